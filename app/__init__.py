@@ -1,0 +1,1 @@
+"""Tunewright: the desktop studio for fine-tuning language models."""

@@ -1,0 +1,79 @@
+"""Flags → window, browser, or a verb of the command line."""
+
+import logging
+import logging.handlers
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from app.cli.output import Output
+from app.cli.parser import make_parser
+from app.domain.errors import StoreError, StudioError
+from app.paths import Paths
+
+if TYPE_CHECKING:
+    from app.services.everything import Services
+
+log = logging.getLogger(__name__)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns the exit code: 0 done, 1 failed, 2 wrong words, 3 a followed run was stopped."""
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    output = Output(as_json=getattr(args, "json", False))
+    if args.version:
+        output.say(f"tunewright {version('tunewright')}")
+        return 0
+    paths = Paths.from_environment()
+    try:
+        _prepare(paths)
+        if args.verb is None:
+            from app.ui.window import run_window  # noqa: PLC0415 - verbs need no Flet
+
+            browse = not args.no_browser
+            run_window(lambda: _services(paths), paths, web=args.web, port=args.port, open_browser=browse)
+            return 0
+        from app.cli.verbs import VERBS  # noqa: PLC0415 - not for --help
+
+        return VERBS[args.verb, getattr(args, "noun", None)](_services(paths), args, output)
+    except StudioError as error:
+        output.fail(error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    except Exception:
+        log.exception("Unexpected error in the command line")
+        output.fail(
+            StudioError("Something went wrong inside Tunewright.", f"The log has the details: {paths.logs}")
+        )
+    return 1
+
+
+def _services(paths: Paths) -> "Services":
+    """Imported when called: the window is on the screen before the database is opened."""
+    from app.bootstrap import build_services  # noqa: PLC0415
+
+    return build_services(paths)
+
+
+def _prepare(paths: Paths) -> None:
+    """Make the folders and send the log to its file. Raises StoreError."""
+    try:
+        paths.make()
+        handler = logging.handlers.RotatingFileHandler(
+            paths.logs / "tunewright.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8"
+        )
+    except OSError as error:
+        raise StoreError(
+            f"The folder {paths.home} cannot be used: {error.strerror or error}.",
+            "Make it writable, or set TUNEWRIGHT_HOME to another folder.",
+        ) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines carry whole URLs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the world is: SQLite, processes, Docker, the Hub, the worker."""

@@ -1,0 +1,41 @@
+"""NVIDIA GPUs of this computer, read through NVML. Any other GPU counts as none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gpu:
+    name: str
+    memory_bytes: int
+    free_bytes: int
+
+
+def nvidia_gpus() -> Sequence[Gpu]:
+    """What NVML lists now; empty without an NVIDIA driver."""
+    import pynvml  # noqa: PLC0415 the app starts without it
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        return tuple(_read(index) for index in range(pynvml.nvmlDeviceGetCount()))
+    except pynvml.NVMLError:  # a GPU that fell off the bus
+        return ()
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def describe_gpus() -> list[str]:
+    """One line a GPU, for people."""
+    return [f"{gpu.name}, {gpu.memory_bytes / 1024**3:.0f} GB" for gpu in nvidia_gpus()]
+
+
+def _read(index: int) -> Gpu:
+    import pynvml  # noqa: PLC0415
+
+    device = pynvml.nvmlDeviceGetHandleByIndex(index)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(device)
+    name = pynvml.nvmlDeviceGetName(device)
+    return Gpu(name if isinstance(name, str) else name.decode(), int(memory.total), int(memory.free))

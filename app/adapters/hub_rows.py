@@ -1,0 +1,156 @@
+"""Rows of a dataset on the Hugging Face Hub, streamed: nothing is downloaded whole.
+
+`datasets` is a heavy import and comes with the extra `local`, so it is imported when first needed.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from app.domain.errors import ImportFailedError
+from trainer_image.rows import Refused, Row, RowError, to_messages
+
+log = logging.getLogger(__name__)
+
+_TOKEN_HINT: Final = "Set HF_TOKEN to a token that may read it, or run: hf auth login"  # noqa: S105
+_PLAIN_KEYS: Final = {"role", "content"}
+_LONGEST_REASON: Final = 200
+
+
+def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | None) -> Iterator[Row | Refused]:
+    """What became of each row, numbered from 1. Raises ImportFailedError, at once or while it streams."""
+    try:
+        import datasets  # noqa: PLC0415
+    except ImportError as error:
+        raise ImportFailedError(
+            "Reading a Hugging Face dataset needs a library that is not installed: datasets.",
+            'Install it with: pip install "tunewright[local]"',
+        ) from error
+    try:
+        with _torch_unseen(datasets.config):
+            records = datasets.load_dataset(repo, name=config, split=split, streaming=True, token=token)
+    except Exception as error:  # the library and what lies below it raise dozens of types
+        raise _explain(error, repo, split, config, token) from error
+    return _rows(records, repo, split, config, token)
+
+
+@contextmanager
+def _torch_unseen(config: Any) -> Iterator[None]:
+    """datasets 4.8 imports torch, if there is one, for every stream; the app's process must stay light."""
+    before, config.TORCH_AVAILABLE = config.TORCH_AVAILABLE, False
+    try:
+        yield
+    finally:
+        config.TORCH_AVAILABLE = before
+
+
+def _rows(
+    records: Iterable[Mapping[str, Any]], repo: str, split: str, config: str | None, token: str | None
+) -> Iterator[Row | Refused]:
+    numbered = enumerate(records, start=1)
+    while True:
+        try:
+            number, record = next(numbered)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise _explain(error, repo, split, config, token) from error
+        yield _read(number, record)
+
+
+def _read(number: int, record: Mapping[str, Any]) -> Row | Refused:
+    try:
+        messages = to_messages(record)
+        if any(message.keys() - _PLAIN_KEYS for message in messages):
+            json.dumps(messages)  # columns may hold images, dates, bytes
+    except RowError as refusal:
+        return Refused(number, refusal.bucket, refusal.reason)
+    except (TypeError, ValueError):
+        return Refused(number, "malformed", "a message holds something that is not JSON")
+    return Row(number, messages)
+
+
+def _explain(
+    error: Exception, repo: str, split: str, config: str | None, token: str | None
+) -> ImportFailedError:
+    """The sentence for what `datasets` raised; told apart by its words, as it has few types of its own."""
+    text = str(error)
+    log.info("Reading %s [%s / %s] failed with %s", repo, config, split, type(error).__name__)
+    if names := _offered(text, r"Bad split: .*?Available splits: "):
+        return ImportFailedError(f"{repo} has no split '{split}'.", f"It has: {names}.")
+    if names := _offered(text, r"BuilderConfig .* not found\. Available: "):
+        return ImportFailedError(f"{repo} has no configuration '{config}'.", f"It has: {names}.")
+    if names := _offered(text, r"pick one among the available configs: "):
+        return ImportFailedError(f"{repo} has several configurations.", f"Choose one of: {names}.")
+    if "scripts are no longer supported" in text:
+        return ImportFailedError(
+            f"{repo} is a program, not data, and such datasets are no longer supported.",
+            "Choose one whose files are JSON, CSV or Parquet.",
+        )
+    return _explain_access(error, repo) or ImportFailedError(
+        f"{repo} could not be read: {_first_line(text, token) or type(error).__name__}.",
+        "Check the dataset's page on the Hub, or import it as a JSONL file.",
+    )
+
+
+def _explain_access(error: Exception, repo: str) -> ImportFailedError | None:
+    text, status = str(error), _status(error)
+    if "gated dataset" in text:
+        hint = f"Ask for access at https://huggingface.co/datasets/{repo}. Then: {_TOKEN_HINT}"
+        return ImportFailedError(f"{repo} is gated: its owners decide who may read it.", hint)
+    if status == 401:
+        hint = "Make a new one at https://huggingface.co/settings/tokens and set HF_TOKEN to it."
+        return ImportFailedError("The Hugging Face Hub does not accept your token.", hint)
+    if status == 403:
+        return ImportFailedError(f"You may not read {repo}.", _TOKEN_HINT)
+    if status == 429 or (status or 0) >= 500:
+        return ImportFailedError(
+            f"The Hugging Face Hub cannot answer now (code {status}).", "Try again in a few minutes."
+        )
+    if _is_offline(error):
+        return ImportFailedError(
+            "The Hugging Face Hub cannot be reached.",
+            "Check the network, and that HF_HUB_OFFLINE is not set; or import a JSONL file.",
+        )
+    if isinstance(error, FileNotFoundError):
+        hint = f"Check the name, like tatsu-lab/alpaca. If it is private: {_TOKEN_HINT}"
+        return ImportFailedError(f"There is no dataset '{repo}' that you can read.", hint)
+    return None
+
+
+def _offered(text: str, before: str) -> str:
+    """The names in the list printed after `before`."""
+    found = re.search(before + r"(?:dict_keys\()?\[(.*?)\]", text, re.DOTALL)
+    return ", ".join(re.findall(r"'([^']*)'", found.group(1))) if found else ""
+
+
+def _status(error: BaseException) -> int | None:
+    for cause in _causes(error):
+        status = getattr(getattr(cause, "response", None), "status_code", None)
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def _is_offline(error: BaseException) -> bool:
+    names = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
+    return bool(names & {"ConnectionError", "ConnectError", "TimeoutException", "Timeout", "TimeoutError"})
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it; "from None" only hides, so the context counts."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        yield following
+        seen.add(id(following))
+        following = following.__cause__ or following.__context__
+
+
+def _first_line(text: str, token: str | None) -> str:
+    if token:
+        text = text.replace(token, "(token)")
+    return text.strip().partition("\n")[0][:_LONGEST_REASON].rstrip(".")

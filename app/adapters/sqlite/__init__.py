@@ -1,0 +1,1 @@
+"""The store: one SQLite file, written by any number of processes of the app."""

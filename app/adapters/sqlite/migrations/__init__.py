@@ -1,0 +1,24 @@
+"""The numbered steps from an empty file to today's tables.
+
+A step that has been released is never edited again: databases out there have already taken it. A change of
+the tables is a new module with the next number, added to `MIGRATIONS`, and the same change in `schema.py`.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from app.adapters.sqlite.migrations import m0001_first_tables
+
+
+@dataclass(frozen=True)
+class Migration:
+    number: int
+    """Version of the database once it is done; numbers have no gaps."""
+    title: str
+    apply: Callable[[sqlite3.Connection], None]
+    """Runs inside a transaction that the caller begins and commits; must not commit itself."""
+
+
+MIGRATIONS: Final = (Migration(1, "first tables", m0001_first_tables.apply),)

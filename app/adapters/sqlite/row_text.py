@@ -1,0 +1,49 @@
+"""A row's messages as one line of JSON text, and the hashes that name rows and sessions exactly."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from app.domain.sessions import Message
+
+# Default separators and key order as given: a chat template may render tool calls in just that order.
+_READABLE: Final = json.JSONEncoder(ensure_ascii=False, check_circular=False)
+_ESCAPED: Final = json.JSONEncoder(ensure_ascii=True, check_circular=False)
+
+
+def to_text(messages: Sequence[Message]) -> str:
+    """JSON that UTF-8 can hold; a row with half a surrogate pair (a cut emoji) is escaped throughout."""
+    text = _READABLE.encode(messages)
+    return text if _fits_utf8(text) else _ESCAPED.encode(messages)
+
+
+def from_text(text: str) -> tuple[Message, ...]:
+    messages: list[dict[str, Any]] = json.loads(text)
+    return tuple(messages)
+
+
+def row_hash(text: str) -> bytes:
+    """SHA-256 of a row's text."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+class ContentHash:
+    """SHA-256 over a session as its exported file has it: a line {"messages": ...} a row."""
+
+    def __init__(self) -> None:
+        self._sha = hashlib.sha256()
+
+    def add(self, text: str) -> None:
+        self._sha.update(b'{"messages": %s}\n' % text.encode())
+
+    def hexdigest(self) -> str:
+        return self._sha.hexdigest()
+
+
+def _fits_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,171 @@
+"""Today's tables as SQLAlchemy sees them; `migrations` makes them. A test compares the two."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    TypeDecorator,
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time as ISO text in UTC of fixed width, so that text order is time order."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored time must say its time zone")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Words(TypeDecorator[str]):
+    """Text from anywhere. UTF-8 has no lone surrogates (broken file names, cut emoji): they become "?"."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.encode("utf-8", "replace").decode("utf-8")
+
+
+class Number(TypeDecorator[float]):
+    """A number that may be NaN, as a diverged run reports; SQLite keeps that as NULL."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> float:
+        return float("nan") if value is None else float(value)
+
+
+metadata = MetaData()
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("source_kind", String, nullable=False, server_default=""),
+    Column("tags", JSON, nullable=False, server_default="[]"),
+    Column("row_count", Integer, nullable=False, server_default="0"),
+    Column("content_hash", String, nullable=False, server_default=""),
+    Column("created_at", Moment, nullable=False),
+    Column("held_by", String),
+)
+
+session_rows = Table(
+    "session_rows",
+    metadata,
+    Column("session", ForeignKey("sessions.number"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("source_line", Integer, nullable=False),
+    Column("messages", String, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("unmask", Integer, nullable=False, server_default="0"),
+)
+
+configs = Table(
+    "configs",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("document", Words, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("target", String, nullable=False),
+    Column("config", String, nullable=False),
+    Column("docker", String, nullable=False),
+    Column("folder", String, nullable=False),
+    Column("data_label", Words, nullable=False),
+    Column("session_id", ForeignKey("sessions.id")),
+    Column("status", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("owner", String),
+    Column("handle", String),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    Column("phase", Words, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("total_steps", Integer, nullable=False),
+    Column("loss", Float),
+    Column("eta_seconds", Float),
+    Column("message", Words, nullable=False),
+    Column("hint", Words, nullable=False),
+    Column("output", String),
+    Column("output_kind", String),
+    Column("checkpoint", String),
+    Column("events_offset", Integer, nullable=False),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("step", Integer, primary_key=True),
+    Column("total_steps", Integer, nullable=False),
+    Column("epoch", Number),
+    Column("loss", Number),
+    Column("learning_rate", Number),
+    Column("grad_norm", Float),
+    Column("tokens_per_second", Float),
+    Column("elapsed_seconds", Number),
+    Column("eta_seconds", Float),
+    Column("time", Moment, nullable=False),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("time", Moment, nullable=False),
+    Column("type", String, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("level", String, nullable=False),
+    Column("step", Integer),
+)
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("voice", String, nullable=False),
+    Column("prompt", Words, nullable=False),
+    Column("answer", Words, nullable=False),
+    Column("sampling", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("value", Words, nullable=False),
+)

@@ -1,0 +1,30 @@
+"""Small values by name. Never secrets."""
+
+from sqlalchemy import Engine, select
+from sqlalchemy.dialects.sqlite import insert
+
+from app.adapters.sqlite.schema import settings
+from app.adapters.sqlite.transactions import reading, writing
+
+
+class SqliteSettingsStore:
+    """SettingsStore on SQLite."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, key: str) -> str | None:
+        with reading(self._engine) as connection:
+            return connection.execute(
+                select(settings.c.value).where(settings.c.key == key)
+            ).scalar_one_or_none()
+
+    def set(self, key: str, value: str) -> None:
+        """Insert or replace."""
+        statement = insert(settings).values(key=key, value=value)
+        with writing(self._engine) as connection:
+            connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["key"], set_={"value": statement.excluded.value}
+                )
+            )

@@ -1,0 +1,62 @@
+"""Composition root: the only place that knows which adapter stands behind which port."""
+
+import os
+
+from app.adapters.docker_launcher import DockerLauncher
+from app.adapters.environment_secrets import EnvironmentSecrets
+from app.adapters.gpu import describe_gpus
+from app.adapters.process_launcher import ProcessLauncher
+from app.adapters.processes import SystemProcesses
+from app.adapters.row_sources import RowSources
+from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.runs import SqliteRunStore
+from app.adapters.sqlite.sessions import SqliteSessionStore
+from app.adapters.sqlite.settings import SqliteSettingsStore
+from app.adapters.worker_engine import WorkerEngine
+from app.domain.ports import Launchers
+from app.domain.runs import DockerOptions, Target
+from app.paths import Paths
+from app.services.chatting import ChatService
+from app.services.doctor import DoctorService
+from app.services.everything import Services
+from app.services.library import LibraryService
+from app.services.monitoring import MonitoringService, utc_now
+from app.services.settings import SettingsService
+from app.services.training import TrainingService
+
+
+def build_services(paths: Paths) -> Services:
+    """Open the database and put everything together. Raises StoreError."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
+    processes, secrets = SystemProcesses(), EnvironmentSecrets()
+    database = open_database(paths.database)
+    settings = SqliteSettingsStore(database)
+    runs = SqliteRunStore(database)
+    launchers: Launchers = {
+        Target.LOCAL: ProcessLauncher(paths.trainer),
+        Target.DOCKER: DockerLauncher(paths.data),
+    }
+    library = LibraryService(
+        SqliteSessionStore(database, processes), RowSources(), settings, secrets, paths.sample_file
+    )
+    monitoring = MonitoringService(runs, launchers, processes, utc_now)
+    engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
+    return Services(
+        library=library,
+        training=TrainingService(
+            runs,
+            launchers,
+            library,
+            monitoring,
+            processes,
+            secrets,
+            data_dir=paths.data,
+            bundled_model=paths.tiny_model,
+            clock=utc_now,
+        ),
+        monitoring=monitoring,
+        chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
+        settings=SettingsService(settings),
+        doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
+    )

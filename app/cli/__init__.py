@@ -1,0 +1,1 @@
+"""The same services without a window: every verb prints for people, or JSON with `--json`."""

@@ -1,0 +1,52 @@
+"""The main job in the terminal: the sample, the tiny model, a run, and a chat. No window, no network."""
+
+import argparse
+
+from app.cli.following import follow
+from app.cli.output import Output
+from app.domain.chat import PRESETS as SAMPLING
+from app.domain.presets import PRESETS, QUICK_LOCAL_TEST
+from app.domain.runs import DockerOptions, Run, RunRequest, Target
+from app.domain.setups import BUNDLED_MODEL
+from app.services.everything import Services
+from app.services.library import SAMPLE_NAME
+from trainer_image.config import RunConfig
+
+CPU_IMAGE = "tunewright-trainer:cpu"
+_QUESTIONS = 3
+
+
+def demo(services: Services, args: argparse.Namespace, output: Output) -> int:
+    """Train on the sample with the Quick local test preset, then ask base and tuned the same questions."""
+    services.library.ensure_sample()
+    session = services.library.find(SAMPLE_NAME)
+    output.say(f"1. Data: {session.name}, {session.row_count} rows.")
+    config = RunConfig(base_model=BUNDLED_MODEL, **PRESETS[QUICK_LOCAL_TEST])
+    request = RunRequest(
+        config,
+        Target(args.target),
+        session_id=session.id,
+        docker=DockerOptions(image=CPU_IMAGE, use_gpu=False),
+    )
+    output.say(f"2. Training the bundled tiny model ({QUICK_LOCAL_TEST}: {config.max_steps} steps).")
+    run = services.training.start(request)
+    code = follow(services, run, output)
+    if code != 0:
+        return code
+    output.say("3. The same questions to the base model and to yours:")
+    try:
+        for question in services.chats.sample_prompts(run.id, _QUESTIONS):
+            _ask_both(services, run, question, output)
+    finally:
+        services.chats.unload()
+    output.say(f"\nGo on talking:  tunewright chat {run.id} --prompt 'your question'")
+    output.say("Or in the app:  tunewright")
+    return 0
+
+
+def _ask_both(services: Services, run: Run, question: str, output: Output) -> None:
+    greedy = SAMPLING["Deterministic"]
+    base = "".join(services.chats.ask(run.id, question, greedy, "base"))
+    tuned = "".join(services.chats.ask(run.id, question, greedy, "tuned"))
+    output.give({"type": "chat", "prompt": question, "base": base, "tuned": tuned})
+    output.say(f"\n   You:   {question}\n   Base:  {base}\n   Yours: {tuned}")

@@ -1,0 +1,69 @@
+"""How verbs speak: sentences and tables for people, one JSON document (or one object a line) for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import StudioError
+
+
+class Output:
+    """`as_json` decides once; verbs say both forms at the same place."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def say(self, text: str) -> None:
+        """A line for people; nothing in JSON."""
+        if not self.as_json:
+            print(text, flush=True)  # noqa: T201
+
+    def piece(self, text: str) -> None:
+        """Part of a line for people, as it is made."""
+        if not self.as_json:
+            print(text, end="", flush=True)  # noqa: T201
+
+    def give(self, value: Any) -> None:
+        """One line of JSON for programs; nothing for people."""
+        if self.as_json:
+            print(json.dumps(plain(value), ensure_ascii=False), flush=True)  # noqa: T201
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Columns for people, as wide as what stands in them."""
+        cells = [[str(cell) for cell in row] for row in rows]
+        widths = [max(len(row[i]) for row in [list(headings), *cells]) for i in range(len(headings))]
+        for row in [list(headings), *cells]:
+            self.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def fail(self, error: StudioError) -> None:
+        """What went wrong and what to do: on stderr, and as JSON on stdout when that was asked for."""
+        self.give({"error": {"message": error.message, "hint": error.hint}})
+        print(error.message, file=sys.stderr)  # noqa: T201
+        if error.hint:
+            print(error.hint, file=sys.stderr)  # noqa: T201
+
+
+def plain(value: Any) -> Any:
+    """Domain objects as what JSON knows: times in ISO 8601, paths as text."""
+    match value:
+        case _ if hasattr(value, "model_dump"):  # pydantic, not imported for --help
+            return value.model_dump(mode="json")
+        case Enum():
+            return value.value
+        case datetime():
+            return value.isoformat()
+        case Path():
+            return str(value)
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            return value

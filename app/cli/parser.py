@@ -1,0 +1,98 @@
+"""The command line's words. `docs/cli.md` explains them to people; a test keeps the two together."""
+
+import argparse
+
+from app.domain.chat import DEFAULT_PRESET, PRESETS
+from app.domain.targets import Target
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tunewright",
+        description="Fine-tune language models on your own computer. Without a verb, the window opens.",
+    )
+    parser.add_argument("--web", action="store_true", help="serve the app to the browser instead of a window")
+    parser.add_argument("--port", type=_port, help="port on 127.0.0.1 for --web (a free one otherwise)")
+    parser.add_argument("--no-browser", action="store_true", help="with --web: do not open the browser")
+    parser.add_argument("--version", action="store_true", help="print the version")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    _sessions(verbs)
+    _train(verbs)
+    _runs(verbs)
+    _chat(verbs)
+    _leaf(verbs, "doctor", "look at this computer and say what works")
+    demo = _leaf(
+        verbs, "demo", "train the bundled tiny model on the sample and chat with it, in the terminal"
+    )
+    demo.add_argument("--target", choices=[t.value for t in Target], default=Target.LOCAL.value)
+    return parser
+
+
+def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("sessions", help="collected datasets")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    take = _leaf(nouns, "import", "read a JSONL file, or a Hugging Face dataset with --hub")
+    take.add_argument("source", help="a JSONL file, or with --hub a dataset repository")
+    take.add_argument("--name", default="", help="name of the new session")
+    take.add_argument("--hub", action="store_true", help="SOURCE is a Hugging Face dataset")
+    take.add_argument("--split", default="train", help="with --hub: which split (train)")
+    take.add_argument("--subset", help="with --hub: which configuration of the dataset")
+    _leaf(nouns, "list", "all sessions")
+    show = _leaf(nouns, "show", "a session and its rows")
+    show.add_argument("session", help="name, id, or the start of an id")
+    show.add_argument("--start", type=int, default=0, help="first row to show, from 0")
+    show.add_argument("--limit", type=int, default=5, help="how many rows (5)")
+    export = _leaf(nouns, "export", "write a session as JSONL of chat messages")
+    export.add_argument("session", help="name, id, or the start of an id")
+    export.add_argument("file", help="where to write")
+
+
+def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    train = _leaf(verbs, "train", "start a run from a setup file")
+    train.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
+    train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+
+
+def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("runs", help="training runs")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    _leaf(nouns, "list", "all runs, newest first")
+    _run(_leaf(nouns, "show", "one run: its state, result and timeline"))
+    stop = _run(_leaf(nouns, "stop", "stop a run; what it learned since its last checkpoint is lost"))
+    stop.add_argument("--save", action="store_true", help="save a checkpoint and the model first")
+    resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
+    resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+    log = _run(_leaf(nouns, "log", "what the run printed"))
+    log.add_argument("--follow", action="store_true", help="keep printing until the run ends")
+    metrics = _run(_leaf(nouns, "metrics", "loss and speed, step by step"))
+    metrics.add_argument("--after", type=int, default=-1, metavar="STEP", help="only later steps")
+
+
+def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    chat = _run(_leaf(verbs, "chat", "ask the model a run made"))
+    chat.add_argument("--prompt", required=True, help="what to ask")
+    chat.add_argument("--base", action="store_true", help="let the base model answer instead")
+    chat.add_argument("--preset", choices=list(PRESETS), default=DEFAULT_PRESET, help="how to sample")
+    chat.add_argument("--max-new-tokens", type=int, help="longest answer in tokens")
+    chat.add_argument("--seed", type=int, help="same seed, same answer")
+
+
+def _leaf(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    leaf = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    leaf.add_argument("--json", action="store_true", help="print JSON")
+    return leaf
+
+
+def _run(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parser.add_argument("run", metavar="RUN", help="name, id, or the start of an id")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 < port < 65536:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return port

@@ -1,0 +1,37 @@
+"""Read setup files, .toml or .json, with errors that name the field."""
+
+import json
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from app.domain.errors import StudioError
+from app.domain.setups import Setup
+
+_HINT = "docs/examples/ has one setup per method to start from."
+
+
+def read_setup(path: Path) -> Setup:
+    """Raises StudioError with the first wrong field and what is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise StudioError(f"The setup {path} cannot be read: {reason}.", _HINT) from error
+    try:
+        document = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        return Setup.model_validate(document)
+    except ValidationError as error:
+        raise StudioError(f"The setup {path.name} has a mistake: {_first(error)}.", _HINT) from error
+    except ValueError as error:  # tomllib and json say where
+        raise StudioError(
+            f"The setup {path.name} is not {path.suffix[1:] or 'JSON'}: {error}.", _HINT
+        ) from error
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    text = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {text}" if place else text

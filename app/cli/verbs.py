@@ -1,0 +1,221 @@
+"""What each verb does, in terms of the services."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from app.cli.demo import demo
+from app.cli.following import follow
+from app.cli.output import Output
+from app.cli.setup_files import read_setup
+from app.domain.chat import PRESETS, Voice
+from app.domain.errors import StudioError
+from app.domain.runs import Run, Target
+from app.services.everything import Services
+
+Verb = Callable[[Services, argparse.Namespace, Output], int]
+
+
+def import_session(services: Services, args: argparse.Namespace, output: Output) -> int:
+    def progress(count: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{count:,} rows read", end="", file=sys.stderr)  # noqa: T201
+
+    if args.hub:
+        report = services.library.import_hub(args.source, args.split, args.subset, args.name, progress)
+    else:
+        report = services.library.import_file(Path(args.source).expanduser(), args.name, progress)
+    output.give(report)
+    output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
+    if report.refused_count:
+        output.say(f"{report.refused_count:,} refused:")
+        for row in report.refused[:20]:
+            output.say(f"  line {row.source_line}: {row.reason}")
+        if report.refused_count > 20:
+            output.say("  … --json lists up to 1,000 of them.")
+    return 0
+
+
+def list_sessions(services: Services, args: argparse.Namespace, output: Output) -> int:
+    sessions = services.library.sessions()
+    output.give(sessions)
+    if not sessions:
+        output.say("No sessions yet. `tunewright sessions import FILE` makes one.")
+        return 0
+    output.table(
+        ["id", "name", "rows", "source", "created"],
+        [(s.id, s.name, s.row_count, s.source, f"{s.created_at:%Y-%m-%d %H:%M}") for s in sessions],
+    )
+    return 0
+
+
+def show_session(services: Services, args: argparse.Namespace, output: Output) -> int:
+    session = services.library.find(args.session)
+    rows = services.library.rows(session.id, start=args.start, limit=args.limit)
+    output.give({"session": session, "rows": rows})
+    output.say(f"{session.name} ({session.id}): {session.row_count:,} rows from {session.source}")
+    for row in rows:
+        output.say(f"\nrow {row.position} (line {row.source_line})")
+        for message in row.messages:
+            output.say(f"  {message['role']}: {message['content']}")
+    return 0
+
+
+def export_session(services: Services, args: argparse.Namespace, output: Output) -> int:
+    session = services.library.find(args.session)
+    path = Path(args.file).expanduser().absolute()
+    count = services.library.export(session.id, path)
+    output.give({"session": session.id, "file": path, "rows": count})
+    output.say(f"{count:,} rows of {session.name} written to {path}.")
+    return 0
+
+
+def train(services: Services, args: argparse.Namespace, output: Output) -> int:
+    path = Path(args.config).expanduser()
+    setup = read_setup(path)
+    if args.target:
+        setup = setup.model_copy(update={"target": Target(args.target)})
+    run = services.training.start(services.training.request_of(setup, path.absolute().parent))
+    return started(services, run, output, watch=args.follow)
+
+
+def started(services: Services, run: Run, output: Output, *, watch: bool) -> int:
+    output.say(f"Started {run.name} ({run.id}) on {run.target.label}. Its folder: {run.folder}")
+    if watch:
+        return follow(services, run, output)
+    output.give({"type": "run", "run": run})
+    return 0
+
+
+def list_runs(services: Services, args: argparse.Namespace, output: Output) -> int:
+    runs = services.monitoring.refresh_all()
+    output.give(runs)
+    if not runs:
+        output.say("No runs yet. `tunewright demo` makes a first one.")
+        return 0
+    output.table(
+        ["id", "name", "status", "target", "step", "loss", "created"],
+        [
+            (
+                r.id,
+                r.name,
+                r.status.value,
+                r.target.value,
+                f"{r.step}/{r.total_steps}",
+                "" if r.loss is None else f"{r.loss:.3f}",
+                f"{r.created_at:%Y-%m-%d %H:%M}",
+            )
+            for r in runs
+        ],
+    )
+    return 0
+
+
+def show_run(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.monitoring.refresh(services.monitoring.find(args.run).id)
+    events = services.monitoring.events(run.id)
+    output.give({"run": run, "events": events})
+    output.say(
+        f"{run.name} ({run.id}): {run.status} on {run.target.label}, step {run.step}/{run.total_steps}"
+    )
+    if run.message:
+        output.say(f"{run.message} {run.hint}".rstrip())
+    output.say(f"Data: {run.data_label}\nBase model: {run.config.base_model}\nFolder: {run.folder}")
+    for event in events:
+        output.say(f"  {event.time:%H:%M:%S}  {event.text}")
+    return 0
+
+
+def stop_run(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.training.stop(services.monitoring.find(args.run).id, save=args.save)
+    output.give(run)
+    output.say(f"{run.name}: {run.status}.")
+    if run.can_resume:
+        output.say(f"`tunewright runs resume {run.id}` goes on from {run.checkpoint}.")
+    return 0
+
+
+def resume_run(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.training.resume(services.monitoring.find(args.run).id)
+    return started(services, run, output, watch=args.follow)
+
+
+def print_log(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.monitoring.find(args.run)
+    position = 0
+    while True:
+        run = services.monitoring.refresh(run.id)  # before reading, so that an ended run's log is complete
+        while (found := services.monitoring.log_text(run, start=position))[1] != position:
+            text, position = found
+            output.piece(text)
+            for line in text.splitlines():
+                output.give({"line": line})
+        if run.status.is_final or not args.follow:
+            return 0
+        time.sleep(0.3)
+
+
+def print_metrics(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.monitoring.refresh(services.monitoring.find(args.run).id)
+    metrics = services.monitoring.metrics(run.id, after_step=args.after)
+    output.give(metrics)
+    output.table(
+        ["step", "epoch", "loss", "learning rate", "tokens/s"],
+        [
+            (m.step, f"{m.epoch:.2f}", f"{m.loss:.4f}", f"{m.learning_rate:.2e}", _speed(m.tokens_per_second))
+            for m in metrics
+        ],
+    )
+    return 0
+
+
+def chat(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.monitoring.refresh(services.monitoring.find(args.run).id)
+    sampling = replace(PRESETS[args.preset], seed=args.seed)
+    if args.max_new_tokens is not None:
+        if args.max_new_tokens < 1:
+            raise StudioError(
+                "An answer has at least one token.", "Give --max-new-tokens a number from 1 up."
+            )
+        sampling = replace(sampling, max_new_tokens=args.max_new_tokens)
+    voice: Voice = "base" if args.base else "tuned"
+    answer = []
+    for piece in services.chats.ask(run.id, args.prompt, sampling, voice):
+        answer.append(piece)
+        output.piece(piece)
+    output.say("")
+    output.give({"run": run.id, "voice": voice, "prompt": args.prompt, "answer": "".join(answer)})
+    return 0
+
+
+def doctor(services: Services, args: argparse.Namespace, output: Output) -> int:
+    findings = services.doctor.findings()
+    output.give(findings)
+    for finding in findings:
+        output.say(f"[{finding.state:>7}] {finding.name}: {finding.text}")
+    return 1 if any(finding.state == "problem" for finding in findings) else 0
+
+
+def _speed(tokens_per_second: float | None) -> str:
+    return "" if tokens_per_second is None else f"{tokens_per_second:,.0f}"
+
+
+VERBS: Mapping[tuple[str, str | None], Verb] = {
+    ("sessions", "import"): import_session,
+    ("sessions", "list"): list_sessions,
+    ("sessions", "show"): show_session,
+    ("sessions", "export"): export_session,
+    ("train", None): train,
+    ("runs", "list"): list_runs,
+    ("runs", "show"): show_run,
+    ("runs", "stop"): stop_run,
+    ("runs", "resume"): resume_run,
+    ("runs", "log"): print_log,
+    ("runs", "metrics"): print_metrics,
+    ("chat", None): chat,
+    ("doctor", None): doctor,
+    ("demo", None): demo,
+}

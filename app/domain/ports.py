@@ -1,0 +1,237 @@
+"""What the services need from the outside world. Implemented in `app.adapters`, faked in `tests`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
+from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
+from app.domain.sessions import Session, SessionId, SessionRow
+from trainer_image.rows import Refused, Row
+
+
+class RunStore(Protocol):
+    """Keeps runs, their metrics and their timeline across restarts of the app."""
+
+    def add(self, run: Run) -> None:
+        """Insert a new run."""
+        ...
+
+    def get(self, run_id: RunId) -> Run:
+        """Raises UnknownRunError if there is no such run."""
+        ...
+
+    def find(self, prefix: str) -> Run:
+        """The one run whose id starts with `prefix`, or whose name is it. Raises UnknownRunError."""
+        ...
+
+    def all(self) -> Sequence[Run]:
+        """All runs, newest first."""
+        ...
+
+    def update(self, run_id: RunId, change: Callable[[Run], Run]) -> Run:
+        """Read, change and write one run in one transaction; returns what is stored afterwards.
+
+        `change` sees the newest state, so that two processes never undo each other. It may return its
+        argument unchanged.
+        """
+        ...
+
+    def ingest(
+        self,
+        run_id: RunId,
+        offset: int,
+        end: int,
+        metrics: Sequence[Metric],
+        events: Sequence[RunEvent],
+        change: Callable[[Run], Run],
+    ) -> Run | None:
+        """Store what bytes `offset`..`end` of a run's events.jsonl said, in one transaction.
+
+        Applied only if the run's stored `events_offset` still is `offset` (else another process was
+        faster: returns None and nothing is stored). A metric replaces one of the same step (a resumed
+        run reports steps again). Sets `events_offset` to `end` after `change`.
+        """
+        ...
+
+    def metrics(self, run_id: RunId, *, after_step: int = -1) -> Sequence[Metric]:
+        """Metrics by step, ascending."""
+        ...
+
+    def events(self, run_id: RunId, *, last: int = 500) -> Sequence[RunEvent]:
+        """The newest `last` timeline events, oldest first."""
+        ...
+
+    def delete(self, run_id: RunId) -> None:
+        """Forget the run, its metrics, events and chats. Its folder is the caller's business."""
+        ...
+
+
+class SessionStore(Protocol):
+    """Keeps collected datasets."""
+
+    def add(
+        self, name: str, source: str, rows: Iterator[Row], *, progress: Callable[[int], None] | None = None
+    ) -> Session:
+        """Write a session and its rows: all of them or none, flat in memory, without blocking other writers
+        for longer than one batch. An exception from `rows` leaves nothing behind."""
+        ...
+
+    def all(self) -> Sequence[Session]:
+        """All sessions, newest first."""
+        ...
+
+    def get(self, session_id: SessionId) -> Session:
+        """Raises UnknownSessionError."""
+        ...
+
+    def find(self, prefix: str) -> Session:
+        """The one session whose id starts with `prefix`, or whose name is it. Raises UnknownSessionError."""
+        ...
+
+    def rows(
+        self, session_id: SessionId, *, start: int = 0, limit: int | None = None
+    ) -> Iterator[SessionRow]:
+        """Rows by position; streamed."""
+        ...
+
+    def rename(self, session_id: SessionId, name: str) -> Session: ...
+
+    def delete(self, session_id: SessionId) -> None: ...
+
+
+class ChatStore(Protocol):
+    """Keeps what was said to which model."""
+
+    def add(self, run_id: RunId, voice: Voice, prompt: str, answer: str, sampling: Sampling) -> ChatTurn: ...
+
+    def turns(self, run_id: RunId) -> Sequence[ChatTurn]:
+        """Oldest first."""
+        ...
+
+    def clear(self, run_id: RunId) -> None: ...
+
+
+class SettingsStore(Protocol):
+    """Small values by name. Never secrets."""
+
+    def get(self, key: str) -> str | None: ...
+
+    def set(self, key: str, value: str) -> None: ...
+
+
+class ConfigStore(Protocol):
+    """Saved setups: named JSON documents."""
+
+    def save(self, name: str, document: str) -> None:
+        """Insert, or replace the one of that name."""
+        ...
+
+    def all(self) -> Mapping[str, str]: ...
+
+    def delete(self, name: str) -> None: ...
+
+
+class Launcher(Protocol):
+    """A place where runs execute: a process on this computer, a local Docker container.
+
+    A launcher keeps no state of its own. All it needs to find a job again is the run (id and folder)
+    or the handle, so runs outlive the app. The run folder exists and holds the data before `launch`;
+    the launcher writes config.json as the target must see it (paths may differ inside a container).
+    """
+
+    def problems(self, docker: DockerOptions) -> Sequence[str]:
+        """What would stop a launch now, as sentences for people, cheapest checks only (< 1 s)."""
+        ...
+
+    def launch(self, run: Run, *, resume: bool, secrets: Mapping[str, str]) -> JobHandle:
+        """Start the job and return without waiting for it.
+
+        `secrets` (HF_TOKEN) reach the job by its environment only. Raises TargetError if it did not
+        start; then nothing is left running.
+        """
+        ...
+
+    def find(self, run: Run) -> JobHandle | None:
+        """The handle of the job of this run's current attempt, if it was ever started."""
+        ...
+
+    def state(self, handle: JobHandle) -> JobState:
+        """Raises TargetError if the target cannot be asked now (not the same as gone)."""
+        ...
+
+    def stop(self, handle: JobHandle, *, save: bool) -> None:
+        """Ask the job to leave (saving first if `save`), wait for it, and end it by force if it will not go.
+
+        Nothing runs any more when this returns; does nothing if it has already ended. With `save` it gives
+        the job up to five minutes to write. Raises TargetError if the target cannot be reached.
+        """
+        ...
+
+    def sync_log(self, run: Run, handle: JobHandle) -> None:
+        """Bring `run.log_path` up to date, without holes or repeats; a no-op where the job writes it."""
+        ...
+
+    def clean_up(self, handle: JobHandle) -> None:
+        """Remove what an ended job left at the target (a container); never files of the run."""
+        ...
+
+
+Launchers = Mapping[Target, Launcher]
+
+
+class Processes(Protocol):
+    """Who is alive on this computer."""
+
+    def me(self) -> str:
+        """This process as "pid:start time"."""
+        ...
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether that very process still runs (a recycled pid is another process)."""
+        ...
+
+
+class RowSource(Protocol):
+    """Reads rows from outside for an import."""
+
+    def read_file(self, path: Path) -> Iterator[Row | Refused]:
+        """What became of each row of a JSONL file, with its progress in bytes left to the caller.
+
+        Raises ImportFailedError if the file cannot be read at all.
+        """
+        ...
+
+    def read_hub(
+        self, repo: str, split: str, config: str | None, *, token: str | None
+    ) -> Iterator[Row | Refused]:
+        """The same for a Hub dataset. Raises ImportFailedError (unknown, gated, no network)."""
+        ...
+
+
+class InferenceEngine(Protocol):
+    """The second process, which alone loads torch. Methods block; call them off the UI thread."""
+
+    def status(self) -> EngineStatus: ...
+
+    def generate(self, run: Run, voice: Voice, prompt: str, sampling: Sampling) -> Iterator[str]:
+        """Load what is needed (once), then yield the answer in pieces as it is made.
+
+        Closing the iterator stops the generation. Raises EngineError; the engine then recovers by itself
+        at the next call, also when its process died.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Stop the generation under way, if any; the iterator then just ends."""
+        ...
+
+    def unload(self) -> None:
+        """Let go of the memory: ends the process."""
+        ...
+
+
+class Secrets(Protocol):
+    """Where tokens come from. Never the database."""
+
+    def hf_token(self) -> str | None: ...

@@ -1,0 +1,217 @@
+"""Runs: what was asked for, where it executes, and what is true of it now."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, NewType
+
+from app.domain.sessions import SessionId
+from app.domain.targets import Target as Target  # noqa: PLC0414 - part of what a run is
+from trainer_image.config import CHECKPOINTS_DIR, CONFIG_FILE, EVENTS_FILE, RESULT_FILE, RunConfig
+
+RunId = NewType("RunId", str)
+JobHandle = NewType("JobHandle", str)
+"""How a launcher finds its job again: opaque to everyone else."""
+
+LOG_FILE: Final = "log.txt"
+
+
+class RunStatus(StrEnum):
+    STARTING = "starting"
+    RUNNING = "running"
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (RunStatus.FINISHED, RunStatus.STOPPED, RunStatus.FAILED)
+
+
+@dataclass(frozen=True)
+class DockerOptions:
+    """What a Docker run needs beyond the run's config."""
+
+    image: str = "tunewright-trainer:cuda"
+    data_dir: Path | None = None
+    """Host folder mounted at /data; None means the app's own data folder."""
+    use_gpu: bool = True
+    pass_hf_token: bool = False
+    container_name: str = ""
+    """Empty: derived from the run's id, so that the run can always be found again."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a person asked for. `session_id` or `data_file` say where the rows come from; if both are
+    empty the config names a Hub dataset."""
+
+    config: RunConfig
+    target: Target
+    session_id: SessionId | None = None
+    data_file: Path | None = None
+    output_name: str = ""
+    """Name of the run's folder under `<data dir>/outputs/`; empty: made from data, method and id."""
+    docker: DockerOptions = DockerOptions()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as the store keeps it."""
+
+    id: RunId
+    name: str
+    target: Target
+    config: RunConfig
+    docker: DockerOptions
+    folder: Path
+    """The run folder on this computer: config, events, log, checkpoints, output, result."""
+    data_label: str
+    """What it trains on, for people."""
+    session_id: SessionId | None
+    status: RunStatus
+    created_at: datetime
+    attempt: int = 1
+    """Launches of this run so far; a resume is a new attempt."""
+    owner: str | None = None
+    """Process that is launching it right now ("pid:start time"), so that a launch cut short is recognised."""
+    handle: JobHandle | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    phase: str = ""
+    step: int = 0
+    total_steps: int = 0
+    loss: float | None = None
+    eta_seconds: float | None = None
+    message: str = ""
+    """Why it ended as it did, in one sentence."""
+    hint: str = ""
+    output: str | None = None
+    """Folder of the result relative to `folder`."""
+    output_kind: str | None = None
+    """"adapter" or "weights"."""
+    checkpoint: str | None = None
+    """Newest whole checkpoint relative to `folder`."""
+    events_offset: int = 0
+    """Bytes of events.jsonl already in the store."""
+
+    @property
+    def can_resume(self) -> bool:
+        return self.status in (RunStatus.STOPPED, RunStatus.FAILED) and self.checkpoint is not None
+
+    @property
+    def output_dir(self) -> Path | None:
+        return self.folder / self.output if self.output else None
+
+    @property
+    def config_path(self) -> Path:
+        return self.folder / CONFIG_FILE
+
+    @property
+    def events_path(self) -> Path:
+        return self.folder / EVENTS_FILE
+
+    @property
+    def log_path(self) -> Path:
+        return self.folder / LOG_FILE
+
+    @property
+    def result_path(self) -> Path:
+        return self.folder / RESULT_FILE
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        return self.folder / CHECKPOINTS_DIR
+
+    def launched(self, handle: JobHandle, now: datetime) -> "Run":
+        return replace(
+            self, handle=handle, owner=None, status=RunStatus.RUNNING, started_at=self.started_at or now
+        )
+
+    def ended(self, status: RunStatus, message: str = "", hint: str = "", *, now: datetime) -> "Run":
+        return replace(
+            self,
+            status=status,
+            message=message,
+            hint=hint,
+            ended_at=now,
+            owner=None,
+            eta_seconds=None,
+            phase="",
+        )
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One optimiser step of a run."""
+
+    step: int
+    total_steps: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    grad_norm: float | None
+    tokens_per_second: float | None
+    elapsed_seconds: float
+    eta_seconds: float | None
+    time: datetime
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """One line of a run's timeline that is not a metric."""
+
+    time: datetime
+    type: str
+    """Type in `trainer_image.events`: phase, rows, plan, checkpoint, notice, problem, started, ended."""
+    text: str
+    """The event as one sentence."""
+    level: str = "info"
+    """"info", "warning" or "error"."""
+    step: int | None = None
+
+
+class JobPhase(StrEnum):
+    """What a launcher sees of a job."""
+
+    RUNNING = "running"
+    EXITED = "exited"
+    GONE = "gone"
+    """Not to be found: the machine restarted, or somebody removed it."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    phase: JobPhase
+    exit_code: int | None = None
+    """Set when exited; negative for a signal."""
+    out_of_memory: bool = False
+    """The system ended it because memory ran out."""
+
+
+def describe_exit(state: JobState) -> tuple[str, str]:
+    """Why a job that left no result ended: (message, hint)."""
+    resume = "Resume continues from its last checkpoint, if it has one."
+    if state.phase is JobPhase.GONE:
+        return "The run ended without a trace: the computer may have restarted.", resume
+    if state.out_of_memory:
+        return (
+            "The run was ended because memory ran out.",
+            "Lower the per-device batch size or the longest example, then resume or start again.",
+        )
+    if state.exit_code in (137, -9):
+        return "The run was killed from outside, or memory ran out.", resume
+    if state.exit_code in (143, -15):
+        return "The run was asked to end by the system before it could save.", resume
+    if state.exit_code in (-11, 139):
+        return "The trainer crashed inside a native library.", "The log has the details. " + resume
+    if state.exit_code in (126, 127):
+        return (
+            "The trainer could not be started.",
+            "Check the image or the Python installation, then try again.",
+        )
+    return (
+        f"The trainer ended with code {state.exit_code} and left no result.",
+        "The log has the details. " + resume,
+    )

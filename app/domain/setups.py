@@ -1,0 +1,38 @@
+"""A setup: everything that describes a run, as a file a person can keep, share and start from."""
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.domain.runs import DockerOptions, Target
+from trainer_image.config import FileDataset, HubDataset, RunConfig
+
+SETUP_VERSION: Final = 1
+
+BUNDLED_MODEL: Final = "tunewright/tiny"
+"""Stands for the tiny model shipped with the app, wherever the app lies."""
+
+
+class Setup(BaseModel):
+    """Target, data, config. Exactly one source of rows: a session, a file, or a Hub dataset in `config`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    setup_version: Literal[1] = SETUP_VERSION
+    target: Target = Target.LOCAL
+    session: str | None = Field(None, description="Name or id of a collected session.")
+    file: Path | None = Field(None, description="JSONL file; relative to the setup's own file.")
+    output_name: str = Field("", description="Name of the run's folder; empty: made up.")
+    docker: DockerOptions = DockerOptions()
+    config: RunConfig
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Setup":
+        hub = isinstance(self.config.dataset, HubDataset)
+        sources = [bool(self.session), self.file is not None, hub]
+        if sum(sources) > 1:
+            raise ValueError("name one source of rows: session, file, or a Hub dataset")
+        if not any(sources) and self.config.dataset == FileDataset():
+            raise ValueError("no data: name a session, a file, or a Hub dataset in config.dataset")
+        return self

@@ -1,0 +1,14 @@
+"""Where runs execute. Light: the command line is parsed before anything heavy is imported."""
+
+from enum import StrEnum
+
+
+class Target(StrEnum):
+    """A place that computes."""
+
+    LOCAL = "local"
+    DOCKER = "docker"
+
+    @property
+    def label(self) -> str:
+        return {Target.LOCAL: "This computer (no Docker)", Target.DOCKER: "Local (Docker)"}[self]

@@ -1,0 +1,100 @@
+"""What a trainer's events mean to a person: metrics for charts, sentences for the timeline."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from app.domain.runs import Metric, RunEvent
+from trainer_image.events import (
+    CheckpointSaved,
+    Ended,
+    Event,
+    Metrics,
+    Notice,
+    Phase,
+    Plan,
+    Problem,
+    Rows,
+    Started,
+)
+
+PHASES: Final = {
+    "load_data": "Reading the data",
+    "load_model": "Loading the model",
+    "prepare": "Preparing",
+    "train": "Training",
+    "save": "Saving",
+    "done": "Done",
+}
+"""Phase of the trainer → what the status line says."""
+
+BUCKETS: Final = {
+    "trained": "used for training",
+    "too_long": "too long",
+    "malformed": "malformed",
+    "empty_answer": "with an empty answer",
+    "no_trained_token": "with nothing to learn from",
+}
+"""Bucket of the row ledger → words."""
+
+
+def as_metric(event: Metrics) -> Metric:
+    return Metric(
+        step=event.step,
+        total_steps=event.total_steps,
+        epoch=event.epoch,
+        loss=event.loss,
+        learning_rate=event.learning_rate,
+        grad_norm=event.grad_norm,
+        tokens_per_second=event.tokens_per_second,
+        elapsed_seconds=event.elapsed_seconds,
+        eta_seconds=event.eta_seconds,
+        time=_time(event),
+    )
+
+
+def as_timeline(event: Event) -> RunEvent | None:
+    """The event as one sentence; None for metrics, which have their chart."""
+    match event:
+        case Metrics():
+            return None
+        case Started():
+            resumed = f", resumed from step {event.resumed_from_step}" if event.resumed_from_step else ""
+            return _entry(event, f"Started on {event.device} (attempt {event.attempt}{resumed})")
+        case Phase():
+            return _entry(event, PHASES.get(event.name, event.name))
+        case Rows():
+            return _rows(event)
+        case Plan():
+            share = 100 * event.trainable_parameters / max(event.parameters, 1)
+            return _entry(
+                event,
+                f"{event.total_steps} steps of {event.effective_batch_size} examples, {event.num_rows} rows; "
+                f"trains {event.trainable_parameters:,} of {event.parameters:,} parameters ({share:.1f} %)",
+            )
+        case CheckpointSaved():
+            return _entry(event, f"Checkpoint at step {event.step}", step=event.step)
+        case Notice():
+            return _entry(event, event.message, level=event.level)
+        case Problem():
+            return _entry(event, f"{event.message} {event.hint}".strip(), level="error")
+        case Ended():
+            return _entry(event, event.status.capitalize())
+
+
+def _rows(event: Rows) -> RunEvent:
+    kept = event.buckets.get("trained", 0)
+    lost = ", ".join(
+        f"{count} {BUCKETS.get(bucket, bucket.replace('_', ' '))}"
+        for bucket, count in event.buckets.items()
+        if bucket != "trained" and count
+    )
+    text = f"{event.total:,} rows in, {kept:,} used for training" + (f"; left out: {lost}" if lost else "")
+    return _entry(event, text, level="warning" if lost else "info")
+
+
+def _entry(event: Event, text: str, *, level: str = "info", step: int | None = None) -> RunEvent:
+    return RunEvent(time=_time(event), type=event.type, text=text, level=level, step=step)
+
+
+def _time(event: Event) -> datetime:
+    return datetime.fromtimestamp(event.time, UTC)

@@ -1,0 +1,71 @@
+"""Every folder the app uses. `TUNEWRIGHT_HOME` moves all of it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+HOME_VARIABLE = "TUNEWRIGHT_HOME"
+
+
+@dataclass(frozen=True)
+class Paths:
+    home: Path
+
+    @classmethod
+    def from_environment(cls) -> "Paths":
+        """`TUNEWRIGHT_HOME`, else the platform's folder for an application's data."""
+        chosen = os.environ.get(HOME_VARIABLE, "").strip()
+        home = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("tunewright")
+        return cls(home.absolute())
+
+    @property
+    def database(self) -> Path:
+        return self.home / "tunewright.db"
+
+    @property
+    def data(self) -> Path:
+        """Mounted at /data in containers."""
+        return self.home / "data"
+
+    @property
+    def outputs(self) -> Path:
+        """Run folders, one each."""
+        return self.data / "outputs"
+
+    @property
+    def uploads(self) -> Path:
+        """Files a browser sent, until they are imported."""
+        return self.home / "uploads"
+
+    @property
+    def exports(self) -> Path:
+        return self.home / "exports"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def assets(self) -> Path:
+        """Shipped with the app: sample, tiny model, fonts. Read only."""
+        return Path(__file__).resolve().parent.parent / "assets"
+
+    @property
+    def sample_file(self) -> Path:
+        return self.assets / "sample" / "ferry-help-desk.jsonl"
+
+    @property
+    def tiny_model(self) -> Path:
+        return self.assets / "tiny-model"
+
+    @property
+    def trainer(self) -> Path:
+        """Folder of `train.py`. Read only."""
+        return Path(__file__).resolve().parent.parent / "trainer_image"
+
+    def make(self) -> None:
+        """Create what must exist. Raises OSError."""
+        for folder in (self.home, self.outputs, self.uploads, self.exports, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,1 @@
+"""What a user can do: plain, blocking code over ports."""

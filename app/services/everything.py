@@ -1,0 +1,20 @@
+"""The services, together: what the window and the command line are given."""
+
+from dataclasses import dataclass
+
+from app.services.chatting import ChatService
+from app.services.doctor import DoctorService
+from app.services.library import LibraryService
+from app.services.monitoring import MonitoringService
+from app.services.settings import SettingsService
+from app.services.training import TrainingService
+
+
+@dataclass(frozen=True)
+class Services:
+    library: LibraryService
+    training: TrainingService
+    monitoring: MonitoringService
+    chats: ChatService
+    settings: SettingsService
+    doctor: DoctorService

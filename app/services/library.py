@@ -1,0 +1,213 @@
+"""Collect sessions: import, look at, export, rename and delete them."""
+
+import contextlib
+import json
+import logging
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from app.domain.errors import ImportFailedError, StudioError
+from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
+from app.domain.sessions import ImportReport, RefusedRow, Session, SessionId, SessionRow
+from trainer_image.rows import Refused, Row
+
+log = logging.getLogger(__name__)
+
+SAMPLE_NAME = "Ferry help desk (sample)"
+_SAMPLE_DONE = "library.sample_imported"
+_REFUSED_KEPT = 1000
+
+Progress = Callable[[int], None]
+"""Told the number of rows read so far; may raise `ImportCancelledError` to stop."""
+
+
+class ImportCancelledError(StudioError):
+    """The person cancelled; nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__("The import was cancelled.", "Nothing was stored.")
+
+
+class LibraryService:
+    """What the Data tab can ask for. Blocking: the UI calls it off the event loop."""
+
+    def __init__(
+        self,
+        sessions: SessionStore,
+        sources: RowSource,
+        settings: SettingsStore,
+        secrets: Secrets,
+        sample_file: Path,
+    ) -> None:
+        self._sessions = sessions
+        self._sources = sources
+        self._settings = settings
+        self._secrets = secrets
+        self._sample_file = sample_file
+
+    def sessions(self) -> Sequence[Session]:
+        """All sessions, newest first."""
+        return self._sessions.all()
+
+    def get(self, session_id: SessionId) -> Session:
+        return self._sessions.get(session_id)
+
+    def find(self, name_or_id: str) -> Session:
+        """By name, id, or the start of an id. Raises UnknownSessionError."""
+        return self._sessions.find(name_or_id)
+
+    def rows(self, session_id: SessionId, *, start: int = 0, limit: int = 50) -> list[SessionRow]:
+        """One page of rows."""
+        return list(self._sessions.rows(session_id, start=start, limit=limit))
+
+    def import_file(
+        self, path: Path, name: str = "", progress: Progress | None = None, source: str = ""
+    ) -> ImportReport:
+        """Read a JSONL file into a new session.
+
+        Raises ImportFailedError if it cannot be read or no row can be used; then nothing is stored.
+        """
+        return self._import(
+            self._sources.read_file(path), name or path.stem, source or path.name, path.name, progress
+        )
+
+    def import_hub(
+        self,
+        repo: str,
+        split: str = "train",
+        config: str | None = None,
+        name: str = "",
+        progress: Progress | None = None,
+    ) -> ImportReport:
+        """Read a Hugging Face dataset into a new session. Raises ImportFailedError."""
+        rows = self._sources.read_hub(repo, split, config, token=self._secrets.hf_token())
+        label = f"{repo} [{config + ' / ' if config else ''}{split}]"
+        return self._import(rows, name or repo.rsplit("/", 1)[-1], label, label, progress)
+
+    def ensure_sample(self) -> Session | None:
+        """Import the bundled sample once in the life of the database; deleting it is respected."""
+        if self._settings.get(_SAMPLE_DONE):
+            return None
+        report = self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample")
+        self._settings.set(_SAMPLE_DONE, "yes")
+        return report.session
+
+    def export(self, session_id: SessionId, path: Path) -> int:
+        """Write a session as JSONL of chat `messages`; returns the number of rows.
+
+        The file appears whole or not at all. Raises StudioError if it cannot be written.
+        """
+        partial = path.with_name(path.name + ".partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("w", encoding="utf-8", newline="\n") as file:
+                count = 0
+                for row in self._sessions.rows(session_id):
+                    file.write(_as_line(row))
+                    count += 1
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+            raise StudioError(
+                f"{path} could not be written: {error.strerror or error}.",
+                "Choose another folder, or make room, and export again.",
+            ) from error
+        return count
+
+    def rename(self, session_id: SessionId, name: str) -> Session:
+        if not name.strip():
+            raise StudioError("A session needs a name.", "Type one and save again.")
+        return self._sessions.rename(session_id, name.strip())
+
+    def delete(self, session_id: SessionId) -> None:
+        """Forget a session. Runs keep their own snapshot of the rows they saw."""
+        self._sessions.delete(session_id)
+
+    def _import(
+        self,
+        found: Iterator[Row | Refused],
+        name: str,
+        source: str,
+        shown: str,
+        progress: Progress | None,
+    ) -> ImportReport:
+        sieve = _Sieve(found, shown, progress)
+        session = self._sessions.add(self._free_name(name), source, sieve.rows())
+        log.info("Session %s: %d rows, %d refused", session.id, session.row_count, sieve.refused_count)
+        return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
+
+    def _free_name(self, name: str) -> str:
+        taken = {session.name for session in self._sessions.all()}
+        if name not in taken:
+            return name
+        return next(free for n in range(2, len(taken) + 3) if (free := f"{name} ({n})") not in taken)
+
+
+class _Sieve:
+    """Lets rows through and keeps account of those that are refused."""
+
+    def __init__(self, found: Iterator[Row | Refused], shown: str, progress: Progress | None) -> None:
+        self._found = found
+        self._shown = shown
+        self._progress = progress
+        self.total = 0
+        self.refused_count = 0
+        self.refused: list[RefusedRow] = []
+
+    def rows(self) -> Iterator[Row]:
+        """Raises ImportFailedError at the end if nothing came through, which undoes the session."""
+        for item in self._found:
+            self.total += 1
+            if self._progress is not None and self.total % 500 == 0:
+                self._progress(self.total)
+            if isinstance(item, Row):
+                yield item
+                continue
+            self.refused_count += 1
+            if len(self.refused) < _REFUSED_KEPT:
+                self.refused.append(RefusedRow(item.line, item.reason))
+        if self.total == 0:
+            raise ImportFailedError(f"{self._shown} is empty.", "Choose a file with one JSON object a line.")
+        if self.total == self.refused_count:
+            first = self.refused[0]
+            raise ImportFailedError(
+                f"No row of {self._shown} can be used: line {first.source_line}: {first.reason}.",
+                "Rows may be chat messages, prompt/completion, or instruction/input/output.",
+            )
+
+
+def _as_line(row: SessionRow) -> str:
+    """A row as JSONL. Half an emoji has no UTF-8; such a row is escaped instead."""
+    record = {"messages": row.messages}
+    line = json.dumps(record, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = json.dumps(record)
+    return line + "\n"
+
+
+def random_prompts(path: Path, count: int, *, seed: int | None = None) -> list[str]:
+    """First questions of `count` random rows of a JSONL file of `messages`; one pass, flat memory.
+
+    Reservoir sampling (Vitter 1985, algorithm R). A missing file gives none.
+    """
+    chosen: list[str] = []
+    dice = random.Random(seed)  # noqa: S311 - not for secrets
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file):
+                slot = number if number < count else dice.randint(0, number)
+                if slot >= count:
+                    continue
+                prompt = next((m["content"] for m in json.loads(line)["messages"] if m["role"] == "user"), "")
+                chosen[slot : slot + 1] = [prompt]
+    except OSError:
+        return []
+    dice.shuffle(chosen)
+    return [prompt for prompt in chosen if prompt]

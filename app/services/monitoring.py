@@ -1,0 +1,231 @@
+"""What is true of each run now, read from where the truth is: its job, its events, its result.
+
+A pure read of the world, written to the store. May be called any time, twice, by two processes, and at
+start-up: it turns "the app was killed at step 412" into a run that goes on, finished, or can be resumed.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from app.domain.errors import TargetError
+from app.domain.ports import Launcher, Launchers, Processes, RunStore
+from app.domain.runs import (
+    JobHandle,
+    JobPhase,
+    JobState,
+    Metric,
+    Run,
+    RunEvent,
+    RunId,
+    RunStatus,
+    describe_exit,
+)
+from app.domain.timeline import as_metric, as_timeline
+from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, Result, parse_event
+
+log = logging.getLogger(__name__)
+
+_CHUNK: Final = 1024 * 1024
+
+
+class MonitoringService:
+    """Follows runs. Blocking: the UI calls it off the event loop."""
+
+    def __init__(
+        self, runs: RunStore, launchers: Launchers, processes: Processes, clock: Callable[[], datetime]
+    ) -> None:
+        self._runs = runs
+        self._launchers = launchers
+        self._processes = processes
+        self._clock = clock
+
+    def runs(self) -> Sequence[Run]:
+        """All runs as last known, newest first; `refresh_all` makes them true."""
+        return self._runs.all()
+
+    def find(self, name_or_id: str) -> Run:
+        """By id, the start of an id, or name. Raises UnknownRunError."""
+        return self._runs.find(name_or_id)
+
+    def metrics(self, run_id: RunId, *, after_step: int = -1) -> Sequence[Metric]:
+        return self._runs.metrics(run_id, after_step=after_step)
+
+    def events(self, run_id: RunId, *, last: int = 500) -> Sequence[RunEvent]:
+        return self._runs.events(run_id, last=last)
+
+    def refresh_all(self) -> Sequence[Run]:
+        """Make every run that is not known to have ended true; returns all runs, newest first."""
+        for run in self._runs.all():
+            if not run.status.is_final:
+                self.refresh(run.id)
+        return self._runs.all()
+
+    def refresh(self, run_id: RunId) -> Run:
+        """Bring one run up to date and return it. A target that cannot be asked is said in `message`."""
+        run = self._runs.get(run_id)
+        if run.status.is_final:
+            return run
+        launcher = self._launchers[run.target]
+        try:
+            handle = run.handle or launcher.find(run)
+            if handle is None:
+                return self._without_job(run)
+            state = launcher.state(handle)  # before reading events, so that an ended job's are complete
+            launcher.sync_log(run, handle)
+        except TargetError as error:
+            unreachable = partial(_unreachable, error=error)
+            self._ingest(run)
+            return self._runs.update(run_id, unreachable)
+        run = self._ingest(run)
+        if state.phase is JobPhase.RUNNING:
+            return self._runs.update(run_id, lambda r: self._still_going(r, handle))
+        return self._ended(run, launcher, handle, state)
+
+    def log_text(self, run: Run, *, start: int = 0, limit: int = _CHUNK) -> tuple[str, int]:
+        """Whole lines of the run's log from byte `start` on, and where to read on."""
+        text, end = _read_lines(run.log_path, start, limit)
+        return text.decode("utf-8", errors="replace"), end
+
+    def log_tail(self, run: Run, *, limit: int = 256 * 1024) -> tuple[str, int]:
+        """The last `limit` bytes of the log in whole lines, and where to read on."""
+        size = run.log_path.stat().st_size if run.log_path.exists() else 0
+        if size <= limit:
+            return self.log_text(run, limit=max(size, 1))
+        text, end = self.log_text(run, start=size - limit, limit=limit)
+        return text.partition("\n")[2], end
+
+    def _without_job(self, run: Run) -> Run:
+        """A run that has no job: still being launched by someone alive, or cut short."""
+        if run.owner is not None and self._processes.is_alive(run.owner):
+            return run
+
+        def cut_short(stored: Run) -> Run:
+            if stored.status.is_final or stored.handle is not None or stored.owner != run.owner:
+                return stored
+            return stored.ended(
+                RunStatus.FAILED,
+                "The app ended while it was starting this run.",
+                "Nothing was started. Resume it." if stored.checkpoint else "Start it again.",
+                now=self._clock(),
+            )
+
+        return self._runs.update(run.id, cut_short)
+
+    def _still_going(self, run: Run, handle: JobHandle) -> Run:
+        if run.status.is_final:
+            return run
+        if run.status is RunStatus.RUNNING and run.handle and not run.message:
+            return run
+        return replace(run.launched(handle, self._clock()), message="", hint="")
+
+    def _ended(self, run: Run, launcher: Launcher, handle: JobHandle, state: JobState) -> Run:
+        result = _read_result(run)
+        clock = self._clock()
+
+        def end(stored: Run) -> Run:
+            if stored.status.is_final or stored.attempt != run.attempt:
+                return stored
+            return _with_result(stored, result, clock) if result else _without_result(stored, state, clock)
+
+        ended = self._runs.update(run.id, end)
+        try:
+            launcher.clean_up(handle)
+        except TargetError as error:
+            log.warning("Run %s: what it left at its target could not be removed: %s", run.id, error)
+        return ended
+
+    def _ingest(self, run: Run) -> Run:
+        """Store everything whole that events.jsonl says beyond what is stored."""
+        while True:
+            text, end = _read_lines(run.events_path, run.events_offset, _CHUNK)
+            if end == run.events_offset:
+                return run
+            events = [event for line in text.splitlines() if (event := parse_event(line)) is not None]
+            metrics = [as_metric(event) for event in events if isinstance(event, Metrics)]
+            timeline = [entry for event in events if (entry := as_timeline(event)) is not None]
+
+            def change(stored: Run, events: list[Event] = events) -> Run:
+                for event in events:
+                    stored = _apply(stored, event)
+                return stored
+
+            self._runs.ingest(run.id, run.events_offset, end, metrics, timeline, change)
+            run = self._runs.get(run.id)
+
+
+def _apply(run: Run, event: Event) -> Run:
+    match event:
+        case Metrics():
+            return replace(
+                run,
+                step=event.step,
+                total_steps=event.total_steps,
+                loss=event.loss,
+                eta_seconds=event.eta_seconds,
+            )
+        case Plan():
+            return replace(run, total_steps=event.total_steps)
+        case Phase():
+            return run if run.status.is_final else replace(run, phase=event.name)
+        case CheckpointSaved():
+            return replace(run, checkpoint=event.path)
+        case _:
+            return run
+
+
+def _unreachable(run: Run, error: TargetError) -> Run:
+    if run.status.is_final:
+        return run
+    return replace(run, message=f"What the run is doing cannot be seen now: {error.message}", hint=error.hint)
+
+
+def _with_result(run: Run, result: Result, now: datetime) -> Run:
+    ended = run.ended(RunStatus(result.status), result.message, result.hint, now=now)
+    return replace(
+        ended,
+        step=result.step or run.step,
+        total_steps=result.total_steps or run.total_steps,
+        loss=result.final_loss if result.final_loss is not None else run.loss,
+        output=result.output,
+        output_kind=result.output_kind,
+        checkpoint=result.checkpoint or run.checkpoint,
+    )
+
+
+def _without_result(run: Run, state: JobState, now: datetime) -> Run:
+    message, hint = describe_exit(state)
+    return run.ended(RunStatus.FAILED, message, hint, now=now)
+
+
+def _read_result(run: Run) -> Result | None:
+    """The result this attempt wrote; None if there is none, or only an earlier attempt's."""
+    try:
+        result = Result.model_validate_json(run.result_path.read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return result if result.attempt == run.attempt else None
+
+
+def _read_lines(path: Path, start: int, limit: int) -> tuple[bytes, int]:
+    """Whole lines from byte `start`, at most about `limit` bytes; a torn last line waits for its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            text = file.read(limit)
+            while b"\n" not in text and (more := file.read(limit)):
+                text += more
+    except OSError:
+        return b"", start
+    whole = text[: text.rfind(b"\n") + 1]
+    return whole, start + len(whole)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

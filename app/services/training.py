@@ -1,0 +1,245 @@
+"""Start, stop, resume and forget training runs."""
+
+import logging
+import re
+import secrets as dice
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from app.domain.errors import StudioError, TargetError
+from app.domain.ports import Launchers, Processes, RunStore, Secrets
+from app.domain.runs import Run, RunId, RunRequest, RunStatus
+from app.domain.setups import BUNDLED_MODEL, Setup
+from app.services.library import LibraryService
+from app.services.monitoring import MonitoringService
+from trainer_image.config import DATA_FILE, FileDataset, HubDataset
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class TrainingService:
+    """What the Training tab can ask for. Blocking: the UI calls it off the event loop."""
+
+    def __init__(
+        self,
+        runs: RunStore,
+        launchers: Launchers,
+        library: LibraryService,
+        monitoring: MonitoringService,
+        processes: Processes,
+        secrets: Secrets,
+        *,
+        data_dir: Path,
+        bundled_model: Path,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._runs = runs
+        self._launchers = launchers
+        self._library = library
+        self._monitoring = monitoring
+        self._processes = processes
+        self._secrets = secrets
+        self._data_dir = data_dir
+        self._bundled_model = bundled_model
+        self._clock = clock
+
+    def request_of(self, setup: Setup, folder: Path) -> RunRequest:
+        """What a setup asks for; its relative paths start at `folder`. Raises UnknownSessionError."""
+        session = self._library.find(setup.session) if setup.session else None
+        return RunRequest(
+            setup.config,
+            setup.target,
+            session_id=session.id if session else None,
+            data_file=(folder / setup.file.expanduser()).resolve() if setup.file else None,
+            output_name=setup.output_name,
+            docker=setup.docker,
+        )
+
+    def missing(self, request: RunRequest) -> str:
+        """The one thing still missing before a run can start, as an order to the person; empty if ready.
+
+        Quick: asks no target. `target_problems` does.
+        """
+        config = request.config
+        if not request.session_id and not request.data_file and not isinstance(config.dataset, HubDataset):
+            return "Choose a dataset"
+        if request.data_file and not request.data_file.is_file():
+            return f"Choose a data file that exists: {request.data_file.name} does not"
+        if _looks_like_path(config.base_model) and not Path(config.base_model).expanduser().is_dir():
+            return f"Choose a base model that exists: there is no folder {config.base_model}"
+        if config.offline and isinstance(config.dataset, HubDataset):
+            return "Choose a session or a file: offline mode is on"
+        if request.output_name and not _NAME.fullmatch(request.output_name):
+            return "Choose an output name of letters, digits, dots, dashes and underscores"
+        if request.output_name and self._folder(request, request.output_name).exists():
+            return f"Choose another output name: {request.output_name} is taken"
+        return ""
+
+    def target_problems(self, request: RunRequest) -> list[str]:
+        """What the target itself would refuse, as sentences. May take a second."""
+        return list(self._launchers[request.target].problems(request.docker))
+
+    def start(self, request: RunRequest) -> Run:
+        """Record a run, give it its folder and data, and launch it.
+
+        The run is in the store before anything starts, so that a crash in between leaves a visible failed
+        run rather than a job nobody knows about. Raises StudioError if it did not start; it is then
+        recorded as failed, unless something was missing from the start.
+        """
+        if missing := self.missing(request):
+            raise StudioError(f"The run cannot start yet. {missing}.", "Then press Start again.")
+        run = self._new_run(request)
+        self._runs.add(run)
+        try:
+            self._prepare(run, request)
+            return self._launch(run, resume=False)
+        except StudioError as error:
+            self._fail(run, error.message, error.hint)
+            raise
+        except OSError as error:
+            message = f"The run's folder could not be written: {error.strerror or error}."
+            hint = "Make room or choose another folder in Settings, then start again."
+            self._fail(run, message, hint)
+            raise StudioError(message, hint) from error
+
+    def stop(self, run_id: RunId, *, save: bool) -> Run:
+        """End a run and return it as it then truly is. With `save` it writes a checkpoint first.
+
+        Raises TargetError if the target cannot be reached: the run may then still be going.
+        """
+        run = self._monitoring.refresh(run_id)
+        if run.status.is_final:
+            return run
+        launcher = self._launchers[run.target]
+        handle = run.handle or launcher.find(run)
+        if handle is None:
+            return self._runs.update(
+                run_id, lambda r: r if r.status.is_final else r.ended(RunStatus.STOPPED, now=self._clock())
+            )
+        launcher.stop(handle, save=save)
+        log.info("Run %s was stopped (save=%s)", run_id, save)
+        return self._monitoring.refresh(run_id)
+
+    def resume(self, run_id: RunId) -> Run:
+        """Launch a stopped or failed run again from its newest whole checkpoint.
+
+        Raises StudioError if it cannot be resumed, with what blocks it.
+        """
+        if reason := self.resume_blocked(self._monitoring.refresh(run_id)):
+            raise StudioError(f"This run cannot be resumed: {reason}.", "Start a new run instead.")
+
+        def claim(run: Run) -> Run:
+            if not run.can_resume:
+                raise StudioError("This run is already going again.", "Follow it in the run view.")
+            return replace(
+                run,
+                status=RunStatus.STARTING,
+                attempt=run.attempt + 1,
+                owner=self._processes.me(),
+                handle=None,
+                ended_at=None,
+                message="",
+                hint="",
+            )
+
+        run = self._runs.update(run_id, claim)
+        try:
+            return self._launch(run, resume=True)
+        except StudioError as error:
+            self._fail(run, error.message, error.hint)
+            raise
+
+    def resume_blocked(self, run: Run) -> str:
+        """Why a run cannot be resumed, in half a sentence; empty if it can."""
+        if not run.status.is_final:
+            return "it is still going"
+        if run.status is RunStatus.FINISHED:
+            return "it has finished"
+        if run.checkpoint is None:
+            return "it ended before its first checkpoint"
+        if not (run.folder / run.checkpoint).is_dir():
+            return "its checkpoint is no longer on disk"
+        return ""
+
+    def delete(self, run_id: RunId, *, files: bool) -> None:
+        """Forget an ended run; with `files` its folder goes too. Raises StudioError if it is still going."""
+        run = self._runs.get(run_id)
+        if not run.status.is_final:
+            raise StudioError("This run is still going.", "Stop it first, then delete it.")
+        if files:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        self._runs.delete(run_id)
+
+    def _new_run(self, request: RunRequest) -> Run:
+        run_id = RunId(dice.token_hex(6))
+        label = self._data_label(request)
+        slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40] or "data"
+        name = request.output_name or f"{slug}-{request.config.method.kind}-{run_id[:6]}"
+        model = request.config.base_model
+        model = str(self._bundled_model) if model == BUNDLED_MODEL else model
+        if _looks_like_path(model):
+            model = str(Path(model).expanduser().resolve())
+        dataset = request.config.dataset if isinstance(request.config.dataset, HubDataset) else FileDataset()
+        return Run(
+            id=run_id,
+            name=name,
+            target=request.target,
+            config=request.config.model_copy(update={"base_model": model, "dataset": dataset}),
+            docker=request.docker,
+            folder=self._folder(request, name),
+            data_label=label,
+            session_id=request.session_id,
+            status=RunStatus.STARTING,
+            created_at=self._clock(),
+            owner=self._processes.me(),
+        )
+
+    def _folder(self, request: RunRequest, name: str) -> Path:
+        return (request.docker.data_dir or self._data_dir).expanduser().absolute() / "outputs" / name
+
+    def _data_label(self, request: RunRequest) -> str:
+        if request.session_id:
+            return self._library.get(request.session_id).name
+        if request.data_file:
+            return request.data_file.name
+        assert isinstance(request.config.dataset, HubDataset)
+        return request.config.dataset.repo
+
+    def _prepare(self, run: Run, request: RunRequest) -> None:
+        """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
+        run.folder.mkdir(parents=True)
+        if request.session_id:
+            self._library.export(request.session_id, run.folder / DATA_FILE)
+        elif request.data_file:
+            (run.folder / DATA_FILE).parent.mkdir()
+            shutil.copyfile(request.data_file, run.folder / DATA_FILE)
+
+    def _launch(self, run: Run, *, resume: bool) -> Run:
+        token = self._secrets.hf_token()
+        try:
+            handle = self._launchers[run.target].launch(
+                run, resume=resume, secrets={"HF_TOKEN": token} if token else {}
+            )
+        except StudioError:
+            raise
+        except Exception as error:
+            log.exception("Launching run %s failed", run.id)
+            raise TargetError(
+                "The run could not be launched because of an error inside the app.",
+                "The app's log has the details.",
+            ) from error
+        log.info("Run %s started on %s", run.id, run.target)
+        return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+
+    def _fail(self, run: Run, message: str, hint: str) -> None:
+        self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
+
+
+def _looks_like_path(model: str) -> bool:
+    """Hub names are `owner/name`; anything absolute, relative by dots or from home is a folder."""
+    return model.startswith(("/", "./", "../", "~", "\\")) or Path(model).is_absolute()

@@ -1,0 +1,1 @@
+"""What people see. The only part that knows Flet."""

@@ -1,0 +1,68 @@
+"""Rename and delete a session, each by a dialog that stays open until it worked."""
+
+from collections.abc import Callable
+
+import flet as ft
+
+from app.domain.sessions import Session
+from app.services.library import LibraryService
+from app.ui.actions import use_action
+from app.ui.kit.confirm_dialog import ConfirmDialog
+
+
+def use_delete(
+    library: LibraryService, session: Session, on_changed: Callable[[], object]
+) -> Callable[[], None]:
+    """Returns what opens the dialog."""
+    is_open, set_open = ft.use_state(False)
+
+    def done(_: None) -> None:
+        set_open(False)
+        on_changed()
+
+    delete = use_action(lambda: library.delete(session.id), on_done=done)
+    dialog = ConfirmDialog(
+        f"Delete “{session.name}”?",
+        "Its rows are removed from this computer. Runs that used it keep their own copy of what they saw.",
+        confirm="Delete",
+        on_confirm=delete.run,
+        on_cancel=lambda: set_open(False),
+        is_busy=delete.is_busy,
+        problem=delete.problem,
+    )
+    ft.use_dialog(dialog if is_open else None)
+    return lambda: set_open(True)
+
+
+def use_rename(
+    library: LibraryService, session: Session, on_changed: Callable[[], object]
+) -> Callable[[], None]:
+    """Returns what opens the dialog."""
+    is_open, set_open = ft.use_state(False)
+    name, set_name = ft.use_state(session.name)
+
+    def done(_: Session) -> None:
+        set_open(False)
+        on_changed()
+
+    def open_dialog() -> None:
+        set_name(session.name)
+        set_open(True)
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        set_name(event.control.value or "")
+
+    save = use_action(lambda: library.rename(session.id, name), on_done=done)
+    dialog = ConfirmDialog(
+        "Rename session",
+        "Runs that used it keep the name it had.",
+        confirm="Save name",
+        on_confirm=save.run,
+        on_cancel=lambda: set_open(False),
+        is_busy=save.is_busy,
+        problem=save.problem,
+        is_dangerous=False,
+        extra=ft.TextField(label="Name", value=name, autofocus=True, on_change=edit, on_submit=save.run),
+    )
+    ft.use_dialog(dialog if is_open else None)
+    return open_dialog

@@ -1,0 +1,61 @@
+"""Where a session was written to, and how to get at it."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import flet as ft
+
+from app.domain.sessions import Session
+from app.paths import Paths
+from app.ui.data.wording import rows
+from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Card
+from app.ui.kit.selectable import Selectable
+
+_DOWNLOAD_LIMIT: Final = 50 * 1024 * 1024
+"""A download passes through memory as one message; a larger file is fetched from its folder."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    path: Path
+    row_count: int
+
+
+def export_path(paths: Paths, session: Session) -> Path:
+    """A name that every file system takes, in the exports folder; a second export replaces the first."""
+    stem = re.sub(r"[^\w.-]+", "-", session.name).strip("-.")[:80] or "session"
+    return paths.exports / f"{stem}-{session.id[:6]}.jsonl"
+
+
+def ExportLine(exported: Exported | None) -> ft.Control:
+    """ "312 rows written to …", with a button to copy the path and, in the browser, one to download."""
+    if exported is None:
+        return ft.Container(visible=False)
+    line: list[ft.Control] = [
+        ft.Icon(ft.Icons.CHECK_CIRCLE_OUTLINE, color=ft.Colors.PRIMARY),
+        Selectable(ft.Text(f"{rows(exported.row_count)} written to {exported.path}"), expand=True),
+        CopyButton(str(exported.path), what="the file's path"),
+    ]
+    if ft.context.page.web:
+        line.append(_download_button(exported.path))
+    return Identified("exported", Card(ft.Row(line), padding=12), live=True)
+
+
+def _download_button(path: Path) -> ft.Control:
+    is_large = path.stat().st_size > _DOWNLOAD_LIMIT
+
+    async def download() -> None:
+        content = await asyncio.to_thread(path.read_bytes)
+        await ft.FilePicker().save_file(file_name=path.name, src_bytes=content)
+
+    return ft.IconButton(
+        ft.Icons.DOWNLOAD,
+        tooltip="Too large to download: copy it from its folder" if is_large else "Download the file",
+        disabled=is_large,
+        on_click=download,
+    )

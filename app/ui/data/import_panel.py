@@ -1,0 +1,175 @@
+"""Bring rows in: from a file or from Hugging Face; what became of every row is said."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import flet as ft
+
+from app.domain.sessions import ImportReport, Session
+from app.paths import Paths
+from app.services.library import LibraryService
+from app.ui.actions import Problem, problem_of
+from app.ui.data.file_choice import choose_file, why_no_chooser
+from app.ui.data.import_report import ImportOutcome
+from app.ui.data.importing import Import, use_import
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.progress_line import ProgressLine
+from app.ui.kit.section import Section
+from app.ui.theme import SPACE
+
+
+@ft.component
+def ImportPanel(
+    library: LibraryService,
+    paths: Paths,
+    on_imported: Callable[[ImportReport], None],
+    on_show: Callable[[Session], None],
+) -> ft.Control:
+    """Two ways in and, under them, the import under way and how the last one ended."""
+    work = use_import(on_imported)
+    return ft.Column(
+        [
+            ImportStatus(work, on_show),
+            FromFile(library, paths, work),
+            FromHub(library, work),
+        ],
+        spacing=SPACE,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def ImportStatus(work: Import, on_show: Callable[[Session], None]) -> ft.Control:
+    """What is going on, or how it ended; nothing before the first import."""
+    if work.is_busy:
+        cancel = ft.OutlinedButton("Cancel import", disabled=work.is_cancelling, on_click=work.cancel)
+        said = "Cancelling…" if work.is_cancelling else f"Importing… {work.count:,} rows read"
+        return Section("Import", [ProgressLine(said, identifier="import-progress")], trailing=cancel)
+    if work.problem is not None:
+        return ErrorBanner(work.problem, on_dismiss=work.forget)
+    if work.was_cancelled:
+        return Section("Import cancelled", [ft.Text("Nothing was stored.")])
+    if work.report is not None:
+        return ImportOutcome(work.report, on_show)
+    return ft.Container(visible=False)
+
+
+@ft.component
+def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
+    """The system's chooser (in the browser: an upload), or a typed path."""
+    path, set_path = ft.use_state("")
+    sent, set_sent = ft.use_state(cast(float | None, None))
+    problem, set_problem = ft.use_state(cast(Problem | None, None))
+    missing_chooser = why_no_chooser(ft.context.page)
+
+    async def choose() -> None:
+        set_problem(None)
+        try:
+            chosen = await choose_file(paths, set_sent)
+        except Exception as error:
+            set_problem(problem_of(error))
+            return
+        finally:
+            set_sent(None)
+        if chosen is not None:
+            await work.run(lambda progress: _import_chosen(library, paths, *chosen, progress))
+
+    async def import_path() -> None:
+        await work.run(
+            lambda progress: library.import_file(Path(path.strip()).expanduser(), progress=progress)
+        )
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        set_path(event.control.value or "")
+
+    typed = ft.TextField(
+        label="Path of a file",
+        value=path,
+        on_change=edit,
+        on_submit=import_path,
+        expand=True,
+    )
+    return Section(
+        "From a file",
+        [
+            ft.Text(missing_chooser, visible=bool(missing_chooser), color=ft.Colors.TERTIARY),
+            ErrorBanner(problem, on_dismiss=lambda: set_problem(None)),
+            ft.Row(
+                [
+                    ft.FilledButton(
+                        "Choose a file…",
+                        icon=ft.Icons.UPLOAD_FILE_OUTLINED,
+                        disabled=work.is_busy or sent is not None or bool(missing_chooser),
+                        on_click=choose,
+                    )
+                ]
+            ),
+            ProgressLine("Uploading…", sent, identifier="upload")
+            if sent is not None
+            else ft.Container(visible=False),
+            ft.Row(
+                [
+                    typed,
+                    ft.OutlinedButton(
+                        "Import path", disabled=work.is_busy or not path.strip(), on_click=import_path
+                    ),
+                ]
+            ),
+        ],
+        subtitle="JSONL, one JSON object a line: chat messages, ShareGPT conversations, prompt and "
+        "completion, or instruction, input and output.",
+    )
+
+
+def _import_chosen(
+    library: LibraryService, paths: Paths, file: Path, shown: str, progress: Callable[[int], None]
+) -> ImportReport:
+    """Import under the name a person knows, and remove the copy if it was an upload."""
+    try:
+        return library.import_file(file, Path(shown).stem, progress, source=shown)
+    finally:
+        if file.parent == paths.uploads:
+            file.unlink(missing_ok=True)
+
+
+@ft.component
+def FromHub(library: LibraryService, work: Import) -> ft.Control:
+    """A dataset by repository, split and configuration."""
+    repo, set_repo = ft.use_state("")
+    split, set_split = ft.use_state("train")
+    config, set_config = ft.use_state("")
+
+    async def start() -> None:
+        name, part, variant = repo.strip(), split.strip() or "train", config.strip() or None
+        await work.run(lambda progress: library.import_hub(name, part, variant, progress=progress))
+
+    def field(label: str, value: str, change: Callable[[str], None], hint: str) -> ft.Control:
+        def edit(event: ft.Event[ft.TextField]) -> None:
+            change(event.control.value or "")
+
+        return ft.TextField(label=label, value=value, hint_text=hint, on_change=edit, expand=True)
+
+    return Section(
+        "From Hugging Face",
+        [
+            field("Repository", repo, set_repo, "owner/name"),
+            ft.Row(
+                [
+                    field("Split", split, set_split, "train"),
+                    field("Configuration", config, set_config, ""),
+                ]
+            ),
+            ft.Row(
+                [
+                    ft.FilledButton(
+                        "Import dataset",
+                        icon=ft.Icons.CLOUD_DOWNLOAD_OUTLINED,
+                        disabled=work.is_busy or not repo.strip(),
+                        on_click=start,
+                    )
+                ]
+            ),
+        ],
+        subtitle="Needs the network. Private and gated datasets need a token: see Settings.",
+    )

@@ -1,0 +1,55 @@
+"""How an import ended: what is in, and which lines were refused and why."""
+
+from collections.abc import Callable
+
+import flet as ft
+
+from app.domain.sessions import ImportReport, RefusedRow, Session
+from app.ui.data.wording import outcome
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Section
+from app.ui.kit.selectable import Selectable
+from app.ui.kit.status_pill import StatusPill
+from app.ui.theme import CODE_FONT, GAP, RADIUS
+
+
+def ImportOutcome(report: ImportReport, on_show: Callable[[Session], None]) -> ft.Control:
+    """A sentence, the refused lines, and the way to the rows."""
+
+    def show() -> None:
+        on_show(report.session)
+
+    pill = StatusPill("With refusals", "warning") if report.refused_count else StatusPill("Imported", "good")
+    return Section(
+        report.session.name,
+        [
+            Identified("import-outcome", ft.Text(outcome(report)), live=True),
+            *([_refused(report)] if report.refused else []),
+            ft.Row([ft.FilledTonalButton("Show the rows", icon=ft.Icons.TABLE_ROWS_OUTLINED, on_click=show)]),
+        ],
+        trailing=pill,
+    )
+
+
+def _refused(report: ImportReport) -> ft.Control:
+    beyond = report.refused_count - len(report.refused)
+    lines: list[ft.Control] = [_line(row) for row in report.refused]
+    if beyond:
+        lines.append(ft.Text(f"… and {beyond:,} more", key="beyond"))
+    scroll = ft.ListView(lines, spacing=GAP / 2, padding=12, height=min(48 + 24 * len(lines), 240))
+    return Identified(
+        "refused-rows",
+        ft.Container(Selectable(scroll), bgcolor=ft.Colors.SURFACE_CONTAINER, border_radius=RADIUS - 4),
+        label="Refused lines",
+    )
+
+
+def _line(row: RefusedRow) -> ft.Control:
+    return ft.Row(
+        [
+            ft.Text(f"Line {row.source_line:,}", font_family=CODE_FONT, size=13, width=104),
+            ft.Text(row.reason, expand=True),
+        ],
+        vertical_alignment=ft.CrossAxisAlignment.START,
+        key=row.source_line,
+    )

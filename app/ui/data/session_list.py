@@ -1,0 +1,71 @@
+"""All sessions, found by name or source."""
+
+from collections.abc import Callable, Sequence
+
+import flet as ft
+
+from app.domain.sessions import Session, SessionId
+from app.ui.data.wording import about
+from app.ui.kit.empty_state import EmptyState
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP, RADIUS
+
+
+@ft.component
+def SessionList(
+    sessions: Sequence[Session], chosen: SessionId | None, on_choose: Callable[[SessionId], None]
+) -> ft.Control:
+    """A search box over the names; the chosen one is marked."""
+    query, set_query = ft.use_state("")
+
+    def search(event: ft.Event[ft.TextField]) -> None:
+        set_query(event.control.value or "")
+
+    wanted = query.strip().lower()
+    found = [s for s in sessions if wanted in s.name.lower() or wanted in s.source.lower()]
+    entries = [_entry(s, is_chosen=s.id == chosen, on_choose=on_choose) for s in found]
+    nothing = EmptyState(ft.Icons.SEARCH_OFF, "Nothing found", f"No session matches “{query.strip()}”.")
+    listed = ft.ListView(entries, spacing=4, expand=True) if entries or not sessions else nothing
+    return ft.Column(
+        [
+            ft.TextField(
+                label="Search sessions",
+                prefix_icon=ft.Icons.SEARCH,
+                value=query,
+                on_change=search,
+                dense=True,
+            ),
+            Identified("sessions", listed, label="Sessions", expand=True),
+        ],
+        spacing=GAP * 1.5,
+        expand=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _entry(session: Session, *, is_chosen: bool, on_choose: Callable[[SessionId], None]) -> ft.Control:
+    def choose() -> None:
+        on_choose(session.id)
+
+    return ft.ListTile(
+        title=ft.Text(
+            session.name,
+            theme_style=ft.TextThemeStyle.LABEL_LARGE,
+            max_lines=1,
+            overflow=ft.TextOverflow.ELLIPSIS,
+        ),
+        subtitle=ft.Text(
+            about(session),
+            max_lines=2,
+            overflow=ft.TextOverflow.ELLIPSIS,
+            theme_style=ft.TextThemeStyle.BODY_SMALL,
+        ),
+        leading=ft.Icon(ft.Icons.CHECK_CIRCLE if is_chosen else ft.Icons.DATASET_OUTLINED),
+        selected=is_chosen,
+        selected_tile_color=ft.Colors.SECONDARY_CONTAINER,
+        selected_color=ft.Colors.ON_SECONDARY_CONTAINER,
+        shape=ft.RoundedRectangleBorder(radius=RADIUS),
+        content_padding=ft.Padding.symmetric(horizontal=12, vertical=2),
+        on_click=choose,
+        key=session.id,
+    )

@@ -1,0 +1,72 @@
+"""One session: its name and origin, what can be done with it, and its rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import flet as ft
+
+from app.domain.sessions import Session
+from app.paths import Paths
+from app.services.library import LibraryService
+from app.ui.actions import use_action
+from app.ui.data.dialogs import use_delete, use_rename
+from app.ui.data.exporting import Exported, ExportLine, export_path
+from app.ui.data.preview import Preview
+from app.ui.data.wording import about
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.theme import GAP, SPACE
+
+
+@ft.component
+def SessionView(
+    library: LibraryService, paths: Paths, session: Session, on_changed: Callable[[], object]
+) -> ft.Control:
+    """`on_changed` is told after a rename or a delete."""
+    exported, set_exported = ft.use_state(cast(Exported | None, None))
+    rename = use_rename(library, session, on_changed)
+    delete = use_delete(library, session, on_changed)
+
+    def write() -> Exported:
+        path: Path = export_path(paths, session)
+        return Exported(path, library.export(session.id, path))
+
+    export = use_action(write, on_done=set_exported)
+    buttons = ft.Row(
+        [
+            ft.OutlinedButton(
+                "Export JSONL",
+                icon=ft.Icons.FILE_DOWNLOAD_OUTLINED,
+                disabled=export.is_busy,
+                on_click=export.run,
+            ),
+            ft.IconButton(ft.Icons.EDIT_OUTLINED, tooltip="Rename session", on_click=rename),
+            ft.IconButton(ft.Icons.DELETE_OUTLINE, tooltip="Delete session", on_click=delete),
+        ],
+        spacing=GAP,
+        tight=True,
+    )
+    title = ft.Column(
+        [
+            ft.Text(session.name, theme_style=ft.TextThemeStyle.TITLE_LARGE),
+            ft.Text(about(session), color=ft.Colors.ON_SURFACE_VARIANT),
+        ],
+        spacing=2,
+        tight=True,
+    )
+    return ft.Column(
+        [
+            ft.Row(
+                [title, buttons],
+                wrap=True,
+                alignment=ft.MainAxisAlignment.SPACE_BETWEEN,
+                vertical_alignment=ft.CrossAxisAlignment.CENTER,
+            ),
+            ErrorBanner(export.problem, on_dismiss=export.dismiss),
+            ExportLine(exported),
+            Preview(library, session),
+        ],
+        spacing=SPACE,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )

@@ -1,0 +1,159 @@
+"""The frame around the tabs: where they are, which one is shown, and the keys that switch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import flet as ft
+
+from app.paths import Paths
+from app.services.everything import Services
+from app.ui.data.tab import DataTab
+from app.ui.kit.identified import Identified
+from app.ui.settings.tab import SettingsTab
+from app.ui.theme import NARROW_BELOW, TEXT_FONT
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An entry of the navigation."""
+
+    label: str
+    icon: ft.IconData
+    chosen_icon: ft.IconData
+
+
+_PLACES: Final = (
+    _Place("Data", ft.Icons.DATASET_OUTLINED, ft.Icons.DATASET),
+    _Place("Training", ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING),
+    _Place("Settings", ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
+)
+_DATA: Final = 0
+_SETTINGS: Final = 2
+
+
+@ft.component
+def Root(services: Services, paths: Paths) -> ft.Control:
+    """All tabs, mounted side by side and shown one at a time, so that each keeps its state."""
+    # Imported here, not at the top: the chart library costs a third of a second
+    # that the first page need not wait for.
+    from app.ui.training.draft import TrainingDraft  # noqa: PLC0415
+    from app.ui.training.tab import TrainingTab  # noqa: PLC0415
+
+    chosen, set_chosen = ft.use_state(_DATA)
+    draft, _ = ft.use_state(TrainingDraft)  # type: ignore[arg-type]  # Flet types factories too narrowly
+    is_narrow = _use_is_narrow()
+    _use_shortcuts(set_chosen)
+
+    tabs = [
+        DataTab(services.library, paths, is_narrow=is_narrow),
+        TrainingTab(services, draft, on_go_to_data=lambda: set_chosen(_DATA)),
+        SettingsTab(services, paths, is_shown=chosen == _SETTINGS),
+    ]
+    return Frame(tabs, chosen, set_chosen, is_narrow=is_narrow)
+
+
+def Frame(
+    tabs: Sequence[ft.Control], chosen: int, on_choose: Callable[[int], None], *, is_narrow: bool
+) -> ft.Control:
+    """The tabs beside a rail, or above a bar where the window is narrow.
+
+    Both navigations are always there and one is hidden: a different tree would mount the tabs anew.
+    """
+    body = ft.Stack(
+        [ft.Container(tab, visible=i == chosen, expand=True) for i, tab in enumerate(tabs)],
+        expand=True,
+        fit=ft.StackFit.EXPAND,
+    )
+    return ft.Column(
+        [
+            ft.Row(
+                [
+                    ft.Container(_rail(chosen, on_choose), visible=not is_narrow),
+                    ft.VerticalDivider(width=1, visible=not is_narrow),
+                    body,
+                ],
+                expand=True,
+                spacing=0,
+                vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+            ft.Container(_bar(chosen, on_choose), visible=is_narrow),
+        ],
+        expand=True,
+        spacing=0,
+    )
+
+
+def _rail(chosen: int, on_choose: Callable[[int], None]) -> ft.Control:
+    def choose(event: ft.Event[ft.NavigationRail]) -> None:
+        on_choose(event.control.selected_index or 0)
+
+    rail = ft.NavigationRail(
+        [
+            ft.NavigationRailDestination(icon=p.icon, selected_icon=p.chosen_icon, label=p.label)
+            for p in _PLACES
+        ],
+        selected_index=chosen,
+        label_type=ft.NavigationRailLabelType.ALL,
+        min_width=96,
+        group_alignment=-1.0,
+        leading=_brand(),
+        on_change=choose,
+    )
+    return Identified("navigation", rail)
+
+
+def _bar(chosen: int, on_choose: Callable[[int], None]) -> ft.Control:
+    def choose(event: ft.Event[ft.NavigationBar]) -> None:
+        on_choose(event.control.selected_index or 0)
+
+    bar = ft.NavigationBar(
+        [
+            ft.NavigationBarDestination(icon=p.icon, selected_icon=p.chosen_icon, label=p.label)
+            for p in _PLACES
+        ],
+        selected_index=chosen,
+        height=68,
+        on_change=choose,
+    )
+    return Identified("navigation-bar", bar)
+
+
+def _brand() -> ft.Control:
+    mark = ft.Container(
+        ft.Icon(ft.Icons.TUNE, color=ft.Colors.ON_PRIMARY, size=22),
+        bgcolor=ft.Colors.PRIMARY,
+        border_radius=10,
+        padding=9,
+    )
+    name = ft.Text("Tunewright", size=12, font_family=f"{TEXT_FONT} SemiBold", color=ft.Colors.PRIMARY)
+    column = ft.Column([mark, name], spacing=6, tight=True, horizontal_alignment=ft.CrossAxisAlignment.CENTER)
+    return ft.Container(column, padding=ft.Padding.only(top=12, bottom=16))
+
+
+def _use_is_narrow() -> bool:
+    """Whether the window is narrow now; renders again only when that changes."""
+    page = ft.context.page
+    is_narrow, set_is_narrow = ft.use_state((page.width or NARROW_BELOW) < NARROW_BELOW)
+
+    def watch() -> None:
+        page.on_resize = lambda: set_is_narrow((page.width or NARROW_BELOW) < NARROW_BELOW)
+        page.update()
+
+    ft.use_effect(watch, dependencies=[])
+    return is_narrow
+
+
+def _use_shortcuts(on_choose: Callable[[int], None]) -> None:
+    """Ctrl or Alt with 1, 2, 3: browsers keep one of the two for themselves, which one differs."""
+    page = ft.context.page
+
+    def press(event: ft.KeyboardEvent) -> None:
+        if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3"):
+            on_choose(int(event.key) - 1)
+
+    def watch() -> None:
+        page.on_keyboard_event = press
+        page.update()
+
+    ft.use_effect(watch, dependencies=[])

@@ -1,0 +1,59 @@
+"""Loss curves as a screen can draw them: smoothed, thinned, with readable axes."""
+
+import math
+from collections.abc import Sequence
+
+Point = tuple[float, float]
+
+
+def smooth(values: Sequence[float], *, weight: float = 0.8) -> list[float]:
+    """Exponential moving average with its start corrected, so that the first value is not favoured.
+
+    The correction is Adam's (Kingma & Ba 2014, arXiv:1412.6980, section 3).
+    """
+    smoothed: list[float] = []
+    average = 0.0
+    for count, value in enumerate(values, start=1):
+        average = weight * average + (1 - weight) * value
+        smoothed.append(average / (1 - weight**count))
+    return smoothed
+
+
+def decimate(points: Sequence[Point], limit: int) -> list[Point]:
+    """At most `limit` points with the same first and last, keeping each stretch's lowest and highest.
+
+    Every peak stays visible, which even spacing would lose.
+    """
+    if len(points) <= limit:
+        return list(points)
+    if limit < 4:
+        return [points[0], points[-1]][:limit]
+    stretches = (limit - 2) // 2
+    inner = points[1:-1]
+    kept = [points[0]]
+    for number in range(stretches):
+        stretch = inner[number * len(inner) // stretches : (number + 1) * len(inner) // stretches]
+        ends = {min(stretch, key=_height), max(stretch, key=_height)}
+        kept.extend(sorted(ends))
+    return [*kept, points[-1]]
+
+
+def bounds(values: Sequence[float]) -> tuple[float, float]:
+    """Lowest and highest edge of an axis around the values, on round numbers, never of zero height."""
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return 0.0, 1.0
+    low, high = min(finite), max(finite)
+    step = tick(high - low or abs(high) or 1.0)
+    lower, upper = math.floor(low / step) * step, math.ceil(high / step) * step
+    return (lower, upper) if upper > lower else (lower, lower + step)
+
+
+def tick(span: float, *, about: int = 4) -> float:
+    """A round distance (1, 2 or 5 times a power of ten) that divides `span` into about so many parts."""
+    power: float = 10.0 ** math.floor(math.log10(span / about))
+    return next((power * factor for factor in (1, 2, 5) if span / (power * factor) <= about), power * 10)
+
+
+def _height(point: Point) -> float:
+    return point[1]

@@ -1,0 +1,124 @@
+"""Which rows to train on: a collected session, a Hugging Face dataset, or a file."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import flet as ft
+
+from app.domain.sessions import Session
+from app.services.library import LibraryService
+from app.ui.kit.section import Section
+from app.ui.polling import use_polling
+from app.ui.training.draft import Source, TrainingDraft
+from app.ui.training.fields import Choice, Grid, Segments, TextInput
+from trainer_image.config import HubDataset
+
+log = logging.getLogger(__name__)
+
+
+@ft.component
+def DataSource(
+    library: LibraryService, draft: TrainingDraft, on_go_to_data: Callable[[], None]
+) -> ft.Control:
+    """The dataset part of the form."""
+    sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
+    use_polling(lambda: tuple(library.sessions()), set_sessions, seconds=2)
+
+    def choose_source(value: str) -> None:
+        draft.source = Source(value)
+
+    body: list[ft.Control] = [
+        Segments(
+            "source", "Rows come from", draft.source, [(s.value, s.label) for s in Source], choose_source
+        )
+    ]
+    if draft.source is Source.SESSION:
+        body.append(_session_choice(draft, sessions, on_go_to_data))
+    elif draft.source is Source.HUB:
+        body.extend(_hub_fields(draft))
+    else:
+        body.append(_file_field(draft))
+    return Section("Dataset", body)
+
+
+def _session_choice(
+    draft: TrainingDraft, sessions: Sequence[Session] | None, on_go_to_data: Callable[[], None]
+) -> ft.Control:
+    if sessions is not None and not sessions:
+        return ft.Row(
+            [
+                ft.Text("There is no session yet.", expand=True),
+                ft.OutlinedButton("Import data", icon=ft.Icons.UPLOAD_FILE, on_click=on_go_to_data),
+            ]
+        )
+
+    def choose(value: str) -> None:
+        draft.session = value
+
+    known = sessions or ()
+    chosen = next((s for s in known if draft.session and draft.session in (s.id, s.name)), None)
+    options = [(str(s.id), f"{s.name} · {s.row_count:,} rows") for s in known]
+    missing = ""
+    if draft.session and sessions is not None and chosen is None:
+        missing = "The session of this setup is no longer here. Choose another."
+    return Choice(
+        "dataset",
+        "Session",
+        str(chosen.id) if chosen else "",
+        options,
+        choose,
+        help_text=missing,
+        hint="Choose a session",
+    )
+
+
+def _hub_fields(draft: TrainingDraft) -> list[ft.Control]:
+    def edit_repo(text: str) -> None:
+        draft.hub_repo = text
+
+    def edit_split(text: str) -> None:
+        draft.hub_split = text
+
+    def edit_config(text: str) -> None:
+        draft.hub_config = text
+
+    repo, split, config = (
+        HubDataset.model_fields[name].description or "" for name in ("repo", "split", "config")
+    )
+    return [
+        TextInput("Hugging Face dataset", draft.hub_repo, edit_repo, help_text=repo, hint="owner/name"),
+        Grid(
+            [
+                TextInput("Split", draft.hub_split, edit_split, help_text=split),
+                TextInput("Configuration (optional)", draft.hub_config, edit_config, help_text=config),
+            ]
+        ),
+    ]
+
+
+def _file_field(draft: TrainingDraft) -> ft.Control:
+    def edit(text: str) -> None:
+        draft.file = text
+
+    async def browse() -> None:
+        try:
+            files = await ft.FilePicker().pick_files(allowed_extensions=["jsonl"])
+        except Exception as error:  # no dialog on this desktop (Linux needs zenity): typing remains
+            log.warning("The file dialog could not be opened: %s", error)
+            return
+        if files and files[0].path:
+            draft.file = files[0].path
+
+    field = TextInput(
+        "Data file",
+        draft.file,
+        edit,
+        help_text="A JSONL file on this computer: chat messages, prompt/completion, or "
+        "instruction/input/output. It is copied into the run.",
+        hint="/home/me/rows.jsonl",
+    )
+    if ft.context.page.web:  # a browser never tells where a chosen file lies
+        return field
+    button = ft.IconButton(ft.Icons.FOLDER_OPEN, tooltip="Browse for a data file", on_click=browse)
+    return ft.Row([ft.Container(field, expand=True), button], vertical_alignment=ft.CrossAxisAlignment.START)

@@ -1,0 +1,241 @@
+"""The half-filled training form: everything a person chose or typed, exactly as they left it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import flet as ft
+
+from app.domain.presets import PRESETS, QUICK_LOCAL_TEST
+from app.domain.runs import DockerOptions, Target
+from app.domain.setups import BUNDLED_MODEL, Setup
+from app.ui.training import typed_numbers
+from app.ui.training.inference.draft import ChatDraft
+from app.ui.training.options import LISTED_MODELS
+from app.ui.training.selection import RunSelection
+from app.ui.training.typed_numbers import NUMBERS
+from trainer_image.config import FileDataset, HubDataset, Lora, RunConfig, Sft
+
+CUSTOM: Final = "Custom"
+
+LrScheduler = Literal["cosine", "linear", "constant"]
+Precision = Literal["auto", "float32", "bfloat16"]
+TargetModules = Literal["all-linear", "attention"]
+
+
+class Source(StrEnum):
+    """Where the rows come from."""
+
+    SESSION = "session"
+    HUB = "hub"
+    FILE = "file"
+
+    @property
+    def label(self) -> str:
+        return {Source.SESSION: "Session", Source.HUB: "Hugging Face", Source.FILE: "File"}[self]
+
+
+def _first_numbers() -> dict[str, str]:
+    texts = {name: typed_numbers.default_text(name) for name in NUMBERS}
+    return texts | {name: typed_numbers.as_text(value) for name, value in PRESETS[QUICK_LOCAL_TEST].items()}
+
+
+@ft.observable
+@dataclass(eq=False)
+class TrainingDraft:
+    """State of the form. What is not shown for the chosen target, source or method is kept all the same."""
+
+    target: Target = Target.LOCAL
+    source: Source = Source.SESSION
+    session: str = ""
+    """Id or name of a session, as it was chosen or loaded."""
+    hub_repo: str = ""
+    hub_split: str = "train"
+    hub_config: str = ""
+    file: str = ""
+
+    listed_model: str = BUNDLED_MODEL
+    typed_model: str = ""
+    is_model_typed: bool = False
+
+    method: Literal["lora", "sft"] = "lora"
+    target_modules: TargetModules = "all-linear"
+
+    preset: str = QUICK_LOCAL_TEST
+    numbers: dict[str, str] = field(default_factory=_first_numbers)
+    """Field of the config → text as typed."""
+    lr_scheduler: LrScheduler = "cosine"
+    precision: Precision = "auto"
+    gradient_checkpointing: bool = False
+    offline: bool = False
+
+    output_name: str = ""
+
+    image: str = DockerOptions.image
+    data_dir: str = ""
+    use_gpu: bool = True
+    pass_hf_token: bool = False
+    container_name: str = ""
+
+    file_dataset: FileDataset = field(default_factory=FileDataset)
+    """A file named inside a loaded config: not shown, passed on as it came."""
+    is_restored: bool = False
+    """Whether the last used setup has been looked for."""
+    selection: RunSelection = field(default_factory=RunSelection)
+    chat: ChatDraft = field(default_factory=ChatDraft)
+
+    @property
+    def base_model(self) -> str:
+        return self.typed_model.strip() if self.is_model_typed else self.listed_model
+
+    @property
+    def effective_batch_size(self) -> int | None:
+        """Examples behind one step; None while a factor is not a number."""
+        factors = [self._number("per_device_batch_size"), self._number("gradient_accumulation_steps")]
+        return int(factors[0] * factors[1]) if factors[0] and factors[1] else None
+
+    def type_number(self, name: str, text: str) -> None:
+        """Keep the text as typed; a value that leaves the preset makes the preset Custom."""
+        self.numbers[name] = text
+        wanted = PRESETS.get(self.preset, {})
+        if name in wanted and self._number(name) != wanted[name]:
+            self.preset = CUSTOM
+
+    def apply_preset(self, name: str) -> None:
+        """Put the preset's values into the fields; Custom leaves them as they are."""
+        self.preset = name
+        for number, value in PRESETS.get(name, {}).items():
+            self.numbers[number] = typed_numbers.as_text(value)
+
+    def number_problem(self, name: str) -> str:
+        return typed_numbers.problem(name, self.numbers[name])
+
+    def missing(self) -> str:
+        """The next thing to fill in, as an order to the person; empty if the form is complete."""
+        if self.source is Source.SESSION and not self.session:
+            return "Choose a dataset"
+        if self.source is Source.HUB and not self.hub_repo.strip():
+            return "Type the name of a Hugging Face dataset"
+        if self.source is Source.HUB and not self.hub_split.strip():
+            return "Type the split of the dataset, like train"
+        if self.source is Source.FILE and not self.file.strip():
+            return "Type the path of a data file"
+        if not self.base_model:
+            return "Type a base model: a Hub name or a folder"
+        for name in self._active_numbers():
+            if self.number_problem(name):
+                return f"Correct “{NUMBERS[name].label}”"
+        if self.target is Target.DOCKER and not self.image.strip():
+            return "Type the name of a Docker image"
+        return ""
+
+    def to_setup(self) -> Setup:
+        """What the form says. Raises ValueError if `missing()` has something to say."""
+        return Setup(
+            target=self.target,
+            session=self.session if self.source is Source.SESSION else None,
+            file=Path(self.file.strip()) if self.source is Source.FILE and self.file.strip() else None,
+            output_name=self.output_name.strip(),
+            docker=self.docker_options(),
+            config=RunConfig(
+                base_model=self.base_model,
+                dataset=self._dataset(),
+                method=self._method(),
+                lr_scheduler=self.lr_scheduler,
+                precision=self.precision,
+                gradient_checkpointing=self.gradient_checkpointing,
+                offline=self.offline,
+                **self._values(RunConfig),
+            ),
+        )
+
+    def load(self, setup: Setup) -> None:
+        """Fill the form from a setup, so that `to_setup` gives the same setup again."""
+        config = setup.config
+        self.target = setup.target
+        self.output_name = setup.output_name
+        self._load_data(setup)
+        self.is_model_typed = config.base_model not in LISTED_MODELS
+        if self.is_model_typed:
+            self.typed_model = config.base_model
+        else:
+            self.listed_model = config.base_model
+        self._load_docker(setup.docker)
+        self.lr_scheduler = config.lr_scheduler
+        self.precision = config.precision
+        self.gradient_checkpointing = config.gradient_checkpointing
+        self.offline = config.offline
+        self.method = config.method.kind
+        self._load_numbers(config, RunConfig)
+        if isinstance(config.method, Lora):
+            self.target_modules = config.method.target_modules
+            self._load_numbers(config.method, Lora)
+        self.preset = next((name for name in PRESETS if self._matches(PRESETS[name])), CUSTOM)
+
+    def _load_data(self, setup: Setup) -> None:
+        dataset = setup.config.dataset
+        self.file_dataset = dataset if isinstance(dataset, FileDataset) else FileDataset()
+        if isinstance(dataset, HubDataset):
+            self.source = Source.HUB
+            self.hub_repo, self.hub_split = dataset.repo, dataset.split
+            self.hub_config = dataset.config or ""
+        elif setup.session:
+            self.source, self.session = Source.SESSION, setup.session
+        else:
+            self.source, self.file = Source.FILE, str(setup.file) if setup.file else ""
+
+    def _load_docker(self, docker: DockerOptions) -> None:
+        self.image = docker.image
+        self.data_dir = str(docker.data_dir) if docker.data_dir else ""
+        self.use_gpu = docker.use_gpu
+        self.pass_hf_token = docker.pass_hf_token
+        self.container_name = docker.container_name
+
+    def _load_numbers(self, section: Any, owner: type[Any]) -> None:
+        for name, number in NUMBERS.items():
+            if number.owner is owner:
+                self.numbers[name] = typed_numbers.as_text(getattr(section, name))
+
+    def docker_options(self) -> DockerOptions:
+        """The Docker settings as they stand, complete or not."""
+        return DockerOptions(
+            image=self.image.strip(),
+            data_dir=Path(self.data_dir.strip()) if self.data_dir.strip() else None,
+            use_gpu=self.use_gpu,
+            pass_hf_token=self.pass_hf_token,
+            container_name=self.container_name.strip(),
+        )
+
+    def _dataset(self) -> FileDataset | HubDataset:
+        if self.source is not Source.HUB:
+            return self.file_dataset
+        return HubDataset(
+            repo=self.hub_repo.strip(),
+            split=self.hub_split.strip(),
+            config=self.hub_config.strip() or None,
+        )
+
+    def _method(self) -> Lora | Sft:
+        if self.method == "sft":
+            return Sft()
+        return Lora(target_modules=self.target_modules, **self._values(Lora))
+
+    def _values(self, owner: type[Any]) -> dict[str, Any]:
+        return {
+            name: typed_numbers.read(name, self.numbers[name])
+            for name, number in NUMBERS.items()
+            if number.owner is owner
+        }
+
+    def _active_numbers(self) -> list[str]:
+        return [
+            name for name, number in NUMBERS.items() if number.owner is RunConfig or self.method == "lora"
+        ]
+
+    def _number(self, name: str) -> float | None:
+        return None if self.number_problem(name) else typed_numbers.read(name, self.numbers[name])
+
+    def _matches(self, wanted: Mapping[str, float]) -> bool:
+        return all(self._number(name) == value for name, value in wanted.items())

@@ -1,0 +1,146 @@
+"""Form fields over the draft: the text stays as typed, and what is wrong with it is said right below."""
+
+from collections.abc import Callable, Sequence
+
+import flet as ft
+
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training import typed_numbers
+from app.ui.training.draft import TrainingDraft
+
+Option = tuple[str, str]
+"""Key and label of a choice."""
+
+
+def NumberField(draft: TrainingDraft, name: str) -> ft.Control:
+    """A number of the config, by its field name."""
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        draft.type_number(name, event.control.value or "")
+
+    return ft.TextField(
+        label=typed_numbers.NUMBERS[name].label,
+        value=draft.numbers[name],
+        helper=typed_numbers.help_of(name),
+        helper_max_lines=4,
+        error=draft.number_problem(name) or None,
+        error_max_lines=3,
+        keyboard_type=ft.KeyboardType.NUMBER,
+        on_change=edit,
+    )
+
+
+def TextInput(
+    label: str,
+    value: str,
+    on_edit: Callable[[str], None],
+    *,
+    help_text: str = "",
+    error: str = "",
+    hint: str = "",
+) -> ft.Control:
+    """One line of text."""
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        on_edit(event.control.value or "")
+
+    return ft.TextField(
+        label=label,
+        value=value,
+        helper=help_text or None,
+        helper_max_lines=3,
+        error=error or None,
+        error_max_lines=3,
+        hint_text=hint or None,
+        on_change=edit,
+    )
+
+
+def Choice(
+    identifier: str,
+    label: str,
+    value: str,
+    options: Sequence[Option],
+    on_choose: Callable[[str], None],
+    *,
+    help_text: str = "",
+    hint: str = "",
+) -> ft.Control:
+    """A dropdown over the whole width; `value` "" shows `hint`."""
+
+    def choose(event: ft.Event[ft.Dropdown]) -> None:
+        on_choose(event.control.value or "")
+
+    dropdown = ft.Dropdown(
+        label=label,
+        value=value or None,
+        options=[ft.DropdownOption(key=key, text=text) for key, text in options],
+        hint_text=hint or None,
+        menu_height=360,
+        expand=True,
+        on_select=choose,
+    )
+    # In a row, as only there a dropdown of Flet 1.0.5 fills the width. Its own helper text is cut off.
+    row = Identified(identifier, ft.Row([dropdown]))
+    return ft.Column([row, Help(help_text)], spacing=GAP / 2, tight=True) if help_text else row
+
+
+def Segments(
+    identifier: str, label: str, value: str, options: Sequence[Option], on_choose: Callable[[str], None]
+) -> ft.Control:
+    """Two or three choices side by side; a `value` that is not among them leaves all unchosen."""
+
+    def choose(event: ft.Event[ft.SegmentedButton]) -> None:
+        if event.control.selected:
+            on_choose(event.control.selected[0])
+
+    buttons = ft.SegmentedButton(
+        segments=[ft.Segment(value=key, label=ft.Text(text)) for key, text in options],
+        selected=[value] if any(key == value for key, _ in options) else [],
+        allow_empty_selection=True,
+        show_selected_icon=False,
+        on_change=choose,
+    )
+    caption = ft.Text(label, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.ON_SURFACE_VARIANT)
+    row = ft.Row([buttons], scroll=ft.ScrollMode.AUTO)
+    return Identified(identifier, ft.Column([caption, row], spacing=GAP / 2, tight=True))
+
+
+def Toggle(
+    label: str, value: bool, on_toggle: Callable[[bool], None], *, help_text: str = "", identifier: str = ""
+) -> ft.Control:
+    """A switch with a sentence under it."""
+
+    def toggle(event: ft.Event[ft.Switch]) -> None:
+        on_toggle(bool(event.control.value))
+
+    lines: list[ft.Control] = [ft.Switch(label=label, value=value, on_change=toggle)]
+    if help_text:
+        lines.append(Help(help_text))
+    column = ft.Column(lines, spacing=0, tight=True)
+    return Identified(identifier, column) if identifier else column
+
+
+def Help(text: str) -> ft.Control:
+    return ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
+
+
+def Wrap(controls: Sequence[ft.Control]) -> ft.Control:
+    """Small things side by side, on as many lines as they need."""
+    # In containers: Flet 1.0.5 cannot draw a control whose `expand` is set, even to False, in a wrapping row.
+    cells: list[ft.Control] = [ft.Container(control) for control in controls]
+    return ft.Row(
+        cells,
+        wrap=True,
+        spacing=GAP,
+        run_spacing=GAP,
+        vertical_alignment=ft.CrossAxisAlignment.CENTER,
+    )
+
+
+def Grid(controls: Sequence[ft.Control], *, columns: int = 2) -> ft.Control:
+    """Fields in equal columns; one column in a very narrow window."""
+    width = 12 // columns
+    cells: list[ft.Control] = [ft.Container(control, col={"xs": 12, "sm": width}) for control in controls]
+    return ft.ResponsiveRow(cells, spacing=GAP * 1.5, run_spacing=GAP * 2)

@@ -1,0 +1,30 @@
+"""The form that describes a run, from target to output."""
+
+from collections.abc import Callable
+
+import flet as ft
+
+from app.services.everything import Services
+from app.ui.theme import SPACE
+from app.ui.training.data_source import DataSource
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.hyperparameters import Hyperparameters
+from app.ui.training.method_section import MethodSection
+from app.ui.training.target_section import OutputSection, TargetSection
+
+
+@ft.component
+def TrainingForm(services: Services, draft: TrainingDraft, on_go_to_data: Callable[[], None]) -> ft.Control:
+    """Nothing in here ticks: a text field that is rendered again and again loses what is being typed."""
+    return ft.Column(
+        [
+            TargetSection(draft),
+            DataSource(services.library, draft, on_go_to_data),
+            MethodSection(draft),
+            Hyperparameters(draft),
+            OutputSection(draft),
+        ],
+        spacing=SPACE,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        tight=True,
+    )

@@ -1,0 +1,1 @@
+"""Quick Local Inference: talk to what a run made, right under the run."""

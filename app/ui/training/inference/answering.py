@@ -1,0 +1,103 @@
+"""One answer on its way: a thread asks the engine, the event loop shows what has arrived so far."""
+
+import asyncio
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+
+import flet as ft
+
+from app.domain.chat import Sampling, Voice
+from app.domain.runs import RunId
+from app.services.chatting import ChatService
+from app.ui.actions import Problem, problem_of
+
+_FRAME_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True)
+class _End:
+    """The last thing in the queue."""
+
+    error: Exception | None
+
+
+@ft.observable
+@dataclass(eq=False)
+class LiveText:
+    """The answer so far. Apart from `Answering`, so that only its own text is drawn ten times a second."""
+
+    text: str = ""
+
+
+@ft.observable
+@dataclass(eq=False)
+class Answering:
+    """State of the question under way. Written on the event loop only."""
+
+    run_id: RunId | None = None
+    prompt: str = ""
+    voice: Voice = "tuned"
+    is_busy: bool = False
+    is_loading: bool = False
+    """The model was not in memory when it was asked, and nothing has come yet."""
+    problem: Problem | None = None
+    finished: int = 0
+    """Answers that ended, well or not: the conversation in the store has changed."""
+    live: LiveText = field(default_factory=LiveText)
+
+    async def ask(
+        self, chats: ChatService, run_id: RunId, prompt: str, sampling: Sampling, voice: Voice
+    ) -> None:
+        """Ask and follow the answer to its end. Does nothing while another is under way."""
+        if self.is_busy:
+            return
+        self.is_busy = True
+        self.run_id, self.prompt, self.voice = run_id, prompt, voice
+        self.problem = None
+        self.live.text = ""
+        try:
+            self.is_loading = (await asyncio.to_thread(chats.status)).state != "ready"
+            await self._follow(chats, run_id, prompt, sampling, voice)
+        except Exception as error:
+            self.problem = problem_of(error)
+        finally:
+            self.is_busy = self.is_loading = False
+            self.finished += 1
+
+    async def _follow(
+        self, chats: ChatService, run_id: RunId, prompt: str, sampling: Sampling, voice: Voice
+    ) -> None:
+        pieces: queue.SimpleQueue[str | _End] = queue.SimpleQueue()
+
+        def pump() -> None:
+            try:
+                for piece in chats.ask(run_id, prompt, sampling, voice):
+                    pieces.put(piece)
+            except Exception as error:
+                pieces.put(_End(error))
+            else:
+                pieces.put(_End(None))
+
+        # A daemon: closing the app never waits for an answer.
+        threading.Thread(target=pump, name="answer", daemon=True).start()
+        while (end := self._take(pieces)) is None:  # noqa: ASYNC110 - paces the redraws
+            await asyncio.sleep(_FRAME_SECONDS)
+        if end.error is not None:
+            raise end.error
+
+    def _take(self, pieces: "queue.SimpleQueue[str | _End]") -> _End | None:
+        """Show all that has arrived; returns the end once it is there."""
+        fresh: list[str] = []
+        end = None
+        while not pieces.empty():
+            item = pieces.get()
+            if isinstance(item, _End):
+                end = item
+                break
+            fresh.append(item)
+        if fresh:
+            self.is_loading = False
+            self.live.text += "".join(fresh)
+        return end

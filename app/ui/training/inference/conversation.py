@@ -1,0 +1,131 @@
+"""What was said to the model and what it answered, with the answer under way at the end."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import cast
+
+import flet as ft
+
+from app.domain.chat import ChatTurn, Voice
+from app.domain.runs import RunId
+from app.services.chatting import ChatService
+from app.ui.actions import use_action
+from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP, RADIUS
+from app.ui.training.inference.answering import Answering, LiveText
+from app.ui.training.watching import use_answer
+
+_WHO = {"tuned": "Fine-tuned model", "base": "Base model"}
+
+
+@ft.component
+def Conversation(chats: ChatService, run_id: RunId, answering: Answering, live: LiveText) -> ft.Control:
+    """Drawn up to ten times a second while an answer arrives."""
+    turns, set_turns = ft.use_state(cast(tuple[ChatTurn, ...], ()))
+    cleared, set_cleared = ft.use_state(0)
+    use_answer(
+        lambda: tuple(chats.turns(run_id)), set_turns, on=(answering.finished, cleared, answering.is_busy)
+    )
+    entries = [
+        _entry(number, turn.voice, turn.prompt, turn.answer) for number, turn in enumerate(turns, start=1)
+    ]
+    if answering.is_busy and answering.run_id == run_id:
+        entries.append(_entry(len(turns) + 1, answering.voice, answering.prompt, live.text or "…"))
+    return ft.Column(
+        [
+            ConversationBar(chats, run_id, on_cleared=lambda: set_cleared(cleared + 1), is_empty=not turns),
+            _list(entries),
+        ],
+        spacing=GAP,
+        tight=True,
+    )
+
+
+def _list(entries: Sequence[ft.Control]) -> ft.Control:
+    if not entries:
+        text = ft.Text("Prompts and answers appear here.", color=ft.Colors.ON_SURFACE_VARIANT)
+        return Identified("chat-empty", text)
+    # Reversed, so that it sticks to the newest by itself; auto_scroll stops short with growing text.
+    items = ft.ListView(list(reversed(entries)), reverse=True, spacing=GAP * 1.5)
+    height = min(420, 130 * len(entries) + 60)
+    return Identified(
+        "chat-turns", ft.Container(ft.SelectionArea(items), height=height), label="Conversation"
+    )
+
+
+def _entry(number: int, voice: Voice, prompt: str, answer: str) -> ft.Control:
+    who = ft.Text(_WHO[voice], theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.PRIMARY)
+    answered = ft.Column([who, ft.Text(answer)], spacing=2, tight=True)
+    return ft.Column(
+        [
+            _bubble(Identified(f"chat-prompt-{number}", ft.Text(prompt)), asked=True),
+            _bubble(Identified(f"chat-answer-{number}", answered), asked=False),
+        ],
+        key=f"turn-{number}",
+        spacing=GAP / 2,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _bubble(content: ft.Control, *, asked: bool) -> ft.Control:
+    return ft.Container(
+        content,
+        bgcolor=ft.Colors.SECONDARY_CONTAINER if asked else ft.Colors.SURFACE_CONTAINER,
+        border_radius=RADIUS,
+        padding=GAP * 1.5,
+        margin=ft.Margin(left=48 if asked else 0, right=0 if asked else 48, top=0, bottom=0),
+    )
+
+
+@ft.component
+def ConversationBar(
+    chats: ChatService, run_id: RunId, on_cleared: Callable[[], None], is_empty: bool
+) -> ft.Control:
+    """Export and clear."""
+    is_asking, set_asking = ft.use_state(False)
+    said, say = ft.use_state("")
+
+    def done(_: None) -> None:
+        set_asking(False)
+        say("")
+        on_cleared()
+
+    clear = use_action(lambda: chats.clear(run_id), on_done=done)
+    export = use_action(
+        lambda: chats.export(run_id, datetime.now(UTC)), on_done=lambda path: say(f"Exported to {path}")
+    )
+    dialog = ConfirmDialog(
+        "Clear this conversation?",
+        "All prompts and answers of this run are forgotten. This cannot be undone.",
+        confirm="Clear",
+        on_confirm=clear.run,
+        on_cancel=lambda: set_asking(False),
+        is_busy=clear.is_busy,
+        problem=clear.problem,
+    )
+    ft.use_dialog(dialog if is_asking else None)
+    return ft.Column(
+        [
+            ft.Row(
+                [
+                    ft.Text("Conversation", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True),
+                    ft.TextButton(
+                        "Export chats", icon=ft.Icons.DOWNLOAD, disabled=is_empty, on_click=export.run
+                    ),
+                    ft.TextButton(
+                        "Clear history",
+                        icon=ft.Icons.DELETE_SWEEP_OUTLINED,
+                        disabled=is_empty,
+                        on_click=lambda: set_asking(True),
+                    ),
+                ]
+            ),
+            ft.SelectionArea(Identified("chat-exported", ft.Text(said), live=True)),
+            ErrorBanner(export.problem, on_dismiss=export.dismiss),
+        ],
+        spacing=GAP / 2,
+        tight=True,
+    )

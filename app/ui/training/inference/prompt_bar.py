@@ -1,0 +1,94 @@
+"""The question and the buttons around it. Nothing in here ticks while an answer arrives."""
+
+import asyncio
+
+import flet as ft
+
+from app.domain.chat import Voice
+from app.domain.runs import RunId
+from app.services.chatting import ChatService
+from app.ui.actions import use_action
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training.fields import Segments, Wrap
+from app.ui.training.inference.answering import Answering
+from app.ui.training.inference.draft import ChatDraft
+
+_VOICES: tuple[tuple[Voice, str], ...] = (("tuned", "Fine-tuned model"), ("base", "Base model"))
+
+
+@ft.component
+def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Answering) -> ft.Control:
+    """Type, choose who answers, run, stop."""
+    stop = use_action(chats.stop, on_done=lambda _: None)
+
+    async def ask() -> None:
+        if chat.prompt.strip():
+            # Not awaited: the answer goes on, and is kept, when this component is gone.
+            ft.context.page.run_task(answering.ask, chats, run_id, chat.prompt, chat.sampling, chat.voice)
+            await asyncio.sleep(0)
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        chat.prompt = event.control.value or ""
+
+    def choose_voice(value: str) -> None:
+        chat.voice = "base" if value == "base" else "tuned"
+
+    field = ft.TextField(
+        label="Prompt",
+        value=chat.prompt,
+        hint_text="Ask your model something",
+        multiline=True,
+        min_lines=2,
+        max_lines=6,
+        shift_enter=True,
+        on_change=edit,
+        on_submit=ask,
+    )
+    run = ft.FilledButton(
+        "Run Inference",
+        icon=ft.Icons.AUTO_AWESOME,
+        disabled=answering.is_busy or not chat.prompt.strip(),
+        tooltip=None if chat.prompt.strip() else "Type a prompt first.",
+        on_click=ask,
+    )
+    problem = answering.problem if answering.run_id == run_id else None
+    return ft.Column(
+        [
+            Segments("voice", "Answer with", chat.voice, _VOICES, choose_voice),
+            Identified("chat-prompt", field),
+            Wrap(
+                [
+                    Identified("chat-run", run),
+                    ft.OutlinedButton(
+                        "Stop answer", icon=ft.Icons.STOP, on_click=stop.run, visible=answering.is_busy
+                    ),
+                    _progress(answering),
+                ]
+            ),
+            ErrorBanner(problem or stop.problem, on_dismiss=lambda: _dismiss(answering)),
+        ],
+        spacing=GAP * 1.5,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _progress(answering: Answering) -> ft.Control:
+    """A ring and what is awaited: loading takes its time only once."""
+    if not answering.is_busy:
+        return ft.Container(visible=False)
+    who = "fine-tuned model" if answering.voice == "tuned" else "base model"
+    text = (
+        f"Loading {who} and generating response…"
+        if answering.is_loading
+        else f"Generating response from {who}…"
+    )
+    ring = ft.ProgressRing(width=18, height=18, stroke_width=2.5, semantics_label="Answering")
+    row = ft.Row([ring, ft.Text(text)], spacing=GAP, tight=True)
+    return Identified("chat-progress", row, live=True)
+
+
+def _dismiss(answering: Answering) -> None:
+    answering.problem = None

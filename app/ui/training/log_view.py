@@ -1,0 +1,107 @@
+"""The run's log: the newest lines on the screen, all of it to download."""
+
+from functools import partial
+from typing import Final
+
+import flet as ft
+
+from app.domain.runs import Run
+from app.paths import Paths
+from app.services.monitoring import MonitoringService
+from app.ui.actions import problem_of
+from app.ui.kit.identified import Identified
+from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.log_buffer import LogBuffer, LogChunk
+from app.ui.training.saving import offer_file
+from app.ui.training.watching import use_answer
+
+_FRAME_SECONDS: Final = 0.25
+_LIMIT: Final = 256 * 1024
+"""Bytes read at a time; who falls further behind skips to the end."""
+
+
+class LogReader:
+    """Follows a log file from its tail on; every `read` happens on a thread."""
+
+    def __init__(self, monitoring: MonitoringService) -> None:
+        self._monitoring = monitoring
+        self._offset: int | None = None
+        self.buffer = LogBuffer()
+
+    def read(self, run: Run) -> tuple[str, int]:
+        """New whole lines, and where they end; `take` accepts them."""
+        if self._offset is None:
+            return self._monitoring.log_tail(run, limit=_LIMIT)
+        text, end = self._monitoring.log_text(run, start=self._offset, limit=_LIMIT)
+        if end - self._offset > _LIMIT // 2:
+            return self._monitoring.log_tail(run, limit=_LIMIT)
+        return text, end
+
+    def take(self, text: str, end: int) -> int:
+        """Put lines into the buffer; returns the position, by which a change is seen."""
+        self._offset = end
+        self.buffer.add(text)
+        return end
+
+
+@ft.component
+def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
+    """Give it the run's id as key: another run is another log."""
+    reader = ft.use_memo(partial(LogReader, monitoring), dependencies=[])
+    _, set_position = ft.use_state(0)
+    is_live = not run.status.is_final
+    use_answer(
+        lambda: reader.read(run),
+        lambda read: set_position(reader.take(*read)),
+        on=(run.attempt, is_live),
+        every_seconds=_FRAME_SECONDS if is_live else None,
+    )
+    chunks = [_chunk(chunk) for chunk in reader.buffer.newest_first()]
+    empty = ft.Text("The log is empty so far.", color=ft.Colors.ON_SURFACE_VARIANT)
+    body = ft.SelectionArea(ft.ListView(chunks, reverse=True, padding=GAP)) if chunks else empty
+    box = ft.Container(
+        body,
+        height=240,
+        bgcolor=ft.Colors.SURFACE_CONTAINER,
+        border_radius=GAP,
+        padding=GAP if not chunks else None,
+    )
+    return ft.Column(
+        [
+            ft.Row(
+                [
+                    ft.Text("Log", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True),
+                    DownloadLog(run),
+                ]
+            ),
+            Identified("log", box, label="Log"),
+        ],
+        spacing=GAP / 2,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _chunk(chunk: LogChunk) -> ft.Control:
+    return ft.Text(chunk.text, key=chunk.number, font_family=CODE_FONT, size=12)
+
+
+@ft.component
+def DownloadLog(run: Run) -> ft.Control:
+    """A button, and after it where the file went."""
+    said, say = ft.use_state("")
+
+    async def download() -> None:
+        try:
+            say(await offer_file(run.log_path, f"{run.name}-log.txt", Paths.from_environment().exports))
+        except Exception as error:
+            problem = problem_of(error)
+            say(f"{problem.message} {problem.hint}")
+
+    return ft.Row(
+        [
+            Identified("log-saved", ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL), live=True),
+            ft.TextButton("Download log", icon=ft.Icons.DOWNLOAD, on_click=download),
+        ],
+        tight=True,
+    )

@@ -1,0 +1,95 @@
+"""The loss as it falls: what each step said, and a smoothed line through it."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import flet as ft
+
+from app.domain.runs import Metric
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training.curves import Point, bounds, decimate, smooth, tick
+
+POINTS_SHOWN: Final = 300
+"""A line. Flet's chart takes seconds from a few thousand points on."""
+_HEIGHT: Final = 220
+
+
+def LossChart(metrics: Sequence[Metric]) -> ft.Control:
+    """Empty until the first step."""
+    points = [(float(m.step), m.loss) for m in metrics if math.isfinite(m.loss)]
+    if not points:
+        body: ft.Control = ft.Container(
+            ft.Text("The loss curve begins with the first step.", color=ft.Colors.ON_SURFACE_VARIANT),
+            height=_HEIGHT,
+            alignment=ft.Alignment.CENTER,
+        )
+        return Identified("loss-chart", body)
+    smoothed = list(zip([x for x, _ in points], smooth([y for _, y in points]), strict=True))
+    last = points[-1]
+    label = f"Loss curve: {points[0][1]:.3f} at step {points[0][0]:.0f}, {last[1]:.3f} at step {last[0]:.0f}"
+    column = ft.Column([_legend(), _chart(points, smoothed)], spacing=GAP, tight=True)
+    return Identified("loss-chart", column, label=label)
+
+
+def _legend() -> ft.Control:
+    return ft.Row(
+        [_legend_entry(ft.Colors.PRIMARY, "Loss, smoothed"), _legend_entry(_RAW_COLOR, "each step")],
+        spacing=GAP * 2,
+        alignment=ft.MainAxisAlignment.END,
+    )
+
+
+def _legend_entry(color: str, text: str) -> ft.Control:
+    line = ft.Container(width=18, height=3, bgcolor=color, border_radius=2)
+    return ft.Row([line, ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL)], spacing=6, tight=True)
+
+
+_RAW_COLOR: Final = ft.Colors.with_opacity(0.35, ft.Colors.TERTIARY)
+
+
+def _chart(points: Sequence[Point], smoothed: Sequence[Point]) -> Any:
+    # Lazily: importing flet_charts costs a third of a second (a full one where matplotlib is installed).
+    import flet_charts as fc  # noqa: PLC0415
+
+    low, high = bounds([y for _, y in points])
+    first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
+    return fc.LineChart(
+        data_series=[
+            _line(fc, points, color=_RAW_COLOR, width=1.5),
+            _line(fc, smoothed, color=ft.Colors.PRIMARY, width=2.5),
+        ],
+        min_x=first,
+        max_x=last,
+        min_y=low,
+        max_y=high,
+        left_axis=_axis(fc, low, high, size=48),
+        bottom_axis=_axis(fc, first, last, size=28, is_whole=True),
+        horizontal_grid_lines=fc.ChartGridLines(
+            interval=tick(high - low), color=ft.Colors.OUTLINE_VARIANT, width=1
+        ),
+        animation=0,
+        interactive=False,
+        height=_HEIGHT - 28,
+    )
+
+
+def _line(fc: Any, points: Sequence[Point], *, color: str, width: float) -> Any:
+    thinned = decimate(points, POINTS_SHOWN)
+    return fc.LineChartData(
+        points=[fc.LineChartDataPoint(x, y) for x, y in thinned],
+        color=color,
+        stroke_width=width,
+        point=len(thinned) == 1,
+    )
+
+
+def _axis(fc: Any, low: float, high: float, *, size: float, is_whole: bool = False) -> Any:
+    step = max(tick(high - low), 1.0) if is_whole else tick(high - low)
+    values = [round(n * step, 10) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    labels = [
+        fc.ChartAxisLabel(value=v, label=ft.Text(f"{v:g}", theme_style=ft.TextThemeStyle.BODY_SMALL))
+        for v in values
+    ]
+    return fc.ChartAxis(labels=labels, label_size=size)

@@ -1,0 +1,60 @@
+"""The right side of the tab: the run that is followed, talking to its result, and all runs."""
+
+from typing import Final, cast
+
+import flet as ft
+
+from app.domain.runs import Run, RunId
+from app.services.everything import Services
+from app.ui.kit.empty_state import EmptyState
+from app.ui.theme import SPACE
+from app.ui.training.history import RunHistory
+from app.ui.training.inference.draft import ChatDraft
+from app.ui.training.inference.panel import InferencePanel
+from app.ui.training.mounting import keyed, memoised
+from app.ui.training.run_view import RunView
+from app.ui.training.selection import RunSelection
+from app.ui.training.watching import use_answer
+
+_SECONDS: Final = 1.0
+
+
+@ft.component
+def RunColumn(services: Services, selection: RunSelection, chat: ChatDraft) -> ft.Control:
+    """Reads all runs once a second. Memoise it, so that typing in the form leaves it alone."""
+    runs, set_runs = ft.use_state(cast(tuple[Run, ...] | None, None))
+    version = selection.version
+
+    def take(fresh: tuple[Run, ...]) -> None:
+        if version == selection.version:
+            selection.settle(fresh)
+        set_runs(fresh)
+
+    use_answer(lambda: tuple(services.monitoring.refresh_all()), take, on=version, every_seconds=_SECONDS)
+
+    def look_again() -> None:
+        selection.version += 1
+
+    def choose(run_id: RunId) -> None:
+        selection.choose(run_id)
+
+    if runs is None:
+        return ft.Container()
+    if not runs:
+        return _empty()
+    run = next((run for run in runs if run.id == selection.run_id), None)
+    body: list[ft.Control] = []
+    if run is not None:
+        body.append(keyed(RunView, f"run-{run.id}", services, run, look_again))
+        body.append(memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat))
+    body.append(keyed(RunHistory, "history", services.training, runs, selection.run_id, choose, look_again))
+    return ft.Column(body, spacing=SPACE, horizontal_alignment=ft.CrossAxisAlignment.STRETCH, tight=True)
+
+
+def _empty() -> ft.Control:
+    return EmptyState(
+        ft.Icons.MODEL_TRAINING,
+        "No run yet",
+        "Choose a dataset and press Start. Progress, loss and log appear here, "
+        "and when it is done you can talk to your model.",
+    )

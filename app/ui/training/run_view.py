@@ -1,0 +1,140 @@
+"""One run, live: how far it is, how it learns, what it says, and what can be done with it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import flet as ft
+
+from app.domain.runs import Metric, Run, RunEvent, RunStatus
+from app.services.everything import Services
+from app.services.monitoring import MonitoringService
+from app.ui.actions import Problem
+from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.labeled_value import LabeledValue
+from app.ui.kit.section import Section
+from app.ui.theme import GAP
+from app.ui.training import wording
+from app.ui.training.log_view import LogView
+from app.ui.training.loss_chart import LossChart
+from app.ui.training.mounting import keyed
+from app.ui.training.run_actions import RunActions
+from app.ui.training.run_status import RunStatusPill
+from app.ui.training.timeline_view import Timeline
+from app.ui.training.watching import use_answer
+
+_SECONDS: Final = 1.0
+_EVENTS_SHOWN: Final = 200
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What the trainer has said so far."""
+
+    metrics: tuple[Metric, ...] = ()
+    events: tuple[RunEvent, ...] = ()
+
+    def extended(self, metrics: Sequence[Metric], events: Sequence[RunEvent]) -> "_Report":
+        return _Report(self.metrics + tuple(metrics), tuple(events))
+
+
+@ft.component
+def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.Control:
+    """Give it the run's id as key. It asks for what is new once a second while the run is going."""
+    report, set_report = ft.use_state(_Report())
+    known = ft.use_ref(_Report())
+    is_live = not run.status.is_final
+
+    def take(fresh: _Report) -> None:
+        known.current = fresh
+        set_report(fresh)
+
+    use_answer(
+        lambda: _read(services.monitoring, run, known.current or _Report()),
+        take,
+        on=(run.attempt, is_live, run.step if not is_live else 0),
+        every_seconds=_SECONDS if is_live else None,
+    )
+    return Section(
+        run.name,
+        [
+            *_messages(run),
+            _progress(run),
+            _figures(run, report.metrics[-1] if report.metrics else None),
+            keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
+            LossChart(report.metrics),
+            Timeline(report.events),
+            keyed(LogView, f"log-{run.id}", services.monitoring, run),
+            LabeledValue(
+                "Output folder",
+                str(run.output_dir or run.folder),
+                is_code=True,
+                trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
+            ),
+        ],
+        subtitle=f"{run.target.label} · {run.data_label} · {_method(run)}",
+        trailing=Identified("run-status", RunStatusPill(run.status), live=True, label="Run status"),
+    )
+
+
+def _read(monitoring: MonitoringService, run: Run, known: _Report) -> _Report:
+    """Metrics since the last known step; all of them again where a resumed run went back."""
+    events = monitoring.events(run.id, last=_EVENTS_SHOWN)
+    last = known.metrics[-1].step if known.metrics else -1
+    if last > run.step or run.status.is_final or run.attempt > 1:
+        return _Report(tuple(monitoring.metrics(run.id)), tuple(events))
+    return known.extended(monitoring.metrics(run.id, after_step=last), events)
+
+
+def _messages(run: Run) -> list[ft.Control]:
+    """Why it failed, or what cannot be seen now."""
+    if not run.message:
+        return []
+    if run.status is RunStatus.FAILED:
+        return [ErrorBanner(Problem(run.message, run.hint))]
+    text = f"{run.message} {run.hint}".strip()
+    return [Identified("run-message", ft.Text(text, color=ft.Colors.TERTIARY), live=True)]
+
+
+def _progress(run: Run) -> ft.Control:
+    bar = ft.ProgressBar(
+        value=wording.progress(run), bar_height=8, border_radius=4, semantics_label="Progress of the run"
+    )
+    line = ft.Row(
+        [
+            Identified("run-phase", ft.Text(wording.phase(run), theme_style=ft.TextThemeStyle.TITLE_SMALL)),
+            Identified("run-step", ft.Text(wording.steps(run), color=ft.Colors.ON_SURFACE_VARIANT)),
+        ],
+        alignment=ft.MainAxisAlignment.SPACE_BETWEEN,
+    )
+    return Identified("run-progress", ft.Column([line, bar], spacing=GAP, tight=True))
+
+
+def _figures(run: Run, last: Metric | None) -> ft.Control:
+    speed = f"{last.tokens_per_second:,.0f} tokens/s" if last and last.tokens_per_second else "–"
+    now = wording.now_utc() if not run.status.is_final else (run.ended_at or run.created_at)
+    figures = [
+        ("run-loss", "Loss now" if not run.status.is_final else "Last loss", wording.number(run.loss)),
+        ("run-speed", "Speed", speed),
+        ("run-elapsed", "Elapsed", wording.elapsed(run, now) or "–"),
+        ("run-eta", "Time left", wording.time_left(run) or "–"),
+    ]
+    cells: list[ft.Control] = [
+        ft.Container(Identified(name, _figure(label, value)), col={"xs": 6, "sm": 3})
+        for name, label, value in figures
+    ]
+    return ft.ResponsiveRow(cells, spacing=GAP, run_spacing=GAP)
+
+
+def _figure(label: str, value: str) -> ft.Control:
+    name = ft.Text(label, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.ON_SURFACE_VARIANT)
+    # Not selectable: that makes a text field of it, whose content screen readers of the page do not get.
+    return ft.Column(
+        [name, ft.Text(value, theme_style=ft.TextThemeStyle.TITLE_MEDIUM)], spacing=0, tight=True
+    )
+
+
+def _method(run: Run) -> str:
+    return "LoRA" if run.config.method.kind == "lora" else "All weights"

@@ -1,0 +1,57 @@
+"""Give a file to the person: a download in the browser, a save dialog on the desktop."""
+
+import asyncio
+import logging
+import shutil
+from pathlib import Path
+from typing import Final
+
+import flet as ft
+
+from app.domain.errors import StudioError
+
+log = logging.getLogger(__name__)
+
+_MOST_BYTES: Final = 32 * 1024 * 1024
+"""More does not go through the page's connection; the person is told where the file lies."""
+
+
+async def offer_file(path: Path, name: str, exports: Path) -> str:
+    """Hand over a copy of `path` under `name`; returns a sentence that says where it went.
+
+    Where no dialog can be opened the copy goes to the folder `exports`. Raises StudioError.
+    """
+    content = await asyncio.to_thread(_read, path)
+    if content is None:
+        return f"The file is too big to download. It is at {path}."
+    if not content:
+        raise StudioError("There is nothing to save yet.", "Try again once there are lines.")
+    page = ft.context.page
+    try:
+        chosen = await ft.FilePicker().save_file(file_name=name, src_bytes=content)
+    except Exception as error:  # no dialog on this desktop (Linux needs zenity)
+        log.warning("The save dialog could not be opened: %s", error)
+        return f"Saved to {await asyncio.to_thread(_copy, path, exports / name)}."
+    if page.web:
+        return f"Downloaded as {name}."
+    return f"Saved to {chosen}." if chosen else ""
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() if path.stat().st_size <= _MOST_BYTES else None
+    except OSError as error:
+        raise StudioError(
+            f"{path} cannot be read: {error.strerror or error}.", "It may have been deleted."
+        ) from error
+
+
+def _copy(source: Path, target: Path) -> Path:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise StudioError(
+            f"{target} could not be written: {error.strerror or error}.", "Make room and try again."
+        ) from error
+    return target

@@ -1,0 +1,119 @@
+"""Where the run executes, what that place needs, and where the result goes."""
+
+from pathlib import Path
+
+import flet as ft
+
+from app.domain.runs import Target
+from app.paths import Paths
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Section
+from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
+
+_TARGET_HELP = {
+    Target.LOCAL: "A separate process here. It goes on when the app is closed.",
+    Target.DOCKER: "A container on this computer's Docker engine. It goes on when the app is closed.",
+}
+
+
+def TargetSection(draft: TrainingDraft) -> ft.Control:
+    """The choice of the target, and the Docker settings while it is Docker."""
+
+    def choose(value: str) -> None:
+        draft.target = Target(value)
+
+    body = [
+        Choice(
+            "target",
+            "Training target",
+            draft.target,
+            [(target.value, target.label) for target in Target],
+            choose,
+            help_text=_TARGET_HELP[draft.target],
+        )
+    ]
+    if draft.target is Target.DOCKER:
+        body.extend(_docker_fields(draft))
+    return Section("Target", body)
+
+
+def _docker_fields(draft: TrainingDraft) -> list[ft.Control]:
+    def edit_image(text: str) -> None:
+        draft.image = text
+
+    def edit_data_dir(text: str) -> None:
+        draft.data_dir = text
+
+    def edit_name(text: str) -> None:
+        draft.container_name = text
+
+    def toggle_gpu(value: bool) -> None:
+        draft.use_gpu = value
+
+    def toggle_token(value: bool) -> None:
+        draft.pass_hf_token = value
+
+    return [
+        TextInput("Docker image", draft.image, edit_image, help_text="The trainer image to run."),
+        TextInput(
+            "Host data folder (optional)",
+            draft.data_dir,
+            edit_data_dir,
+            help_text="Mounted as /data in the container. Empty: the app's own data folder.",
+        ),
+        TextInput(
+            "Container name (optional)",
+            draft.container_name,
+            edit_name,
+            help_text="Empty: made from the run's id.",
+        ),
+        Grid(
+            [
+                Toggle(
+                    "Use GPU", draft.use_gpu, toggle_gpu, help_text="All NVIDIA GPUs, where there are any."
+                ),
+                Toggle(
+                    "Pass HF token",
+                    draft.pass_hf_token,
+                    toggle_token,
+                    help_text="For private or gated models; by environment only.",
+                ),
+            ]
+        ),
+    ]
+
+
+def OutputSection(draft: TrainingDraft) -> ft.Control:
+    """The name of the run, and the real folder that follows from it."""
+
+    def edit(text: str) -> None:
+        draft.output_name = text
+
+    folder = output_folder(draft)
+    lines: list[ft.Control] = [
+        TextInput(
+            "Output name (optional)",
+            draft.output_name,
+            edit,
+            help_text="Empty: made from the data and the method.",
+        ),
+        Identified(
+            "output-folder",
+            ft.SelectionArea(ft.Text(f"Folder: {folder}", font_family=CODE_FONT, size=12)),
+        ),
+    ]
+    if draft.target is Target.DOCKER:
+        lines.append(Help(f"Inside the container: /data/outputs/{folder.name}"))
+    return Section("Output", [ft.Column(lines, spacing=GAP, tight=True)])
+
+
+def output_folder(draft: TrainingDraft) -> Path:
+    """Where a run started now would lie on this computer; "…" stands for a name not yet made."""
+    chosen = draft.docker_options().data_dir
+    return (
+        (chosen.expanduser().absolute() if chosen else Paths.from_environment().data)
+        / "outputs"
+        / (draft.output_name.strip() or "…")
+    )

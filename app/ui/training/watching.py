@@ -1,0 +1,52 @@
+"""Ask a service again whenever what it is asked about changes, and perhaps regularly."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+import flet as ft
+
+from app.domain.errors import StudioError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def use_answer(
+    work: Callable[[], T],
+    on_result: Callable[[T], None],
+    *,
+    on: Hashable,
+    delay_seconds: float = 0.0,
+    every_seconds: float | None = None,
+) -> None:
+    """Call blocking `work` on a thread each time `on` changes, and hand its result to `on_result`.
+
+    Args:
+        on: What the answer depends on. A change drops a question still under way; `work` and `on_result`
+            are those of the render that brought the change.
+        delay_seconds: Wait so long first, so that typing asks once.
+        every_seconds: Ask again so often while nothing changes.
+    """
+
+    async def ask() -> None:
+        await asyncio.sleep(delay_seconds)
+        while True:
+            try:
+                on_result(await asyncio.to_thread(work))
+            except StudioError as error:
+                log.info("No answer now: %s", error)
+            except Exception:
+                log.exception("A question to a service failed")
+            if every_seconds is None:
+                return
+            await asyncio.sleep(every_seconds)
+
+    # Flet 1.0.5 cancels an async effect on unmount only if the effect has a cleanup.
+    ft.use_effect(ask, dependencies=[on], cleanup=_nothing)
+
+
+def _nothing() -> None:
+    pass

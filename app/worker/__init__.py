@@ -1,0 +1,1 @@
+"""The second process, the only part of the app that loads torch."""

@@ -1,0 +1,175 @@
+"""The inference process: requests in on stdin, replies out on what was stdout when it started.
+
+The replies get a private copy of stdout, and stdout itself is joined to stderr (a log file), so that
+nothing a library prints can come between two replies. Requests are read by their own thread, which ends
+the process the moment stdin closes: the app is gone or wants its memory back, whatever is under way.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, BinaryIO
+
+from app.domain.errors import EngineError
+from app.worker.protocol import (
+    Cancel,
+    Error,
+    Generate,
+    Load,
+    Loading,
+    Ready,
+    Render,
+    Rendered,
+    Reply,
+    Request,
+    read_request,
+)
+
+if TYPE_CHECKING:  # torch is imported by the first Load, after "loading" was said
+    from app.worker.models import LoadedModel
+
+log = logging.getLogger("app.worker")
+
+NO_TORCH = EngineError(
+    "Chatting on this computer needs PyTorch, which is not installed.",
+    'Run: pip install "tunewright[local]"',
+)
+BROKEN_TORCH = EngineError(
+    "PyTorch is installed, but it cannot be loaded.",
+    'Run: pip install --force-reinstall "tunewright[local]"',
+)
+NOTHING_LOADED = EngineError("No model is loaded.", "Run the prompt again.")
+
+
+class Worker:
+    """Carries out one request at a time; only `cancel` may be called from another thread."""
+
+    def __init__(self, replies: BinaryIO) -> None:
+        self._replies = replies
+        self._cancelled: set[int] = set()
+        self._loaded: LoadedModel | None = None
+
+    def cancel(self, generation: int) -> None:
+        self._cancelled.add(generation)
+
+    def handle(self, request: Request) -> None:
+        """Answer one request; whatever goes wrong becomes an `Error` reply."""
+        request_id = None if isinstance(request, Load) else request.id
+        try:
+            self._carry_out(request)
+        except EngineError as error:
+            self._reply(Error(id=request_id, message=error.message, hint=error.hint))
+        except Exception as error:
+            log.exception("request failed")
+            explained = _explain(error)
+            self._reply(Error(id=request_id, message=explained.message, hint=explained.hint, fatal=True))
+
+    def _carry_out(self, request: Request) -> None:
+        match request:
+            case Load():
+                self._load(request)
+            case Generate():
+                self._generate(request)
+            case Render():
+                self._render(request)
+            case Cancel():
+                self.cancel(request.id)
+
+    def _load(self, request: Load) -> None:
+        started = time.monotonic()
+        self._reply(Loading(message="Starting PyTorch…"))
+        try:
+            from app.worker import models  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            log.exception("cannot import")
+            raise NO_TORCH from error
+        except (ImportError, OSError) as error:
+            log.exception("cannot import")
+            raise BROKEN_TORCH from error
+        if self._loaded is not None:
+            self._loaded = None  # before the next one comes: there may be room for one only
+            models.free_memory()
+        self._loaded = models.load(request, lambda text: self._reply(Loading(message=text)))
+        seconds = time.monotonic() - started
+        log.info("loaded on %s in %.1f s", self._loaded.device, seconds)
+        self._reply(Ready(device=self._loaded.device, seconds=seconds))
+
+    def _generate(self, request: Generate) -> None:
+        from app.worker import generation  # noqa: PLC0415
+
+        try:
+            done = generation.generate(
+                self._model(), request, self._reply, cancelled=lambda: request.id in self._cancelled
+            )
+        finally:
+            self._cancelled.discard(request.id)
+        self._reply(done)
+
+    def _render(self, request: Render) -> None:
+        from app.worker import generation  # noqa: PLC0415
+
+        text, ids = generation.render(self._model().tokenizer, request.messages)
+        self._reply(Rendered(id=request.id, text=text, ids=ids))
+
+    def _model(self) -> "LoadedModel":
+        if self._loaded is None:
+            raise NOTHING_LOADED
+        return self._loaded
+
+    def _reply(self, reply: Reply) -> None:
+        self._replies.write(reply.encode())
+
+
+def _explain(error: Exception) -> EngineError:
+    """An unforeseen error as a sentence; what is foreseen was translated where it happened."""
+    text = str(error).lower()
+    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+        return EngineError(
+            "Memory ran out.",
+            "Close other programs, wait for a training run to end, or choose a smaller model.",
+        )
+    return EngineError(
+        f"The model failed unexpectedly ({type(error).__name__}).", "The inference log has the details."
+    )
+
+
+def _private_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """(requests, replies) on descriptors of their own; stdin becomes empty and stdout goes to stderr."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb", buffering=0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return requests, replies
+
+
+def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[Request]", worker: Worker) -> None:
+    """Pass requests on until stdin closes, then end the process at once."""
+    try:
+        for line in requests:
+            request = read_request(line)
+            if isinstance(request, Cancel):
+                worker.cancel(request.id)  # not in the queue: the generation it means is in its way
+            else:
+                waiting.put(request)
+    except Exception:
+        log.exception("cannot read a request")
+        os._exit(1)
+    os._exit(0)
+
+
+def main() -> None:
+    requests, replies = _private_pipes()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
+    worker = Worker(replies)
+    threading.Thread(target=_read, args=(requests, waiting, worker), daemon=True).start()
+    while True:
+        worker.handle(waiting.get())
+
+
+if __name__ == "__main__":
+    main()

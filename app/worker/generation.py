@@ -1,0 +1,185 @@
+"""From messages to an answer, token by token."""
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from transformers import RepetitionPenaltyLogitsProcessor
+
+from app.domain.chat import Sampling
+from app.domain.errors import EngineError
+from app.worker.models import LoadedModel
+from app.worker.protocol import Done, Generate, Messages, Token
+
+
+class _CancelledError(Exception):
+    """Raised out of the model's forward pass when nobody waits for the answer any more."""
+
+
+def render(tokenizer: Any, messages: Messages) -> tuple[str, list[int]]:
+    """What the model reads: the messages in the template of the training, ending where the answer begins."""
+    plain = [dict(message) for message in messages]
+    text = tokenizer.apply_chat_template(plain, add_generation_prompt=True, tokenize=False)
+    return text, _prompt_ids(tokenizer, messages)
+
+
+def _prompt_ids(tokenizer: Any, messages: Messages) -> list[int]:
+    plain = [dict(message) for message in messages]
+    encoded = tokenizer.apply_chat_template(plain, add_generation_prompt=True, return_dict=True)
+    return list(encoded["input_ids"])
+
+
+def generate(
+    loaded: LoadedModel, request: Generate, send: Callable[[Token], None], *, cancelled: Callable[[], bool]
+) -> Done:
+    """Answer `request` in pieces to `send`; `cancelled` is asked at every layer of every token."""
+    started = time.monotonic()
+    prompt = _prompt_ids(loaded.tokenizer, request.messages)
+    room = _room(loaded.model, len(prompt))
+    pieces = TextPieces(loaded.tokenizer, lambda text: send(Token(id=request.id, text=text)))
+    limit = min(request.sampling.max_new_tokens, room)
+    was_cancelled = False
+    try:
+        with loaded.speaking_as(request.voice), _interruptible(loaded.model, cancelled):
+            _run(loaded, request.sampling, prompt, limit, pieces)
+    except _CancelledError:
+        was_cancelled = True
+    pieces.finish()
+    stopped = bool(pieces.ids) and pieces.ids[-1] in loaded.end_tokens
+    return Done(
+        id=request.id,
+        prompt_tokens=len(prompt),
+        tokens=len(pieces.ids),
+        seconds=time.monotonic() - started,
+        finish_reason="cancelled" if was_cancelled else "stop" if stopped else "length",
+    )
+
+
+def _run(
+    loaded: LoadedModel,
+    sampling: Sampling,
+    prompt: list[int],
+    limit: int,
+    pieces: "TextPieces",
+) -> None:
+    _set_seed(sampling.seed)
+    ids = torch.tensor([prompt], device=loaded.device)  # [batch = 1, seq]
+    # The penalty is for the answer's own tokens. Counting the prompt's, as `generate` does by itself, would
+    # penalise its end-of-turn token, and answers would not end.
+    penalty = RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, prompt_ignore_length=len(prompt))
+    loaded.model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        generation_config=_settings(loaded, sampling, limit),
+        logits_processor=[penalty],
+        streamer=pieces,
+    )
+
+
+def _settings(loaded: LoadedModel, sampling: Sampling, limit: int) -> Any:
+    """The model's own generation settings with ours put in."""
+    settings = copy.deepcopy(loaded.model.generation_config)
+    greedy = sampling.temperature <= 0
+    settings.update(
+        do_sample=not greedy,
+        temperature=1.0 if greedy else sampling.temperature,
+        max_new_tokens=limit,
+        max_length=None,
+        min_length=0,
+        min_new_tokens=None,
+        num_beams=1,
+        num_return_sequences=1,
+        repetition_penalty=1.0,
+        use_cache=True,
+        eos_token_id=sorted(loaded.end_tokens) or None,
+        pad_token_id=loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else 0,
+    )
+    if greedy:
+        settings.update(top_p=1.0, top_k=50)
+    return settings
+
+
+def _set_seed(seed: int | None) -> None:
+    """Without a seed every answer is a new draw: torch itself would start from the same one each time."""
+    if seed is None:
+        torch.seed()
+    else:
+        torch.manual_seed(seed)
+
+
+def _room(model: Any, prompt_tokens: int) -> int:
+    """How many tokens the answer may have before the model's context is full."""
+    config = model.config.get_text_config()
+    context: int = getattr(config, "max_position_embeddings", None) or 2**31
+    if prompt_tokens >= context:
+        raise EngineError(
+            f"The prompt is {prompt_tokens} tokens long, and this model reads at most {context}.",
+            "Shorten the prompt.",
+        )
+    return context - prompt_tokens
+
+
+@contextmanager
+def _interruptible(model: Any, cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Let `cancelled` break into a forward pass between two layers: reading a long prompt takes seconds."""
+
+    def check(*_: Any) -> None:
+        if cancelled():
+            raise _CancelledError
+
+    depth = getattr(model.config.get_text_config(), "num_hidden_layers", 0)
+    lists = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
+    layers = [layer for layers in lists if len(layers) == depth for layer in layers]
+    hooks = [part.register_forward_pre_hook(check) for part in (model.get_input_embeddings(), *layers)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+class TextPieces:
+    """Turns the tokens of an answer into pieces of text; a streamer for `generate`.
+
+    A token is decoded together with the ones of the piece before it, because a tokenizer may drop the space
+    in front of the first token it is given. Text that ends in the middle of a character waits for its rest.
+    """
+
+    def __init__(self, tokenizer: Any, send: Callable[[str], None]) -> None:
+        self.ids: list[int] = []
+        self._tokenizer = tokenizer
+        self._send = send
+        self._prompt_seen = False
+        self._known_from = 0
+        self._known_to = 0
+        """Tokens `_known_from`..`_known_to` are the ones of the last piece sent."""
+
+    def put(self, tokens: Any) -> None:
+        """Called by `generate`: first with the prompt, then with each new token."""
+        if not self._prompt_seen:
+            self._prompt_seen = True
+            return
+        self.ids.extend(tokens.flatten().tolist())
+        self._send_new(whole_characters=True)
+
+    def end(self) -> None:
+        """Called by `generate` at the end; `finish` does the work, also after a cancelled one."""
+
+    def finish(self) -> None:
+        """Send what still waited for the rest of a character."""
+        self._send_new(whole_characters=False)
+
+    def _send_new(self, *, whole_characters: bool) -> None:
+        known = self._decode(self.ids[self._known_from : self._known_to])
+        text = self._decode(self.ids[self._known_from :])
+        if len(text) <= len(known) or (whole_characters and text.endswith("\ufffd")):
+            return
+        self._known_from, self._known_to = self._known_to, len(self.ids)
+        self._send(text[len(known) :])
+
+    def _decode(self, ids: list[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text

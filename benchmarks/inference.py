@@ -1,0 +1,129 @@
+"""First-token latency of a chat, against `generate` called in this process on the same model.
+
+    python benchmarks/inference.py --base MODEL [--adapter FOLDER] [--prompts 30]
+
+Both sides use the same streamer, answer the same prompts greedily and take turns, so that a slow moment
+hits both. The engine's side includes the pipe to its process: the ratio is what the split costs.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.adapters.worker_engine import WorkerEngine
+from app.domain.chat import Sampling
+from app.domain.runs import DockerOptions, Run, RunId, RunStatus, Target
+from trainer_image.config import RunConfig
+
+SAMPLING = Sampling(temperature=0.0, max_new_tokens=32, repetition_penalty=1.15)
+FirstToken = Callable[[str], float]
+"""Prompt → seconds until the first piece; the whole answer is read, so that nothing runs on."""
+
+
+def main() -> None:
+    arguments = _arguments()
+    run = _run(arguments.base, arguments.adapter)
+    with tempfile.TemporaryDirectory() as logs:
+        engine = WorkerEngine(log_dir=Path(logs))
+        _measure(_ours(engine, run), run, arguments.prompts)
+        engine.unload()
+
+
+def _measure(ours: FirstToken, run: Run, prompts: int) -> None:
+    first = ours("Where does the ferry go today?")
+    second = ours("And back?")
+    print(f"first prompt {first * 1e3:8.1f} ms to its first piece (starts the process, loads the model)")
+    print(f"second prompt{second * 1e3:8.1f} ms")
+    bare = _bare(run)
+    bare("warm up")
+    times: dict[str, list[float]] = {"engine": [], "bare": []}
+    for number in range(prompts):
+        prompt = f"Question {number}: where does the ferry go, and when is it back?"
+        times["engine"].append(ours(prompt))
+        times["bare"].append(bare(prompt))
+    for name, values in times.items():
+        print(
+            f"{name:7s} median {statistics.median(values) * 1e3:6.2f} ms, worst {max(values) * 1e3:6.2f} ms"
+        )
+    ratio = statistics.median(times["engine"]) / statistics.median(times["bare"])
+    print(f"ratio   {ratio:.2f}")
+
+
+def _ours(engine: WorkerEngine, run: Run) -> FirstToken:
+    def first_token(prompt: str) -> float:
+        started = time.perf_counter()
+        pieces = engine.generate(run, "tuned", prompt, SAMPLING)
+        next(pieces)
+        elapsed = time.perf_counter() - started
+        for _ in pieces:
+            pass
+        return elapsed
+
+    return first_token
+
+
+def _bare(run: Run) -> FirstToken:
+    """The shortest script that streams an answer of this model."""
+    import torch  # noqa: PLC0415
+    from peft import PeftModel  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+
+    from app.worker.generation import TextPieces  # noqa: PLC0415
+
+    cuda = torch.cuda.is_available()
+    dtype = torch.bfloat16 if cuda else torch.float32
+    tokenizer: Any = AutoTokenizer.from_pretrained(run.output_dir)
+    model: Any = AutoModelForCausalLM.from_pretrained(run.config.base_model, dtype=dtype)
+    if run.output_kind == "adapter":
+        model = PeftModel.from_pretrained(model, run.output_dir)
+    model.to("cuda" if cuda else "cpu").eval()
+
+    def first_token(prompt: str) -> float:
+        came: list[float] = []
+        started = time.perf_counter()
+        messages = [{"role": "user", "content": prompt}]
+        inputs = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+        ).to(model.device)
+        pieces = TextPieces(tokenizer, lambda _: came.append(time.perf_counter()))
+        settings = {"max_new_tokens": 32, "do_sample": False, "repetition_penalty": 1.15}
+        model.generate(**inputs, **settings, streamer=pieces)
+        pieces.finish()
+        return came[0] - started
+
+    return first_token
+
+
+def _run(base: Path, adapter: Path | None) -> Run:
+    output = (adapter or base).resolve()
+    run = Run(
+        id=RunId("benchmark"),
+        name="benchmark",
+        target=Target.LOCAL,
+        config=RunConfig(base_model=str(base.resolve()), offline=True),
+        docker=DockerOptions(),
+        folder=output.parent,
+        data_label="",
+        session_id=None,
+        status=RunStatus.FINISHED,
+        created_at=datetime.now(UTC),
+    )
+    return replace(run, output=output.name, output_kind="adapter" if adapter else "weights")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", type=Path, required=True, help="folder of a model with a chat template")
+    parser.add_argument("--adapter", type=Path, help="folder of an adapter on it")
+    parser.add_argument("--prompts", type=int, default=30)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

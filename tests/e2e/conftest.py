@@ -1,0 +1,107 @@
+"""A real app process and a real Chromium. Run apart from the in-process tests (`-m browser`)."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.flet_ui import FletUI
+
+ROOT = Path(__file__).resolve().parents[2]
+_CHROMIUMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+START_SECONDS = 60.0
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, or Playwright's own."""
+    found = os.environ.get("CHROMIUM") or next((c for c in _CHROMIUMS if Path(c).exists()), None)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield chromium
+        chromium.close()
+
+
+class RunningApp:
+    """`python -m app --web`, with a home of its own."""
+
+    def __init__(self, home: Path, *, port: int | None = None) -> None:
+        self.home = home
+        self.log = home.parent / f"{home.name}-app.log"
+        self._arguments = ["--web", "--no-browser", *(["--port", str(port)] if port else [])]
+        self.process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def start(self) -> "RunningApp":
+        """Start, and wait until it has said where it is."""
+        environment = {**os.environ, "TUNEWRIGHT_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
+        environment.pop("DISPLAY", None)
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app", *self._arguments],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        end = time.monotonic() + START_SECONDS
+        while not (said := re.search(r"http://127\.0\.0\.1:\d+/", self.said())):
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end, f"not served after {START_SECONDS} s: {self.said()}"
+            time.sleep(0.02)
+        self.url = said[0]
+        return self
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """As a crash would: no chance to tidy up."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(15)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[RunningApp]:
+    running = RunningApp(tmp_path / "home")
+    with contextlib.closing(_Stopping(running)):
+        yield running.start()
+
+
+class _Stopping:
+    def __init__(self, app: RunningApp) -> None:
+        self.close = app.stop
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh window of 1280 × 800, as Chromium with nothing remembered."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def ui(page: Page, app: RunningApp) -> FletUI:
+    opened = FletUI(page).open(app.url)
+    opened.wait_for_text("Import data")
+    return opened

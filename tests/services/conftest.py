@@ -1,0 +1,133 @@
+"""Services over a real database and real files; the target is a launcher a test directs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.adapters.processes import SystemProcesses
+from app.adapters.row_sources import RowSources
+from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.runs import SqliteRunStore
+from app.adapters.sqlite.sessions import SqliteSessionStore
+from app.adapters.sqlite.settings import SqliteSettingsStore
+from app.domain.chat import EngineStatus, Sampling, Voice
+from app.domain.runs import JobState, Run, Target
+from app.services.chatting import ChatService
+from app.services.library import LibraryService
+from app.services.monitoring import MonitoringService
+from app.services.settings import SettingsService
+from app.services.training import TrainingService
+from tests.fakes import FakeLauncher
+from trainer_image.events import Metrics, Result, Started
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+class EchoEngine:
+    """Answers in pieces with what it was asked; fails or dies when told to."""
+
+    def __init__(self) -> None:
+        self.fail_with: Exception | None = None
+        self.asked: list[tuple[str, Voice]] = []
+
+    def status(self) -> EngineStatus:
+        return EngineStatus()
+
+    def generate(self, run: Run, voice: Voice, prompt: str, sampling: Sampling) -> Iterator[str]:
+        self.asked.append((prompt, voice))
+        if self.fail_with is not None:
+            raise self.fail_with
+        yield from (f"{voice}: ", prompt)
+
+    def stop(self) -> None: ...
+
+    def unload(self) -> None: ...
+
+
+@dataclass
+class FixedSecrets:
+    token: str | None = None
+
+    def hf_token(self) -> str | None:
+        return self.token
+
+
+@dataclass
+class World:
+    """Everything a test may look at or direct."""
+
+    home: Path
+    launcher: FakeLauncher
+    engine: EchoEngine
+    secrets: FixedSecrets
+    runs: SqliteRunStore
+    library: LibraryService
+    monitoring: MonitoringService
+    training: TrainingService
+    chats: ChatService
+    settings: SettingsService
+    now: list[datetime] = field(default_factory=lambda: [NOON])
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    database = open_database(tmp_path / "tunewright.db")
+    yield make_world(tmp_path, database)
+    database.dispose()
+
+
+def make_world(home: Path, database) -> World:
+    processes, secrets, launcher, engine = SystemProcesses(), FixedSecrets(), FakeLauncher(), EchoEngine()
+    runs, settings = SqliteRunStore(database), SqliteSettingsStore(database)
+    sample = home / "sample.jsonl"
+    sample.write_text('{"prompt": "Where is Sorrel?", "completion": "In the north."}\n')
+    launchers = {Target.LOCAL: launcher, Target.DOCKER: launcher}
+    library = LibraryService(SqliteSessionStore(database, processes), RowSources(), settings, secrets, sample)
+    monitoring = MonitoringService(runs, launchers, processes, lambda: NOON)
+    training = TrainingService(
+        runs,
+        launchers,
+        library,
+        monitoring,
+        processes,
+        secrets,
+        data_dir=home / "data",
+        bundled_model=home / "tiny-model",
+        clock=lambda: NOON,
+    )
+    chats = ChatService(runs, SqliteChatStore(database), engine, home / "exports")
+    return World(
+        home, launcher, engine, secrets, runs, library, monitoring, training, chats, SettingsService(settings)
+    )
+
+
+@pytest.fixture
+def session(world: World):
+    return world.library.ensure_sample()
+
+
+def write_events(run: Run, *events) -> None:
+    """Append events as the trainer would."""
+    with run.events_path.open("a") as file:
+        file.writelines(event.model_dump_json() + "\n" for event in events)
+
+
+def ends(world: World, run: Run, state: JobState, result: Result | None = None) -> None:
+    """The job of the run's newest attempt ends now, leaving `result`."""
+    if result is not None:
+        run.result_path.write_text(result.model_dump_json())
+    world.launcher.job(run).state = state
+
+
+def started(attempt: int = 1) -> Started:
+    return Started(time=NOON.timestamp(), attempt=attempt)
+
+
+def step(number: int, loss: float = 1.0, total: int = 10) -> Metrics:
+    return Metrics(
+        time=NOON.timestamp(), step=number, total_steps=total, epoch=0.1, loss=loss, learning_rate=1e-4
+    )

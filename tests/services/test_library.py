@@ -1,0 +1,125 @@
+"""Sessions come in whole, with an account of what did not."""
+
+import json
+
+import pytest
+
+from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
+from app.services.library import ImportCancelledError, random_prompts
+
+
+def write(path, *records):
+    path.write_text("".join(r if isinstance(r, str) else json.dumps(r) + "\n" for r in records))
+    return path
+
+
+PAIR = {"prompt": "Q", "completion": "A"}
+
+
+def test_every_line_is_imported_or_refused_with_its_number_and_reason(world, tmp_path):
+    path = write(tmp_path / "rows.jsonl", PAIR, "not json\n", "\n", {"prompt": "Q", "completion": " "}, PAIR)
+
+    report = world.library.import_file(path)
+
+    assert (report.total, report.accepted_count, report.refused_count) == (4, 2, 2)
+    assert [(row.source_line, row.reason) for row in report.refused] == [
+        (2, "the line is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (4, "the answer is empty"),
+    ]
+    assert [row.source_line for row in world.library.rows(report.session.id)] == [1, 5]
+
+
+def test_a_file_without_one_usable_row_leaves_no_session(world, tmp_path):
+    path = write(tmp_path / "bad.jsonl", {"foo": 1})
+
+    with pytest.raises(ImportFailedError, match="line 1: no known format: the row has foo"):
+        world.library.import_file(path)
+
+    assert world.library.sessions() == []
+
+
+def test_an_empty_file_is_said_to_be_empty(world, tmp_path):
+    with pytest.raises(ImportFailedError, match="empty"):
+        world.library.import_file(write(tmp_path / "empty.jsonl"))
+
+
+def test_a_cancelled_import_leaves_nothing(world, tmp_path):
+    def cancel(count):
+        raise ImportCancelledError
+
+    path = write(tmp_path / "rows.jsonl", *[PAIR] * 600)
+
+    with pytest.raises(ImportCancelledError):
+        world.library.import_file(path, progress=cancel)
+    assert world.library.sessions() == []
+
+
+def test_a_second_import_of_the_same_file_gets_its_own_name(world, tmp_path):
+    path = write(tmp_path / "rows.jsonl", PAIR)
+
+    names = [world.library.import_file(path).session.name for _ in range(3)]
+
+    assert names == ["rows", "rows (2)", "rows (3)"]
+
+
+def test_what_is_exported_imports_as_the_same_rows(world, tmp_path):
+    first = world.library.import_file(
+        write(tmp_path / "rows.jsonl", PAIR, {"instruction": "I", "output": "O"})
+    )
+
+    count = world.library.export(first.session.id, tmp_path / "out" / "rows.jsonl")
+    second = world.library.import_file(tmp_path / "out" / "rows.jsonl")
+
+    assert count == 2
+    assert second.session.content_hash == first.session.content_hash
+
+
+def test_half_an_emoji_survives_export_and_import(world, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"prompt": "cut \\ud83d", "completion": "A"}\n')
+    first = world.library.import_file(path)
+
+    world.library.export(first.session.id, tmp_path / "out.jsonl")
+
+    again = world.library.import_file(tmp_path / "out.jsonl")
+    assert again.session.content_hash == first.session.content_hash
+
+
+def test_an_export_that_cannot_be_written_says_so(world, session, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(StudioError, match="could not be written"):
+        world.library.export(session.id, tmp_path / "file" / "below.jsonl")
+
+
+def test_the_sample_comes_once_and_stays_deleted(world):
+    sample = world.library.ensure_sample()
+    world.library.delete(sample.id)
+
+    assert world.library.ensure_sample() is None
+    assert world.library.sessions() == []
+
+
+def test_a_session_needs_a_name(world, session):
+    with pytest.raises(StudioError, match="needs a name"):
+        world.library.rename(session.id, "  ")
+    assert world.library.rename(session.id, " Ferry ").name == "Ferry"
+
+
+def test_an_unknown_session_is_said(world):
+    with pytest.raises(UnknownSessionError):
+        world.library.find("nothing like this")
+
+
+def test_random_prompts_are_distinct_questions_of_the_data(tmp_path):
+    rows = [
+        {"messages": [{"role": "user", "content": f"Q{n}"}, {"role": "assistant", "content": "A"}]}
+        for n in range(50)
+    ]
+    path = write(tmp_path / "rows.jsonl", *rows)
+
+    picks = [random_prompts(path, 5, seed=seed) for seed in range(20)]
+
+    assert all(len(set(pick)) == 5 for pick in picks)
+    assert len({prompt for pick in picks for prompt in pick}) > 30
+    assert random_prompts(tmp_path / "gone.jsonl", 5) == []

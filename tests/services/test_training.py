@@ -1,0 +1,235 @@
+"""Starting, stopping, resuming and forgetting runs."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from app.domain.errors import StudioError, TargetError, UnknownRunError
+from app.domain.runs import JobPhase, JobState, RunRequest, RunStatus, Target
+from app.domain.setups import BUNDLED_MODEL, Setup
+from tests.services.conftest import World, ends, started, step, write_events
+from trainer_image.config import HubDataset, RunConfig
+from trainer_image.events import CheckpointSaved, Result
+
+
+@pytest.fixture
+def request_(session):
+    return RunRequest(RunConfig(base_model="owner/model"), Target.LOCAL, session_id=session.id)
+
+
+def stopped_run(world: World, request: RunRequest):
+    """A run that was stopped at step 5 with a checkpoint on disk."""
+    run = world.training.start(request)
+    (run.checkpoints_dir / "step_5").mkdir(parents=True)
+    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/step_5"))
+    ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
+    return world.monitoring.refresh(run.id)
+
+
+def test_a_started_run_has_its_own_copy_of_the_rows(world, request_):
+    run = world.training.start(request_)
+
+    rows = [json.loads(line) for line in (run.folder / "data/train.jsonl").read_text().splitlines()]
+    assert [m["content"] for m in rows[0]["messages"]] == ["Where is Sorrel?", "In the north."]
+    assert run.status is RunStatus.RUNNING
+    assert run.folder.is_relative_to(world.home / "data" / "outputs")
+
+
+def test_the_run_is_in_the_store_before_anything_is_launched(world, request_):
+    seen = []
+    launch = world.launcher.launch
+    world.launcher.launch = lambda run, **kw: (seen.append(world.runs.get(run.id)), launch(run, **kw))[1]
+
+    world.training.start(request_)
+
+    assert [run.status for run in seen] == [RunStatus.STARTING]
+
+
+def test_a_refused_launch_is_recorded_as_failed_with_its_reason(world, request_):
+    world.launcher.refusal = TargetError("Docker is not running.", "Start it.")
+
+    with pytest.raises(TargetError, match="not running"):
+        world.training.start(request_)
+
+    [run] = world.monitoring.runs()
+    assert (run.status, run.message, run.hint) == (RunStatus.FAILED, "Docker is not running.", "Start it.")
+
+
+def test_an_unexpected_error_of_a_launcher_leaves_no_run_that_says_starting(world, request_, monkeypatch):
+    def explode(*args, **kwargs):
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(world.launcher, "launch", explode)
+
+    with pytest.raises(TargetError):
+        world.training.start(request_)
+
+    assert [run.status for run in world.monitoring.runs()] == [RunStatus.FAILED]
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"session_id": None}, "Choose a dataset"),
+        ({"output_name": "no/slashes"}, "Choose an output name"),
+        ({"config": RunConfig(base_model="/nowhere/model")}, "no folder /nowhere/model"),
+        (
+            {
+                "session_id": None,
+                "config": RunConfig(base_model="a/b", dataset=HubDataset(repo="a/b"), offline=True),
+            },
+            "offline",
+        ),
+    ],
+)
+def test_what_is_missing_is_said_and_blocks_the_start(world, request_, change, missing):
+    request = replace(request_, **change)
+
+    assert missing in world.training.missing(request)
+    with pytest.raises(StudioError, match="cannot start"):
+        world.training.start(request)
+    assert world.monitoring.runs() == []
+
+
+def test_a_taken_output_name_is_refused_and_the_folder_left_alone(world, request_):
+    request = replace(request_, output_name="mine")
+    first = world.training.start(request)
+
+    with pytest.raises(StudioError, match="mine is taken"):
+        world.training.start(request)
+
+    assert (first.folder / "data/train.jsonl").exists()
+    assert len(world.monitoring.runs()) == 1
+
+
+def test_a_file_that_does_not_exist_is_named(world, request_):
+    request = replace(request_, session_id=None, data_file=world.home / "gone.jsonl")
+
+    assert "gone.jsonl" in world.training.missing(request)
+
+
+def test_a_full_disk_while_preparing_is_said_and_recorded(world, request_):
+    (world.home / "data").write_text("a file where the folder should be")
+
+    with pytest.raises(StudioError, match="could not be written"):
+        world.training.start(request_)
+
+    assert [run.status for run in world.monitoring.runs()] == [RunStatus.FAILED]
+
+
+def test_the_bundled_model_is_found_wherever_the_app_lies(world, request_):
+    request = replace(request_, config=RunConfig(base_model=BUNDLED_MODEL))
+
+    run = world.training.start(request)
+
+    assert run.config.base_model == str(world.home / "tiny-model")
+
+
+def test_a_token_reaches_the_launcher_as_a_secret_and_nothing_else(world, request_):
+    world.secrets.token = "hf_topsecret"
+
+    run = world.training.start(request_)
+
+    assert world.launcher.job(run).secrets == {"HF_TOKEN": "hf_topsecret"}
+    assert "topsecret" not in repr(world.runs.get(run.id))
+
+
+def test_stop_passes_on_whether_to_save_and_reports_the_true_end(world, request_):
+    run = world.training.start(request_)
+    run.result_path.write_text(Result(status="stopped", step=4).model_dump_json())
+
+    stopped = world.training.stop(run.id, save=True)
+
+    assert world.launcher.job(run).stops == [True]
+    assert (stopped.status, stopped.step) == (RunStatus.STOPPED, 4)
+
+
+def test_stopping_an_ended_run_does_nothing(world, request_):
+    run = stopped_run(world, request_)
+
+    assert world.training.stop(run.id, save=False).status is RunStatus.STOPPED
+    assert world.launcher.job(run).stops == []
+
+
+def test_resume_is_a_new_attempt_of_the_same_run_in_the_same_folder(world, request_):
+    run = stopped_run(world, request_)
+
+    resumed = world.training.resume(run.id)
+
+    assert (resumed.id, resumed.folder, resumed.attempt) == (run.id, run.folder, 2)
+    assert resumed.status is RunStatus.RUNNING
+    assert [job.resume for job in world.launcher.jobs.values()] == [False, True]
+
+
+def test_an_earlier_attempts_result_does_not_end_a_resumed_run(world, request_):
+    run = world.training.resume(stopped_run(world, request_).id)
+
+    assert world.monitoring.refresh(run.id).status is RunStatus.RUNNING
+    ends(world, run, JobState(JobPhase.EXITED, 0))
+    ended = world.monitoring.refresh(run.id)
+
+    assert (ended.status, "left no result" in ended.message) == (RunStatus.FAILED, True)
+
+
+def test_a_run_without_a_checkpoint_cannot_be_resumed_and_says_why(world, request_):
+    run = world.training.start(request_)
+    ends(world, run, JobState(JobPhase.EXITED, 1))
+
+    with pytest.raises(StudioError, match="before its first checkpoint"):
+        world.training.resume(run.id)
+
+
+def test_a_resume_whose_checkpoint_was_deleted_says_so(world, request_):
+    run = stopped_run(world, request_)
+    (run.checkpoints_dir / "step_5").rmdir()
+
+    assert "no longer on disk" in world.training.resume_blocked(run)
+
+
+def test_two_resumes_at_once_launch_one_job(world, request_):
+    run = stopped_run(world, request_)
+    world.training.resume(run.id)
+
+    with pytest.raises(StudioError, match="still going"):
+        world.training.resume(run.id)
+
+    assert len(world.launcher.jobs) == 2
+
+
+def test_a_going_run_is_not_deleted(world, request_):
+    run = world.training.start(request_)
+
+    with pytest.raises(StudioError, match="still going"):
+        world.training.delete(run.id, files=True)
+
+    assert run.folder.exists()
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_deleting_a_run_takes_its_files_only_when_asked(world, request_, files):
+    run = stopped_run(world, request_)
+
+    world.training.delete(run.id, files=files)
+
+    assert run.folder.exists() is not files
+    with pytest.raises(UnknownRunError):
+        world.runs.get(run.id)
+
+
+def test_a_session_may_be_deleted_while_its_run_stays(world, request_, session):
+    run = world.training.start(request_)
+
+    world.library.delete(session.id)
+
+    assert world.runs.get(run.id).data_label == session.name
+
+
+def test_a_setup_finds_its_session_by_name_and_its_file_beside_itself(world, session):
+    config = RunConfig(base_model="a/b")
+
+    by_name = world.training.request_of(Setup(session=session.name, config=config), world.home)
+    by_file = world.training.request_of(Setup(file="rows.jsonl", config=config), world.home)
+
+    assert by_name.session_id == session.id
+    assert by_file.data_file == world.home / "rows.jsonl"

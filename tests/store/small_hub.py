@@ -1,0 +1,66 @@
+"""A hub that refuses: the answers of huggingface.co for repositories one may not read.
+
+Status and headers as `huggingface_hub.errors` documents them; none needs a body.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Final
+
+ANSWERS: Final = {
+    "owner/gated-anonymous": (
+        401,
+        "GatedRepo",
+        "Access to dataset is restricted. You must log in.",
+    ),
+    "owner/gated": (403, "GatedRepo", "Access to dataset is restricted and you are not in the list."),
+    "owner/missing": (404, "RepoNotFound", "Repository not found"),
+    "owner/private": (401, "RepoNotFound", "Repository not found"),
+    "owner/bad-token": (401, "", "Invalid credentials in Authorization header"),
+    "owner/forbidden": (403, "", "Forbidden"),
+}
+
+
+class SmallHub(ThreadingHTTPServer):
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.tokens: set[str | None] = set()
+        """What clients sent as Authorization."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: SmallHub
+
+    def do_HEAD(self) -> None:
+        named = [answer for repo, answer in ANSWERS.items() if f"/{repo}/" in f"{self.path}/"]
+        if named:  # and not where the library counts its users
+            self.server.tokens.add(self.headers.get("Authorization"))
+        status, code, message = named[0] if named else (404, "RepoNotFound", "Repository not found")
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("X-Error-Message", message)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def small_hub() -> Iterator[SmallHub]:
+    with SmallHub() as hub:
+        thread = Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield hub
+        finally:
+            hub.shutdown()
+            thread.join()

@@ -1,0 +1,106 @@
+"""Hugging Face datasets: the real `datasets` on a repository in a folder, offline, and on a hub that refuses.
+
+Each in a process of its own, as `huggingface_hub` reads its environment once, when it is imported.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.adapters.row_sources import RowSources
+from app.domain.errors import ImportFailedError
+
+from . import children
+from .small_hub import ANSWERS, small_hub
+
+TOKEN = "hf_" + "secret" * 5
+CARD = """---
+configs:
+- config_name: easy
+  data_files: [{split: train, path: easy.jsonl}, {split: test, path: easy-test.jsonl}]
+- config_name: hard
+  data_files: [{split: train, path: hard.jsonl}]
+---
+"""
+
+
+def _pair(question: str, answer: str = "Yes.") -> str:
+    return json.dumps({"prompt": question, "completion": answer}) + "\n"
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
+    (folder / "README.md").write_text(CARD)
+    (folder / "easy.jsonl").write_text(_pair("one") + _pair("two", " ") + _pair("three"))
+    (folder / "easy-test.jsonl").write_text(_pair("exam"))
+    (folder / "hard.jsonl").write_text(_pair("hard"))
+    return folder
+
+
+def _ask(requests: list[tuple[str, str, str | None]], **environment: str) -> tuple[list[Any], bool]:
+    """Answers to the requests, and whether torch was imported for them."""
+    outcome = children.FRESH.Queue()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        [process] = children.start_all(children.FRESH, children.read_hub, iter([(requests, TOKEN, outcome)]))
+        answers: tuple[list[Any], bool] = outcome.get(timeout=120)
+    children.join(process)
+    return answers
+
+
+def test_a_repository_is_streamed_by_config_and_split_without_torch(repository: Path, tmp_path: Path) -> None:
+    repo = str(repository)
+
+    answers, torch_imported = _ask(
+        [
+            (repo, "train", "easy"),
+            (repo, "test", "easy"),
+            (repo, "nope", "easy"),
+            (repo, "train", "nope"),
+            (repo, "train", None),
+            ("nobody/nothing", "train", None),
+        ],
+        HF_HUB_OFFLINE="1",
+        HF_HOME=str(tmp_path),
+    )
+
+    train, test, wrong_split, wrong_config, no_config, offline = answers
+    assert train == ("ok", [(1, "one"), (2, "the answer is empty"), (3, "three")])
+    assert test == ("ok", [(1, "exam")])
+    assert wrong_split[0] == f"{repo} has no split 'nope'. It has: train, test."
+    assert wrong_config[0] == f"{repo} has no configuration 'nope'. It has: easy, hard."
+    assert no_config[0] == f"{repo} has several configurations. Choose one of: easy, hard."
+    assert offline[0].startswith("The Hugging Face Hub cannot be reached. Check the network")
+    assert not torch_imported
+
+
+def test_each_refusal_of_the_hub_is_a_sentence_without_the_token(tmp_path: Path) -> None:
+    with small_hub() as hub:
+        answers, _ = _ask(
+            [(repo, "train", None) for repo in ANSWERS], HF_ENDPOINT=hub.url, HF_HOME=str(tmp_path)
+        )
+
+    said = {repo: sentence for repo, (sentence, _) in zip(ANSWERS, answers, strict=True)}
+    for repo in ("owner/gated-anonymous", "owner/gated"):
+        assert said[repo].startswith(f"{repo} is gated")
+        assert f"https://huggingface.co/datasets/{repo}" in said[repo]
+    for repo in ("owner/missing", "owner/private"):
+        assert said[repo].startswith(f"There is no dataset '{repo}' that you can read. Check the name")
+    assert said["owner/bad-token"].startswith("The Hugging Face Hub does not accept your token.")
+    assert said["owner/forbidden"].startswith("You may not read owner/forbidden.")
+    assert hub.tokens == {f"Bearer {TOKEN}"}
+    assert TOKEN not in str(said)
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)  # Python's own way to say: not installed
+
+    with pytest.raises(ImportFailedError) as refusal:
+        RowSources().read_hub("owner/any", "train", None, token=None)
+
+    assert 'pip install "tunewright[local]"' in refusal.value.hint

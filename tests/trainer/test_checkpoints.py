@@ -1,0 +1,97 @@
+"""Which checkpoints count, and what stays on disk."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from trainer_image.checkpoints import MARKER, Checkpoints, Progress, identity, require_same_run
+from trainer_image.config import RunConfig
+from trainer_image.problems import RunFailedError
+
+CONFIG = RunConfig(base_model="tiny")
+
+
+def progress(step: int) -> Progress:
+    return Progress(
+        step=step,
+        total_steps=100,
+        samples_seen=step * 4,
+        tokens_seen=step * 100,
+        elapsed_seconds=1.5,
+        loss=2.0,
+        identity=identity(CONFIG),
+        data_sha256="abc",
+    )
+
+
+def save(checkpoints: Checkpoints, step: int, *, content: bytes = b"weights") -> Path:
+    with checkpoints.writing(progress(step)):
+        folder = checkpoints.partial / "checkpoint-7"
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(content)
+    return checkpoints.folder / f"step_{step}"
+
+
+def newest_step(checkpoints: Checkpoints) -> int | None:
+    newest = checkpoints.newest()
+    return newest.progress.step if newest else None
+
+
+def test_the_newest_whole_checkpoint_is_found_and_old_ones_go(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=2)
+
+    for step in (5, 10, 15):
+        save(checkpoints, step)
+
+    assert sorted(p.name for p in checkpoints.folder.iterdir()) == ["step_10", "step_15"]
+    assert newest_step(checkpoints) == 15
+
+
+def test_a_checkpoint_that_is_not_whole_is_passed_over(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=9)
+    for step in (5, 10, 15, 20):
+        save(checkpoints, step)
+
+    (checkpoints.folder / "step_20" / MARKER).unlink()
+    (checkpoints.folder / "step_15" / "model.safetensors").write_bytes(b"wei")
+    (checkpoints.folder / "step_10" / "model.safetensors").unlink()
+
+    assert newest_step(checkpoints) == 5
+
+
+def test_a_failed_write_leaves_the_earlier_one_and_nothing_partial(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    save(checkpoints, 5)
+
+    with pytest.raises(ValueError, match="unpack"), checkpoints.writing(progress(10)):
+        pass  # nothing was written
+
+    assert [p.name for p in checkpoints.folder.iterdir()] == ["step_5"]
+    assert newest_step(checkpoints) == 5
+
+
+def test_a_run_begun_anew_resumes_from_its_own_checkpoints(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    save(checkpoints, 50)
+
+    save(checkpoints, 5)
+
+    assert newest_step(checkpoints) == 5
+
+
+def test_the_same_step_written_again_replaces_the_first(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    save(checkpoints, 5)
+
+    folder = save(checkpoints, 5, content=b"newer")
+
+    assert (folder / "model.safetensors").read_bytes() == b"newer"
+    assert json.loads((folder / MARKER).read_text())["files"] == {"model.safetensors": 5}
+
+
+def test_settings_that_do_not_change_the_result_may_change() -> None:
+    require_same_run(progress(5), CONFIG.model_copy(update={"save_steps": 3, "keep_checkpoints": 9}))
+
+    with pytest.raises(RunFailedError, match=r"\(max_seq_len, seed\)"):
+        require_same_run(progress(5), CONFIG.model_copy(update={"seed": 1, "max_seq_len": 9}))

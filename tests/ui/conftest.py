@@ -1,0 +1,76 @@
+"""Real services over a database of the test's own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.adapters.environment_secrets import EnvironmentSecrets
+from app.adapters.processes import SystemProcesses
+from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.sessions import SqliteSessionStore
+from app.adapters.sqlite.settings import SqliteSettingsStore
+from app.bootstrap import build_services
+from app.paths import Paths
+from app.services.everything import Services
+from app.services.library import LibraryService
+from trainer_image.rows import Refused, Row
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    its = Paths(tmp_path / "home")
+    its.make()
+    return its
+
+
+@pytest.fixture
+def services(paths: Paths) -> Services:
+    return build_services(paths)
+
+
+@pytest.fixture
+def library(services: Services) -> LibraryService:
+    return services.library
+
+
+@pytest.fixture
+def write_rows(tmp_path: Path) -> Callable[..., Path]:
+    """Write a JSONL file of `good` pairs and then the lines given as they are."""
+
+    def write(name: str = "talk.jsonl", *, good: int = 3, lines: tuple[str, ...] = ()) -> Path:
+        pairs = [f'{{"prompt": "Question {n}?", "completion": "Answer {n}."}}' for n in range(1, good + 1)]
+        path = tmp_path / name
+        path.write_text("\n".join([*pairs, *lines]) + "\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+class EndlessRows:
+    """A source that never ends by itself: only a cancelled import gets out of it."""
+
+    def read_file(self, path: Path) -> Iterator[Row | Refused]:
+        line = 0
+        while True:
+            line += 1
+            yield Row(line, ({"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}))
+
+    def read_hub(
+        self, repo: str, split: str, config: str | None, *, token: str | None
+    ) -> Iterator[Row | Refused]:
+        yield Row(
+            1, ({"role": "user", "content": repo}, {"role": "assistant", "content": f"{split} {config}"})
+        )
+
+
+@pytest.fixture
+def endless_library(paths: Paths) -> LibraryService:
+    database = open_database(paths.database)
+    return LibraryService(
+        SqliteSessionStore(database, SystemProcesses()),
+        EndlessRows(),
+        SqliteSettingsStore(database),
+        EnvironmentSecrets(),
+        paths.sample_file,
+    )

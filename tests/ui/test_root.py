@@ -1,0 +1,103 @@
+import flet as ft
+
+from app.domain.errors import StoreError
+from app.services.library import SAMPLE_NAME
+from app.ui.opening import Opening, OpeningPage
+from app.ui.root import Root
+from tests.ui.harness import mounted
+
+
+async def test_what_was_typed_in_a_tab_is_still_there_after_a_visit_to_another(services, paths, write_rows):
+    services.library.import_file(write_rows("talk.jsonl"))
+    async with mounted(Root, services, paths) as screen:
+        await screen.wait_for_text("talk")
+        await screen.type("Search sessions", "tal")
+
+        await choose_tab(screen, 2)
+        assert "Appearance" in screen.text()
+        await choose_tab(screen, 0)
+
+        assert screen.find(ft.TextField, "Search sessions").value == "tal"
+
+
+async def test_a_narrow_window_has_a_bar_and_a_wide_one_a_rail(services, paths):
+    async with mounted(Root, services, paths, width=420) as screen:
+        assert list(screen.controls(ft.NavigationBar))
+        assert not list(screen.controls(ft.NavigationRail))
+
+        await screen.resize(1200)
+
+        assert list(screen.controls(ft.NavigationRail))
+        assert not list(screen.controls(ft.NavigationBar))
+
+
+async def test_keys_switch_tabs(services, paths):
+    async with mounted(Root, services, paths) as screen:
+        await screen.press("3", ctrl=True)
+        assert "Appearance" in screen.text()
+
+        await screen.press("1", ctrl=True)
+        assert "Appearance" not in screen.text()
+
+
+async def test_only_tabs_that_work_are_offered(services, paths):
+    async with mounted(Root, services, paths) as screen:
+        rail = next(screen.controls(ft.NavigationRail))
+
+        assert [d.label for d in rail.destinations] == ["Data", "Training", "Settings"]
+
+
+async def test_the_app_opens_with_its_sample(services, paths):
+    async with mounted(OpeningPage, Opening(lambda: services), paths) as screen:
+        assert "Opening…" in screen.text()
+
+        await screen.wait_for_text(SAMPLE_NAME)
+
+
+async def test_a_store_that_cannot_be_opened_is_explained_and_can_be_tried_again(services, paths):
+    tries = []
+
+    def build():
+        tries.append(1)
+        if len(tries) == 1:
+            raise StoreError("The database is from a newer version.", "Update Tunewright.")
+        return services
+
+    async with mounted(OpeningPage, Opening(build), paths) as screen:
+        await screen.wait_for_text("The database is from a newer version.")
+        assert "Update Tunewright." in screen.text()
+
+        await screen.click("Try again")
+
+        await screen.wait_for_text(SAMPLE_NAME)
+
+
+async def test_a_missing_sample_does_not_keep_the_app_from_opening(services, paths, monkeypatch):
+    def lose_the_sample():
+        raise OSError("no such file")
+
+    monkeypatch.setattr(services.library, "ensure_sample", lose_the_sample)
+
+    async with mounted(OpeningPage, Opening(lambda: services), paths) as screen:
+        await screen.wait_for_text("No sessions yet")
+
+
+async def test_windows_share_one_set_of_services(services, paths):
+    built = []
+
+    def build():
+        built.append(1)
+        return services
+
+    opening = Opening(build)
+    for _ in range(2):
+        async with mounted(OpeningPage, opening, paths) as screen:
+            await screen.wait_for_text(SAMPLE_NAME)
+
+    assert len(built) == 1
+
+
+async def choose_tab(screen, index):
+    rail = next(screen.controls(ft.NavigationRail))
+    screen._session.apply_patch(rail._i, {"selected_index": index})
+    await screen.fire(rail, "change", index)

@@ -1,0 +1,146 @@
+"""The tab over real services, a real database and real files; target and inference engine are a test's to direct."""
+
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import flet as ft
+import pytest
+
+from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.engine import open_database
+from app.domain.chat import EngineStatus, Sampling, Voice
+from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, Target
+from app.services.chatting import ChatService
+from app.services.doctor import DoctorService
+from app.services.everything import Services
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.tab import TrainingTab
+from tests.services.conftest import World, ends, make_world
+from tests.ui.harness import Screen, mounted
+from trainer_image.config import RunConfig
+from trainer_image.events import Result
+
+
+class DirectedEngine:
+    """Says the pieces a test hands it, one at a time, until it is told the answer is over."""
+
+    def __init__(self) -> None:
+        self.state = EngineStatus()
+        self.asked: list[tuple[str, Voice, Sampling]] = []
+        self.fail_with: Exception | None = None
+        self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def say(self, *pieces: str) -> None:
+        for piece in pieces:
+            self._pieces.put(piece)
+
+    def finish(self) -> None:
+        self._pieces.put(None)
+
+    def status(self) -> EngineStatus:
+        return self.state
+
+    def generate(self, run: Run, voice: Voice, prompt: str, sampling: Sampling) -> Iterator[str]:
+        self.asked.append((prompt, voice, sampling))
+        if self.fail_with is not None:
+            raise self.fail_with
+        self.state = EngineStatus("generating")
+        while (piece := self._pieces.get(timeout=20)) is not None:
+            yield piece
+        self.state = EngineStatus("ready")
+
+    def stop(self) -> None:
+        self.finish()
+
+    def unload(self) -> None: ...
+
+
+@dataclass
+class Studio:
+    """The services, and what a test needs to direct the world around them."""
+
+    services: Services
+    world: World
+    engine: DirectedEngine
+    draft: TrainingDraft = field(default_factory=TrainingDraft)
+    went_to_data: list[bool] = field(default_factory=list)
+
+    def opened(self, *, width: int = 1280, web: bool = False):
+        return mounted(
+            TrainingTab,
+            self.services,
+            self.draft,
+            lambda: self.went_to_data.append(True),
+            width=width,
+            web=web,
+        )
+
+    def start(self, name: str = "", *, target: Target = Target.LOCAL) -> Run:
+        """A run that is going."""
+        session = self.services.library.sessions()[0]
+        request = RunRequest(
+            RunConfig(base_model="owner/model"), target, session_id=session.id, output_name=name
+        )
+        return self.services.training.start(request)
+
+    def finish(self, run: Run) -> Run:
+        """The run ends well and leaves an adapter."""
+        (run.folder / "output").mkdir(exist_ok=True)
+        (run.folder / "output" / "adapter_model.safetensors").write_bytes(b"x")
+        result = Result(
+            status="finished", step=10, total_steps=10, final_loss=0.5, output="output", output_kind="adapter"
+        )
+        ends(self.world, run, JobState(JobPhase.EXITED, 0), result)
+        return self.services.monitoring.refresh(run.id)
+
+    def runs(self) -> list[Run]:
+        return list(self.services.monitoring.runs())
+
+
+@pytest.fixture
+def studio(tmp_path, monkeypatch) -> Iterator[Studio]:
+    monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path))
+    database = open_database(tmp_path / "tunewright.db")
+    yield make_studio(tmp_path, database)
+    database.dispose()
+
+
+def make_studio(home, database) -> Studio:
+    world, engine = make_world(home, database), DirectedEngine()
+    world.library.ensure_sample()
+    launchers = {Target.LOCAL: world.launcher, Target.DOCKER: world.launcher}
+    services = Services(
+        library=world.library,
+        training=world.training,
+        monitoring=world.monitoring,
+        chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
+        settings=world.settings,
+        doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
+    )
+    return Studio(services, world, engine)
+
+
+async def choose_session(screen: Screen, studio: Studio) -> None:
+    """Pick the one session there is, and wait until Start is allowed."""
+    session = studio.services.library.sessions()[0]
+    await screen.wait_for(lambda: any(d.label == "Session" for d in screen.controls(ft.Dropdown)))
+    await screen.choose("Session", str(session.id))
+    await screen.wait_for(lambda: not screen.button("Start training").disabled)
+
+
+async def choose_segment(screen: Screen, identifier: str, value: str) -> None:
+    """Press one of the buttons side by side."""
+    [piece] = [s for s in screen.controls(ft.Semantics) if s.identifier == identifier]
+    [button] = [b for b in screen.controls(ft.SegmentedButton) if _is_inside(b, piece)]
+    screen.page.session.apply_patch(button._i, {"selected": [value]})
+    await screen.fire(button, "change", [value])
+
+
+def _is_inside(control, piece) -> bool:
+    parent = control
+    while parent is not None:
+        if parent is piece:
+            return True
+        parent = parent.parent
+    return False

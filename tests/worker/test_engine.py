@@ -1,0 +1,482 @@
+"""The inference engine with its real process and a real, tiny model."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import LlamaForCausalLM
+
+from app.adapters.worker_engine import WorkerEngine
+from app.adapters.worker_process import LOG_NAME, WorkerProcess
+from app.domain.chat import Sampling
+from app.domain.errors import EngineError
+from app.worker.protocol import Load
+from tests.worker.conftest import TinyRuns
+from tests.worker.tiny import make_adapter, make_tokenizer
+
+pytestmark = pytest.mark.training
+
+LONG = Sampling(temperature=0.0, max_new_tokens=6000, repetition_penalty=1.0)
+Ask = Callable[..., str]
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def is_gone(pid: int) -> bool:
+    """Dead, also where nobody has yet asked for its exit code."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_an_answer_comes_in_pieces_and_the_pieces_are_the_whole_answer(
+    engine: WorkerEngine, tiny_runs: TinyRuns
+) -> None:
+    sampling = Sampling(temperature=0.0, max_new_tokens=24, repetition_penalty=1.0)
+
+    pieces = list(engine.generate(tiny_runs.adapter, "tuned", "Where does the ferry go?", sampling))
+
+    assert len(pieces) > 5
+    assert "".join(pieces) == answer_of_plain_transformers(tiny_runs)
+
+
+def answer_of_plain_transformers(runs: TinyRuns) -> str:
+    """The same answer by the shortest possible script."""
+    tokenizer = make_tokenizer()
+    model = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(runs.base), runs.adapter.output_dir)
+    prompt = "<|im_start|>user\nWhere does the ferry go?<|im_end|>\n<|im_start|>assistant\n"
+    ids = torch.tensor([tokenizer(prompt)["input_ids"]])
+    ends = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    output = model.generate(input_ids=ids, max_new_tokens=24, do_sample=False, eos_token_id=ends)
+    return tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)
+
+
+def test_the_base_voice_differs_from_the_tuned_one(ask: Ask, tiny_runs: TinyRuns) -> None:
+    tuned, base = ask(tiny_runs.adapter), ask(tiny_runs.adapter, voice="base")
+
+    assert tuned != base
+    assert ask(tiny_runs.adapter) == tuned
+
+
+def test_whole_weights_and_their_base_model_take_turns_in_memory(ask: Ask, tiny_runs: TinyRuns) -> None:
+    tuned, base = ask(tiny_runs.weights), ask(tiny_runs.weights, voice="base")
+
+    assert tuned != base
+    assert base == ask(tiny_runs.adapter, voice="base")
+
+
+def test_a_seed_makes_sampling_repeatable_and_no_seed_does_not(ask: Ask, tiny_runs: TinyRuns) -> None:
+    def sampled(seed: int | None) -> str:
+        return ask(tiny_runs.adapter, temperature=1.0, seed=seed)
+
+    assert sampled(7) == sampled(7)
+    assert sampled(7) != sampled(8)
+    assert sampled(None) != sampled(None)
+
+
+def test_the_repetition_penalty_reaches_the_model(ask: Ask, tiny_runs: TinyRuns) -> None:
+    def variety(penalty: float) -> int:
+        return len(set(ask(tiny_runs.adapter, repetition_penalty=penalty, max_new_tokens=100)))
+
+    assert variety(5.0) > variety(1.0)
+
+
+def test_a_second_prompt_loads_nothing_again(engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns) -> None:
+    ask(tiny_runs.adapter)
+    pid, loads = engine.pid, loads_in_log(engine)
+
+    ask(tiny_runs.adapter, "And back?")
+
+    assert (engine.pid, loads_in_log(engine)) == (pid, loads)
+    assert engine.status().state == "ready"
+
+
+def loads_in_log(engine: WorkerEngine) -> int:
+    return (engine._log_dir / LOG_NAME).read_bytes().count(b"INFO loaded on")
+
+
+def test_a_run_that_was_trained_further_is_loaded_again(
+    ask: Ask, tiny_runs: TinyRuns, tmp_path: Path
+) -> None:
+    run = replace(tiny_runs.adapter, folder=tmp_path)
+    make_adapter(tiny_runs.base, tmp_path / "output", seed=5)
+    before = ask(run)
+
+    make_adapter(tiny_runs.base, tmp_path / "output", seed=6)
+
+    assert ask(run) != before
+
+
+def test_what_libraries_print_goes_to_the_log_and_not_between_the_replies(
+    ask: Ask, tiny_runs: TinyRuns, log_dir: Path
+) -> None:
+    assert ask(tiny_runs.adapter)
+
+    log = (log_dir / LOG_NAME).read_text()
+    assert "a library prints\n" in log
+    assert "a library writes without a line end" in log
+
+
+def test_closing_the_iterator_stops_at_once_and_the_process_stays_usable(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
+) -> None:
+    answer = ask(tiny_runs.adapter)
+    pid = engine.pid
+    pieces = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    next(pieces)
+
+    started = time.monotonic()
+    pieces.close()
+
+    assert time.monotonic() - started < 1
+    assert engine.status().state == "ready"
+    assert ask(tiny_runs.adapter) == answer
+    assert engine.pid == pid
+
+
+def test_stop_ends_the_answer_at_once_and_the_process_stays_usable(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
+) -> None:
+    ask(tiny_runs.adapter)
+    pid = engine.pid
+    pieces = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    next(pieces)
+
+    started = time.monotonic()
+    engine.stop()
+    rest = list(pieces)
+
+    assert time.monotonic() - started < 1
+    assert len(rest) < 3000
+    assert ask(tiny_runs.adapter)
+    assert engine.pid == pid
+
+
+def test_a_second_answer_at_the_same_time_is_refused_with_a_sentence(
+    engine: WorkerEngine, tiny_runs: TinyRuns
+) -> None:
+    first = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    next(first)
+
+    with pytest.raises(EngineError, match="Another answer is being generated"):
+        next(engine.generate(tiny_runs.adapter, "tuned", "Me too!", LONG))
+
+    assert next(first)
+    first.close()
+
+
+def test_a_prompt_longer_than_the_context_is_refused_with_both_numbers(ask: Ask, tiny_runs: TinyRuns) -> None:
+    with pytest.raises(EngineError, match=r"90\d\d tokens long, and this model reads at most 8192"):
+        ask(tiny_runs.adapter, "a" * 9000)
+
+    assert ask(tiny_runs.adapter)
+
+
+def test_half_a_surrogate_pair_in_the_prompt_is_survived(ask: Ask, tiny_runs: TinyRuns) -> None:
+    assert ask(tiny_runs.adapter, "broken \ud83d emoji")
+
+
+def test_an_adapter_of_zeros_is_named_as_what_it_is(ask: Ask, tiny_runs: TinyRuns, tmp_path: Path) -> None:
+    make_adapter(tiny_runs.base, tmp_path / "output", seed=5, strength=0)
+
+    with pytest.raises(EngineError, match="The adapter is empty"):
+        ask(replace(tiny_runs.adapter, folder=tmp_path))
+
+    assert ask(tiny_runs.adapter)
+
+
+def test_an_adapter_that_lacks_a_tensor_is_refused(ask: Ask, tiny_runs: TinyRuns, tmp_path: Path) -> None:
+    make_adapter(tiny_runs.base, tmp_path / "output", seed=5)
+    file = tmp_path / "output" / "adapter_model.safetensors"
+    tensors = load_file(file)
+    tensors.pop(min(tensors))
+    save_file(tensors, file)
+
+    with pytest.raises(EngineError, match="cannot be read, or does not fit its base model"):
+        ask(replace(tiny_runs.adapter, folder=tmp_path))
+
+
+def test_damaged_weights_are_refused_with_a_sentence(ask: Ask, tiny_runs: TinyRuns, tmp_path: Path) -> None:
+    (tmp_path / "output").mkdir()
+    for file in tiny_runs.base.iterdir():
+        content = file.read_bytes()
+        (tmp_path / "output" / file.name).write_bytes(
+            content[:1000] if file.name == "model.safetensors" else content
+        )
+
+    with pytest.raises(EngineError, match="cannot be read"):
+        ask(replace(tiny_runs.weights, folder=tmp_path))
+
+
+def test_a_base_model_that_is_nowhere_on_this_computer_is_a_sentence(ask: Ask, tiny_runs: TinyRuns) -> None:
+    config = tiny_runs.adapter.config.model_copy(update={"base_model": "nobody/has-this-model"})
+
+    with pytest.raises(EngineError, match="not on this computer, and this run is offline"):
+        ask(replace(tiny_runs.adapter, config=config))
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Answers as the Hugging Face Hub does for repositories one may not, or cannot, have."""
+
+    def do_HEAD(self) -> None:
+        gated = "gated" in self.path
+        self.send_response(403 if gated else 404)
+        self.send_header("X-Error-Code", "GatedRepo" if gated else "RepoNotFound")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_the_hub_refuses_is_a_sentence_each(
+    tiny_runs: TinyRuns, log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.server_port}")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    engine = WorkerEngine(log_dir=log_dir)
+
+    def asking(base_model: str) -> str:
+        config = tiny_runs.adapter.config.model_copy(update={"base_model": base_model, "offline": False})
+        with pytest.raises(EngineError) as caught:
+            next(engine.generate(replace(tiny_runs.adapter, config=config), "tuned", "Hi", LONG))
+        return caught.value.message
+
+    assert asking("acme/gated") == "acme/gated is gated on Hugging Face."
+    assert asking("acme/unknown") == "acme/unknown is not on Hugging Face, or it is private."
+    hub.shutdown()
+    hub.server_close()
+    assert asking("acme/any").endswith("Hugging Face cannot be reached.")
+    engine.unload()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"output": None}, "This run has no model yet"),
+        ({"output": "elsewhere"}, "output folder .* is missing"),
+        ({"base_model": "/gone/model"}, "base model's folder /gone/model is missing"),
+    ],
+)
+def test_missing_files_are_a_sentence_before_any_process_is_asked(
+    tiny_runs: TinyRuns, log_dir: Path, change: dict[str, str | None], sentence: str
+) -> None:
+    engine = WorkerEngine(python="/no/python/here", log_dir=log_dir)
+    base = change.pop("base_model", tiny_runs.adapter.config.base_model)
+    config = tiny_runs.adapter.config.model_copy(update={"base_model": base})
+
+    with pytest.raises(EngineError, match=sentence):
+        next(engine.generate(replace(tiny_runs.adapter, config=config, **change), "tuned", "Hi", LONG))
+
+    assert engine.status().state == "error"
+
+
+def test_a_python_that_is_not_there_is_a_sentence(tiny_runs: TinyRuns, log_dir: Path) -> None:
+    engine = WorkerEngine(python="/no/python/here", log_dir=log_dir)
+
+    with pytest.raises(EngineError, match="The model process cannot be started"):
+        next(engine.generate(tiny_runs.adapter, "tuned", "Hi", LONG))
+
+
+def test_without_torch_the_error_says_what_to_install(
+    tiny_runs: TinyRuns, log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('no torch', name='torch')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    engine = WorkerEngine(log_dir=log_dir)
+
+    with pytest.raises(EngineError) as caught:
+        next(engine.generate(tiny_runs.adapter, "tuned", "Hi", LONG))
+
+    assert 'pip install "tunewright[local]"' in caught.value.hint
+    engine.unload()
+
+
+def test_unload_ends_the_process_also_in_the_middle_of_an_answer(
+    engine: WorkerEngine, tiny_runs: TinyRuns
+) -> None:
+    pieces = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    next(pieces)
+    pid = engine.pid or 0
+
+    engine.unload()
+
+    assert is_gone(pid)
+    list(pieces)
+    assert (engine.status().state, engine.pid) == ("idle", None)
+
+
+def test_a_process_killed_while_generating_is_a_sentence_and_the_next_prompt_is_answered(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
+) -> None:
+    pieces = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    next(pieces)
+
+    os.kill(engine.pid or 0, 9)
+
+    with pytest.raises(EngineError, match="killed from outside"):
+        list(pieces)
+    assert engine.status().state == "error"
+    assert ask(tiny_runs.adapter)
+
+
+def test_a_process_killed_while_idle_shows_in_the_status_and_the_next_prompt_is_answered(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
+) -> None:
+    ask(tiny_runs.adapter)
+
+    os.kill(engine.pid or 0, 9)
+
+    wait_until(lambda: engine.status().state == "error")
+    assert "killed from outside" in engine.status().message
+    assert ask(tiny_runs.adapter)
+    assert engine.status().state == "ready"
+
+
+def test_a_model_nobody_talks_to_is_let_go_of(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_idle_minutes", 0.2 / 60)
+
+    assert ask(tiny_runs.adapter)
+
+    wait_until(lambda: engine.pid is None)
+    assert engine.status().state == "idle"
+
+
+def in_thread(engine: WorkerEngine, runs: TinyRuns) -> tuple[threading.Thread, list[str], list[EngineError]]:
+    """Ask from another thread, after letting go of the process; returns when it is loading."""
+    pieces: list[str] = []
+    errors: list[EngineError] = []
+
+    def ask() -> None:
+        try:
+            pieces.extend(engine.generate(runs.adapter, "tuned", "Hi", LONG))
+        except EngineError as error:
+            errors.append(error)
+
+    engine.unload()
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_until(lambda: engine.status().state == "loading")
+    return thread, pieces, errors
+
+
+def test_a_process_killed_while_loading_is_a_sentence(engine: WorkerEngine, tiny_runs: TinyRuns) -> None:
+    thread, pieces, errors = in_thread(engine, tiny_runs)
+
+    os.kill(engine.pid or 0, 9)
+    thread.join(20)
+
+    assert ["killed from outside" in str(error) for error in errors] == [True]
+    assert not pieces
+
+
+def test_stop_while_loading_lets_go_of_the_model_without_an_error(
+    engine: WorkerEngine, tiny_runs: TinyRuns
+) -> None:
+    thread, pieces, errors = in_thread(engine, tiny_runs)
+    pid = engine.pid or 0
+
+    engine.stop()
+    thread.join(20)
+
+    assert (pieces, errors, engine.status().state) == ([], [], "idle")
+    assert is_gone(pid)
+
+
+APP = """
+import sys
+from pathlib import Path
+from app.adapters.worker_process import WorkerProcess
+from app.domain.chat import Sampling
+from app.worker.protocol import Generate, Load, Token
+
+process = WorkerProcess(sys.executable, Path(sys.argv[1]), offline=True, token=None)
+process.send(Load(base_model=sys.argv[2], adapter=sys.argv[3]))
+messages = [{"role": "user", "content": "Tell me everything."}]
+process.send(Generate(id=1, messages=messages, sampling=Sampling(temperature=0, max_new_tokens=8000)))
+while not isinstance(process.receive(), Token):
+    pass
+print(process.pid, flush=True)
+while True:
+    process.receive()
+"""
+
+
+def test_the_process_ends_with_an_app_that_is_killed(tiny_runs: TinyRuns, log_dir: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        APP,
+        str(log_dir),
+        str(tiny_runs.base),
+        str(tiny_runs.adapter.output_dir),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as app:
+        assert app.stdout is not None
+        worker = int(app.stdout.readline())
+        assert not is_gone(worker)
+
+        app.kill()
+
+    wait_until(lambda: is_gone(worker), seconds=5)
+
+
+def test_the_process_ends_when_its_stdin_closes_even_while_it_imports_torch(
+    tiny_runs: TinyRuns, log_dir: Path
+) -> None:
+    process = WorkerProcess(sys.executable, log_dir, offline=True, token=None)
+    process.send(Load(base_model=str(tiny_runs.base), adapter=str(tiny_runs.adapter.output_dir)))
+    process.receive()
+
+    process._process.stdin.close()
+
+    assert process._process.wait(5) == 0
+    process.end()
+
+
+@pytest.mark.parametrize(
+    ("token", "offline", "expected"), [("hf_x", False, "hf_x"), ("hf_x", True, None), (None, False, None)]
+)
+def test_the_token_reaches_the_process_by_its_environment_only_when_it_is_given_and_of_use(
+    log_dir: Path, monkeypatch: pytest.MonkeyPatch, token: str | None, offline: bool, expected: str | None
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "of-the-shell")
+    process = WorkerProcess(sys.executable, log_dir, offline=offline, token=token)
+
+    wait_until(psutil.Process(process.pid).environ)
+    environment = psutil.Process(process.pid).environ()
+    assert environment.get("HF_TOKEN") == expected
+    assert environment.get("HF_HUB_OFFLINE") == ("1" if offline else None)
+    process.end()
+
+
+def test_the_app_can_import_the_engine_without_torch() -> None:
+    program = "import sys, app.adapters.worker_engine; print({'torch', 'transformers'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,191 @@
+"""Where a run can go on from: folders `checkpoints/step_N`, each whole or not there at all.
+
+A checkpoint is written under a name starting with a dot, gets `COMPLETE.json` last (what it belongs to
+and the size of every file), is flushed to disk and then renamed. Only marked folders whose files have
+those sizes are ever resumed from. Imports no training library.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from trainer_image.config import CHECKPOINTS_DIR, RunConfig
+from trainer_image.problems import RunFailedError
+from trainer_image.reporting import write_json_atomically
+
+MARKER: Final = "COMPLETE.json"
+_PARTIAL: Final = ".partial"
+
+# What must be the same for the rest of the run to be what it would have been.
+_SCHEDULE: Final = (
+    "num_epochs", "max_steps", "learning_rate", "per_device_batch_size", "gradient_accumulation_steps",
+    "max_seq_len", "lr_scheduler", "warmup_steps", "weight_decay", "max_grad_norm", "seed", "precision",
+)  # fmt: skip
+
+
+class Progress(BaseModel):
+    """How far the run had come, and what it was a run of."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    step: int
+    total_steps: int
+    samples_seen: int
+    tokens_seen: int
+    elapsed_seconds: float
+    loss: float | None
+    identity: dict[str, Any]
+    data_sha256: str
+    saved_at: float = 0.0
+    files: dict[str, int] = {}
+
+
+class Checkpoint(BaseModel):
+    """One whole checkpoint on disk."""
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Path
+    progress: Progress
+
+
+class Checkpoints:
+    """The checkpoints of one run folder."""
+
+    def __init__(self, run_dir: Path, *, keep: int) -> None:
+        self.folder = run_dir / CHECKPOINTS_DIR
+        self._keep = keep
+
+    def newest(self) -> Checkpoint | None:
+        """The whole checkpoint written last, if there is one."""
+        return max(self._whole(), key=lambda c: c.progress.saved_at, default=None)
+
+    @property
+    def partial(self) -> Path:
+        """Where one is being written."""
+        return self.folder / _PARTIAL
+
+    def clear_partial(self) -> None:
+        """Remove what a kill, or a full disk, left of an unfinished one."""
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    @contextmanager
+    def writing(self, progress: Progress) -> Iterator[None]:
+        """Make the folder that the block leaves in `partial` the checkpoint of `progress.step`.
+
+        If the block or the disk fails, earlier checkpoints are untouched and nothing partial stays.
+        """
+        self.clear_partial()
+        self.partial.mkdir(parents=True)
+        try:
+            yield
+            (written,) = self.partial.iterdir()
+            _seal(written, progress)
+            target = self.folder / f"step_{progress.step}"
+            if target.exists():
+                _remove(target)
+            os.replace(written, target)
+            _flush(self.folder)
+        finally:
+            self.clear_partial()
+        self._drop_old()
+
+    def relative_path(self, step: int) -> str:
+        return f"{CHECKPOINTS_DIR}/step_{step}"
+
+    def _drop_old(self) -> None:
+        newest_first = sorted(self._whole(), key=lambda c: -c.progress.saved_at)
+        for old in newest_first[self._keep :]:
+            _remove(old.folder)
+
+    def _whole(self) -> Iterator[Checkpoint]:
+        for folder in self.folder.glob("step_*"):
+            progress = _read_marker(folder)
+            if progress and all(_size(folder / name) == size for name, size in progress.files.items()):
+                yield Checkpoint(folder=folder, progress=progress)
+
+
+def identity(config: RunConfig) -> dict[str, Any]:
+    """The part of a config that decides what the run computes. Data is compared by content."""
+    schedule = {name: getattr(config, name) for name in _SCHEDULE}
+    return {"base_model": config.base_model, "method": config.method.model_dump(), **schedule}
+
+
+def require_same_run(progress: Progress, config: RunConfig) -> None:
+    """Raise RunFailedError, naming the settings, if the checkpoint is one of another run."""
+    now = identity(config)
+    changed = [name for name, value in progress.identity.items() if now.get(name) != value]
+    if changed:
+        settings = ", ".join(sorted(changed))
+        raise RunFailedError(
+            f"This run cannot be resumed: it was started with other settings ({settings}).",
+            "Put these settings back, or start a new run.",
+        )
+
+
+def require_same_data(progress: Progress, data_sha256: str) -> None:
+    """Raise RunFailedError if the tokens to train on are not those of the checkpoint."""
+    if progress.data_sha256 != data_sha256:
+        raise RunFailedError(
+            "This run cannot be resumed: its training data has changed since the checkpoint.",
+            "Put the data back as it was, or start a new run.",
+        )
+
+
+def sha256_of(parts: Iterator[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _seal(folder: Path, progress: Progress) -> None:
+    files = {str(p.relative_to(folder).as_posix()): p.stat().st_size for p in _files(folder)}
+    for path in _files(folder):
+        os.chmod(path, 0o644)  # safetensors 0.8 writes 0600: unreadable outside a container
+        _flush(path)
+    marker: Mapping[str, Any] = {**progress.model_dump(), "saved_at": time.time(), "files": files}
+    write_json_atomically(folder / MARKER, marker)
+    _flush(folder)
+
+
+def _read_marker(folder: Path) -> Progress | None:
+    try:
+        return Progress.model_validate(json.loads((folder / MARKER).read_bytes()))
+    except (OSError, ValueError, ValidationError):
+        return None
+
+
+def _remove(folder: Path) -> None:
+    (folder / MARKER).unlink(missing_ok=True)  # first, so that half a removal is never taken for whole
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _flush(path: Path) -> None:
+    """Bring a file or a folder's names to the disk; a folder can't be opened on Windows."""
+    if os.name == "nt" and path.is_dir():
+        return
+    file = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,148 @@
+"""What a run reports while it works: one JSON object a line in `events.jsonl`, and `result.json` at its end.
+
+The file is the truth; a screen is a view of it. Unknown types and unknown keys are ignored, so an
+older app can follow a newer trainer. Imports only the standard library and pydantic.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+EXIT_FINISHED: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_BAD_CONFIG: Final = 2
+EXIT_STOPPED: Final = 3
+"""Exit codes of `train.py`. A stop on request is not a success and not a failure."""
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    time: float = Field(0.0, description="Seconds since the epoch, UTC, when it was written.")
+
+
+class Started(_Event):
+    """The trainer is alive. `attempt` counts launches of the same run, from 1."""
+
+    type: Literal["started"] = "started"
+    attempt: int = 1
+    device: str = "cpu"
+    versions: dict[str, str] = {}
+    resumed_from_step: int | None = None
+
+
+class Phase(_Event):
+    """What it is busy with now."""
+
+    type: Literal["phase"] = "phase"
+    name: Literal["load_data", "load_model", "prepare", "train", "save", "done"]
+
+
+class Rows(_Event):
+    """What became of every input row; `total` is the sum of the buckets."""
+
+    type: Literal["rows"] = "rows"
+    total: int
+    buckets: dict[str, int]
+    refused: list["RefusedLine"] = Field([], description="The first hundred rows left out.")
+
+
+class RefusedLine(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    line: int
+    bucket: str
+    reason: str
+
+
+class Plan(_Event):
+    """What training will take, known once model and data are loaded."""
+
+    type: Literal["plan"] = "plan"
+    total_steps: int
+    num_rows: int
+    effective_batch_size: int
+    parameters: int
+    trainable_parameters: int
+
+
+class Metrics(_Event):
+    """One optimiser step."""
+
+    type: Literal["metrics"] = "metrics"
+    step: int
+    total_steps: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    grad_norm: float | None = None
+    tokens_per_second: float | None = Field(None, description="Tokens through the model, trained on or not.")
+    samples_seen: int = 0
+    tokens_seen: int = 0
+    elapsed_seconds: float = 0.0
+    eta_seconds: float | None = None
+    gpu_memory_gb: float | None = None
+
+
+class CheckpointSaved(_Event):
+    type: Literal["checkpoint"] = "checkpoint"
+    step: int
+    path: str = Field(description="Relative to the run folder.")
+
+
+class Notice(_Event):
+    """Something a person should know: a choice made for them, a fallback, a warning."""
+
+    type: Literal["notice"] = "notice"
+    level: Literal["info", "warning"] = "info"
+    message: str
+
+
+class Problem(_Event):
+    """Why the run fails, for people. Details for developers go to the log."""
+
+    type: Literal["problem"] = "problem"
+    message: str
+    hint: str = ""
+
+
+class Ended(_Event):
+    type: Literal["ended"] = "ended"
+    status: Literal["finished", "stopped", "failed"]
+
+
+Event = Annotated[
+    Started | Phase | Rows | Plan | Metrics | CheckpointSaved | Notice | Problem | Ended,
+    Field(discriminator="type"),
+]
+
+_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
+
+
+def parse_event(line: str | bytes) -> Event | None:
+    """Read one line of `events.jsonl`; None if this version does not know it or it is torn."""
+    try:
+        return _EVENT.validate_json(line)
+    except ValidationError:
+        return None
+
+
+class Result(BaseModel):
+    """`result.json`: written once, atomically, as the run's last act.
+
+    `attempt` tells a result of this launch from one left by an earlier, stopped launch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    status: Literal["finished", "stopped", "failed"]
+    attempt: int = 1
+    step: int = 0
+    total_steps: int = 0
+    final_loss: float | None = None
+    output: str | None = Field(None, description="Folder of the result, relative to the run folder.")
+    output_kind: Literal["adapter", "weights"] | None = None
+    base_model: str | None = None
+    checkpoint: str | None = Field(None, description="Newest whole checkpoint, relative to the run folder.")
+    message: str = ""
+    hint: str = ""

@@ -1,0 +1,304 @@
+"""The training loop: TRL's `SFTTrainer` on rows that are tokens already, with our reports and checkpoints.
+
+The mathematics of a step is TRL's. What is ours costs no extra wait for the device: everything reported
+is read where the loop has to wait for the loss anyway.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import PrinterCallback, Trainer, TrainerCallback
+from trl import SFTConfig, SFTTrainer
+
+from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, identity
+from trainer_image.config import RunConfig
+from trainer_image.data import IGNORED, TrainingRows
+from trainer_image.events import CheckpointSaved, Metrics, Plan
+from trainer_image.models import Device
+from trainer_image.problems import RunFailedError
+from trainer_image.reporting import Reporter
+from trainer_image.stopping import StopRequest
+
+_ETA_AFTER_STEPS: Final = 3
+_LOG_EVERY_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where training ended."""
+
+    step: int
+    total_steps: int
+    loss: float | None
+    checkpoint: str | None
+    stopped: bool
+
+
+class Loop(SFTTrainer):  # type: ignore[misc]
+    """`SFTTrainer` that reports every step, writes whole checkpoints and stops when asked."""
+
+    def __init__(
+        self,
+        *,
+        model: Any,
+        tokenizer: Any,
+        rows: TrainingRows,
+        config: RunConfig,
+        device: Device,
+        checkpoints: Checkpoints,
+        resume_from: Checkpoint | None,
+        reporter: Reporter,
+        stop: StopRequest,
+    ) -> None:
+        self._config = config
+        self._reporter = reporter
+        self._checkpoints = checkpoints
+        self._resume_from = resume_from
+        self._data_sha256 = rows.sha256()
+        self._clock = _Clock(resume_from.progress if resume_from else None)
+        super().__init__(
+            model=model,
+            args=training_arguments(config, device, checkpoints.folder),
+            data_collator=Padding(tokenizer.pad_token_id or 0),
+            train_dataset=as_dataset(rows),
+            processing_class=tokenizer,
+            callbacks=[_Follow(self, stop)],
+        )
+        self.remove_callback(PrinterCallback)
+
+    def run(self) -> Outcome:
+        """Train from the beginning or the checkpoint. Raises RunFailedError if the loss is not a number."""
+        resumed = self._resume_from
+        if resumed and resumed.progress.step >= resumed.progress.total_steps:
+            self._load_from_checkpoint(str(resumed.folder))  # nothing left but to save the result
+            self.state.global_step, self.state.max_steps = resumed.progress.step, resumed.progress.total_steps
+        else:
+            self.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
+        newest = self._checkpoints.newest()
+        return Outcome(
+            step=self.state.global_step,
+            total_steps=self.state.max_steps,
+            loss=self._clock.loss,
+            checkpoint=self._checkpoints.relative_path(newest.progress.step) if newest else None,
+            stopped=self.state.global_step < self.state.max_steps,
+        )
+
+    def report_plan(self) -> None:
+        parameters = list(self.model.parameters())
+        plan = Plan(
+            total_steps=self.state.max_steps,
+            num_rows=len(self.train_dataset),
+            effective_batch_size=self._config.effective_batch_size,
+            parameters=sum(p.numel() for p in parameters),
+            trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+        )
+        self._reporter.emit(plan)
+        self._reporter.say(
+            f"{plan.num_rows} rows, {plan.total_steps} steps of {plan.effective_batch_size} examples; "
+            f"{plan.trainable_parameters:,} of {plan.parameters:,} parameters are trained"
+        )
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
+        """Called once a step, first thing."""
+        self._clock.start_step()
+        batches, num_items = super().get_batch_samples(*args, **kwargs)
+        self._clock.count(batches)
+        return batches, num_items
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Called once a step, when the loss is known; the last call, a summary, has none."""
+        self._metrics["train"].clear()
+        if "loss" not in logs:
+            return
+        loss, grad_norm = logs["loss"], logs.get("grad_norm")
+        if not math.isfinite(loss) or not math.isfinite(grad_norm or 0.0):
+            raise RunFailedError(
+                f"Training went wrong at step {self.state.global_step}: the loss is no longer a number.",
+                "Lower the learning rate, or add warm-up steps. If it happens at the first step, the base "
+                "model may be damaged.",
+            )
+        self._clock.end_step(loss)
+        self._report_step(logs["learning_rate"], grad_norm)
+
+    def _report_step(self, learning_rate: float, grad_norm: float | None) -> None:
+        clock, step, total = self._clock, self.state.global_step, self.state.max_steps
+        assert clock.loss is not None
+        metrics = Metrics(
+            step=step,
+            total_steps=total,
+            epoch=round(self.state.epoch, 6),
+            loss=clock.loss,
+            learning_rate=learning_rate,
+            grad_norm=grad_norm,
+            tokens_per_second=round(clock.tokens_per_second, 1),
+            samples_seen=clock.samples_seen,
+            tokens_seen=clock.tokens_seen,
+            elapsed_seconds=round(clock.elapsed_seconds, 3),
+            eta_seconds=clock.eta_seconds(total - step),
+            gpu_memory_gb=_gpu_memory_gb(),
+        )
+        self._reporter.emit(metrics)
+        if clock.line_is_due() or step == total:
+            self._reporter.say(
+                f"step {step}/{total}  loss {clock.loss:.4f}  learning rate {learning_rate:.2e}  "
+                f"{clock.tokens_per_second:.0f} tokens/s"
+            )
+
+    def _get_output_dir(self, trial: Any) -> str:
+        return str(self._checkpoints.partial)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        clock, step = self._clock, self.state.global_step
+        progress = Progress(
+            step=step,
+            total_steps=self.state.max_steps,
+            samples_seen=clock.samples_seen,
+            tokens_seen=clock.tokens_seen,
+            elapsed_seconds=clock.elapsed_seconds,
+            loss=clock.loss,
+            identity=identity(self._config),
+            data_sha256=self._data_sha256,
+        )
+        with self._checkpoints.writing(progress):
+            Trainer._save_checkpoint(self, model, trial)  # past TRL's, which adds a model card to each
+        path = self._checkpoints.relative_path(step)
+        self._reporter.emit(CheckpointSaved(step=step, path=path))
+        self._reporter.say(f"Checkpoint saved: {path}")
+
+
+class _Follow(TrainerCallback):  # type: ignore[misc]
+    """Announces the plan once it is known, and passes a wish to stop on to the loop."""
+
+    def __init__(self, loop: Loop, stop: StopRequest) -> None:
+        self._loop = loop
+        self._stop = stop
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self._loop.report_plan()
+        self._stop.defer()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        wish = self._stop.wish
+        if wish:
+            control.should_training_stop = True
+            control.should_save = wish == "save"
+
+
+class _Clock:
+    """Counts samples, tokens and time, over all attempts of the run."""
+
+    def __init__(self, before: Progress | None) -> None:
+        self.samples_seen = before.samples_seen if before else 0
+        self.tokens_seen = before.tokens_seen if before else 0
+        self.elapsed_seconds = before.elapsed_seconds if before else 0.0
+        self.loss: float | None = before.loss if before else None
+        self.tokens_per_second = 0.0
+        self._pending_tokens: Any = 0
+        self._step_started = 0.0
+        self._line_at = 0.0
+        self._steps = 0
+        self._steady_seconds = 0.0
+
+    def start_step(self) -> None:
+        self._step_started = time.perf_counter()
+
+    def count(self, batches: list[Any]) -> None:
+        self.samples_seen += sum(batch["input_ids"].shape[0] for batch in batches)
+        # Stays on the device: reading it here would make the CPU wait before every step.
+        self._pending_tokens = sum(batch["attention_mask"].sum() for batch in batches)
+
+    def end_step(self, loss: float) -> None:
+        tokens = int(self._pending_tokens)
+        seconds = max(time.perf_counter() - self._step_started, 1e-9)
+        self.tokens_seen += tokens
+        self.elapsed_seconds += seconds
+        self.tokens_per_second = tokens / seconds
+        self.loss = loss
+        self._steps += 1
+        if self._steps > 1:  # the first one warms up
+            self._steady_seconds += seconds
+
+    def eta_seconds(self, remaining_steps: int) -> float | None:
+        if self._steps <= _ETA_AFTER_STEPS:
+            return None
+        return round(self._steady_seconds / (self._steps - 1) * remaining_steps, 1)
+
+    def line_is_due(self) -> bool:
+        now = time.perf_counter()
+        if self._steps > 1 and now - self._line_at < _LOG_EVERY_SECONDS:
+            return False
+        self._line_at = now
+        return True
+
+
+class Padding:
+    """Collator: rows of tokens → `[batch, longest]` tensors, padded on the right."""
+
+    def __init__(self, pad_id: int) -> None:
+        self._pad_id = pad_id
+
+    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Any]:
+        longest = max(len(row["input_ids"]) for row in rows)
+        shape = (len(rows), longest)
+        input_ids = torch.full(shape, self._pad_id)
+        labels = torch.full(shape, IGNORED)
+        attention_mask = torch.zeros(shape, dtype=torch.long)
+        for at, row in enumerate(rows):
+            length = len(row["input_ids"])
+            input_ids[at, :length] = torch.tensor(row["input_ids"])
+            labels[at, :length] = torch.tensor(row["labels"])
+            attention_mask[at, :length] = 1
+        return {"input_ids": input_ids, "labels": labels, "attention_mask": attention_mask}
+
+
+def as_dataset(rows: TrainingRows) -> Dataset:
+    return Dataset.from_dict(
+        {
+            "input_ids": [np.asarray(ids, dtype=np.int32) for ids in rows.input_ids],
+            "labels": [np.asarray(labels, dtype=np.int32) for labels in rows.labels],
+        }
+    )
+
+
+def training_arguments(config: RunConfig, device: Device, folder: Path) -> SFTConfig:
+    """Our settings in TRL's words; what is not named here is TRL's default."""
+    warmed_constant = config.lr_scheduler == "constant" and config.warmup_steps > 0
+    return SFTConfig(
+        output_dir=str(folder),
+        num_train_epochs=config.num_epochs,
+        max_steps=config.max_steps or -1,
+        learning_rate=config.learning_rate,
+        per_device_train_batch_size=config.per_device_batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        lr_scheduler_type="constant_with_warmup" if warmed_constant else config.lr_scheduler,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        seed=config.seed,
+        data_seed=config.seed,
+        bf16=device.bfloat16,
+        use_cpu=device.kind == "cpu",
+        gradient_checkpointing=config.gradient_checkpointing,
+        save_strategy="steps",
+        save_steps=config.save_steps,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # it replaces a loss that is not a number by an older one
+        max_length=None,  # longer rows were left out, with their line numbers
+        dataset_kwargs={"skip_prepare_dataset": True},
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.kind == "cuda",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def _gpu_memory_gb() -> float | None:
+    if not torch.cuda.is_initialized():
+        return None
+    return round(float(torch.cuda.max_memory_allocated()) / 2**30, 3)

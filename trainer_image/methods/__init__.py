@@ -1,0 +1,29 @@
+"""What differs from one method of fine-tuning to the next: the same functions in each module.
+
+To add one: a section with a new `kind` in `config.py`, a module here, a line in `METHODS`.
+"""
+
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+from trainer_image.methods import lora, sft
+
+
+class Method(Protocol):
+    """What a method's module offers."""
+
+    @property
+    def OUTPUT_KIND(self) -> Literal["adapter", "weights"]: ...
+
+    @property
+    def FLOAT32_WEIGHTS(self) -> bool:
+        """Whether the base weights must be in float32 also where the GPU computes in bfloat16."""
+
+    def prepare(self, model: Any, settings: Any) -> Any:
+        """Make the model trainable by this method; `settings` is the method's section of the config."""
+
+    def save(self, model: Any, folder: Path, *, base_model: str, dtype: Any) -> None:
+        """Write what was learned, loadable by the usual library."""
+
+
+METHODS: Final[dict[str, Method]] = {"sft": sft, "lora": lora}

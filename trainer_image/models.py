@@ -1,0 +1,133 @@
+"""The base model and its tokenizer, and what there is to compute on."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from trainer_image.config import RunConfig
+from trainer_image.problems import RunFailedError, explain, explain_hub
+
+_PATIENCE_SECONDS: Final = 15
+
+
+@dataclass(frozen=True)
+class Device:
+    """What the run computes on, and in which number format."""
+
+    kind: Literal["cpu", "cuda"]
+    name: str
+    bfloat16: bool
+
+
+def find_model(base_model: str, run_dir: Path) -> str:
+    """The model's folder, or its name on the Hub.
+
+    Relative folders start at the run folder, then at the current one. Raises RunFailedError if a folder
+    is clearly meant and is not there, or holds no model.
+    """
+    asked = Path(base_model).expanduser()
+    candidates = (run_dir / asked, asked)
+    for folder in candidates:
+        if (folder / "config.json").is_file():
+            return str(folder.resolve())
+    means_folder = asked.is_absolute() or base_model.startswith((".", "~")) or base_model.count("/") > 1
+    if not means_folder and "\\" not in base_model:
+        return base_model
+    if any(folder.is_dir() for folder in candidates):
+        raise RunFailedError(
+            f"The folder {base_model} holds no model: it has no config.json.",
+            "Choose the folder that contains config.json and the weights.",
+        )
+    raise RunFailedError(
+        f"The model folder {base_model} is not there.",
+        "Choose a folder that holds a model, or a model on the Hugging Face Hub.",
+    )
+
+
+def require_reachable(model: str, *, offline: bool) -> None:
+    """Fail within seconds where loading would fail after many: unknown, gated, no network, not cached."""
+    if os.path.isabs(model):
+        return
+    from huggingface_hub import (  # noqa: PLC0415 a third of a second
+        get_hf_file_metadata,
+        hf_hub_download,
+        hf_hub_url,
+        try_to_load_from_cache,
+    )
+
+    try:
+        if offline:
+            hf_hub_download(model, "config.json", local_files_only=True)
+        elif not isinstance(try_to_load_from_cache(model, "config.json"), str):
+            address = hf_hub_url(model, "config.json", endpoint=os.environ.get("HF_ENDPOINT"))
+            get_hf_file_metadata(address, timeout=_PATIENCE_SECONDS)  # unlike a download, without retries
+    except Exception as error:
+        raise _explain_model(error, model, offline=offline) or error from error
+
+
+def find_device(config: RunConfig) -> Device:
+    """The first GPU where torch can use one, else the CPU."""
+    import torch  # noqa: PLC0415
+
+    if not torch.cuda.is_available():
+        threads = torch.get_num_threads()
+        name = f"the CPU ({threads} thread{'s' if threads > 1 else ''})"
+        return Device("cpu", name, config.precision == "bfloat16")
+    has_bfloat16 = bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return Device("cuda", torch.cuda.get_device_name(0), config.precision != "float32" and has_bfloat16)
+
+
+def load_tokenizer(model: str, *, offline: bool) -> Any:
+    """Raises RunFailedError if it cannot be had."""
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    try:
+        return AutoTokenizer.from_pretrained(model, local_files_only=offline)
+    except Exception as error:
+        raise _explain_model(error, model, offline=offline) or _unreadable(model, "tokenizer") from error
+
+
+def load_model(model: str, *, device: Device, float32: bool, offline: bool) -> Any:
+    """Load the weights onto the device, in float32 if asked or if the device has no bfloat16.
+
+    Raises RunFailedError if they cannot be had.
+    """
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+
+    in_float32 = float32 or device.kind == "cpu" or not device.bfloat16
+    dtype = torch.float32 if in_float32 else torch.bfloat16
+    try:
+        loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, local_files_only=offline)
+        return loaded.to(device.kind)
+    except Exception as error:
+        foreseen = explain(error) or _explain_model(error, model, offline=offline)
+        raise foreseen or _unreadable(model, "model") from error
+
+
+def stored_dtype(model: str) -> Any:
+    """The number format the base model's weights are stored in; None if its config doesn't say."""
+    from transformers import AutoConfig  # noqa: PLC0415
+
+    return getattr(AutoConfig.from_pretrained(model, local_files_only=True), "dtype", None)
+
+
+def _explain_model(error: Exception, model: str, *, offline: bool) -> RunFailedError | None:
+    if os.path.isabs(model):
+        return None
+    if "EntryNotFoundError" in {cls.__name__ for cls in type(error).__mro__} and "LocalEntry" not in repr(
+        type(error)
+    ):
+        return RunFailedError(
+            f"'{model}' on the Hugging Face Hub holds no model: it has no config.json.",
+            "Choose a model in the transformers format (not only GGUF files or an adapter).",
+        )
+    return explain_hub(error, kind="model", name=model, offline=offline)
+
+
+def _unreadable(model: str, part: str) -> RunFailedError:
+    return RunFailedError(
+        f"The {part} in {model} cannot be loaded.",
+        "The files may be incomplete or of a kind that is not supported; the log has the details.",
+    )

@@ -1,0 +1,143 @@
+"""What the trainer says: events for the app, lines for people, and `result.json` as the last word.
+
+Each event is one `write` of one line, so that a kill can tear only the last line, which the next
+attempt terminates before it appends. Usable from several threads. Imports no training library.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from trainer_image.config import EVENTS_FILE, RESULT_FILE
+from trainer_image.events import Ended, Event, Metrics, Notice, Phase, Problem, Result
+
+_SECRETS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_PHASES: Final = {
+    "load_data": "Reading the data",
+    "load_model": "Loading the model",
+    "prepare": "Preparing",
+    "train": "Training",
+    "save": "Saving",
+    "done": "Done",
+}
+PhaseName = Literal["load_data", "load_model", "prepare", "train", "save", "done"]
+Status = Literal["finished", "stopped", "failed"]
+
+
+class Reporter:
+    """Writes the run folder's `events.jsonl` and `result.json`, and the log on stdout.
+
+    `attempt` defaults to one more than the launches already in the file. Raises OSError if the run
+    folder cannot be written.
+    """
+
+    def __init__(self, run_dir: Path, *, attempt: int | None = None) -> None:
+        self._run_dir = run_dir
+        self._lock = threading.RLock()
+        self._finished = False
+        self._last_metrics: Metrics | None = None
+        path = run_dir / EVENTS_FILE
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+        self._torn = _last_byte(self._file) not in {b"", b"\n"}
+        self.attempt = attempt if attempt is not None else 1 + _count_started(path)
+
+    def emit(self, event: Event) -> None:
+        """Append one event; its time is set here. Raises OSError, for instance on a full disk."""
+        line = event.model_copy(update={"time": time.time()}).model_dump_json().encode() + b"\n"
+        with self._lock:
+            data = b"\n" + line if self._torn else line
+            self._torn = True
+            written = os.write(self._file, data)
+            if written < len(data):  # a disk that has just become full takes a part, then raises
+                os.write(self._file, data[written:])
+            self._torn = False
+            if isinstance(event, Metrics):
+                self._last_metrics = event
+
+    def phase(self, name: PhaseName) -> None:
+        self.emit(Phase(name=name))
+        self.say(_PHASES[name])
+
+    def notice(self, message: str, *, level: Literal["info", "warning"] = "info") -> None:
+        self.emit(Notice(level=level, message=redact(message)))
+        self.say(f"{'Warning' if level == 'warning' else 'Note'}: {message}")
+
+    def say(self, text: str) -> None:
+        """Print a line for people; never a row of the data, never a token."""
+        try:
+            print(redact(text), flush=True)  # noqa: T201
+        except OSError:  # the log's disk is full or its reader has gone: no reason to end a run
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+    def finish(self, status: Status, **fields: Any) -> bool:
+        """Write the run's last words, once: False if another thread has already done so.
+
+        A full disk cannot keep it from trying each of them.
+        """
+        with self._lock:
+            if self._finished:
+                return False
+            self._finished = True
+            result = Result(status=status, attempt=self.attempt, **(self._last_step() | fields))
+            self._write_last_words(result)
+        self.say(f"{status.capitalize()}. {result.message} {result.hint}".rstrip())
+        return True
+
+    def _last_step(self) -> dict[str, Any]:
+        last = self._last_metrics
+        return {"step": last.step, "total_steps": last.total_steps, "final_loss": last.loss} if last else {}
+
+    def _write_last_words(self, result: Result) -> None:
+        last_words: list[Event] = [Ended(status=result.status)]
+        if result.status == "failed":
+            last_words.insert(0, Problem(message=redact(result.message), hint=redact(result.hint)))
+        for event in last_words:
+            try:
+                self.emit(event)
+            except OSError as error:
+                self.say(f"An event could not be written: {error.strerror}")
+        try:
+            content = json.loads(redact(result.model_dump_json()))
+            write_json_atomically(self._run_dir / RESULT_FILE, content)
+        except OSError as error:
+            self.say(f"The result could not be written: {error.strerror}")
+
+
+def redact(text: str) -> str:
+    """Take out the tokens this process was given."""
+    for name in _SECRETS:
+        secret = os.environ.get(name)
+        if secret:
+            text = text.replace(secret, "[token]")
+    return text
+
+
+def write_json_atomically(path: Path, content: object) -> None:
+    """Write a JSON file that a reader sees whole or not at all, also after a power cut."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    os.replace(partial, path)
+
+
+def _last_byte(file: int) -> bytes:
+    size = os.fstat(file).st_size
+    if size == 0:
+        return b""
+    os.lseek(file, size - 1, os.SEEK_SET)
+    return os.read(file, 1)
+
+
+def _count_started(path: Path) -> int:
+    with path.open("rb") as lines:
+        return sum(b'"type":"started"' in line.replace(b" ", b"") for line in lines)

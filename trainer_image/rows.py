@@ -1,0 +1,174 @@
+"""What a row of training data is, whatever format it came in.
+
+One definition for the app's importer and for `train.py`, so that what import accepts is what training
+accepts. Imports only the standard library.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal
+
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+"""A longer line is refused without being read into memory."""
+
+Bucket = Literal["malformed", "empty_answer"]
+Message = dict[str, Any]
+
+_ROLES: Final = {
+    "system": "system", "developer": "system",
+    "user": "user", "human": "user",
+    "assistant": "assistant", "gpt": "assistant", "model": "assistant",
+    "tool": "tool", "function": "tool",
+}  # fmt: skip
+
+
+class RowError(Exception):
+    """A row that cannot be trained on. `reason` is one sentence for people."""
+
+    def __init__(self, bucket: Bucket, reason: str) -> None:
+        super().__init__(reason)
+        self.bucket: Bucket = bucket
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training example: a conversation that ends with, or contains, an assistant's answer."""
+
+    line: int
+    """Line in the source, from 1."""
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class Refused:
+    line: int
+    bucket: Bucket
+    reason: str
+
+
+def read_jsonl(path: Path) -> Iterator[Row | Refused]:
+    """Yield what became of each non-blank line of a JSONL file, in order; memory stays flat.
+
+    Raises OSError if the file cannot be read.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(_lines(file), start=1):
+            if line is None:
+                yield Refused(number, "malformed", f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB")
+                continue
+            if not line.strip():
+                continue
+            yield _read_line(number, line)
+
+
+def to_messages(record: Any) -> tuple[Message, ...]:
+    """Turn a record of any known format into chat messages.
+
+    Known, told apart by their keys: `messages` (chat), `conversations` (ShareGPT), `prompt`/`completion`,
+    `instruction`/`input`/`output` (Alpaca). Raises RowError.
+    """
+    if not isinstance(record, Mapping):
+        raise RowError("malformed", "the row is not a JSON object")
+    if "messages" in record:
+        messages = _chat(record["messages"], role_key="role", text_key="content")
+    elif "conversations" in record:
+        messages = _chat(record["conversations"], role_key="from", text_key="value")
+    elif "prompt" in record and "completion" in record:
+        messages = _pair(record["prompt"], record["completion"])
+    elif "instruction" in record and "output" in record:
+        given = _text(record, "instruction")
+        extra = record.get("input") or ""
+        if not isinstance(extra, str):
+            raise RowError("malformed", "'input' is not text")
+        messages = (
+            {"role": "user", "content": f"{given}\n\n{extra}" if extra.strip() else given},
+            {"role": "assistant", "content": _text(record, "output")},
+        )
+        if isinstance(record.get("system"), str) and record["system"].strip():
+            messages = ({"role": "system", "content": record["system"]}, *messages)
+    else:
+        keys = ", ".join(sorted(map(str, record))[:6]) or "no keys"
+        raise RowError("malformed", f"no known format: the row has {keys}")
+    _require_answer(messages)
+    return messages
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes | None]:
+    """Lines without a byte order mark; None stands for one that is too long."""
+    first = True
+    while line := file.readline(MAX_LINE_BYTES + 1):
+        too_long = len(line) > MAX_LINE_BYTES and not line.endswith(b"\n")
+        if too_long:
+            line = b""  # let go of it before reading on
+        while too_long and (rest := file.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+            pass
+        if first:
+            line, first = line.removeprefix(b"\xef\xbb\xbf"), False
+        yield None if too_long else line
+
+
+def _read_line(number: int, line: bytes) -> Row | Refused:
+    try:
+        return Row(number, to_messages(json.loads(line.decode("utf-8"))))
+    except RowError as refusal:
+        return Refused(number, refusal.bucket, refusal.reason)
+    except UnicodeDecodeError:
+        return Refused(number, "malformed", "the line is not UTF-8 text")
+    except RecursionError:
+        return Refused(number, "malformed", "the line is nested too deeply")
+    except ValueError as error:  # json.JSONDecodeError
+        return Refused(number, "malformed", f"the line is not JSON: {error}")
+
+
+def _chat(turns: Any, *, role_key: str, text_key: str) -> tuple[Message, ...]:
+    if not isinstance(turns, list) or not turns:
+        raise RowError("malformed", "the conversation is empty or not a list")
+    return tuple(_turn(turn, role_key, text_key) for turn in turns)
+
+
+def _turn(turn: Any, role_key: str, text_key: str) -> Message:
+    if not isinstance(turn, Mapping):
+        raise RowError("malformed", "a message is not a JSON object")
+    role = _ROLES.get(str(turn.get(role_key, turn.get("role", ""))).lower())
+    if role is None:
+        raise RowError("malformed", f"unknown role {turn.get(role_key)!r}")
+    content = turn.get(text_key, turn.get("content"))
+    if content is None and turn.get("tool_calls"):
+        content = ""
+    if not isinstance(content, str):
+        raise RowError("malformed", "a message's content is not text")
+    kept = {k: turn[k] for k in ("tool_calls", "reasoning_content", "name", "tool_call_id") if turn.get(k)}
+    return {"role": role, "content": content, **kept}
+
+
+def _pair(prompt: Any, completion: Any) -> tuple[Message, ...]:
+    """Prompt and completion, each plain text or a list of messages."""
+    before = _chat(prompt, role_key="role", text_key="content") if isinstance(prompt, list) else None
+    after = _chat(completion, role_key="role", text_key="content") if isinstance(completion, list) else None
+    for name, value, chat in (("prompt", prompt, before), ("completion", completion, after)):
+        if chat is None and not isinstance(value, str):
+            raise RowError("malformed", f"'{name}' is not text")
+    return (
+        *(before or ({"role": "user", "content": prompt},)),
+        *(after or ({"role": "assistant", "content": completion},)),
+    )
+
+
+def _text(record: Mapping[str, Any], key: str) -> str:
+    value = record[key]
+    if not isinstance(value, str):
+        raise RowError("malformed", f"'{key}' is not text")
+    return value
+
+
+def _require_answer(messages: tuple[Message, ...]) -> None:
+    answers = [m for m in messages if m["role"] == "assistant"]
+    if not answers:
+        raise RowError("malformed", "the conversation has no assistant message")
+    if not any(m["content"].strip() or m.get("tool_calls") for m in answers):
+        raise RowError("empty_answer", "the answer is empty")
+    if not any(m["role"] == "user" and m["content"].strip() for m in messages):
+        raise RowError("malformed", "the question is empty")

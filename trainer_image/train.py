@@ -1,0 +1,288 @@
+"""Train one run: read its folder's `config.json`, report in `events.jsonl`, leave `output/`, `result.json`.
+
+    python train.py --run-dir DIR [--resume] [--attempt N]
+
+Exit codes: 0 finished, 1 failed, 2 the config is no good, 3 stopped on request. SIGTERM saves a checkpoint
+and the result so far and leaves after the step at hand; SIGINT leaves without saving; a second one leaves
+at once. The first second loads no training library, so that mistakes show at once.
+"""
+
+import argparse
+import importlib.metadata
+import logging
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
+    _HERE = Path(__file__).resolve().parent
+    sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != _HERE)]
+
+from pydantic import ValidationError
+
+from trainer_image.checkpoints import Checkpoint, Checkpoints, require_same_data, require_same_run
+from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
+from trainer_image.events import (
+    EXIT_BAD_CONFIG,
+    EXIT_FAILED,
+    EXIT_FINISHED,
+    EXIT_STOPPED,
+    Started,
+)
+from trainer_image.models import find_model, require_reachable
+from trainer_image.problems import RunFailedError, bad_config, explain
+from trainer_image.reporting import Reporter
+from trainer_image.stopping import StopRequest, exit_at_once
+
+_LIBRARIES: Final = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One launch of a run, before any training library is loaded."""
+
+    folder: Path
+    config: RunConfig
+    model: str
+    """Folder, or name on the Hub."""
+    checkpoints: Checkpoints
+    resume_from: Checkpoint | None
+    reporter: Reporter
+    stop: StopRequest
+
+
+def main(argv: list[str]) -> int:
+    args = parse_arguments(argv)
+    run_dir = args.run_dir.resolve()
+    try:
+        reporter = Reporter(run_dir, attempt=args.attempt)
+    except OSError as error:
+        print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        return EXIT_BAD_CONFIG
+    checkpoints = Checkpoints(run_dir, keep=1)
+    stop = StopRequest(lambda: leave_now(reporter, checkpoints))
+    stop.listen()
+    try:
+        return train(prepare(run_dir, reporter, stop, resume=args.resume))
+    except Exception as error:  # the last resort: no run ends without a word
+        problem = explain(error)
+        if problem is None or problem.__cause__:
+            reporter.say(traceback.format_exc())
+        problem = problem or RunFailedError(
+            "The trainer stopped because of an error it did not expect.",
+            "The log has the details; resuming continues from the last checkpoint.",
+        )
+        reporter.finish("failed", message=problem.message, hint=problem.hint, checkpoint=newest(checkpoints))
+        return problem.exit_code
+
+
+def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: bool) -> Run:
+    """Check everything that can be checked in a second. Raises RunFailedError."""
+    checkpoints = Checkpoints(run_dir, keep=1)
+    checkpoints.clear_partial()
+    checkpoint = checkpoints.newest() if resume else None
+    reporter.emit(
+        Started(
+            attempt=reporter.attempt,
+            device=likely_device(),
+            versions=versions(),
+            resumed_from_step=checkpoint.progress.step if checkpoint else None,
+        )
+    )
+    config = read_config(run_dir / CONFIG_FILE)
+    if checkpoint:
+        require_same_run(checkpoint.progress, config)
+    elif resume:
+        reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
+    set_environment(offline=config.offline)
+    model = find_model(config.base_model, run_dir)
+    require_reachable(model, offline=config.offline)
+    checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
+    return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop)
+
+
+def train(run: Run) -> int:
+    """Data → model → training → result. Raises RunFailedError."""
+    config, reporter = run.config, run.reporter
+
+    reporter.phase("load_data")
+    from trainer_image import data, masking, models  # noqa: PLC0415 seconds of imports from here on
+
+    tokenizer = models.load_tokenizer(run.model, offline=config.offline)
+    how = masking.masking_for(tokenizer)
+    records = data.open_rows(config, run.folder)
+    rows = data.tokenise(records, tokenizer, how, max_seq_len=config.max_seq_len)
+    reporter.emit(rows.ledger.event())
+    report_data(reporter, rows, how.notices)
+    data.require_something_to_train(rows, max_seq_len=config.max_seq_len)
+    if run.resume_from:
+        require_same_data(run.resume_from.progress, rows.sha256())
+
+    reporter.phase("load_model")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
+    import transformers  # noqa: PLC0415
+
+    from trainer_image import loop, output  # noqa: PLC0415
+    from trainer_image.methods import METHODS  # noqa: PLC0415
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    transformers.set_seed(config.seed)  # before the model: adapters start from random numbers
+    method = METHODS[config.method.kind]
+    device = models.find_device(config)
+    reporter.notice(f"Computing on {device.name}, in {'bfloat16' if device.bfloat16 else 'float32'}.")
+    if config.precision == "bfloat16" and not device.bfloat16:
+        reporter.notice("This GPU does not compute in bfloat16; float32 is used.", level="warning")
+    model = models.load_model(
+        run.model, device=device, float32=method.FLOAT32_WEIGHTS, offline=config.offline
+    )
+    use_cache = getattr(model.config, "use_cache", True)
+
+    reporter.phase("prepare")
+    output.stop_at(model, rows.stop_ids)
+    model = method.prepare(model, config.method)
+    training = loop.Loop(
+        model=model,
+        tokenizer=tokenizer,
+        rows=rows,
+        config=config,
+        device=device,
+        checkpoints=run.checkpoints,
+        resume_from=run.resume_from,
+        reporter=reporter,
+        stop=run.stop,
+    )
+
+    reporter.phase("train")
+    outcome = training.run()
+
+    saved = not outcome.stopped or run.stop.wish == "save"
+    if saved:
+        reporter.phase("save")
+        output.save_output(
+            run.folder,
+            model,
+            tokenizer,
+            method,
+            base_model=config.base_model,
+            dtype=models.stored_dtype(run.model),
+            use_cache=use_cache,
+        )
+    if not outcome.stopped:
+        reporter.phase("done")
+    reporter.finish(
+        "stopped" if outcome.stopped else "finished",
+        step=outcome.step,
+        total_steps=outcome.total_steps,
+        final_loss=outcome.loss,
+        output=OUTPUT_DIR if saved else None,
+        output_kind=method.OUTPUT_KIND if saved else None,
+        base_model=config.base_model,
+        checkpoint=outcome.checkpoint,
+    )
+    return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train one run.")
+    parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
+    parser.add_argument("--attempt", type=int, help="which launch of the run this is, from 1")
+    return parser.parse_args(argv)
+
+
+def read_config(path: Path) -> RunConfig:
+    """Raise RunFailedError, for exit code 2, naming the first setting that is wrong."""
+    try:
+        return RunConfig.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise bad_config("The run has no config.json.", f"It was expected at {path}.") from None
+    except OSError as error:
+        raise bad_config(
+            f"The run's config.json cannot be read: {error.strerror}.", f"It is at {path}."
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        detail = f"{where}: {first['msg']}" if where else first["msg"]
+        raise bad_config(
+            f"The run's config.json is not valid: {detail}.",
+            "Correct the setting; docs/run-contract.md lists them all.",
+        ) from None
+
+
+def report_data(reporter: Reporter, rows: Any, notices: list[str]) -> None:
+    counts = ", ".join(f"{bucket.replace('_', ' ')} {n}" for bucket, n in rows.ledger.buckets.most_common())
+    reporter.say(f"{rows.ledger.read} rows: {counts or 'none'}")
+    for notice in notices:
+        reporter.notice(notice, level="warning")
+    if rows.lost_answers:
+        reporter.notice(
+            f"{rows.lost_answers} earlier answers carry no loss, because the model's chat template rewrites "
+            "them once the conversation goes on.",
+            level="warning",
+        )
+
+
+def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
+    """End the process at once, on record, from whatever thread."""
+    if reporter.finish("stopped", message="Stopped at once.", checkpoint=newest(checkpoints)):
+        exit_at_once(EXIT_STOPPED)
+
+
+def newest(checkpoints: Checkpoints) -> str | None:
+    checkpoint = checkpoints.newest()
+    return checkpoints.relative_path(checkpoint.progress.step) if checkpoint else None
+
+
+def set_environment(*, offline: bool) -> None:
+    """What the libraries read when they are imported."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ["TQDM_DISABLE"] = "1"
+    if "LOCAL_RANK" not in os.environ:
+        # With several GPUs in sight the library would split each batch over them and change its size.
+        os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    if offline:
+        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
+            os.environ[name] = "1"
+
+
+def likely_device() -> str:
+    """A guess without torch; a notice tells the truth once it is loaded."""
+    nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists() or platform.system() == "Windows"
+    built_for_cpu = versions().get("torch", "").endswith("+cpu")
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
+    return "cuda" if nvidia and not built_for_cpu and not hidden else "cpu"
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def run_as_program(act: Callable[[list[str]], int]) -> None:
+    """End without the interpreter's teardown: a crash of a GPU library there would belie the exit code."""
+    try:
+        code = act(sys.argv[1:])
+    except SystemExit as ended:  # --help, or arguments it doesn't know
+        code = ended.code if isinstance(ended.code, int) else EXIT_FAILED
+    sys.stdout.flush()
+    sys.stderr.flush()
+    exit_at_once(code)
+
+
+if __name__ == "__main__":
+    run_as_program(main)
