@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import docker
 import psutil
-from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.types import DeviceRequest, LogConfig, Mount
@@ -29,8 +28,6 @@ _SHARED_MEMORY: Final = 2 * 1024**3
 
 def connect(timeout_seconds: int) -> docker.DockerClient:
     """The engine of DOCKER_HOST, else of the chosen docker context (Docker Desktop), else the usual one."""
-    if not os.environ.get("DOCKER_HOST") and (host := _context_host()):
-        return docker.DockerClient(base_url=host, timeout=timeout_seconds)
     return docker.from_env(timeout=timeout_seconds)
 
 
@@ -39,7 +36,7 @@ def open_engine(connect: Connect, *, timeout_seconds: int, image: str = "") -> I
     """An engine to talk to. What goes wrong inside is raised as a TargetError; `image` is for its words."""
     client = None
     try:
-        client = connect(timeout_seconds)
+        client = _connected(connect, timeout_seconds)
         yield Engine(client)
     except (DockerException, RequestException, HTTPError) as error:
         raise translate(error, image=image) from error
@@ -51,6 +48,13 @@ def open_engine(connect: Connect, *, timeout_seconds: int, image: str = "") -> I
     finally:
         if client is not None:
             client.close()
+
+
+def _connected(connect: Connect, timeout_seconds: int) -> docker.DockerClient:
+    try:
+        return connect(timeout_seconds)
+    except ValueError as error:  # a port that is no number, a config file that is no JSON
+        raise DockerException(f"Invalid bind address: {error}") from error
 
 
 class Engine:
@@ -118,10 +122,8 @@ def ended(container: Container) -> bool:
 
 
 def signal(container: Container, name: str) -> None:
-    """Send a signal; nothing happens if the container ended meanwhile."""
+    """Send a signal; nothing happens if the container ended meanwhile. A paused one wakes up for it."""
     try:
-        if container.status == "paused":
-            container.unpause()
         container.kill(signal=name)
     except APIError:
         with suppress(NotFound):
@@ -143,13 +145,3 @@ def remove(container: Container) -> None:
 
 def state_of(container: Container) -> dict[str, Any]:
     return dict(container.attrs["State"])
-
-
-def _context_host() -> str | None:
-    """Address of the chosen docker context, if it is a local one other than the default."""
-    try:
-        context = ContextAPI.get_current_context()
-    except (DockerException, OSError, ValueError):
-        return None
-    host = str(context.Host or "") if context is not None else ""
-    return host if host.startswith(("unix://", "npipe://")) and context.Name != "default" else None

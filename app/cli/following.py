@@ -45,8 +45,9 @@ def _until_ended(services: Services, run: Run, output: Output) -> Iterator[Run]:
         events = services.monitoring.events(run.id, last=_ALL)[seen:]
         metrics = services.monitoring.metrics(run.id, after_step=step)
         seen, step = seen + len(events), metrics[-1].step if metrics else step
-        for news in sorted([*events, *metrics], key=lambda item: item.time):
-            _tell(news, output)
+        news: list[RunEvent | Metric] = [*events, *metrics]
+        for item in sorted(news, key=lambda item: item.time):
+            _tell(item, output)
         yield run
         if run.status.is_final:
             return

@@ -76,7 +76,9 @@ def test_a_session_is_renamed_exported_downloaded_and_deleted(ui: FletUI, tmp_pa
     ui.wait_for(lambda: "Island distances" not in (ui.text() or ""), lambda: str(ui.text()))
 
 
-def test_the_theme_is_switched_and_still_there_after_a_reload(ui: FletUI, app: RunningApp):
+def test_the_theme_is_switched_and_still_there_in_another_window(
+    ui: FletUI, browser: Browser, app: RunningApp
+):
     ui.go_to("Settings")
     ui.wait_for_text("Appearance")
     light = brightness(ui.page)
@@ -86,11 +88,12 @@ def test_the_theme_is_switched_and_still_there_after_a_reload(ui: FletUI, app: R
     ui.wait_for(lambda: brightness(ui.page) < 80, lambda: f"brightness {brightness(ui.page)}")
     ui.screenshot("settings-dark")
 
-    ui.open(app.url)
-    ui.wait_for_text("Import data")
+    other = FletUI(browser.new_page(viewport={"width": 1280, "height": 800})).open(app.url)
+    other.wait_for_text("Import data")
 
     assert light > 200
-    ui.wait_for(lambda: brightness(ui.page) < 80, lambda: f"brightness {brightness(ui.page)}")
+    other.wait_for(lambda: brightness(other.page) < 80, lambda: f"brightness {brightness(other.page)}")
+    other.page.close()
 
 
 def test_settings_say_what_was_found_here(ui: FletUI, app: RunningApp):
@@ -120,7 +123,7 @@ def test_every_tab_can_be_reached_in_every_look(
     ui.wait_for_text("40 rows imported", "import-outcome")
     ui.screenshot(f"{look}-import")
     ui.go_to("Training")
-    ui.wait_for_text("Base model")
+    ui.wait_for_text("Model and method")
     ui.screenshot(f"{look}-training")
     ui.go_to("Settings")
     ui.wait_for_text("free for", "findings")
@@ -132,9 +135,10 @@ def test_nothing_is_fetched_from_anywhere_else(page: Page, app: RunningApp):
     reached: list[str] = []
     page.on("response", lambda response: reached.append(response.url))
 
-    FletUI(page).open(app.url).wait_for_text("Import data")
+    ui = FletUI(page).open(app.url)
+    ui.wait_for_text("Import data")
+    ui.wait_for(lambda: any("Inter-Regular.otf" in url for url in reached), lambda: f"no font in {reached}")
 
-    assert any(url.endswith("Inter-Regular.otf") for url in reached)
     assert {url for url in reached if not url.startswith((app.url, "blob:", "data:"))} == set()
 
 

@@ -294,6 +294,7 @@ def test_an_offline_run_has_no_network_and_any_run_gets_shared_memory(launcher, 
     launcher.stop(handle, save=False)
 
     assert host["NetworkMode"] == "none"
+    assert host["Init"]
     assert not host["AutoRemove"]
     assert found["shared_memory"] * 4096 > 64 * 1024**2
 

@@ -86,8 +86,9 @@ def test_an_engine_that_does_not_answer_is_a_problem_within_seconds(frozen, data
     assert time.monotonic() - start < 5
 
 
-def test_a_nonsense_docker_host_is_explained(data_dir, monkeypatch):
-    monkeypatch.setenv("DOCKER_HOST", "garbage://x")
+@pytest.mark.parametrize("host", ["garbage://x", "ssh://x", "http://127.0.0.1:x", "tcp://none.invalid:1"])
+def test_a_nonsense_docker_host_is_explained(data_dir, monkeypatch, host):
+    monkeypatch.setenv("DOCKER_HOST", host)
 
     [problem] = DockerLauncher(data_dir).problems(DockerOptions())
 

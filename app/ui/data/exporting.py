@@ -12,6 +12,7 @@ from app.domain.sessions import Session
 from app.paths import Paths
 from app.ui.data.wording import rows
 from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Card
 from app.ui.kit.selectable import Selectable
@@ -53,9 +54,9 @@ def _download_button(path: Path) -> ft.Control:
         content = await asyncio.to_thread(path.read_bytes)
         await ft.FilePicker().save_file(file_name=path.name, src_bytes=content)
 
-    return ft.IconButton(
+    return IconAction(
         ft.Icons.DOWNLOAD,
-        tooltip="Too large to download: copy it from its folder" if is_large else "Download the file",
+        "Too large to download: copy it from its folder" if is_large else "Download the file",
+        download,
         disabled=is_large,
-        on_click=download,
     )

@@ -23,11 +23,11 @@ def why_no_chooser(page: ft.Page) -> str:
     return "The file chooser needs the program zenity, which is not installed. Type the file's path instead."
 
 
-async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> tuple[Path, str] | None:
-    """The chosen file's path and its name for people; None if the person changed their mind.
+async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> Path | None:
+    """The chosen file's path; None if the person changed their mind.
 
-    In the browser the file is uploaded to `paths.uploads` first (`on_progress` from 0 to 1); remove it
-    after use. Raises StudioError if the upload failed.
+    In the browser the file is uploaded to a folder of its own in `paths.uploads` first (`on_progress` from
+    0 to 1); `forget_upload` removes it. Raises StudioError if the upload failed.
     """
     page = ft.context.page
     sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -50,9 +50,16 @@ async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> tup
         return None
     file = chosen[0]
     if file.path and not page.web:
-        return Path(file.path), file.name
-    stored = f"{uuid.uuid4().hex}.jsonl"
+        return Path(file.path)
+    # A folder of its own: the file keeps the name that people know, and nothing can be overwritten.
+    stored = f"{uuid.uuid4().hex}/{Path(file.name).name}"
     address = page.get_upload_url(stored, _UPLOAD_SECONDS)
     await picker.upload([ft.FilePickerUploadFile(upload_url=address, id=file.id, name=file.name)])
     await asyncio.wait_for(sent, _UPLOAD_SECONDS)
-    return paths.uploads / stored, file.name
+    return paths.uploads / stored
+
+
+def forget_upload(paths: Paths, file: Path) -> None:
+    """Remove a file that was uploaded, with its folder; a person's own file is left alone."""
+    if file.parent.parent == paths.uploads:
+        shutil.rmtree(file.parent, ignore_errors=True)

@@ -10,7 +10,7 @@ from app.domain.sessions import ImportReport, Session
 from app.paths import Paths
 from app.services.library import LibraryService
 from app.ui.actions import Problem, problem_of
-from app.ui.data.file_choice import choose_file, why_no_chooser
+from app.ui.data.file_choice import choose_file, forget_upload, why_no_chooser
 from app.ui.data.import_report import ImportOutcome
 from app.ui.data.importing import Import, use_import
 from app.ui.kit.error_banner import ErrorBanner
@@ -73,7 +73,7 @@ def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
         finally:
             set_sent(None)
         if chosen is not None:
-            await work.run(lambda progress: _import_chosen(library, paths, *chosen, progress))
+            await work.run(lambda progress: _import_chosen(library, paths, chosen, progress))
 
     async def import_path() -> None:
         await work.run(
@@ -123,14 +123,13 @@ def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
 
 
 def _import_chosen(
-    library: LibraryService, paths: Paths, file: Path, shown: str, progress: Callable[[int], None]
+    library: LibraryService, paths: Paths, file: Path, progress: Callable[[int], None]
 ) -> ImportReport:
-    """Import under the name a person knows, and remove the copy if it was an upload."""
+    """Import, and remove the copy if it was an upload, whatever came of it."""
     try:
-        return library.import_file(file, Path(shown).stem, progress, source=shown)
+        return library.import_file(file, progress=progress)
     finally:
-        if file.parent == paths.uploads:
-            file.unlink(missing_ok=True)
+        forget_upload(paths, file)
 
 
 @ft.component

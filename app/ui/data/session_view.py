@@ -15,6 +15,7 @@ from app.ui.data.exporting import Exported, ExportLine, export_path
 from app.ui.data.preview import Preview
 from app.ui.data.wording import about
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.icon_action import IconAction
 from app.ui.theme import GAP, SPACE
 
 
@@ -40,8 +41,8 @@ def SessionView(
                 disabled=export.is_busy,
                 on_click=export.run,
             ),
-            ft.IconButton(ft.Icons.EDIT_OUTLINED, tooltip="Rename session", on_click=rename),
-            ft.IconButton(ft.Icons.DELETE_OUTLINE, tooltip="Delete session", on_click=delete),
+            IconAction(ft.Icons.EDIT_OUTLINED, "Rename session", rename),
+            IconAction(ft.Icons.DELETE_OUTLINE, "Delete session", delete),
         ],
         spacing=GAP,
         tight=True,

@@ -2,6 +2,8 @@
 
 import flet as ft
 
+from app.ui.kit.icon_action import IconAction
+
 
 def CopyButton(text: str, *, what: str) -> ft.Control:
     """An icon that copies `text` and says so. `what` completes "Copy …"."""
@@ -10,4 +12,4 @@ def CopyButton(text: str, *, what: str) -> ft.Control:
         await ft.Clipboard().set(text)
         ft.context.page.show_dialog(ft.SnackBar(f"Copied {what}.", duration=2000))
 
-    return ft.IconButton(ft.Icons.CONTENT_COPY, tooltip=f"Copy {what}", icon_size=18, on_click=copy)
+    return IconAction(ft.Icons.CONTENT_COPY, f"Copy {what}", copy, size=18)

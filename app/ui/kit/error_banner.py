@@ -6,6 +6,7 @@ from typing import Any
 import flet as ft
 
 from app.ui.actions import Problem
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
 from app.ui.theme import GAP, RADIUS
@@ -39,7 +40,7 @@ def ErrorBanner(
         ft.Column(said, expand=True, spacing=GAP),
     ]
     if on_dismiss is not None:
-        row.append(ft.IconButton(ft.Icons.CLOSE, tooltip="Dismiss", icon_color=color, on_click=on_dismiss))
+        row.append(IconAction(ft.Icons.CLOSE, "Dismiss", on_dismiss, color=color))
     box = ft.Container(
         ft.Row(row, vertical_alignment=ft.CrossAxisAlignment.START, spacing=12),
         bgcolor=ft.Colors.ERROR_CONTAINER,

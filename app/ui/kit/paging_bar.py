@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import flet as ft
 
+from app.ui.kit.icon_action import IconAction
+
 
 def PagingBar(start: int, size: int, total: int, on_move: Callable[[int], Awaitable[None]]) -> ft.Control:
     """ "1 to 50 of 312" between two arrows. `on_move` receives the new start."""
@@ -18,11 +20,9 @@ def PagingBar(start: int, size: int, total: int, on_move: Callable[[int], Awaita
     shown = f"{start + 1:,} to {end:,} of {total:,}" if total else "Nothing to show"
     return ft.Row(
         [
-            ft.IconButton(ft.Icons.CHEVRON_LEFT, tooltip="Previous page", disabled=start == 0, on_click=back),
+            IconAction(ft.Icons.CHEVRON_LEFT, "Previous page", back, disabled=start == 0),
             ft.Text(shown, color=ft.Colors.ON_SURFACE_VARIANT),
-            ft.IconButton(
-                ft.Icons.CHEVRON_RIGHT, tooltip="Next page", disabled=end >= total, on_click=forward
-            ),
+            IconAction(ft.Icons.CHEVRON_RIGHT, "Next page", forward, disabled=end >= total),
         ],
         alignment=ft.MainAxisAlignment.CENTER,
         tight=True,

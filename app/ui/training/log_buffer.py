@@ -29,7 +29,7 @@ class LogBuffer:
 
     def add(self, text: str) -> None:
         """Append whole lines."""
-        lines = [_shown(line) for line in text.splitlines()]
+        lines = [_shown(line) for line in text.removesuffix("\n").split("\n")] if text else []
         if self._chunks and lines and self._chunks[-1].line_count < self._size:
             last = self._chunks.pop()
             room = self._size - last.line_count
@@ -53,5 +53,5 @@ class LogBuffer:
 
 def _shown(line: str) -> str:
     """What a terminal would show: after a carriage return the line is written over."""
-    line = line.rsplit("\r", 1)[-1]
+    line = line.rstrip("\r").rsplit("\r", 1)[-1]
     return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + " …"

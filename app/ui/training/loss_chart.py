@@ -46,7 +46,7 @@ def _legend_entry(color: str, text: str) -> ft.Control:
     return ft.Row([line, ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL)], spacing=6, tight=True)
 
 
-_RAW_COLOR: Final = ft.Colors.with_opacity(0.35, ft.Colors.TERTIARY)
+_RAW_COLOR: Final = ft.Colors.with_opacity(0.5, ft.Colors.TERTIARY)
 
 
 def _chart(points: Sequence[Point], smoothed: Sequence[Point]) -> Any:

@@ -8,7 +8,7 @@ from app.domain.runs import Target
 from app.paths import Paths
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
-from app.ui.theme import CODE_FONT, GAP
+from app.ui.theme import CODE_FONT
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
 
@@ -106,7 +106,7 @@ def OutputSection(draft: TrainingDraft) -> ft.Control:
     ]
     if draft.target is Target.DOCKER:
         lines.append(Help(f"Inside the container: /data/outputs/{folder.name}"))
-    return Section("Output", [ft.Column(lines, spacing=GAP, tight=True)])
+    return Section("Output", lines)
 
 
 def output_folder(draft: TrainingDraft) -> Path:

@@ -164,9 +164,10 @@ def receive_uploads(screen, paths, file: Path, *, error: str | None = None) -> N
     ]
 
     def upload(arguments: dict, picker: int) -> None:
-        stored = arguments["files"][0]["upload_url"].rsplit("/", 1)[-1]
+        stored = paths.uploads / arguments["files"][0]["upload_url"].removeprefix("/upload/")
         if error is None:
-            (paths.uploads / stored).write_bytes(file.read_bytes())
+            stored.parent.mkdir()
+            stored.write_bytes(file.read_bytes())
         for progress in (0.0, 1.0):
             data = {"file_name": file.name, "progress": None if error else progress, "error": error}
             screen.start(screen._session.dispatch_event(picker, "upload", data))

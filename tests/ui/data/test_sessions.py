@@ -176,7 +176,7 @@ async def test_a_session_imported_elsewhere_appears_by_itself(library, paths, wr
 
 async def test_every_icon_button_has_a_name(library, paths, session):
     async with opened_session(library, paths, "talk") as screen:
-        assert all(button.tooltip for button in screen.controls(ft.IconButton))
+        assert all(button.icon.semantics_label for button in screen.controls(ft.IconButton))
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The tab over real services, a real database and real files; target and inference engine are a test's to direct."""
+"""The tab over real services, a real database and real files; a test directs target and inference engine."""
 
 import queue
 from collections.abc import Iterator

@@ -1,0 +1,187 @@
+"""Every verb that needs no training, and how mistakes are told."""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from app.cli.parser import make_parser
+from app.cli.setup_files import read_setup
+from app.domain.errors import StudioError
+from tests.cli.conftest import ROOT, Shell
+from trainer_image.config import Lora, Sft
+
+PAIR = '{"prompt": "Q", "completion": "A"}\n'
+
+
+def words_of(parser: argparse.ArgumentParser, before: str = "tunewright"):
+    """Every verb with its options: ("tunewright runs stop", {"--save", "--json"})."""
+    groups = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    options = {o for a in parser._actions for o in a.option_strings if o.startswith("--") and o != "--help"}
+    yield before, options
+    for group in groups:
+        for name, leaf in group.choices.items():
+            yield from words_of(leaf, f"{before} {name}")
+
+
+def test_the_documentation_names_every_verb_and_option():
+    text = (ROOT / "docs/cli.md").read_text()
+
+    for verb, options in words_of(make_parser()):
+        assert verb in text
+        assert {o for o in options if o not in text} == set()
+
+
+def test_every_verb_takes_json():
+    leaves = [(verb, options) for verb, options in words_of(make_parser()) if verb != "tunewright"]
+    groups = {verb.rsplit(" ", 1)[0] for verb, _ in leaves}
+
+    assert [verb for verb, options in leaves if "--json" not in options and verb not in groups] == []
+
+
+def test_a_file_is_imported_listed_shown_and_exported(shell: Shell, tmp_path):
+    (tmp_path / "rows.jsonl").write_text(PAIR + "broken\n" + PAIR)
+
+    report = shell.json("sessions", "import", str(tmp_path / "rows.jsonl"), "--name", "mine")
+    listed = shell.json("sessions", "list")
+    shown = shell.json("sessions", "show", "mine", "--limit", "1")
+    exported = shell.json("sessions", "export", "mine", str(tmp_path / "out.jsonl"))
+
+    assert (report["session"]["row_count"], report["refused_count"]) == (2, 1)
+    assert report["refused"][0]["source_line"] == 2
+    assert [session["name"] for session in listed] == ["mine"]
+    assert [row["position"] for row in shown["rows"]] == [0]
+    assert exported["rows"] == 2
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+
+
+def test_people_get_sentences_and_the_refused_lines(shell: Shell, tmp_path):
+    (tmp_path / "rows.jsonl").write_text(PAIR + "broken\n")
+
+    text = shell.ok("sessions", "import", str(tmp_path / "rows.jsonl"))
+
+    assert "1 rows imported" in text
+    assert "line 2: the line is not JSON" in text
+
+
+def test_an_error_is_a_sentence_on_stderr_and_json_when_asked(shell: Shell):
+    code, out, err = shell.run("sessions", "import", "/nowhere/rows.jsonl", "--json")
+
+    assert code == 1
+    assert json.loads(out)["error"]["message"] in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["runs", "show", "nothing"],
+        ["runs", "stop", "nothing"],
+        ["runs", "resume", "nothing"],
+        ["runs", "log", "nothing"],
+        ["runs", "metrics", "nothing"],
+        ["chat", "nothing", "--prompt", "x"],
+        ["sessions", "show", "nothing"],
+        ["sessions", "export", "nothing", "x.jsonl"],
+        ["train", "--config", "nothing.toml"],
+    ],
+)
+def test_what_does_not_exist_is_said_without_a_traceback(shell: Shell, words):
+    code, _, err = shell.run(*words)
+
+    assert code == 1
+    assert "nothing" in err
+    assert "Traceback" not in err
+
+
+def test_wrong_words_exit_with_two(shell: Shell):
+    assert shell.run("--port", "0")[0] == 2
+    assert shell.run("runs")[0] == 2
+
+
+def test_a_home_that_cannot_be_used_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    code, _, err = Shell(tmp_path / "file" / "home").run("runs", "list")
+
+    assert code == 1
+    assert "TUNEWRIGHT_HOME" in err
+
+
+def test_the_doctor_looks_at_everything(shell: Shell):
+    code, out, _ = shell.run("doctor", "--json")
+
+    findings = {finding["name"]: finding for finding in json.loads(out)}
+    assert set(findings) == {
+        "Python",
+        "Disk",
+        "GPU",
+        "This computer (no Docker)",
+        "Local (Docker)",
+        "Hugging Face token",
+    }
+    assert code == (1 if any(f["state"] == "problem" for f in findings.values()) else 0)
+
+
+def test_a_token_is_never_printed(tmp_path):
+    shell = Shell(tmp_path)
+    shell.environment["HF_TOKEN"] = "hf_verysecret"
+
+    _, out, err = shell.run("doctor", "--json")
+
+    assert "Found" in out
+    assert "verysecret" not in out + err
+    leaks = [p for p in tmp_path.rglob("*") if p.is_file() and b"verysecret" in p.read_bytes()]
+    assert leaks == []
+
+
+def test_the_example_setups_are_valid():
+    for path in (ROOT / "docs/examples").glob("*.toml"):
+        assert read_setup(path).config.base_model
+
+
+def test_there_is_an_example_per_method():
+    kinds = {
+        tomllib.loads(p.read_text())["config"]["method"]["kind"]
+        for p in (ROOT / "docs/examples").glob("*.toml")
+    }
+
+    assert kinds == {Sft().kind, Lora().kind}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[config]\nbase_model = 'a/b'\nlearning_rat = 1e-4", "config.learning_rat"),
+        ("session = 'x'\n[config]\nbase_model = 'a/b'\nlearning_rate = 7", "config.learning_rate"),
+        ("[config]\nbase_model = 'a/b'", "no data"),
+        ("session = 'x'\nfile = 'y'\n[config]\nbase_model = 'a/b'", "one source"),
+        ("session = ", "is not toml"),
+    ],
+)
+def test_a_setup_with_a_mistake_names_the_place(tmp_path, text, words):
+    path = tmp_path / "setup.toml"
+    path.write_text(text)
+
+    with pytest.raises(StudioError, match=re.escape(words)):
+        read_setup(path)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nsys.argv=['tunewright','--help']\nimport app.__main__ as m\n"
+        "try: m.main()\nexcept SystemExit: pass\n"
+        "heavy={'torch','sqlalchemy','flet','docker','pydantic','datasets'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT, env=os.environ
+    )
+
+    assert done.stderr.strip() == "[]"

@@ -1,0 +1,180 @@
+"""A run on the screen: it appears, it grows, it ends, and what can be done with it."""
+
+import flet as ft
+
+from app.domain.errors import TargetError
+from app.domain.runs import JobPhase, JobState, RunStatus
+from tests.services.conftest import ends, started, step, write_events
+from trainer_image.events import CheckpointSaved, Notice, Phase, Plan, Result
+
+
+def status(screen) -> str:
+    return " ".join(screen.identified("run-status"))
+
+
+def chart_points(screen) -> int:
+    """Points of the first line of the loss chart."""
+    charts = [c for c in screen.controls() if type(c).__name__ == "LineChart"]
+    return len(charts[0].data_series[0].points) if charts else 0
+
+
+async def test_progress_loss_and_timeline_appear_as_the_trainer_reports(studio):
+    run = studio.start("lively")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Running")
+        write_events(run, started(), Phase(name="train"), Notice(message="Half a day left"))
+        write_events(run, step(1, 2.5), step(2, 1.25, total=10))
+
+        await screen.wait_for(lambda: screen.identified("run-step") == ["Step 2 of 10"])
+
+        assert screen.identified("run-loss") == ["Loss now", "1.250"]
+        await screen.wait_for_text("Half a day left")
+        await screen.wait_for(lambda: chart_points(screen) == 2)
+
+        write_events(run, step(3, 1.0))
+        await screen.wait_for(lambda: chart_points(screen) == 3)
+
+
+async def test_log_lines_appear_and_can_be_downloaded(studio):
+    run = studio.start("talkative")
+    studio.world.launcher.job(run).log.extend(f"line {n}" for n in range(120))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: "line 119" in "\n".join(screen.identified("log")))
+        screen.client.answers["save_file"] = lambda args: "/somewhere/log.txt"
+
+        await screen.click("Download log")
+        await screen.wait_for(lambda: screen.identified("log-saved") == ["Saved to /somewhere/log.txt."])
+
+        [sent] = [args for name, args in screen.client.calls if name == "save_file"]
+        assert sent["src_bytes"].decode().splitlines()[-1] == "line 119"
+
+
+async def test_after_a_restart_the_running_run_is_on_the_screen_by_itself(studio):
+    going = studio.start("still-going")
+    studio.finish(studio.start("newer-but-done"))
+
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Running")
+
+        assert studio.draft.selection.run_id == going.id
+
+
+async def test_stop_asks_says_what_is_lost_and_ends_the_run(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Stop"))
+
+        await screen.click("Stop")
+        assert "It has no checkpoint yet, so everything it learned is lost." in screen.texts()
+        assert studio.world.launcher.job(run).stops == []
+        await screen.click("Stop now")
+
+        await screen.wait_for(lambda: status(screen) != "Running")
+        assert studio.world.launcher.job(run).stops == [False]
+
+
+async def test_stop_and_save_asks_the_trainer_to_save(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Stop and save"))
+
+        await screen.click("Stop and save")
+
+        await screen.wait_for(lambda: status(screen) != "Running")
+        assert studio.world.launcher.job(run).stops == [True]
+
+
+async def test_a_stop_that_fails_keeps_its_question_open_with_the_reason(studio):
+    studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Stop"))
+        await screen.click("Stop")
+        studio.world.launcher.unreachable = TargetError("Docker does not answer.", "Start Docker.")
+
+        await screen.click("Stop now")
+
+        await screen.wait_for_text("Docker does not answer.")
+
+
+async def test_a_failed_run_shows_why_and_why_it_cannot_be_resumed(studio):
+    run = studio.start()
+    studio.world.launcher.end(run, 137, out_of_memory=True)
+    async with studio.opened() as screen:
+        await screen.wait_for_text("The run was ended because memory ran out.")
+        await screen.wait_for_text("Cannot be resumed: it ended before its first checkpoint.")
+
+        assert screen.button("Resume").disabled
+
+
+async def test_a_stopped_run_with_a_checkpoint_goes_on(studio):
+    run = studio.start()
+    (run.folder / "checkpoints" / "5").mkdir(parents=True)
+    write_events(run, started(), Plan(**PLAN), step(5), CheckpointSaved(step=5, path="checkpoints/5"))
+    ends(studio.world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Stopped")
+        await screen.wait_for(lambda: not screen.button("Resume").disabled)
+
+        await screen.click("Resume")
+
+        await screen.wait_for(lambda: status(screen) == "Running")
+        assert studio.world.launcher.job(run).resume
+
+
+PLAN = {
+    "total_steps": 10,
+    "num_rows": 5,
+    "effective_batch_size": 1,
+    "parameters": 10,
+    "trainable_parameters": 1,
+}
+
+
+async def test_a_run_deleted_meanwhile_leaves_the_screen_without_a_crash(studio):
+    run = studio.start("gone")
+    studio.finish(run)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Finished")
+
+        studio.services.training.delete(run.id, files=True)
+
+        await screen.wait_for_text("No run yet")
+
+
+async def test_history_shows_another_run_and_deletes_one_with_its_files(studio):
+    older, newer = studio.finish(studio.start("older")), studio.finish(studio.start("newer"))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("older"))
+
+        await screen.click("older")
+        await screen.wait_for(lambda: studio.draft.selection.run_id == older.id)
+
+        await screen.click("Delete older")
+        [files] = screen.controls(ft.Checkbox)
+        await screen.set_value(files, True)
+        await screen.click("Delete")
+
+        await screen.wait_for(lambda: not screen.has_button("older"))
+        assert [run.id for run in studio.runs()] == [newer.id]
+        assert not older.folder.exists()
+
+
+async def test_a_target_that_cannot_be_asked_is_said_while_the_run_may_go_on(studio):
+    studio.start()
+    studio.world.launcher.unreachable = TargetError("Docker does not answer.", "Start Docker.")
+    async with studio.opened() as screen:
+        await screen.wait_for_text("What the run is doing cannot be seen now: Docker does not answer.")
+
+        assert status(screen) == "Running"
+
+
+async def test_typing_into_the_form_goes_on_while_a_run_ticks(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        for number in range(1, 6):
+            write_events(run, step(number))
+            await screen.type("Output name (optional)", "n" * number)
+        await screen.wait_for(lambda: screen.identified("run-step") == ["Step 5 of 10"])
+
+        assert screen.find(ft.TextField, "Output name (optional)").value == "nnnnn"
+        assert studio.runs()[0].status is RunStatus.RUNNING
