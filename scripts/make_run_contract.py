@@ -55,7 +55,8 @@ no `/proc`, seconds since the epoch.
 | {stopped} | stopped on request |
 
 SIGTERM: save a checkpoint and the result so far, and leave after the step at hand. SIGINT: leave after the step at
-hand, saving nothing. A second signal, or one before training has begun: leave at once.
+hand, saving nothing. While it saves, another SIGTERM changes nothing and SIGINT leaves at once. Before training has
+begun either one ends it at once.
 
 `--resume` goes on from the newest whole checkpoint, and repeats no step that it holds. A run is resumed only with the
 same data, model, method and schedule; other changes are refused with a sentence. Steps after the checkpoint are

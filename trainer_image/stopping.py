@@ -1,4 +1,6 @@
-"""How a run is asked to stop: SIGTERM saves and leaves, SIGINT leaves, a second one leaves at once.
+"""How a run is asked to stop: SIGTERM saves and leaves, SIGINT leaves.
+
+While it saves, another SIGTERM changes nothing (two programs may ask at once); SIGINT leaves at once.
 
 A thread reads the signals from a socket, because Python runs a signal handler only between two
 bytecodes of the main thread: minutes late in a download or the loading of a model.
@@ -17,8 +19,8 @@ Wish = Literal["save", "leave"]
 class StopRequest:
     """What has been asked for so far.
 
-    Until `defer` is called, and at the second signal, `leave_now` is called from the listening thread;
-    it must end the process.
+    Until `defer` is called, and at a signal after the first that is more than a repeated SIGTERM, `leave_now`
+    is called from the listening thread; it must end the process.
     """
 
     def __init__(self, leave_now: Callable[[], None]) -> None:
@@ -51,6 +53,8 @@ class StopRequest:
         with self._lock:
             if self._deferred and self.wish is None:
                 self.wish = "save" if number == signal.SIGTERM else "leave"
+                return
+            if self.wish == "save" and number == signal.SIGTERM:
                 return
         self._leave_now()
 

@@ -74,6 +74,8 @@ class Run:
     created_at: datetime
     attempt: int = 1
     """Launches of this run so far; a resume is a new attempt."""
+    stop_requested: bool = False
+    """Somebody asked this attempt to stop: however it then ends, it was stopped."""
     owner: str | None = None
     """Process that is launching it right now ("pid:start time"), so that a launch cut short is recognised."""
     handle: JobHandle | None = None

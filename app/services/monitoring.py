@@ -200,6 +200,8 @@ def _with_result(run: Run, result: Result, now: datetime) -> Run:
 
 
 def _without_result(run: Run, state: JobState, now: datetime) -> Run:
+    if run.stop_requested:
+        return run.ended(RunStatus.STOPPED, "It was ended before it could write a result.", now=now)
     message, hint = describe_exit(state)
     return run.ended(RunStatus.FAILED, message, hint, now=now)
 

@@ -121,6 +121,7 @@ class TrainingService:
             return self._runs.update(
                 run_id, lambda r: r if r.status.is_final else r.ended(RunStatus.STOPPED, now=self._clock())
             )
+        self._runs.update(run_id, lambda r: replace(r, stop_requested=True))
         launcher.stop(handle, save=save)
         log.info("Run %s was stopped (save=%s)", run_id, save)
         return self._monitoring.refresh(run_id)
@@ -142,6 +143,7 @@ class TrainingService:
                 attempt=run.attempt + 1,
                 owner=self._processes.me(),
                 handle=None,
+                stop_requested=False,
                 ended_at=None,
                 message="",
                 hint="",

@@ -3,7 +3,8 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import flet as ft
 
@@ -11,7 +12,6 @@ from app.paths import Paths
 from app.services.everything import Services
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
-from app.ui.root import Root
 from app.ui.theme import SPACE, show_mode
 
 log = logging.getLogger(__name__)
@@ -50,25 +50,37 @@ def _try(failure: str, work: Callable[[], object]) -> None:
         log.exception("%s at start", failure)
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """All that is needed to show the app."""
+
+    services: Services
+    theme: str
+    root: Callable[[Services, Paths], Any]
+
+
 @ft.component
 def OpeningPage(opening: Opening, paths: Paths) -> ft.Control:
     """A moment of "Opening…", then the app; or the error with another try."""
-    services, set_services = ft.use_state(cast(Services | None, None))
+    ready, set_ready = ft.use_state(cast(_Ready | None, None))
     page = ft.context.page
 
-    def load() -> tuple[Services, str]:
-        ready = opening.services()
-        return ready, ready.settings.theme
+    def load() -> _Ready:
+        services = opening.services()
+        # Imported off the event loop, after the first page: the tabs take longer to load than that page.
+        from app.ui.root import Root  # noqa: PLC0415
 
-    def loaded(result: tuple[Services, str]) -> None:
-        show_mode(page, result[1])
-        set_services(result[0])
+        return _Ready(services, services.settings.theme, Root)
+
+    def loaded(result: _Ready) -> None:
+        show_mode(page, result.theme)
+        set_ready(result)
 
     start = use_action(load, loaded)
     ft.use_effect(start.run, dependencies=[], cleanup=_nothing)
 
-    if services is not None:
-        return Root(services, paths)
+    if ready is not None:
+        return cast(ft.Control, ready.root(ready.services, paths))
     if start.problem is not None:
         return _centered(ErrorBanner(start.problem, retry=("Try again", start.run)))
     return _centered(

@@ -12,6 +12,8 @@ from app.ui.data.tab import DataTab
 from app.ui.kit.identified import Identified
 from app.ui.settings.tab import SettingsTab
 from app.ui.theme import NARROW_BELOW, TEXT_FONT
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.tab import TrainingTab
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,6 @@ _SETTINGS: Final = 2
 @ft.component
 def Root(services: Services, paths: Paths) -> ft.Control:
     """All tabs, mounted side by side and shown one at a time, so that each keeps its state."""
-    # Imported here, not at the top: the chart library costs a third of a second
-    # that the first page need not wait for.
-    from app.ui.training.draft import TrainingDraft  # noqa: PLC0415
-    from app.ui.training.tab import TrainingTab  # noqa: PLC0415
-
     chosen, set_chosen = ft.use_state(_DATA)
     draft, _ = ft.use_state(TrainingDraft)  # type: ignore[arg-type]  # Flet types factories too narrowly
     is_narrow = _use_is_narrow()

@@ -233,3 +233,24 @@ def test_a_setup_finds_its_session_by_name_and_its_file_beside_itself(world, ses
 
     assert by_name.session_id == session.id
     assert by_file.data_file == world.home / "rows.jsonl"
+
+
+def test_a_run_that_was_stopped_before_it_could_say_so_was_stopped_not_failed(world, request_):
+    run = world.training.start(request_)
+    world.launcher.job(run).stubborn = True  # ended by force: it leaves no result
+
+    stopped = world.training.stop(run.id, save=False)
+
+    assert (stopped.status, stopped.hint) == (RunStatus.STOPPED, "")
+
+
+def test_a_resumed_run_that_is_killed_later_failed_though_it_was_stopped_before(world, request_):
+    first = world.training.start(request_)
+    (first.checkpoints_dir / "step_5").mkdir(parents=True)
+    write_events(first, CheckpointSaved(step=5, path="checkpoints/step_5"))
+    world.training.stop(first.id, save=False)
+    run = world.training.resume(first.id)
+
+    ends(world, run, JobState(JobPhase.EXITED, -9))
+
+    assert world.monitoring.refresh(run.id).status is RunStatus.FAILED

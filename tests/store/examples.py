@@ -49,6 +49,7 @@ def full_run(run_id: str, session_id: str) -> Run:
         status=RunStatus.FAILED,
         created_at=NOON - timedelta(days=1),
         attempt=3,
+        stop_requested=True,
         owner="17:1234.5",
         handle=JobHandle("docker:abc"),
         started_at=NOON + timedelta(seconds=1),

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -106,6 +107,7 @@ runs = Table(
     Column("status", String, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("attempt", Integer, nullable=False),
+    Column("stop_requested", Boolean, nullable=False),
     Column("owner", String),
     Column("handle", String),
     Column("started_at", Moment),

@@ -36,7 +36,7 @@ def _refused(report: ImportReport) -> ft.Control:
     lines: list[ft.Control] = [_line(row) for row in report.refused]
     if beyond:
         lines.append(ft.Text(f"… and {beyond:,} more", key="beyond"))
-    scroll = ft.ListView(lines, spacing=GAP / 2, padding=12, height=min(48 + 24 * len(lines), 240))
+    scroll = ft.ListView(lines, spacing=GAP / 2, padding=12, height=min(24 + 48 * len(lines), 240))
     return Identified(
         "refused-rows",
         ft.Container(Selectable(scroll), bgcolor=ft.Colors.SURFACE_CONTAINER, border_radius=RADIUS - 4),

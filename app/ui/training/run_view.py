@@ -90,6 +90,8 @@ def _read(monitoring: MonitoringService, run: Run, known: _Report) -> _Report:
 
 def _messages(run: Run) -> list[ft.Control]:
     """Why it failed, or what cannot be seen now."""
+    if run.status is RunStatus.FINISHED and run.output:
+        return [ft.Text("The result is ready: talk to it further down, in Quick Local Inference.")]
     if not run.message:
         return []
     if run.status is RunStatus.FAILED:
@@ -119,8 +121,9 @@ def _figures(run: Run, last: Metric | None) -> ft.Control:
         ("run-loss", "Loss now" if not run.status.is_final else "Last loss", wording.number(run.loss)),
         ("run-speed", "Speed", speed),
         ("run-elapsed", "Elapsed", wording.elapsed(run, now) or "–"),
-        ("run-eta", "Time left", wording.time_left(run) or "–"),
     ]
+    if not run.status.is_final:
+        figures.append(("run-eta", "Time left", wording.time_left(run) or "–"))
     cells: list[ft.Control] = [
         ft.Container(Identified(name, _figure(label, value)), col={"xs": 6, "sm": 3})
         for name, label, value in figures

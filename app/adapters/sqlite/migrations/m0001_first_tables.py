@@ -52,6 +52,7 @@ _STATEMENTS: Final = (
         status TEXT NOT NULL,
         created_at TEXT NOT NULL,
         attempt INTEGER NOT NULL,
+        stop_requested INTEGER NOT NULL,
         owner TEXT,
         handle TEXT,
         started_at TEXT,

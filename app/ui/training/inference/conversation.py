@@ -17,6 +17,10 @@ from app.ui.theme import GAP, RADIUS
 from app.ui.training.inference.answering import Answering, LiveText
 from app.ui.training.watching import use_answer
 
+_SHOWN_WHOLE = 2
+"""Turns that take the height they need; more scroll in a box."""
+_HEIGHT = 460
+
 _WHO = {"tuned": "Fine-tuned model", "base": "Base model"}
 
 
@@ -47,12 +51,13 @@ def _list(entries: Sequence[ft.Control]) -> ft.Control:
     if not entries:
         text = ft.Text("Prompts and answers appear here.", color=ft.Colors.ON_SURFACE_VARIANT)
         return Identified("chat-empty", text)
+    if len(entries) <= _SHOWN_WHOLE:
+        whole = ft.Column(list(entries), spacing=GAP * 1.5, tight=True)
+        return Identified("chat-turns", ft.SelectionArea(whole), label="Conversation")
     # Reversed, so that it sticks to the newest by itself; auto_scroll stops short with growing text.
-    items = ft.ListView(list(reversed(entries)), reverse=True, spacing=GAP * 1.5)
-    height = min(420, 130 * len(entries) + 60)
-    return Identified(
-        "chat-turns", ft.Container(ft.SelectionArea(items), height=height), label="Conversation"
-    )
+    newest_first = ft.ListView(list(reversed(entries)), reverse=True, spacing=GAP * 1.5)
+    box = ft.Container(ft.SelectionArea(newest_first), height=_HEIGHT)
+    return Identified("chat-turns", box, label="Conversation")
 
 
 def _entry(number: int, voice: Voice, prompt: str, answer: str) -> ft.Control:

@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.runs import RunId
 from app.services.chatting import ChatService
 from app.ui.kit.identified import Identified
+from app.ui.theme import TEXT_FONT
 from app.ui.training.fields import Wrap
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.watching import use_answer
@@ -15,7 +16,7 @@ from app.ui.training.watching import use_answer
 _LONGEST = 90
 _STYLE = ft.ButtonStyle(
     padding=ft.Padding.symmetric(horizontal=12, vertical=8),
-    text_style=ft.TextStyle(size=13),
+    text_style=ft.TextStyle(size=13, font_family=TEXT_FONT),
     side=ft.BorderSide(1, ft.Colors.OUTLINE_VARIANT),
 )
 
