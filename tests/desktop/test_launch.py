@@ -41,6 +41,7 @@ def test_a_window_opens_shows_the_data_and_ends_the_app_when_it_is_closed(tmp_pa
             FLET_VIEW_PATH=client,
             FAKE_CLIENT_OUT=out,
             FAKE_CLIENT_WAITS_FOR=SAMPLE_NAME,
+            FLET_FORCE_WEB_SERVER="true",  # left over from another program's setup
         ),
         capture_output=True,
         text=True,

@@ -1,6 +1,5 @@
 """A real app process and a real Chromium. Run apart from the in-process tests (`-m browser`)."""
 
-import contextlib
 import os
 import re
 import subprocess
@@ -83,13 +82,10 @@ class RunningApp:
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[RunningApp]:
     running = RunningApp(tmp_path / "home")
-    with contextlib.closing(_Stopping(running)):
+    try:
         yield running.start()
-
-
-class _Stopping:
-    def __init__(self, app: RunningApp) -> None:
-        self.close = app.stop
+    finally:
+        running.stop()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Error, Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, TimeoutError, expect
 
 PATIENCE_SECONDS = 20.0
 
@@ -87,7 +87,7 @@ class FletUI:
         """Type over what is in a field, again if Flutter missed a key."""
         field = self.field(label)
         for attempt in range(3):
-            field.click()
+            field.click(position={"x": 24, "y": 20})  # its help text lies over the middle
             self.page.keyboard.press("Control+A")
             self.page.keyboard.type(text, delay=5 * attempt)
             try:
@@ -98,12 +98,20 @@ class FletUI:
         expect(field).to_have_value(text)
 
     def choose_option(self, dropdown: str, option: str) -> None:
-        """Open a dropdown by its label and take an option."""
-        self.page.get_by_label(dropdown).first.click()
-        by_role = [
-            self.page.get_by_role(role, name=option, exact=True) for role in ("menuitem", "option", "button")
-        ]
-        by_role[0].or_(by_role[1]).or_(by_role[2]).first.click()
+        """Open a dropdown by its identifier and take an option; again if its list was not complete yet."""
+        roles = ("menuitem", "option", "button")
+        found = [self.page.get_by_role(role, name=option, exact=True) for role in roles]
+        choice = found[0].or_(found[1]).or_(found[2]).first
+        for _ in range(4):
+            self.identified(dropdown).first.click()
+            try:
+                choice.wait_for(timeout=3000)
+            except TimeoutError:
+                self.page.keyboard.press("Escape")
+                continue
+            choice.click()
+            return
+        raise AssertionError(f"no {option!r} in {dropdown!r}: {self.text()}")
 
     def screenshot(self, name: str) -> None:
         """Keep a picture in the folder named by TUNEWRIGHT_SHOTS; nothing without it."""

@@ -82,7 +82,9 @@ def Choice(
         on_select=choose,
     )
     # In a row, as only there a dropdown of Flet 1.0.5 fills the width. Its own helper text is cut off.
-    row = Identified(identifier, ft.Row([dropdown]))
+    # A dropdown tells a screen reader neither its label nor what is chosen.
+    chosen = dict(options).get(value, "nothing chosen")
+    row = Identified(identifier, ft.Row([dropdown]), label=f"{label}: {chosen}")
     return ft.Column([row, Help(help_text)], spacing=GAP / 2, tight=True) if help_text else row
 
 

@@ -67,15 +67,7 @@ def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
         padding=GAP if not chunks else None,
     )
     return ft.Column(
-        [
-            ft.Row(
-                [
-                    ft.Text("Log", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True),
-                    DownloadLog(run),
-                ]
-            ),
-            Identified("log", box, label="Log"),
-        ],
+        [DownloadLog(run), Identified("log", box, label="Log")],
         spacing=GAP / 2,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
@@ -88,7 +80,7 @@ def _chunk(chunk: LogChunk) -> ft.Control:
 
 @ft.component
 def DownloadLog(run: Run) -> ft.Control:
-    """A button, and after it where the file went."""
+    """The heading of the log with its button, and under it where the file went."""
     said, say = ft.use_state("")
 
     async def download() -> None:
@@ -98,10 +90,10 @@ def DownloadLog(run: Run) -> ft.Control:
             problem = problem_of(error)
             say(f"{problem.message} {problem.hint}")
 
-    return ft.Row(
-        [
-            Identified("log-saved", ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL), live=True),
-            ft.TextButton("Download log", icon=ft.Icons.DOWNLOAD, on_click=download),
-        ],
-        tight=True,
-    )
+    button = ft.TextButton("Download log", icon=ft.Icons.DOWNLOAD, on_click=download)
+    title = ft.Text("Log", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True)
+    lines: list[ft.Control] = [ft.Row([title, button])]
+    if said:
+        text = ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL)
+        lines.append(ft.SelectionArea(Identified("log-saved", text, live=True)))
+    return ft.Column(lines, spacing=0, tight=True)

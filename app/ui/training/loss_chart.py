@@ -11,13 +11,14 @@ from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
 from app.ui.training.curves import Point, bounds, decimate, smooth, tick
 
-POINTS_SHOWN: Final = 300
+POINTS_SHOWN: Final = 150
 """A line. Flet's chart takes seconds from a few thousand points on."""
 _HEIGHT: Final = 220
 
 
+@ft.component
 def LossChart(metrics: Sequence[Metric]) -> ft.Control:
-    """Empty until the first step."""
+    """Empty until the first step. Memoise it: drawing costs some 20 ms of the event loop."""
     points = [(float(m.step), m.loss) for m in metrics if math.isfinite(m.loss)]
     if not points:
         body: ft.Control = ft.Container(

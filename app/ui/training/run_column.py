@@ -6,7 +6,9 @@ import flet as ft
 
 from app.domain.runs import Run, RunId
 from app.services.everything import Services
+from app.ui.actions import Problem
 from app.ui.kit.empty_state import EmptyState
+from app.ui.kit.error_banner import ErrorBanner
 from app.ui.theme import SPACE
 from app.ui.training.history import RunHistory
 from app.ui.training.inference.draft import ChatDraft
@@ -23,14 +25,22 @@ _SECONDS: Final = 1.0
 def RunColumn(services: Services, selection: RunSelection, chat: ChatDraft) -> ft.Control:
     """Reads all runs once a second. Memoise it, so that typing in the form leaves it alone."""
     runs, set_runs = ft.use_state(cast(tuple[Run, ...] | None, None))
+    problem, set_problem = ft.use_state(cast(Problem | None, None))
     version = selection.version
 
     def take(fresh: tuple[Run, ...]) -> None:
         if version == selection.version:
             selection.settle(fresh)
         set_runs(fresh)
+        set_problem(None)
 
-    use_answer(lambda: tuple(services.monitoring.refresh_all()), take, on=version, every_seconds=_SECONDS)
+    use_answer(
+        lambda: tuple(services.monitoring.refresh_all()),
+        take,
+        on=version,
+        every_seconds=_SECONDS,
+        on_problem=set_problem,
+    )
 
     def look_again() -> None:
         selection.version += 1
@@ -39,11 +49,11 @@ def RunColumn(services: Services, selection: RunSelection, chat: ChatDraft) -> f
         selection.choose(run_id)
 
     if runs is None:
-        return ft.Container()
-    if not runs:
+        return ErrorBanner(problem)
+    if not runs and problem is None:
         return _empty()
     run = next((run for run in runs if run.id == selection.run_id), None)
-    body: list[ft.Control] = []
+    body: list[ft.Control] = [ErrorBanner(problem)] if problem else []
     if run is not None:
         body.append(keyed(RunView, f"run-{run.id}", services, run, look_again))
         body.append(memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat))

@@ -1,7 +1,7 @@
 """One run, live: how far it is, how it learns, what it says, and what can be done with it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import flet as ft
@@ -19,7 +19,7 @@ from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
 from app.ui.training.loss_chart import LossChart
-from app.ui.training.mounting import keyed
+from app.ui.training.mounting import keyed, memoised
 from app.ui.training.run_actions import RunActions
 from app.ui.training.run_status import RunStatusPill
 from app.ui.training.timeline_view import Timeline
@@ -64,9 +64,9 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
             _progress(run),
             _figures(run, report.metrics[-1] if report.metrics else None),
             keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
-            LossChart(report.metrics),
+            memoised(LossChart, f"chart-{run.id}", report.metrics),
             Timeline(report.events),
-            keyed(LogView, f"log-{run.id}", services.monitoring, run),
+            memoised(LogView, f"log-{run.id}", services.monitoring, _still(run)),
             LabeledValue(
                 "Output folder",
                 str(run.output_dir or run.folder),
@@ -136,6 +136,22 @@ def _figure(label: str, value: str) -> ft.Control:
     # Not selectable: that makes a text field of it, whose content screen readers of the page do not get.
     return ft.Column(
         [name, ft.Text(value, theme_style=ft.TextThemeStyle.TITLE_MEDIUM)], spacing=0, tight=True
+    )
+
+
+def _still(run: Run) -> Run:
+    """The run without what ticks, for what need not be drawn again with every step."""
+    return replace(
+        run,
+        phase="",
+        step=0,
+        total_steps=0,
+        loss=None,
+        eta_seconds=None,
+        message="",
+        hint="",
+        checkpoint=None,
+        events_offset=0,
     )
 
 

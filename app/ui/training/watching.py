@@ -8,6 +8,7 @@ from typing import TypeVar
 import flet as ft
 
 from app.domain.errors import StudioError
+from app.ui.actions import Problem, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ def use_answer(
     on: Hashable,
     delay_seconds: float = 0.0,
     every_seconds: float | None = None,
+    on_problem: Callable[[Problem], None] | None = None,
 ) -> None:
     """Call blocking `work` on a thread each time `on` changes, and hand its result to `on_result`.
 
@@ -29,6 +31,7 @@ def use_answer(
             are those of the render that brought the change.
         delay_seconds: Wait so long first, so that typing asks once.
         every_seconds: Ask again so often while nothing changes.
+        on_problem: Told what a failed question should say to the person; without it the log is told.
     """
 
     async def ask() -> None:
@@ -38,8 +41,12 @@ def use_answer(
                 on_result(await asyncio.to_thread(work))
             except StudioError as error:
                 log.info("No answer now: %s", error)
-            except Exception:
-                log.exception("A question to a service failed")
+                if on_problem is not None:
+                    on_problem(Problem(error.message, error.hint))
+            except Exception as error:
+                problem = problem_of(error)  # logs it with its trace
+                if on_problem is not None:
+                    on_problem(problem)
             if every_seconds is None:
                 return
             await asyncio.sleep(every_seconds)

@@ -49,6 +49,7 @@ async def test_an_answer_streams_in_and_stays_in_the_conversation(studio, run):
         await screen.wait_for(lambda: answer(screen) == "Fine-tuned model In the ")
         assert "Generating response from fine-tuned model…" in screen.texts()
         studio.engine.say("north.")
+        await screen.wait_for(lambda: answer(screen) == "Fine-tuned model In the north.")
         studio.engine.finish()
 
         await screen.wait_for(lambda: not screen.button("Run Inference").disabled)

@@ -2,7 +2,7 @@
 
 import flet as ft
 
-from app.domain.errors import TargetError
+from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunStatus
 from tests.services.conftest import ends, started, step, write_events
 from trainer_image.events import CheckpointSaved, Notice, Phase, Plan, Result
@@ -166,6 +166,23 @@ async def test_a_target_that_cannot_be_asked_is_said_while_the_run_may_go_on(stu
         await screen.wait_for_text("What the run is doing cannot be seen now: Docker does not answer.")
 
         assert status(screen) == "Running"
+
+
+async def test_a_store_that_cannot_be_read_is_said_and_forgotten_once_it_can(studio, monkeypatch):
+    studio.start("lively")
+    read = studio.world.runs.all
+    monkeypatch.setattr(studio.world.runs, "all", unreadable)
+    async with studio.opened() as screen:
+        await screen.wait_for_text("The database cannot be read.")
+
+        monkeypatch.setattr(studio.world.runs, "all", read)
+
+        await screen.wait_for(lambda: status(screen) == "Running")
+        assert "The database cannot be read." not in screen.text()
+
+
+def unreadable():
+    raise StoreError("The database cannot be read.", "Look whether its disk is there.")
 
 
 async def test_typing_into_the_form_goes_on_while_a_run_ticks(studio):

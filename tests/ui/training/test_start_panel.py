@@ -92,9 +92,8 @@ async def test_what_was_started_last_fills_the_form_of_the_next_start_of_the_app
     fresh = type(studio)(studio.services, studio.world, studio.engine)
 
     async with fresh.opened() as screen:
-        await screen.wait_for(lambda: fresh.draft.is_restored)
+        await screen.wait_for(lambda: screen.find(ft.TextField, "LoRA rank (r)").value == "64")
 
-        assert screen.find(ft.TextField, "LoRA rank (r)").value == "64"
         assert fresh.draft.session == studio.draft.session
 
 

@@ -14,6 +14,7 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP, RADIUS
+from app.ui.training.fields import Wrap
 from app.ui.training.inference.answering import Answering, LiveText
 from app.ui.training.watching import use_answer
 
@@ -112,25 +113,19 @@ def ConversationBar(
         problem=clear.problem,
     )
     ft.use_dialog(dialog if is_asking else None)
-    return ft.Column(
+    buttons = Wrap(
         [
-            ft.Row(
-                [
-                    ft.Text("Conversation", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True),
-                    ft.TextButton(
-                        "Export chats", icon=ft.Icons.DOWNLOAD, disabled=is_empty, on_click=export.run
-                    ),
-                    ft.TextButton(
-                        "Clear history",
-                        icon=ft.Icons.DELETE_SWEEP_OUTLINED,
-                        disabled=is_empty,
-                        on_click=lambda: set_asking(True),
-                    ),
-                ]
+            ft.TextButton("Export chats", icon=ft.Icons.DOWNLOAD, disabled=is_empty, on_click=export.run),
+            ft.TextButton(
+                "Clear history",
+                icon=ft.Icons.DELETE_SWEEP_OUTLINED,
+                disabled=is_empty,
+                on_click=lambda: set_asking(True),
             ),
-            ft.SelectionArea(Identified("chat-exported", ft.Text(said), live=True)),
-            ErrorBanner(export.problem, on_dismiss=export.dismiss),
-        ],
-        spacing=GAP / 2,
-        tight=True,
+        ]
     )
+    lines: list[ft.Control] = [ft.Text("Conversation", theme_style=ft.TextThemeStyle.TITLE_SMALL), buttons]
+    if said:
+        lines.append(ft.SelectionArea(Identified("chat-exported", ft.Text(said), live=True)))
+    lines.append(ErrorBanner(export.problem, on_dismiss=export.dismiss))
+    return ft.Column(lines, spacing=GAP / 2, tight=True)
