@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.docker_engine import docker_client, trainer_image
 from tests.e2e.flet_ui import FletUI
+
+__all__ = ["docker_client", "trainer_image"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _CHROMIUMS = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
