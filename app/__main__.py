@@ -3,7 +3,6 @@
 import logging
 import logging.handlers
 import sys
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from app.cli.output import Output
@@ -23,6 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     output = Output(as_json=getattr(args, "json", False))
     if args.version:
+        from importlib.metadata import version  # noqa: PLC0415 - only here
+
         output.say(f"tunewright {version('tunewright')}")
         return 0
     paths = Paths.from_environment()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import secrets
@@ -17,13 +18,13 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.paths import Paths
-from app.services.everything import Services
 from app.ui.loopback import only_this_computer
-from app.ui.opening import Opening, OpeningPage
-from app.ui.theme import dress
+from app.ui.opening import Opening
 
 if TYPE_CHECKING:
     import uvicorn
+
+    from app.services.everything import Services
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ NO_WINDOW: Final = "The desktop window did not open: opening in your browser ins
 
 
 def run_window(
-    build: Callable[[], Services], paths: Paths, *, web: bool, port: int | None, open_browser: bool = True
+    build: "Callable[[], Services]", paths: Paths, *, web: bool, port: int | None, open_browser: bool = True
 ) -> None:
     """Show the app and return when it is closed.
 
@@ -152,11 +153,15 @@ async def _announce(server: "uvicorn.Server", opening: Opening, port: int, *, op
     _say(f"Tunewright is at {url} (Ctrl+C ends it).")
     if open_browser:
         await asyncio.to_thread(webbrowser.open, url)
+    await asyncio.to_thread(importlib.import_module, "app.ui.opening_page")  # before the browser asks for it
     with contextlib.suppress(Exception):  # the page shows what went wrong and offers another try
         await asyncio.to_thread(opening.services)
 
 
 def _show(page: ft.Page, opening: Opening, paths: Paths) -> None:
+    from app.ui.opening_page import OpeningPage  # noqa: PLC0415 - the controls take longer than the server
+    from app.ui.theme import dress  # noqa: PLC0415
+
     opening.was_shown = True
     page.title = "Tunewright"
     page.padding = 0

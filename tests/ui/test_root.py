@@ -2,7 +2,8 @@ import flet as ft
 
 from app.domain.errors import StoreError
 from app.services.library import SAMPLE_NAME
-from app.ui.opening import Opening, OpeningPage
+from app.ui.opening import Opening
+from app.ui.opening_page import OpeningPage
 from app.ui.root import Root
 from tests.ui.harness import mounted
 
