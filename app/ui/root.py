@@ -38,7 +38,7 @@ _SETTINGS: Final = 2
 def Root(services: Services, paths: Paths) -> ft.Control:
     """All tabs, mounted side by side and shown one at a time, so that each keeps its state."""
     chosen, set_chosen = ft.use_state(_DATA)
-    draft, _ = ft.use_state(TrainingDraft)  # type: ignore[arg-type]  # Flet types factories too narrowly
+    draft = ft.use_memo(TrainingDraft, dependencies=[])  # as state, every keystroke would draw all tabs anew
     is_narrow = _use_is_narrow()
     _use_shortcuts(set_chosen)
 

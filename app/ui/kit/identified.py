@@ -19,5 +19,5 @@ def Identified(
         live_region=live or None,
         container=True,
         content=control,
-        expand=expand,
+        expand=expand or None,  # False makes Flet 1.0.5 draw a grey box inside a wrapping row
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-LINES_PER_CHUNK: Final = 50
+LINES_PER_CHUNK: Final = 25
 LINES_KEPT: Final = 5_000
 _LONGEST_LINE: Final = 2_000
 

@@ -15,7 +15,7 @@ from app.ui.training.log_buffer import LogBuffer, LogChunk
 from app.ui.training.saving import offer_file
 from app.ui.training.watching import use_answer
 
-_FRAME_SECONDS: Final = 0.25
+_FRAME_SECONDS: Final = 0.5
 _LIMIT: Final = 256 * 1024
 """Bytes read at a time; who falls further behind skips to the end."""
 
