@@ -21,6 +21,7 @@ from app.domain.chat import Sampling
 from app.domain.runs import DockerOptions, Run, RunId, RunStatus, Target
 from trainer_image.config import RunConfig
 
+ROOT = Path(__file__).resolve().parents[1]
 SAMPLING = Sampling(temperature=0.0, max_new_tokens=32, repetition_penalty=1.15)
 FirstToken = Callable[[str], float]
 """Prompt → seconds until the first piece; the whole answer is read, so that nothing runs on."""
@@ -119,7 +120,7 @@ def _run(base: Path, adapter: Path | None) -> Run:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=Path, required=True, help="folder of a model with a chat template")
+    parser.add_argument("--base", type=Path, default=ROOT / "assets" / "tiny-model", help="a model folder")
     parser.add_argument("--adapter", type=Path, help="folder of an adapter on it")
     parser.add_argument("--prompts", type=int, default=30)
     return parser.parse_args()
