@@ -37,7 +37,9 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         from app.cli.verbs import VERBS  # noqa: PLC0415 - not for --help
 
-        return VERBS[args.verb, getattr(args, "noun", None)](_services(paths), args, output)
+        services = _services(paths)
+        services.library.ensure_sample()
+        return VERBS[args.verb, getattr(args, "noun", None)](services, args, output)
     except StudioError as error:
         output.fail(error)
     except KeyboardInterrupt:

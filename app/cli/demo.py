@@ -9,7 +9,6 @@ from app.domain.presets import PRESETS, QUICK_LOCAL_TEST
 from app.domain.runs import DockerOptions, Run, RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
 from app.services.everything import Services
-from app.services.library import SAMPLE_NAME
 from trainer_image.config import RunConfig
 
 CPU_IMAGE = "tunewright-trainer:cpu"
@@ -18,8 +17,7 @@ _QUESTIONS = 3
 
 def demo(services: Services, args: argparse.Namespace, output: Output) -> int:
     """Train on the sample with the Quick local test preset, then ask base and tuned the same questions."""
-    services.library.ensure_sample()
-    session = services.library.find(SAMPLE_NAME)
+    session = services.library.sample()
     output.say(f"1. Data: {session.name}, {session.row_count} rows.")
     config = RunConfig(base_model=BUNDLED_MODEL, **PRESETS[QUICK_LOCAL_TEST])
     request = RunRequest(

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from app.domain.errors import ImportFailedError, StudioError
+from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
 from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
 from app.domain.sessions import ImportReport, RefusedRow, Session, SessionId, SessionRow
 from trainer_image.rows import Refused, Row
@@ -90,9 +90,16 @@ class LibraryService:
         """Import the bundled sample once in the life of the database; deleting it is respected."""
         if self._settings.get(_SAMPLE_DONE):
             return None
-        report = self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample")
+        session = self.sample()
         self._settings.set(_SAMPLE_DONE, "yes")
-        return report.session
+        return session
+
+    def sample(self) -> Session:
+        """The bundled sample, imported now if it is not there."""
+        try:
+            return self._sessions.find(SAMPLE_NAME)
+        except UnknownSessionError:
+            return self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample").session
 
     def export(self, session_id: SessionId, path: Path) -> int:
         """Write a session as JSONL of chat `messages`; returns the number of rows.

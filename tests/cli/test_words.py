@@ -54,7 +54,7 @@ def test_a_file_is_imported_listed_shown_and_exported(shell: Shell, tmp_path):
 
     assert (report["session"]["row_count"], report["refused_count"]) == (2, 1)
     assert report["refused"][0]["source_line"] == 2
-    assert [session["name"] for session in listed] == ["mine"]
+    assert [session["name"] for session in listed] == ["mine", "Ferry help desk (sample)"]
     assert [row["position"] for row in shown["rows"]] == [0]
     assert exported["rows"] == 2
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
