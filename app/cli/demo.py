@@ -5,11 +5,11 @@ import argparse
 from app.cli.following import follow
 from app.cli.output import Output
 from app.domain.chat import PRESETS as SAMPLING
-from app.domain.presets import PRESETS, QUICK_LOCAL_TEST
+from app.domain.presets import QUICK_LOCAL_TEST, preset_values
 from app.domain.runs import DockerOptions, Run, RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
 from app.services.everything import Services
-from trainer_image.config import RunConfig
+from trainer_image.config import Lora, RunConfig
 
 CPU_IMAGE = "tunewright-trainer:cpu"
 _QUESTIONS = 3
@@ -19,7 +19,7 @@ def demo(services: Services, args: argparse.Namespace, output: Output) -> int:
     """Train on the sample with the Quick local test preset, then ask base and tuned the same questions."""
     session = services.library.sample()
     output.say(f"1. Data: {session.name}, {session.row_count} rows.")
-    config = RunConfig(base_model=BUNDLED_MODEL, **PRESETS[QUICK_LOCAL_TEST])
+    config = RunConfig(base_model=BUNDLED_MODEL, **preset_values(QUICK_LOCAL_TEST, Lora().kind))
     request = RunRequest(
         config,
         Target(args.target),

@@ -103,6 +103,11 @@ class Run:
         return self.status in (RunStatus.STOPPED, RunStatus.FAILED) and self.checkpoint is not None
 
     @property
+    def is_stopping(self) -> bool:
+        """Asked to stop, and still going."""
+        return self.stop_requested and not self.status.is_final
+
+    @property
     def output_dir(self) -> Path | None:
         return self.folder / self.output if self.output else None
 

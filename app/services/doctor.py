@@ -44,7 +44,7 @@ class DoctorService:
             self._disk(),
             self._gpu(),
             *(self._target(target) for target in self._launchers),
-            self._token(),
+            self.token(),
         ]
 
     def _disk(self) -> Finding:
@@ -67,7 +67,8 @@ class DoctorService:
         state: Literal["warning", "problem"] = "problem" if target is Target.LOCAL else "warning"
         return Finding(target.label, state, " ".join(problems))
 
-    def _token(self) -> Finding:
+    def token(self) -> Finding:
+        """Whether a Hugging Face token is at hand. Quick; never the token itself."""
         if self._secrets.hf_token():
             return Finding("Hugging Face token", "ok", "Found. It is never stored or shown by Tunewright.")
         return Finding(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app.domain.errors import StudioError, TargetError
 from app.domain.ports import Launchers, Processes, RunStore, Secrets
-from app.domain.runs import Run, RunId, RunRequest, RunStatus
+from app.domain.runs import Run, RunId, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
@@ -83,6 +83,10 @@ class TrainingService:
     def target_problems(self, request: RunRequest) -> list[str]:
         """What the target itself would refuse, as sentences. May take a second."""
         return list(self._launchers[request.target].problems(request.docker))
+
+    def output_folder(self, request: RunRequest) -> Path:
+        """Where the run would lie on this computer; "…" stands for a name that is made at the start."""
+        return self._folder(request, request.output_name or "…")
 
     def start(self, request: RunRequest) -> Run:
         """Record a run, give it its folder and data, and launch it.
@@ -202,7 +206,8 @@ class TrainingService:
         )
 
     def _folder(self, request: RunRequest, name: str) -> Path:
-        return (request.docker.data_dir or self._data_dir).expanduser().absolute() / "outputs" / name
+        chosen = request.docker.data_dir if request.target is Target.DOCKER else None
+        return (chosen or self._data_dir).expanduser().absolute() / "outputs" / name
 
     def _data_label(self, request: RunRequest) -> str:
         if request.session_id:

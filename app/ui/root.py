@@ -31,6 +31,7 @@ _PLACES: Final = (
     _Place("Settings", ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
 )
 _DATA: Final = 0
+_TRAINING: Final = 1
 _SETTINGS: Final = 2
 
 
@@ -44,7 +45,7 @@ def Root(services: Services, paths: Paths) -> ft.Control:
 
     tabs = [
         DataTab(services.library, paths, is_narrow=is_narrow),
-        TrainingTab(services, draft, on_go_to_data=lambda: set_chosen(_DATA)),
+        TrainingTab(services, draft, lambda: set_chosen(_DATA), is_shown=chosen == _TRAINING),
         SettingsTab(services, paths, is_shown=chosen == _SETTINGS),
     ]
     return Frame(tabs, chosen, set_chosen, is_narrow=is_narrow)
@@ -83,7 +84,7 @@ def Frame(
 
 def _rail(chosen: int, on_choose: Callable[[int], None]) -> ft.Control:
     def choose(event: ft.Event[ft.NavigationRail]) -> None:
-        on_choose(event.control.selected_index or 0)
+        on_choose(int(event.data or 0))
 
     rail = ft.NavigationRail(
         [
@@ -102,7 +103,7 @@ def _rail(chosen: int, on_choose: Callable[[int], None]) -> ft.Control:
 
 def _bar(chosen: int, on_choose: Callable[[int], None]) -> ft.Control:
     def choose(event: ft.Event[ft.NavigationBar]) -> None:
-        on_choose(event.control.selected_index or 0)
+        on_choose(int(event.data or 0))
 
     bar = ft.NavigationBar(
         [

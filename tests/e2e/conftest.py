@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.docker_engine import docker_client, trainer_image
 from tests.e2e.flet_ui import FletUI
@@ -23,14 +23,16 @@ START_SECONDS = 60.0
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, or Playwright's own."""
-    found = os.environ.get("CHROMIUM") or next((c for c in _CHROMIUMS if Path(c).exists()), None)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        chromium = launch(playwright)
         yield chromium
         chromium.close()
+
+
+def launch(playwright: Playwright) -> Browser:
+    """The system's Chromium, or Playwright's own."""
+    found = os.environ.get("CHROMIUM") or next((c for c in _CHROMIUMS if Path(c).exists()), None)
+    return playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
 
 
 class RunningApp:

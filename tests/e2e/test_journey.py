@@ -38,7 +38,7 @@ def import_the_sample_as(ui: FletUI, name: str, tmp_path: Path) -> None:
 def choose_session(ui: FletUI, name: str) -> None:
     ui.go_to("Training")
     ui.wait_for_text("Choose a dataset", "start-reason")
-    ui.choose_option("dataset", f"{name} · 344 rows")
+    ui.choose_option("dataset", f"{name}, 344 rows")
     ui.wait_for(lambda: "Choose a dataset" not in (ui.text("start-reason") or ""), lambda: str(ui.text()))
 
 

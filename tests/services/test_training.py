@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain.errors import StudioError, TargetError, UnknownRunError
-from app.domain.runs import JobPhase, JobState, RunRequest, RunStatus, Target
+from app.domain.runs import DockerOptions, JobPhase, JobState, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from tests.services.conftest import World, ends, started, step, write_events
 from trainer_image.config import HubDataset, RunConfig
@@ -90,6 +90,18 @@ def test_what_is_missing_is_said_and_blocks_the_start(world, request_, change, m
     with pytest.raises(StudioError, match="cannot start"):
         world.training.start(request)
     assert world.monitoring.runs() == []
+
+
+@pytest.mark.parametrize("target", Target)
+def test_the_folder_shown_before_the_start_is_the_one_the_run_gets(world, request_, target):
+    docker = DockerOptions(data_dir=world.home / "elsewhere")
+    request = replace(request_, target=target, output_name="mine", docker=docker)
+
+    shown = world.training.output_folder(request)
+
+    assert shown == world.training.start(request).folder
+    assert shown.parent.parent.name == ("elsewhere" if target is Target.DOCKER else "data")
+    assert world.training.output_folder(replace(request, output_name="")).name == "…"
 
 
 def test_a_taken_output_name_is_refused_and_the_folder_left_alone(world, request_):

@@ -122,11 +122,25 @@ class Screen:
         """The one thing to click with this text or, for icons, this tooltip."""
         return self.find(CLICKABLE, label)
 
+    async def _ready(self, kind: type, label: str) -> Any:
+        """The one enabled control with this label, once there is one."""
+        try:
+            return await self.wait_for(lambda: self._usable(kind, label))
+        except AssertionError as error:
+            control = self.find(kind, label)  # says which labels there are instead
+            raise AssertionError(f"{label!r} stays disabled: {control.disabled}") from error
+
+    def _usable(self, kind: type, label: str) -> Any:
+        found = [c for c in self.controls(kind) if _label(c) == label]
+        return found[0] if len(found) == 1 and not getattr(found[0], "disabled", False) else None
+
     def has_button(self, label: str) -> bool:
         return any(_label(control) == label for control in self.controls(CLICKABLE))
 
     async def click(self, target: str | BaseControl) -> None:
-        await self.fire(self.button(target) if isinstance(target, str) else target, "click")
+        """Click what has this name, as soon as it is there and enabled."""
+        button = await self._ready(CLICKABLE, target) if isinstance(target, str) else target
+        await self.fire(button, "click")
 
     def start(self, doing: Coroutine) -> None:
         """Begin something that takes a while ("an import") and go on: Flet too runs each event on its own."""
@@ -135,11 +149,16 @@ class Screen:
 
     async def type(self, label: str, text: str) -> None:
         """Replace what is in the text field with this label."""
-        await self.set_value(self.find(ft.TextField, label), text)
+        await self.set_value(await self._ready(ft.TextField, label), text)
 
     async def choose(self, label: str, key: str) -> None:
-        """Select an option of a dropdown by its key."""
-        await self.set_value(self.find(ft.Dropdown, label), key, event="select")
+        """Select an option of a dropdown by its key, as soon as it is offered."""
+
+        def offering() -> Any:
+            field = self._usable(ft.Dropdown, label)
+            return field if field is not None and any(o.key == key for o in field.options) else None
+
+        await self.set_value(await self.wait_for(offering), key, event="select")
 
     async def set_value(self, control: BaseControl, value: Any, *, event: str = "change") -> None:
         """What the client does: first the property, then the event."""
@@ -162,14 +181,20 @@ class Screen:
         data = {"key": key, "shift": False, "ctrl": ctrl, "alt": False, "meta": False}
         await self.fire(self.page, "keyboard_event", data)
 
-    async def settle(self, rounds: int = 10) -> None:
-        """Let scheduled renders and effects run."""
-        for _ in range(rounds):
+    async def settle(self) -> None:
+        """Until everything that was to be drawn is drawn. What comes from a thread is for `wait_for`."""
+        quiet = 0  # rounds of the event loop; an effect that was just started needs some to ask for a redraw
+        while quiet < 10:
             await asyncio.sleep(0)
+            quiet = 0 if self._is_drawing() else quiet + 1
         for task in [task for task in self._started if task.done()]:
             self._started.discard(task)
             task.result()
         assert not self.client.crashes, self.client.crashes[0]
+
+    def _is_drawing(self) -> bool:
+        session = self._session
+        return bool(session._Session__pending_updates or session._Session__pending_effects)
 
     async def wait_for(self, condition: Callable[[], Any]) -> Any:
         """Until `condition` holds; the failure says what is on the screen instead."""
@@ -177,7 +202,7 @@ class Screen:
         while not (value := condition()):
             assert asyncio.get_running_loop().time() < end, f"waited in vain; on screen: {self.texts()}"
             await asyncio.sleep(0.01)
-            await self.settle(2)
+            await self.settle()
         return value
 
     async def wait_for_text(self, part: str) -> None:

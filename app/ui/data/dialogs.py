@@ -8,6 +8,7 @@ from app.domain.sessions import Session
 from app.services.library import LibraryService
 from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.entered import text_of
 
 
 def use_delete(
@@ -40,19 +41,22 @@ def use_rename(
     """Returns what opens the dialog."""
     is_open, set_open = ft.use_state(False)
     name, set_name = ft.use_state(session.name)
+    typed = ft.use_ref(session.name)  # a click may come before the last letters are drawn
 
     def done(_: Session) -> None:
         set_open(False)
         on_changed()
 
     def open_dialog() -> None:
+        typed.current = session.name
         set_name(session.name)
         set_open(True)
 
     def edit(event: ft.Event[ft.TextField]) -> None:
-        set_name(event.control.value or "")
+        typed.current = text_of(event)
+        set_name(typed.current)
 
-    save = use_action(lambda: library.rename(session.id, name), on_done=done)
+    save = use_action(lambda: library.rename(session.id, typed.current or ""), on_done=done)
     dialog = ConfirmDialog(
         "Rename session",
         "Runs that used it keep the name it had.",

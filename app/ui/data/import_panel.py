@@ -13,6 +13,7 @@ from app.ui.actions import Problem, problem_of
 from app.ui.data.file_choice import choose_file, forget_upload, why_no_chooser
 from app.ui.data.import_report import ImportOutcome
 from app.ui.data.importing import Import, use_import
+from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
@@ -59,6 +60,7 @@ def ImportStatus(work: Import, on_show: Callable[[Session], None]) -> ft.Control
 def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
     """The system's chooser (in the browser: an upload), or a typed path."""
     path, set_path = ft.use_state("")
+    typed_path = ft.use_ref("")  # a click may come before the last letters are drawn
     sent, set_sent = ft.use_state(cast(float | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
     missing_chooser = why_no_chooser(ft.context.page)
@@ -76,12 +78,12 @@ def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
             await work.run(lambda progress: _import_chosen(library, paths, chosen, progress))
 
     async def import_path() -> None:
-        await work.run(
-            lambda progress: library.import_file(Path(path.strip()).expanduser(), progress=progress)
-        )
+        file = (typed_path.current or "").strip()
+        await work.run(lambda progress: library.import_file(Path(file).expanduser(), progress=progress))
 
     def edit(event: ft.Event[ft.TextField]) -> None:
-        set_path(event.control.value or "")
+        typed_path.current = text_of(event)
+        set_path(typed_path.current)
 
     typed = ft.TextField(
         label="Path of a file",
@@ -145,7 +147,7 @@ def FromHub(library: LibraryService, work: Import) -> ft.Control:
 
     def field(label: str, value: str, change: Callable[[str], None], hint: str) -> ft.Control:
         def edit(event: ft.Event[ft.TextField]) -> None:
-            change(event.control.value or "")
+            change(text_of(event))
 
         return ft.TextField(label=label, value=value, hint_text=hint, on_change=edit, expand=True)
 

@@ -7,6 +7,7 @@ import flet as ft
 from app.domain.sessions import Session, SessionId
 from app.ui.data.wording import about
 from app.ui.kit.empty_state import EmptyState
+from app.ui.kit.entered import text_of
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP, RADIUS
 
@@ -19,7 +20,7 @@ def SessionList(
     query, set_query = ft.use_state("")
 
     def search(event: ft.Event[ft.TextField]) -> None:
-        set_query(event.control.value or "")
+        set_query(text_of(event))
 
     wanted = query.strip().lower()
     found = [s for s in sessions if wanted in s.name.lower() or wanted in s.source.lower()]

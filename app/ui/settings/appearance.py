@@ -6,6 +6,7 @@ import flet as ft
 
 from app.services.settings import SettingsService
 from app.ui.actions import use_action
+from app.ui.kit.entered import first_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
@@ -27,7 +28,7 @@ def Appearance(settings: SettingsService) -> ft.Control:
     save = use_action(lambda: settings.set_theme(wanted.current or theme), on_done=_nothing)
 
     async def choose(event: ft.Event[ft.SegmentedButton]) -> None:
-        wanted.current = event.control.selected[0]
+        wanted.current = first_of(event)
         set_theme(wanted.current)
         show_mode(page, wanted.current)
         await save.run()

@@ -13,6 +13,7 @@ from app.ui.kit.section import Section
 from app.ui.kit.tab_column import TabColumn
 from app.ui.settings.appearance import Appearance
 from app.ui.settings.computer import Computer
+from app.ui.settings.hub_token import HubToken
 
 
 @ft.component
@@ -23,7 +24,7 @@ def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Contr
             PageHeading("Settings", "How Tunewright looks, where it keeps things, and what it found here."),
             Appearance(services.settings),
             _folders(paths),
-            _token(),
+            HubToken(services.doctor, is_shown=is_shown),
             Computer(services.doctor, is_shown=is_shown),
             _about(),
         ]
@@ -49,24 +50,6 @@ def _folders(paths: Paths) -> ft.Control:
             for label, folder in named.items()
         ],
         subtitle=f"Set the environment variable {HOME_VARIABLE} before the start to move all of it.",
-    )
-
-
-def _token() -> ft.Control:
-    return Section(
-        "Hugging Face token",
-        [
-            ft.Text(
-                "Only needed for private or gated models and datasets. Tunewright reads it from the "
-                "environment and never stores or shows it; whether it was found stands under This computer."
-            ),
-            LabeledValue(
-                "Before the start, in the same terminal",
-                "export HF_TOKEN=hf_…",
-                is_code=True,
-                trailing=CopyButton("export HF_TOKEN=", what="the command"),
-            ),
-        ],
     )
 
 

@@ -2,28 +2,42 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Final, cast
 
 import flet as ft
 
 from app.domain.sessions import Session
 from app.services.library import LibraryService
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.section import Section
-from app.ui.polling import use_polling
 from app.ui.training.draft import Source, TrainingDraft
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
+from app.ui.training.watching import use_answer
 from trainer_image.config import HubDataset
 
 log = logging.getLogger(__name__)
 
+_SECONDS: Final = 2.0
+
 
 @ft.component
 def DataSource(
-    library: LibraryService, draft: TrainingDraft, on_go_to_data: Callable[[], None]
+    library: LibraryService, draft: TrainingDraft, on_go_to_data: Callable[[], None], *, is_shown: bool
 ) -> ft.Control:
-    """The dataset part of the form."""
+    """The dataset part of the form. Looks for sessions as soon as it is shown, then regularly."""
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
-    use_polling(lambda: tuple(library.sessions()), set_sessions, seconds=2)
+
+    def take(fresh: tuple[Session, ...]) -> None:
+        set_sessions(fresh)
+        if is_shown:  # never from a list that was read before: more may have been imported since
+            draft.preselect(fresh)
+
+    use_answer(
+        lambda: tuple(library.sessions()),
+        take,
+        on=(is_shown, draft.is_restored),
+        every_seconds=_SECONDS,
+    )
 
     def choose_source(value: str) -> None:
         draft.source = Source(value)
@@ -58,7 +72,7 @@ def _session_choice(
 
     known = sessions or ()
     chosen = next((s for s in known if draft.session and draft.session in (s.id, s.name)), None)
-    options = [(str(s.id), f"{s.name} · {s.row_count:,} rows") for s in known]
+    options = [(str(s.id), f"{s.name}, {s.row_count:,} rows") for s in known]
     missing = ""
     if draft.session and sessions is not None and chosen is None:
         missing = "The session of this setup is no longer here. Choose another."
@@ -120,5 +134,5 @@ def _file_field(draft: TrainingDraft) -> ft.Control:
     )
     if ft.context.page.web:  # a browser never tells where a chosen file lies
         return field
-    button = ft.IconButton(ft.Icons.FOLDER_OPEN, tooltip="Browse for a data file", on_click=browse)
+    button = IconAction(ft.Icons.FOLDER_OPEN, "Browse for a data file", browse)
     return ft.Row([ft.Container(field, expand=True), button], vertical_alignment=ft.CrossAxisAlignment.START)

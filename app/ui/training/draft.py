@@ -1,6 +1,6 @@
 """The half-filled training form: everything a person chose or typed, exactly as they left it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -8,8 +8,9 @@ from typing import Any, Final, Literal
 
 import flet as ft
 
-from app.domain.presets import PRESETS, QUICK_LOCAL_TEST
+from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, Method, preset_values
 from app.domain.runs import DockerOptions, Target
+from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.ui.training import typed_numbers
 from app.ui.training.inference.draft import ChatDraft
@@ -39,7 +40,9 @@ class Source(StrEnum):
 
 def _first_numbers() -> dict[str, str]:
     texts = {name: typed_numbers.default_text(name) for name in NUMBERS}
-    return texts | {name: typed_numbers.as_text(value) for name, value in PRESETS[QUICK_LOCAL_TEST].items()}
+    return texts | {
+        name: typed_numbers.as_text(value) for name, value in preset_values(QUICK_LOCAL_TEST, "lora").items()
+    }
 
 
 @ft.observable
@@ -60,7 +63,7 @@ class TrainingDraft:
     typed_model: str = ""
     is_model_typed: bool = False
 
-    method: Literal["lora", "sft"] = "lora"
+    method: Method = "lora"
     target_modules: TargetModules = "all-linear"
 
     preset: str = QUICK_LOCAL_TEST
@@ -83,6 +86,7 @@ class TrainingDraft:
     """A file named inside a loaded config: not shown, passed on as it came."""
     is_restored: bool = False
     """Whether the last used setup has been looked for."""
+    was_started_before: bool = False
     selection: RunSelection = field(default_factory=RunSelection)
     chat: ChatDraft = field(default_factory=ChatDraft)
 
@@ -99,15 +103,32 @@ class TrainingDraft:
     def type_number(self, name: str, text: str) -> None:
         """Keep the text as typed; a value that leaves the preset makes the preset Custom."""
         self.numbers[name] = text
-        wanted = PRESETS.get(self.preset, {})
+        wanted = preset_values(self.preset, self.method)
         if name in wanted and self._number(name) != wanted[name]:
             self.preset = CUSTOM
 
     def apply_preset(self, name: str) -> None:
         """Put the preset's values into the fields; Custom leaves them as they are."""
         self.preset = name
-        for number, value in PRESETS.get(name, {}).items():
+        for number, value in preset_values(name, self.method).items():
             self.numbers[number] = typed_numbers.as_text(value)
+
+    def choose_method(self, method: Method) -> None:
+        """A preset's values depend on the method; own values stay as they are."""
+        self.method = method
+        self.apply_preset(self.preset)
+
+    def restore(self, last: Setup | None) -> None:
+        """Begin where the person left off; None if no setup was ever started."""
+        if last is not None:
+            self.load(last)
+        self.was_started_before = last is not None
+        self.is_restored = True
+
+    def preselect(self, sessions: Sequence[Session]) -> None:
+        """Before the very first run there is nothing to choose if there is only one session."""
+        if self.is_restored and not self.was_started_before and not self.session and len(sessions) == 1:
+            self.session = str(sessions[0].id)
 
     def number_problem(self, name: str) -> str:
         return typed_numbers.problem(name, self.numbers[name])
@@ -172,7 +193,9 @@ class TrainingDraft:
         if isinstance(config.method, Lora):
             self.target_modules = config.method.target_modules
             self._load_numbers(config.method, Lora)
-        self.preset = next((name for name in PRESETS if self._matches(PRESETS[name])), CUSTOM)
+        self.preset = next(
+            (name for name in PRESETS if self._matches(preset_values(name, self.method))), CUSTOM
+        )
 
     def _load_data(self, setup: Setup) -> None:
         dataset = setup.config.dataset

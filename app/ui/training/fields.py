@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flet as ft
 
+from app.ui.kit.entered import first_of, is_on, text_of
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
 from app.ui.training import typed_numbers
@@ -17,7 +18,7 @@ def NumberField(draft: TrainingDraft, name: str) -> ft.Control:
     """A number of the config, by its field name."""
 
     def edit(event: ft.Event[ft.TextField]) -> None:
-        draft.type_number(name, event.control.value or "")
+        draft.type_number(name, text_of(event))
 
     return ft.TextField(
         label=typed_numbers.NUMBERS[name].label,
@@ -43,7 +44,7 @@ def TextInput(
     """One line of text."""
 
     def edit(event: ft.Event[ft.TextField]) -> None:
-        on_edit(event.control.value or "")
+        on_edit(text_of(event))
 
     return ft.TextField(
         label=label,
@@ -70,7 +71,7 @@ def Choice(
     """A dropdown over the whole width; `value` "" shows `hint`."""
 
     def choose(event: ft.Event[ft.Dropdown]) -> None:
-        on_choose(event.control.value or "")
+        on_choose(text_of(event))
 
     dropdown = ft.Dropdown(
         label=label,
@@ -94,14 +95,15 @@ def Segments(
     """Two or three choices side by side; a `value` that is not among them leaves all unchosen."""
 
     def choose(event: ft.Event[ft.SegmentedButton]) -> None:
-        if event.control.selected:
-            on_choose(event.control.selected[0])
+        if chosen := first_of(event):
+            on_choose(chosen)
 
     buttons = ft.SegmentedButton(
         segments=[ft.Segment(value=key, label=ft.Text(text)) for key, text in options],
         selected=[value] if any(key == value for key, _ in options) else [],
         allow_empty_selection=True,
         show_selected_icon=False,
+        style=ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=8)),  # fits a window of 420 pixels
         on_change=choose,
     )
     caption = ft.Text(label, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.ON_SURFACE_VARIANT)
@@ -115,7 +117,7 @@ def Toggle(
     """A switch with a sentence under it."""
 
     def toggle(event: ft.Event[ft.Switch]) -> None:
-        on_toggle(bool(event.control.value))
+        on_toggle(is_on(event))
 
     lines: list[ft.Control] = [ft.Switch(label=label, value=value, on_change=toggle)]
     if help_text:

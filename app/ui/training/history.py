@@ -10,6 +10,8 @@ from app.domain.runs import Run, RunId
 from app.services.training import TrainingService
 from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.entered import is_on
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.theme import GAP
@@ -64,7 +66,7 @@ def _delete(training: TrainingService, run: Run | None, *, files: bool) -> None:
 
 def _files_choice(run: Run, value: bool, on_change: Callable[[bool], None]) -> ft.Control:
     def change(event: ft.Event[ft.Checkbox]) -> None:
-        on_change(bool(event.control.value))
+        on_change(is_on(event))
 
     return ft.Column(
         [
@@ -89,12 +91,12 @@ def _row(
     tile = ft.ListTile(
         title=ft.Text(run.name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
         subtitle=ft.Text(facts, theme_style=ft.TextThemeStyle.BODY_SMALL),
-        leading=ft.Container(RunStatusPill(run.status), width=100, alignment=ft.Alignment.CENTER_LEFT),
-        trailing=ft.IconButton(
+        leading=ft.Container(RunStatusPill(run), width=100, alignment=ft.Alignment.CENTER_LEFT),
+        trailing=IconAction(
             ft.Icons.DELETE_OUTLINE,
-            tooltip=f"Delete {run.name}" if run.status.is_final else "Stop the run before deleting it",
+            f"Delete {run.name}" if run.status.is_final else "Stop the run before deleting it",
+            partial(_call, on_delete, run),
             disabled=not run.status.is_final,
-            on_click=partial(_call, on_delete, run),
         ),
         selected=is_shown,
         selected_tile_color=ft.Colors.SURFACE_CONTAINER,

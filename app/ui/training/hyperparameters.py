@@ -9,30 +9,17 @@ from app.domain.presets import PRESETS, WHY
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.theme import GAP
-from app.ui.training.draft import CUSTOM, LrScheduler, Precision, TrainingDraft
-from app.ui.training.fields import Choice, Grid, Help, NumberField, Toggle, Wrap
-from trainer_image.config import RunConfig
+from app.ui.training.draft import CUSTOM, TrainingDraft
+from app.ui.training.fields import Grid, Help, NumberField, Wrap
+from app.ui.training.more_settings import MoreSettings
 
 _MAIN: Final = (
-    "num_epochs",
     "max_steps",
+    "num_epochs",
     "learning_rate",
     "max_seq_len",
     "per_device_batch_size",
     "gradient_accumulation_steps",
-    "seed",
-    "save_steps",
-)
-_MORE: Final = ("warmup_steps", "weight_decay", "max_grad_norm", "keep_checkpoints")
-_SCHEDULERS: Final[tuple[tuple[LrScheduler, str], ...]] = (
-    ("cosine", "Cosine"),
-    ("linear", "Linear"),
-    ("constant", "Constant"),
-)
-_PRECISIONS: Final[tuple[tuple[Precision, str], ...]] = (
-    ("auto", "Auto"),
-    ("float32", "float32"),
-    ("bfloat16", "bfloat16"),
 )
 
 
@@ -40,12 +27,12 @@ def Hyperparameters(draft: TrainingDraft) -> ft.Control:
     """Preset chips over the numbers they set; rarely changed settings are folded away."""
     batch = draft.effective_batch_size
     return Section(
-        "Training settings",
+        "Preset",
         [
             _presets(draft),
             Grid([NumberField(draft, name) for name in _MAIN]),
             Identified("effective-batch", Help(f"Effective batch: {batch or '–'} examples per step.")),
-            _more(draft),
+            MoreSettings(draft),
         ],
     )
 
@@ -69,58 +56,3 @@ def _presets(draft: TrainingDraft) -> ft.Control:
 
 def _choose_preset(draft: TrainingDraft, name: str) -> None:
     draft.apply_preset(name)
-
-
-def _more(draft: TrainingDraft) -> ft.Control:
-    def choose_scheduler(value: str) -> None:
-        draft.lr_scheduler = next(key for key, _ in _SCHEDULERS if key == value)
-
-    def choose_precision(value: str) -> None:
-        draft.precision = next(key for key, _ in _PRECISIONS if key == value)
-
-    def toggle_checkpointing(value: bool) -> None:
-        draft.gradient_checkpointing = value
-
-    def toggle_offline(value: bool) -> None:
-        draft.offline = value
-
-    fields = Grid(
-        [
-            *(NumberField(draft, name) for name in _MORE),
-            Choice(
-                "lr-scheduler",
-                "Learning rate schedule",
-                draft.lr_scheduler,
-                _SCHEDULERS,
-                choose_scheduler,
-                help_text=_help("lr_scheduler"),
-            ),
-            Choice(
-                "precision",
-                "Precision",
-                draft.precision,
-                _PRECISIONS,
-                choose_precision,
-                help_text=_help("precision"),
-            ),
-            Toggle(
-                "Gradient checkpointing",
-                draft.gradient_checkpointing,
-                toggle_checkpointing,
-                help_text=_help("gradient_checkpointing"),
-            ),
-            Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),
-        ]
-    )
-    return ft.ExpansionTile(
-        title=ft.Text("More settings", theme_style=ft.TextThemeStyle.TITLE_SMALL),
-        controls=[fields],
-        controls_padding=ft.Padding.only(top=GAP, bottom=GAP),
-        tile_padding=ft.Padding.all(0),
-        shape=ft.RoundedRectangleBorder(),
-        maintain_state=True,
-    )
-
-
-def _help(name: str) -> str:
-    return RunConfig.model_fields[name].description or ""

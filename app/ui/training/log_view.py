@@ -10,6 +10,7 @@ from app.paths import Paths
 from app.services.monitoring import MonitoringService
 from app.ui.actions import problem_of
 from app.ui.kit.identified import Identified
+from app.ui.kit.selectable import Selectable
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.log_buffer import LogBuffer, LogChunk
 from app.ui.training.saving import offer_file
@@ -58,7 +59,7 @@ def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
     )
     chunks = [_chunk(chunk) for chunk in reader.buffer.newest_first()]
     empty = ft.Text("The log is empty so far.", color=ft.Colors.ON_SURFACE_VARIANT)
-    body = ft.SelectionArea(ft.ListView(chunks, reverse=True, padding=GAP)) if chunks else empty
+    body = Selectable(ft.ListView(chunks, reverse=True, padding=GAP)) if chunks else empty
     box = ft.Container(
         body,
         height=240,
@@ -95,5 +96,5 @@ def DownloadLog(run: Run) -> ft.Control:
     lines: list[ft.Control] = [ft.Row([title, button])]
     if said:
         text = ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL)
-        lines.append(ft.SelectionArea(Identified("log-saved", text, live=True)))
+        lines.append(Selectable(Identified("log-saved", text, live=True)))
     return ft.Column(lines, spacing=0, tight=True)

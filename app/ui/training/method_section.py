@@ -3,36 +3,32 @@
 import flet as ft
 
 from app.ui.kit.section import Section
-from app.ui.training.draft import TargetModules, TrainingDraft
-from app.ui.training.fields import Choice, Grid, Help, NumberField, Segments, TextInput
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.fields import Choice, Help, Segments, TextInput
 from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
-from trainer_image.config import Lora, RunConfig
+from trainer_image.config import RunConfig
 
 _METHODS = (("lora", "LoRA"), ("sft", "All weights (SFT)"))
 _METHOD_HELP = {
     "lora": "Trains small adapters beside the frozen model: little memory, a result of a few megabytes.",
     "sft": "Trains every weight: needs several times the memory; the result is a whole model.",
 }
-_LAYERS: tuple[tuple[TargetModules, str], ...] = (
-    ("all-linear", "All linear layers"),
-    ("attention", "Attention only"),
-)
 
 
 def MethodSection(draft: TrainingDraft) -> ft.Control:
-    """Base model, method, and what the method asks for."""
+    """Base model and method; the numbers of LoRA stand with the other settings."""
 
     def choose_method(value: str) -> None:
-        draft.method = "sft" if value == "sft" else "lora"
+        draft.choose_method("sft" if value == "sft" else "lora")
 
-    body = [
-        *_model_fields(draft),
-        Segments("method", "Method", draft.method, _METHODS, choose_method),
-        Help(_METHOD_HELP[draft.method]),
-    ]
-    if draft.method == "lora":
-        body.append(_lora_fields(draft))
-    return Section("Model and method", body)
+    return Section(
+        "Model and method",
+        [
+            *_model_fields(draft),
+            Segments("method", "Method", draft.method, _METHODS, choose_method),
+            Help(_METHOD_HELP[draft.method]),
+        ],
+    )
 
 
 def _model_fields(draft: TrainingDraft) -> list[ft.Control]:
@@ -58,24 +54,3 @@ def _model_fields(draft: TrainingDraft) -> list[ft.Control]:
             )
         )
     return fields
-
-
-def _lora_fields(draft: TrainingDraft) -> ft.Control:
-    def choose_layers(value: str) -> None:
-        draft.target_modules = "attention" if value == "attention" else "all-linear"
-
-    return Grid(
-        [
-            NumberField(draft, "lora_r"),
-            NumberField(draft, "lora_alpha"),
-            NumberField(draft, "lora_dropout"),
-            Choice(
-                "target-modules",
-                "Target modules",
-                draft.target_modules,
-                _LAYERS,
-                choose_layers,
-                help_text=Lora.model_fields["target_modules"].description or "",
-            ),
-        ]
-    )

@@ -17,12 +17,12 @@ class BaseModelOption:
 
 BASE_MODELS: Final[Sequence[BaseModelOption]] = (
     BaseModelOption(BUNDLED_MODEL, "Tiny demo model (bundled, no download)"),
-    BaseModelOption("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M Instruct · Apache-2.0 · 0.3 GB"),
-    BaseModelOption("Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5 0.5B Instruct · Apache-2.0 · 1 GB"),
-    BaseModelOption("TinyLlama/TinyLlama-1.1B-Chat-v1.0", "TinyLlama 1.1B Chat · Apache-2.0 · 2.2 GB"),
-    BaseModelOption("HuggingFaceTB/SmolLM2-1.7B-Instruct", "SmolLM2 1.7B Instruct · Apache-2.0 · 3.4 GB"),
-    BaseModelOption("mistralai/Mistral-7B-Instruct-v0.3", "Mistral 7B Instruct v0.3 · Apache-2.0 · 14.5 GB"),
-    BaseModelOption("Qwen/Qwen2.5-7B-Instruct", "Qwen2.5 7B Instruct · Apache-2.0 · 15 GB"),
+    BaseModelOption("HuggingFaceTB/SmolLM2-135M-Instruct", "SmolLM2 135M Instruct, Apache-2.0, 0.3 GB"),
+    BaseModelOption("Qwen/Qwen2.5-0.5B-Instruct", "Qwen2.5 0.5B Instruct, Apache-2.0, 1 GB"),
+    BaseModelOption("TinyLlama/TinyLlama-1.1B-Chat-v1.0", "TinyLlama 1.1B Chat, Apache-2.0, 2.2 GB"),
+    BaseModelOption("HuggingFaceTB/SmolLM2-1.7B-Instruct", "SmolLM2 1.7B Instruct, Apache-2.0, 3.4 GB"),
+    BaseModelOption("mistralai/Mistral-7B-Instruct-v0.3", "Mistral 7B Instruct v0.3, Apache-2.0, 14.5 GB"),
+    BaseModelOption("Qwen/Qwen2.5-7B-Instruct", "Qwen2.5 7B Instruct, Apache-2.0, 15 GB"),
 )
 
 OTHER_MODEL: Final = "other"

@@ -1,6 +1,7 @@
 """What can be done with a run: stop it, stop it and keep its work, go on with it."""
 
 from collections.abc import Callable
+from typing import Final
 
 import flet as ft
 
@@ -14,12 +15,17 @@ from app.ui.theme import GAP
 from app.ui.training.fields import Wrap
 from app.ui.training.watching import use_answer
 
+_PATIENCE_SECONDS: Final = 30.0
+"""After so long a run that was asked to stop can be asked again."""
+_STOPPING: Final = "It has been asked to stop and is on its way out."
+
 
 @ft.component
 def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], None]) -> ft.Control:
     """Buttons that fit the run's state, each with its consequence."""
     is_asking, set_asking = ft.use_state(False)
     blocked, set_blocked = ft.use_state("")
+    overdue, set_overdue = ft.use_state(False)
 
     def done(_: Run) -> None:
         set_asking(False)
@@ -31,11 +37,14 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     use_answer(lambda: training.resume_blocked(run), set_blocked, on=(run.status, run.checkpoint))
     ft.use_dialog(_stop_dialog(run, stop, lambda: set_asking(False)) if is_asking else None)
 
+    # Another window, or this app before it was killed, may have asked; that request may have been lost.
+    use_answer(lambda: run.is_stopping, set_overdue, on=run.is_stopping, delay_seconds=_PATIENCE_SECONDS)
+    is_stopping = run.is_stopping and not overdue and not (stop.problem or save.problem)
     busy = stop.is_busy or save.is_busy
     if run.status.is_final:
         body = [] if run.status is RunStatus.FINISHED else _after(resume, blocked)
     else:
-        body = _during(save, busy=busy, on_stop=lambda: set_asking(True))
+        body = _during(save, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
     banner = next((a for a in (save, resume) if a.problem), None)
     return ft.Column(
         [ErrorBanner(banner.problem, on_dismiss=banner.dismiss) if banner else ErrorBanner(None), *body],
@@ -45,25 +54,31 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     )
 
 
-def _during(save: Action, *, busy: bool, on_stop: Callable[[], None]) -> list[ft.Control]:
+def _during(save: Action, *, busy: bool, is_stopping: bool, on_stop: Callable[[], None]) -> list[ft.Control]:
     keep = ft.FilledTonalButton(
         "Saving and stopping…" if save.is_busy else "Stop and save",
         icon=ft.Icons.SAVE_OUTLINED,
-        disabled=busy,
-        tooltip="Writes a checkpoint now, then stops. Resume goes on from this very step.",
+        disabled=busy or is_stopping,
+        tooltip=_STOPPING
+        if is_stopping
+        else "Writes a checkpoint now, then stops. Resume goes on from this step.",
         on_click=save.run,
     )
     stop = ft.OutlinedButton(
         "Stop",
         icon=ft.Icons.STOP,
-        disabled=busy,
-        tooltip="Stops at once. Steps after the last checkpoint are lost.",
+        disabled=busy or is_stopping,
+        tooltip=_STOPPING if is_stopping else "Stops at once. Steps after the last checkpoint are lost.",
         on_click=on_stop,
     )
     note = "Stop and save writes a checkpoint first. Stop loses the steps after the last checkpoint."
     return [
         Wrap([Identified("stop-save", keep), Identified("stop", stop)]),
-        ft.Text(note, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT),
+        ft.Text(
+            _STOPPING if is_stopping else note,
+            theme_style=ft.TextThemeStyle.BODY_SMALL,
+            color=ft.Colors.ON_SURFACE_VARIANT,
+        ),
     ]
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import flet as ft
 
-from app.domain.runs import RunStatus
+from app.domain.runs import Run, RunStatus
 from app.ui.kit.status_pill import StatusPill, Tone
 
 _TONES: Final[dict[RunStatus, Tone]] = {
@@ -16,6 +16,8 @@ _TONES: Final[dict[RunStatus, Tone]] = {
 }
 
 
-def RunStatusPill(status: RunStatus) -> ft.Control:
-    icon = ft.Icons.PAUSE_CIRCLE_OUTLINE if status is RunStatus.STOPPED else None
-    return StatusPill(status.value.capitalize(), _TONES[status], icon=icon)
+def RunStatusPill(run: Run) -> ft.Control:
+    if run.is_stopping:
+        return StatusPill("Stopping…", "warning", icon=ft.Icons.PENDING_OUTLINED)
+    icon = ft.Icons.PAUSE_CIRCLE_OUTLINE if run.status is RunStatus.STOPPED else None
+    return StatusPill(run.status.value.capitalize(), _TONES[run.status], icon=icon)

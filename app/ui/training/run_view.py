@@ -75,7 +75,7 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
             ),
         ],
         subtitle=f"{run.target.label} · {run.data_label} · {_method(run)}",
-        trailing=Identified("run-status", RunStatusPill(run.status), live=True, label="Run status"),
+        trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
 
 

@@ -46,7 +46,8 @@ def StartPanel(services: Services, draft: TrainingDraft, on_started: Callable[[R
         delay_seconds=_TYPING_SECONDS,
         every_seconds=_TARGET_SECONDS,
     )
-    start = use_action(lambda: _start(services, setup), on_done=on_started)
+    # As the form stands at the click, which may come before the last letters are drawn.
+    start = use_action(lambda: _start(services, _read(draft)[0]), on_done=on_started)
 
     reason = (
         incomplete

@@ -22,14 +22,15 @@ _TWO_COLUMNS_FROM: Final = 900
 
 
 @ft.component
-def TrainingTab(services: Services, draft: TrainingDraft, on_go_to_data: Callable[[], None]) -> ft.Control:
+def TrainingTab(
+    services: Services, draft: TrainingDraft, on_go_to_data: Callable[[], None], *, is_shown: bool = True
+) -> ft.Control:
     """Form and Start beside the run, or above it where there is no room. The last setup is restored once."""
     is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
 
     def restore(setup: Setup | None) -> None:
-        if not draft.is_restored and setup is not None:
-            draft.load(setup)
-        draft.is_restored = True
+        if not draft.is_restored:
+            draft.restore(setup)
 
     use_answer(services.settings.last_setup, restore, on="once")
 
@@ -39,7 +40,7 @@ def TrainingTab(services: Services, draft: TrainingDraft, on_go_to_data: Callabl
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         set_wide(event.width >= _TWO_COLUMNS_FROM)
 
-    form = keyed(TrainingForm, "form", services, draft, on_go_to_data)
+    form = keyed(TrainingForm, "form", services, draft, on_go_to_data, is_shown=is_shown)
     start = keyed(StartPanel, "start", services, draft, started)
     run = memoised(RunColumn, "run", services, draft.selection, draft.chat)
     return ft.Container(

@@ -1,16 +1,16 @@
 """Where the run executes, what that place needs, and where the result goes."""
 
-from pathlib import Path
-
 import flet as ft
 
-from app.domain.runs import Target
-from app.paths import Paths
+from app.domain.runs import RunRequest, Target
+from app.services.training import TrainingService
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.kit.selectable import Selectable
 from app.ui.theme import CODE_FONT
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
+from trainer_image.config import RunConfig
 
 _TARGET_HELP = {
     Target.LOCAL: "A separate process here. It goes on when the app is closed.",
@@ -85,13 +85,13 @@ def _docker_fields(draft: TrainingDraft) -> list[ft.Control]:
     ]
 
 
-def OutputSection(draft: TrainingDraft) -> ft.Control:
+def OutputSection(training: TrainingService, draft: TrainingDraft) -> ft.Control:
     """The name of the run, and the real folder that follows from it."""
 
     def edit(text: str) -> None:
         draft.output_name = text
 
-    folder = output_folder(draft)
+    folder = training.output_folder(_request(draft))
     lines: list[ft.Control] = [
         TextInput(
             "Output name (optional)",
@@ -101,7 +101,7 @@ def OutputSection(draft: TrainingDraft) -> ft.Control:
         ),
         Identified(
             "output-folder",
-            ft.SelectionArea(ft.Text(f"Folder: {folder}", font_family=CODE_FONT, size=12)),
+            Selectable(ft.Text(f"Folder: {folder}", font_family=CODE_FONT, size=12)),
         ),
     ]
     if draft.target is Target.DOCKER:
@@ -109,11 +109,11 @@ def OutputSection(draft: TrainingDraft) -> ft.Control:
     return Section("Output", lines)
 
 
-def output_folder(draft: TrainingDraft) -> Path:
-    """Where a run started now would lie on this computer; "…" stands for a name not yet made."""
-    chosen = draft.docker_options().data_dir
-    return (
-        (chosen.expanduser().absolute() if chosen else Paths.from_environment().data)
-        / "outputs"
-        / (draft.output_name.strip() or "…")
+def _request(draft: TrainingDraft) -> RunRequest:
+    """As much of a request as decides about the folder; the rest of the form may be incomplete."""
+    return RunRequest(
+        RunConfig(base_model="any"),
+        draft.target,
+        output_name=draft.output_name.strip(),
+        docker=draft.docker_options(),
     )

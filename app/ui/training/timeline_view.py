@@ -7,6 +7,7 @@ import flet as ft
 
 from app.domain.runs import RunEvent
 from app.ui.kit.identified import Identified
+from app.ui.kit.selectable import Selectable
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training import wording
 
@@ -27,7 +28,7 @@ def Timeline(events: Sequence[RunEvent]) -> ft.Control:
             ft.Text("Timeline", theme_style=ft.TextThemeStyle.TITLE_SMALL),
             Identified(
                 "timeline",
-                ft.Container(ft.SelectionArea(ft.ListView(lines, spacing=4)), height=150),
+                ft.Container(Selectable(ft.ListView(lines, spacing=4)), height=150),
                 label="Timeline",
             ),
         ],

@@ -52,6 +52,11 @@ def default_text(name: str) -> str:
     return as_text(NUMBERS[name].owner.model_fields[name].default)
 
 
+def is_default(name: str, text: str) -> bool:
+    """Whether the text says the schema's own value, however it is written."""
+    return not problem(name, text) and read(name, text) == NUMBERS[name].owner.model_fields[name].default
+
+
 def as_text(value: float | None) -> str:
     """Shortest text that reads back as exactly this number; empty for None."""
     if value is None:

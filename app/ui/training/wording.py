@@ -39,6 +39,8 @@ def elapsed(run: Run, now: datetime) -> str:
 
 def phase(run: Run) -> str:
     """What the run is busy with, or how it ended."""
+    if run.is_stopping:
+        return "Stopping…"
     if run.status is RunStatus.STARTING:
         return "Starting"
     if run.status.is_final:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from contextlib import asynccontextmanager
 
@@ -105,6 +106,18 @@ async def test_a_session_is_renamed(library, paths, session):
         await screen.click("Rename session")
         await screen.type("Name", "Small talk")
         await screen.click("Save name")
+
+        await screen.wait_for(lambda: screen.has_button("Small talk"))
+        assert [s.name for s in library.sessions()] == ["Small talk"]
+
+
+async def test_the_last_letters_count_even_if_they_are_not_drawn_yet(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Rename session")
+        field, save = screen.find(ft.TextField, "Name"), screen.button("Save name")
+        dispatch = screen.client.session.dispatch_event
+
+        await asyncio.gather(dispatch(field._i, "change", "Small talk"), dispatch(save._i, "click", None))
 
         await screen.wait_for(lambda: screen.has_button("Small talk"))
         assert [s.name for s in library.sessions()] == ["Small talk"]

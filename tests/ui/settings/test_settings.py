@@ -1,6 +1,7 @@
 import flet as ft
 import pytest
 
+from app.adapters.environment_secrets import EnvironmentSecrets
 from app.domain.errors import StoreError
 from app.services.doctor import Finding
 from app.ui.settings.appearance import Appearance
@@ -79,8 +80,18 @@ async def test_a_token_is_never_shown(services, paths, monkeypatch):
     async with mounted(SettingsTab, services, paths, is_shown=True) as screen:
         await screen.wait_for(lambda: screen.identified("findings"))
 
+        await screen.wait_for(lambda: "Found. It is never stored or shown" in token_state(screen))
         assert "hf_very_secret" not in screen.text()
-        assert "Found. It is never stored or shown" in screen.text()
+
+
+async def test_a_missing_token_is_said_on_a_line_of_its_own(services, paths, monkeypatch):
+    monkeypatch.setattr(EnvironmentSecrets, "hf_token", lambda _: None)
+    async with mounted(SettingsTab, services, paths, is_shown=True) as screen:
+        await screen.wait_for(lambda: "None. Only needed for private" in token_state(screen))
+
+
+def token_state(screen) -> str:
+    return " ".join(screen.identified("token-state"))
 
 
 @pytest.mark.parametrize("part", ["Apache License 2.0", "0.1.0"])

@@ -11,6 +11,7 @@ from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
 from app.domain.chat import EngineStatus, Sampling, Voice
 from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, Target
+from app.domain.sessions import Session
 from app.services.chatting import ChatService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
@@ -76,6 +77,12 @@ class Studio:
             web=web,
         )
 
+    def add_session(self, name: str) -> Session:
+        """One more dataset to choose from."""
+        file = self.world.home / f"{name}.jsonl"
+        file.write_text('{"prompt": "And now?", "completion": "Now this."}\n')
+        return self.services.library.import_file(file).session
+
     def start(self, name: str = "", *, target: Target = Target.LOCAL) -> Run:
         """A run that is going."""
         session = self.services.library.sessions()[0]
@@ -122,9 +129,8 @@ def make_studio(home, database) -> Studio:
 
 
 async def choose_session(screen: Screen, studio: Studio) -> None:
-    """Pick the one session there is, and wait until Start is allowed."""
+    """Pick the newest session, and wait until Start is allowed."""
     session = studio.services.library.sessions()[0]
-    await screen.wait_for(lambda: any(d.label == "Session" for d in screen.controls(ft.Dropdown)))
     await screen.choose("Session", str(session.id))
     await screen.wait_for(lambda: not screen.button("Start training").disabled)
 

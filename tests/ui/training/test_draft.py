@@ -1,15 +1,18 @@
 """The draft keeps what a person typed and gives back exactly the setup it was loaded from."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.presets import PRESETS, QUICK_LOCAL_TEST
+from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
 from app.domain.runs import DockerOptions, Target
+from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.ui.training.draft import CUSTOM, Source, TrainingDraft
+from app.ui.training.more_settings import changed
 from app.ui.training.typed_numbers import NUMBERS
 from trainer_image.config import FileDataset, HubDataset, Lora, RunConfig, Sft
 
@@ -113,9 +116,8 @@ def test_a_fresh_form_holds_the_quick_local_test_and_lacks_only_the_data():
     )
     draft.session = "any"
     config = draft.to_setup().config
-    assert {name: getattr(config, name) for name in PRESETS[QUICK_LOCAL_TEST]} == dict(
-        PRESETS[QUICK_LOCAL_TEST]
-    )
+    wanted = preset_values(QUICK_LOCAL_TEST, "lora")
+    assert {name: getattr(config, name) for name in wanted} == wanted
 
 
 def test_changing_a_value_of_the_preset_makes_it_custom():
@@ -132,6 +134,69 @@ def test_writing_the_same_value_another_way_keeps_the_preset():
     draft.type_number("learning_rate", "2e-4")
 
     assert draft.preset == QUICK_LOCAL_TEST
+
+
+@pytest.mark.parametrize(("method", "learning_rate"), [("lora", 2e-4), ("sft", 2e-5)])
+def test_the_preset_learns_ten_times_slower_when_it_changes_all_weights(method, learning_rate):
+    draft = TrainingDraft(session="any")
+
+    draft.choose_method(method)
+
+    assert (draft.numbers["learning_rate"], draft.preset) == (f"{learning_rate:g}", QUICK_LOCAL_TEST)
+    assert draft.to_setup().config.learning_rate == learning_rate
+
+
+def test_changing_the_method_keeps_ones_own_values():
+    draft = TrainingDraft(session="any")
+    draft.type_number("learning_rate", "0.003")
+
+    draft.choose_method("sft")
+
+    assert (draft.to_setup().config.learning_rate, draft.preset) == (0.003, CUSTOM)
+
+
+@pytest.mark.parametrize("method", ["lora", "sft"])
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_setup_with_a_presets_values_is_recognised(name, method):
+    draft = TrainingDraft(session="any")
+    draft.choose_method(method)
+    draft.apply_preset(name)
+    loaded = TrainingDraft()
+
+    loaded.load(draft.to_setup())
+
+    assert loaded.preset == name
+
+
+@pytest.mark.parametrize(
+    ("sessions", "last", "chosen"), [(1, None, "s0"), (2, None, ""), (0, None, ""), (1, "Setup", "")]
+)
+def test_only_before_the_very_first_run_a_single_session_is_chosen_already(sessions, last, chosen):
+    draft, first = TrainingDraft(), TrainingDraft(source=Source.FILE, file="rows.jsonl").to_setup()
+    draft.restore(first if last else None)
+
+    draft.preselect([session(f"s{n}") for n in range(sessions)])
+
+    assert draft.session == chosen
+
+
+def session(name: str) -> Session:
+    return Session(SessionId(name), name, "a file", 1, datetime(2026, 1, 2, tzinfo=UTC), "0" * 64)
+
+
+def test_the_badge_counts_what_is_folded_away_and_not_at_its_default():
+    draft = TrainingDraft()
+    assert changed(draft) == 0
+
+    draft.type_number("lora_r", "64")
+    draft.type_number("seed", "not a number")
+    draft.type_number("max_grad_norm", "1.00")
+    draft.lr_scheduler = "linear"
+    draft.target_modules = "attention"
+    assert changed(draft) == 4
+
+    draft.choose_method("sft")
+    assert changed(draft) == 2
 
 
 def test_applying_the_preset_again_puts_its_values_back():

@@ -4,6 +4,10 @@ import flet as ft
 
 from app.domain.runs import Target
 from app.domain.setups import BUNDLED_MODEL
+from app.services.library import SAMPLE_NAME
+from app.ui.training import data_source
+from app.ui.training.data_source import DataSource
+from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_segment
 
 
@@ -33,6 +37,49 @@ async def test_an_invalid_number_says_so_under_its_field_and_stays_as_typed(stud
 
         field = screen.find(ft.TextField, "Learning rate")
         assert (field.value, field.error) == ("fast", "Type a number with a point, like 0.0002.")
+
+
+async def test_what_is_typed_in_the_moment_the_form_is_drawn_anew_is_kept(studio):
+    async with studio.opened() as screen:
+        field = screen.find(ft.TextField, "Output name (optional)")
+
+        screen.client.session.apply_patch(field._i, {"value": "mine"})
+        studio.draft.target = Target.DOCKER
+        await screen.wait_for(lambda: [f for f in screen.controls(ft.TextField) if f.label == "Docker image"])
+        await screen.fire(screen.find(ft.TextField, "Output name (optional)"), "change", "mine")
+
+        assert studio.draft.output_name == "mine"
+        assert screen.find(ft.TextField, "Output name (optional)").value == "mine"
+
+
+async def test_a_session_from_elsewhere_is_offered_as_soon_as_the_tab_is_shown(studio, monkeypatch):
+    monkeypatch.setattr(data_source, "_SECONDS", 3600.0)
+    async with mounted(Shown, studio) as screen:
+        await screen.click("Hide")
+        await screen.wait_for(lambda: offered(screen) == [SAMPLE_NAME])
+        studio.draft.restore(None)
+        await screen.settle()
+        studio.add_session("fresh")
+
+        await screen.click("Show")
+
+        await screen.wait_for(lambda: "fresh" in offered(screen))
+        assert studio.draft.session == ""
+
+
+@ft.component
+def Shown(studio):
+    is_shown, show = ft.use_state(True)
+    return ft.Column(
+        [
+            ft.TextButton("Hide" if is_shown else "Show", on_click=lambda: show(not is_shown)),
+            DataSource(studio.services.library, studio.draft, print, is_shown=is_shown),
+        ]
+    )
+
+
+def offered(screen) -> list[str]:
+    return [o.text.partition(", ")[0] for o in screen.find(ft.Dropdown, "Session").options]
 
 
 async def test_the_effective_batch_follows_its_factors(studio):
@@ -76,6 +123,7 @@ async def test_any_other_model_can_be_typed_and_the_listed_one_comes_back(studio
 
 async def test_all_weights_hide_the_fields_of_lora(studio):
     async with studio.opened() as screen:
+        await screen.click("More settings")
         assert screen.find(ft.TextField, "LoRA rank (r)")
 
         await choose_segment(screen, "method", "sft")
@@ -107,5 +155,5 @@ async def test_without_a_session_the_way_to_the_data_is_shown(studio):
 async def test_a_narrow_window_shows_the_same_in_one_column(studio):
     async with studio.opened(width=420) as screen:
         assert screen.find(ft.Dropdown, "Training target")
-        assert screen.button("Start training").disabled
+        assert screen.has_button("Start training")
         await screen.wait_for_text("No run yet")

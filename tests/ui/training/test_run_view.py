@@ -1,9 +1,12 @@
 """A run on the screen: it appears, it grows, it ends, and what can be done with it."""
 
+from dataclasses import replace
+
 import flet as ft
 
 from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunStatus
+from app.ui.training import run_actions
 from tests.services.conftest import ends, started, step, write_events
 from trainer_image.events import CheckpointSaved, Notice, Phase, Plan, Result
 
@@ -84,6 +87,32 @@ async def test_stop_and_save_asks_the_trainer_to_save(studio):
         assert studio.world.launcher.job(run).stops == [True]
 
 
+async def test_a_stop_asked_for_elsewhere_is_said_and_not_offered_again(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Running")
+
+        studio.world.runs.update(run.id, lambda r: replace(r, stop_requested=True))
+
+        await screen.wait_for(lambda: status(screen) == "Stopping…")
+        assert screen.identified("run-phase") == ["Stopping…"]
+        assert screen.button("Stop").disabled
+        assert screen.button("Stop and save").disabled
+        assert "It has been asked to stop and is on its way out." in screen.texts()
+
+
+async def test_a_run_that_ignores_a_stop_can_be_asked_again(studio, monkeypatch):
+    monkeypatch.setattr(run_actions, "_PATIENCE_SECONDS", 0.0)
+    run = studio.start()
+    studio.world.runs.update(run.id, lambda r: replace(r, stop_requested=True))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Stopping…")
+
+        await screen.click("Stop")
+
+        assert screen.has_button("Stop now")
+
+
 async def test_a_stop_that_fails_keeps_its_question_open_with_the_reason(studio):
     studio.start()
     async with studio.opened() as screen:
@@ -157,6 +186,14 @@ async def test_history_shows_another_run_and_deletes_one_with_its_files(studio):
         await screen.wait_for(lambda: not screen.has_button("older"))
         assert [run.id for run in studio.runs()] == [newer.id]
         assert not older.folder.exists()
+
+
+async def test_every_icon_button_has_a_name(studio):
+    studio.finish(studio.start("talker"))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Other sample prompts"))
+
+        assert all(button.icon.semantics_label for button in screen.controls(ft.IconButton))
 
 
 async def test_a_target_that_cannot_be_asked_is_said_while_the_run_may_go_on(studio):

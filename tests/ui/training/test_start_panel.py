@@ -14,6 +14,7 @@ def reason(screen) -> str:
 
 
 async def test_start_is_disabled_with_the_one_missing_thing_as_its_reason(studio):
+    studio.add_session("another")
     async with studio.opened() as screen:
         assert screen.button("Start training").disabled
         assert reason(screen) == "Choose a dataset."
@@ -21,6 +22,13 @@ async def test_start_is_disabled_with_the_one_missing_thing_as_its_reason(studio
         await choose_session(screen, studio)
 
         assert reason(screen) == ""
+
+
+async def test_the_only_session_there_is_is_chosen_before_the_first_run(studio):
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: not screen.button("Start training").disabled)
+
+        assert studio.draft.session == str(studio.services.library.sessions()[0].id)
 
 
 async def test_start_launches_what_the_form_says(studio):
@@ -36,6 +44,18 @@ async def test_start_launches_what_the_form_says(studio):
         assert (run.name, run.target, run.config.learning_rate) == ("first-try", Target.LOCAL, 0.001)
         assert run.config.max_steps == 50
         await screen.wait_for_text("Running")
+
+
+async def test_a_run_gets_what_was_typed_just_before_the_click(studio):
+    async with studio.opened() as screen:
+        await choose_session(screen, studio)
+        field, start = screen.find(ft.TextField, "Max steps"), screen.button("Start training")
+        dispatch = screen.client.session.dispatch_event
+
+        await asyncio.gather(dispatch(field._i, "change", "7"), dispatch(start._i, "click", None))
+
+        [run] = studio.runs()
+        assert run.config.max_steps == 7
 
 
 async def test_a_double_click_starts_one_run(studio):
@@ -62,10 +82,6 @@ async def test_a_refused_launch_is_shown_with_its_hint_and_can_be_tried_again(st
 async def test_what_the_target_would_refuse_is_the_reason(studio):
     studio.world.launcher.problems_found = ["Docker is not running. Start it."]
     async with studio.opened() as screen:
-        session = studio.services.library.sessions()[0]
-        await screen.wait_for(lambda: list(screen.controls(ft.Dropdown)))
-        await screen.choose("Session", str(session.id))
-
         await screen.wait_for(lambda: reason(screen) == "Docker is not running. Start it.")
 
         assert screen.button("Start training").disabled
@@ -86,12 +102,14 @@ async def test_a_file_that_is_not_there_is_the_reason(studio, tmp_path):
 async def test_what_was_started_last_fills_the_form_of_the_next_start_of_the_app(studio):
     async with studio.opened() as screen:
         await choose_session(screen, studio)
+        await screen.click("More settings")
         await screen.type("LoRA rank (r)", "64")
         await screen.wait_for(lambda: not screen.button("Start training").disabled)
         await screen.click("Start training")
     fresh = type(studio)(studio.services, studio.world, studio.engine)
 
     async with fresh.opened() as screen:
+        await screen.click("More settings")
         await screen.wait_for(lambda: screen.find(ft.TextField, "LoRA rank (r)").value == "64")
 
         assert fresh.draft.session == studio.draft.session

@@ -13,6 +13,7 @@ from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.kit.selectable import Selectable
 from app.ui.theme import GAP, RADIUS
 from app.ui.training.fields import Wrap
 from app.ui.training.inference.answering import Answering, LiveText
@@ -54,10 +55,10 @@ def _list(entries: Sequence[ft.Control]) -> ft.Control:
         return Identified("chat-empty", text)
     if len(entries) <= _SHOWN_WHOLE:
         whole = ft.Column(list(entries), spacing=GAP * 1.5, tight=True)
-        return Identified("chat-turns", ft.SelectionArea(whole), label="Conversation")
+        return Identified("chat-turns", Selectable(whole), label="Conversation")
     # Reversed, so that it sticks to the newest by itself; auto_scroll stops short with growing text.
     newest_first = ft.ListView(list(reversed(entries)), reverse=True, spacing=GAP * 1.5)
-    box = ft.Container(ft.SelectionArea(newest_first), height=_HEIGHT)
+    box = ft.Container(Selectable(newest_first), height=_HEIGHT)
     return Identified("chat-turns", box, label="Conversation")
 
 
@@ -126,6 +127,6 @@ def ConversationBar(
     )
     lines: list[ft.Control] = [ft.Text("Conversation", theme_style=ft.TextThemeStyle.TITLE_SMALL), buttons]
     if said:
-        lines.append(ft.SelectionArea(Identified("chat-exported", ft.Text(said), live=True)))
+        lines.append(Selectable(Identified("chat-exported", ft.Text(said), live=True)))
     lines.append(ErrorBanner(export.problem, on_dismiss=export.dismiss))
     return ft.Column(lines, spacing=GAP / 2, tight=True)

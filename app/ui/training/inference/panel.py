@@ -7,6 +7,7 @@ from app.domain.runs import Run
 from app.services.chatting import ChatService
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.kit.selectable import Selectable
 from app.ui.theme import CODE_FONT
 from app.ui.training.inference.conversation import Conversation
 from app.ui.training.inference.draft import ChatDraft
@@ -64,4 +65,4 @@ def _meta(run: Run) -> ft.Control:
     kind = "Adapter" if run.output_kind == "adapter" else "Model"
     lines = [f"{kind}: {run.output_dir}", f"Base model: {run.config.base_model}"]
     text = ft.Text("\n".join(lines), font_family=CODE_FONT, size=12)
-    return Identified("chat-meta", ft.SelectionArea(text))
+    return Identified("chat-meta", Selectable(text))

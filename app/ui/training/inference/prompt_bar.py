@@ -8,6 +8,7 @@ from app.domain.chat import Voice
 from app.domain.runs import RunId
 from app.services.chatting import ChatService
 from app.ui.actions import use_action
+from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
@@ -30,7 +31,7 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
             await asyncio.sleep(0)
 
     def edit(event: ft.Event[ft.TextField]) -> None:
-        chat.prompt = event.control.value or ""
+        chat.prompt = text_of(event)
 
     def choose_voice(value: str) -> None:
         chat.voice = "base" if value == "base" else "tuned"

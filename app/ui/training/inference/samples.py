@@ -7,6 +7,7 @@ import flet as ft
 
 from app.domain.runs import RunId
 from app.services.chatting import ChatService
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.theme import TEXT_FONT
 from app.ui.training.fields import Wrap
@@ -32,9 +33,7 @@ def SamplePrompts(chats: ChatService, run_id: RunId, chat: ChatDraft) -> ft.Cont
     heading = ft.Row(
         [
             ft.Text("From the training data", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True),
-            ft.IconButton(
-                ft.Icons.REFRESH, tooltip="Other sample prompts", on_click=lambda: set_draw(draw + 1)
-            ),
+            IconAction(ft.Icons.REFRESH, "Other sample prompts", lambda: set_draw(draw + 1)),
         ]
     )
     chips = [_chip(number, prompt, chat) for number, prompt in enumerate(prompts)]

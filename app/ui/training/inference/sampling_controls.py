@@ -5,6 +5,7 @@ from collections.abc import Callable
 import flet as ft
 
 from app.domain.chat import MAX_NEW_TOKENS_RANGE, PRESETS, TEMPERATURE_RANGE
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
 from app.ui.training.fields import Grid, Help, Segments
@@ -65,7 +66,7 @@ def _slider(
     name = text.rpartition(" ")[0].partition(" 0:")[0].lower()
 
     def slide(event: ft.Event[ft.CupertinoSlider]) -> None:
-        on_change(float(event.control.value or low))
+        on_change(float(event.data or event.control.value or low))
 
     slider = ft.CupertinoSlider(
         value=value,
@@ -87,5 +88,5 @@ def _slider(
     return Identified(identifier, ft.Column([ft.Text(text), row], spacing=0, tight=True))
 
 
-def _step(icon: ft.IconData, tooltip: str, on_click: Callable[[], None]) -> ft.Control:
-    return ft.IconButton(icon, tooltip=tooltip, icon_size=18, on_click=on_click)
+def _step(icon: ft.IconData, name: str, on_click: Callable[[], None]) -> ft.Control:
+    return IconAction(icon, name, on_click, size=18)

@@ -1,0 +1,137 @@
+"""What is rarely changed, folded away; the heading says how much of it differs from the defaults."""
+
+from typing import Final
+
+import flet as ft
+
+from app.ui.kit.identified import Identified
+from app.ui.kit.status_pill import StatusPill
+from app.ui.theme import GAP
+from app.ui.training import typed_numbers
+from app.ui.training.draft import LrScheduler, Precision, TargetModules, TrainingDraft
+from app.ui.training.fields import Choice, Grid, NumberField, Toggle, Wrap
+from trainer_image.config import Lora, RunConfig
+
+_LORA: Final = ("lora_r", "lora_alpha", "lora_dropout")
+_NUMBERS: Final = ("seed", "save_steps", "warmup_steps", "weight_decay", "max_grad_norm", "keep_checkpoints")
+_CHOICES: Final = ("lr_scheduler", "precision", "gradient_checkpointing", "offline")
+
+_LAYERS: Final[tuple[tuple[TargetModules, str], ...]] = (
+    ("all-linear", "All linear layers"),
+    ("attention", "Attention only"),
+)
+_SCHEDULERS: Final[tuple[tuple[LrScheduler, str], ...]] = (
+    ("cosine", "Cosine"),
+    ("linear", "Linear"),
+    ("constant", "Constant"),
+)
+_PRECISIONS: Final[tuple[tuple[Precision, str], ...]] = (
+    ("auto", "Auto"),
+    ("float32", "float32"),
+    ("bfloat16", "bfloat16"),
+)
+
+
+@ft.component
+def MoreSettings(draft: TrainingDraft) -> ft.Control:
+    """Closed at first; everything in it has a default that works.
+
+    No ExpansionTile: in Flet 1.0.5 its fields vanish for screen readers once its title changes.
+    """
+    is_open, set_open = ft.use_state(False)
+    button = ft.TextButton(
+        "Fewer settings" if is_open else "More settings",
+        icon=ft.Icons.EXPAND_LESS if is_open else ft.Icons.EXPAND_MORE,
+        tooltip="LoRA rank, seed, checkpoints, precision…"
+        if draft.method == "lora"
+        else "Seed, checkpoints…",
+        on_click=lambda: set_open(not is_open),
+    )
+    fields = ft.Container(Grid([*_lora_fields(draft), *_fields(draft)]), visible=is_open)
+    return ft.Column(
+        [Wrap([button, Identified("more-settings", _badge(draft))]), fields], spacing=GAP * 1.5, tight=True
+    )
+
+
+def changed(draft: TrainingDraft) -> int:
+    """Settings folded away here that apply and are not at their default."""
+    fields = [name for name in _CHOICES if getattr(draft, name) != RunConfig.model_fields[name].default]
+    if draft.method == "lora" and draft.target_modules != Lora.model_fields["target_modules"].default:
+        fields.append("target_modules")
+    return len(fields) + sum(
+        not typed_numbers.is_default(name, draft.numbers[name]) for name in _shown(draft)
+    )
+
+
+def _badge(draft: TrainingDraft) -> ft.Control:
+    if wrong := sum(bool(draft.number_problem(name)) for name in _shown(draft)):
+        return StatusPill(f"{wrong} to correct", "bad")
+    count = changed(draft)
+    return StatusPill(f"{count} non-default", "active", icon=ft.Icons.TUNE) if count else ft.Container()
+
+
+def _shown(draft: TrainingDraft) -> tuple[str, ...]:
+    return (*_LORA, *_NUMBERS) if draft.method == "lora" else _NUMBERS
+
+
+def _lora_fields(draft: TrainingDraft) -> list[ft.Control]:
+    if draft.method != "lora":
+        return []
+
+    def choose_layers(value: str) -> None:
+        draft.target_modules = "attention" if value == "attention" else "all-linear"
+
+    layers = Choice(
+        "target-modules",
+        "Target modules",
+        draft.target_modules,
+        _LAYERS,
+        choose_layers,
+        help_text=Lora.model_fields["target_modules"].description or "",
+    )
+    return [*(NumberField(draft, name) for name in _LORA), layers]
+
+
+def _fields(draft: TrainingDraft) -> list[ft.Control]:
+    def choose_scheduler(value: str) -> None:
+        draft.lr_scheduler = next(key for key, _ in _SCHEDULERS if key == value)
+
+    def choose_precision(value: str) -> None:
+        draft.precision = next(key for key, _ in _PRECISIONS if key == value)
+
+    def toggle_checkpointing(value: bool) -> None:
+        draft.gradient_checkpointing = value
+
+    def toggle_offline(value: bool) -> None:
+        draft.offline = value
+
+    return [
+        *(NumberField(draft, name) for name in _NUMBERS),
+        Choice(
+            "lr-scheduler",
+            "Learning rate schedule",
+            draft.lr_scheduler,
+            _SCHEDULERS,
+            choose_scheduler,
+            help_text=_help("lr_scheduler"),
+        ),
+        Choice(
+            "precision",
+            "Precision",
+            draft.precision,
+            _PRECISIONS,
+            choose_precision,
+            help_text=_help("precision"),
+        ),
+        Toggle(
+            "Gradient checkpointing",
+            draft.gradient_checkpointing,
+            toggle_checkpointing,
+            help_text=_help("gradient_checkpointing"),
+        ),
+        Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),
+    ]
+
+
+def _help(name: str) -> str:
+    return RunConfig.model_fields[name].description or ""
