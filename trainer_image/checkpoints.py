@@ -28,6 +28,7 @@ _PARTIAL: Final = ".partial"
 _SCHEDULE: Final = (
     "num_epochs", "max_steps", "learning_rate", "per_device_batch_size", "gradient_accumulation_steps",
     "max_seq_len", "lr_scheduler", "warmup_steps", "weight_decay", "max_grad_norm", "seed", "precision",
+    "packing", "eval_steps", "early_stopping_patience",
 )  # fmt: skip
 
 

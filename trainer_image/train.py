@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -111,15 +111,10 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import data, masking, models  # noqa: PLC0415 seconds of imports from here on
+    from trainer_image import models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
-    how = masking.masking_for(tokenizer)
-    records = data.open_rows(config, run.folder)
-    rows = data.tokenise(records, tokenizer, how, max_seq_len=config.max_seq_len)
-    reporter.emit(rows.ledger.event())
-    report_data(reporter, rows, how.notices)
-    data.require_something_to_train(rows, max_seq_len=config.max_seq_len)
+    rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
 
@@ -209,24 +204,12 @@ def read_config(path: Path) -> RunConfig:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        detail = f"{where}: {first['msg']}" if where else first["msg"]
+        reason = first["msg"].removeprefix("Value error, ")
+        detail = f"{where}: {reason}" if where else reason
         raise bad_config(
             f"The run's config.json is not valid: {detail}.",
             "Correct the setting; docs/run-contract.md lists them all.",
         ) from None
-
-
-def report_data(reporter: Reporter, rows: Any, notices: list[str]) -> None:
-    counts = ", ".join(f"{bucket.replace('_', ' ')} {n}" for bucket, n in rows.ledger.buckets.most_common())
-    reporter.say(f"{rows.ledger.read} rows: {counts or 'none'}")
-    for notice in notices:
-        reporter.notice(notice, level="warning")
-    if rows.lost_answers:
-        reporter.notice(
-            f"{rows.lost_answers} earlier answers carry no loss, because the model's chat template rewrites "
-            "them once the conversation goes on.",
-            level="warning",
-        )
 
 
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
