@@ -153,6 +153,8 @@ class Result(BaseModel):
     output: str | None = Field(None, description="Folder of the result, relative to the run folder.")
     output_kind: Literal["adapter", "weights"] | None = None
     base_model: str | None = None
+    best_step: int | None = Field(None, description="Step of the result, if it is the one measured best.")
+    validation_loss: float | None = Field(None, description="Loss of the result on the rows kept aside.")
     checkpoint: str | None = Field(None, description="Newest whole checkpoint, relative to the run folder.")
     message: str = ""
     hint: str = ""

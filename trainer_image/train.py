@@ -178,6 +178,8 @@ def train(run: Run) -> int:
         output=OUTPUT_DIR if saved else None,
         output_kind=method.OUTPUT_KIND if saved else None,
         base_model=config.base_model,
+        best_step=outcome.best_step,
+        validation_loss=outcome.validation_loss,
         checkpoint=outcome.checkpoint,
     )
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
