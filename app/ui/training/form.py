@@ -6,6 +6,7 @@ import flet as ft
 
 from app.services.everything import Services
 from app.ui.theme import SPACE
+from app.ui.training.data_settings import DataSettings
 from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.hyperparameters import Hyperparameters
@@ -20,6 +21,7 @@ def TrainingForm(services: Services, draft: TrainingDraft, on_go_to_data: Callab
         [
             TargetSection(draft),
             DataSource(services.library, draft, on_go_to_data),
+            DataSettings(draft),
             MethodSection(draft),
             Hyperparameters(draft),
             OutputSection(draft),
