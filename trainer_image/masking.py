@@ -107,6 +107,10 @@ def _answer_span(tokenizer: Any, messages: list[Message], at: int, text: str) ->
     """
     through = render(tokenizer, messages[: at + 1])
     before = render(tokenizer, messages[:at]) if at else ""
+    closing = tokenizer.eos_token or ""
+    if closing and not text.startswith(before) and text.startswith(before.removesuffix(closing)):
+        # The template closes the whole text, as Phi-3's does: that is no part of a turn.
+        before, through = before.removesuffix(closing), through.removesuffix(closing)
     if not text.startswith(through) or not through.startswith(before):
         return None
     prompt = render(tokenizer, messages[:at], add_generation_prompt=True) if at else ""
