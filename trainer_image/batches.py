@@ -24,7 +24,8 @@ Item = dict[str, list[int]]
 class LongestFirst(Sampler):  # type: ignore[misc]
     """Every row once an epoch, in an order drawn from the seed; the first epoch begins with `first`.
 
-    With the longest rows in the very first batch, memory fails in the first minute or never.
+    With the longest rows in the very first batch, memory fails in the first minute or never. The order does
+    not depend on how a batch is split: a run whose microbatches had to shrink goes on with the same rows.
     """
 
     def __init__(self, rows: int, *, seed: int, first: Sequence[int]) -> None:
@@ -48,13 +49,9 @@ class LongestFirst(Sampler):  # type: ignore[misc]
         yield from (row for row in order if row not in moved)
 
 
-def longest(lengths: Sequence[int], *, count: int, capacity: int | None = None) -> list[int]:
-    """The `count` longest rows, or as many of them as fit into `capacity` tokens; one at least."""
-    by_length = sorted(range(len(lengths)), key=lambda row: -lengths[row])[:count]
-    if capacity is None:
-        return by_length
-    (fullest, *_) = pack([lengths[row] for row in by_length], capacity)
-    return [by_length[at] for at in fullest]
+def longest(lengths: Sequence[int], count: int) -> list[int]:
+    """The `count` longest rows, the longest first."""
+    return sorted(range(len(lengths)), key=lambda row: -lengths[row])[:count]
 
 
 def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:

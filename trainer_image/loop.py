@@ -145,10 +145,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LongestFirst:
         """Called when the epochs' order is set up."""
-        count, capacity = self.args.per_device_train_batch_size * self.args.world_size, None
-        if self._packing:
-            capacity = self._config.max_seq_len
-        first = longest(self._lengths, count=count, capacity=capacity)
+        first = longest(self._lengths, self._config.effective_batch_size * self.args.world_size)
         return LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
