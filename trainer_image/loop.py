@@ -191,7 +191,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         plan = Plan(
             total_steps=self.state.max_steps,
             num_rows=len(self.train_dataset),
-            effective_batch_size=self._config.effective_batch_size,
+            effective_batch_size=self._config.effective_batch_size * self.args.world_size,
             parameters=sum(p.numel() for p in parameters),
             trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         )
@@ -205,7 +205,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Called once a step, first thing."""
         self._clock.start_step()
         batches, num_items = super().get_batch_samples(*args, **kwargs)
-        self._clock.count(batches)
+        self._clock.count(batches, processes=self.args.world_size)
         return batches, num_items
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -265,8 +265,11 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             best_loss=self._validation.best_loss,
             without_gain=self._validation.without_gain,
         )
-        with self._checkpoints.writing(progress):
+        with self._checkpoints.writing(progress) if self.is_world_process_zero() else nullcontext():
+            self.accelerator.wait_for_everyone()  # several processes write into the folder the first has made
             Trainer._save_checkpoint(self, model, trial)  # past TRL's, which adds a model card to each
+            self.accelerator.wait_for_everyone()
+        self.accelerator.wait_for_everyone()
         path = self._checkpoints.relative_path(step)
         self._reporter.emit(CheckpointSaved(step=step, path=path))
         self._reporter.say(f"Checkpoint saved: {path}")
@@ -310,10 +313,11 @@ class _Clock:
     def start_step(self) -> None:
         self._step_started = time.perf_counter()
 
-    def count(self, batches: list[Any]) -> None:
-        self.samples_seen += samples_in(batches)
+    def count(self, batches: list[Any], *, processes: int = 1) -> None:
+        """Add up a step's batches; other processes have as many samples, and about as many tokens."""
+        self.samples_seen += samples_in(batches) * processes
         # Stays on the device: reading it here would make the CPU wait before every step.
-        self._pending_tokens = tokens_in(batches)
+        self._pending_tokens = tokens_in(batches) * processes
 
     def end_step(self, loss: float) -> None:
         tokens = int(self._pending_tokens)

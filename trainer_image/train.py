@@ -36,7 +36,7 @@ from trainer_image.events import (
 )
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
-from trainer_image.reporting import Reporter
+from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 
 _LIBRARIES: Final = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     args = parse_arguments(argv)
     run_dir = args.run_dir.resolve()
     try:
-        reporter = Reporter(run_dir, attempt=args.attempt)
+        reporter = Reporter(run_dir, attempt=args.attempt) if is_first_process() else SilentReporter()
     except OSError as error:
         print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
@@ -157,7 +157,7 @@ def train(run: Run) -> int:
     outcome = training.run()
 
     saved = not outcome.stopped or run.stop.wish == "save"
-    if saved:
+    if saved and is_first_process():
         reporter.phase("save")
         output.save_output(
             run.folder,
@@ -183,6 +183,11 @@ def train(run: Run) -> int:
         checkpoint=outcome.checkpoint,
     )
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that reports and saves, where torchrun has started several."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
