@@ -42,6 +42,13 @@ def test_a_run_learns_every_message_but_the_systems(tmp_path: Path, template: st
     assert learnt(tmp_path, TALK, unmask_messages=True, template=template) == EVERYTHING
 
 
+def test_a_message_that_reads_like_its_heading_is_told_from_it(tmp_path: Path) -> None:
+    prepared = Prepared(tmp_path, [TALK], unmask_messages=True)
+
+    first = next(at for at, label in enumerate(prepared.rows.labels[0]) if label != -100)
+    assert prepared.words.decode(prepared.rows.input_ids[0][:first]).endswith("<|im_start|>user\n")
+
+
 def test_a_row_may_ask_for_it_alone(tmp_path: Path) -> None:
     assert learnt(tmp_path, {**TALK, "unmask": True}) == EVERYTHING
 

@@ -56,7 +56,7 @@ def loss_of(model: Path) -> float:
 
 @pytest.fixture
 def overfitted(tiny_model: Path, tmp_path: Path, train_here: Train) -> tiny.Ran:
-    return run(tmp_path / "run", tiny_model, train_here, num_epochs=14, **OVERFITTED)
+    return run(tmp_path / "run", tiny_model, train_here, num_epochs=14, **{**OVERFITTED, "save_steps": 5})
 
 
 def test_the_best_model_is_the_result_and_is_said_to_be(overfitted: tiny.Ran) -> None:
