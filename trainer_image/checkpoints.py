@@ -28,6 +28,7 @@ _PARTIAL: Final = ".partial"
 _SCHEDULE: Final = (
     "num_epochs", "max_steps", "learning_rate", "per_device_batch_size", "gradient_accumulation_steps",
     "max_seq_len", "lr_scheduler", "warmup_steps", "weight_decay", "max_grad_norm", "seed", "precision",
+    "packing", "eval_steps", "early_stopping_patience",
 )  # fmt: skip
 
 
@@ -44,6 +45,9 @@ class Progress(BaseModel):
     loss: float | None
     identity: dict[str, Any]
     data_sha256: str
+    best_step: int | None = None
+    best_loss: float | None = None
+    without_gain: int = 0
     saved_at: float = 0.0
     files: dict[str, int] = {}
 
@@ -63,10 +67,16 @@ class Checkpoints:
     def __init__(self, run_dir: Path, *, keep: int) -> None:
         self.folder = run_dir / CHECKPOINTS_DIR
         self._keep = keep
+        self.best_step: int | None = None
+        """The step whose checkpoint is kept, however old it gets."""
 
     def newest(self) -> Checkpoint | None:
         """The whole checkpoint written last, if there is one."""
         return max(self._whole(), key=lambda c: c.progress.saved_at, default=None)
+
+    def at(self, step: int) -> Checkpoint | None:
+        """The whole checkpoint of that step, if there is one."""
+        return next((c for c in self._whole() if c.progress.step == step), None)
 
     @property
     def partial(self) -> Path:
@@ -104,7 +114,8 @@ class Checkpoints:
     def _drop_old(self) -> None:
         newest_first = sorted(self._whole(), key=lambda c: -c.progress.saved_at)
         for old in newest_first[self._keep :]:
-            _remove(old.folder)
+            if old.progress.step != self.best_step:
+                _remove(old.folder)
 
     def _whole(self) -> Iterator[Checkpoint]:
         for folder in self.folder.glob("step_*"):

@@ -5,9 +5,9 @@ Every field's `description` is also the help text of its form field in the app.
 Raise `SCHEMA_VERSION` when an older config would be refused or would train differently.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 SCHEMA_VERSION: Final = 1
 
@@ -111,6 +111,54 @@ class RunConfig(Section):
         3407, lt=2**32, description="Same seed, data and machine give the same result."
     )
 
+    over_long: Literal["drop", "truncate"] = Field(
+        "drop", description="What happens to longer rows: left out, or cut at the end. Both are counted."
+    )
+    min_seq_len: PositiveInt = Field(
+        2, description="Shortest example in tokens; shorter rows are left out and counted."
+    )
+    drop_duplicates: bool = Field(
+        True, description="Train on a row only once, even if its exact tokens come again."
+    )
+    max_lost_share: float = Field(
+        0.3, ge=0, le=1, description="Stop before training if more than this share of the rows is of no use."
+    )
+    unmask_messages: bool = Field(
+        False, description="Learn every message but the system's, not only the answers. For knowledge data."
+    )
+    is_pretraining: bool = Field(
+        False, description="The rows are plain documents, to be learnt whole; needs a block size."
+    )
+    block_size: int | None = Field(
+        None, ge=2, le=1_048_576, description="Tokens in a block of documents; 2048, or 512 for short ones."
+    )
+    document_column_name: str = Field(
+        "document", min_length=1, description="Which column holds the text of a document."
+    )
+    packing: bool = Field(
+        False, description="Put several short examples in one sequence, each unseen by the others."
+    )
+
+    validation: Literal["auto", "share", "file", "off"] = Field(
+        "auto",
+        description="Rows kept aside to measure on. Auto: 5 %, at least 16, at most 128, none below 32 rows.",
+    )
+    validation_share: float = Field(
+        0.05, gt=0, lt=1, description="How much is kept aside if validation is 'share'."
+    )
+    validation_file: str | None = Field(
+        None,
+        min_length=1,
+        description="JSONL file for validation 'file'; relative paths start at the run folder.",
+    )
+    eval_steps: PositiveInt = Field(25, description="Measure on the rows kept aside every so many steps.")
+    load_best: bool = Field(
+        True, description="The result is the model with the lowest validation loss, not the last one."
+    )
+    early_stopping_patience: PositiveInt | None = Field(
+        None, description="Stop after so many measurements without a lower loss; empty means never."
+    )
+
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Number format while training. Auto: bfloat16 where the GPU has it."
     )
@@ -124,6 +172,16 @@ class RunConfig(Section):
     offline: bool = Field(
         False, description="Never reach for the network: model and data must be on this computer."
     )
+
+    @model_validator(mode="after")
+    def _settings_that_need_each_other(self) -> Self:
+        if self.is_pretraining and self.block_size is None:
+            raise ValueError("is_pretraining needs a block_size")
+        if self.is_pretraining and (self.unmask_messages or self.packing):
+            raise ValueError("is_pretraining learns whole blocks: turn unmask_messages and packing off")
+        if self.validation == "file" and self.validation_file is None:
+            raise ValueError("validation 'file' needs a validation_file")
+        return self
 
     @property
     def effective_batch_size(self) -> int:

@@ -45,6 +45,7 @@ class Rows(_Event):
     total: int
     buckets: dict[str, int]
     refused: list["RefusedLine"] = Field([], description="The first hundred rows left out.")
+    truncated: int = Field(0, description="Rows among those kept that were cut to the longest length.")
 
 
 class RefusedLine(BaseModel):
@@ -84,6 +85,15 @@ class Metrics(_Event):
     gpu_memory_gb: float | None = None
 
 
+class Evaluation(_Event):
+    """A measurement on the rows kept aside."""
+
+    type: Literal["evaluation"] = "evaluation"
+    step: int
+    loss: float = Field(description="Mean over all trained tokens of those rows.")
+    best: bool = Field(description="Whether it is the lowest so far.")
+
+
 class CheckpointSaved(_Event):
     type: Literal["checkpoint"] = "checkpoint"
     step: int
@@ -112,7 +122,7 @@ class Ended(_Event):
 
 
 Event = Annotated[
-    Started | Phase | Rows | Plan | Metrics | CheckpointSaved | Notice | Problem | Ended,
+    Started | Phase | Rows | Plan | Metrics | Evaluation | CheckpointSaved | Notice | Problem | Ended,
     Field(discriminator="type"),
 ]
 
@@ -143,6 +153,8 @@ class Result(BaseModel):
     output: str | None = Field(None, description="Folder of the result, relative to the run folder.")
     output_kind: Literal["adapter", "weights"] | None = None
     base_model: str | None = None
+    best_step: int | None = Field(None, description="Step of the result, if it is the one measured best.")
+    validation_loss: float | None = Field(None, description="Loss of the result on the rows kept aside.")
     checkpoint: str | None = Field(None, description="Newest whole checkpoint, relative to the run folder.")
     message: str = ""
     hint: str = ""

@@ -6,6 +6,7 @@ is read where the loop has to wait for the loss anyway.
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,14 +17,25 @@ from datasets import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from trainer_image.batches import (
+    MICROBATCHES,
+    LongestFirst,
+    Packing,
+    keeps_rows_apart,
+    longest,
+    parts_of,
+    samples_in,
+    tokens_in,
+)
 from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, identity
 from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
-from trainer_image.events import CheckpointSaved, Metrics, Plan
+from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Plan
 from trainer_image.models import Device
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter
 from trainer_image.stopping import StopRequest
+from trainer_image.validation import Validation
 
 _ETA_AFTER_STEPS: Final = 3
 _LOG_EVERY_SECONDS: Final = 1.0
@@ -38,6 +50,8 @@ class Outcome:
     loss: float | None
     checkpoint: str | None
     stopped: bool
+    best_step: int | None = None
+    validation_loss: float | None = None
 
 
 class Loop(SFTTrainer):  # type: ignore[misc]
@@ -61,11 +75,17 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._checkpoints = checkpoints
         self._resume_from = resume_from
         self._data_sha256 = rows.sha256()
-        self._clock = _Clock(resume_from.progress if resume_from else None)
+        before = resume_from.progress if resume_from else None
+        self._clock = _Clock(before)
+        self._validation = Validation(rows.validation, config, before)
+        self._checkpoints.best_step = self._validation.best_step
+        self._lengths = [len(ids) for ids in rows.input_ids]
+        self._packing = config.packing and self._can_pack(model, rows)
+        self._padding = Padding(tokenizer.pad_token_id or 0)
         super().__init__(
             model=model,
-            args=training_arguments(config, device, checkpoints.folder),
-            data_collator=Padding(tokenizer.pad_token_id or 0),
+            args=training_arguments(config, device, checkpoints.folder, packing=self._packing),
+            data_collator=Packing(config.max_seq_len) if self._packing else self._padding,
             train_dataset=as_dataset(rows),
             processing_class=tokenizer,
             callbacks=[_Follow(self, stop)],
@@ -75,26 +95,103 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def run(self) -> Outcome:
         """Train from the beginning or the checkpoint. Raises RunFailedError if the loss is not a number."""
         resumed = self._resume_from
-        if resumed and resumed.progress.step >= resumed.progress.total_steps:
+        done = resumed and resumed.progress.step >= resumed.progress.total_steps
+        if resumed and (done or self._validation.is_hopeless):
             self._load_from_checkpoint(str(resumed.folder))  # nothing left but to save the result
             self.state.global_step, self.state.max_steps = resumed.progress.step, resumed.progress.total_steps
         else:
             self.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
         newest = self._checkpoints.newest()
+        stopped = self.state.global_step < self.state.max_steps and not self._validation.is_hopeless
+        best_step, loss = (None, None) if stopped else self._take_best()
         return Outcome(
             step=self.state.global_step,
             total_steps=self.state.max_steps,
             loss=self._clock.loss,
             checkpoint=self._checkpoints.relative_path(newest.progress.step) if newest else None,
-            stopped=self.state.global_step < self.state.max_steps,
+            stopped=stopped,
+            best_step=best_step,
+            validation_loss=loss,
         )
+
+    def _take_best(self) -> tuple[int | None, float | None]:
+        """Leave the model measured best in memory; its step, if so, and the loss of the model left there."""
+        validation, step = self._validation, self.state.global_step
+        if validation.best_step is None or not self._config.load_best:
+            return None, validation.last_loss
+        if validation.best_step != step:
+            best = self._checkpoints.at(validation.best_step)
+            if best is None:
+                self._reporter.notice(
+                    "The best checkpoint is gone; the result is the last model.", level="warning"
+                )
+                return None, validation.last_loss
+            self._load_from_checkpoint(str(best.folder))
+        self._reporter.notice(
+            f"The result is the model of step {validation.best_step}: its validation loss, "
+            f"{validation.best_loss:.4f}, is the lowest."
+        )
+        return validation.best_step, validation.best_loss
+
+    def _can_pack(self, model: Any, rows: TrainingRows) -> bool:
+        """Whether packed rows stay unseen by each other in this model; if not, a notice says so."""
+        one, other = rows.input_ids[0][:64], rows.input_ids[-1][:64]
+        if keeps_rows_apart(model, one, other):
+            return True
+        self._reporter.notice(
+            "This model would let packed examples see each other, so they are not packed.", level="warning"
+        )
+        return False
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> LongestFirst:
+        """Called when the epochs' order is set up."""
+        first = longest(self._lengths, self._config.effective_batch_size * self.args.world_size)
+        return LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """Forward and backward for each part of the batch; the sum of their losses is the batch's mean."""
+        loss: Any = 0.0
+        parts = inputs.get(MICROBATCHES, [inputs])
+        for at, part in enumerate(parts):
+            waits = nullcontext() if at + 1 == len(parts) else self.accelerator.no_sync(model)
+            with waits:
+                loss = loss + super().training_step(model, part, num_items_in_batch)
+        return loss
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+        return super()._get_num_items_in_batch(parts_of(batch_samples), device)
+
+    def evaluation_is_due(self) -> bool:
+        return self._validation.is_due(self.state.global_step, self.state.max_steps)
+
+    def _evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Called after a step whose callback asked for it, before the checkpoint is written."""
+        validation, step = self._validation, self.state.global_step
+        batch_size, precision = self._config.per_device_batch_size, self.compute_loss_context_manager()
+        loss = validation.measure(self.model, self._padding, batch_size, precision)
+        is_best = validation.record(step, loss)
+        self.control.should_evaluate = False  # else it is asked again at the end of the epoch
+        self._reporter.emit(Evaluation(step=step, loss=loss, best=is_best))
+        self._reporter.say(
+            f"step {step}  validation loss {loss:.4f}{' (the best so far)' if is_best else ''}"
+        )
+        if is_best and self._config.load_best:
+            self._checkpoints.best_step = step
+            self.control.should_save = True
+        if validation.is_hopeless and step < self.state.max_steps:
+            self._reporter.notice(
+                f"Stopped early at step {step}: none of the last {validation.without_gain} measurements was "
+                f"better than the one at step {validation.best_step}."
+            )
+            self.control.should_training_stop = self.control.should_save = True
+        return {"eval_loss": loss}
 
     def report_plan(self) -> None:
         parameters = list(self.model.parameters())
         plan = Plan(
             total_steps=self.state.max_steps,
             num_rows=len(self.train_dataset),
-            effective_batch_size=self._config.effective_batch_size,
+            effective_batch_size=self._config.effective_batch_size * self.args.world_size,
             parameters=sum(p.numel() for p in parameters),
             trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         )
@@ -108,7 +205,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Called once a step, first thing."""
         self._clock.start_step()
         batches, num_items = super().get_batch_samples(*args, **kwargs)
-        self._clock.count(batches)
+        self._clock.count(batches, processes=self.args.world_size)
         return batches, num_items
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
@@ -164,9 +261,15 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             loss=clock.loss,
             identity=identity(self._config),
             data_sha256=self._data_sha256,
+            best_step=self._validation.best_step,
+            best_loss=self._validation.best_loss,
+            without_gain=self._validation.without_gain,
         )
-        with self._checkpoints.writing(progress):
+        with self._checkpoints.writing(progress) if self.is_world_process_zero() else nullcontext():
+            self.accelerator.wait_for_everyone()  # several processes write into the folder the first has made
             Trainer._save_checkpoint(self, model, trial)  # past TRL's, which adds a model card to each
+            self.accelerator.wait_for_everyone()
+        self.accelerator.wait_for_everyone()
         path = self._checkpoints.relative_path(step)
         self._reporter.emit(CheckpointSaved(step=step, path=path))
         self._reporter.say(f"Checkpoint saved: {path}")
@@ -188,6 +291,8 @@ class _Follow(TrainerCallback):  # type: ignore[misc]
         if wish:
             control.should_training_stop = True
             control.should_save = wish == "save"
+        elif self._loop.evaluation_is_due():
+            control.should_evaluate = True
 
 
 class _Clock:
@@ -208,10 +313,11 @@ class _Clock:
     def start_step(self) -> None:
         self._step_started = time.perf_counter()
 
-    def count(self, batches: list[Any]) -> None:
-        self.samples_seen += sum(batch["input_ids"].shape[0] for batch in batches)
+    def count(self, batches: list[Any], *, processes: int = 1) -> None:
+        """Add up a step's batches; other processes have as many samples, and about as many tokens."""
+        self.samples_seen += samples_in(batches) * processes
         # Stays on the device: reading it here would make the CPU wait before every step.
-        self._pending_tokens = sum(batch["attention_mask"].sum() for batch in batches)
+        self._pending_tokens = tokens_in(batches) * processes
 
     def end_step(self, loss: float) -> None:
         tokens = int(self._pending_tokens)
@@ -266,16 +372,21 @@ def as_dataset(rows: TrainingRows) -> Dataset:
     )
 
 
-def training_arguments(config: RunConfig, device: Device, folder: Path) -> SFTConfig:
-    """Our settings in TRL's words; what is not named here is TRL's default."""
+def training_arguments(
+    config: RunConfig, device: Device, folder: Path, *, packing: bool = False
+) -> SFTConfig:
+    """Our settings in TRL's words; what is not named here is TRL's default.
+
+    With packing the loader hands out whole effective batches, which the collator splits.
+    """
     warmed_constant = config.lr_scheduler == "constant" and config.warmup_steps > 0
     return SFTConfig(
         output_dir=str(folder),
         num_train_epochs=config.num_epochs,
         max_steps=config.max_steps or -1,
         learning_rate=config.learning_rate,
-        per_device_train_batch_size=config.per_device_batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        per_device_train_batch_size=config.effective_batch_size if packing else config.per_device_batch_size,
+        gradient_accumulation_steps=1 if packing else config.gradient_accumulation_steps,
         lr_scheduler_type="constant_with_warmup" if warmed_constant else config.lr_scheduler,
         warmup_steps=config.warmup_steps,
         weight_decay=config.weight_decay,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from trainer_image.problems import RunFailedError
+from trainer_image.rendering import render, template_input
 from trainer_image.rows import Message
 
 _MARKER: Final = re.compile(r"\{%-?\s*generation\s*-?%\}")
@@ -36,6 +37,7 @@ class Masking:
 
     encode: Encoder
     notices: list[str]
+    of_documents: bool = False
 
 
 def masking_for(tokenizer: Any) -> Masking:
@@ -55,7 +57,7 @@ def masking_for(tokenizer: Any) -> Masking:
 def encode_by_markers(tokenizer: Any, messages: list[Message]) -> Encoded:
     """Take the mask from the template's own `{% generation %}` blocks."""
     encoded = tokenizer.apply_chat_template(
-        messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+        **template_input(messages), tokenize=True, return_dict=True, return_assistant_tokens_mask=True
     )
     trained = [bool(flag) for flag in encoded["assistant_masks"]]
     return _finish(tokenizer, Encoded(list(encoded["input_ids"]), trained))
@@ -63,7 +65,7 @@ def encode_by_markers(tokenizer: Any, messages: list[Message]) -> Encoded:
 
 def encode_by_prefixes(tokenizer: Any, messages: list[Message]) -> Encoded:
     """Find each answer as what the template adds after the prompt for it."""
-    text = _render(tokenizer, messages)
+    text = render(tokenizer, messages)
     spans = [
         _answer_span(tokenizer, messages, at, text)
         for at, message in enumerate(messages)
@@ -103,11 +105,15 @@ def _answer_span(tokenizer: Any, messages: list[Message], at: int, text: str) ->
     None if the text is not what was rendered up to there and more, as with templates that drop the
     reasoning of earlier turns.
     """
-    through = _render(tokenizer, messages[: at + 1])
-    before = _render(tokenizer, messages[:at]) if at else ""
+    through = render(tokenizer, messages[: at + 1])
+    before = render(tokenizer, messages[:at]) if at else ""
+    closing = tokenizer.eos_token or ""
+    if closing and not text.startswith(before) and text.startswith(before.removesuffix(closing)):
+        # The template closes the whole text, as Phi-3's does: that is no part of a turn.
+        before, through = before.removesuffix(closing), through.removesuffix(closing)
     if not text.startswith(through) or not through.startswith(before):
         return None
-    prompt = _render(tokenizer, messages[:at], add_generation_prompt=True) if at else ""
+    prompt = render(tokenizer, messages[:at], add_generation_prompt=True) if at else ""
     # Some templates open a thought in the prompt that the finished answer does not have.
     begin = max(len(before), _shared(prompt, through))
     return begin, len(through)
@@ -117,13 +123,6 @@ def _shared(one: str, other: str) -> int:
     """Length of the beginning both have."""
     pairs = zip(one, other, strict=False)
     return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
-
-
-def _render(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool = False) -> str:
-    text: str = tokenizer.apply_chat_template(
-        messages, tokenize=False, add_generation_prompt=add_generation_prompt
-    )
-    return text
 
 
 def _finish(tokenizer: Any, encoded: Encoded) -> Encoded:

@@ -107,6 +107,22 @@ class Reporter:
             self.say(f"The result could not be written: {error.strerror}")
 
 
+class SilentReporter(Reporter):
+    """Of several processes that train together only the first speaks; this is what the others have."""
+
+    def __init__(self) -> None:
+        self.attempt = 0
+
+    def emit(self, event: Event) -> None:
+        pass
+
+    def say(self, text: str) -> None:
+        pass
+
+    def finish(self, status: Status, **fields: Any) -> bool:
+        return True
+
+
 def redact(text: str) -> str:
     """Take out the tokens this process was given."""
     for name in _SECRETS:

@@ -16,12 +16,21 @@ MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 Bucket = Literal["malformed", "empty_answer"]
 Message = dict[str, Any]
 
+DOCUMENT: Final = "document"
+"""Role of the one message of a row that is a plain document."""
+
 _ROLES: Final = {
     "system": "system", "developer": "system",
     "user": "user", "human": "user",
     "assistant": "assistant", "gpt": "assistant", "model": "assistant",
     "tool": "tool", "function": "tool",
+    DOCUMENT: DOCUMENT,
 }  # fmt: skip
+
+_KEPT: Final = (
+    "tool_calls", "reasoning_content", "thinking", "name", "tool_call_id", "unmask", "tools",
+)  # fmt: skip
+"""Keys of a message that stay as they are."""
 
 
 class RowError(Exception):
@@ -49,10 +58,11 @@ class Refused:
     reason: str
 
 
-def read_jsonl(path: Path) -> Iterator[Row | Refused]:
+def read_jsonl(path: Path, *, document_column: str | None = None) -> Iterator[Row | Refused]:
     """Yield what became of each non-blank line of a JSONL file, in order; memory stays flat.
 
-    Raises OSError if the file cannot be read.
+    With `document_column` each is a document, else a row of any known format. Raises OSError if the file
+    cannot be read.
     """
     with path.open("rb") as file:
         for number, line in enumerate(_lines(file), start=1):
@@ -61,19 +71,22 @@ def read_jsonl(path: Path) -> Iterator[Row | Refused]:
                 continue
             if not line.strip():
                 continue
-            yield _read_line(number, line)
+            yield _read_line(number, line, document_column)
 
 
 def to_messages(record: Any) -> tuple[Message, ...]:
     """Turn a record of any known format into chat messages.
 
     Known, told apart by their keys: `messages` (chat), `conversations` (ShareGPT), `prompt`/`completion`,
-    `instruction`/`input`/`output` (Alpaca). Raises RowError.
+    `instruction`/`input`/`output` (Alpaca), `document` or `text` (a plain document). A row's `unmask` and
+    `tools` become keys of its messages, so that they stay wherever messages are kept. Raises RowError.
     """
     if not isinstance(record, Mapping):
         raise RowError("malformed", "the row is not a JSON object")
     if "messages" in record:
         messages = _chat(record["messages"], role_key="role", text_key="content")
+        if messages[0]["role"] == DOCUMENT and len(messages) == 1:
+            return messages
     elif "conversations" in record:
         messages = _chat(record["conversations"], role_key="from", text_key="value")
     elif "prompt" in record and "completion" in record:
@@ -89,11 +102,31 @@ def to_messages(record: Any) -> tuple[Message, ...]:
         )
         if isinstance(record.get("system"), str) and record["system"].strip():
             messages = ({"role": "system", "content": record["system"]}, *messages)
+    elif "document" in record or "text" in record:
+        return to_document(record, "document" if "document" in record else "text")
     else:
         keys = ", ".join(sorted(map(str, record))[:6]) or "no keys"
         raise RowError("malformed", f"no known format: the row has {keys}")
     _require_answer(messages)
-    return messages
+    return _with_row_fields(messages, record)
+
+
+def to_document(record: Any, column: str) -> tuple[Message, ...]:
+    """Turn a record with its text in `column`, or one this module made, into a document. Raises RowError."""
+    if not isinstance(record, Mapping):
+        raise RowError("malformed", "the row is not a JSON object")
+    if column not in record and isinstance(record.get("messages"), list):
+        (first, *more) = _chat(record["messages"], role_key="role", text_key="content")
+        if more or first["role"] != DOCUMENT:
+            raise RowError("malformed", "the row is a conversation, not a plain document")
+        return (first,)
+    if column not in record:
+        keys = ", ".join(sorted(map(str, record))[:6]) or "no keys"
+        raise RowError("malformed", f"no column '{column}': the row has {keys}")
+    text = _text(record, column)
+    if not text.strip():
+        raise RowError("empty_answer", "the document is empty")
+    return ({"role": DOCUMENT, "content": text},)
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
@@ -110,9 +143,10 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
         yield None if too_long else line
 
 
-def _read_line(number: int, line: bytes) -> Row | Refused:
+def _read_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
     try:
-        return Row(number, to_messages(json.loads(line.decode("utf-8"))))
+        record = json.loads(line.decode("utf-8"))
+        return Row(number, to_document(record, document_column) if document_column else to_messages(record))
     except RowError as refusal:
         return Refused(number, refusal.bucket, refusal.reason)
     except UnicodeDecodeError:
@@ -140,8 +174,18 @@ def _turn(turn: Any, role_key: str, text_key: str) -> Message:
         content = ""
     if not isinstance(content, str):
         raise RowError("malformed", "a message's content is not text")
-    kept = {k: turn[k] for k in ("tool_calls", "reasoning_content", "name", "tool_call_id") if turn.get(k)}
+    kept = {k: turn[k] for k in _KEPT if turn.get(k)}
     return {"role": role, "content": content, **kept}
+
+
+def _with_row_fields(messages: tuple[Message, ...], record: Mapping[str, Any]) -> tuple[Message, ...]:
+    if not isinstance(record.get("unmask", False), bool | None):
+        raise RowError("malformed", "'unmask' is neither true nor false")
+    if record.get("unmask"):
+        messages = tuple(m if m["role"] == "system" else {**m, "unmask": True} for m in messages)
+    if record.get("tools"):
+        messages = ({**messages[0], "tools": record["tools"]}, *messages[1:])
+    return messages
 
 
 def _pair(prompt: Any, completion: Any) -> tuple[Message, ...]:
@@ -165,6 +209,8 @@ def _text(record: Mapping[str, Any], key: str) -> str:
 
 
 def _require_answer(messages: tuple[Message, ...]) -> None:
+    if any(m["role"] == DOCUMENT for m in messages):
+        raise RowError("malformed", "a plain document stands among the messages of a conversation")
     answers = [m for m in messages if m["role"] == "assistant"]
     if not answers:
         raise RowError("malformed", "the conversation has no assistant message")

@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -36,7 +36,7 @@ from trainer_image.events import (
 )
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
-from trainer_image.reporting import Reporter
+from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 
 _LIBRARIES: Final = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     args = parse_arguments(argv)
     run_dir = args.run_dir.resolve()
     try:
-        reporter = Reporter(run_dir, attempt=args.attempt)
+        reporter = Reporter(run_dir, attempt=args.attempt) if is_first_process() else SilentReporter()
     except OSError as error:
         print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
@@ -111,15 +111,10 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import data, masking, models  # noqa: PLC0415 seconds of imports from here on
+    from trainer_image import models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
-    how = masking.masking_for(tokenizer)
-    records = data.open_rows(config, run.folder)
-    rows = data.tokenise(records, tokenizer, how, max_seq_len=config.max_seq_len)
-    reporter.emit(rows.ledger.event())
-    report_data(reporter, rows, how.notices)
-    data.require_something_to_train(rows, max_seq_len=config.max_seq_len)
+    rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
 
@@ -162,7 +157,7 @@ def train(run: Run) -> int:
     outcome = training.run()
 
     saved = not outcome.stopped or run.stop.wish == "save"
-    if saved:
+    if saved and is_first_process():
         reporter.phase("save")
         output.save_output(
             run.folder,
@@ -183,9 +178,16 @@ def train(run: Run) -> int:
         output=OUTPUT_DIR if saved else None,
         output_kind=method.OUTPUT_KIND if saved else None,
         base_model=config.base_model,
+        best_step=outcome.best_step,
+        validation_loss=outcome.validation_loss,
         checkpoint=outcome.checkpoint,
     )
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that reports and saves, where torchrun has started several."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -209,24 +211,12 @@ def read_config(path: Path) -> RunConfig:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        detail = f"{where}: {first['msg']}" if where else first["msg"]
+        reason = first["msg"].removeprefix("Value error, ")
+        detail = f"{where}: {reason}" if where else reason
         raise bad_config(
             f"The run's config.json is not valid: {detail}.",
             "Correct the setting; docs/run-contract.md lists them all.",
         ) from None
-
-
-def report_data(reporter: Reporter, rows: Any, notices: list[str]) -> None:
-    counts = ", ".join(f"{bucket.replace('_', ' ')} {n}" for bucket, n in rows.ledger.buckets.most_common())
-    reporter.say(f"{rows.ledger.read} rows: {counts or 'none'}")
-    for notice in notices:
-        reporter.notice(notice, level="warning")
-    if rows.lost_answers:
-        reporter.notice(
-            f"{rows.lost_answers} earlier answers carry no loss, because the model's chat template rewrites "
-            "them once the conversation goes on.",
-            level="warning",
-        )
 
 
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:

@@ -7,6 +7,7 @@ from app.domain.runs import Metric, RunEvent
 from trainer_image.events import (
     CheckpointSaved,
     Ended,
+    Evaluation,
     Event,
     Metrics,
     Notice,
@@ -33,8 +34,14 @@ BUCKETS: Final = {
     "malformed": "malformed",
     "empty_answer": "with an empty answer",
     "no_trained_token": "with nothing to learn from",
+    "validation": "kept aside for validation",
+    "too_short": "too short",
+    "duplicate": "seen before",
+    "refused_by_template": "refused by the model's chat template",
 }
 """Bucket of the row ledger → words."""
+
+_KEPT: Final = {"trained", "validation"}
 
 
 def as_metric(event: Metrics) -> Metric:
@@ -71,6 +78,9 @@ def as_timeline(event: Event) -> RunEvent | None:
                 f"{event.total_steps} steps of {event.effective_batch_size} examples, {event.num_rows} rows; "
                 f"trains {event.trainable_parameters:,} of {event.parameters:,} parameters ({share:.1f} %)",
             )
+        case Evaluation():
+            best = ", the best so far" if event.best else ""
+            return _entry(event, f"Validation loss {event.loss:.4f}{best}", step=event.step)
         case CheckpointSaved():
             return _entry(event, f"Checkpoint at step {event.step}", step=event.step)
         case Notice():
@@ -83,12 +93,19 @@ def as_timeline(event: Event) -> RunEvent | None:
 
 def _rows(event: Rows) -> RunEvent:
     kept = event.buckets.get("trained", 0)
+    aside = event.buckets.get("validation", 0)
     lost = ", ".join(
         f"{count} {BUCKETS.get(bucket, bucket.replace('_', ' '))}"
         for bucket, count in event.buckets.items()
-        if bucket != "trained" and count
+        if bucket not in _KEPT and count
     )
-    text = f"{event.total:,} rows in, {kept:,} used for training" + (f"; left out: {lost}" if lost else "")
+    text = f"{event.total:,} rows in, {kept:,} used for training"
+    if event.truncated:
+        text += f" ({event.truncated:,} of those kept were cut to the longest length)"
+    if aside:
+        text += f", {aside:,} {BUCKETS['validation']}"
+    if lost:
+        text += f"; left out: {lost}"
     return _entry(event, text, level="warning" if lost else "info")
 
 

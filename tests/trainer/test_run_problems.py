@@ -182,7 +182,7 @@ def test_an_error_nobody_foresaw_is_a_sentence_with_the_details_in_the_log(
         raise KeyError("hf_secret-token")
 
     monkeypatch.setenv("HF_TOKEN", "hf_secret-token")
-    monkeypatch.setattr(data, "tokenise", broken)
+    monkeypatch.setattr(data, "tokenise_into", broken)
 
     ran = train_here(tiny.make_run(tmp_path / "run", tiny_model))
 

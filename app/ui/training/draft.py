@@ -38,6 +38,17 @@ class Source(StrEnum):
         return {Source.SESSION: "Session", Source.HUB: "Hugging Face", Source.FILE: "File"}[self]
 
 
+ROWS: Final = (
+    "over_long", "drop_duplicates", "unmask_messages", "is_pretraining", "document_column_name", "packing",
+    "validation", "validation_file", "load_best",
+)  # fmt: skip
+"""Fields of the config on what becomes of the rows that are no numbers."""
+
+
+def _first_rows() -> dict[str, Any]:
+    return {name: RunConfig.model_fields[name].default for name in ROWS}
+
+
 def _first_numbers() -> dict[str, str]:
     texts = {name: typed_numbers.default_text(name) for name in NUMBERS}
     return texts | {
@@ -69,6 +80,8 @@ class TrainingDraft:
     preset: str = QUICK_LOCAL_TEST
     numbers: dict[str, str] = field(default_factory=_first_numbers)
     """Field of the config → text as typed."""
+    rows: dict[str, Any] = field(default_factory=_first_rows)
+    """Field of the config, of `ROWS` → value."""
     lr_scheduler: LrScheduler = "cosine"
     precision: Precision = "auto"
     gradient_checkpointing: bool = False
@@ -148,6 +161,8 @@ class TrainingDraft:
         for name in self._active_numbers():
             if self.number_problem(name):
                 return f"Correct “{NUMBERS[name].label}”"
+        if self._rows_problem():
+            return self._rows_problem()
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
         return ""
@@ -168,9 +183,25 @@ class TrainingDraft:
                 precision=self.precision,
                 gradient_checkpointing=self.gradient_checkpointing,
                 offline=self.offline,
+                **self._rows(),
                 **self._values(RunConfig),
             ),
         )
+
+    def _rows(self) -> dict[str, Any]:
+        file = (self.rows["validation_file"] or "").strip() or None
+        column = self.rows["document_column_name"].strip() or _first_rows()["document_column_name"]
+        values = {**self.rows, "validation_file": file, "document_column_name": column}
+        if values["is_pretraining"]:  # their switches are not shown: documents are learnt whole
+            values |= {"packing": False, "unmask_messages": False}
+        return values
+
+    def _rows_problem(self) -> str:
+        if self.rows["is_pretraining"] and not self._number("block_size"):
+            return f"Type the “{NUMBERS['block_size'].label}” of the documents, like 2048"
+        if self.rows["validation"] == "file" and not (self.rows["validation_file"] or "").strip():
+            return "Type the path of the validation file"
+        return ""
 
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
@@ -188,6 +219,7 @@ class TrainingDraft:
         self.precision = config.precision
         self.gradient_checkpointing = config.gradient_checkpointing
         self.offline = config.offline
+        self.rows = {name: getattr(config, name) for name in ROWS}
         self.method = config.method.kind
         self._load_numbers(config, RunConfig)
         if isinstance(config.method, Lora):

@@ -7,6 +7,7 @@ import flet as ft
 from app.services.everything import Services
 from app.ui.kit.page_heading import PageHeading
 from app.ui.theme import SPACE
+from app.ui.training.data_settings import DataSettings
 from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.hyperparameters import Hyperparameters
@@ -24,6 +25,7 @@ def TrainingForm(
             PageHeading("Training", "Make a model learn from your data."),
             TargetSection(draft),
             DataSource(services.library, draft, on_go_to_data, is_shown=is_shown),
+            DataSettings(draft),
             MethodSection(draft),
             Hyperparameters(draft),
             OutputSection(services.training, draft),

@@ -11,7 +11,7 @@ from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL, Setup
-from app.ui.training.draft import CUSTOM, Source, TrainingDraft
+from app.ui.training.draft import CUSTOM, ROWS, Source, TrainingDraft
 from app.ui.training.more_settings import changed
 from app.ui.training.typed_numbers import NUMBERS
 from trainer_image.config import FileDataset, HubDataset, Lora, RunConfig, Sft
@@ -36,9 +36,40 @@ loras = st.builds(
 )
 
 
-def configs(dataset):
+documents = st.fixed_dictionaries(
+    {"is_pretraining": st.just(True), "block_size": whole(1_048_576, least=2), "document_column_name": names}
+)
+conversations = st.fixed_dictionaries(
+    {
+        "block_size": st.one_of(st.none(), whole(1_048_576, least=2)),
+        "unmask_messages": st.booleans(),
+        "packing": st.booleans(),
+    }
+)
+validations = st.one_of(
+    st.fixed_dictionaries({"validation": st.sampled_from(["auto", "share", "off"])}),
+    st.fixed_dictionaries({"validation": st.just("file"), "validation_file": names}),
+)
+
+
+@st.composite
+def configs(draw, dataset):
+    kind, validation = draw(st.one_of(documents, conversations)), draw(validations)
+    return draw(plain_configs(dataset, **kind, **validation))
+
+
+def plain_configs(dataset, **rows):
     return st.builds(
         RunConfig,
+        **{name: st.just(value) for name, value in rows.items()},
+        over_long=st.sampled_from(["drop", "truncate"]),
+        drop_duplicates=st.booleans(),
+        min_seq_len=whole(10**6),
+        max_lost_share=shares,
+        validation_share=positives,
+        eval_steps=whole(10**7),
+        load_best=st.booleans(),
+        early_stopping_patience=st.one_of(st.none(), whole(100)),
         base_model=st.one_of(st.just(BUNDLED_MODEL), names),
         dataset=dataset,
         method=st.one_of(loras, st.just(Sft())),
@@ -100,7 +131,7 @@ def test_loading_a_setup_leaves_nothing_of_the_one_before(first, second):
 
 
 def test_every_field_of_a_config_has_its_place_in_the_form():
-    placed = set(NUMBERS) | {"base_model", "dataset", "method", "lr_scheduler", "precision"}
+    placed = set(NUMBERS) | set(ROWS) | {"base_model", "dataset", "method", "lr_scheduler", "precision"}
     placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
 
     assert set(RunConfig.model_fields) | set(Lora.model_fields) == placed
@@ -253,6 +284,26 @@ def test_switching_the_source_keeps_what_was_typed_for_the_others():
     draft.source = Source.SESSION
 
     assert draft.to_setup().session == "mine"
+
+
+def test_documents_need_a_block_size_and_leave_out_what_is_for_conversations():
+    draft = TrainingDraft(session="any")
+    draft.rows["packing"] = True
+    draft.rows["is_pretraining"] = True
+    assert draft.missing() == "Type the “Block size” of the documents, like 2048"
+
+    draft.type_number("block_size", "512")
+
+    assert draft.missing() == ""
+    config = draft.to_setup().config
+    assert (config.is_pretraining, config.block_size, config.packing) == (True, 512, False)
+
+
+def test_a_validation_file_needs_a_path():
+    draft = TrainingDraft(session="any")
+    draft.rows["validation"] = "file"
+
+    assert draft.missing() == "Type the path of the validation file"
 
 
 def test_the_effective_batch_is_unknown_while_a_factor_is_no_number():

@@ -157,3 +157,48 @@ async def test_a_narrow_window_shows_the_same_in_one_column(studio):
         assert screen.find(ft.Dropdown, "Training target")
         assert screen.has_button("Start training")
         await screen.wait_for_text("No run yet")
+
+
+def switch(screen, label):
+    return screen.find(ft.Switch, label)
+
+
+def has_field(screen, label):
+    return any(field.label == label for field in screen.controls(ft.TextField))
+
+
+async def test_plain_documents_ask_for_a_block_size_instead_of_the_switches_for_conversations(studio):
+    async with studio.opened() as screen:
+        assert switch(screen, "Packing")
+        assert not has_field(screen, "Block size")
+
+        await screen.set_value(switch(screen, "Plain documents"), True)
+
+        assert studio.draft.rows["is_pretraining"]
+        assert has_field(screen, "Block size")
+        assert has_field(screen, "Column with the text")
+        assert not [s for s in screen.controls(ft.Switch) if s.label == "Packing"]
+
+
+async def test_validation_shows_what_its_kind_needs(studio):
+    async with studio.opened() as screen:
+        assert not has_field(screen, "Validation share")
+        assert has_field(screen, "Early stopping")
+
+        await screen.choose("Validation", "share")
+        assert has_field(screen, "Validation share")
+
+        await screen.choose("Validation", "file")
+        await screen.type("Validation file", "held-out.jsonl")
+        assert studio.draft.rows["validation_file"] == "held-out.jsonl"
+
+        await screen.choose("Validation", "off")
+        assert not has_field(screen, "Early stopping")
+
+
+async def test_packing_and_what_happens_to_long_rows_are_chosen(studio):
+    async with studio.opened() as screen:
+        await screen.set_value(switch(screen, "Packing"), True)
+        await screen.choose("Rows that are too long", "truncate")
+
+        assert (studio.draft.rows["packing"], studio.draft.rows["over_long"]) == (True, "truncate")

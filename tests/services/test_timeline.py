@@ -1,0 +1,43 @@
+"""Events of the trainer as sentences."""
+
+from typing import get_args
+
+from app.domain.timeline import BUCKETS, as_timeline
+from trainer_image.events import Evaluation, Rows
+from trainer_image.rows import Bucket
+
+
+def text(event: Evaluation | Rows) -> str:
+    entry = as_timeline(event)
+    assert entry
+    return entry.text
+
+
+def test_the_row_ledger_says_what_was_used_kept_aside_and_left_out():
+    event = Rows(
+        total=1344,
+        buckets={"trained": 1320, "validation": 17, "duplicate": 4, "refused_by_template": 2, "too_short": 1},
+        truncated=3,
+    )
+
+    assert text(event) == (
+        "1,344 rows in, 1,320 used for training (3 of those kept were cut to the longest length), "
+        "17 kept aside for validation; left out: 4 seen before, 2 refused by the model's chat template, "
+        "1 too short"
+    )
+
+
+def test_rows_that_are_all_used_are_no_warning():
+    entry = as_timeline(Rows(total=40, buckets={"trained": 24, "validation": 16}))
+
+    assert entry
+    assert entry.level == "info"
+
+
+def test_every_bucket_an_import_knows_has_words():
+    assert set(get_args(Bucket)) <= set(BUCKETS)
+
+
+def test_a_measurement_says_whether_it_is_the_best():
+    assert text(Evaluation(step=25, loss=1.23456, best=True)) == "Validation loss 1.2346, the best so far"
+    assert text(Evaluation(step=50, loss=1.5, best=False)) == "Validation loss 1.5000"

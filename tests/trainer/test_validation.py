@@ -1,0 +1,156 @@
+"""Measuring on rows kept aside: when, what, which step is the result, and giving up."""
+
+# ruff: noqa: PLC0415 — torch and its friends take seconds: only the tests that need them pay
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Notice, Plan
+
+from . import tiny
+from .prepared import pair, write
+
+pytestmark = pytest.mark.training
+Train = Callable[..., tiny.Ran]
+
+OVERFITTED = {"learning_rate": 2e-2, "lr_scheduler": "constant", "eval_steps": 3, "save_steps": 50}
+"""Eight rows learnt by heart and three of another kind measured: the loss there falls, then rises."""
+
+
+def run(folder: Path, model: Path, train_here: Train, **settings: Any) -> tiny.Ran:
+    tiny.make_run(
+        folder, model, validation="file", validation_file="data/aside.jsonl", offline=False, **settings
+    )
+    write(folder / "data" / "aside.jsonl", aside())
+    return train_here(folder)
+
+
+def aside() -> list[dict[str, Any]]:
+    return [
+        pair(f"Which river runs through {city}?", f"The {city.lower()}a.") for city in ("Ivo", "Jam", "Kel")
+    ]
+
+
+def loss_of(model: Path) -> float:
+    """The mean loss over the trained tokens of the rows kept aside, one row at a time."""
+    import torch
+    from torch.nn.functional import cross_entropy
+    from transformers import AutoModelForCausalLM
+
+    net, words = AutoModelForCausalLM.from_pretrained(model), tiny.tokenizer()
+    total, count = 0.0, 0
+    for row in aside():
+        prompt = words(f"<|im_start|>user\n{row['prompt']}<|im_end|>\n<|im_start|>assistant\n").input_ids
+        answer = words(f"{row['completion']}<|im_end|>").input_ids
+        with torch.no_grad():
+            logits = net(torch.tensor([[*prompt, *answer]])).logits[0, len(prompt) - 1 : -1]
+        total += float(cross_entropy(logits, torch.tensor(answer), reduction="sum"))
+        count += len(answer)
+    return total / count
+
+
+@pytest.fixture
+def overfitted(tiny_model: Path, tmp_path: Path, train_here: Train) -> tiny.Ran:
+    return run(tmp_path / "run", tiny_model, train_here, num_epochs=14, **{**OVERFITTED, "save_steps": 5})
+
+
+def test_the_best_model_is_the_result_and_is_said_to_be(overfitted: tiny.Ran) -> None:
+    evaluations = overfitted.of(Evaluation)
+
+    best = min(evaluations, key=lambda e: e.loss)
+    assert [e.step for e in evaluations] == [*range(3, 28, 3), 28]
+    assert [e.best for e in evaluations] == [
+        e.loss < min([math.inf, *(b.loss for b in evaluations[:at])]) for at, e in enumerate(evaluations)
+    ]
+    assert best.step < 28, "the run did not overfit"
+    assert (overfitted.result.best_step, overfitted.result.validation_loss) == (best.step, best.loss)
+    assert math.isclose(loss_of(overfitted.folder / "output"), best.loss, rel_tol=1e-5)
+    assert any(f"the model of step {best.step}" in notice.message for notice in overfitted.of(Notice))
+    assert (overfitted.folder / f"checkpoints/step_{best.step}").is_dir()
+    assert len(list((overfitted.folder / "checkpoints").iterdir())) <= 3
+
+
+def test_the_last_model_is_the_result_where_that_is_wanted(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    ran = run(tmp_path / "run", tiny_model, train_here, num_epochs=14, load_best=False, **OVERFITTED)
+
+    last = ran.of(Evaluation)[-1]
+    assert (ran.result.best_step, ran.result.validation_loss) == (None, last.loss)
+    assert math.isclose(loss_of(ran.folder / "output"), last.loss, rel_tol=1e-5)
+    assert [saved.step for saved in ran.of(CheckpointSaved)] == [28]
+
+
+def test_a_run_without_progress_stops_early_with_the_best_model(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    ran = run(
+        tmp_path / "run", tiny_model, train_here, num_epochs=100, early_stopping_patience=2, **OVERFITTED
+    )
+
+    evaluations = ran.of(Evaluation)
+    assert ran.code == 0
+    assert ran.result.status == "finished"
+    assert ran.result.step == evaluations[-1].step < 200
+    assert [e.best for e in evaluations[-3:]] == [True, False, False]
+    assert ran.result.best_step == evaluations[-3].step
+    assert any("Stopped early" in notice.message for notice in ran.of(Notice))
+
+
+def test_a_run_that_stopped_early_has_nothing_left_to_train_when_resumed(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    folder, settings = tmp_path / "run", {"num_epochs": 100, "early_stopping_patience": 2, **OVERFITTED}
+    first = run(folder, tiny_model, train_here, **settings)
+    result, steps = first.result, len(first.of(Metrics))
+
+    again = train_here(folder, "--resume")
+
+    assert len(again.of(Metrics)) == steps
+    assert (again.result.status, again.result.best_step) == ("finished", result.best_step)
+
+
+def test_measuring_changes_nothing_in_training(tiny_model: Path, tmp_path: Path, train_here: Train) -> None:
+    method = {"kind": "lora", "lora_r": 4, "lora_dropout": 0.2}
+    measured = run(tmp_path / "a", tiny_model, train_here, method=method, eval_steps=1)
+    folder = tiny.make_run(tmp_path / "b", tiny_model, method=method, offline=False)
+
+    assert tiny.losses(measured) == tiny.losses(train_here(folder))
+
+
+def test_what_was_best_is_known_after_a_resume(tiny_model: Path, tmp_path: Path, train_here: Train) -> None:
+    """Resume from the checkpoint at step 9: what follows is measured as if nothing had happened."""
+    import shutil
+
+    settings = {"num_epochs": 14, **OVERFITTED, "save_steps": 3, "keep_checkpoints": 100}
+    whole = run(tmp_path / "run", tiny_model, train_here, **settings)
+    before = whole.of(Evaluation)
+    for folder in (tmp_path / "run" / "checkpoints").iterdir():
+        if int(folder.name.removeprefix("step_")) > 9:
+            shutil.rmtree(folder)
+
+    again = train_here(tmp_path / "run", "--resume")
+
+    repeated = again.of(Evaluation)[len(before) :]
+    assert [(e.step, e.loss, e.best) for e in repeated] == [
+        (e.step, e.loss, e.best) for e in before if e.step > 9
+    ]
+    assert again.result.best_step == min(before, key=lambda e: e.loss).step
+
+
+def test_by_default_a_share_is_kept_aside_and_measured_at_the_end(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    lines = [json.dumps(pair(f"What is {n}?", f"It is {n}.")) for n in range(40)]
+    folder = tiny.make_run(tmp_path / "run", tiny_model, lines=lines, num_epochs=1, offline=False)
+
+    ran = train_here(folder)
+
+    (plan,), (evaluation,) = ran.of(Plan), ran.of(Evaluation)
+    assert plan.num_rows == 24
+    assert (evaluation.step, evaluation.best) == (6, True)

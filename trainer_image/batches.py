@@ -1,0 +1,135 @@
+"""Which rows stand together in a batch, and how they lie in it.
+
+The effective batch is exact in samples. Its loss is the mean over all its trained tokens, however it is split
+into microbatches: each adds its summed loss divided by the count of the whole batch.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import torch
+from torch.utils.data import Sampler
+
+from trainer_image.data import IGNORED
+
+MICROBATCHES: Final = "microbatches"
+"""Key of a batch that comes in several parts for one optimiser step."""
+
+_FEWER_EPOCHS: Final = 1_000_003
+"""More than a run has epochs, so that no two runs of different seeds share an order."""
+
+Item = dict[str, list[int]]
+
+
+class LongestFirst(Sampler):  # type: ignore[misc]
+    """Every row once an epoch, in an order drawn from the seed; the first epoch begins with `first`.
+
+    With the longest rows in the very first batch, memory fails in the first minute or never. The order does
+    not depend on how a batch is split: a run whose microbatches had to shrink goes on with the same rows.
+    """
+
+    def __init__(self, rows: int, *, seed: int, first: Sequence[int]) -> None:
+        self._rows = rows
+        self._seed = seed
+        self._first = list(first)
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self._seed * _FEWER_EPOCHS + self._epoch)
+        order: list[int] = torch.randperm(self._rows, generator=generator).tolist()
+        first = self._first if self._epoch == 0 else []
+        moved = set(first)
+        yield from first
+        yield from (row for row in order if row not in moved)
+
+
+def longest(lengths: Sequence[int], count: int) -> list[int]:
+    """The `count` longest rows, the longest first."""
+    return sorted(range(len(lengths)), key=lambda row: -lengths[row])[:count]
+
+
+def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
+    """Put rows into as few sequences of `capacity` tokens as best-fit decreasing finds; the fullest first.
+
+    A row longer than that has a sequence for itself. Source: Johnson 1973, and Ding et al. 2024,
+    arXiv:2404.10830, for language models.
+    """
+    packs: list[list[int]] = []
+    room: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
+        fitting = [at for at, left in enumerate(room) if left >= lengths[row]]
+        if fitting:
+            best = min(fitting, key=lambda at: room[at])
+            packs[best].append(row)
+            room[best] -= lengths[row]
+        else:
+            packs.append([row])
+            room.append(capacity - lengths[row])
+    return sorted(packs, key=lambda rows: -sum(lengths[row] for row in rows))
+
+
+class Packing:
+    """Collator: the rows of an effective batch → microbatches `[1, tokens]`, several rows to each.
+
+    Positions start anew with every row. Without an attention mask the library reads from them where a row
+    begins and lets none see another.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+
+    def __call__(self, rows: list[Item]) -> dict[str, Any]:
+        packs = pack([len(row["input_ids"]) for row in rows], self._capacity)
+        microbatches = [in_one_sequence([rows[at] for at in packed]) for packed in packs]
+        return {MICROBATCHES: microbatches, "samples": len(rows)}
+
+
+def in_one_sequence(rows: list[Item]) -> dict[str, torch.Tensor]:
+    """Several rows as one sequence `[1, tokens]`; the first token of each is predicted by none."""
+    return {
+        "input_ids": torch.tensor([[token for row in rows for token in row["input_ids"]]]),
+        "labels": torch.tensor([[label for row in rows for label in (IGNORED, *row["labels"][1:])]]),
+        "position_ids": torch.tensor([[at for row in rows for at in range(len(row["input_ids"]))]]),
+    }
+
+
+def parts_of(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The microbatches of the batches of one optimiser step."""
+    return [part for batch in batches for part in batch.get(MICROBATCHES, [batch])]
+
+
+def samples_in(batches: list[dict[str, Any]]) -> int:
+    return sum(b["samples"] if MICROBATCHES in b else b["input_ids"].shape[0] for b in batches)
+
+
+def tokens_in(batches: list[dict[str, Any]]) -> Any:
+    """Tokens without padding; a tensor on the device, so that nobody waits for it."""
+    return sum(
+        part["attention_mask"].sum() if "attention_mask" in part else part["input_ids"].numel()
+        for part in parts_of(batches)
+    )
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def keeps_rows_apart(model: Any, one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether, in one sequence, the second row's logits are those it has alone.
+
+    Compared with how far they move when the rows are put end to end as if they were one: a model whose
+    layers do not know where a row begins (some state-space and linear-attention ones) moves as far.
+    """
+    was_training = model.training
+    model.eval()
+    rows: list[Item] = [{"input_ids": [*ids], "labels": [*ids]} for ids in (one, other)]
+    together = {k: v.to(model.device) for k, v in in_one_sequence(rows).items() if k != "labels"}
+    alone = model(torch.tensor([[*other]], device=model.device), use_cache=False).logits[0]
+    packed = model(**together, use_cache=False).logits[0, len(one) :]
+    mixed = model(together["input_ids"], use_cache=False).logits[0, len(one) :]
+    model.train(was_training)
+    off, far = (packed - alone).abs().max(), (mixed - alone).abs().max()
+    return bool(off <= torch.maximum(1e-4 * alone.abs().max(), 0.05 * far))

@@ -1,0 +1,75 @@
+"""Measuring on the rows kept aside: when, how well, which step was best, and when to give up.
+
+Draws no random numbers, so that a run with measurements trains exactly as one without.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from trainer_image.checkpoints import Progress
+from trainer_image.config import RunConfig
+from trainer_image.data import IGNORED, TrainingRows
+
+
+class Validation:
+    """The measurements of one run. Without rows kept aside it never asks for one."""
+
+    def __init__(self, rows: TrainingRows | None, config: RunConfig, before: Progress | None) -> None:
+        self._rows = rows
+        self._every = config.eval_steps
+        self._patience = config.early_stopping_patience
+        self.best_step = before.best_step if before else None
+        self.best_loss = before.best_loss if before else None
+        self.without_gain = before.without_gain if before else 0
+        """Measurements since the best one."""
+        self.last_loss: float | None = None
+
+    def is_due(self, step: int, total_steps: int) -> bool:
+        return bool(self._rows) and (step % self._every == 0 or step == total_steps)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether patience has run out."""
+        return self._patience is not None and self.without_gain >= self._patience
+
+    def measure(
+        self, model: Any, collate: Any, batch_size: int, precision: AbstractContextManager[Any]
+    ) -> float:
+        """The mean loss over all trained tokens of the rows kept aside."""
+        assert self._rows
+        was_training = model.training
+        model.eval()
+        with precision, torch.no_grad():
+            loss = mean_loss(model, self._rows, collate, batch_size)
+        model.train(was_training)
+        return loss
+
+    def record(self, step: int, loss: float) -> bool:
+        """Remember a measurement; True if it is the best so far."""
+        self.last_loss = loss
+        is_best = self.best_loss is None or loss < self.best_loss
+        if is_best:
+            self.best_step, self.best_loss, self.without_gain = step, loss, 0
+        else:
+            self.without_gain += 1
+        return is_best
+
+
+def mean_loss(model: Any, rows: TrainingRows, collate: Any, batch_size: int) -> float:
+    """Cross-entropy in nats, summed over all trained tokens and divided by their number."""
+    by_length = sorted(range(len(rows.input_ids)), key=lambda at: -len(rows.input_ids[at]))
+    total, count = torch.zeros((), dtype=torch.float64), 0
+    for start in range(0, len(by_length), batch_size):
+        chosen = by_length[start : start + batch_size]
+        batch = collate([{"input_ids": rows.input_ids[at], "labels": rows.labels[at]} for at in chosen])
+        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        labels = batch.pop("labels")[:, 1:]
+        logits = model(**batch, use_cache=False).logits[:, :-1]
+        total += cross_entropy(
+            logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+        ).to(total)
+        count += int((labels != IGNORED).sum())
+    return float(total) / max(count, 1)
