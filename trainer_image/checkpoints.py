@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from trainer_image.config import CHECKPOINTS_DIR, RunConfig
+from trainer_image.config import CHECKPOINTS_DIR, Method, RunConfig
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import write_json_atomically
 
@@ -127,19 +127,29 @@ class Checkpoints:
 def identity(config: RunConfig) -> dict[str, Any]:
     """The part of a config that decides what the run computes. Data is compared by content."""
     schedule = {name: getattr(config, name) for name in _SCHEDULE}
-    return {"base_model": config.base_model, "method": config.method.model_dump(), **schedule}
+    return {"base_model": config.base_model, "method": config.method.model_dump(mode="json"), **schedule}
 
 
 def require_same_run(progress: Progress, config: RunConfig) -> None:
     """Raise RunFailedError, naming the settings, if the checkpoint is one of another run."""
     now = identity(config)
     changed = [name for name, value in progress.identity.items() if now.get(name) != value]
+    if "method" in changed and _is_method(progress.identity["method"], config.method):
+        changed.remove("method")
     if changed:
         settings = ", ".join(sorted(changed))
         raise RunFailedError(
             f"This run cannot be resumed: it was started with other settings ({settings}).",
             "Put these settings back, or start a new run.",
         )
+
+
+def _is_method(stored: Any, method: Method) -> bool:
+    """Whether these are the same settings; one that is not stored is newer than the checkpoint."""
+    try:
+        return TypeAdapter[Method](Method).validate_python(stored) == method
+    except ValidationError:
+        return False
 
 
 def require_same_data(progress: Progress, data_sha256: str) -> None:

@@ -5,9 +5,18 @@ Every field's `description` is also the help text of its form field in the app.
 Raise `SCHEMA_VERSION` when an older config would be refused or would train differently.
 """
 
+import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -47,6 +56,20 @@ class HubDataset(Section):
 Dataset = Annotated[FileDataset | HubDataset, Field(discriminator="kind")]
 
 
+def _compiles(pattern: str) -> str:
+    if any(character.isspace() for character in pattern):
+        raise ValueError(f"'{pattern}' has a space in it, which no layer's name has")
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"'{pattern}' is not a regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_compiles)]
+"""A regular expression, looked for anywhere in a layer's full name, like `model.layers.0.mlp.up_proj`."""
+
+
 class Sft(Section):
     """Supervised fine-tuning of every weight."""
 
@@ -69,12 +92,71 @@ class Lora(Section):
     lora_dropout: float = Field(
         0.0, ge=0, lt=1, description="Share of adapter inputs dropped while training."
     )
-    target_modules: Literal["all-linear", "attention"] = Field(
-        "all-linear", description="Which layers get an adapter."
+    target_modules: Literal["auto", "all-linear", "attention", "custom"] = Field(
+        "all-linear",
+        description="Which layers get an adapter. Auto: the attention and MLP layers that models usually "
+        "name so. Custom: those that the target patterns match.",
+    )
+    target_patterns: tuple[Pattern, ...] = Field(
+        (),
+        max_length=100,
+        description="Regular expressions over the names of layers, for custom target modules only. Each must "
+        "match a layer.",
+    )
+    use_rslora: bool = Field(
+        False, description="Scale by alpha / √r instead of alpha / r, so that high ranks learn too."
+    )
+    use_dora: bool = Field(
+        False, description="Learn length and direction of the weights apart: often better, and slower."
+    )
+    load_in_4bit: bool = Field(
+        False, description="QLoRA: keep the frozen model in 4 bits (nf4), at about a quarter of the memory."
+    )
+    load_in_8bit: bool = Field(
+        False, description="Keep the frozen model in 8 bits: about half the memory, closer to the original."
+    )
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if self.load_in_4bit and self.load_in_8bit:
+            raise ValueError("load_in_4bit and load_in_8bit exclude each other: choose one")
+        if self.use_dora and self.load_in_8bit:  # PEFT 0.21.2 loses the scales of bitsandbytes 0.50.2
+            raise ValueError("use_dora does not work with load_in_8bit: choose load_in_4bit")
+        if self.target_modules == "custom" and not self.target_patterns:
+            raise ValueError("custom target_modules need target_patterns")
+        if self.target_modules != "custom" and self.target_patterns:
+            raise ValueError("target_patterns go with target_modules = 'custom' only")
+        return self
+
+
+class Osft(Section):
+    """Orthogonal subspace fine-tuning: each weight's strongest singular directions stay as they are.
+
+    Source: Nayak et al. 2025, arXiv:2504.07097, with one ratio for all layers.
+    """
+
+    kind: Literal["osft"] = "osft"
+    unfreeze_rank_ratio: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Share of each weight's directions that may learn, the weakest first. Lower keeps more "
+        "of what the model knew; 1 lets all of them learn.",
+    )
+    target_patterns: tuple[Pattern, ...] = Field(
+        (),
+        max_length=100,
+        description="Regular expressions over the names of layers; each must match one. Empty: the attention "
+        "and MLP layers that models usually name so.",
+    )
+    train_rest: bool = Field(
+        False,
+        description="Train embeddings, norms, biases and the output layer too, without any constraint: "
+        "learns faster and forgets more.",
     )
 
 
-Method = Annotated[Sft | Lora, Field(discriminator="kind")]
+Method = Annotated[Sft | Lora | Osft, Field(discriminator="kind")]
 
 
 class RunConfig(Section):

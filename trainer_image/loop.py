@@ -31,7 +31,7 @@ from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, identit
 from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
 from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Plan
-from trainer_image.models import Device
+from trainer_image.models import Device, count_parameters
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter
 from trainer_image.stopping import StopRequest
@@ -187,13 +187,13 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         return {"eval_loss": loss}
 
     def report_plan(self) -> None:
-        parameters = list(self.model.parameters())
+        parameters, trainable = count_parameters(self.model)
         plan = Plan(
             total_steps=self.state.max_steps,
             num_rows=len(self.train_dataset),
             effective_batch_size=self._config.effective_batch_size * self.args.world_size,
-            parameters=sum(p.numel() for p in parameters),
-            trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+            parameters=parameters,
+            trainable_parameters=trainable,
         )
         self._reporter.emit(plan)
         self._reporter.say(

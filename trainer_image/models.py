@@ -88,22 +88,43 @@ def load_tokenizer(model: str, *, offline: bool) -> Any:
         raise _explain_model(error, model, offline=offline) or _unreadable(model, "tokenizer") from error
 
 
-def load_model(model: str, *, device: Device, float32: bool, offline: bool) -> Any:
+def load_model(
+    model: str, *, device: Device, float32: bool, offline: bool, bits: Literal[4, 8] | None = None
+) -> Any:
     """Load the weights onto the device, in float32 if asked or if the device has no bfloat16.
 
-    Raises RunFailedError if they cannot be had.
+    `bits` quantises them by bitsandbytes; a model that is stored quantised is taken as it is. Raises
+    RunFailedError if they cannot be had.
     """
     import torch  # noqa: PLC0415
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
 
+    from trainer_image import quantisation  # noqa: PLC0415
+
     in_float32 = float32 or device.kind == "cpu" or not device.bfloat16
     dtype = torch.float32 if in_float32 else torch.bfloat16
     try:
-        loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, local_files_only=offline)
+        options = quantisation.options(model, bits, device=device, offline=offline)
+        loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, local_files_only=offline, **options)
+        if options:
+            quantisation.keep_layout(loaded)
+            return loaded
         return loaded.to(device.kind)
     except Exception as error:
         foreseen = explain(error) or _explain_model(error, model, offline=offline)
         raise foreseen or _unreadable(model, "model") from error
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """(all numbers of the model, those that learn), whatever they are packed or factorised into."""
+    total = learning = 0
+    for parameter in model.parameters():
+        packed_from = getattr(getattr(parameter, "quant_state", None), "shape", None)
+        size = packed_from.numel() if packed_from is not None else parameter.numel()
+        total += size
+        learning += size if parameter.requires_grad else 0
+    frozen = sum(m.frozen_numbers() for m in model.modules() if hasattr(m, "frozen_numbers"))
+    return total + frozen, learning
 
 
 def stored_dtype(model: str) -> Any:

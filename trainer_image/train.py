@@ -39,7 +39,9 @@ from trainer_image.problems import RunFailedError, bad_config, explain
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 
-_LIBRARIES: Final = ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers")
+_LIBRARIES: Final = (
+    "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "bitsandbytes", "unsloth",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import models, preparing  # noqa: PLC0415 seconds of imports from here on
+    from trainer_image import engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
+    engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
     if run.resume_from:
@@ -133,14 +136,16 @@ def train(run: Run) -> int:
     reporter.notice(f"Computing on {device.name}, in {'bfloat16' if device.bfloat16 else 'float32'}.")
     if config.precision == "bfloat16" and not device.bfloat16:
         reporter.notice("This GPU does not compute in bfloat16; float32 is used.", level="warning")
-    model = models.load_model(
-        run.model, device=device, float32=method.FLOAT32_WEIGHTS, offline=config.offline
-    )
+    if engine.why:
+        reporter.notice(engine.why)
+    model = engines.load(engine, run.model, config, device=device, float32=method.FLOAT32_WEIGHTS)
     use_cache = getattr(model.config, "use_cache", True)
 
     reporter.phase("prepare")
     output.stop_at(model, rows.stop_ids)
-    model = method.prepare(model, config.method)
+    model = engines.prepare(engine, method, model, config)
+    for sentence in method.describe(model, config.method):
+        reporter.notice(sentence)
     training = loop.Loop(
         model=model,
         tokenizer=tokenizer,
@@ -152,6 +157,7 @@ def train(run: Run) -> int:
         reporter=reporter,
         stop=run.stop,
     )
+    method.attach(training)
 
     reporter.phase("train")
     outcome = training.run()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-Method = Literal["lora", "sft"]
+Method = Literal["lora", "osft", "sft"]
 
 QUICK_LOCAL_TEST: Final = "Quick local test"
 
@@ -24,7 +24,13 @@ _VALUES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 _BY_METHOD: Final[Mapping[str, Mapping[Method, Mapping[str, Any]]]] = MappingProxyType(
     {
         # What suits small new adapters ruins a model when all of its weights follow it.
-        QUICK_LOCAL_TEST: MappingProxyType({"lora": {"learning_rate": 2e-4}, "sft": {"learning_rate": 2e-5}}),
+        QUICK_LOCAL_TEST: MappingProxyType(
+            {
+                "lora": {"learning_rate": 2e-4},
+                "osft": {"learning_rate": 2e-4},
+                "sft": {"learning_rate": 2e-5},
+            }
+        ),
     }
 )
 

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 
 import pytest
 
@@ -14,7 +13,7 @@ from app.cli.parser import make_parser
 from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
 from tests.cli.conftest import ROOT, Shell
-from trainer_image.config import Lora, Sft
+from trainer_image.config import Lora, Osft, Sft
 
 PAIR = '{"prompt": "Q", "completion": "A"}\n'
 
@@ -146,12 +145,10 @@ def test_the_example_setups_are_valid():
 
 
 def test_there_is_an_example_per_method():
-    kinds = {
-        tomllib.loads(p.read_text())["config"]["method"]["kind"]
-        for p in (ROOT / "docs/examples").glob("*.toml")
-    }
+    methods = [read_setup(path).config.method for path in (ROOT / "docs/examples").glob("*.toml")]
 
-    assert kinds == {Sft().kind, Lora().kind}
+    assert {method.kind for method in methods} == {Sft().kind, Lora().kind, Osft().kind}
+    assert any(method.load_in_4bit for method in methods if isinstance(method, Lora))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ To add one: a section with a new `kind` in `config.py`, a module here, a line in
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
-from trainer_image.methods import lora, sft
+from trainer_image.methods import lora, osft, sft
 
 
 class Method(Protocol):
@@ -22,8 +22,14 @@ class Method(Protocol):
     def prepare(self, model: Any, settings: Any) -> Any:
         """Make the model trainable by this method; `settings` is the method's section of the config."""
 
+    def describe(self, model: Any, settings: Any) -> list[str]:
+        """Sentences on what of the prepared model learns."""
+
+    def attach(self, loop: Any) -> None:
+        """Add to the training loop, once it is built, what the method needs at each step."""
+
     def save(self, model: Any, folder: Path, *, base_model: str, dtype: Any) -> None:
-        """Write what was learned, loadable by the usual library."""
+        """Write what was learned, loadable by the usual library; the model is not trained on afterwards."""
 
 
-METHODS: Final[dict[str, Method]] = {"sft": sft, "lora": lora}
+METHODS: Final[dict[str, Method]] = {"sft": sft, "lora": lora, "osft": osft}

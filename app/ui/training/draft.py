@@ -17,13 +17,15 @@ from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import LISTED_MODELS
 from app.ui.training.selection import RunSelection
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Lora, RunConfig, Sft
+from trainer_image.config import FileDataset, HubDataset, Lora, Osft, RunConfig, Sft
 
 CUSTOM: Final = "Custom"
 
 LrScheduler = Literal["cosine", "linear", "constant"]
 Precision = Literal["auto", "float32", "bfloat16"]
-TargetModules = Literal["all-linear", "attention"]
+TargetModules = Literal["auto", "all-linear", "attention", "custom"]
+BaseBits = Literal["", "4", "8"]
+"""In how many bits LoRA keeps the frozen model; empty for as it is."""
 
 
 class Source(StrEnum):
@@ -76,6 +78,14 @@ class TrainingDraft:
 
     method: Method = "lora"
     target_modules: TargetModules = "all-linear"
+    lora_patterns: str = ""
+    """Regular expressions with blanks between them."""
+    use_rslora: bool = False
+    use_dora: bool = False
+    base_bits: BaseBits = ""
+    osft_patterns: str = ""
+    """Alike; empty for the usual layers."""
+    train_rest: bool = False
 
     preset: str = QUICK_LOCAL_TEST
     numbers: dict[str, str] = field(default_factory=_first_numbers)
@@ -161,10 +171,32 @@ class TrainingDraft:
         for name in self._active_numbers():
             if self.number_problem(name):
                 return f"Correct “{NUMBERS[name].label}”"
+        if problem := self.method_problem():
+            return problem
         if self._rows_problem():
             return self._rows_problem()
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
+        return ""
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """Those that count for the chosen method."""
+        if self.method == "osft":
+            return tuple(self.osft_patterns.split())
+        if self.method == "lora" and self.target_modules == "custom":
+            return tuple(self.lora_patterns.split())
+        return ()
+
+    def method_problem(self) -> str:
+        """What is wrong with the chosen method's patterns and switches, as an order; empty if nothing is."""
+        if self.method == "lora" and self.target_modules == "custom" and not self.patterns:
+            return "Type target patterns, or choose other target modules"
+        if self.method == "lora" and self.use_dora and self.base_bits == "8":
+            return "Choose 4 bits, or turn DoRA off: it does not work in 8 bits"
+        for pattern in self.patterns:
+            if problem := typed_numbers.pattern_problem(pattern):
+                return problem
         return ""
 
     def to_setup(self) -> Setup:
@@ -223,11 +255,21 @@ class TrainingDraft:
         self.method = config.method.kind
         self._load_numbers(config, RunConfig)
         if isinstance(config.method, Lora):
-            self.target_modules = config.method.target_modules
-            self._load_numbers(config.method, Lora)
+            self._load_lora(config.method)
+        elif isinstance(config.method, Osft):
+            self.osft_patterns = " ".join(config.method.target_patterns)
+            self.train_rest = config.method.train_rest
+            self._load_numbers(config.method, Osft)
         self.preset = next(
             (name for name in PRESETS if self._matches(preset_values(name, self.method))), CUSTOM
         )
+
+    def _load_lora(self, method: Lora) -> None:
+        self.target_modules = method.target_modules
+        self.lora_patterns = " ".join(method.target_patterns)
+        self.use_rslora, self.use_dora = method.use_rslora, method.use_dora
+        self.base_bits = "4" if method.load_in_4bit else "8" if method.load_in_8bit else ""
+        self._load_numbers(method, Lora)
 
     def _load_data(self, setup: Setup) -> None:
         dataset = setup.config.dataset
@@ -272,10 +314,20 @@ class TrainingDraft:
             config=self.hub_config.strip() or None,
         )
 
-    def _method(self) -> Lora | Sft:
+    def _method(self) -> Lora | Osft | Sft:
         if self.method == "sft":
             return Sft()
-        return Lora(target_modules=self.target_modules, **self._values(Lora))
+        if self.method == "osft":
+            return Osft(target_patterns=self.patterns, train_rest=self.train_rest, **self._values(Osft))
+        return Lora(
+            target_modules=self.target_modules,
+            target_patterns=self.patterns,
+            use_rslora=self.use_rslora,
+            use_dora=self.use_dora,
+            load_in_4bit=self.base_bits == "4",
+            load_in_8bit=self.base_bits == "8",
+            **self._values(Lora),
+        )
 
     def _values(self, owner: type[Any]) -> dict[str, Any]:
         return {
@@ -285,9 +337,8 @@ class TrainingDraft:
         }
 
     def _active_numbers(self) -> list[str]:
-        return [
-            name for name, number in NUMBERS.items() if number.owner is RunConfig or self.method == "lora"
-        ]
+        owners = {RunConfig, {"lora": Lora, "osft": Osft, "sft": Sft}[self.method]}
+        return [name for name, number in NUMBERS.items() if number.owner in owners]
 
     def _number(self, name: str) -> float | None:
         return None if self.number_problem(name) else typed_numbers.read(name, self.numbers[name])

@@ -2,15 +2,19 @@
 
 import flet as ft
 
+from app.domain.presets import Method
 from app.ui.kit.section import Section
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Help, Segments, TextInput
+from app.ui.training.method_fields import osft_fields
 from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
 from trainer_image.config import RunConfig
 
-_METHODS = (("lora", "LoRA"), ("sft", "All weights (SFT)"))
+_METHODS: tuple[tuple[Method, str], ...] = (("lora", "LoRA"), ("osft", "OSFT"), ("sft", "All weights (SFT)"))
 _METHOD_HELP = {
     "lora": "Trains small adapters beside the frozen model: little memory, a result of a few megabytes.",
+    "osft": "Trains the directions of the weights that matter least and keeps the others as they are: less "
+    "is forgotten at high learning rates. The result is a whole model.",
     "sft": "Trains every weight: needs several times the memory; the result is a whole model.",
 }
 
@@ -19,16 +23,16 @@ def MethodSection(draft: TrainingDraft) -> ft.Control:
     """Base model and method; the numbers of LoRA stand with the other settings."""
 
     def choose_method(value: str) -> None:
-        draft.choose_method("sft" if value == "sft" else "lora")
+        draft.choose_method(next(key for key, _ in _METHODS if key == value))
 
-    return Section(
-        "Model and method",
-        [
-            *_model_fields(draft),
-            Segments("method", "Method", draft.method, _METHODS, choose_method),
-            Help(_METHOD_HELP[draft.method]),
-        ],
-    )
+    body = [
+        *_model_fields(draft),
+        Segments("method", "Method", draft.method, _METHODS, choose_method),
+        Help(_METHOD_HELP[draft.method]),
+    ]
+    if draft.method == "osft":
+        body.append(osft_fields(draft))
+    return Section("Model and method", body)
 
 
 def _model_fields(draft: TrainingDraft) -> list[ft.Control]:

@@ -8,18 +8,15 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.status_pill import StatusPill
 from app.ui.theme import GAP
 from app.ui.training import typed_numbers
-from app.ui.training.draft import LrScheduler, Precision, TargetModules, TrainingDraft
+from app.ui.training.draft import LrScheduler, Precision, TrainingDraft
 from app.ui.training.fields import Choice, Grid, NumberField, Toggle, Wrap
+from app.ui.training.method_fields import lora_fields
 from trainer_image.config import Lora, RunConfig
 
 _LORA: Final = ("lora_r", "lora_alpha", "lora_dropout")
 _NUMBERS: Final = ("seed", "save_steps", "warmup_steps", "weight_decay", "max_grad_norm", "keep_checkpoints")
 _CHOICES: Final = ("lr_scheduler", "precision", "gradient_checkpointing", "offline")
 
-_LAYERS: Final[tuple[tuple[TargetModules, str], ...]] = (
-    ("all-linear", "All linear layers"),
-    ("attention", "Attention only"),
-)
 _SCHEDULERS: Final[tuple[tuple[LrScheduler, str], ...]] = (
     ("cosine", "Cosine"),
     ("linear", "Linear"),
@@ -47,7 +44,10 @@ def MoreSettings(draft: TrainingDraft) -> ft.Control:
         else "Seed, checkpoints…",
         on_click=lambda: set_open(not is_open),
     )
-    fields = ft.Container(Grid([*_lora_fields(draft), *_fields(draft)]), visible=is_open)
+    of_method = [lora_fields(draft)] if draft.method == "lora" else []
+    fields = ft.Container(
+        ft.Column([*of_method, Grid(_fields(draft))], spacing=GAP * 1.5, tight=True), visible=is_open
+    )
     return ft.Column(
         [Wrap([button, Identified("more-settings", _badge(draft))]), fields], spacing=GAP * 1.5, tight=True
     )
@@ -58,6 +58,8 @@ def changed(draft: TrainingDraft) -> int:
     fields = [name for name in _CHOICES if getattr(draft, name) != RunConfig.model_fields[name].default]
     if draft.method == "lora" and draft.target_modules != Lora.model_fields["target_modules"].default:
         fields.append("target_modules")
+    if draft.method == "lora":
+        fields += [name for name in ("use_rslora", "use_dora", "base_bits") if getattr(draft, name)]
     return len(fields) + sum(
         not typed_numbers.is_default(name, draft.numbers[name]) for name in _shown(draft)
     )
@@ -72,24 +74,6 @@ def _badge(draft: TrainingDraft) -> ft.Control:
 
 def _shown(draft: TrainingDraft) -> tuple[str, ...]:
     return (*_LORA, *_NUMBERS) if draft.method == "lora" else _NUMBERS
-
-
-def _lora_fields(draft: TrainingDraft) -> list[ft.Control]:
-    if draft.method != "lora":
-        return []
-
-    def choose_layers(value: str) -> None:
-        draft.target_modules = "attention" if value == "attention" else "all-linear"
-
-    layers = Choice(
-        "target-modules",
-        "Target modules",
-        draft.target_modules,
-        _LAYERS,
-        choose_layers,
-        help_text=Lora.model_fields["target_modules"].description or "",
-    )
-    return [*(NumberField(draft, name) for name in _LORA), layers]
 
 
 def _fields(draft: TrainingDraft) -> list[ft.Control]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from trainer_image.config import Lora, RunConfig
+from trainer_image.config import Lora, Osft, Pattern, RunConfig
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
         "lora_r": Number("LoRA rank (r)", whole=True, owner=Lora),
         "lora_alpha": Number("LoRA alpha", whole=True, owner=Lora),
         "lora_dropout": Number("LoRA dropout", whole=False, owner=Lora),
+        "unfreeze_rank_ratio": Number("Unfreeze rank ratio", whole=False, owner=Osft),
     }
 )
-"""Field of RunConfig (or Lora) → how its form field speaks and reads."""
+"""Field of RunConfig (or of a method) → how its form field speaks and reads."""
 
 
 def help_of(name: str) -> str:
@@ -96,6 +97,15 @@ def problem(name: str, text: str) -> str:
         read(name, text)
     except ValueError as error:
         return str(error)
+    return ""
+
+
+def pattern_problem(pattern: str) -> str:
+    """What is wrong with a regular expression for layers, as a sentence; empty if nothing is."""
+    try:
+        TypeAdapter[str](Pattern).validate_python(pattern)
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
     return ""
 
 

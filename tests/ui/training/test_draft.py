@@ -14,7 +14,7 @@ from app.domain.setups import BUNDLED_MODEL, Setup
 from app.ui.training.draft import CUSTOM, ROWS, Source, TrainingDraft
 from app.ui.training.more_settings import changed
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Lora, RunConfig, Sft
+from trainer_image.config import FileDataset, HubDataset, Lora, Osft, RunConfig, Sft
 
 names = st.text("abcdefgXYZ019-_./é字", min_size=1, max_size=30).map(lambda text: "n" + text)
 maybe_names = st.one_of(st.just(""), names)
@@ -27,12 +27,31 @@ def whole(most: int, least: int = 1):
     return st.integers(min_value=least, max_value=most)
 
 
+patterns = st.lists(st.sampled_from(["q_proj", "mlp", r"layers\.[0-3]\.", "up|down", "字$"]), max_size=3).map(
+    tuple
+)
+lora_targets = st.one_of(
+    st.tuples(st.sampled_from(["auto", "all-linear", "attention"]), st.just(())),
+    st.tuples(st.just("custom"), patterns.filter(bool)),
+)
 loras = st.builds(
-    Lora,
+    lambda targets, extras, **rest: Lora(
+        target_modules=targets[0], target_patterns=targets[1], **extras, **rest
+    ),
+    lora_targets,
+    st.sampled_from(
+        [{}, {"load_in_4bit": True}, {"load_in_8bit": True}, {"use_dora": True, "load_in_4bit": True}]
+    ),
     lora_r=whole(1024),
     lora_alpha=whole(4096),
     lora_dropout=shares,
-    target_modules=st.sampled_from(["all-linear", "attention"]),
+    use_rslora=st.booleans(),
+)
+osfts = st.builds(
+    Osft,
+    unfreeze_rank_ratio=st.floats(min_value=0, max_value=1, exclude_min=True),
+    target_patterns=patterns,
+    train_rest=st.booleans(),
 )
 
 
@@ -72,7 +91,7 @@ def plain_configs(dataset, **rows):
         early_stopping_patience=st.one_of(st.none(), whole(100)),
         base_model=st.one_of(st.just(BUNDLED_MODEL), names),
         dataset=dataset,
-        method=st.one_of(loras, st.just(Sft())),
+        method=st.one_of(loras, osfts, st.just(Sft())),
         num_epochs=whole(1000),
         max_steps=st.one_of(st.none(), whole(10**9)),
         learning_rate=positives,
@@ -133,8 +152,10 @@ def test_loading_a_setup_leaves_nothing_of_the_one_before(first, second):
 def test_every_field_of_a_config_has_its_place_in_the_form():
     placed = set(NUMBERS) | set(ROWS) | {"base_model", "dataset", "method", "lr_scheduler", "precision"}
     placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
+    placed |= {"target_patterns", "use_rslora", "use_dora", "load_in_4bit", "load_in_8bit", "train_rest"}
 
-    assert set(RunConfig.model_fields) | set(Lora.model_fields) == placed
+    fields = {name for part in (RunConfig, Lora, Osft) for name in part.model_fields}
+    assert fields == placed
 
 
 def test_a_fresh_form_holds_the_quick_local_test_and_lacks_only_the_data():
@@ -272,6 +293,26 @@ def test_numbers_of_a_method_that_is_not_chosen_do_not_block():
 
     assert draft.missing() == ""
     assert draft.to_setup().config.method == Sft()
+
+
+@pytest.mark.parametrize(
+    ("settings", "order"),
+    [
+        ({"target_modules": "custom"}, "Type target patterns, or choose other target modules"),
+        ({"target_modules": "custom", "lora_patterns": "q_proj ("}, "'(' is not a regular expression"),
+        ({"method": "osft", "osft_patterns": "[a"}, "'[a' is not a regular expression"),
+        ({"use_dora": True, "base_bits": "8"}, "Choose 4 bits, or turn DoRA off"),
+        ({"lora_patterns": "["}, ""),
+        ({"method": "sft", "osft_patterns": "[", "use_dora": True, "base_bits": "8"}, ""),
+    ],
+)
+def test_only_what_the_chosen_method_uses_can_be_wrong_with_it(settings, order):
+    draft = TrainingDraft(session="any", **settings)
+
+    assert draft.missing().startswith(order)
+    assert bool(draft.missing()) == bool(order)
+    if not order:
+        assert draft.to_setup().config.method.kind == draft.method
 
 
 def test_switching_the_source_keeps_what_was_typed_for_the_others():

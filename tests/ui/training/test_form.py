@@ -9,6 +9,7 @@ from app.ui.training import data_source
 from app.ui.training.data_source import DataSource
 from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_segment
+from trainer_image.config import Lora, Osft
 
 
 def chip(screen, name):
@@ -129,6 +130,40 @@ async def test_all_weights_hide_the_fields_of_lora(studio):
         await choose_segment(screen, "method", "sft")
 
         assert not [f for f in screen.controls(ft.TextField) if f.label == "LoRA rank (r)"]
+
+
+async def test_osft_asks_for_its_ratio_patterns_and_the_rest(studio):
+    async with studio.opened() as screen:
+        await choose_segment(screen, "method", "osft")
+        assert screen.find(ft.TextField, "Unfreeze rank ratio").value == "0.5"
+
+        await screen.type("Unfreeze rank ratio", "0.25")
+        await screen.type("Target patterns", "self_attn mlp.up_proj$")
+        [rest] = [c for c in screen.controls(ft.Switch) if c.label == "Train the rest too"]
+        screen.page.session.apply_patch(rest._i, {"value": True})
+        await screen.fire(rest, "change", True)
+
+        studio.draft.session = "any"
+        expected = Osft(
+            unfreeze_rank_ratio=0.25, target_patterns=("self_attn", "mlp.up_proj$"), train_rest=True
+        )
+        assert studio.draft.to_setup().config.method == expected
+
+
+async def test_lora_asks_for_patterns_only_when_they_count_and_for_one_number_of_bits(studio):
+    async with studio.opened() as screen:
+        assert not [f for f in screen.controls(ft.TextField) if f.label == "Target patterns"]
+
+        await screen.choose("Target modules", "custom")
+        await screen.type("Target patterns", "q_proj(")
+        assert "is not a regular expression" in (screen.find(ft.TextField, "Target patterns").error or "")
+        await screen.type("Target patterns", "q_proj")
+        await choose_segment(screen, "base-bits", "8")
+        await choose_segment(screen, "base-bits", "4")
+
+        studio.draft.session = "any"
+        expected = Lora(target_modules="custom", target_patterns=("q_proj",), load_in_4bit=True)
+        assert studio.draft.to_setup().config.method == expected
 
 
 async def test_a_hub_dataset_is_named_by_repository_split_and_configuration(studio):
