@@ -17,7 +17,7 @@ import pytest
 from trainer_image import engines
 from trainer_image.config import Lora, Osft, RunConfig, Sft
 
-STAND_IN = '''
+STAND_IN = """
 class FastLanguageModel:
     calls = []
 
@@ -35,7 +35,7 @@ class FastLanguageModel:
             def save_pretrained(self, folder, save_embedding_layers="auto"):
                 return save_embedding_layers
         return Adapted()
-'''
+"""
 
 
 @pytest.fixture

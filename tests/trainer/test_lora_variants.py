@@ -143,9 +143,7 @@ def test_a_base_that_is_stored_in_4_bits_takes_adapters_and_nothing_else(
     tiny.tokenizer().save_pretrained(stored)
 
     def run(name: str, method: dict[str, Any]) -> tiny.Ran:
-        return train_here(
-            tiny.make_run(tmp_path / name, stored, method=method, max_steps=2, offline=False)
-        )
+        return train_here(tiny.make_run(tmp_path / name, stored, method=method, max_steps=2, offline=False))
 
     assert run("lora", {"kind": "lora"}).code == 0
     for name in ("osft", "sft"):

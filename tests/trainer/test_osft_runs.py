@@ -4,7 +4,7 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,17 @@ pytestmark = pytest.mark.training
 
 Train = Callable[..., tiny.Ran]
 OSFT = {"kind": "osft", "unfreeze_rank_ratio": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As many as the runs in processes of their own: sums of floats differ between numbers of threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -193,9 +204,7 @@ def test_a_killed_run_goes_on_exactly_and_only_with_the_same_settings(
     assert tiny.finish(process, folder).code == -signal.SIGKILL
 
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(
-        json.dumps(config | {"method": OSFT | {"unfreeze_rank_ratio": 0.25}})
-    )
+    (folder / "config.json").write_text(json.dumps(config | {"method": OSFT | {"unfreeze_rank_ratio": 0.25}}))
     refused = train_here(folder, "--resume")
     assert refused.code == 1
     assert "other settings (method)" in refused.result.message
