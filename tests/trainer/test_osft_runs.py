@@ -4,7 +4,7 @@
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,17 @@ pytestmark = pytest.mark.training
 
 Train = Callable[..., tiny.Ran]
 OSFT = {"kind": "osft", "unfreeze_rank_ratio": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As many as the runs in processes of their own: sums of floats differ between numbers of threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def weights(folder: Path) -> dict[str, Any]:

@@ -153,6 +153,7 @@ async def test_osft_asks_for_its_ratio_patterns_and_the_rest(studio):
 async def test_lora_asks_for_patterns_only_when_they_count_and_for_one_number_of_bits(studio):
     async with studio.opened() as screen:
         assert not [f for f in screen.controls(ft.TextField) if f.label == "Target patterns"]
+        await screen.click("More settings")
 
         await screen.choose("Target modules", "custom")
         await screen.type("Target patterns", "q_proj(")
