@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 Point = tuple[float, float]
 
@@ -38,13 +39,17 @@ def decimate(points: Sequence[Point], limit: int) -> list[Point]:
     return [*kept, points[-1]]
 
 
+_SMALLEST_SPAN: Final = 1e-12
+"""Less is no height on any screen, and floats below about 1e-308 have no usable logarithm."""
+
+
 def bounds(values: Sequence[float]) -> tuple[float, float]:
     """Lowest and highest edge of an axis around the values, on round numbers, never of zero height."""
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return 0.0, 1.0
     low, high = min(finite), max(finite)
-    step = tick(high - low or abs(high) or 1.0)
+    step = tick(max(high - low or abs(high) or 1.0, _SMALLEST_SPAN))
     lower, upper = math.floor(low / step) * step, math.ceil(high / step) * step
     return (lower, upper) if upper > lower else (lower, lower + step)
 

@@ -1,0 +1,9 @@
+"""What holds for every test."""
+
+import os
+
+from hypothesis import settings
+
+# In CI the same examples every time: a change is judged by its own merits. Elsewhere new ones are looked for.
+settings.register_profile("ci", derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
