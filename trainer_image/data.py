@@ -3,6 +3,7 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from heapq import nlargest
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,15 @@ class TrainingRows:
         """Special tokens at the end of an answer."""
         self.lost_answers = 0
         self.shortest_too_long: int | None = None
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row to train on."""
+        return max(map(len, self.input_ids), default=0)
+
+    def longest_at(self, count: int) -> list[int]:
+        """Where the `count` longest rows are, the longest first."""
+        return nlargest(count, range(len(self.input_ids)), key=lambda at: len(self.input_ids[at]))
 
     def sha256(self) -> str:
         """Content of the data as the model sees it."""
