@@ -23,6 +23,7 @@ from trainer_image.events import CheckpointSaved, Metrics, Plan
 from trainer_image.models import Device
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
+from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 from trainer_image.stopping import StopRequest
 
@@ -59,6 +60,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         probe: Probe | None = None,
     ) -> None:
         self._probe = probe
+        self._recovery = Recovery(model, reporter, may_shorten=config.on_oom_shorten)
         self._total_train_tokens = 0
         self._config = config
         self._reporter = reporter
@@ -122,7 +124,26 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._clock.start_step()
         batches, num_items = super().get_batch_samples(*args, **kwargs)
         self._clock.count(batches)
+        self._recovery.start_step(batches)
         return batches, num_items
+
+    def probe_step(self, batch: Any, times: int) -> None:
+        """Forward and backward as in a step, `times` microbatches of it, gradients thrown away."""
+        count = self._get_num_items_in_batch([batch] * times, self.args.device)
+        self._recovery.start_step([batch] * times)
+        with self.accelerator.no_sync(self.model_wrapped):
+            for _ in range(times):
+                self.training_step(self.model_wrapped, batch, count)
+        self.model_wrapped.zero_grad()
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
+        """Forward and backward of a microbatch; when memory runs out, of smaller ones instead."""
+        compute = super().training_step
+        if self.accelerator.num_processes > 1:  # one process alone must not compute more often than the rest
+            return compute(model, inputs, num_items_in_batch)
+        return self._recovery.run(
+            inputs, num_items_in_batch, lambda part, tokens: compute(model, part, tokens)
+        )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Called once a step, when the loss is known; the last call, a summary, has none."""
