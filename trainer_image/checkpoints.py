@@ -44,6 +44,8 @@ class Progress(BaseModel):
     loss: float | None
     identity: dict[str, Any]
     data_sha256: str
+    full_state: bool = True
+    """Whether optimiser, schedule and random numbers are in it, without which it can't be resumed from."""
     saved_at: float = 0.0
     files: dict[str, int] = {}
 
@@ -63,6 +65,7 @@ class Checkpoints:
     def __init__(self, run_dir: Path, *, keep: int) -> None:
         self.folder = run_dir / CHECKPOINTS_DIR
         self._keep = keep
+        self._kept_for_good: set[int] = set()
 
     def newest(self) -> Checkpoint | None:
         """The whole checkpoint written last, if there is one."""
@@ -98,13 +101,18 @@ class Checkpoints:
             self.clear_partial()
         self._drop_old()
 
+    def keep(self, step: int) -> None:
+        """Don't remove this one when newer ones come; the best, for instance. In place of an earlier wish."""
+        self._kept_for_good = {step}
+
     def relative_path(self, step: int) -> str:
         return f"{CHECKPOINTS_DIR}/step_{step}"
 
     def _drop_old(self) -> None:
         newest_first = sorted(self._whole(), key=lambda c: -c.progress.saved_at)
         for old in newest_first[self._keep :]:
-            _remove(old.folder)
+            if old.progress.step not in self._kept_for_good:
+                _remove(old.folder)
 
     def _whole(self) -> Iterator[Checkpoint]:
         for folder in self.folder.glob("step_*"):
@@ -128,6 +136,15 @@ def require_same_run(progress: Progress, config: RunConfig) -> None:
         raise RunFailedError(
             f"This run cannot be resumed: it was started with other settings ({settings}).",
             "Put these settings back, or start a new run.",
+        )
+
+
+def require_full_state(progress: Progress) -> None:
+    """Raise RunFailedError if the checkpoint holds weights only: going on from it would be another run."""
+    if not progress.full_state:
+        raise RunFailedError(
+            "This run cannot be resumed: its checkpoints hold the weights only, not the optimiser's state.",
+            "Start a new run with 'save_full_state' on; a checkpoint's folder can be its base model.",
         )
 
 

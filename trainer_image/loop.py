@@ -198,6 +198,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             loss=clock.loss,
             identity=identity(self._config),
             data_sha256=self._data_sha256,
+            full_state=self._config.save_full_state,
         )
         with self._checkpoints.writing(progress):
             Trainer._save_checkpoint(self, model, trial)  # past TRL's, which adds a model card to each
@@ -325,6 +326,7 @@ def training_arguments(config: RunConfig, device: Device, folder: Path) -> SFTCo
         gradient_checkpointing=config.gradient_checkpointing,
         save_strategy="steps",
         save_steps=config.save_steps,
+        save_only_model=not config.save_full_state,
         logging_steps=1,
         logging_nan_inf_filter=False,  # it replaces a loss that is not a number by an older one
         max_length=None,  # longer rows were left out, with their line numbers
