@@ -11,6 +11,7 @@ from app.ui.kit.section import Section
 from app.ui.theme import GAP
 from app.ui.training.draft import CUSTOM, LrScheduler, Precision, TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, NumberField, Toggle, Wrap
+from app.ui.training.memory_and_logging import LoggingFields, switches
 from trainer_image.config import RunConfig
 
 _MAIN: Final = (
@@ -46,6 +47,7 @@ def Hyperparameters(draft: TrainingDraft) -> ft.Control:
             Grid([NumberField(draft, name) for name in _MAIN]),
             Identified("effective-batch", Help(f"Effective batch: {batch or '–'} examples per step.")),
             _more(draft),
+            LoggingFields(draft),
         ],
     )
 
@@ -109,6 +111,7 @@ def _more(draft: TrainingDraft) -> ft.Control:
                 toggle_checkpointing,
                 help_text=_help("gradient_checkpointing"),
             ),
+            *switches(draft),
             Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),
         ]
     )

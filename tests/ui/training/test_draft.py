@@ -10,8 +10,9 @@ from app.domain.presets import PRESETS, QUICK_LOCAL_TEST
 from app.domain.runs import DockerOptions, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.ui.training.draft import CUSTOM, Source, TrainingDraft
+from app.ui.training.memory_and_logging import LOGGERS, SWITCHES
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Lora, RunConfig, Sft
+from trainer_image.config import FileDataset, HubDataset, Logging, Lora, RunConfig, Sft
 
 names = st.text("abcdefgXYZ019-_./é字", min_size=1, max_size=30).map(lambda text: "n" + text)
 maybe_names = st.one_of(st.just(""), names)
@@ -52,6 +53,10 @@ def configs(dataset):
         seed=whole(2**32 - 1, least=0),
         precision=st.sampled_from(["auto", "float32", "bfloat16"]),
         gradient_checkpointing=st.booleans(),
+        on_oom_shorten=st.booleans(),
+        probe_memory=st.booleans(),
+        save_full_state=st.booleans(),
+        logging=st.builds(Logging, **dict.fromkeys(Logging.model_fields, st.one_of(st.none(), names))),
         save_steps=whole(10**7),
         keep_checkpoints=whole(100),
         offline=st.booleans(),
@@ -100,7 +105,10 @@ def test_every_field_of_a_config_has_its_place_in_the_form():
     placed = set(NUMBERS) | {"base_model", "dataset", "method", "lr_scheduler", "precision"}
     placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
 
+    placed |= set(SWITCHES) | {"logging"}
+
     assert set(RunConfig.model_fields) | set(Lora.model_fields) == placed
+    assert set(Logging.model_fields) == set(LOGGERS)
 
 
 def test_a_fresh_form_holds_the_quick_local_test_and_lacks_only_the_data():
