@@ -11,7 +11,7 @@ from app.ui.kit.section import Section
 from app.ui.theme import GAP
 from app.ui.training.draft import CUSTOM, LrScheduler, Precision, TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, NumberField, Toggle, Wrap
-from app.ui.training.memory_and_logging import LoggingFields, switches
+from app.ui.training.memory_and_logging import LoggingFields, PushFields, switches
 from trainer_image.config import RunConfig
 
 _MAIN: Final = (
@@ -112,6 +112,7 @@ def _more(draft: TrainingDraft) -> ft.Control:
                 help_text=_help("gradient_checkpointing"),
             ),
             *switches(draft),
+            *PushFields(draft),
             Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),
         ]
     )

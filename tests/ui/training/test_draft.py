@@ -12,7 +12,7 @@ from app.domain.setups import BUNDLED_MODEL, Setup
 from app.ui.training.draft import CUSTOM, Source, TrainingDraft
 from app.ui.training.memory_and_logging import LOGGERS, SWITCHES
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Logging, Lora, RunConfig, Sft
+from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Push, RunConfig, Sft
 
 names = st.text("abcdefgXYZ019-_./é字", min_size=1, max_size=30).map(lambda text: "n" + text)
 maybe_names = st.one_of(st.just(""), names)
@@ -56,6 +56,7 @@ def configs(dataset):
         on_oom_shorten=st.booleans(),
         probe_memory=st.booleans(),
         save_full_state=st.booleans(),
+        push=st.one_of(st.none(), st.builds(Push, repo_id=st.just("me/it"), private=st.booleans())),
         logging=st.builds(Logging, **dict.fromkeys(Logging.model_fields, st.one_of(st.none(), names))),
         save_steps=whole(10**7),
         keep_checkpoints=whole(100),
@@ -105,7 +106,7 @@ def test_every_field_of_a_config_has_its_place_in_the_form():
     placed = set(NUMBERS) | {"base_model", "dataset", "method", "lr_scheduler", "precision"}
     placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
 
-    placed |= set(SWITCHES) | {"logging"}
+    placed |= set(SWITCHES) | {"logging", "push"}
 
     assert set(RunConfig.model_fields) | set(Lora.model_fields) == placed
     assert set(Logging.model_fields) == set(LOGGERS)
