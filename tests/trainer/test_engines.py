@@ -54,6 +54,8 @@ def nvidia(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if there were a GPU: what torch says about it, nothing more."""
     import torch
 
+    import trainer_image.unsloth_engine  # noqa: F401 transformers looks at torch.cuda as it is imported
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
 
