@@ -247,6 +247,9 @@ class RunConfig(Section):
     gradient_checkpointing: bool = Field(
         False, description="Recompute activations to save memory; about a quarter slower."
     )
+    probe_memory: bool = Field(
+        True, description="After the first step, measure the peak of memory on the longest rows."
+    )
     save_steps: PositiveInt = Field(
         25, description="A checkpoint after every so many steps; a run resumes from its last one."
     )

@@ -67,6 +67,25 @@ class Plan(_Event):
     trainable_parameters: int
 
 
+class Memory(_Event):
+    """Memory at the peak, in bytes: an estimate before training; with `peak`, a measured one."""
+
+    type: Literal["memory"] = "memory"
+    device: str = "cpu"
+    low: int
+    expected: int
+    high: int
+    terms: dict[str, int] = Field({}, description="What `expected` is made of.")
+    known_model: bool = Field(True, description="False: the family is not known, the count is rough.")
+    rows_at_once: int = 0
+    longest_row: int = Field(0, description="Tokens of the longest row it is for.")
+    available: int | None = Field(None, description="All memory of the GPU; what a computer has to spare.")
+    peak: int | None = Field(
+        None, description="Measured on the longest rows. GPU: of tensors, without `terms.context`."
+    )
+    reserved: int | None = Field(None, description="What the GPU's allocator held at the measured peak.")
+
+
 class Metrics(_Event):
     """One optimiser step."""
 
@@ -122,7 +141,7 @@ class Ended(_Event):
 
 
 Event = Annotated[
-    Started | Phase | Rows | Plan | Metrics | Evaluation | CheckpointSaved | Notice | Problem | Ended,
+    Started | Phase | Rows | Plan | Memory | Metrics | Evaluation | CheckpointSaved | Notice | Problem | Ended,
     Field(discriminator="type"),
 ]
 

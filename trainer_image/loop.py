@@ -32,6 +32,7 @@ from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
 from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Plan
 from trainer_image.models import Device, count_parameters
+from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter
 from trainer_image.stopping import StopRequest
@@ -69,7 +70,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         resume_from: Checkpoint | None,
         reporter: Reporter,
         stop: StopRequest,
+        probe: Probe | None = None,
     ) -> None:
+        self._probe = probe
+        self._total_train_tokens = 0
         self._config = config
         self._reporter = reporter
         self._checkpoints = checkpoints
@@ -201,6 +205,21 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             f"{plan.trainable_parameters:,} of {plan.parameters:,} parameters are trained"
         )
 
+    def probe_memory(self) -> None:
+        """Measure, once, a step on the longest rows; its time and tokens are not the run's."""
+        probe, self._probe = self._probe, None
+        if probe:
+            began, counted = time.perf_counter(), self._total_train_tokens
+            probe.measure(self)
+            self._total_train_tokens = counted
+            self._clock.leave_out(time.perf_counter() - began)
+
+    def largest_microbatch(self) -> dict[str, Any]:
+        """Made of the longest rows: of those in memory at once, it takes the most."""
+        rows = longest(self._lengths, self.args.per_device_train_batch_size)
+        parts = parts_of([self.data_collator([self.train_dataset[at] for at in rows])])
+        return max(parts, key=lambda part: part["input_ids"].numel())
+
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """Called once a step, first thing."""
         self._clock.start_step()
@@ -287,6 +306,7 @@ class _Follow(TrainerCallback):  # type: ignore[misc]
         self._stop.defer()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._loop.probe_memory()
         wish = self._stop.wish
         if wish:
             control.should_training_stop = True
@@ -312,6 +332,9 @@ class _Clock:
 
     def start_step(self) -> None:
         self._step_started = time.perf_counter()
+
+    def leave_out(self, seconds: float) -> None:
+        self._step_started += seconds
 
     def count(self, batches: list[Any], *, processes: int = 1) -> None:
         """Add up a step's batches; other processes have as many samples, and about as many tokens."""

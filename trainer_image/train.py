@@ -1,6 +1,7 @@
 """Train one run: read its folder's `config.json`, report in `events.jsonl`, leave `output/`, `result.json`.
 
     python train.py --run-dir DIR [--resume] [--attempt N]
+    python train.py --run-dir DIR --estimate          print the memory it would take, and change nothing
 
 Exit codes: 0 finished, 1 failed, 2 the config is no good, 3 stopped on request. SIGTERM saves a checkpoint
 and the result so far and leaves after the step at hand; SIGINT leaves without saving; a second one leaves
@@ -9,6 +10,7 @@ at once. The first second loads no training library, so that mistakes show at on
 
 import argparse
 import importlib.metadata
+import json
 import logging
 import os
 import platform
@@ -17,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -27,11 +29,13 @@ from pydantic import ValidationError
 
 from trainer_image.checkpoints import Checkpoint, Checkpoints, require_same_data, require_same_run
 from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
+from trainer_image.estimating import as_event, estimate_run, shape_of_model, work_of
 from trainer_image.events import (
     EXIT_BAD_CONFIG,
     EXIT_FAILED,
     EXIT_FINISHED,
     EXIT_STOPPED,
+    Memory,
     Started,
 )
 from trainer_image.models import find_model, require_reachable
@@ -61,6 +65,8 @@ class Run:
 def main(argv: list[str]) -> int:
     args = parse_arguments(argv)
     run_dir = args.run_dir.resolve()
+    if args.estimate:
+        return print_estimate(run_dir)
     try:
         reporter = Reporter(run_dir, attempt=args.attempt) if is_first_process() else SilentReporter()
     except OSError as error:
@@ -125,7 +131,7 @@ def train(run: Run) -> int:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     import transformers  # noqa: PLC0415
 
-    from trainer_image import loop, output  # noqa: PLC0415
+    from trainer_image import loop, output, peak, probe  # noqa: PLC0415
     from trainer_image.methods import METHODS  # noqa: PLC0415
 
     transformers.logging.set_verbosity_error()
@@ -138,6 +144,9 @@ def train(run: Run) -> int:
         reporter.notice("This GPU does not compute in bfloat16; float32 is used.", level="warning")
     if engine.why:
         reporter.notice(engine.why)
+    meter = peak.PeakMeter(device.kind)
+    lengths = [len(ids) for ids in rows.input_ids]
+    estimate = report_memory(run, device, max(lengths), available=peak.available_bytes(device.kind))
     model = engines.load(engine, run.model, config, device=device, float32=method.FLOAT32_WEIGHTS)
     use_cache = getattr(model.config, "use_cache", True)
 
@@ -156,6 +165,7 @@ def train(run: Run) -> int:
         resume_from=run.resume_from,
         reporter=reporter,
         stop=run.stop,
+        probe=probe.Probe(meter, estimate, reporter) if config.probe_memory else None,
     )
     method.attach(training)
 
@@ -200,8 +210,22 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train one run.")
     parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
+    parser.add_argument("--estimate", action="store_true", help="print the memory it would take, and leave")
     parser.add_argument("--attempt", type=int, help="which launch of the run this is, from 1")
     return parser.parse_args(argv)
+
+
+def print_estimate(run_dir: Path) -> int:
+    """Memory the run would take at its peak, as JSON on stdout; needs the model's `config.json` only."""
+    try:
+        config = read_config(run_dir / CONFIG_FILE)
+        set_environment(offline=config.offline)
+        found = estimate_run(run_dir, config, device=likely_device())
+    except RunFailedError as problem:
+        print(f"{problem.message} {problem.hint}", file=sys.stderr)  # noqa: T201
+        return problem.exit_code
+    print(json.dumps(found, indent=1))  # noqa: T201
+    return EXIT_FINISHED
 
 
 def read_config(path: Path) -> RunConfig:
@@ -223,6 +247,20 @@ def read_config(path: Path) -> RunConfig:
             f"The run's config.json is not valid: {detail}.",
             "Correct the setting; docs/run-contract.md lists them all.",
         ) from None
+
+
+def report_memory(run: Run, device: Any, longest: int, *, available: int) -> Memory | None:
+    """Say what memory the run is going to need; not knowing is no reason not to train."""
+    try:
+        shape = shape_of_model(run.model, offline=run.config.offline)
+    except RunFailedError as unknown:
+        run.reporter.notice(unknown.message)
+        return None
+    work = work_of(run.config, device=device.kind, bfloat16=device.bfloat16, longest=longest)
+    event = as_event(shape, work, available=available)
+    run.reporter.emit(event)
+    run.reporter.say(f"Memory at the peak: about {event.expected / 1e9:.2f} GB expected")
+    return event
 
 
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
@@ -251,7 +289,7 @@ def set_environment(*, offline: bool) -> None:
             os.environ[name] = "1"
 
 
-def likely_device() -> str:
+def likely_device() -> Literal["cpu", "cuda"]:
     """A guess without torch; a notice tells the truth once it is loaded."""
     nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists() or platform.system() == "Windows"
     built_for_cpu = versions().get("torch", "").endswith("+cpu")

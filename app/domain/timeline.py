@@ -9,6 +9,7 @@ from trainer_image.events import (
     Ended,
     Evaluation,
     Event,
+    Memory,
     Metrics,
     Notice,
     Phase,
@@ -81,6 +82,8 @@ def as_timeline(event: Event) -> RunEvent | None:
         case Evaluation():
             best = ", the best so far" if event.best else ""
             return _entry(event, f"Validation loss {event.loss:.4f}{best}", step=event.step)
+        case Memory():
+            return _memory(event)
         case CheckpointSaved():
             return _entry(event, f"Checkpoint at step {event.step}", step=event.step)
         case Notice():
@@ -107,6 +110,27 @@ def _rows(event: Rows) -> RunEvent:
     if lost:
         text += f"; left out: {lost}"
     return _entry(event, text, level="warning" if lost else "info")
+
+
+def _memory(event: Memory) -> RunEvent:
+    """An estimate, or how a measured peak compares with it; a peak has no part in the GPU's own context."""
+    if event.peak is not None:
+        guess = event.expected - event.terms.get("context", 0)
+        return _entry(
+            event,
+            f"Memory: {_gb(event.peak)} measured on the longest rows; {_gb(guess)} were estimated",
+        )
+    text = f"Memory: about {_gb(event.expected)} expected ({_gb(event.low)} to {_gb(event.high)})"
+    if event.available is None:
+        return _entry(event, text)
+    text += f", {_gb(event.available)} there"
+    if event.expected > event.available:
+        return _entry(event, f"{text}: it will probably not fit", level="warning")
+    return _entry(event, f"{text}: it may not fit" if event.high > event.available else text)
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.2f} GB"
 
 
 def _entry(event: Event, text: str, *, level: str = "info", step: int | None = None) -> RunEvent:
