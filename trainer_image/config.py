@@ -247,6 +247,10 @@ class RunConfig(Section):
     gradient_checkpointing: bool = Field(
         False, description="Recompute activations to save memory; about a quarter slower."
     )
+    on_oom_shorten: bool = Field(
+        False,
+        description="When memory runs out and smaller batches don't help: cut rows to half their length.",
+    )
     probe_memory: bool = Field(
         True, description="After the first step, measure the peak of memory on the longest rows."
     )

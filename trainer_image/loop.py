@@ -34,6 +34,7 @@ from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Plan
 from trainer_image.models import Device, count_parameters
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
+from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 from trainer_image.stopping import StopRequest
 from trainer_image.validation import Validation
@@ -73,6 +74,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         probe: Probe | None = None,
     ) -> None:
         self._probe = probe
+        self._recovery = Recovery(model, reporter, may_shorten=config.on_oom_shorten)
         self._total_train_tokens = 0
         self._config = config
         self._reporter = reporter
@@ -153,14 +155,23 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         return LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
-        """Forward and backward for each part of the batch; the sum of their losses is the batch's mean."""
+        """Forward and backward for each part of the batch; the sum of their losses is the batch's mean.
+
+        When memory runs out, of smaller parts.
+        """
         loss: Any = 0.0
-        parts = inputs.get(MICROBATCHES, [inputs])
+        parts = parts_of([inputs])
         for at, part in enumerate(parts):
             waits = nullcontext() if at + 1 == len(parts) else self.accelerator.no_sync(model)
             with waits:
-                loss = loss + super().training_step(model, part, num_items_in_batch)
+                loss = loss + self._compute(model, part, num_items_in_batch)
         return loss
+
+    def _compute(self, model: Any, part: Any, tokens: Any) -> Any:
+        compute = super().training_step
+        if self.accelerator.num_processes > 1:  # one process alone must not compute more often than the rest
+            return compute(model, part, tokens)
+        return self._recovery.run(part, tokens, lambda part, tokens: compute(model, part, tokens))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         return super()._get_num_items_in_batch(parts_of(batch_samples), device)
@@ -225,7 +236,17 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._clock.start_step()
         batches, num_items = super().get_batch_samples(*args, **kwargs)
         self._clock.count(batches, processes=self.args.world_size)
+        self._recovery.start_step(parts_of(batches))
         return batches, num_items
+
+    def probe_step(self, batch: Any, times: int) -> None:
+        """Forward and backward as in a step, `times` microbatches of it, gradients thrown away."""
+        count = self._get_num_items_in_batch([batch] * times, self.args.device)
+        self._recovery.start_step([batch] * times)
+        with self.accelerator.no_sync(self.model_wrapped):
+            for _ in range(times):
+                self.training_step(self.model_wrapped, batch, count)
+        self.model_wrapped.zero_grad()
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Called once a step, when the loss is known; the last call, a summary, has none."""

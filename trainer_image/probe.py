@@ -25,11 +25,8 @@ class Probe:
         """`trainer` stands between two steps, its gradients empty."""
         batch = trainer.largest_microbatch()
         devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
-        count = trainer._get_num_items_in_batch([batch], trainer.args.device)
-        with torch.random.fork_rng(devices=devices), trainer.accelerator.no_sync(trainer.model_wrapped):
-            for _ in range(min(trainer.args.gradient_accumulation_steps, 2)):  # the second finds gradients
-                trainer.training_step(trainer.model_wrapped, dict(batch), count)
-        trainer.model_wrapped.zero_grad()
+        with torch.random.fork_rng(devices=devices):  # a second microbatch finds the gradients of the first
+            trainer.probe_step(batch, min(trainer.args.gradient_accumulation_steps, 2))
         self._report()
 
     def _report(self) -> None:
