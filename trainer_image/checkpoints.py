@@ -48,6 +48,8 @@ class Progress(BaseModel):
     best_step: int | None = None
     best_loss: float | None = None
     without_gain: int = 0
+    full_state: bool = True
+    """Whether optimiser, schedule and random numbers are in it, without which it can't be resumed from."""
     saved_at: float = 0.0
     files: dict[str, int] = {}
 
@@ -69,6 +71,7 @@ class Checkpoints:
         self._keep = keep
         self.best_step: int | None = None
         """The step whose checkpoint is kept, however old it gets."""
+        self._kept_for_good: set[int] = set()
 
     def newest(self) -> Checkpoint | None:
         """The whole checkpoint written last, if there is one."""
@@ -108,13 +111,17 @@ class Checkpoints:
             self.clear_partial()
         self._drop_old()
 
+    def keep(self, step: int) -> None:
+        """Don't remove this one when newer ones come; the best, for instance. In place of an earlier wish."""
+        self._kept_for_good = {step}
+
     def relative_path(self, step: int) -> str:
         return f"{CHECKPOINTS_DIR}/step_{step}"
 
     def _drop_old(self) -> None:
         newest_first = sorted(self._whole(), key=lambda c: -c.progress.saved_at)
         for old in newest_first[self._keep :]:
-            if old.progress.step != self.best_step:
+            if old.progress.step not in {self.best_step, *self._kept_for_good}:
                 _remove(old.folder)
 
     def _whole(self) -> Iterator[Checkpoint]:
@@ -150,6 +157,15 @@ def _is_method(stored: Any, method: Method) -> bool:
         return TypeAdapter[Method](Method).validate_python(stored) == method
     except ValidationError:
         return False
+
+
+def require_full_state(progress: Progress) -> None:
+    """Raise RunFailedError if the checkpoint holds weights only: going on from it would be another run."""
+    if not progress.full_state:
+        raise RunFailedError(
+            "This run cannot be resumed: its checkpoints hold the weights only, not the optimiser's state.",
+            "Start a new run with 'save_full_state' on; a checkpoint's folder can be its base model.",
+        )
 
 
 def require_same_data(progress: Progress, data_sha256: str) -> None:

@@ -257,6 +257,10 @@ class RunConfig(Section):
     save_steps: PositiveInt = Field(
         25, description="A checkpoint after every so many steps; a run resumes from its last one."
     )
+    save_full_state: bool = Field(
+        True,
+        description="Checkpoints hold the optimiser's state too. Off: a third of the size, but no resuming.",
+    )
     keep_checkpoints: PositiveInt = Field(2, le=100, description="How many checkpoints stay on disk.")
     offline: bool = Field(
         False, description="Never reach for the network: model and data must be on this computer."

@@ -79,7 +79,7 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
         **event,
         "parameters": shape.parameters,
         "trained_parameters": memory.trained_parameters(shape, work),
-        "checkpoint_bytes": memory.checkpoint_bytes(shape, work, full_state=True),
+        "checkpoint_bytes": memory.checkpoint_bytes(shape, work, full_state=config.save_full_state),
     }
 
 

@@ -304,6 +304,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             best_step=self._validation.best_step,
             best_loss=self._validation.best_loss,
             without_gain=self._validation.without_gain,
+            full_state=self._config.save_full_state,
         )
         with self._checkpoints.writing(progress) if self.is_world_process_zero() else nullcontext():
             self.accelerator.wait_for_everyone()  # several processes write into the folder the first has made
@@ -442,6 +443,7 @@ def training_arguments(
         gradient_checkpointing=config.gradient_checkpointing,
         save_strategy="steps",
         save_steps=config.save_steps,
+        save_only_model=not config.save_full_state,
         logging_steps=1,
         logging_nan_inf_filter=False,  # it replaces a loss that is not a number by an older one
         max_length=None,  # longer rows were left out, with their line numbers

@@ -27,7 +27,13 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image.checkpoints import Checkpoint, Checkpoints, require_same_data, require_same_run
+from trainer_image.checkpoints import (
+    Checkpoint,
+    Checkpoints,
+    require_full_state,
+    require_same_data,
+    require_same_run,
+)
 from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
 from trainer_image.estimating import as_event, estimate_run, shape_of_model, work_of
 from trainer_image.events import (
@@ -38,6 +44,7 @@ from trainer_image.events import (
     Memory,
     Started,
 )
+from trainer_image.memory import checkpoint_bytes
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
 from trainer_image.reporting import Reporter, SilentReporter
@@ -105,6 +112,7 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: boo
     config = read_config(run_dir / CONFIG_FILE)
     if checkpoint:
         require_same_run(checkpoint.progress, config)
+        require_full_state(checkpoint.progress)
     elif resume:
         reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
     set_environment(offline=config.offline)
@@ -119,13 +127,15 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
+    from trainer_image import disk, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
+
+    disk.require_space(run.folder, *checkpoint_space(run), keep=config.keep_checkpoints, reporter=reporter)
 
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
@@ -247,6 +257,17 @@ def read_config(path: Path) -> RunConfig:
             f"The run's config.json is not valid: {detail}.",
             "Correct the setting; docs/run-contract.md lists them all.",
         ) from None
+
+
+def checkpoint_space(run: Run) -> tuple[int, int]:
+    """Bytes of one checkpoint and of the result; (0, 0) for a model that can't be counted."""
+    try:
+        shape = shape_of_model(run.model, offline=run.config.offline)
+    except RunFailedError:
+        return 0, 0
+    work = work_of(run.config, device="cpu", bfloat16=False)
+    weights = checkpoint_bytes(shape, work, full_state=False)
+    return checkpoint_bytes(shape, work, full_state=run.config.save_full_state), weights
 
 
 def report_memory(run: Run, device: Any, longest: int, *, available: int) -> Memory | None:

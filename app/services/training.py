@@ -168,6 +168,8 @@ class TrainingService:
             return "it has finished"
         if run.checkpoint is None:
             return "it ended before its first checkpoint"
+        if not run.config.save_full_state:
+            return "its checkpoints hold the weights only"
         if not (run.folder / run.checkpoint).is_dir():
             return "its checkpoint is no longer on disk"
         return ""

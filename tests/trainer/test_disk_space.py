@@ -1,0 +1,103 @@
+"""Checkpoints and the disk: predicted before training, weights only when asked, the best one kept."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from trainer_image.checkpoints import Checkpoints, Progress
+from trainer_image.config import Lora, RunConfig
+from trainer_image.disk import require_space
+from trainer_image.estimating import work_of
+from trainer_image.events import CheckpointSaved, Notice, Problem, parse_event
+from trainer_image.memory import checkpoint_bytes
+from trainer_image.problems import RunFailedError
+from trainer_image.reporting import Reporter
+from trainer_image.shapes import read_shape
+
+from . import tiny
+
+Train = Callable[..., tiny.Ran]
+
+
+def test_a_run_whose_first_checkpoint_cannot_fit_is_refused_with_both_sizes(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+
+    with pytest.raises(RunFailedError, match=r"takes about [\d.]+ GB, and [\d.]+ GB are free") as refused:
+        require_space(tmp_path, 2 * free, 0, keep=1, reporter=Reporter(tmp_path))
+
+    assert "save_full_state" in refused.value.hint
+
+
+@pytest.mark.parametrize(("share", "warned"), [(0.4, True), (0.001, False)])
+def test_all_that_are_kept_and_one_more_must_fit(tmp_path: Path, share: float, warned: bool) -> None:
+    checkpoint = int(share * shutil.disk_usage(tmp_path).free)
+
+    require_space(tmp_path, checkpoint, 0, keep=2, reporter=Reporter(tmp_path))
+
+    events = [parse_event(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
+    assert [isinstance(event, Notice) and "may become full" in event.message for event in events] == (
+        [True] if warned else []
+    )
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("name", ["sft_run", "lora_run"])
+def test_a_checkpoint_is_as_large_as_predicted(
+    name: str, tiny_model: Path, request: pytest.FixtureRequest
+) -> None:
+    ran: tiny.Ran = request.getfixturevalue(name)
+    config = RunConfig.model_validate_json((ran.folder / "config.json").read_bytes())
+    work = work_of(config, device="cpu", bfloat16=False)
+
+    predicted = checkpoint_bytes(read_shape(tiny_model), work, full_state=True)
+
+    tensors = {"model.safetensors", "adapter_model.safetensors", "optimizer.pt"}
+    files = (ran.folder / str(ran.result.checkpoint)).iterdir()
+    written = sum(path.stat().st_size for path in files if path.name in tensors)
+    assert predicted == pytest.approx(written, rel=0.15 if isinstance(config.method, Lora) else 0.05)
+
+
+@pytest.mark.training
+def test_checkpoints_of_weights_only_are_a_third_and_refused_for_resuming(
+    tiny_model: Path, tmp_path: Path, train_here: Train, sft_run: tiny.Ran
+) -> None:
+    settings = {"save_full_state": False, "max_steps": 2, "save_steps": 1, "offline": False}
+    folder = tiny.make_run(tmp_path / "run", tiny_model, **settings)
+
+    ran = train_here(folder)
+    again = train_here(folder, "--resume")
+
+    assert [event.step for event in ran.of(CheckpointSaved)] == [1, 2]
+    size, full = (
+        sum(path.stat().st_size for path in (run.folder / str(run.result.checkpoint)).iterdir())
+        for run in (ran, sft_run)
+    )
+    assert size < 0.4 * full
+    assert again.code == 1
+    assert "weights only" in again.of(Problem)[-1].message
+
+
+def test_the_one_that_is_to_stay_stays_until_another_takes_its_place(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+
+    def save(step: int) -> None:
+        progress = Progress(
+            step=step, total_steps=9, samples_seen=0, tokens_seen=0, elapsed_seconds=0, loss=None,
+            identity={}, data_sha256="",
+        )  # fmt: skip
+        with checkpoints.writing(progress):
+            (checkpoints.partial / "written").mkdir()
+            (checkpoints.partial / "written" / "weights").write_bytes(b"1")
+
+    save(1)
+    checkpoints.keep(1)
+    save(2)
+    save(3)
+    kept = sorted(path.name for path in checkpoints.folder.iterdir())
+    checkpoints.keep(3)
+    save(4)
+
+    assert kept == ["step_1", "step_3"]
+    assert sorted(path.name for path in checkpoints.folder.iterdir()) == ["step_3", "step_4"]
