@@ -159,6 +159,27 @@ class Osft(Section):
 Method = Annotated[Sft | Lora | Osft, Field(discriminator="kind")]
 
 
+class Logging(Section):
+    """Other programs that get the run's numbers too. Each is on when one of its settings is there."""
+
+    wandb_project: str | None = Field(None, description="Weights & Biases: project. Else $WANDB_PROJECT.")
+    wandb_entity: str | None = Field(None, description="Weights & Biases: team. Else $WANDB_ENTITY.")
+    wandb_run_name: str | None = Field(
+        None, description="Weights & Biases: name of the run. Else $WANDB_RUN_NAME or $WANDB_NAME."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, description="MLflow: server or folder. Else $MLFLOW_TRACKING_URI."
+    )
+    mlflow_experiment_name: str | None = Field(
+        None, description="MLflow: experiment. Else $MLFLOW_EXPERIMENT_NAME."
+    )
+    mlflow_run_name: str | None = Field(None, description="MLflow: name of the run. Else $MLFLOW_RUN_NAME.")
+    tensorboard_log_dir: str | None = Field(
+        None, description="TensorBoard: folder; the run gets its own in it. Relative: in the run folder."
+    )
+    trackio_project: str | None = Field(None, description="Trackio: project, on this computer.")
+
+
 class RunConfig(Section):
     """Everything `train.py` needs. Secrets never go here: tokens travel as environment variables."""
 
@@ -262,6 +283,7 @@ class RunConfig(Section):
         description="Checkpoints hold the optimiser's state too. Off: a third of the size, but no resuming.",
     )
     keep_checkpoints: PositiveInt = Field(2, le=100, description="How many checkpoints stay on disk.")
+    logging: Logging = Field(Logging(), description="Other programs that get the run's numbers too.")
     offline: bool = Field(
         False, description="Never reach for the network: model and data must be on this computer."
     )

@@ -27,6 +27,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
+from trainer_image import sinks
 from trainer_image.checkpoints import (
     Checkpoint,
     Checkpoints,
@@ -92,6 +93,7 @@ def main(argv: list[str]) -> int:
             "The trainer stopped because of an error it did not expect.",
             "The log has the details; resuming continues from the last checkpoint.",
         )
+        reporter.close_listeners()
         reporter.finish("failed", message=problem.message, hint=problem.hint, checkpoint=newest(checkpoints))
         return problem.exit_code
 
@@ -118,6 +120,7 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: boo
     set_environment(offline=config.offline)
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
+    sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
     return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop)
 
@@ -196,6 +199,7 @@ def train(run: Run) -> int:
         )
     if not outcome.stopped:
         reporter.phase("done")
+    reporter.close_listeners()
     reporter.finish(
         "stopped" if outcome.stopped else "finished",
         step=outcome.step,
@@ -306,6 +310,7 @@ def set_environment(*, offline: bool) -> None:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     if offline:
+        os.environ["WANDB_MODE"] = "offline"
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
             os.environ[name] = "1"
 
