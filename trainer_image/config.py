@@ -26,6 +26,7 @@ EVENTS_FILE: Final = "events.jsonl"
 RESULT_FILE: Final = "result.json"
 OUTPUT_DIR: Final = "output"
 CHECKPOINTS_DIR: Final = "checkpoints"
+SAVE_COMMAND: Final = "commands/save"
 DATA_FILE: Final = "data/train.jsonl"
 
 

@@ -28,6 +28,7 @@ from trainer_image.batches import (
     tokens_in,
 )
 from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, identity
+from trainer_image.commands import Commands
 from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
 from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Plan
@@ -71,6 +72,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         resume_from: Checkpoint | None,
         reporter: Reporter,
         stop: StopRequest,
+        commands: Commands,
         probe: Probe | None = None,
     ) -> None:
         self._probe = probe
@@ -94,7 +96,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             data_collator=Packing(config.max_seq_len) if self._packing else self._padding,
             train_dataset=as_dataset(rows),
             processing_class=tokenizer,
-            callbacks=[_Follow(self, stop)],
+            callbacks=[_Follow(self, stop, commands)],
         )
         self.remove_callback(PrinterCallback)
 
@@ -317,10 +319,11 @@ class Loop(SFTTrainer):  # type: ignore[misc]
 
 
 class _Follow(TrainerCallback):  # type: ignore[misc]
-    """Announces the plan once it is known, and passes a wish to stop on to the loop."""
+    """Announces the plan once it is known, and passes wishes on to the loop."""
 
-    def __init__(self, loop: Loop, stop: StopRequest) -> None:
+    def __init__(self, loop: Loop, stop: StopRequest, commands: Commands) -> None:
         self._loop = loop
+        self._commands = commands
         self._stop = stop
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
@@ -329,6 +332,8 @@ class _Follow(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._loop.probe_memory()
+        if self._commands.take_save():
+            control.should_save = True
         wish = self._stop.wish
         if wish:
             control.should_training_stop = True

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -84,7 +85,8 @@ def require_packages(wanted: list[Wanted], reporter: Reporter, *, offline: bool)
             if want.origin == "the config":
                 raise RunFailedError(
                     f"The run is to log to {name}, and the package '{want.kind}' is not installed.",
-                    f"Install it where the trainer runs (pip install {want.kind}), or remove it from 'logging'.",
+                    f"Install it where the trainer runs (pip install {want.kind}), "
+                    "or remove it from 'logging'.",
                 )
             text = f"{want.origin} is set, and the package '{want.kind}' is not there: no logging to {name}."
             reporter.notice(text, level="warning")
@@ -101,7 +103,7 @@ def follow(reporter: Reporter, config: RunConfig, run_dir: Path) -> None:
     """Check what was asked for, then pass every number the reporter emits on. Raises RunFailedError."""
     wanted = resolve(config.logging, os.environ)
     for want in require_packages(wanted, reporter, offline=config.offline):
-        reporter.follow(Follower(_NAMES[want.kind], lambda want=want: _open(want, config, run_dir), reporter))
+        reporter.follow(Follower(_NAMES[want.kind], partial(_open, want, config, run_dir), reporter))
 
 
 class Follower:

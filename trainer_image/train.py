@@ -35,6 +35,7 @@ from trainer_image.checkpoints import (
     require_same_data,
     require_same_run,
 )
+from trainer_image.commands import Commands
 from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
 from trainer_image.estimating import as_event, estimate_run, shape_of_model, work_of
 from trainer_image.events import (
@@ -68,6 +69,7 @@ class Run:
     resume_from: Checkpoint | None
     reporter: Reporter
     stop: StopRequest
+    commands: Commands
 
 
 def main(argv: list[str]) -> int:
@@ -81,10 +83,11 @@ def main(argv: list[str]) -> int:
         print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
     checkpoints = Checkpoints(run_dir, keep=1)
-    stop = StopRequest(lambda: leave_now(reporter, checkpoints))
+    commands = Commands(run_dir)
+    stop = StopRequest(lambda: leave_now(reporter, checkpoints), commands.ask_to_save)
     stop.listen()
     try:
-        return train(prepare(run_dir, reporter, stop, resume=args.resume))
+        return train(prepare(run_dir, reporter, stop, commands, resume=args.resume))
     except Exception as error:  # the last resort: no run ends without a word
         problem = explain(error)
         if problem is None or problem.__cause__:
@@ -98,7 +101,7 @@ def main(argv: list[str]) -> int:
         return problem.exit_code
 
 
-def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: bool) -> Run:
+def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, commands: Commands, *, resume: bool) -> Run:
     """Check everything that can be checked in a second. Raises RunFailedError."""
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
@@ -122,7 +125,7 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: boo
     require_reachable(model, offline=config.offline)
     sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
-    return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop)
+    return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop, commands)
 
 
 def train(run: Run) -> int:
@@ -178,6 +181,7 @@ def train(run: Run) -> int:
         resume_from=run.resume_from,
         reporter=reporter,
         stop=run.stop,
+        commands=run.commands,
         probe=probe.Probe(meter, estimate, reporter) if config.probe_memory else None,
     )
     method.attach(training)

@@ -138,6 +138,13 @@ def stop_run(services: Services, args: argparse.Namespace, output: Output) -> in
     return 0
 
 
+def checkpoint_run(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.training.save_now(services.monitoring.find(args.run).id)
+    output.give(run)
+    output.say(f"{run.name} saves a checkpoint after the step at hand and goes on.")
+    return 0
+
+
 def resume_run(services: Services, args: argparse.Namespace, output: Output) -> int:
     run = services.training.resume(services.monitoring.find(args.run).id)
     return started(services, run, output, watch=args.follow)
@@ -212,6 +219,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,
     ("runs", "stop"): stop_run,
+    ("runs", "checkpoint"): checkpoint_run,
     ("runs", "resume"): resume_run,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,

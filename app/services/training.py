@@ -15,7 +15,7 @@ from app.domain.runs import Run, RunId, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
-from trainer_image.config import DATA_FILE, FileDataset, HubDataset
+from trainer_image.config import DATA_FILE, SAVE_COMMAND, FileDataset, HubDataset
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +129,25 @@ class TrainingService:
         launcher.stop(handle, save=save)
         log.info("Run %s was stopped (save=%s)", run_id, save)
         return self._monitoring.refresh(run_id)
+
+    def save_now(self, run_id: RunId) -> Run:
+        """Ask a run for a checkpoint after the step at hand; it goes on. Its timeline tells when it is there.
+
+        Raises StudioError if the run isn't going, or its folder can't be written.
+        """
+        run = self._monitoring.refresh(run_id)
+        if run.status is not RunStatus.RUNNING:
+            raise StudioError("There is nothing to save: this run is not going.", "Its results are kept.")
+        try:
+            wish = run.folder / SAVE_COMMAND
+            wish.parent.mkdir(exist_ok=True)
+            wish.write_text("", encoding="utf-8")
+        except OSError as error:
+            raise StudioError(
+                f"The run's folder could not be written: {error.strerror or error}.",
+                "Make room on the disk, then ask again.",
+            ) from error
+        return run
 
     def resume(self, run_id: RunId) -> Run:
         """Launch a stopped or failed run again from its newest whole checkpoint.

@@ -9,7 +9,7 @@ from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.runs import DockerOptions, JobPhase, JobState, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from tests.services.conftest import World, ends, started, step, write_events
-from trainer_image.config import HubDataset, RunConfig
+from trainer_image.config import SAVE_COMMAND, HubDataset, RunConfig
 from trainer_image.events import CheckpointSaved, Result
 
 
@@ -266,3 +266,26 @@ def test_a_resumed_run_that_is_killed_later_failed_though_it_was_stopped_before(
     ends(world, run, JobState(JobPhase.EXITED, -9))
 
     assert world.monitoring.refresh(run.id).status is RunStatus.FAILED
+
+
+def test_a_going_run_is_asked_for_a_checkpoint_by_a_file_in_its_folder(world, request_):
+    run = world.training.start(request_)
+
+    world.training.save_now(run.id)
+
+    assert (run.folder / SAVE_COMMAND).is_file()
+    assert world.launcher.job(run).stops == []
+
+
+def test_an_ended_run_has_nothing_to_save(world, request_):
+    run = stopped_run(world, request_)
+
+    with pytest.raises(StudioError, match="not going"):
+        world.training.save_now(run.id)
+
+
+def test_checkpoints_of_weights_only_are_no_ground_for_resuming(world, request_):
+    config = request_.config.model_copy(update={"save_full_state": False})
+    run = stopped_run(world, replace(request_, config=config))
+
+    assert "weights only" in world.training.resume_blocked(run)

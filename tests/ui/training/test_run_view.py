@@ -113,6 +113,18 @@ async def test_a_run_that_ignores_a_stop_can_be_asked_again(studio, monkeypatch)
         assert screen.has_button("Stop now")
 
 
+async def test_save_now_asks_for_a_checkpoint_and_stops_nothing(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Save now"))
+
+        await screen.click("Save now")
+
+        await screen.wait_for((run.folder / "commands" / "save").is_file)
+        assert status(screen) == "Running"
+        assert studio.world.launcher.job(run).stops == []
+
+
 async def test_a_stop_that_fails_keeps_its_question_open_with_the_reason(studio):
     studio.start()
     async with studio.opened() as screen:
