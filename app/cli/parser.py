@@ -20,6 +20,8 @@ def make_parser() -> argparse.ArgumentParser:
     _train(verbs)
     _runs(verbs)
     _chat(verbs)
+    losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
+    losses.add_argument("path", help="its output folder, or one of its log files")
     _leaf(verbs, "doctor", "look at this computer and say what works")
     demo = _leaf(
         verbs, "demo", "train the bundled tiny model on the sample and chat with it, in the terminal"

@@ -17,7 +17,7 @@ from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import LISTED_MODELS
 from app.ui.training.selection import RunSelection
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Lora, Osft, RunConfig, Sft
+from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, RunConfig, Sft
 
 CUSTOM: Final = "Custom"
 
@@ -95,6 +95,11 @@ class TrainingDraft:
     lr_scheduler: LrScheduler = "cosine"
     precision: Precision = "auto"
     gradient_checkpointing: bool = False
+    on_oom_shorten: bool = False
+    probe_memory: bool = True
+    save_full_state: bool = True
+    logging: dict[str, str] = field(default_factory=dict)
+    """Field of the config's `logging` → text as typed."""
     offline: bool = False
 
     output_name: str = ""
@@ -214,6 +219,10 @@ class TrainingDraft:
                 lr_scheduler=self.lr_scheduler,
                 precision=self.precision,
                 gradient_checkpointing=self.gradient_checkpointing,
+                on_oom_shorten=self.on_oom_shorten,
+                probe_memory=self.probe_memory,
+                save_full_state=self.save_full_state,
+                logging=Logging(**{name: text.strip() or None for name, text in self.logging.items()}),
                 offline=self.offline,
                 **self._rows(),
                 **self._values(RunConfig),
@@ -250,6 +259,10 @@ class TrainingDraft:
         self.lr_scheduler = config.lr_scheduler
         self.precision = config.precision
         self.gradient_checkpointing = config.gradient_checkpointing
+        self.on_oom_shorten = config.on_oom_shorten
+        self.probe_memory = config.probe_memory
+        self.save_full_state = config.save_full_state
+        self.logging = {name: text for name, text in config.logging.model_dump().items() if text}
         self.offline = config.offline
         self.rows = {name: getattr(config, name) for name in ROWS}
         self.method = config.method.kind

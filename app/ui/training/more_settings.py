@@ -10,12 +10,13 @@ from app.ui.theme import GAP
 from app.ui.training import typed_numbers
 from app.ui.training.draft import LrScheduler, Precision, TrainingDraft
 from app.ui.training.fields import Choice, Grid, NumberField, Toggle, Wrap
+from app.ui.training.memory_and_logging import SWITCHES, switches
 from app.ui.training.method_fields import lora_fields
 from trainer_image.config import Lora, RunConfig
 
 _LORA: Final = ("lora_r", "lora_alpha", "lora_dropout")
 _NUMBERS: Final = ("seed", "save_steps", "warmup_steps", "weight_decay", "max_grad_norm", "keep_checkpoints")
-_CHOICES: Final = ("lr_scheduler", "precision", "gradient_checkpointing", "offline")
+_CHOICES: Final = ("lr_scheduler", "precision", "gradient_checkpointing", "offline", *SWITCHES)
 
 _SCHEDULERS: Final[tuple[tuple[LrScheduler, str], ...]] = (
     ("cosine", "Cosine"),
@@ -113,6 +114,7 @@ def _fields(draft: TrainingDraft) -> list[ft.Control]:
             toggle_checkpointing,
             help_text=_help("gradient_checkpointing"),
         ),
+        *switches(draft),
         Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),
     ]
 
