@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from pydantic import BaseModel  # noqa: E402
 
 from trainer_image import events  # noqa: E402
-from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, RunConfig, Sft  # noqa: E402
+from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft  # noqa: E402
 
 PAGE = ROOT / "docs" / "run-contract.md"
 
@@ -84,6 +84,7 @@ def page() -> str:
         *(f"{first_line(model)}\n\n{table(model)}" for model in (FileDataset, HubDataset)),
         "### method\n\nOne of:\n",
         *(f"{first_line(model)}\n\n{table(model)}" for model in (Sft, Lora, Osft)),
+        f"### push\n\n{first_line(Push)}\n\n{table(Push)}",
         f"### logging\n\n{first_line(Logging)}\n\n{table(Logging)}",
         "## events.jsonl\n\nUnknown types and keys are to be ignored.\n",
         *(

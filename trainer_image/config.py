@@ -181,6 +181,15 @@ class Logging(Section):
     trackio_project: str | None = Field(None, description="Trackio: project, on this computer.")
 
 
+class Push(Section):
+    """Upload of the result to the Hugging Face Hub, with a model card."""
+
+    repo_id: str = Field(
+        min_length=1, pattern=r"^[\w.-]+(/[\w.-]+)?$", description="Repository, like 'you/my-model'."
+    )
+    private: bool = Field(True, description="Only you and your team can see it.")
+
+
 class RunConfig(Section):
     """Everything `train.py` needs. Secrets never go here: tokens travel as environment variables."""
 
@@ -284,6 +293,7 @@ class RunConfig(Section):
         description="Checkpoints hold the optimiser's state too. Off: a third of the size, but no resuming.",
     )
     keep_checkpoints: PositiveInt = Field(2, le=100, description="How many checkpoints stay on disk.")
+    push: Push | None = Field(None, description="Upload the result to the Hugging Face Hub when it is saved.")
     logging: Logging = Field(Logging(), description="Other programs that get the run's numbers too.")
     offline: bool = Field(
         False, description="Never reach for the network: model and data must be on this computer."

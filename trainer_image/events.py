@@ -141,7 +141,17 @@ class Ended(_Event):
 
 
 Event = Annotated[
-    Started | Phase | Rows | Plan | Memory | Metrics | Evaluation | CheckpointSaved | Notice | Problem | Ended,
+    Started
+    | Phase
+    | Rows
+    | Plan
+    | Memory
+    | Metrics
+    | Evaluation
+    | CheckpointSaved
+    | Notice
+    | Problem
+    | Ended,
     Field(discriminator="type"),
 ]
 

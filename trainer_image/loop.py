@@ -51,6 +51,8 @@ class Outcome:
     step: int
     total_steps: int
     loss: float | None
+    first_loss: float | None
+    """Of this attempt."""
     checkpoint: str | None
     stopped: bool
     best_step: int | None = None
@@ -116,6 +118,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             step=self.state.global_step,
             total_steps=self.state.max_steps,
             loss=self._clock.loss,
+            first_loss=self._clock.first_loss,
             checkpoint=self._checkpoints.relative_path(newest.progress.step) if newest else None,
             stopped=stopped,
             best_step=best_step,
@@ -350,6 +353,7 @@ class _Clock:
         self.tokens_seen = before.tokens_seen if before else 0
         self.elapsed_seconds = before.elapsed_seconds if before else 0.0
         self.loss: float | None = before.loss if before else None
+        self.first_loss: float | None = None
         self.tokens_per_second = 0.0
         self._pending_tokens: Any = 0
         self._step_started = 0.0
@@ -376,6 +380,7 @@ class _Clock:
         self.elapsed_seconds += seconds
         self.tokens_per_second = tokens / seconds
         self.loss = loss
+        self.first_loss = loss if self.first_loss is None else self.first_loss
         self._steps += 1
         if self._steps > 1:  # the first one warms up
             self._steady_seconds += seconds

@@ -133,6 +133,7 @@ class SilentReporter(Reporter):
 
     def __init__(self) -> None:
         self.attempt = 0
+        self._listeners = []
 
     def emit(self, event: Event) -> None:
         pass

@@ -49,6 +49,7 @@ from trainer_image.events import (
 from trainer_image.memory import checkpoint_bytes
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
+from trainer_image.publishing import model_card, push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 
@@ -121,9 +122,11 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, commands: Comm
     elif resume:
         reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
     set_environment(offline=config.offline)
+    require_push_possible(config)
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
-    sinks.follow(reporter, config, run_dir)
+    if is_first_process():
+        sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
     return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop, commands)
 
@@ -201,6 +204,14 @@ def train(run: Run) -> int:
             dtype=models.stored_dtype(run.model),
             use_cache=use_cache,
         )
+        curve = {
+            "rows": len(rows.input_ids),
+            "steps": outcome.step,
+            "first_loss": outcome.first_loss,
+            "final_loss": outcome.loss,
+        }
+        card = model_card(config, curve=curve, versions=versions()) if config.push else ""
+        push(run.folder / OUTPUT_DIR, config, card, reporter)
     if not outcome.stopped:
         reporter.phase("done")
     reporter.close_listeners()

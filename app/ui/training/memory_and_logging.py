@@ -7,9 +7,9 @@ from typing import Final
 import flet as ft
 
 from app.ui.theme import GAP
-from app.ui.training.draft import TrainingDraft
+from app.ui.training.draft import TrainingDraft, push_problem
 from app.ui.training.fields import Grid, TextInput, Toggle
-from trainer_image.config import Logging, RunConfig
+from trainer_image.config import Logging, Push, RunConfig
 
 SWITCHES: Final = {
     "on_oom_shorten": "Shorten rows when memory runs out",
@@ -39,6 +39,25 @@ def switches(draft: TrainingDraft) -> list[ft.Control]:
             help_text=RunConfig.model_fields[name].description or "",
         )
         for name, label in SWITCHES.items()
+    ]
+
+
+def PushFields(draft: TrainingDraft) -> list[ft.Control]:
+    """Where the result goes on the Hub; an empty repository means nowhere."""
+    return [
+        TextInput(
+            "Push to Hub repository",
+            draft.push_repo,
+            partial(setattr, draft, "push_repo"),
+            help_text=Push.model_fields["repo_id"].description or "",
+            error=push_problem(draft),
+        ),
+        Toggle(
+            "Private on the Hub",
+            draft.push_private,
+            partial(setattr, draft, "push_private"),
+            help_text=Push.model_fields["private"].description or "",
+        ),
     ]
 
 

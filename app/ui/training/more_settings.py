@@ -10,7 +10,7 @@ from app.ui.theme import GAP
 from app.ui.training import typed_numbers
 from app.ui.training.draft import LrScheduler, Precision, TrainingDraft
 from app.ui.training.fields import Choice, Grid, NumberField, Toggle, Wrap
-from app.ui.training.memory_and_logging import SWITCHES, switches
+from app.ui.training.memory_and_logging import SWITCHES, PushFields, switches
 from app.ui.training.method_fields import lora_fields
 from trainer_image.config import Lora, RunConfig
 
@@ -115,6 +115,7 @@ def _fields(draft: TrainingDraft) -> list[ft.Control]:
             help_text=_help("gradient_checkpointing"),
         ),
         *switches(draft),
+        *PushFields(draft),
         Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),
     ]
 

@@ -45,9 +45,7 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     if run.status.is_final:
         body = [] if run.status is RunStatus.FINISHED else _after(resume, blocked)
     else:
-        body = _during(
-            save, save_now, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True)
-        )
+        body = _during(save, save_now, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
     banner = next((a for a in (save, save_now, resume) if a.problem), None)
     return ft.Column(
         [ErrorBanner(banner.problem, on_dismiss=banner.dismiss) if banner else ErrorBanner(None), *body],

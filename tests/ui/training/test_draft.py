@@ -15,7 +15,7 @@ from app.ui.training.draft import CUSTOM, ROWS, Source, TrainingDraft
 from app.ui.training.memory_and_logging import LOGGERS, SWITCHES
 from app.ui.training.more_settings import changed
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, RunConfig, Sft
+from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft
 
 names = st.text("abcdefgXYZ019-_./é字", min_size=1, max_size=30).map(lambda text: "n" + text)
 maybe_names = st.one_of(st.just(""), names)
@@ -109,6 +109,7 @@ def plain_configs(dataset, **rows):
         on_oom_shorten=st.booleans(),
         probe_memory=st.booleans(),
         save_full_state=st.booleans(),
+        push=st.one_of(st.none(), st.builds(Push, repo_id=st.just("me/it"), private=st.booleans())),
         logging=st.builds(Logging, **dict.fromkeys(Logging.model_fields, st.one_of(st.none(), names))),
         save_steps=whole(10**7),
         keep_checkpoints=whole(100),
@@ -159,7 +160,7 @@ def test_every_field_of_a_config_has_its_place_in_the_form():
     placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
     placed |= {"target_patterns", "use_rslora", "use_dora", "load_in_4bit", "load_in_8bit", "train_rest"}
 
-    placed |= set(SWITCHES) | {"logging"}
+    placed |= set(SWITCHES) | {"logging", "push"}
 
     fields = {name for part in (RunConfig, Lora, Osft) for name in part.model_fields}
     assert fields == placed
