@@ -1,4 +1,6 @@
-"""Where a run can go on from: folders `checkpoints/step_N`, each whole or not there at all.
+"""Where a run can go on from: folders `checkpoints/samples_N`, each whole or not there at all.
+
+N is how many examples the run had seen, over all its attempts.
 
 A checkpoint is written under a name starting with a dot, gets `COMPLETE.json` last (what it belongs to
 and the size of every file), is flushed to disk and then renamed. Only marked folders whose files have
@@ -50,8 +52,15 @@ class Progress(BaseModel):
     without_gain: int = 0
     full_state: bool = True
     """Whether optimiser, schedule and random numbers are in it, without which it can't be resumed from."""
+    kept: bool = False
+    """Whether it stays when newer ones come: somebody asked for it."""
     saved_at: float = 0.0
     files: dict[str, int] = {}
+
+    @property
+    def name(self) -> str:
+        """What the folder of its checkpoint is called."""
+        return f"samples_{self.samples_seen}"
 
 
 class Checkpoint(BaseModel):
@@ -71,7 +80,6 @@ class Checkpoints:
         self._keep = keep
         self.best_step: int | None = None
         """The step whose checkpoint is kept, however old it gets."""
-        self._kept_for_good: set[int] = set()
 
     def newest(self) -> Checkpoint | None:
         """The whole checkpoint written last, if there is one."""
@@ -92,7 +100,7 @@ class Checkpoints:
 
     @contextmanager
     def writing(self, progress: Progress) -> Iterator[None]:
-        """Make the folder that the block leaves in `partial` the checkpoint of `progress.step`.
+        """Make the folder that the block leaves in `partial` the checkpoint of `progress`.
 
         If the block or the disk fails, earlier checkpoints are untouched and nothing partial stays.
         """
@@ -102,7 +110,7 @@ class Checkpoints:
             yield
             (written,) = self.partial.iterdir()
             _seal(written, progress)
-            target = self.folder / f"step_{progress.step}"
+            target = self.folder / progress.name
             if target.exists():
                 _remove(target)
             os.replace(written, target)
@@ -111,21 +119,19 @@ class Checkpoints:
             self.clear_partial()
         self._drop_old()
 
-    def keep(self, step: int) -> None:
-        """Don't remove this one when newer ones come; the best, for instance. In place of an earlier wish."""
-        self._kept_for_good = {step}
-
-    def relative_path(self, step: int) -> str:
-        return f"{CHECKPOINTS_DIR}/step_{step}"
+    def path_of(self, checkpoint: Checkpoint) -> str:
+        """Where it is, as seen from the run folder."""
+        return f"{CHECKPOINTS_DIR}/{checkpoint.folder.name}"
 
     def _drop_old(self) -> None:
+        """Keep the newest ones, the best one and those somebody asked for."""
         newest_first = sorted(self._whole(), key=lambda c: -c.progress.saved_at)
         for old in newest_first[self._keep :]:
-            if old.progress.step not in {self.best_step, *self._kept_for_good}:
+            if old.progress.step != self.best_step and not old.progress.kept:
                 _remove(old.folder)
 
     def _whole(self) -> Iterator[Checkpoint]:
-        for folder in self.folder.glob("step_*"):
+        for folder in self.folder.glob("[!.]*"):
             progress = _read_marker(folder)
             if progress and all(_size(folder / name) == size for name, size in progress.files.items()):
                 yield Checkpoint(folder=folder, progress=progress)

@@ -62,7 +62,7 @@ class Recovery:
         reported = sum(self._done)
         while True:
             self._model.zero_grad()
-            _free()
+            free_memory()
             if not self._give_way(tokens):
                 raise failure
             try:
@@ -93,8 +93,8 @@ class Recovery:
             self._limit = (size + 1) // 2
             unit = "tokens of packed rows" if is_packed(self._step[0]) else "rows"
             self._warn(
-                f"Memory ran out with {size} {unit} at once. From here on {self._limit} are in memory at once "
-                "and more parts are summed; effective batch and loss stay the same.",
+                f"Memory ran out with {size} {unit} at once. From here on {self._limit} are in memory at "
+                "once and more parts are summed; effective batch and loss stay the same.",
             )
             return True
         if not getattr(self._model, "is_gradient_checkpointing", False) and _can_checkpoint(self._model):
@@ -123,7 +123,8 @@ def _can_checkpoint(model: Any) -> bool:
     return bool(getattr(model, "supports_gradient_checkpointing", False))
 
 
-def _free() -> None:
+def free_memory() -> None:
+    """Give back what a failed pass has left."""
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

@@ -311,7 +311,7 @@ def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
 
 def newest(checkpoints: Checkpoints) -> str | None:
     checkpoint = checkpoints.newest()
-    return checkpoints.relative_path(checkpoint.progress.step) if checkpoint else None
+    return checkpoints.path_of(checkpoint) if checkpoint else None
 
 
 def set_environment(*, offline: bool) -> None:

@@ -21,8 +21,8 @@ def request_(session):
 def stopped_run(world: World, request: RunRequest):
     """A run that was stopped at step 5 with a checkpoint on disk."""
     run = world.training.start(request)
-    (run.checkpoints_dir / "step_5").mkdir(parents=True)
-    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/step_5"))
+    (run.checkpoints_dir / "samples_20").mkdir(parents=True)
+    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/samples_20"))
     ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
     return world.monitoring.refresh(run.id)
 
@@ -194,7 +194,7 @@ def test_a_run_without_a_checkpoint_cannot_be_resumed_and_says_why(world, reques
 
 def test_a_resume_whose_checkpoint_was_deleted_says_so(world, request_):
     run = stopped_run(world, request_)
-    (run.checkpoints_dir / "step_5").rmdir()
+    (run.checkpoints_dir / "samples_20").rmdir()
 
     assert "no longer on disk" in world.training.resume_blocked(run)
 
@@ -258,8 +258,8 @@ def test_a_run_that_was_stopped_before_it_could_say_so_was_stopped_not_failed(wo
 
 def test_a_resumed_run_that_is_killed_later_failed_though_it_was_stopped_before(world, request_):
     first = world.training.start(request_)
-    (first.checkpoints_dir / "step_5").mkdir(parents=True)
-    write_events(first, CheckpointSaved(step=5, path="checkpoints/step_5"))
+    (first.checkpoints_dir / "samples_20").mkdir(parents=True)
+    write_events(first, CheckpointSaved(step=5, path="checkpoints/samples_20"))
     world.training.stop(first.id, save=False)
     run = world.training.resume(first.id)
 

@@ -1,4 +1,4 @@
-"""Checkpoints and the disk: predicted before training, weights only when asked, the best one kept."""
+"""Checkpoints and the disk: predicted before training, weights only when asked."""
 
 import shutil
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from trainer_image.checkpoints import Checkpoints, Progress
 from trainer_image.config import Lora, RunConfig
 from trainer_image.disk import require_space
 from trainer_image.estimating import work_of
@@ -77,27 +76,3 @@ def test_checkpoints_of_weights_only_are_a_third_and_refused_for_resuming(
     assert size < 0.4 * full
     assert again.code == 1
     assert "weights only" in again.of(Problem)[-1].message
-
-
-def test_the_one_that_is_to_stay_stays_until_another_takes_its_place(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, keep=1)
-
-    def save(step: int) -> None:
-        progress = Progress(
-            step=step, total_steps=9, samples_seen=0, tokens_seen=0, elapsed_seconds=0, loss=None,
-            identity={}, data_sha256="",
-        )  # fmt: skip
-        with checkpoints.writing(progress):
-            (checkpoints.partial / "written").mkdir()
-            (checkpoints.partial / "written" / "weights").write_bytes(b"1")
-
-    save(1)
-    checkpoints.keep(1)
-    save(2)
-    save(3)
-    kept = sorted(path.name for path in checkpoints.folder.iterdir())
-    checkpoints.keep(3)
-    save(4)
-
-    assert kept == ["step_1", "step_3"]
-    assert sorted(path.name for path in checkpoints.folder.iterdir()) == ["step_3", "step_4"]

@@ -279,6 +279,7 @@ def test_the_measured_peak_on_a_cpu_lies_within_the_estimate(tmp_path: Path, met
         "per_device_batch_size": 8,
         "max_steps": 1,
         "max_seq_len": 512,
+        "drop_duplicates": False,
     }
     folder = tiny.make_run(tmp_path / "run", model, lines=[json.dumps(line)] * 32, **settings)
 
