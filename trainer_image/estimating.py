@@ -5,16 +5,24 @@ Imports no training library.
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from trainer_image import memory
+from trainer_image import memory, stored
 from trainer_image.config import Lora, RunConfig
+from trainer_image.config import Osft as OsftSettings
+from trainer_image.engines import bits_of
 from trainer_image.events import Memory
-from trainer_image.memory import LoraShape, Work
-from trainer_image.models import find_model
+from trainer_image.models import Device, find_model
 from trainer_image.problems import RunFailedError, explain_hub
+from trainer_image.reporting import Reporter
 from trainer_image.shapes import Shape, shape_of
+from trainer_image.stored import EVERY_LINEAR, LoraShape, Osft, Work
+from trainer_image.targets import USUAL
+
+_IN_ATTENTION: Final = r"(?i)att.*\."
+"""A layer inside an attention block, as `targets.attention` finds it."""
 
 
 def shape_of_model(model: str, *, offline: bool) -> Shape:
@@ -39,19 +47,35 @@ def shape_of_model(model: str, *, offline: bool) -> Shape:
 
 
 def work_of(
-    config: RunConfig, *, device: Literal["cpu", "cuda"], bfloat16: bool, longest: int | None = None
+    config: RunConfig,
+    *,
+    device: Literal["cpu", "cuda"],
+    bfloat16: bool,
+    lengths: Sequence[int] | None = None,
 ) -> Work:
-    """`longest` is the longest row in tokens; without data it is as long as the config allows."""
-    adapter = isinstance(config.method, Lora)
+    """`lengths` are those of the rows to train on, in tokens; without data all are as long as may be."""
+    rows, longest = _largest_microbatch(config, lengths)
     return Work(
         method=_method(config),
-        rows=config.per_device_batch_size,
-        tokens_per_row=longest or config.max_seq_len,
+        rows=rows,
+        tokens_per_row=longest,
         device=device,
         bfloat16=bfloat16,
-        float32_weights=not adapter or device == "cpu" or not bfloat16,
+        float32_weights=not isinstance(config.method, Lora) or device == "cpu" or not bfloat16,
+        quantised_bits=bits_of(config),
         gradient_checkpointing=config.gradient_checkpointing,
     )
+
+
+def _largest_microbatch(config: RunConfig, lengths: Sequence[int] | None) -> tuple[int, int]:
+    """(rows, tokens of each) of what is in memory at once in the first batch, which has the longest rows."""
+    if lengths is None:
+        longest = (config.block_size if config.is_pretraining else None) or config.max_seq_len
+        return (1 if config.packing else config.per_device_batch_size), longest
+    first = sorted(lengths, reverse=True)[: config.effective_batch_size]
+    if config.packing:
+        return 1, max(first[0], min(sum(first), config.max_seq_len))
+    return min(config.per_device_batch_size, len(lengths)), first[0]
 
 
 def as_event(shape: Shape, work: Work, *, available: int | None = None) -> Memory:
@@ -78,12 +102,63 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
     return {
         **event,
         "parameters": shape.parameters,
-        "trained_parameters": memory.trained_parameters(shape, work),
-        "checkpoint_bytes": memory.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        "trained_parameters": stored.trained_parameters(shape, work),
+        "checkpoint_bytes": stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
     }
 
 
-def _method(config: RunConfig) -> Literal["sft"] | LoraShape:
-    if isinstance(config.method, Lora):
-        return LoraShape(config.method.lora_r, attention_only=config.method.target_modules == "attention")
-    return "sft"
+def checkpoint_space(model: str, config: RunConfig) -> tuple[int, int]:
+    """Bytes of one checkpoint and of the result; (0, 0) for a model that can't be counted."""
+    try:
+        shape = shape_of_model(model, offline=config.offline)
+    except RunFailedError:
+        return 0, 0
+    work = work_of(config, device="cpu", bfloat16=False)
+    return (
+        stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        stored.result_bytes(shape, work),
+    )
+
+
+def report_memory(
+    model: str,
+    config: RunConfig,
+    reporter: Reporter,
+    *,
+    device: Device,
+    lengths: Sequence[int],
+    available: int,
+) -> Memory | None:
+    """Say what memory the run is going to need; not knowing is no reason not to train."""
+    try:
+        shape = shape_of_model(model, offline=config.offline)
+    except RunFailedError as unknown:
+        reporter.notice(unknown.message)
+        return None
+    work = work_of(config, device=device.kind, bfloat16=device.bfloat16, lengths=lengths)
+    event = as_event(shape, work, available=available)
+    reporter.emit(event)
+    reporter.say(f"Memory at the peak: about {event.expected / 1e9:.2f} GB expected")
+    return event
+
+
+def _method(config: RunConfig) -> Literal["sft"] | LoraShape | Osft:
+    match config.method:
+        case Lora() as lora:
+            return LoraShape(lora.lora_r, _lora_patterns(lora), use_dora=lora.use_dora)
+        case OsftSettings() as osft:
+            return Osft(osft.unfreeze_rank_ratio, osft.train_rest, osft.target_patterns or (USUAL,))
+        case _:
+            return "sft"
+
+
+def _lora_patterns(lora: Lora) -> tuple[str, ...]:
+    match lora.target_modules:
+        case "all-linear":
+            return EVERY_LINEAR
+        case "attention":
+            return (_IN_ATTENTION,)
+        case "auto":
+            return (USUAL,)
+        case "custom":
+            return lora.target_patterns

@@ -5,14 +5,13 @@ any other text model is counted like a Llama with the numbers its config gives, 
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from trainer_image.problems import RunFailedError
-
-_ATTENTION: Final = {"q_proj", "k_proj", "v_proj", "o_proj", "qkv_proj", "c_attn", "attn.c_proj"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ _FAMILIES: Final[Mapping[str, Family]] = {
 
 @dataclass(frozen=True)
 class Matrix:
-    """A kind of linear layer: `copies` weights of `[rows, columns]` in the whole model."""
+    """A kind of linear layer: `copies` weights of `[rows, columns]` (outputs, inputs) in the whole model."""
 
     name: str
     rows: int
@@ -56,8 +55,8 @@ class Matrix:
         return self.rows * self.columns * self.copies
 
     @property
-    def is_attention(self) -> bool:
-        return self.name in _ATTENTION
+    def rank(self) -> int:
+        return min(self.rows, self.columns)
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,26 @@ class Shape:
     """The linear layers, without embedding and output head."""
     other: int
     """Parameters in no such matrix: embedding, output head, normalisations, biases."""
+    layers_at: str = "model.layers"
+    """Where the layers are in the model, as the first part of their names."""
+    stored_bits: Literal[4, 8] | None = None
+    """In how many bits bitsandbytes has stored the matrices, if it has."""
 
     @property
     def parameters(self) -> int:
         return sum(matrix.elements for matrix in self.matrices) + self.other
+
+    def matching(self, patterns: Sequence[str]) -> tuple[Matrix, ...]:
+        """The matrices in whose full names a pattern is found, with as many copies as there are such names.
+
+        All of them if there is none: in a family that is not known they have other names.
+        """
+        found = []
+        for matrix in self.matrices:
+            names = (f"{self.layers_at}.{layer}.{matrix.name}" for layer in range(self.layers))
+            hits = sum(any(re.search(pattern, name) for pattern in patterns) for name in names)
+            found.append(replace(matrix, copies=hits * (matrix.copies // self.layers)))
+        return tuple(matrix for matrix in found if matrix.copies) or self.matrices
 
 
 def read_shape(folder: Path) -> Shape:
@@ -96,14 +111,22 @@ def read_shape(folder: Path) -> Shape:
 
 def shape_of(config: Mapping[str, Any]) -> Shape:
     """Of the content of a `config.json`. Raises RunFailedError if it lacks what is needed."""
+    bits = _stored_bits(config.get("quantization_config") or {})
     config = config.get("text_config") or config  # a model that also sees: its language part
     try:
-        return _gpt2(config) if config.get("model_type") == "gpt2" else _decoder(config)
+        shape = _gpt2(config) if config.get("model_type") == "gpt2" else _decoder(config)
+        return replace(shape, stored_bits=bits)
     except KeyError as missing:
         raise RunFailedError(
             f"The memory of this model cannot be estimated: its config.json has no {missing}.",
             "Start the run without an estimate; its first step measures the memory.",
         ) from None
+
+
+def _stored_bits(quantisation: Mapping[str, Any]) -> Literal[4, 8] | None:
+    if quantisation.get("load_in_4bit") or quantisation.get("bits") == 4:
+        return 4
+    return 8 if quantisation.get("load_in_8bit") or quantisation.get("bits") == 8 else None
 
 
 def _decoder(config: Mapping[str, Any]) -> Shape:
@@ -150,18 +173,18 @@ def _decoder(config: Mapping[str, Any]) -> Shape:
 def _matrices(
     family: Family, hidden: int, attention: int, key_value: int, inner: int, layers: int, experts: int
 ) -> tuple[Matrix, ...]:
-    output = Matrix("o_proj", hidden, attention, layers)
-    down = Matrix("down_proj", hidden, inner, layers * experts)
+    output = Matrix("self_attn.o_proj", hidden, attention, layers)
+    down = Matrix("mlp.down_proj", hidden, inner, layers * experts)
     if family.fused:
-        qkv = Matrix("qkv_proj", attention + 2 * key_value, hidden, layers)
-        return qkv, output, Matrix("gate_up_proj", 2 * inner, hidden, layers * experts), down
+        qkv = Matrix("self_attn.qkv_proj", attention + 2 * key_value, hidden, layers)
+        return qkv, output, Matrix("mlp.gate_up_proj", 2 * inner, hidden, layers * experts), down
     return (
-        Matrix("q_proj", attention, hidden, layers),
-        Matrix("k_proj", key_value, hidden, layers),
-        Matrix("v_proj", key_value, hidden, layers),
+        Matrix("self_attn.q_proj", attention, hidden, layers),
+        Matrix("self_attn.k_proj", key_value, hidden, layers),
+        Matrix("self_attn.v_proj", key_value, hidden, layers),
         output,
-        Matrix("gate_proj", inner, hidden, layers * experts),
-        Matrix("up_proj", inner, hidden, layers * experts),
+        Matrix("mlp.gate_proj", inner, hidden, layers * experts),
+        Matrix("mlp.up_proj", inner, hidden, layers * experts),
         down,
     )
 
@@ -185,10 +208,11 @@ def _gpt2(config: Mapping[str, Any]) -> Shape:
         norms=2,
         qk_norm=False,
         matrices=(
-            Matrix("c_attn", hidden, 3 * hidden, layers),
+            Matrix("attn.c_attn", 3 * hidden, hidden, layers),
             Matrix("attn.c_proj", hidden, hidden, layers),
-            Matrix("c_fc", hidden, inner, layers),
-            Matrix("mlp.c_proj", inner, hidden, layers),
+            Matrix("mlp.c_fc", inner, hidden, layers),
+            Matrix("mlp.c_proj", hidden, inner, layers),
         ),
+        layers_at="transformer.h",
         other=embeddings + layers * biases_and_norms + 2 * hidden,
     )

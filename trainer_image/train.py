@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -37,16 +37,14 @@ from trainer_image.checkpoints import (
 )
 from trainer_image.commands import Commands
 from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
-from trainer_image.estimating import as_event, estimate_run, shape_of_model, work_of
+from trainer_image.estimating import checkpoint_space, estimate_run, report_memory
 from trainer_image.events import (
     EXIT_BAD_CONFIG,
     EXIT_FAILED,
     EXIT_FINISHED,
     EXIT_STOPPED,
-    Memory,
     Started,
 )
-from trainer_image.memory import checkpoint_bytes
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
 from trainer_image.publishing import model_card, push, require_push_possible
@@ -144,8 +142,8 @@ def train(run: Run) -> int:
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
 
-    disk.require_space(run.folder, *checkpoint_space(run), keep=config.keep_checkpoints, reporter=reporter)
-
+    space = checkpoint_space(run.model, config)
+    disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     import transformers  # noqa: PLC0415
@@ -164,8 +162,14 @@ def train(run: Run) -> int:
     if engine.why:
         reporter.notice(engine.why)
     meter = peak.PeakMeter(device.kind)
-    lengths = [len(ids) for ids in rows.input_ids]
-    estimate = report_memory(run, device, max(lengths), available=peak.available_bytes(device.kind))
+    estimate = report_memory(
+        run.model,
+        config,
+        reporter,
+        device=device,
+        lengths=[len(ids) for ids in rows.input_ids],
+        available=peak.available_bytes(device.kind),
+    )
     model = engines.load(engine, run.model, config, device=device, float32=method.FLOAT32_WEIGHTS)
     use_cache = getattr(model.config, "use_cache", True)
 
@@ -276,31 +280,6 @@ def read_config(path: Path) -> RunConfig:
             f"The run's config.json is not valid: {detail}.",
             "Correct the setting; docs/run-contract.md lists them all.",
         ) from None
-
-
-def checkpoint_space(run: Run) -> tuple[int, int]:
-    """Bytes of one checkpoint and of the result; (0, 0) for a model that can't be counted."""
-    try:
-        shape = shape_of_model(run.model, offline=run.config.offline)
-    except RunFailedError:
-        return 0, 0
-    work = work_of(run.config, device="cpu", bfloat16=False)
-    weights = checkpoint_bytes(shape, work, full_state=False)
-    return checkpoint_bytes(shape, work, full_state=run.config.save_full_state), weights
-
-
-def report_memory(run: Run, device: Any, longest: int, *, available: int) -> Memory | None:
-    """Say what memory the run is going to need; not knowing is no reason not to train."""
-    try:
-        shape = shape_of_model(run.model, offline=run.config.offline)
-    except RunFailedError as unknown:
-        run.reporter.notice(unknown.message)
-        return None
-    work = work_of(run.config, device=device.kind, bfloat16=device.bfloat16, longest=longest)
-    event = as_event(shape, work, available=available)
-    run.reporter.emit(event)
-    run.reporter.say(f"Memory at the peak: about {event.expected / 1e9:.2f} GB expected")
-    return event
 
 
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:

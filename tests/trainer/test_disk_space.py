@@ -10,10 +10,10 @@ from trainer_image.config import Lora, RunConfig
 from trainer_image.disk import require_space
 from trainer_image.estimating import work_of
 from trainer_image.events import CheckpointSaved, Notice, Problem, parse_event
-from trainer_image.memory import checkpoint_bytes
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter
 from trainer_image.shapes import read_shape
+from trainer_image.stored import checkpoint_bytes
 
 from . import tiny
 
