@@ -28,6 +28,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 from pydantic import ValidationError
 
 from trainer_image import sinks
+from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
     Checkpoints,
@@ -36,7 +37,7 @@ from trainer_image.checkpoints import (
     require_same_run,
 )
 from trainer_image.commands import Commands
-from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
+from trainer_image.config import CONFIG_FILE, EVENTS_FILE, OUTPUT_DIR, RunConfig
 from trainer_image.estimating import checkpoint_space, estimate_run, report_memory
 from trainer_image.events import (
     EXIT_BAD_CONFIG,
@@ -47,7 +48,7 @@ from trainer_image.events import (
 )
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
-from trainer_image.publishing import model_card, push, require_push_possible
+from trainer_image.publishing import push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 
@@ -208,14 +209,10 @@ def train(run: Run) -> int:
             dtype=models.stored_dtype(run.model),
             use_cache=use_cache,
         )
-        curve = {
-            "rows": len(rows.input_ids),
-            "steps": outcome.step,
-            "first_loss": outcome.first_loss,
-            "final_loss": outcome.loss,
-        }
-        card = model_card(config, curve=curve, versions=versions()) if config.push else ""
-        push(run.folder / OUTPUT_DIR, config, card, reporter)
+        if config.push:
+            events = events_of(run.folder / EVENTS_FILE)
+            card = model_card(config, events, best_step=outcome.best_step, versions=versions())
+            push(run.folder / OUTPUT_DIR, config.push, card, reporter)
     if not outcome.stopped:
         reporter.phase("done")
     reporter.close_listeners()

@@ -12,14 +12,23 @@ from typing import Any
 
 import pytest
 
+from trainer_image.card import model_card
 from trainer_image.config import HubDataset, Push, RunConfig
-from trainer_image.events import Notice, Problem
-from trainer_image.publishing import model_card
+from trainer_image.events import Evaluation, Event, Metrics, Notice, Problem, Rows
 
 from . import tiny
 
 Train = Callable[..., tiny.Ran]
-CURVE = {"rows": 8, "steps": 2, "first_loss": 2.5, "final_loss": 1.25}
+EVENTS: list[Event] = [
+    Rows(total=1344, buckets={"trained": 1320, "validation": 17, "refused_by_template": 7}),
+    *(
+        Metrics(
+            step=step, total_steps=100, epoch=1.0, loss=100 / step, learning_rate=1e-4, samples_seen=8 * step
+        )
+        for step in (*range(1, 101), 100)
+    ),
+    Evaluation(step=50, loss=1.23456, best=True),
+]
 
 
 class Hub(ThreadingHTTPServer):
@@ -115,7 +124,8 @@ def test_the_result_is_pushed_private_with_its_card(
     assert hub.files["model.safetensors"] == (folder / "output" / "model.safetensors").read_bytes()
     card = hub.files["README.md"].decode()
     assert "base_model: tiny\n" in card
-    assert f"{tiny.losses(ran)[1]:.4f} at the first step, {tiny.losses(ran)[2]:.4f} at the last" in card
+    assert f"| 1 | {tiny.losses(ran)[1]:.4f} |  |\n| 2 | {tiny.losses(ran)[2]:.4f} |  |\n" in card
+    assert "| trained | 8 |" in card
     assert str(tmp_path) not in card
     assert "Bearer hf_writing" in hub.tokens
     assert any(hub.address + "/me/rivers" in notice.message for notice in ran.of(Notice))
@@ -133,7 +143,7 @@ def test_a_failed_push_leaves_the_result_and_says_how_to_try_again(
     assert ran.result.status == "finished"
     assert (ran.folder / "output" / "model.safetensors").is_file()
     (warning,) = [n.message for n in ran.of(Notice) if "could not be pushed" in n.message]
-    assert "hf upload me/rivers output" in warning
+    assert warning.endswith("To try again, there: hf upload me/rivers output . --private")
     assert "hf_writing" not in warning
 
 
@@ -165,9 +175,41 @@ def test_a_card_is_one_the_hub_can_read_and_names_public_data() -> None:
         base_model="owner/base", dataset=HubDataset(repo="tatsu-lab/alpaca"), push=Push(repo_id="me/x")
     )
 
-    card = ModelCard(model_card(config, curve=CURVE, versions={"torch": "2.13.0"}))
+    card = ModelCard(model_card(config, EVENTS, best_step=50, versions={"torch": "2.13.0"}))
 
     assert (card.data.base_model, card.data.datasets) == ("owner/base", ["tatsu-lab/alpaca"])
     assert card.data.library_name == "peft"
-    assert "2.5000 at the first step, 1.2500 at the last" in card.text
     assert "torch 2.13.0" in card.text
+
+
+def test_a_card_tells_the_ledger_the_curve_and_whose_weights_these_are() -> None:
+    card = model_card(RunConfig(base_model="owner/base"), EVENTS, best_step=50, versions={})
+
+    assert "| all | 1,344 |\n| trained | 1,320 |\n| validation | 17 |\n| refused by template | 7 |\n" in card
+    curve = [line for line in card.splitlines() if line.count("|") == 4 and line[2].isdecimal()]
+    assert (curve[0], curve[-1]) == ("| 1 | 100.0000 |  |", "| 100 | 1.0000 |  |")
+    assert "| 50 | 2.0000 | 1.2346 |" in curve
+    assert len(curve) == 13
+    assert "of step 50, the lowest validation loss" in card
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ({"kind": "sft"}, "SFT (training all weights)"),
+        ({"kind": "lora"}, "LoRA, rank 16, alpha 32"),
+        ({"kind": "lora", "use_dora": True, "use_rslora": True}, "DoRA, rank 16, alpha 32, rank-stabilised"),
+        ({"kind": "lora", "load_in_4bit": True}, "QLoRA (LoRA on a base in 4 bits), rank 16, alpha 32"),
+        ({"kind": "lora", "load_in_8bit": True}, "LoRA on a base in 8 bits, rank 16, alpha 32"),
+        (
+            {"kind": "osft"},
+            "OSFT (orthogonal subspace fine-tuning, 0.5 of each weight's directions learning)",
+        ),
+    ],
+)
+def test_a_card_names_the_method(method: dict[str, Any], words: str) -> None:
+    config = RunConfig.model_validate({"base_model": "/at/home/base", "method": method})
+
+    card = model_card(config, EVENTS, best_step=None, versions={})
+
+    assert f"\nbase, fine-tuned by {words} on a data set that is not public.\n" in card
