@@ -59,7 +59,7 @@ def method_name(config: RunConfig) -> str:
             scale = ", rank-stabilised" if lora.use_rslora else ""
             return f"{kind}, rank {lora.lora_r}, alpha {lora.lora_alpha}{scale}"
         case Osft() as osft:
-            share = f"{osft.unfreeze_rank_ratio:g} of each weight's directions learning"
+            share = f"{osft.unfreeze_rank_ratio:g} of the directions learning"
             return f"OSFT (orthogonal subspace fine-tuning, {share})"
         case _:
             return "SFT (training all weights)"

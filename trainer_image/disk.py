@@ -8,7 +8,7 @@ from trainer_image.reporting import Reporter
 
 
 def require_space(run_dir: Path, checkpoint: int, result: int, *, keep: int, reporter: Reporter) -> None:
-    """Raise RunFailedError if not even one checkpoint fits, warn if all that are kept don't.
+    """Say what will be written; raise RunFailedError if not even one checkpoint fits, warn if not all do.
 
     Sizes in bytes, as predicted from the model's config. While one is written its predecessors are still
     there, so one more than `keep` must fit.
@@ -21,7 +21,12 @@ def require_space(run_dir: Path, checkpoint: int, result: int, *, keep: int, rep
             "or turn 'save_full_state' off.",
         )
     needed = checkpoint * (keep + 1) + result
-    if needed > free:
+    if checkpoint and needed <= free:
+        reporter.notice(
+            f"Disk: about {_gb(checkpoint)} for each checkpoint, at most {_gb(needed)} with the result; "
+            f"{_gb(free)} are free."
+        )
+    elif checkpoint:
         reporter.notice(
             f"The disk may become full: checkpoints and result take about {_gb(needed)}, and {_gb(free)} are "
             f"free. Keep fewer checkpoints than {keep}, or free some space.",

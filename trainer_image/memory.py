@@ -101,7 +101,7 @@ def _kept_per_token(shape: Shape, work: Work) -> int:
     width, hidden = work.compute_bytes, shape.hidden
     learns = _learning(shape, work)
     trains_rest = _trains_rest(work)
-    kept = width * (4 * shape.attention + 3 * shape.intermediate)
+    kept: float = width * (4 * shape.attention + 3 * shape.intermediate)
     kept += width * work.tokens_per_row  # the mask, made anew in each layer
     kept += width * max(learns[name] for name in _DOWN) * shape.intermediate
     kept += shape.norms * 4 * hidden * (1 + trains_rest)

@@ -203,7 +203,7 @@ def test_a_card_tells_the_ledger_the_curve_and_whose_weights_these_are() -> None
         ({"kind": "lora", "load_in_8bit": True}, "LoRA on a base in 8 bits, rank 16, alpha 32"),
         (
             {"kind": "osft"},
-            "OSFT (orthogonal subspace fine-tuning, 0.5 of each weight's directions learning)",
+            "OSFT (orthogonal subspace fine-tuning, 0.5 of the directions learning)",
         ),
     ],
 )
