@@ -18,13 +18,30 @@ from trainer_image.events import Memory, Metrics
 from trainer_image.memory import activation_bytes, estimate, logits_bytes
 from trainer_image.problems import RunFailedError
 from trainer_image.shapes import Shape, shape_of
-from trainer_image.stored import LoraShape, Osft, Work, checkpoint_bytes, lora_parameters, osft_bytes
+from trainer_image.stored import (
+    LoraShape,
+    Osft,
+    Work,
+    checkpoint_bytes,
+    lora_parameters,
+    osft_bytes,
+    trained_parameters,
+)
 
 from . import tiny
 
 CONFIGS: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parent / "model_configs.json").read_text(encoding="utf-8")
 )
+
+
+SMALL = {
+    "hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 4, "vocab_size": 320,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
+}  # fmt: skip
+LORA = {"kind": "lora", "lora_r": 16}
+OSFT = {"kind": "osft"}
+SOME = {"target_patterns": [r"mlp\..*_proj", r"layers\.0\..*q_proj"]}
 
 
 def shape(name: str) -> Shape:
@@ -68,6 +85,97 @@ def test_adapters_are_counted_as_peft_builds_them(name: str) -> None:
     trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
 
     assert lora_parameters(shape(name), LoraShape(16)) == trained
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"target_modules": "auto"},
+        {"target_modules": "all-linear", "use_rslora": True},
+        {"target_modules": "attention"},
+        {"target_modules": "custom", "target_patterns": [r"\.1\.", r"(q_proj|c_attn)$"]},
+        {"target_modules": "auto", "use_dora": True},
+    ],
+    ids=str,
+)
+def test_every_choice_of_targets_is_counted_as_it_is_trained(family: str, settings: dict[str, Any]) -> None:
+    config = config_of(LORA | settings)
+    model = prepared(family, config)
+
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+    counted = trained_parameters(shape_of(small(family)), work_of(config, device="cpu", bfloat16=False))
+    assert counted == trained
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"train_rest": True}, {"unfreeze_rank_ratio": 0.1, "target_patterns": [r"\.2\..*mlp"]}],
+    ids=str,
+)
+def test_osft_tensors_are_those_of_a_model_really_factorised(family: str, settings: dict[str, Any]) -> None:
+    config = config_of(OSFT | settings)
+    model = prepared(family, config)
+    tensors = {t.data_ptr(): t for t in (*model.parameters(), *model.state_dict().values())}
+
+    work = work_of(config, device="cpu", bfloat16=False)
+
+    assert isinstance(work.method, Osft)
+    exact = osft_bytes(shape_of(small(family)), work.method)
+    assert exact.gradients == 4 * sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert exact.stored == 4 * sum(tensor.numel() for tensor in tensors.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "rows", "tokens"),
+    [
+        ({"per_device_batch_size": 2}, 2, 90),
+        ({"per_device_batch_size": 8}, 5, 90),
+        ({"packing": True}, 1, 150),
+        ({"packing": True, "max_seq_len": 100, "gradient_accumulation_steps": 8}, 1, 100),
+        ({"packing": True, "max_seq_len": 50}, 1, 90),
+    ],
+)
+def test_the_first_microbatch_holds_the_longest_rows(
+    settings: dict[str, Any], rows: int, tokens: int
+) -> None:
+    plain = {"per_device_batch_size": 1, "gradient_accumulation_steps": 3}
+    config = config_of({"kind": "sft"}, **plain | settings)
+
+    found = work_of(config, device="cpu", bfloat16=False, lengths=[10, 40, 20, 90, 5])
+
+    assert (found.rows, found.tokens_per_row) == (rows, tokens)
+
+
+def test_without_data_all_rows_are_as_long_as_may_be() -> None:
+    plain, packed = (
+        work_of(config_of(LORA, max_seq_len=512, packing=on), device="cuda", bfloat16=True)
+        for on in (False, True)
+    )
+    blocks = work_of(config_of(LORA, is_pretraining=True, block_size=64), device="cuda", bfloat16=True)
+
+    assert [(w.rows, w.tokens_per_row) for w in (plain, packed, blocks)] == [(2, 512), (1, 512), (2, 64)]
+
+
+@pytest.mark.parametrize(("bits", "setting"), [(4, "load_in_4bit"), (8, "load_in_8bit")])
+def test_a_quantised_base_is_counted_whether_the_run_or_the_model_wants_it(bits: int, setting: str) -> None:
+    """Embedding, head and norms are put to float32; only the linear layers are in few bits."""
+    stored = shape_of(CONFIGS["Llama-3.1-8B"] | {"quantization_config": {setting: True}})
+    plain = config_of(LORA)
+
+    asked = work_of(config_of(LORA | {setting: True}), device="cuda", bfloat16=True)
+    found = work_of(plain, device="cuda", bfloat16=True)
+
+    assert asked.quantised_bits == bits
+    assert estimate(shape("Llama-3.1-8B"), asked) == estimate(stored, found)
+    assert (
+        estimate(stored, found).terms["weights"]
+        < 0.72 * estimate(shape("Llama-3.1-8B"), found).terms["weights"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,15 +322,6 @@ def test_an_estimate_of_a_model_that_is_not_there_says_so(
     assert "is not there" in capsys.readouterr().err
 
 
-SMALL = {
-    "hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 4, "vocab_size": 320,
-    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32,
-}  # fmt: skip
-LORA = {"kind": "lora", "lora_r": 16}
-OSFT = {"kind": "osft"}
-SOME = {"target_patterns": [r"mlp\..*_proj", r"layers\.0\..*q_proj"]}
-
-
 class Kept:
     """A tensor that autograd keeps for the backward pass."""
 
@@ -235,6 +334,20 @@ def config_of(method: dict[str, Any], **settings: Any) -> RunConfig:
     return RunConfig.model_validate({"base_model": "any", "method": method, **settings})
 
 
+def small(family: str) -> dict[str, Any]:
+    """The config.json of a small model."""
+    if family == "gpt2":
+        return {
+            "model_type": "gpt2",
+            "n_embd": 64,
+            "n_layer": 4,
+            "n_head": 2,
+            "n_positions": 64,
+            "vocab_size": 99,
+        }
+    return {"model_type": family, **SMALL}
+
+
 def prepared(family: str, config: RunConfig) -> Any:
     """A small model, ready for training by the method."""
     import torch
@@ -243,7 +356,8 @@ def prepared(family: str, config: RunConfig) -> Any:
     from trainer_image.methods import METHODS
 
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(family, **SMALL))
+    settings = small(family)
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(settings.pop("model_type"), **settings))
     return METHODS[config.method.kind].prepare(model, config.method)
 
 
@@ -291,16 +405,14 @@ def test_activations_are_those_autograd_saves(family: str, method: dict[str, Any
     of_loss = 4 * 512 * 320
     assert loss.requires_grad
 
-    found = estimate(
-        shape_of({"model_type": family, **SMALL}), work_of(config, device="cpu", bfloat16=bfloat16)
-    ).terms
+    found = estimate(shape_of(small(family)), work_of(config, device="cpu", bfloat16=bfloat16)).terms
 
     ours = found["activations"] + found.get("bfloat16_copies", 0)
     assert ours == pytest.approx(counted - of_loss, rel=0.08)
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("method", [{"kind": "sft"}, {"kind": "lora", "lora_r": 16}])
+@pytest.mark.parametrize("method", [{"kind": "sft"}, {"kind": "lora", "lora_r": 16}, OSFT])
 def test_the_measured_peak_on_a_cpu_lies_within_the_estimate(tmp_path: Path, method: dict[str, Any]) -> None:
     """Tolerance: from `low` to `high`, 60 MB more for libraries that are imported after the model is."""
     model = tiny.save_model(tmp_path / "model", hidden_size=384, layers=6)

@@ -259,6 +259,10 @@ def test_the_badge_counts_what_is_folded_away_and_not_at_its_default():
     draft.choose_method("sft")
     assert changed(draft) == 2
 
+    draft.push_repo = "me/rivers"
+    draft.save_full_state = False
+    assert changed(draft) == 4
+
 
 def test_applying_the_preset_again_puts_its_values_back():
     draft = TrainingDraft(session="any")
