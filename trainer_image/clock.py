@@ -3,8 +3,7 @@
 import time
 from typing import Any, Final
 
-import torch
-
+from trainer_image import gpu
 from trainer_image.batches import samples_in, tokens_in
 from trainer_image.checkpoints import Progress
 from trainer_image.events import Metrics
@@ -25,6 +24,7 @@ class Clock:
         self._pending_tokens: Any = 0
         self._step_started = 0.0
         self._line_at = 0.0
+        self._gpu = gpu.Meter()
         self._steps = 0
         self._steady_seconds = 0.0
 
@@ -74,7 +74,8 @@ class Clock:
             tokens_seen=self.tokens_seen,
             elapsed_seconds=round(self.elapsed_seconds, 3),
             eta_seconds=self.eta_seconds(total_steps - step),
-            gpu_memory_gb=_gpu_memory_gb(),
+            gpu_memory_gb=gpu.memory_gb(),
+            gpu_utilisation=self._gpu.utilisation(),
         )
 
     def line_is_due(self) -> bool:
@@ -83,9 +84,3 @@ class Clock:
             return False
         self._line_at = now
         return True
-
-
-def _gpu_memory_gb() -> float | None:
-    if not torch.cuda.is_initialized():
-        return None
-    return round(float(torch.cuda.max_memory_allocated()) / 2**30, 3)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from trainer_image.config import SAVE_COMMAND
+from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND
 
 _LOOK_EVERY_SECONDS: Final = 0.5
 """A look costs a millisecond on a folder in the network."""
@@ -19,17 +19,30 @@ class Commands:
     """The wishes of one run folder. `ask_to_save` may be called from any thread."""
 
     def __init__(self, run_dir: Path) -> None:
-        self._file = run_dir / SAVE_COMMAND
-        self._asked = False
-        self._taken_at: int | None = None
-        self._looked = 0.0
+        self._save = _Wish(run_dir / SAVE_COMMAND)
+        self._sample = _Wish(run_dir / SAMPLE_COMMAND)
 
     def ask_to_save(self) -> None:
-        self._asked = True
+        self._save.asked = True
 
     def take_save(self) -> bool:
         """Whether a checkpoint is wanted now; each wish is told once."""
-        asked, self._asked = self._asked, False
+        return self._save.take()
+
+    def take_sample(self) -> bool:
+        """Whether answers of the model are wanted now; each wish is told once."""
+        return self._sample.take()
+
+
+class _Wish:
+    def __init__(self, file: Path) -> None:
+        self.asked = False
+        self._file = file
+        self._taken_at: int | None = None
+        self._looked = 0.0
+
+    def take(self) -> bool:
+        asked, self.asked = self.asked, False
         now = time.monotonic()
         if now - self._looked < _LOOK_EVERY_SECONDS:
             return asked

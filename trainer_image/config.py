@@ -27,6 +27,7 @@ RESULT_FILE: Final = "result.json"
 OUTPUT_DIR: Final = "output"
 CHECKPOINTS_DIR: Final = "checkpoints"
 SAVE_COMMAND: Final = "commands/save"
+SAMPLE_COMMAND: Final = "commands/sample"
 DATA_FILE: Final = "data/train.jsonl"
 
 
@@ -265,6 +266,12 @@ class RunConfig(Section):
         description="JSONL file for validation 'file'; relative paths start at the run folder.",
     )
     eval_steps: PositiveInt = Field(25, description="Measure on the rows kept aside every so many steps.")
+    samples: NonNegativeInt = Field(
+        2,
+        le=20,
+        description="Questions of the rows kept aside that the model answers at each measurement, to read.",
+    )
+    sample_tokens: PositiveInt = Field(64, le=2048, description="Longest of those answers, in tokens.")
     load_best: bool = Field(
         True, description="The result is the model with the lowest validation loss, not the last one."
     )

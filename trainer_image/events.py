@@ -101,7 +101,8 @@ class Metrics(_Event):
     tokens_seen: int = 0
     elapsed_seconds: float = 0.0
     eta_seconds: float | None = None
-    gpu_memory_gb: float | None = None
+    gpu_memory_gb: float | None = Field(None, description="Most that tensors have held so far, in GiB.")
+    gpu_utilisation: float | None = Field(None, description="Of the GPU, in percent, where NVML tells.")
 
 
 class Evaluation(_Event):
@@ -111,6 +112,16 @@ class Evaluation(_Event):
     step: int
     loss: float = Field(description="Mean over all trained tokens of those rows.")
     best: bool = Field(description="Whether it is the lowest so far.")
+
+
+class Sample(_Event):
+    """What the model answers to a question of the data after so many steps, by greedy decoding."""
+
+    type: Literal["sample"] = "sample"
+    step: int
+    prompt: str = Field(description="The conversation up to the answer, as the chat template writes it.")
+    answer: str
+    reference: str = Field(description="The answer in the data.")
 
 
 class CheckpointSaved(_Event):
@@ -148,6 +159,7 @@ Event = Annotated[
     | Memory
     | Metrics
     | Evaluation
+    | Sample
     | CheckpointSaved
     | Notice
     | Problem

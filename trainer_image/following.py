@@ -24,6 +24,8 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         self._loop.probe_memory()
         if self._loop.in_any_process(self._commands.take_save()):
             control.should_save = self._loop.keeps_next = True
+        if self._loop.in_any_process(self._commands.take_sample()):
+            self._loop.sample(is_asked=True)
         wish = self._stop.wish
         if wish:
             control.should_training_stop = True

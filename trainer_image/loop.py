@@ -36,6 +36,7 @@ from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
 from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
+from trainer_image.sampling import Samples
 from trainer_image.stopping import StopRequest
 from trainer_image.validation import Validation
 
@@ -82,6 +83,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         before = resume_from.progress if resume_from else None
         self._clock = Clock(before)
         self._validation = Validation(rows.validation, config, before, reporter)
+        self._samples = Samples(rows, tokenizer, config, reporter)
         self._checkpoints.best_step = self._validation.best_step
         self._lengths = [len(ids) for ids in rows.input_ids]
         self._packing = config.packing and can_pack(model, rows, reporter)
@@ -174,6 +176,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         validation, step = self._validation, self.state.global_step
         loss = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
         is_best = validation.record(step, loss)
+        self.sample()
         self.control.should_evaluate = False  # else it is asked again at the end of the epoch
         if is_best and self._config.load_best:
             self._checkpoints.best_step = step
@@ -185,6 +188,12 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             )
             self.control.should_training_stop = self.control.should_save = True
         return {"eval_loss": loss}
+
+    def sample(self, *, is_asked: bool = False) -> None:
+        """Let the model answer; all processes do, as its weights may be spread over them."""
+        if is_asked:
+            self._samples.explain_none()
+        self._samples.take(self.model, self.state.global_step, self.compute_loss_context_manager())
 
     def in_any_process(self, wish: bool) -> bool:
         """Whether one of the processes wants it: all must do it, or the others would wait for ever."""

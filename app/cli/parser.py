@@ -64,6 +64,7 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     stop = _run(_leaf(nouns, "stop", "stop a run; what it learned since its last checkpoint is lost"))
     stop.add_argument("--save", action="store_true", help="save a checkpoint and the model first")
     _run(_leaf(nouns, "checkpoint", "save a checkpoint now, without stopping"))
+    _run(_leaf(nouns, "sample", "let the model answer questions of its data now, without stopping"))
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     log = _run(_leaf(nouns, "log", "what the run printed"))

@@ -146,6 +146,13 @@ def checkpoint_run(services: Services, args: argparse.Namespace, output: Output)
     return 0
 
 
+def sample_run(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.training.sample_now(services.monitoring.find(args.run).id)
+    output.give(run)
+    output.say(f"{run.name} answers after the step at hand and goes on; `runs show` has what it said.")
+    return 0
+
+
 def show_losses(services: Services, args: argparse.Namespace, output: Output) -> int:
     path = Path(args.path).expanduser()
     try:
@@ -240,6 +247,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "show"): show_run,
     ("runs", "stop"): stop_run,
     ("runs", "checkpoint"): checkpoint_run,
+    ("runs", "sample"): sample_run,
     ("runs", "resume"): resume_run,
     ("losses", None): show_losses,
     ("runs", "log"): print_log,

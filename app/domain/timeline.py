@@ -1,9 +1,10 @@
 """What a trainer's events mean to a person: metrics for charts, sentences for the timeline."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from app.domain.runs import Metric, RunEvent
+from app.domain.runs import Measurement, Metric, RunEvent, SampleAnswer
 from trainer_image.events import (
     CheckpointSaved,
     Ended,
@@ -16,7 +17,9 @@ from trainer_image.events import (
     Plan,
     Problem,
     Rows,
+    Sample,
     Started,
+    parse_event,
 )
 
 PHASES: Final = {
@@ -42,6 +45,7 @@ BUCKETS: Final = {
 }
 """Bucket of the row ledger → words."""
 
+_LONGEST_SAMPLE: Final = 80
 _KEPT: Final = {"trained", "validation"}
 
 
@@ -57,7 +61,23 @@ def as_metric(event: Metrics) -> Metric:
         elapsed_seconds=event.elapsed_seconds,
         eta_seconds=event.eta_seconds,
         time=_time(event),
+        gpu_memory_gb=event.gpu_memory_gb,
+        gpu_utilisation=event.gpu_utilisation,
     )
+
+
+def as_measurement(entry: RunEvent) -> Measurement | None:
+    """The numbers behind a line of the timeline; None if it is not about a measurement."""
+    event = parse_event(entry.detail)
+    return Measurement(event.step, event.loss, event.best) if isinstance(event, Evaluation) else None
+
+
+def as_sample(entry: RunEvent) -> SampleAnswer | None:
+    """The texts behind a line of the timeline; None if it is not about a sample."""
+    event = parse_event(entry.detail)
+    if not isinstance(event, Sample):
+        return None
+    return SampleAnswer(event.step, event.prompt, event.answer, event.reference)
 
 
 def as_timeline(event: Event) -> RunEvent | None:
@@ -81,7 +101,11 @@ def as_timeline(event: Event) -> RunEvent | None:
             )
         case Evaluation():
             best = ", the best so far" if event.best else ""
-            return _entry(event, f"Validation loss {event.loss:.4f}{best}", step=event.step)
+            text = f"Validation loss {event.loss:.4f}{best}"
+            return replace(_entry(event, text, step=event.step), detail=event.model_dump_json())
+        case Sample():
+            text = f"Sample at step {event.step}: {_short(event.answer) or '(nothing)'}"
+            return replace(_entry(event, text, step=event.step), detail=event.model_dump_json())
         case Memory():
             return _memory(event)
         case CheckpointSaved():
@@ -127,6 +151,11 @@ def _memory(event: Memory) -> RunEvent:
     if event.expected > event.available:
         return _entry(event, f"{text}: it will probably not fit", level="warning")
     return _entry(event, f"{text}: it may not fit" if event.high > event.available else text)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_SAMPLE else line[:_LONGEST_SAMPLE] + "…"
 
 
 def _gb(size: int) -> str:

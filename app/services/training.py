@@ -15,7 +15,7 @@ from app.domain.runs import Run, RunId, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
-from trainer_image.config import DATA_FILE, SAVE_COMMAND, FileDataset, HubDataset
+from trainer_image.config import DATA_FILE, SAMPLE_COMMAND, SAVE_COMMAND, FileDataset, HubDataset
 
 log = logging.getLogger(__name__)
 
@@ -135,11 +135,21 @@ class TrainingService:
 
         Raises StudioError if the run isn't going, or its folder can't be written.
         """
+        return self._ask(run_id, SAVE_COMMAND)
+
+    def sample_now(self, run_id: RunId) -> Run:
+        """Ask a run to answer questions of its data after the step at hand; it goes on.
+
+        Raises StudioError if the run isn't going, or its folder can't be written.
+        """
+        return self._ask(run_id, SAMPLE_COMMAND)
+
+    def _ask(self, run_id: RunId, command: str) -> Run:
         run = self._monitoring.refresh(run_id)
         if run.status is not RunStatus.RUNNING:
-            raise StudioError("There is nothing to save: this run is not going.", "Its results are kept.")
+            raise StudioError("This run is not going, so it cannot be asked.", "Its results are kept.")
         try:
-            wish = run.folder / SAVE_COMMAND
+            wish = run.folder / command
             wish.parent.mkdir(exist_ok=True)
             wish.write_text("", encoding="utf-8")
         except OSError as error:

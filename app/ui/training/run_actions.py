@@ -34,6 +34,7 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     stop = use_action(lambda: training.stop(run.id, save=False), on_done=done)
     save = use_action(lambda: training.stop(run.id, save=True), on_done=done)
     save_now = use_action(lambda: training.save_now(run.id), on_done=done)
+    sample_now = use_action(lambda: training.sample_now(run.id), on_done=done)
     resume = use_action(lambda: training.resume(run.id), on_done=done)
     use_answer(lambda: training.resume_blocked(run), set_blocked, on=(run.status, run.checkpoint))
     ft.use_dialog(_stop_dialog(run, stop, lambda: set_asking(False)) if is_asking else None)
@@ -45,8 +46,8 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     if run.status.is_final:
         body = [] if run.status is RunStatus.FINISHED else _after(resume, blocked)
     else:
-        body = _during(save, save_now, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
-    banner = next((a for a in (save, save_now, resume) if a.problem), None)
+        body = _during(save, save_now, sample_now, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
+    banner = next((a for a in (save, save_now, sample_now, resume) if a.problem), None)
     return ft.Column(
         [ErrorBanner(banner.problem, on_dismiss=banner.dismiss) if banner else ErrorBanner(None), *body],
         spacing=GAP,
@@ -56,7 +57,7 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
 
 
 def _during(
-    save: Action, save_now: Action, *, busy: bool, is_stopping: bool, on_stop: Callable[[], None]
+    save: Action, save_now: Action, sample_now: Action, *, busy: bool, is_stopping: bool, on_stop: Callable[[], None]
 ) -> list[ft.Control]:
     keep = ft.FilledTonalButton(
         "Saving and stopping…" if save.is_busy else "Stop and save",
@@ -74,6 +75,13 @@ def _during(
         tooltip="Writes a checkpoint after the step at hand. The run goes on.",
         on_click=save_now.run,
     )
+    sample = ft.OutlinedButton(
+        "Sample now",
+        icon=ft.Icons.CHAT_OUTLINED,
+        disabled=busy or is_stopping or sample_now.is_busy,
+        tooltip="The model answers questions of its data after the step at hand. The run goes on.",
+        on_click=sample_now.run,
+    )
     stop = ft.OutlinedButton(
         "Stop",
         icon=ft.Icons.STOP,
@@ -83,7 +91,14 @@ def _during(
     )
     note = "Stop and save writes a checkpoint first. Stop loses the steps after the last checkpoint."
     return [
-        Wrap([Identified("stop-save", keep), Identified("save-now", now), Identified("stop", stop)]),
+        Wrap(
+            [
+                Identified("stop-save", keep),
+                Identified("save-now", now),
+                Identified("sample-now", sample),
+                Identified("stop", stop),
+            ]
+        ),
         ft.Text(
             _STOPPING if is_stopping else note,
             theme_style=ft.TextThemeStyle.BODY_SMALL,

@@ -89,6 +89,8 @@ def plain_configs(dataset, **rows):
         validation_share=positives,
         eval_steps=whole(10**7),
         load_best=st.booleans(),
+        samples=whole(20, least=0),
+        sample_tokens=whole(2048),
         early_stopping_patience=st.one_of(st.none(), whole(100)),
         base_model=st.one_of(st.just(BUNDLED_MODEL), names),
         dataset=dataset,
