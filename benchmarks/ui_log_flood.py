@@ -5,8 +5,8 @@
 Serves the real app over a home of its own. A first part clicks on an idle page, a second on the same page
 while a real run (the real supervisor over a trainer that only talks) floods its log and reports ten steps a
 second. A click's time runs inside the page from the click to the frame in which what Python rendered for
-it is there. Exits with 1 if the 95th percentile under the flood is above the limit, and also more than a
-quarter above the idle page's: on a machine busy with other things, the idle page is late as well.
+it is there. Exits with 1 if the 95th percentile under the flood is above the limit; the ratio to the idle page
+tells a slow app from a slow browser or a busy machine.
 """
 
 import argparse
@@ -127,8 +127,8 @@ def measure(seconds: float, rate: int, limit_ms: float) -> int:
     print(f"{lines} log lines in {seconds:.0f} s; server process at {cpu:.0f} % of one core")
     print(describe("idle page ", idle))
     print(describe("under flood", flooded))
-    slowest_fair = max(limit_ms, 1.25 * percentile(idle, 95))
-    return 0 if percentile(flooded, 95) <= slowest_fair else 1
+    print(f"ratio of p95, flood to idle page: {percentile(flooded, 95) / percentile(idle, 95):.2f}")
+    return 0 if percentile(flooded, 95) <= limit_ms else 1
 
 
 def click_through(

@@ -89,7 +89,7 @@ def under_an_engine(stages: list[str]) -> list[Outcome]:
     """Run the stages again in a process that has a Docker engine; without one, run what needs none."""
     heading("docker engine")
     again = [sys.executable, __file__, "--inside-engine", *stages]
-    code, complaint = run_with_complaint([str(ROOT / "scripts/with-engine.sh"), "--", *again])
+    code, complaint, _ = run_with_complaint([str(ROOT / "scripts/with-engine.sh"), "--", *again])
     if code != NOT_HERE:
         return [read_result(stage, 0.0) for stage in stages]
     outcomes = [Outcome("docker", left_out=complaint)]
@@ -157,21 +157,22 @@ def read_result(stage: str, seconds: float) -> Outcome:
 
 def bring_chromium() -> str:
     """Put the path of a Chromium into CHROMIUM; return why there is none, or nothing."""
-    found = subprocess.run(["scripts/chromium.sh"], capture_output=True, text=True, check=False)
-    if found.returncode == 0:
-        os.environ["CHROMIUM"] = found.stdout.strip()
-        return ""
-    return found.stderr.strip().splitlines()[-1]
+    code, complaint, path = run_with_complaint(["scripts/chromium.sh"], stdout=subprocess.PIPE)
+    if code != 0:
+        return complaint
+    os.environ["CHROMIUM"] = path
+    return ""
 
 
-def run_with_complaint(command: list[str]) -> tuple[int, str]:
-    """Run a command, show what it says as it comes; return its code and its last line on stderr."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+def run_with_complaint(command: list[str], *, stdout: int | None = None) -> tuple[int, str, str]:
+    """Run a command, show its stderr as it comes; return its code, its last line there, and its stdout."""
+    process = subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
     last = ""
     for line in process.stderr or ():
         print(line, end="", file=sys.stderr, flush=True)
         last = line.strip() or last
-    return process.wait(), last
+    printed = process.stdout.read().strip() if process.stdout else ""
+    return process.wait(), last, printed
 
 
 def summarise(outcomes: list[Outcome], seconds: float) -> int:

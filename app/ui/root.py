@@ -13,6 +13,7 @@ from app.ui.kit.identified import Identified
 from app.ui.settings.tab import SettingsTab
 from app.ui.theme import NARROW_BELOW, TEXT_FONT
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
 
 
@@ -39,7 +40,8 @@ _SETTINGS: Final = 2
 def Root(services: Services, paths: Paths) -> ft.Control:
     """All tabs, mounted side by side and shown one at a time, so that each keeps its state."""
     chosen, set_chosen = ft.use_state(_DATA)
-    draft = ft.use_memo(TrainingDraft, dependencies=[])  # as state, every keystroke would draw all tabs anew
+    # As state, every keystroke would draw all tabs anew.
+    draft = ft.use_memo(lambda: Unwatched(TrainingDraft()), dependencies=[])
     is_narrow = _use_is_narrow()
     _use_shortcuts(set_chosen)
 

@@ -19,6 +19,7 @@ QUESTIONS = (
     "Which inn is there on Quill?",
     "Which dish is Penhale known for?",
 )
+PRESET_STEPS = 50
 RUN_SECONDS = 180.0
 
 
@@ -48,18 +49,14 @@ def pick(ui: FletUI, name: str) -> None:
     choices[0].or_(choices[1]).or_(choices[2]).first.click()
 
 
-def start_and_watch(ui: FletUI) -> list[float]:
-    """Press Start; every loss that was on the screen until the run had finished."""
+def start_and_watch(ui: FletUI) -> tuple[float, float]:
+    """Press Start; the first and the last loss of the curve on the screen once the run has finished."""
     ui.click("Start training")
-    seen: list[float] = []
-
-    def finished() -> bool:
-        if found := re.search(r"(\d+\.\d+)", ui.text("run-loss") or ""):
-            seen.append(float(found[1]))
-        return "Finished" in (ui.text("run-status") or "")
-
-    ui.wait_for(finished, lambda: f"{ui.text('training-run')}", RUN_SECONDS)
-    return seen
+    ui.wait_for_text("Finished", "run-status", timeout=RUN_SECONDS)
+    curve = ui.wait_for_text(rf"at step {PRESET_STEPS}\b", "loss-chart")
+    found = re.search(rf"(\d+\.\d+) at step 1, (\d+\.\d+) at step {PRESET_STEPS}\b", curve)
+    assert found, curve
+    return float(found[1]), float(found[2])
 
 
 def ask(ui: FletUI, number: int, question: str) -> str:
@@ -76,9 +73,9 @@ def ask(ui: FletUI, number: int, question: str) -> str:
 def learn_and_talk(ui: FletUI, shot: str) -> None:
     """From a ready form to a chat in which the tuned model speaks as the data does and the base does not."""
     pick(ui, "Quick local test")
-    losses = start_and_watch(ui)
+    first, last = start_and_watch(ui)
     ui.screenshot(f"{shot}-finished")
-    assert losses[0] > 2 * losses[-1], losses
+    assert first > 2 * last
 
     pick(ui, "Deterministic")
     tuned = [ask(ui, number, question) for number, question in enumerate(QUESTIONS, start=1)]

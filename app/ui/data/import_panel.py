@@ -13,10 +13,10 @@ from app.ui.actions import Problem, problem_of
 from app.ui.data.file_choice import choose_file, forget_upload, why_no_chooser
 from app.ui.data.import_report import ImportOutcome
 from app.ui.data.importing import Import, use_import
-from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
+from app.ui.kit.typed import Typed, use_typed
 from app.ui.theme import SPACE
 
 
@@ -59,8 +59,7 @@ def ImportStatus(work: Import, on_show: Callable[[Session], None]) -> ft.Control
 @ft.component
 def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
     """The system's chooser (in the browser: an upload), or a typed path."""
-    path, set_path = ft.use_state("")
-    typed_path = ft.use_ref("")  # a click may come before the last letters are drawn
+    path = use_typed()
     sent, set_sent = ft.use_state(cast(float | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
     missing_chooser = why_no_chooser(ft.context.page)
@@ -78,17 +77,13 @@ def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
             await work.run(lambda progress: _import_chosen(library, paths, chosen, progress))
 
     async def import_path() -> None:
-        file = (typed_path.current or "").strip()
+        file = path.now()
         await work.run(lambda progress: library.import_file(Path(file).expanduser(), progress=progress))
-
-    def edit(event: ft.Event[ft.TextField]) -> None:
-        typed_path.current = text_of(event)
-        set_path(typed_path.current)
 
     typed = ft.TextField(
         label="Path of a file",
-        value=path,
-        on_change=edit,
+        value=path.shown,
+        on_change=path.edit,
         on_submit=import_path,
         expand=True,
     )
@@ -114,7 +109,7 @@ def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
                 [
                     typed,
                     ft.OutlinedButton(
-                        "Import path", disabled=work.is_busy or not path.strip(), on_click=import_path
+                        "Import path", disabled=work.is_busy or not path.shown.strip(), on_click=import_path
                     ),
                 ]
             ),
@@ -137,36 +132,28 @@ def _import_chosen(
 @ft.component
 def FromHub(library: LibraryService, work: Import) -> ft.Control:
     """A dataset by repository, split and configuration."""
-    repo, set_repo = ft.use_state("")
-    split, set_split = ft.use_state("train")
-    config, set_config = ft.use_state("")
+    repo, split, config = use_typed(), use_typed("train"), use_typed()
 
     async def start() -> None:
-        name, part, variant = repo.strip(), split.strip() or "train", config.strip() or None
+        name, part, variant = repo.now(), split.now() or "train", config.now() or None
         await work.run(lambda progress: library.import_hub(name, part, variant, progress=progress))
 
-    def field(label: str, value: str, change: Callable[[str], None], hint: str) -> ft.Control:
-        def edit(event: ft.Event[ft.TextField]) -> None:
-            change(text_of(event))
-
-        return ft.TextField(label=label, value=value, hint_text=hint, on_change=edit, expand=True)
+    def field(label: str, typed: Typed, hint: str = "") -> ft.Control:
+        return ft.TextField(
+            label=label, value=typed.shown, hint_text=hint, on_change=typed.edit, on_submit=start, expand=True
+        )
 
     return Section(
         "From Hugging Face",
         [
-            field("Repository", repo, set_repo, "owner/name"),
-            ft.Row(
-                [
-                    field("Split", split, set_split, "train"),
-                    field("Configuration", config, set_config, ""),
-                ]
-            ),
+            field("Repository", repo, "owner/name"),
+            ft.Row([field("Split", split, "train"), field("Configuration", config)]),
             ft.Row(
                 [
                     ft.FilledButton(
                         "Import dataset",
                         icon=ft.Icons.CLOUD_DOWNLOAD_OUTLINED,
-                        disabled=work.is_busy or not repo.strip(),
+                        disabled=work.is_busy or not repo.shown.strip(),
                         on_click=start,
                     )
                 ]

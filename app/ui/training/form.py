@@ -1,6 +1,12 @@
-"""The form that describes a run, from target to output."""
+"""The form that describes a run, from target to output.
 
-from collections.abc import Callable
+Drawing all of it takes Flet some 20 ms of the event loop, so each part is drawn anew only if what it shows
+has changed.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import fields
+from typing import Any, Final
 
 import flet as ft
 
@@ -12,7 +18,30 @@ from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.hyperparameters import Hyperparameters
 from app.ui.training.method_section import MethodSection
+from app.ui.training.mounting import drawn
 from app.ui.training.target_section import OutputSection, TargetSection
+
+_SHOWN_IN: Final = {
+    "source": {"data"},
+    "session": {"data"},
+    "hub_repo": {"data"},
+    "hub_split": {"data"},
+    "hub_config": {"data"},
+    "file": {"data"},
+    "typed_model": {"method"},
+    "listed_model": {"method"},
+    "osft_patterns": {"method"},
+    "lora_patterns": {"preset"},
+    "rows": {"rows"},
+    "numbers": {"method", "preset", "rows"},
+    "preset": {"preset"},
+    "output_name": {"output"},
+    "image": {"target"},
+    "container_name": {"target"},
+    "selection": set(),
+    "chat": set(),
+}  # fmt: skip
+"""Field of the draft → the parts that show it. One that is not listed here counts as shown in all."""
 
 
 @ft.component
@@ -20,17 +49,31 @@ def TrainingForm(
     services: Services, draft: TrainingDraft, on_go_to_data: Callable[[], None], *, is_shown: bool
 ) -> ft.Control:
     """Nothing in here ticks: a text field that is rendered again and again loses what is being typed."""
+
+    def part(name: str, build: Callable[[], ft.Control]) -> ft.Control:
+        return drawn(name, shown_in(name, draft), build)
+
     return ft.Column(
         [
             PageHeading("Training", "Make a model learn from your data."),
-            TargetSection(draft),
+            part("target", lambda: TargetSection(draft)),
             DataSource(services.library, draft, on_go_to_data, is_shown=is_shown),
-            MethodSection(draft),
-            Hyperparameters(draft),
-            DataSettings(draft),
-            OutputSection(services.training, draft),
+            part("method", lambda: MethodSection(draft)),
+            part("preset", lambda: Hyperparameters(draft)),
+            part("rows", lambda: DataSettings(draft)),
+            part("output", lambda: OutputSection(services.training, draft)),
         ],
         spacing=SPACE,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
         tight=True,
     )
+
+
+def shown_in(part: str, draft: TrainingDraft) -> Hashable:
+    """The values of the draft that a part of the form may show."""
+    names = [field.name for field in fields(draft)]
+    return tuple(_fixed(getattr(draft, name)) for name in names if part in _SHOWN_IN.get(name, {part}))
+
+
+def _fixed(value: Any) -> Hashable:
+    return tuple(sorted(value.items())) if isinstance(value, dict) else value

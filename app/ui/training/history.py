@@ -16,6 +16,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.theme import GAP
 from app.ui.training import wording
+from app.ui.training.mounting import drawn
 from app.ui.training.run_status import RunStatusPill
 
 T = TypeVar("T")
@@ -85,9 +86,25 @@ def _files_choice(run: Run, value: bool, on_change: Callable[[bool], None]) -> f
 def _row(
     run: Run, *, is_shown: bool, on_choose: Callable[[RunId], None], on_delete: Callable[[Run], None]
 ) -> ft.Control:
-    method = "LoRA" if run.config.method.kind == "lora" else "All weights"
+    """Drawn anew only when it says something else: a history of hundreds of runs is read once a second."""
     loss = f" · loss {wording.number(run.loss)}" if run.loss is not None else ""
-    facts = f"{run.target.label} · {method}{loss} · {wording.when(run.created_at, wording.now_utc())}"
+    created = wording.when(run.created_at, wording.now_utc())
+    facts = f"{run.target.label} · {wording.method(run)}{loss} · {created}"
+    return drawn(
+        f"history-{run.id}",
+        (run.name, facts, run.status, run.is_stopping, is_shown),
+        lambda: _tile(run, facts, is_shown=is_shown, on_choose=on_choose, on_delete=on_delete),
+    )
+
+
+def _tile(
+    run: Run,
+    facts: str,
+    *,
+    is_shown: bool,
+    on_choose: Callable[[RunId], None],
+    on_delete: Callable[[Run], None],
+) -> ft.Control:
     tile = ft.ListTile(
         title=ft.Text(run.name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
         subtitle=ft.Text(facts, theme_style=ft.TextThemeStyle.BODY_SMALL),

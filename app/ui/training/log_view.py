@@ -28,6 +28,7 @@ class LogReader:
         self._monitoring = monitoring
         self._offset: int | None = None
         self.buffer = LogBuffer()
+        self._drawn: dict[LogChunk, ft.Control] = {}
 
     def read(self, run: Run) -> tuple[str, int]:
         """New whole lines, and where they end; `take` accepts them."""
@@ -44,6 +45,11 @@ class LogReader:
         self.buffer.add(text)
         return end
 
+    def lines(self) -> list[ft.Control]:
+        """The newest first; an unchanged chunk is the same control as before, which costs nothing."""
+        self._drawn = {chunk: self._drawn.get(chunk) or _lines(chunk) for chunk in self.buffer.newest_first()}
+        return list(self._drawn.values())
+
 
 @ft.component
 def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
@@ -57,7 +63,7 @@ def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
         on=(run.attempt, is_live),
         every_seconds=_FRAME_SECONDS if is_live else None,
     )
-    chunks = [_chunk(chunk) for chunk in reader.buffer.newest_first()]
+    chunks = reader.lines()
     empty = ft.Text("The log is empty so far.", color=ft.Colors.ON_SURFACE_VARIANT)
     body = Selectable(ft.ListView(chunks, reverse=True, padding=GAP)) if chunks else empty
     box = ft.Container(
@@ -75,7 +81,7 @@ def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
     )
 
 
-def _chunk(chunk: LogChunk) -> ft.Control:
+def _lines(chunk: LogChunk) -> ft.Control:
     return ft.Text(chunk.text, key=chunk.number, font_family=CODE_FONT, size=12)
 
 

@@ -1,5 +1,7 @@
 """The model to start from and how it is changed."""
 
+from typing import Final
+
 import flet as ft
 
 from app.domain.presets import Method
@@ -8,9 +10,10 @@ from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Help, Segments, TextInput
 from app.ui.training.method_fields import osft_fields
 from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
+from app.ui.training.wording import METHOD_LABELS
 from trainer_image.config import RunConfig
 
-_METHODS: tuple[tuple[Method, str], ...] = (("lora", "LoRA"), ("osft", "OSFT"), ("sft", "All weights (SFT)"))
+_METHODS: Final[tuple[Method, ...]] = ("lora", "osft", "sft")
 _METHOD_HELP = {
     "lora": "Trains small adapters beside the frozen model: little memory, a result of a few megabytes.",
     "osft": "Trains the directions of the weights that matter least and keeps the others as they are: less "
@@ -23,11 +26,11 @@ def MethodSection(draft: TrainingDraft) -> ft.Control:
     """Base model and method; the numbers of LoRA stand with the other settings."""
 
     def choose_method(value: str) -> None:
-        draft.choose_method(next(key for key, _ in _METHODS if key == value))
+        draft.choose_method(next(method for method in _METHODS if method == value))
 
     body = [
         *_model_fields(draft),
-        Segments("method", "Method", draft.method, _METHODS, choose_method),
+        Segments("method", "Method", draft.method, [(m, METHOD_LABELS[m]) for m in _METHODS], choose_method),
         Help(_METHOD_HELP[draft.method]),
     ]
     if draft.method == "osft":

@@ -30,9 +30,8 @@ _PRECISIONS: Final[tuple[tuple[Precision, str], ...]] = (
 )
 
 
-@ft.component
 def MoreSettings(draft: TrainingDraft) -> ft.Control:
-    """Closed at first; everything in it has a default that works.
+    """Closed at first; everything in it has a default that works. Uses state: to be called in a component.
 
     No ExpansionTile: in Flet 1.0.5 its fields vanish for screen readers once its title changes.
     """

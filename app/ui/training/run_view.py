@@ -65,7 +65,7 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
             _figures(run, report.metrics[-1] if report.metrics else None),
             keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
             memoised(LossChart, f"chart-{run.id}", report.metrics),
-            Timeline(report.events),
+            memoised(Timeline, f"timeline-{run.id}", report.events),
             memoised(LogView, f"log-{run.id}", services.monitoring, _still(run)),
             LabeledValue(
                 "Output folder",
@@ -74,7 +74,7 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
                 trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
             ),
         ],
-        subtitle=f"{run.target.label} · {run.data_label} · {_method(run)}",
+        subtitle=f"{run.target.label} · {run.data_label} · {wording.method(run)}",
         trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
 
@@ -153,7 +153,3 @@ def _still(run: Run) -> Run:
         checkpoint=None,
         events_offset=0,
     )
-
-
-def _method(run: Run) -> str:
-    return "LoRA" if run.config.method.kind == "lora" else "All weights"

@@ -12,7 +12,7 @@ from app.ui.kit.identified import Identified
 from app.ui.theme import PAGE_PADDING, SPACE
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm
-from app.ui.training.mounting import keyed, memoised
+from app.ui.training.mounting import Unwatched, keyed, memoised
 from app.ui.training.run_column import RunColumn
 from app.ui.training.start_panel import StartPanel
 from app.ui.training.watching import use_answer
@@ -23,9 +23,14 @@ _TWO_COLUMNS_FROM: Final = 900
 
 @ft.component
 def TrainingTab(
-    services: Services, draft: TrainingDraft, on_go_to_data: Callable[[], None], *, is_shown: bool = True
+    services: Services,
+    kept: Unwatched[TrainingDraft],
+    on_go_to_data: Callable[[], None],
+    *,
+    is_shown: bool = True,
 ) -> ft.Control:
     """Form and Start beside the run, or above it where there is no room. The last setup is restored once."""
+    draft = kept.value
     is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
 
     def restore(setup: Setup | None) -> None:

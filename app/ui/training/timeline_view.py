@@ -18,8 +18,9 @@ _COLORS: Final = {
 }
 
 
+@ft.component
 def Timeline(events: Sequence[RunEvent]) -> ft.Control:
-    """A scrolling list of its own height."""
+    """A scrolling list of its own height. Memoise it: most of the time nothing happens."""
     lines: list[ft.Control] = [_line(number, event) for number, event in reversed(list(enumerate(events)))]
     if not lines:
         lines = [ft.Text("Nothing has been reported yet.", color=ft.Colors.ON_SURFACE_VARIANT)]

@@ -1,9 +1,12 @@
 """How the run view speaks: durations, progress, times."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from app.domain.runs import Run, RunStatus
 from app.domain.timeline import PHASES
+
+METHOD_LABELS: Final = {"lora": "LoRA", "osft": "OSFT", "sft": "All weights (SFT)"}
 
 ROUGH_STEPS = 5
 """Steps before an estimate of the time left deserves trust."""
@@ -46,6 +49,10 @@ def phase(run: Run) -> str:
     if run.status.is_final:
         return run.status.value.capitalize()
     return PHASES.get(run.phase, run.phase or "Starting")
+
+
+def method(run: Run) -> str:
+    return METHOD_LABELS[run.config.method.kind]
 
 
 def progress(run: Run) -> float | None:

@@ -83,6 +83,19 @@ async def test_a_cancelled_import_can_be_followed_by_another(endless_library, pa
         assert [s.source for s in endless_library.sessions()] == ["owner/talk [small / test]"]
 
 
+async def test_a_click_takes_what_was_typed_even_where_it_is_not_drawn_yet(endless_library, paths):
+    async with mounted(DataTab, endless_library, paths, is_narrow=False) as screen:
+        await open_import(screen)
+        await screen.type("Repository", "owner/talk")
+        as_drawn_before = screen.button("Import dataset").on_click
+
+        await screen.type("Split", "test")
+        screen.start(as_drawn_before())
+
+        await screen.wait_for_text("1 row imported, 0 refused")
+        assert [s.source for s in endless_library.sessions()] == ["owner/talk [test]"]
+
+
 async def test_a_bug_while_importing_is_a_banner(library, paths, tmp_path, monkeypatch):
     def break_down(*_args, **_kwargs):
         raise ZeroDivisionError

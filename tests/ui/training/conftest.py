@@ -16,6 +16,7 @@ from app.services.chatting import ChatService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
 from tests.services.conftest import World, ends, make_world
 from tests.ui.harness import Screen, mounted
@@ -71,7 +72,7 @@ class Studio:
         return mounted(
             TrainingTab,
             self.services,
-            self.draft,
+            Unwatched(self.draft),
             lambda: self.went_to_data.append(True),
             width=width,
             web=web,

@@ -1,0 +1,119 @@
+"""Parts of the form that are drawn only when needed still show every change."""
+
+from dataclasses import fields
+from enum import Enum
+from typing import Any
+
+import flet as ft
+import pytest
+
+from app.domain.presets import Method
+from app.domain.runs import Target
+from app.ui.training.draft import Source, TrainingDraft
+from app.ui.training.form import TrainingForm, shown_in
+from tests.ui.harness import Screen, mounted
+
+_PARTS = ("target", "method", "preset", "rows", "output")
+_NOT_SHOWN = {"file_dataset", "is_restored", "was_started_before", "selection", "chat"}
+_PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
+_OTHER = {
+    "method": "osft",
+    "target_modules": "custom",
+    "base_bits": "4",
+    "preset": "Custom",
+    "lr_scheduler": "linear",
+    "precision": "float32",
+    "listed_model": "Qwen/Qwen2.5-0.5B-Instruct",
+}
+
+
+def looks(screen: Screen) -> list[tuple[Any, ...]]:
+    """Everything the screen says and every value its fields hold."""
+    return [
+        (type(control).__name__, *(_plain(getattr(control, name, None)) for name in _PROPERTIES))
+        for control in screen.controls(ft.Control)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, ft.Control) else value
+
+
+def changed(name: str, value: Any) -> Any:
+    """Another value of this field of the draft."""
+    if name in _OTHER:
+        return _OTHER[name]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, Enum):
+        return next(other for other in type(value) if other is not value)
+    assert isinstance(value, str), f"{name}: say in this test what else it can be"
+    return value + "7"
+
+
+def single_changes(draft: TrainingDraft):
+    """(what, how): each change of one field, or of one entry of one of its tables."""
+    for field in fields(draft):
+        value = getattr(draft, field.name)
+        if field.name in _NOT_SHOWN:
+            continue
+        if isinstance(value, dict):
+            for key, entry in value.items():
+                other = "7" if entry is None else changed_entry(key, entry)
+                yield f"{field.name}[{key}]", (field.name, key, other)
+        else:
+            yield field.name, (field.name, None, changed(field.name, value))
+
+
+def changed_entry(key: str, entry: Any) -> Any:
+    return {"validation": "share", "over_long": "truncate"}.get(key) or changed(key, entry)
+
+
+CHANGES = dict(single_changes(TrainingDraft()))
+
+
+@pytest.mark.parametrize("method", ["lora", "osft"])
+async def test_every_single_change_is_on_the_screen_as_if_the_form_were_opened_anew(studio, method):
+    draft, seen = first_draft(method), {}
+    async with form_over(studio, draft) as screen:
+        for name, change in CHANGES.items():
+            set_value(draft, *change)
+            await screen.settle()
+            seen[name] = looks(screen)
+
+    for count, name in enumerate(CHANGES, start=1):
+        draft = first_draft(method)
+        for change in list(CHANGES.values())[:count]:
+            set_value(draft, *change)
+        async with form_over(studio, draft) as screen:
+            assert seen[name] == looks(screen), f"what {name} changes is not drawn"
+
+
+def first_draft(method: Method) -> TrainingDraft:
+    """Everything that one choice can bring into sight is there."""
+    return TrainingDraft(method=method, target=Target.DOCKER, is_model_typed=True, source=Source.HUB)
+
+
+def form_over(studio, draft: TrainingDraft):
+    return mounted(TrainingForm, studio.services, draft, print, is_shown=True)
+
+
+def set_value(draft: TrainingDraft, field: str, key: str | None, value: Any) -> None:
+    if key is None:
+        setattr(draft, field, value)
+    else:
+        getattr(draft, field)[key] = value
+
+
+def test_a_change_leaves_the_parts_alone_that_do_not_show_it():
+    draft = TrainingDraft()
+    before = {part: shown_in(part, draft) for part in _PARTS}
+
+    draft.hub_repo = "owner/name"
+
+    assert {part: shown_in(part, draft) for part in _PARTS} == before
+
+    draft.numbers["max_steps"] = "70"
+
+    changed_parts = {part for part in _PARTS if shown_in(part, draft) != before[part]}
+    assert changed_parts == {"method", "preset", "rows"}
