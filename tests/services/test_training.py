@@ -9,7 +9,7 @@ from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.runs import DockerOptions, JobPhase, JobState, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from tests.services.conftest import World, ends, started, step, write_events
-from trainer_image.config import SAVE_COMMAND, HubDataset, RunConfig
+from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND, HubDataset, RunConfig
 from trainer_image.events import CheckpointSaved, Result
 
 
@@ -275,6 +275,14 @@ def test_a_going_run_is_asked_for_a_checkpoint_by_a_file_in_its_folder(world, re
 
     assert (run.folder / SAVE_COMMAND).is_file()
     assert world.launcher.job(run).stops == []
+
+
+def test_a_going_run_is_asked_for_samples_by_a_file_in_its_folder(world, request_):
+    run = world.training.start(request_)
+
+    world.training.sample_now(run.id)
+
+    assert (run.folder / SAMPLE_COMMAND).is_file()
 
 
 def test_an_ended_run_has_nothing_to_save(world, request_):

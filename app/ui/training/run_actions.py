@@ -46,7 +46,8 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     if run.status.is_final:
         body = [] if run.status is RunStatus.FINISHED else _after(resume, blocked)
     else:
-        body = _during(save, save_now, sample_now, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
+        asks = (save_now, sample_now)
+        body = _during(save, asks, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
     banner = next((a for a in (save, save_now, sample_now, resume) if a.problem), None)
     return ft.Column(
         [ErrorBanner(banner.problem, on_dismiss=banner.dismiss) if banner else ErrorBanner(None), *body],
@@ -57,8 +58,15 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
 
 
 def _during(
-    save: Action, save_now: Action, sample_now: Action, *, busy: bool, is_stopping: bool, on_stop: Callable[[], None]
+    save: Action,
+    asks: tuple[Action, Action],
+    *,
+    busy: bool,
+    is_stopping: bool,
+    on_stop: Callable[[], None],
 ) -> list[ft.Control]:
+    """`asks` are to save and to sample, without stopping."""
+    save_now, sample_now = asks
     keep = ft.FilledTonalButton(
         "Saving and stopping…" if save.is_busy else "Stop and save",
         icon=ft.Icons.SAVE_OUTLINED,
