@@ -56,7 +56,7 @@ def test_a_signal_and_a_file_save_without_stopping_or_changing_the_run(
     lora_run: tiny.Ran, tiny_model: Path, tmp_path: Path
 ) -> None:
     method = {"kind": "lora", "lora_r": 16, "lora_dropout": 0.1}
-    settings = {"method": method, "num_epochs": 50, "save_steps": 1000, "keep_checkpoints": 9}
+    settings = {"method": method, "num_epochs": 50, "save_steps": 1000, "keep_checkpoints": 1}
     folder = tiny.make_run(tmp_path / "run", tiny_model, **settings)
     process = tiny.start(folder)
     tiny.wait_for(process, lambda line: "Training" in line)
@@ -69,4 +69,6 @@ def test_a_signal_and_a_file_save_without_stopping_or_changing_the_run(
     first, second, last = (event.step for event in ran.of(CheckpointSaved))
     assert ran.code == 0
     assert 0 < first < second < last == 100
+    kept = {path.name for path in (folder / "checkpoints").iterdir()}
+    assert kept == {f"samples_{4 * step}" for step in (first, second, last)}
     assert tiny.losses(ran) == tiny.losses(lora_run)
