@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from pydantic import BaseModel  # noqa: E402
 
 from trainer_image import events  # noqa: E402
-from trainer_image.config import FileDataset, HubDataset, Lora, Osft, RunConfig, Sft  # noqa: E402
+from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft  # noqa: E402
 
 PAGE = ROOT / "docs" / "run-contract.md"
 
@@ -34,8 +34,9 @@ A run is a folder. Whoever starts a run puts `config.json` and the data in; the 
 |---|---|---|
 | `config.json` | whoever starts the run | the settings below; an unknown key is an error |
 | `data/train.jsonl` | whoever starts the run | the rows, one JSON object a line |
+| `commands/save` | anybody | a wish for a checkpoint now; the trainer removes it and goes on |
 | `events.jsonl` | trainer | what happens, one JSON object a line, appended over all attempts |
-| `checkpoints/step_N/` | trainer | where the run can go on from; whole only with its `COMPLETE.json` |
+| `checkpoints/samples_N/` | trainer | after N examples: where the run can go on from; whole only with its `COMPLETE.json` |
 | `output/` | trainer | the result: adapter or weights, tokenizer, chat template, generation settings |
 | `result.json` | trainer | how it ended; written last, whole or not at all |
 | `log.txt` | supervisor | the log for people: everything the trainer printed |
@@ -56,7 +57,10 @@ no `/proc`, seconds since the epoch.
 
 SIGTERM: save a checkpoint and the result so far, and leave after the step at hand. SIGINT: leave after the step at
 hand, saving nothing. While it saves, another SIGTERM changes nothing and SIGINT leaves at once. Before training has
-begun either one ends it at once.
+begun either one ends it at once. SIGUSR1, or a file `commands/save`: save a checkpoint after the step at hand and go on.
+
+`--estimate` prints, as JSON, the memory the run would take at its peak, and leaves: it needs the model's `config.json`
+and nothing else of it.
 
 `--resume` goes on from the newest whole checkpoint, and repeats no step that it holds. A run is resumed only with the
 same data, model, method and schedule; other changes are refused with a sentence. Steps after the checkpoint are
@@ -80,6 +84,8 @@ def page() -> str:
         *(f"{first_line(model)}\n\n{table(model)}" for model in (FileDataset, HubDataset)),
         "### method\n\nOne of:\n",
         *(f"{first_line(model)}\n\n{table(model)}" for model in (Sft, Lora, Osft)),
+        f"### push\n\n{first_line(Push)}\n\n{table(Push)}",
+        f"### logging\n\n{first_line(Logging)}\n\n{table(Logging)}",
         "## events.jsonl\n\nUnknown types and keys are to be ignored.\n",
         *(
             f"### {kind.model_fields['type'].default}\n\n{first_line(kind)}\n\n{table(kind)}"

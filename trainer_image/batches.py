@@ -7,10 +7,13 @@ into microbatches: each adds its summed loss divided by the count of the whole b
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
 import torch
+from datasets import Dataset
 from torch.utils.data import Sampler
 
-from trainer_image.data import IGNORED
+from trainer_image.data import IGNORED, TrainingRows
+from trainer_image.reporting import Reporter
 
 MICROBATCHES: Final = "microbatches"
 """Key of a batch that comes in several parts for one optimiser step."""
@@ -74,6 +77,35 @@ def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
     return sorted(packs, key=lambda rows: -sum(lengths[row] for row in rows))
 
 
+def as_dataset(rows: TrainingRows) -> Dataset:
+    return Dataset.from_dict(
+        {
+            "input_ids": [np.asarray(ids, dtype=np.int32) for ids in rows.input_ids],
+            "labels": [np.asarray(labels, dtype=np.int32) for labels in rows.labels],
+        }
+    )
+
+
+class Padding:
+    """Collator: rows of tokens → `[batch, longest]` tensors, padded on the right."""
+
+    def __init__(self, pad_id: int) -> None:
+        self._pad_id = pad_id
+
+    def __call__(self, rows: list[Item]) -> dict[str, Any]:
+        width = max(len(row["input_ids"]) for row in rows)
+        shape = (len(rows), width)
+        input_ids = torch.full(shape, self._pad_id)
+        labels = torch.full(shape, IGNORED)
+        attention_mask = torch.zeros(shape, dtype=torch.long)
+        for at, row in enumerate(rows):
+            length = len(row["input_ids"])
+            input_ids[at, :length] = torch.tensor(row["input_ids"])
+            labels[at, :length] = torch.tensor(row["labels"])
+            attention_mask[at, :length] = 1
+        return {"input_ids": input_ids, "labels": labels, "attention_mask": attention_mask}
+
+
 class Packing:
     """Collator: the rows of an effective batch → microbatches `[1, tokens]`, several rows to each.
 
@@ -114,6 +146,16 @@ def tokens_in(batches: list[dict[str, Any]]) -> Any:
         part["attention_mask"].sum() if "attention_mask" in part else part["input_ids"].numel()
         for part in parts_of(batches)
     )
+
+
+def can_pack(model: Any, rows: TrainingRows, reporter: Reporter) -> bool:
+    """Whether packed rows stay unseen by each other in this model; if not, a notice says so."""
+    if keeps_rows_apart(model, rows.input_ids[0][:64], rows.input_ids[-1][:64]):
+        return True
+    reporter.notice(
+        "This model would let packed examples see each other, so they are not packed.", level="warning"
+    )
+    return False
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]

@@ -1,4 +1,6 @@
-"""Where a run can go on from: folders `checkpoints/step_N`, each whole or not there at all.
+"""Where a run can go on from: folders `checkpoints/samples_N`, each whole or not there at all.
+
+N is how many examples the run had seen, over all its attempts.
 
 A checkpoint is written under a name starting with a dot, gets `COMPLETE.json` last (what it belongs to
 and the size of every file), is flushed to disk and then renamed. Only marked folders whose files have
@@ -48,8 +50,17 @@ class Progress(BaseModel):
     best_step: int | None = None
     best_loss: float | None = None
     without_gain: int = 0
+    full_state: bool = True
+    """Whether optimiser, schedule and random numbers are in it, without which it can't be resumed from."""
+    kept: bool = False
+    """Whether it stays when newer ones come: somebody asked for it."""
     saved_at: float = 0.0
     files: dict[str, int] = {}
+
+    @property
+    def name(self) -> str:
+        """What the folder of its checkpoint is called."""
+        return f"samples_{self.samples_seen}"
 
 
 class Checkpoint(BaseModel):
@@ -89,7 +100,7 @@ class Checkpoints:
 
     @contextmanager
     def writing(self, progress: Progress) -> Iterator[None]:
-        """Make the folder that the block leaves in `partial` the checkpoint of `progress.step`.
+        """Make the folder that the block leaves in `partial` the checkpoint of `progress`.
 
         If the block or the disk fails, earlier checkpoints are untouched and nothing partial stays.
         """
@@ -99,7 +110,7 @@ class Checkpoints:
             yield
             (written,) = self.partial.iterdir()
             _seal(written, progress)
-            target = self.folder / f"step_{progress.step}"
+            target = self.folder / progress.name
             if target.exists():
                 _remove(target)
             os.replace(written, target)
@@ -108,17 +119,19 @@ class Checkpoints:
             self.clear_partial()
         self._drop_old()
 
-    def relative_path(self, step: int) -> str:
-        return f"{CHECKPOINTS_DIR}/step_{step}"
+    def path_of(self, checkpoint: Checkpoint) -> str:
+        """Where it is, as seen from the run folder."""
+        return f"{CHECKPOINTS_DIR}/{checkpoint.folder.name}"
 
     def _drop_old(self) -> None:
+        """Keep the newest ones, the best one and those somebody asked for."""
         newest_first = sorted(self._whole(), key=lambda c: -c.progress.saved_at)
         for old in newest_first[self._keep :]:
-            if old.progress.step != self.best_step:
+            if old.progress.step != self.best_step and not old.progress.kept:
                 _remove(old.folder)
 
     def _whole(self) -> Iterator[Checkpoint]:
-        for folder in self.folder.glob("step_*"):
+        for folder in self.folder.glob("[!.]*"):
             progress = _read_marker(folder)
             if progress and all(_size(folder / name) == size for name, size in progress.files.items()):
                 yield Checkpoint(folder=folder, progress=progress)
@@ -150,6 +163,15 @@ def _is_method(stored: Any, method: Method) -> bool:
         return TypeAdapter[Method](Method).validate_python(stored) == method
     except ValidationError:
         return False
+
+
+def require_full_state(progress: Progress) -> None:
+    """Raise RunFailedError if the checkpoint holds weights only: going on from it would be another run."""
+    if not progress.full_state:
+        raise RunFailedError(
+            "This run cannot be resumed: its checkpoints hold the weights only, not the optimiser's state.",
+            "Start a new run with 'save_full_state' on; a checkpoint's folder can be its base model.",
+        )
 
 
 def require_same_data(progress: Progress, data_sha256: str) -> None:

@@ -26,6 +26,8 @@ EVENTS_FILE: Final = "events.jsonl"
 RESULT_FILE: Final = "result.json"
 OUTPUT_DIR: Final = "output"
 CHECKPOINTS_DIR: Final = "checkpoints"
+SAVE_COMMAND: Final = "commands/save"
+SAMPLE_COMMAND: Final = "commands/sample"
 DATA_FILE: Final = "data/train.jsonl"
 
 
@@ -159,6 +161,36 @@ class Osft(Section):
 Method = Annotated[Sft | Lora | Osft, Field(discriminator="kind")]
 
 
+class Logging(Section):
+    """Other programs that get the run's numbers too. Each is on when one of its settings is there."""
+
+    wandb_project: str | None = Field(None, description="Weights & Biases: project. Else $WANDB_PROJECT.")
+    wandb_entity: str | None = Field(None, description="Weights & Biases: team. Else $WANDB_ENTITY.")
+    wandb_run_name: str | None = Field(
+        None, description="Weights & Biases: name of the run. Else $WANDB_RUN_NAME or $WANDB_NAME."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        None, description="MLflow: server or folder. Else $MLFLOW_TRACKING_URI."
+    )
+    mlflow_experiment_name: str | None = Field(
+        None, description="MLflow: experiment. Else $MLFLOW_EXPERIMENT_NAME."
+    )
+    mlflow_run_name: str | None = Field(None, description="MLflow: name of the run. Else $MLFLOW_RUN_NAME.")
+    tensorboard_log_dir: str | None = Field(
+        None, description="TensorBoard: folder; the run gets its own in it. Relative: in the run folder."
+    )
+    trackio_project: str | None = Field(None, description="Trackio: project, on this computer.")
+
+
+class Push(Section):
+    """Upload of the result to the Hugging Face Hub, with a model card."""
+
+    repo_id: str = Field(
+        min_length=1, pattern=r"^[\w.-]+(/[\w.-]+)?$", description="Repository, like 'you/my-model'."
+    )
+    private: bool = Field(True, description="Only you and your team can see it.")
+
+
 class RunConfig(Section):
     """Everything `train.py` needs. Secrets never go here: tokens travel as environment variables."""
 
@@ -234,6 +266,12 @@ class RunConfig(Section):
         description="JSONL file for validation 'file'; relative paths start at the run folder.",
     )
     eval_steps: PositiveInt = Field(25, description="Measure on the rows kept aside every so many steps.")
+    samples: NonNegativeInt = Field(
+        2,
+        le=20,
+        description="Questions of the rows kept aside that the model answers at each measurement, to read.",
+    )
+    sample_tokens: PositiveInt = Field(64, le=2048, description="Longest of those answers, in tokens.")
     load_best: bool = Field(
         True, description="The result is the model with the lowest validation loss, not the last one."
     )
@@ -247,10 +285,23 @@ class RunConfig(Section):
     gradient_checkpointing: bool = Field(
         False, description="Recompute activations to save memory; about a quarter slower."
     )
+    on_oom_shorten: bool = Field(
+        False,
+        description="When memory runs out and smaller batches don't help: cut rows to half their length.",
+    )
+    probe_memory: bool = Field(
+        True, description="After the first step, measure the peak of memory on the longest rows."
+    )
     save_steps: PositiveInt = Field(
         25, description="A checkpoint after every so many steps; a run resumes from its last one."
     )
+    save_full_state: bool = Field(
+        True,
+        description="Checkpoints hold the optimiser's state too. Off: a third of the size, but no resuming.",
+    )
     keep_checkpoints: PositiveInt = Field(2, le=100, description="How many checkpoints stay on disk.")
+    push: Push | None = Field(None, description="Upload the result to the Hugging Face Hub when it is saved.")
+    logging: Logging = Field(Logging(), description="Other programs that get the run's numbers too.")
     offline: bool = Field(
         False, description="Never reach for the network: model and data must be on this computer."
     )

@@ -67,6 +67,25 @@ class Plan(_Event):
     trainable_parameters: int
 
 
+class Memory(_Event):
+    """Memory at the peak, in bytes: an estimate before training; with `peak`, a measured one."""
+
+    type: Literal["memory"] = "memory"
+    device: str = "cpu"
+    low: int
+    expected: int
+    high: int
+    terms: dict[str, int] = Field({}, description="What `expected` is made of.")
+    known_model: bool = Field(True, description="False: the family is not known, the count is rough.")
+    rows_at_once: int = 0
+    longest_row: int = Field(0, description="Tokens of the longest row it is for.")
+    available: int | None = Field(None, description="All memory of the GPU; what a computer has to spare.")
+    peak: int | None = Field(
+        None, description="Measured on the longest rows. GPU: of tensors, without `terms.context`."
+    )
+    reserved: int | None = Field(None, description="What the GPU's allocator held at the measured peak.")
+
+
 class Metrics(_Event):
     """One optimiser step."""
 
@@ -82,7 +101,8 @@ class Metrics(_Event):
     tokens_seen: int = 0
     elapsed_seconds: float = 0.0
     eta_seconds: float | None = None
-    gpu_memory_gb: float | None = None
+    gpu_memory_gb: float | None = Field(None, description="Most that tensors have held so far, in GiB.")
+    gpu_utilisation: float | None = Field(None, description="Of the GPU, in percent, where NVML tells.")
 
 
 class Evaluation(_Event):
@@ -92,6 +112,16 @@ class Evaluation(_Event):
     step: int
     loss: float = Field(description="Mean over all trained tokens of those rows.")
     best: bool = Field(description="Whether it is the lowest so far.")
+
+
+class Sample(_Event):
+    """What the model answers to a question of the data after so many steps, by greedy decoding."""
+
+    type: Literal["sample"] = "sample"
+    step: int
+    prompt: str = Field(description="The conversation up to the answer, as the chat template writes it.")
+    answer: str
+    reference: str = Field(description="The answer in the data.")
 
 
 class CheckpointSaved(_Event):
@@ -122,7 +152,18 @@ class Ended(_Event):
 
 
 Event = Annotated[
-    Started | Phase | Rows | Plan | Metrics | Evaluation | CheckpointSaved | Notice | Problem | Ended,
+    Started
+    | Phase
+    | Rows
+    | Plan
+    | Memory
+    | Metrics
+    | Evaluation
+    | Sample
+    | CheckpointSaved
+    | Notice
+    | Problem
+    | Ended,
     Field(discriminator="type"),
 ]
 

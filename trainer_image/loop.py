@@ -8,37 +8,37 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import torch
-from datasets import Dataset
-from transformers import PrinterCallback, Trainer, TrainerCallback
-from trl import SFTConfig, SFTTrainer
+from transformers import PrinterCallback, Trainer
+from trl import SFTTrainer
 
+from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
-    MICROBATCHES,
     LongestFirst,
     Packing,
-    keeps_rows_apart,
+    Padding,
+    as_dataset,
+    can_pack,
     longest,
     parts_of,
-    samples_in,
-    tokens_in,
 )
 from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, identity
-from trainer_image.config import RunConfig
-from trainer_image.data import IGNORED, TrainingRows
-from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Plan
+from trainer_image.clock import Clock
+from trainer_image.commands import Commands
+from trainer_image.config import CHECKPOINTS_DIR, RunConfig
+from trainer_image.data import TrainingRows
+from trainer_image.events import CheckpointSaved, Plan
+from trainer_image.following import Follow
 from trainer_image.models import Device, count_parameters
+from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
+from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
+from trainer_image.sampling import Samples
 from trainer_image.stopping import StopRequest
 from trainer_image.validation import Validation
-
-_ETA_AFTER_STEPS: Final = 3
-_LOG_EVERY_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -69,18 +69,26 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         resume_from: Checkpoint | None,
         reporter: Reporter,
         stop: StopRequest,
+        commands: Commands,
+        probe: Probe | None = None,
     ) -> None:
+        self._probe = probe
+        self._recovery = Recovery(model, reporter, may_shorten=config.on_oom_shorten)
+        self._total_train_tokens = 0
         self._config = config
         self._reporter = reporter
         self._checkpoints = checkpoints
         self._resume_from = resume_from
         self._data_sha256 = rows.sha256()
         before = resume_from.progress if resume_from else None
-        self._clock = _Clock(before)
-        self._validation = Validation(rows.validation, config, before)
+        self._clock = Clock(before)
+        self._validation = Validation(rows.validation, config, before, reporter)
+        self._samples = Samples(rows, tokenizer, config, reporter)
         self._checkpoints.best_step = self._validation.best_step
         self._lengths = [len(ids) for ids in rows.input_ids]
-        self._packing = config.packing and self._can_pack(model, rows)
+        self._packing = config.packing and can_pack(model, rows, reporter)
+        self.keeps_next = False
+        """Whether the next checkpoint stays for good: somebody asked for it."""
         self._padding = Padding(tokenizer.pad_token_id or 0)
         super().__init__(
             model=model,
@@ -88,7 +96,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             data_collator=Packing(config.max_seq_len) if self._packing else self._padding,
             train_dataset=as_dataset(rows),
             processing_class=tokenizer,
-            callbacks=[_Follow(self, stop)],
+            callbacks=[Follow(self, stop, commands)],
         )
         self.remove_callback(PrinterCallback)
 
@@ -108,7 +116,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             step=self.state.global_step,
             total_steps=self.state.max_steps,
             loss=self._clock.loss,
-            checkpoint=self._checkpoints.relative_path(newest.progress.step) if newest else None,
+            checkpoint=self._checkpoints.path_of(newest) if newest else None,
             stopped=stopped,
             best_step=best_step,
             validation_loss=loss,
@@ -133,30 +141,29 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         )
         return validation.best_step, validation.best_loss
 
-    def _can_pack(self, model: Any, rows: TrainingRows) -> bool:
-        """Whether packed rows stay unseen by each other in this model; if not, a notice says so."""
-        one, other = rows.input_ids[0][:64], rows.input_ids[-1][:64]
-        if keeps_rows_apart(model, one, other):
-            return True
-        self._reporter.notice(
-            "This model would let packed examples see each other, so they are not packed.", level="warning"
-        )
-        return False
-
     def _get_train_sampler(self, train_dataset: Any = None) -> LongestFirst:
         """Called when the epochs' order is set up."""
         first = longest(self._lengths, self._config.effective_batch_size * self.args.world_size)
         return LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
-        """Forward and backward for each part of the batch; the sum of their losses is the batch's mean."""
+        """Forward and backward for each part of the batch; the sum of their losses is the batch's mean.
+
+        When memory runs out, of smaller parts.
+        """
         loss: Any = 0.0
-        parts = inputs.get(MICROBATCHES, [inputs])
+        parts = parts_of([inputs])
         for at, part in enumerate(parts):
             waits = nullcontext() if at + 1 == len(parts) else self.accelerator.no_sync(model)
             with waits:
-                loss = loss + super().training_step(model, part, num_items_in_batch)
+                loss = loss + self._compute(model, part, num_items_in_batch)
         return loss
+
+    def _compute(self, model: Any, part: Any, tokens: Any) -> Any:
+        compute = super().training_step
+        if self.accelerator.num_processes > 1:  # one process alone must not compute more often than the rest
+            return compute(model, part, tokens)
+        return self._recovery.run(part, tokens, lambda part, tokens: compute(model, part, tokens))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         return super()._get_num_items_in_batch(parts_of(batch_samples), device)
@@ -167,14 +174,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Called after a step whose callback asked for it, before the checkpoint is written."""
         validation, step = self._validation, self.state.global_step
-        batch_size, precision = self._config.per_device_batch_size, self.compute_loss_context_manager()
-        loss = validation.measure(self.model, self._padding, batch_size, precision)
+        loss = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
         is_best = validation.record(step, loss)
+        self.sample()
         self.control.should_evaluate = False  # else it is asked again at the end of the epoch
-        self._reporter.emit(Evaluation(step=step, loss=loss, best=is_best))
-        self._reporter.say(
-            f"step {step}  validation loss {loss:.4f}{' (the best so far)' if is_best else ''}"
-        )
         if is_best and self._config.load_best:
             self._checkpoints.best_step = step
             self.control.should_save = True
@@ -185,6 +188,19 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             )
             self.control.should_training_stop = self.control.should_save = True
         return {"eval_loss": loss}
+
+    def sample(self, *, is_asked: bool = False) -> None:
+        """Let the model answer; all processes do, as its weights may be spread over them."""
+        if is_asked:
+            self._samples.explain_none()
+        self._samples.take(self.model, self.state.global_step, self.compute_loss_context_manager())
+
+    def in_any_process(self, wish: bool) -> bool:
+        """Whether one of the processes wants it: all must do it, or the others would wait for ever."""
+        if self.args.world_size == 1:
+            return wish
+        wishes = torch.tensor([wish], device=self.args.device)
+        return bool(self.accelerator.gather(wishes).any())
 
     def report_plan(self) -> None:
         parameters, trainable = count_parameters(self.model)
@@ -201,12 +217,37 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             f"{plan.trainable_parameters:,} of {plan.parameters:,} parameters are trained"
         )
 
+    def probe_memory(self) -> None:
+        """Measure, once, a step on the longest rows; its time and tokens are not the run's."""
+        probe, self._probe = self._probe, None
+        if probe:
+            began, counted = time.perf_counter(), self._total_train_tokens
+            probe.measure(self)
+            self._total_train_tokens = counted
+            self._clock.leave_out(time.perf_counter() - began)
+
+    def largest_microbatch(self) -> dict[str, Any]:
+        """Made of the longest rows: of those in memory at once, it takes the most."""
+        rows = longest(self._lengths, self.args.per_device_train_batch_size)
+        parts = parts_of([self.data_collator([self.train_dataset[at] for at in rows])])
+        return max(parts, key=lambda part: part["input_ids"].numel())
+
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """Called once a step, first thing."""
         self._clock.start_step()
         batches, num_items = super().get_batch_samples(*args, **kwargs)
         self._clock.count(batches, processes=self.args.world_size)
+        self._recovery.start_step(parts_of(batches))
         return batches, num_items
+
+    def probe_step(self, batch: Any, times: int) -> None:
+        """Forward and backward as in a step, `times` microbatches of it, gradients thrown away."""
+        count = self._get_num_items_in_batch([batch] * times, self.args.device)
+        self._recovery.start_step([batch] * times)
+        with self.accelerator.no_sync(self.model_wrapped):
+            for _ in range(times):
+                self.training_step(self.model_wrapped, batch, count)
+        self.model_wrapped.zero_grad()
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Called once a step, when the loss is known; the last call, a summary, has none."""
@@ -225,25 +266,13 @@ class Loop(SFTTrainer):  # type: ignore[misc]
 
     def _report_step(self, learning_rate: float, grad_norm: float | None) -> None:
         clock, step, total = self._clock, self.state.global_step, self.state.max_steps
-        assert clock.loss is not None
-        metrics = Metrics(
-            step=step,
-            total_steps=total,
-            epoch=round(self.state.epoch, 6),
-            loss=clock.loss,
-            learning_rate=learning_rate,
-            grad_norm=grad_norm,
-            tokens_per_second=round(clock.tokens_per_second, 1),
-            samples_seen=clock.samples_seen,
-            tokens_seen=clock.tokens_seen,
-            elapsed_seconds=round(clock.elapsed_seconds, 3),
-            eta_seconds=clock.eta_seconds(total - step),
-            gpu_memory_gb=_gpu_memory_gb(),
+        metrics = clock.metrics(
+            step, total, epoch=self.state.epoch, learning_rate=learning_rate, grad_norm=grad_norm
         )
         self._reporter.emit(metrics)
         if clock.line_is_due() or step == total:
             self._reporter.say(
-                f"step {step}/{total}  loss {clock.loss:.4f}  learning rate {learning_rate:.2e}  "
+                f"step {step}/{total}  loss {metrics.loss:.4f}  learning rate {learning_rate:.2e}  "
                 f"{clock.tokens_per_second:.0f} tokens/s"
             )
 
@@ -264,152 +293,15 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             best_step=self._validation.best_step,
             best_loss=self._validation.best_loss,
             without_gain=self._validation.without_gain,
+            full_state=self._config.save_full_state,
+            kept=self.keeps_next,
         )
+        self.keeps_next = False
         with self._checkpoints.writing(progress) if self.is_world_process_zero() else nullcontext():
             self.accelerator.wait_for_everyone()  # several processes write into the folder the first has made
             Trainer._save_checkpoint(self, model, trial)  # past TRL's, which adds a model card to each
             self.accelerator.wait_for_everyone()
         self.accelerator.wait_for_everyone()
-        path = self._checkpoints.relative_path(step)
+        path = f"{CHECKPOINTS_DIR}/{progress.name}"
         self._reporter.emit(CheckpointSaved(step=step, path=path))
         self._reporter.say(f"Checkpoint saved: {path}")
-
-
-class _Follow(TrainerCallback):  # type: ignore[misc]
-    """Announces the plan once it is known, and passes a wish to stop on to the loop."""
-
-    def __init__(self, loop: Loop, stop: StopRequest) -> None:
-        self._loop = loop
-        self._stop = stop
-
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        self._loop.report_plan()
-        self._stop.defer()
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        wish = self._stop.wish
-        if wish:
-            control.should_training_stop = True
-            control.should_save = wish == "save"
-        elif self._loop.evaluation_is_due():
-            control.should_evaluate = True
-
-
-class _Clock:
-    """Counts samples, tokens and time, over all attempts of the run."""
-
-    def __init__(self, before: Progress | None) -> None:
-        self.samples_seen = before.samples_seen if before else 0
-        self.tokens_seen = before.tokens_seen if before else 0
-        self.elapsed_seconds = before.elapsed_seconds if before else 0.0
-        self.loss: float | None = before.loss if before else None
-        self.tokens_per_second = 0.0
-        self._pending_tokens: Any = 0
-        self._step_started = 0.0
-        self._line_at = 0.0
-        self._steps = 0
-        self._steady_seconds = 0.0
-
-    def start_step(self) -> None:
-        self._step_started = time.perf_counter()
-
-    def count(self, batches: list[Any], *, processes: int = 1) -> None:
-        """Add up a step's batches; other processes have as many samples, and about as many tokens."""
-        self.samples_seen += samples_in(batches) * processes
-        # Stays on the device: reading it here would make the CPU wait before every step.
-        self._pending_tokens = tokens_in(batches) * processes
-
-    def end_step(self, loss: float) -> None:
-        tokens = int(self._pending_tokens)
-        seconds = max(time.perf_counter() - self._step_started, 1e-9)
-        self.tokens_seen += tokens
-        self.elapsed_seconds += seconds
-        self.tokens_per_second = tokens / seconds
-        self.loss = loss
-        self._steps += 1
-        if self._steps > 1:  # the first one warms up
-            self._steady_seconds += seconds
-
-    def eta_seconds(self, remaining_steps: int) -> float | None:
-        if self._steps <= _ETA_AFTER_STEPS:
-            return None
-        return round(self._steady_seconds / (self._steps - 1) * remaining_steps, 1)
-
-    def line_is_due(self) -> bool:
-        now = time.perf_counter()
-        if self._steps > 1 and now - self._line_at < _LOG_EVERY_SECONDS:
-            return False
-        self._line_at = now
-        return True
-
-
-class Padding:
-    """Collator: rows of tokens → `[batch, longest]` tensors, padded on the right."""
-
-    def __init__(self, pad_id: int) -> None:
-        self._pad_id = pad_id
-
-    def __call__(self, rows: list[dict[str, list[int]]]) -> dict[str, Any]:
-        longest = max(len(row["input_ids"]) for row in rows)
-        shape = (len(rows), longest)
-        input_ids = torch.full(shape, self._pad_id)
-        labels = torch.full(shape, IGNORED)
-        attention_mask = torch.zeros(shape, dtype=torch.long)
-        for at, row in enumerate(rows):
-            length = len(row["input_ids"])
-            input_ids[at, :length] = torch.tensor(row["input_ids"])
-            labels[at, :length] = torch.tensor(row["labels"])
-            attention_mask[at, :length] = 1
-        return {"input_ids": input_ids, "labels": labels, "attention_mask": attention_mask}
-
-
-def as_dataset(rows: TrainingRows) -> Dataset:
-    return Dataset.from_dict(
-        {
-            "input_ids": [np.asarray(ids, dtype=np.int32) for ids in rows.input_ids],
-            "labels": [np.asarray(labels, dtype=np.int32) for labels in rows.labels],
-        }
-    )
-
-
-def training_arguments(
-    config: RunConfig, device: Device, folder: Path, *, packing: bool = False
-) -> SFTConfig:
-    """Our settings in TRL's words; what is not named here is TRL's default.
-
-    With packing the loader hands out whole effective batches, which the collator splits.
-    """
-    warmed_constant = config.lr_scheduler == "constant" and config.warmup_steps > 0
-    return SFTConfig(
-        output_dir=str(folder),
-        num_train_epochs=config.num_epochs,
-        max_steps=config.max_steps or -1,
-        learning_rate=config.learning_rate,
-        per_device_train_batch_size=config.effective_batch_size if packing else config.per_device_batch_size,
-        gradient_accumulation_steps=1 if packing else config.gradient_accumulation_steps,
-        lr_scheduler_type="constant_with_warmup" if warmed_constant else config.lr_scheduler,
-        warmup_steps=config.warmup_steps,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        seed=config.seed,
-        data_seed=config.seed,
-        bf16=device.bfloat16,
-        use_cpu=device.kind == "cpu",
-        gradient_checkpointing=config.gradient_checkpointing,
-        save_strategy="steps",
-        save_steps=config.save_steps,
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # it replaces a loss that is not a number by an older one
-        max_length=None,  # longer rows were left out, with their line numbers
-        dataset_kwargs={"skip_prepare_dataset": True},
-        remove_unused_columns=False,
-        dataloader_pin_memory=device.kind == "cuda",
-        report_to="none",
-        disable_tqdm=True,
-    )
-
-
-def _gpu_memory_gb() -> float | None:
-    if not torch.cuda.is_initialized():
-        return None
-    return round(float(torch.cuda.max_memory_allocated()) / 2**30, 3)

@@ -56,7 +56,7 @@ def explain(error: BaseException) -> RunFailedError | None:
                 "Free some space, keep fewer checkpoints or move the app's data to another disk; "
                 "then resume the run from its last checkpoint.",
             )
-        if _is_no_memory(link):
+        if is_out_of_memory(link):
             return RunFailedError(
                 "There is not enough memory for this run.",
                 "Lower the batch size (and raise gradient accumulation to match), lower the longest "
@@ -117,7 +117,8 @@ def _is_no_space(error: BaseException) -> bool:
     return any(text in str(error) for text in _NO_SPACE_TEXTS)
 
 
-def _is_no_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a GPU or the computer has no memory left to give."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, (RuntimeError, OSError)) and any(t in str(error) for t in _NO_MEMORY_TEXTS)

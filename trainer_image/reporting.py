@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from trainer_image.config import EVENTS_FILE, RESULT_FILE
 from trainer_image.events import Ended, Event, Metrics, Notice, Phase, Problem, Result
 
-_SECRETS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_SECRETS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN")
 _PHASES: Final = {
     "load_data": "Reading the data",
     "load_model": "Loading the model",
@@ -24,6 +24,16 @@ _PHASES: Final = {
     "save": "Saving",
     "done": "Done",
 }
+
+
+class Listener(Protocol):
+    """Gets a copy of every event. Never raises, never waits long."""
+
+    def take(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...
+
+
 PhaseName = Literal["load_data", "load_model", "prepare", "train", "save", "done"]
 Status = Literal["finished", "stopped", "failed"]
 
@@ -40,10 +50,19 @@ class Reporter:
         self._lock = threading.RLock()
         self._finished = False
         self._last_metrics: Metrics | None = None
+        self._listeners: list[Listener] = []
         path = run_dir / EVENTS_FILE
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
         self._torn = _last_byte(self._file) not in {b"", b"\n"}
         self.attempt = attempt if attempt is not None else 1 + _count_started(path)
+
+    def follow(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def close_listeners(self) -> None:
+        """Let them end; what they have to say must come before the run's last words."""
+        while self._listeners:
+            self._listeners.pop().close()
 
     def emit(self, event: Event) -> None:
         """Append one event; its time is set here. Raises OSError, for instance on a full disk."""
@@ -57,6 +76,8 @@ class Reporter:
             self._torn = False
             if isinstance(event, Metrics):
                 self._last_metrics = event
+        for listener in self._listeners:
+            listener.take(event)
 
     def phase(self, name: PhaseName) -> None:
         self.emit(Phase(name=name))
@@ -112,6 +133,7 @@ class SilentReporter(Reporter):
 
     def __init__(self) -> None:
         self.attempt = 0
+        self._listeners = []
 
     def emit(self, event: Event) -> None:
         pass

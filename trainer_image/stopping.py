@@ -1,4 +1,4 @@
-"""How a run is asked to stop: SIGTERM saves and leaves, SIGINT leaves.
+"""How a run is asked to stop: SIGTERM saves and leaves, SIGINT leaves. SIGUSR1 only saves.
 
 While it saves, another SIGTERM changes nothing (two programs may ask at once); SIGINT leaves at once.
 
@@ -23,8 +23,10 @@ class StopRequest:
     is called from the listening thread; it must end the process.
     """
 
-    def __init__(self, leave_now: Callable[[], None]) -> None:
+    def __init__(self, leave_now: Callable[[], None], save_now: Callable[[], None] = lambda: None) -> None:
+        """`save_now` is called from the listening thread at each SIGUSR1; it must return at once."""
         self.wish: Wish | None = None
+        self._save_now = save_now
         self._leave_now = leave_now
         self._deferred = False
         self._lock = threading.Lock()
@@ -34,7 +36,8 @@ class StopRequest:
         reader, writer = socket.socketpair()
         writer.setblocking(False)
         threading.Thread(target=self._read, args=(reader, writer), name="signals", daemon=True).start()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        save = (signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()  # Windows has none
+        for number in (signal.SIGTERM, signal.SIGINT, *save):
             signal.signal(number, lambda *_: None)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
 
@@ -48,6 +51,8 @@ class StopRequest:
             self._on_signal(received[0])
 
     def _on_signal(self, number: int) -> None:
+        if number == getattr(signal, "SIGUSR1", None):
+            self._save_now()
         if number not in {signal.SIGTERM, signal.SIGINT}:
             return
         with self._lock:

@@ -11,7 +11,6 @@ turns even an orthogonal gradient out of the subspace. No dense weight is kept.
 Source: Nayak et al. 2025, arXiv:2504.07097, section 3; as in mini_trainer, both factors are projected.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 from transformers.pytorch_utils import Conv1D
+
+from trainer_image.stored import frozen_rank
 
 
 class SubspaceLinear(nn.Module):  # type: ignore[misc]
@@ -93,12 +94,6 @@ class SubspaceLinear(nn.Module):  # type: ignore[misc]
     def extra_repr(self) -> str:
         ranks = f"frozen={len(self.S_high)}, learning={len(self.S_low)}"
         return f"in_features={self.in_features}, out_features={self.out_features}, {ranks}"
-
-
-def frozen_rank(rank: int, unfreeze_rank_ratio: float) -> int:
-    """How many of `rank` directions are frozen, so that at least one learns."""
-    kept = math.floor(round(rank * (1 - unfreeze_rank_ratio), 6))  # 10 * (1 - 0.9) is 0.9999999999999998
-    return min(kept, rank - 1)
 
 
 def subspace_layers(model: nn.Module) -> Iterator[tuple[str, SubspaceLinear]]:

@@ -24,7 +24,11 @@ from typing import Final
 LOG_FILE: Final = "log.txt"
 JOB_FILE: Final = "job.json"
 EXIT_FILE: Final = "exit.json"
-_FORWARDED: Final = (signal.SIGTERM, signal.SIGINT)
+_FORWARDED: Final = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    *((signal.SIGUSR1,) if hasattr(signal, "SIGUSR1") else ()),
+)
 _PR_SET_PDEATHSIG: Final = 1
 _NOT_STARTED: Final = 127
 

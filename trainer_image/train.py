@@ -1,6 +1,7 @@
 """Train one run: read its folder's `config.json`, report in `events.jsonl`, leave `output/`, `result.json`.
 
     python train.py --run-dir DIR [--resume] [--attempt N]
+    python train.py --run-dir DIR --estimate          print the memory it would take, and change nothing
 
 Exit codes: 0 finished, 1 failed, 2 the config is no good, 3 stopped on request. SIGTERM saves a checkpoint
 and the result so far and leaves after the step at hand; SIGINT leaves without saving; a second one leaves
@@ -9,6 +10,7 @@ at once. The first second loads no training library, so that mistakes show at on
 
 import argparse
 import importlib.metadata
+import json
 import logging
 import os
 import platform
@@ -17,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -25,8 +27,18 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image.checkpoints import Checkpoint, Checkpoints, require_same_data, require_same_run
-from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
+from trainer_image import sinks
+from trainer_image.card import events_of, model_card
+from trainer_image.checkpoints import (
+    Checkpoint,
+    Checkpoints,
+    require_full_state,
+    require_same_data,
+    require_same_run,
+)
+from trainer_image.commands import Commands
+from trainer_image.config import CONFIG_FILE, EVENTS_FILE, OUTPUT_DIR, RunConfig
+from trainer_image.estimating import checkpoint_space, estimate_run, report_memory
 from trainer_image.events import (
     EXIT_BAD_CONFIG,
     EXIT_FAILED,
@@ -36,6 +48,7 @@ from trainer_image.events import (
 )
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
+from trainer_image.publishing import push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 
@@ -56,21 +69,25 @@ class Run:
     resume_from: Checkpoint | None
     reporter: Reporter
     stop: StopRequest
+    commands: Commands
 
 
 def main(argv: list[str]) -> int:
     args = parse_arguments(argv)
     run_dir = args.run_dir.resolve()
+    if args.estimate:
+        return print_estimate(run_dir)
     try:
         reporter = Reporter(run_dir, attempt=args.attempt) if is_first_process() else SilentReporter()
     except OSError as error:
         print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
     checkpoints = Checkpoints(run_dir, keep=1)
-    stop = StopRequest(lambda: leave_now(reporter, checkpoints))
+    commands = Commands(run_dir)
+    stop = StopRequest(lambda: leave_now(reporter, checkpoints), commands.ask_to_save)
     stop.listen()
     try:
-        return train(prepare(run_dir, reporter, stop, resume=args.resume))
+        return train(prepare(run_dir, reporter, stop, commands, resume=args.resume))
     except Exception as error:  # the last resort: no run ends without a word
         problem = explain(error)
         if problem is None or problem.__cause__:
@@ -79,11 +96,12 @@ def main(argv: list[str]) -> int:
             "The trainer stopped because of an error it did not expect.",
             "The log has the details; resuming continues from the last checkpoint.",
         )
+        reporter.close_listeners()
         reporter.finish("failed", message=problem.message, hint=problem.hint, checkpoint=newest(checkpoints))
         return problem.exit_code
 
 
-def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: bool) -> Run:
+def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, commands: Commands, *, resume: bool) -> Run:
     """Check everything that can be checked in a second. Raises RunFailedError."""
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
@@ -99,13 +117,17 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: boo
     config = read_config(run_dir / CONFIG_FILE)
     if checkpoint:
         require_same_run(checkpoint.progress, config)
+        require_full_state(checkpoint.progress)
     elif resume:
         reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
     set_environment(offline=config.offline)
+    require_push_possible(config)
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
+    if is_first_process():
+        sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
-    return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop)
+    return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop, commands)
 
 
 def train(run: Run) -> int:
@@ -113,7 +135,7 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
+    from trainer_image import disk, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
@@ -121,11 +143,13 @@ def train(run: Run) -> int:
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
 
+    space = checkpoint_space(run.model, config)
+    disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     import transformers  # noqa: PLC0415
 
-    from trainer_image import loop, output  # noqa: PLC0415
+    from trainer_image import loop, output, peak, probe  # noqa: PLC0415
     from trainer_image.methods import METHODS  # noqa: PLC0415
 
     transformers.logging.set_verbosity_error()
@@ -138,6 +162,15 @@ def train(run: Run) -> int:
         reporter.notice("This GPU does not compute in bfloat16; float32 is used.", level="warning")
     if engine.why:
         reporter.notice(engine.why)
+    meter = peak.PeakMeter(device.kind)
+    estimate = report_memory(
+        run.model,
+        config,
+        reporter,
+        device=device,
+        lengths=[len(ids) for ids in rows.input_ids],
+        available=peak.available_bytes(device.kind),
+    )
     model = engines.load(engine, run.model, config, device=device, float32=method.FLOAT32_WEIGHTS)
     use_cache = getattr(model.config, "use_cache", True)
 
@@ -156,6 +189,8 @@ def train(run: Run) -> int:
         resume_from=run.resume_from,
         reporter=reporter,
         stop=run.stop,
+        commands=run.commands,
+        probe=probe.Probe(meter, estimate, reporter) if config.probe_memory else None,
     )
     method.attach(training)
 
@@ -174,8 +209,13 @@ def train(run: Run) -> int:
             dtype=models.stored_dtype(run.model),
             use_cache=use_cache,
         )
+        if config.push:
+            events = events_of(run.folder / EVENTS_FILE)
+            card = model_card(config, events, best_step=outcome.best_step, versions=versions())
+            push(run.folder / OUTPUT_DIR, config.push, card, reporter)
     if not outcome.stopped:
         reporter.phase("done")
+    reporter.close_listeners()
     reporter.finish(
         "stopped" if outcome.stopped else "finished",
         step=outcome.step,
@@ -200,8 +240,22 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train one run.")
     parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
+    parser.add_argument("--estimate", action="store_true", help="print the memory it would take, and leave")
     parser.add_argument("--attempt", type=int, help="which launch of the run this is, from 1")
     return parser.parse_args(argv)
+
+
+def print_estimate(run_dir: Path) -> int:
+    """Memory the run would take at its peak, as JSON on stdout; needs the model's `config.json` only."""
+    try:
+        config = read_config(run_dir / CONFIG_FILE)
+        set_environment(offline=config.offline)
+        found = estimate_run(run_dir, config, device=likely_device())
+    except RunFailedError as problem:
+        print(f"{problem.message} {problem.hint}", file=sys.stderr)  # noqa: T201
+        return problem.exit_code
+    print(json.dumps(found, indent=1))  # noqa: T201
+    return EXIT_FINISHED
 
 
 def read_config(path: Path) -> RunConfig:
@@ -233,7 +287,7 @@ def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
 
 def newest(checkpoints: Checkpoints) -> str | None:
     checkpoint = checkpoints.newest()
-    return checkpoints.relative_path(checkpoint.progress.step) if checkpoint else None
+    return checkpoints.path_of(checkpoint) if checkpoint else None
 
 
 def set_environment(*, offline: bool) -> None:
@@ -247,11 +301,12 @@ def set_environment(*, offline: bool) -> None:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     if offline:
+        os.environ["WANDB_MODE"] = "offline"
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
             os.environ[name] = "1"
 
 
-def likely_device() -> str:
+def likely_device() -> Literal["cpu", "cuda"]:
     """A guess without torch; a notice tells the truth once it is loaded."""
     nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists() or platform.system() == "Windows"
     built_for_cpu = versions().get("torch", "").endswith("+cpu")

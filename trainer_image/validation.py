@@ -12,13 +12,21 @@ from torch.nn.functional import cross_entropy
 from trainer_image.checkpoints import Progress
 from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
+from trainer_image.events import Evaluation
+from trainer_image.problems import is_out_of_memory
+from trainer_image.recovery import free_memory
+from trainer_image.reporting import Reporter
 
 
 class Validation:
     """The measurements of one run. Without rows kept aside it never asks for one."""
 
-    def __init__(self, rows: TrainingRows | None, config: RunConfig, before: Progress | None) -> None:
+    def __init__(
+        self, rows: TrainingRows | None, config: RunConfig, before: Progress | None, reporter: Reporter
+    ) -> None:
         self._rows = rows
+        self._reporter = reporter
+        self._rows_at_once = config.per_device_batch_size
         self._every = config.eval_steps
         self._patience = config.early_stopping_patience
         self.best_step = before.best_step if before else None
@@ -35,26 +43,47 @@ class Validation:
         """Whether patience has run out."""
         return self._patience is not None and self.without_gain >= self._patience
 
-    def measure(
-        self, model: Any, collate: Any, batch_size: int, precision: AbstractContextManager[Any]
-    ) -> float:
-        """The mean loss over all trained tokens of the rows kept aside."""
-        assert self._rows
+    def measure(self, model: Any, collate: Any, precision: AbstractContextManager[Any]) -> float:
+        """The mean loss over all trained tokens of the rows kept aside.
+
+        When memory runs out, of half as many rows at once, from then on. Raises what a single row raised.
+        """
         was_training = model.training
         model.eval()
-        with precision, torch.no_grad():
-            loss = mean_loss(model, self._rows, collate, batch_size)
-        model.train(was_training)
-        return loss
+        try:
+            with precision, torch.no_grad():
+                return self._mean_loss(model, collate)
+        finally:
+            model.train(was_training)
+
+    def _mean_loss(self, model: Any, collate: Any) -> float:
+        assert self._rows
+        while True:
+            try:
+                return mean_loss(model, self._rows, collate, self._rows_at_once)
+            except Exception as error:
+                if not is_out_of_memory(error) or self._rows_at_once == 1:
+                    raise
+            free_memory()  # not in the handler: the error holds the tensors of the failed pass
+            rows, self._rows_at_once = self._rows_at_once, self._rows_at_once // 2
+            self._reporter.notice(
+                f"Memory ran out while measuring {rows} rows at once. From here on {self._rows_at_once} are "
+                "measured at once; the validation loss stays the same.",
+                level="warning",
+            )
 
     def record(self, step: int, loss: float) -> bool:
-        """Remember a measurement; True if it is the best so far."""
+        """Report and remember a measurement; True if it is the best so far."""
         self.last_loss = loss
         is_best = self.best_loss is None or loss < self.best_loss
         if is_best:
             self.best_step, self.best_loss, self.without_gain = step, loss, 0
         else:
             self.without_gain += 1
+        self._reporter.emit(Evaluation(step=step, loss=loss, best=is_best))
+        self._reporter.say(
+            f"step {step}  validation loss {loss:.4f}{' (the best so far)' if is_best else ''}"
+        )
         return is_best
 
 

@@ -20,6 +20,8 @@ def make_parser() -> argparse.ArgumentParser:
     _train(verbs)
     _runs(verbs)
     _chat(verbs)
+    losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
+    losses.add_argument("path", help="its output folder, or one of its log files")
     _leaf(verbs, "doctor", "look at this computer and say what works")
     demo = _leaf(
         verbs, "demo", "train the bundled tiny model on the sample and chat with it, in the terminal"
@@ -61,6 +63,8 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     _run(_leaf(nouns, "show", "one run: its state, result and timeline"))
     stop = _run(_leaf(nouns, "stop", "stop a run; what it learned since its last checkpoint is lost"))
     stop.add_argument("--save", action="store_true", help="save a checkpoint and the model first")
+    _run(_leaf(nouns, "checkpoint", "save a checkpoint now, without stopping"))
+    _run(_leaf(nouns, "sample", "let the model answer questions of its data now, without stopping"))
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     log = _run(_leaf(nouns, "log", "what the run printed"))

@@ -15,6 +15,7 @@ from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.runs import Run, Target
 from app.services.everything import Services
+from app.services.loss_files import read_losses, smoothed
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
@@ -138,6 +139,39 @@ def stop_run(services: Services, args: argparse.Namespace, output: Output) -> in
     return 0
 
 
+def checkpoint_run(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.training.save_now(services.monitoring.find(args.run).id)
+    output.give(run)
+    output.say(f"{run.name} saves a checkpoint after the step at hand and goes on.")
+    return 0
+
+
+def sample_run(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.training.sample_now(services.monitoring.find(args.run).id)
+    output.give(run)
+    output.say(f"{run.name} answers after the step at hand and goes on; `runs show` has what it said.")
+    return 0
+
+
+def show_losses(services: Services, args: argparse.Namespace, output: Output) -> int:
+    path = Path(args.path).expanduser()
+    try:
+        curve = read_losses(path)
+    except OSError as error:
+        raise StudioError(f"{path} cannot be read: {error.strerror or error}.", "Check the path.") from error
+    if curve is None:
+        raise StudioError(
+            f"There is no loss curve in {path}.",
+            "Give the output folder of training_hub, instructlab, mini-trainer or transformers.",
+        )
+    means = smoothed([point.loss for point in curve.points])
+    output.give(curve)
+    output.say(f"{len(curve.points)} steps from {curve.file}")
+    rows = zip(curve.points, means, strict=True)
+    output.table(["step", "loss", "smoothed"], [(p.step, f"{p.loss:.4f}", f"{m:.4f}") for p, m in rows])
+    return 0
+
+
 def resume_run(services: Services, args: argparse.Namespace, output: Output) -> int:
     run = services.training.resume(services.monitoring.find(args.run).id)
     return started(services, run, output, watch=args.follow)
@@ -212,7 +246,10 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,
     ("runs", "stop"): stop_run,
+    ("runs", "checkpoint"): checkpoint_run,
+    ("runs", "sample"): sample_run,
     ("runs", "resume"): resume_run,
+    ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
     ("chat", None): chat,

@@ -58,8 +58,8 @@ class RunStore(Protocol):
         """Metrics by step, ascending."""
         ...
 
-    def events(self, run_id: RunId, *, last: int = 500) -> Sequence[RunEvent]:
-        """The newest `last` timeline events, oldest first."""
+    def events(self, run_id: RunId, *, last: int = 500, of_type: str = "") -> Sequence[RunEvent]:
+        """The newest `last` timeline events, of one type or of all, oldest first."""
         ...
 
     def delete(self, run_id: RunId) -> None:

@@ -163,6 +163,29 @@ class Metric:
     elapsed_seconds: float
     eta_seconds: float | None
     time: datetime
+    gpu_memory_gb: float | None = None
+    """Most that the trainer's tensors have held, in GiB."""
+    gpu_utilisation: float | None = None
+    """In percent."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The loss on the rows kept aside after so many steps."""
+
+    step: int
+    loss: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class SampleAnswer:
+    """What the model answered after so many steps, beside the answer of the data."""
+
+    step: int
+    prompt: str
+    answer: str
+    reference: str
 
 
 @dataclass(frozen=True)
@@ -171,12 +194,14 @@ class RunEvent:
 
     time: datetime
     type: str
-    """Type in `trainer_image.events`: phase, rows, plan, checkpoint, notice, problem, started, ended."""
+    """Type in `trainer_image.events`: phase, rows, plan, checkpoint, notice, sample, problem, ended…"""
     text: str
     """The event as one sentence."""
     level: str = "info"
     """"info", "warning" or "error"."""
     step: int | None = None
+    detail: str = ""
+    """For measurements and samples the event itself, as JSON."""
 
 
 class JobPhase(StrEnum):

@@ -1,21 +1,25 @@
 """What a trainer's events mean to a person: metrics for charts, sentences for the timeline."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from app.domain.runs import Metric, RunEvent
+from app.domain.runs import Measurement, Metric, RunEvent, SampleAnswer
 from trainer_image.events import (
     CheckpointSaved,
     Ended,
     Evaluation,
     Event,
+    Memory,
     Metrics,
     Notice,
     Phase,
     Plan,
     Problem,
     Rows,
+    Sample,
     Started,
+    parse_event,
 )
 
 PHASES: Final = {
@@ -41,6 +45,7 @@ BUCKETS: Final = {
 }
 """Bucket of the row ledger → words."""
 
+_LONGEST_SAMPLE: Final = 80
 _KEPT: Final = {"trained", "validation"}
 
 
@@ -56,7 +61,23 @@ def as_metric(event: Metrics) -> Metric:
         elapsed_seconds=event.elapsed_seconds,
         eta_seconds=event.eta_seconds,
         time=_time(event),
+        gpu_memory_gb=event.gpu_memory_gb,
+        gpu_utilisation=event.gpu_utilisation,
     )
+
+
+def as_measurement(entry: RunEvent) -> Measurement | None:
+    """The numbers behind a line of the timeline; None if it is not about a measurement."""
+    event = parse_event(entry.detail)
+    return Measurement(event.step, event.loss, event.best) if isinstance(event, Evaluation) else None
+
+
+def as_sample(entry: RunEvent) -> SampleAnswer | None:
+    """The texts behind a line of the timeline; None if it is not about a sample."""
+    event = parse_event(entry.detail)
+    if not isinstance(event, Sample):
+        return None
+    return SampleAnswer(event.step, event.prompt, event.answer, event.reference)
 
 
 def as_timeline(event: Event) -> RunEvent | None:
@@ -80,7 +101,13 @@ def as_timeline(event: Event) -> RunEvent | None:
             )
         case Evaluation():
             best = ", the best so far" if event.best else ""
-            return _entry(event, f"Validation loss {event.loss:.4f}{best}", step=event.step)
+            text = f"Validation loss {event.loss:.4f}{best}"
+            return replace(_entry(event, text, step=event.step), detail=event.model_dump_json())
+        case Sample():
+            text = f"Sample at step {event.step}: {_short(event.answer) or '(nothing)'}"
+            return replace(_entry(event, text, step=event.step), detail=event.model_dump_json())
+        case Memory():
+            return _memory(event)
         case CheckpointSaved():
             return _entry(event, f"Checkpoint at step {event.step}", step=event.step)
         case Notice():
@@ -107,6 +134,32 @@ def _rows(event: Rows) -> RunEvent:
     if lost:
         text += f"; left out: {lost}"
     return _entry(event, text, level="warning" if lost else "info")
+
+
+def _memory(event: Memory) -> RunEvent:
+    """An estimate, or how a measured peak compares with it; a peak has no part in the GPU's own context."""
+    if event.peak is not None:
+        guess = event.expected - event.terms.get("context", 0)
+        return _entry(
+            event,
+            f"Memory: {_gb(event.peak)} measured on the longest rows; {_gb(guess)} were estimated",
+        )
+    text = f"Memory: about {_gb(event.expected)} expected ({_gb(event.low)} to {_gb(event.high)})"
+    if event.available is None:
+        return _entry(event, text)
+    text += f", {_gb(event.available)} there"
+    if event.expected > event.available:
+        return _entry(event, f"{text}: it will probably not fit", level="warning")
+    return _entry(event, f"{text}: it may not fit" if event.high > event.available else text)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_SAMPLE else line[:_LONGEST_SAMPLE] + "…"
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.2f} GB"
 
 
 def _entry(event: Event, text: str, *, level: str = "info", step: int | None = None) -> RunEvent:

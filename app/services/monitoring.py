@@ -20,19 +20,23 @@ from app.domain.runs import (
     JobHandle,
     JobPhase,
     JobState,
+    Measurement,
     Metric,
     Run,
     RunEvent,
     RunId,
     RunStatus,
+    SampleAnswer,
     describe_exit,
 )
-from app.domain.timeline import as_metric, as_timeline
+from app.domain.timeline import as_measurement, as_metric, as_sample, as_timeline
 from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, Result, parse_event
 
 log = logging.getLogger(__name__)
 
 _CHUNK: Final = 1024 * 1024
+_MEASUREMENTS: Final = 2000
+"""Most that a chart is given; the newest."""
 
 
 class MonitoringService:
@@ -59,6 +63,17 @@ class MonitoringService:
 
     def events(self, run_id: RunId, *, last: int = 500) -> Sequence[RunEvent]:
         return self._runs.events(run_id, last=last)
+
+    def measurements(self, run_id: RunId) -> Sequence[Measurement]:
+        """Validation losses by step; a step measured again, after a resume, counts as last measured."""
+        entries = self._runs.events(run_id, last=_MEASUREMENTS, of_type="evaluation")
+        found = {m.step: m for entry in entries if (m := as_measurement(entry))}
+        return [found[step] for step in sorted(found)]
+
+    def samples(self, run_id: RunId, *, last: int = 40) -> Sequence[SampleAnswer]:
+        """The newest answers, newest first."""
+        entries = self._runs.events(run_id, last=last, of_type="sample")
+        return [sample for entry in reversed(entries) if (sample := as_sample(entry))]
 
     def refresh_all(self) -> Sequence[Run]:
         """Make every run that is not known to have ended true; returns all runs, newest first."""

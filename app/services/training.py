@@ -15,7 +15,7 @@ from app.domain.runs import Run, RunId, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
-from trainer_image.config import DATA_FILE, FileDataset, HubDataset
+from trainer_image.config import DATA_FILE, SAMPLE_COMMAND, SAVE_COMMAND, FileDataset, HubDataset
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +130,35 @@ class TrainingService:
         log.info("Run %s was stopped (save=%s)", run_id, save)
         return self._monitoring.refresh(run_id)
 
+    def save_now(self, run_id: RunId) -> Run:
+        """Ask a run for a checkpoint after the step at hand; it goes on. Its timeline tells when it is there.
+
+        Raises StudioError if the run isn't going, or its folder can't be written.
+        """
+        return self._ask(run_id, SAVE_COMMAND)
+
+    def sample_now(self, run_id: RunId) -> Run:
+        """Ask a run to answer questions of its data after the step at hand; it goes on.
+
+        Raises StudioError if the run isn't going, or its folder can't be written.
+        """
+        return self._ask(run_id, SAMPLE_COMMAND)
+
+    def _ask(self, run_id: RunId, command: str) -> Run:
+        run = self._monitoring.refresh(run_id)
+        if run.status is not RunStatus.RUNNING:
+            raise StudioError("This run is not going, so it cannot be asked.", "Its results are kept.")
+        try:
+            wish = run.folder / command
+            wish.parent.mkdir(exist_ok=True)
+            wish.write_text("", encoding="utf-8")
+        except OSError as error:
+            raise StudioError(
+                f"The run's folder could not be written: {error.strerror or error}.",
+                "Make room on the disk, then ask again.",
+            ) from error
+        return run
+
     def resume(self, run_id: RunId) -> Run:
         """Launch a stopped or failed run again from its newest whole checkpoint.
 
@@ -168,6 +197,8 @@ class TrainingService:
             return "it has finished"
         if run.checkpoint is None:
             return "it ended before its first checkpoint"
+        if not run.config.save_full_state:
+            return "its checkpoints hold the weights only"
         if not (run.folder / run.checkpoint).is_dir():
             return "its checkpoint is no longer on disk"
         return ""

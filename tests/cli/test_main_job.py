@@ -100,7 +100,9 @@ def test_stop_and_save_keeps_what_was_learned_and_resume_ends_what_was_begun(she
     again.communicate(timeout=240)
 
     assert stopped["status"] == "stopped"
-    assert stopped["checkpoint"] == f"checkpoints/step_{stopped['step']}"
+    marker = json.loads((Path(stopped["folder"]) / stopped["checkpoint"] / "COMPLETE.json").read_text())
+    assert marker["step"] == stopped["step"]
+    assert stopped["checkpoint"] == f"checkpoints/samples_{marker['samples_seen']}"
     assert again.returncode == 0
     steps = [metric["step"] for metric in shell.json("runs", "metrics", run)]
     assert steps == list(range(1, 401))

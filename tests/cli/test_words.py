@@ -139,6 +139,13 @@ def test_a_token_is_never_printed(tmp_path):
     assert leaks == []
 
 
+def test_the_curve_another_trainer_left_is_printed(shell: Shell, tmp_path):
+    (tmp_path / "training_log.jsonl").write_text('{"step": 7, "avg_loss": 0.5}\n')
+
+    assert shell.json("losses", str(tmp_path))["points"] == [{"step": 7, "loss": 0.5}]
+    assert "0.5000" in shell.ok("losses", str(tmp_path))
+
+
 def test_the_example_setups_are_valid():
     for path in (ROOT / "docs/examples").glob("*.toml"):
         assert read_setup(path).config.base_model

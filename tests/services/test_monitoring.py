@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from app.domain.errors import TargetError
-from app.domain.runs import JobPhase, JobState, RunRequest, RunStatus, Target
+from app.domain.runs import JobPhase, JobState, Measurement, RunRequest, RunStatus, SampleAnswer, Target
 from tests.services.conftest import ends, started, step, write_events
 from trainer_image.config import RunConfig
-from trainer_image.events import Notice, Plan, Result
+from trainer_image.events import Evaluation, Notice, Plan, Result, Sample
 
 
 @pytest.fixture
@@ -59,6 +59,18 @@ def test_a_resumed_run_replaces_the_steps_it_repeats(world, run):
     world.monitoring.refresh(run.id)
 
     assert losses(world, run) == [(1, 2.0), (2, 1.5), (3, 1.2)]
+
+
+def test_measurements_and_samples_keep_their_numbers_and_texts(world, run):
+    answers = [Sample(step=2, prompt="Q", answer=answer, reference="R") for answer in ("older", "newer")]
+    again = (Evaluation(step=2, loss=2.5, best=True), Evaluation(step=2, loss=2.25, best=True))
+    write_events(run, *again, Evaluation(step=1, loss=3.0, best=False), *answers)
+
+    world.monitoring.refresh(run.id)
+
+    assert world.monitoring.measurements(run.id) == [Measurement(1, 3.0, False), Measurement(2, 2.25, True)]
+    assert world.monitoring.samples(run.id, last=1) == [SampleAnswer(2, "Q", "newer", "R")]
+    assert world.monitoring.samples(run.id)[-1].answer == "older"
 
 
 def test_a_finished_run_carries_its_result_and_its_last_events(world, run):

@@ -9,7 +9,7 @@ from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.runs import DockerOptions, JobPhase, JobState, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from tests.services.conftest import World, ends, started, step, write_events
-from trainer_image.config import HubDataset, RunConfig
+from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND, HubDataset, RunConfig
 from trainer_image.events import CheckpointSaved, Result
 
 
@@ -21,8 +21,8 @@ def request_(session):
 def stopped_run(world: World, request: RunRequest):
     """A run that was stopped at step 5 with a checkpoint on disk."""
     run = world.training.start(request)
-    (run.checkpoints_dir / "step_5").mkdir(parents=True)
-    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/step_5"))
+    (run.checkpoints_dir / "samples_20").mkdir(parents=True)
+    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/samples_20"))
     ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
     return world.monitoring.refresh(run.id)
 
@@ -194,7 +194,7 @@ def test_a_run_without_a_checkpoint_cannot_be_resumed_and_says_why(world, reques
 
 def test_a_resume_whose_checkpoint_was_deleted_says_so(world, request_):
     run = stopped_run(world, request_)
-    (run.checkpoints_dir / "step_5").rmdir()
+    (run.checkpoints_dir / "samples_20").rmdir()
 
     assert "no longer on disk" in world.training.resume_blocked(run)
 
@@ -258,11 +258,42 @@ def test_a_run_that_was_stopped_before_it_could_say_so_was_stopped_not_failed(wo
 
 def test_a_resumed_run_that_is_killed_later_failed_though_it_was_stopped_before(world, request_):
     first = world.training.start(request_)
-    (first.checkpoints_dir / "step_5").mkdir(parents=True)
-    write_events(first, CheckpointSaved(step=5, path="checkpoints/step_5"))
+    (first.checkpoints_dir / "samples_20").mkdir(parents=True)
+    write_events(first, CheckpointSaved(step=5, path="checkpoints/samples_20"))
     world.training.stop(first.id, save=False)
     run = world.training.resume(first.id)
 
     ends(world, run, JobState(JobPhase.EXITED, -9))
 
     assert world.monitoring.refresh(run.id).status is RunStatus.FAILED
+
+
+def test_a_going_run_is_asked_for_a_checkpoint_by_a_file_in_its_folder(world, request_):
+    run = world.training.start(request_)
+
+    world.training.save_now(run.id)
+
+    assert (run.folder / SAVE_COMMAND).is_file()
+    assert world.launcher.job(run).stops == []
+
+
+def test_a_going_run_is_asked_for_samples_by_a_file_in_its_folder(world, request_):
+    run = world.training.start(request_)
+
+    world.training.sample_now(run.id)
+
+    assert (run.folder / SAMPLE_COMMAND).is_file()
+
+
+def test_an_ended_run_has_nothing_to_save(world, request_):
+    run = stopped_run(world, request_)
+
+    with pytest.raises(StudioError, match="not going"):
+        world.training.save_now(run.id)
+
+
+def test_checkpoints_of_weights_only_are_no_ground_for_resuming(world, request_):
+    config = request_.config.model_copy(update={"save_full_state": False})
+    run = stopped_run(world, replace(request_, config=config))
+
+    assert "weights only" in world.training.resume_blocked(run)

@@ -63,7 +63,7 @@ def full_run(run_id: str, session_id: str) -> Run:
         hint="Try again.",
         output="output",
         output_kind="adapter",
-        checkpoint="checkpoints/step-12",
+        checkpoint="checkpoints/samples_48",
         events_offset=4711,
     )
 

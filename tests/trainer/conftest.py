@@ -53,7 +53,7 @@ def interrupted_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) 
     copy = folder.with_name("as-it-was-stopped")
 
     first = tiny.start(folder)
-    tiny.wait_for(first, lambda line: "step_10" in line)
+    tiny.wait_for(first, lambda line: "samples_40" in line)
     first.send_signal(signal.SIGTERM)
     stopped = tiny.finish(first, folder)
     shutil.copytree(folder, copy)

@@ -12,7 +12,7 @@ from trainer_image.problems import RunFailedError
 CONFIG = RunConfig(base_model="tiny")
 
 
-def progress(step: int) -> Progress:
+def progress(step: int, *, kept: bool = False) -> Progress:
     return Progress(
         step=step,
         total_steps=100,
@@ -22,15 +22,16 @@ def progress(step: int) -> Progress:
         loss=2.0,
         identity=identity(CONFIG),
         data_sha256="abc",
+        kept=kept,
     )
 
 
-def save(checkpoints: Checkpoints, step: int, *, content: bytes = b"weights") -> Path:
-    with checkpoints.writing(progress(step)):
+def save(checkpoints: Checkpoints, step: int, *, content: bytes = b"weights", kept: bool = False) -> Path:
+    with checkpoints.writing(progress(step, kept=kept)):
         folder = checkpoints.partial / "checkpoint-7"
         folder.mkdir()
         (folder / "model.safetensors").write_bytes(content)
-    return checkpoints.folder / f"step_{step}"
+    return checkpoints.folder / f"samples_{4 * step}"
 
 
 def newest_step(checkpoints: Checkpoints) -> int | None:
@@ -44,8 +45,33 @@ def test_the_newest_whole_checkpoint_is_found_and_old_ones_go(tmp_path: Path) ->
     for step in (5, 10, 15):
         save(checkpoints, step)
 
-    assert sorted(p.name for p in checkpoints.folder.iterdir()) == ["step_10", "step_15"]
+    assert sorted(p.name for p in checkpoints.folder.iterdir()) == ["samples_40", "samples_60"]
     assert newest_step(checkpoints) == 15
+
+
+def test_the_best_one_and_those_asked_for_stay_beside_the_newest(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+
+    save(checkpoints, 5, kept=True)
+    checkpoints.best_step = 10
+    for step in (10, 15, 20):
+        save(checkpoints, step)
+    before = {p.name for p in checkpoints.folder.iterdir()}
+    checkpoints.best_step = 20
+    save(Checkpoints(tmp_path, keep=1), 25)
+
+    assert before == {"samples_20", "samples_40", "samples_80"}
+    assert {p.name for p in checkpoints.folder.iterdir()} == {"samples_20", "samples_100"}
+
+
+def test_a_checkpoint_of_an_older_version_is_found_by_its_content(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    save(checkpoints, 5).rename(checkpoints.folder / "step_5")
+
+    newest = checkpoints.newest()
+
+    assert newest
+    assert checkpoints.path_of(newest) == "checkpoints/step_5"
 
 
 def test_a_checkpoint_that_is_not_whole_is_passed_over(tmp_path: Path) -> None:
@@ -53,9 +79,9 @@ def test_a_checkpoint_that_is_not_whole_is_passed_over(tmp_path: Path) -> None:
     for step in (5, 10, 15, 20):
         save(checkpoints, step)
 
-    (checkpoints.folder / "step_20" / MARKER).unlink()
-    (checkpoints.folder / "step_15" / "model.safetensors").write_bytes(b"wei")
-    (checkpoints.folder / "step_10" / "model.safetensors").unlink()
+    (checkpoints.folder / "samples_80" / MARKER).unlink()
+    (checkpoints.folder / "samples_60" / "model.safetensors").write_bytes(b"wei")
+    (checkpoints.folder / "samples_40" / "model.safetensors").unlink()
 
     assert newest_step(checkpoints) == 5
 
@@ -67,7 +93,7 @@ def test_a_failed_write_leaves_the_earlier_one_and_nothing_partial(tmp_path: Pat
     with pytest.raises(ValueError, match="unpack"), checkpoints.writing(progress(10)):
         pass  # nothing was written
 
-    assert [p.name for p in checkpoints.folder.iterdir()] == ["step_5"]
+    assert [p.name for p in checkpoints.folder.iterdir()] == ["samples_20"]
     assert newest_step(checkpoints) == 5
 
 

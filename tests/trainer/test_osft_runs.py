@@ -77,7 +77,7 @@ def test_adamw_has_seen_only_gradients_orthogonal_to_what_is_frozen(
 
     assert train_here(folder).code == 0
 
-    checkpoint = folder / "checkpoints" / "step_4"
+    checkpoint = folder / "checkpoints" / "samples_16"
     parts = load_file(checkpoint / "model.safetensors")
     first = torch.load(checkpoint / "optimizer.pt", weights_only=True)["state"][0]["exp_avg"]
     u_high = parts["model.layers.0.self_attn.q_proj.U_high"]
@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on_exactly_and_only_with_the_same_settings(
     whole = train_here(tiny.make_run(tmp_path / "whole", tiny_model, **long))
     folder = tiny.make_run(tmp_path / "killed", tiny_model, **long)
     process = tiny.start(folder)
-    tiny.wait_for(process, lambda line: "step_20" in line)
+    tiny.wait_for(process, lambda line: "samples_80" in line)
     process.kill()
     assert tiny.finish(process, folder).code == -signal.SIGKILL
 

@@ -149,7 +149,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_good(
         ran = train_here(tiny.make_run(disk / "run", tiny_model))
 
         expect(ran, 1, "disk is full")
-        assert ran.result.checkpoint == "checkpoints/step_4"
+        assert ran.result.checkpoint == "checkpoints/samples_16"
         newest = Checkpoints(ran.folder, keep=1).newest()
         assert newest is not None
         assert newest.progress.step == 4
@@ -273,5 +273,5 @@ def test_the_result_of_a_failure_tells_how_far_the_run_had_come(
 
     ran = train_here(folder, "--resume")
 
-    assert ran.result.checkpoint == "checkpoints/step_12"
+    assert ran.result.checkpoint == "checkpoints/samples_48"
     assert ran.result.attempt == 2

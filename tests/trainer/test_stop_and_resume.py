@@ -29,7 +29,7 @@ def test_sigterm_saves_a_checkpoint_and_the_result_so_far_and_leaves(interrupted
     last = ran.of(Metrics)[-1].step
     assert 10 <= last < 100
     assert ran.result.step == last
-    assert ran.result.checkpoint == f"checkpoints/step_{last}"
+    assert ran.result.checkpoint == f"checkpoints/samples_{4 * last}"
     assert ran.of(CheckpointSaved)[-1].step == last
     assert ran.result.output == "output"
     assert (ran.folder / "output" / "adapter_model.safetensors").is_file()

@@ -118,13 +118,13 @@ def test_other_users_may_read_the_result(sft_run: tiny.Ran) -> None:
 def test_only_the_newest_checkpoints_are_kept_and_each_was_announced(sft_run: tiny.Ran) -> None:
     kept = sorted(path.name for path in (sft_run.folder / "checkpoints").iterdir())
 
-    assert kept == ["step_12", "step_8"]
+    assert kept == ["samples_32", "samples_48"]
     assert [event.path for event in sft_run.of(CheckpointSaved)] == [
-        "checkpoints/step_4",
-        "checkpoints/step_8",
-        "checkpoints/step_12",
+        "checkpoints/samples_16",
+        "checkpoints/samples_32",
+        "checkpoints/samples_48",
     ]
-    assert sft_run.result.checkpoint == "checkpoints/step_12"
+    assert sft_run.result.checkpoint == "checkpoints/samples_48"
 
 
 def test_the_trainer_alone_gives_the_same_run_again(

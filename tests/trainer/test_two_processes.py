@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from trainer_image.config import SAVE_COMMAND
 from trainer_image.events import CheckpointSaved, Plan, Started
 
 from . import tiny
@@ -23,6 +24,8 @@ def test_two_processes_have_the_loss_curve_of_one(tiny_model: Path, tmp_path: Pa
     both = {"lines": lines, "num_epochs": 2, "validation": "off", "save_steps": 4}
     alone = tiny.make_run(tmp_path / "one", tiny_model, **both, gradient_accumulation_steps=4)
     together = tiny.make_run(tmp_path / "two", tiny_model, **both, gradient_accumulation_steps=2)
+    (together / SAVE_COMMAND).parent.mkdir()
+    (together / SAVE_COMMAND).touch()
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "--standalone"]
 
     process = subprocess.run(
@@ -38,7 +41,7 @@ def test_two_processes_have_the_loss_curve_of_one(tiny_model: Path, tmp_path: Pa
     assert process.returncode == 0, process.stdout + process.stderr
     assert len(two.of(Started)) == 1
     assert two.of(Plan)[0].effective_batch_size == one.of(Plan)[0].effective_batch_size == 8
-    assert [saved.step for saved in two.of(CheckpointSaved)] == [4, 8]
+    assert [saved.step for saved in two.of(CheckpointSaved)] == [1, 4, 8]
     assert tiny.losses(one).keys() == tiny.losses(two).keys()
     for step, loss in tiny.losses(one).items():
         assert math.isclose(tiny.losses(two)[step], loss, rel_tol=1e-5)

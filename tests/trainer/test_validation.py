@@ -71,7 +71,7 @@ def test_the_best_model_is_the_result_and_is_said_to_be(overfitted: tiny.Ran) ->
     assert (overfitted.result.best_step, overfitted.result.validation_loss) == (best.step, best.loss)
     assert math.isclose(loss_of(overfitted.folder / "output"), best.loss, rel_tol=1e-5)
     assert any(f"the model of step {best.step}" in notice.message for notice in overfitted.of(Notice))
-    assert (overfitted.folder / f"checkpoints/step_{best.step}").is_dir()
+    assert (overfitted.folder / f"checkpoints/samples_{4 * best.step}").is_dir()
     assert len(list((overfitted.folder / "checkpoints").iterdir())) <= 3
 
 
@@ -131,7 +131,7 @@ def test_what_was_best_is_known_after_a_resume(tiny_model: Path, tmp_path: Path,
     whole = run(tmp_path / "run", tiny_model, train_here, **settings)
     before = whole.of(Evaluation)
     for folder in (tmp_path / "run" / "checkpoints").iterdir():
-        if int(folder.name.removeprefix("step_")) > 9:
+        if int(folder.name.removeprefix("samples_")) > 9 * 4:
             shutil.rmtree(folder)
 
     again = train_here(tmp_path / "run", "--resume")

@@ -1,4 +1,4 @@
-"""Brings a database file to this version, one migration a transaction, after a backup.
+"""Brings a database file to this version, one migration a transaction, after a backup; a new one in one go.
 
 Works on plain sqlite3, below SQLAlchemy. Several processes may open the same file at once: whoever gets the
 write lock takes the next step, the others find it taken.
@@ -80,17 +80,26 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 def _take_steps(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> None:
     connection.execute("PRAGMA foreign_keys = OFF")  # a migration may rebuild a table others point to
+    _make_new(connection, migrations)
     backup: Path | None = None
     for migration in migrations:
         with _transaction(connection):
             version = version_of(connection)
             if version >= migration.number:
                 continue
-            if version > 0 and backup is None:
+            if backup is None:
                 backup = _back_up(path, version)
             _take_step(connection, migration)
             log.info("Database is now version %d (%s)", migration.number, migration.title)
     _refuse_strangers(connection, path, version_of(connection), newest=migrations[-1].number)
+
+
+def _make_new(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Take an empty file to today's tables in one go, so that nobody sees, and backs up, one half made."""
+    with _transaction(connection):
+        if version_of(connection) == 0:
+            for migration in migrations:
+                _take_step(connection, migration)
 
 
 def _take_step(connection: sqlite3.Connection, migration: Migration) -> None:

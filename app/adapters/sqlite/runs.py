@@ -84,10 +84,12 @@ class SqliteRunStore:
         with reading(self._engine) as connection:
             return [Metric(*record) for record in connection.execute(query)]
 
-    def events(self, run_id: RunId, *, last: int = 500) -> Sequence[RunEvent]:
+    def events(self, run_id: RunId, *, last: int = 500, of_type: str = "") -> Sequence[RunEvent]:
         table = event_table.c
-        query = select(*(table[name] for name in RunEvent.__dataclass_fields__))
-        query = query.where(table.run_id == run_id).order_by(table.number.desc()).limit(last)
+        query = select(*(table[name] for name in RunEvent.__dataclass_fields__)).where(table.run_id == run_id)
+        if of_type:
+            query = query.where(table.type == of_type)
+        query = query.order_by(table.number.desc()).limit(last)
         with reading(self._engine) as connection:
             return [RunEvent(*record) for record in connection.execute(query)][::-1]
 

@@ -139,6 +139,8 @@ metrics = Table(
     Column("elapsed_seconds", Number),
     Column("eta_seconds", Float),
     Column("time", Moment, nullable=False),
+    Column("gpu_memory_gb", Float),
+    Column("gpu_utilisation", Float),
 )
 
 events = Table(
@@ -151,6 +153,7 @@ events = Table(
     Column("text", Words, nullable=False),
     Column("level", String, nullable=False),
     Column("step", Integer),
+    Column("detail", Words, nullable=False, server_default=""),
 )
 
 chats = Table(

@@ -47,6 +47,8 @@ def _validation(draft: TrainingDraft) -> list[ft.Control]:
             NumberField(draft, "eval_steps"),
             _toggle(draft, "load_best", "Result is the best model"),
             NumberField(draft, "early_stopping_patience"),
+            NumberField(draft, "samples"),
+            NumberField(draft, "sample_tokens"),
         ]
     return fields
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import flet as ft
+from pydantic import ValidationError
 
 from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, Method, preset_values
 from app.domain.runs import DockerOptions, Target
@@ -17,7 +18,7 @@ from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import LISTED_MODELS
 from app.ui.training.selection import RunSelection
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Lora, Osft, RunConfig, Sft
+from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft
 
 CUSTOM: Final = "Custom"
 
@@ -58,6 +59,15 @@ def _first_numbers() -> dict[str, str]:
     }
 
 
+def push_problem(draft: "TrainingDraft") -> str:
+    """What is wrong with the repository to push to, in a sentence; empty if nothing is."""
+    try:
+        draft.push()
+    except ValidationError:
+        return "Type it as owner/name: letters, digits, dots, dashes and underscores."
+    return ""
+
+
 @ft.observable
 @dataclass(eq=False)
 class TrainingDraft:
@@ -95,6 +105,13 @@ class TrainingDraft:
     lr_scheduler: LrScheduler = "cosine"
     precision: Precision = "auto"
     gradient_checkpointing: bool = False
+    on_oom_shorten: bool = False
+    probe_memory: bool = True
+    save_full_state: bool = True
+    push_repo: str = ""
+    push_private: bool = True
+    logging: dict[str, str] = field(default_factory=dict)
+    """Field of the config's `logging` → text as typed."""
     offline: bool = False
 
     output_name: str = ""
@@ -175,6 +192,8 @@ class TrainingDraft:
             return problem
         if self._rows_problem():
             return self._rows_problem()
+        if push_problem(self):
+            return "Correct “Push to Hub repository”"
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
         return ""
@@ -214,6 +233,11 @@ class TrainingDraft:
                 lr_scheduler=self.lr_scheduler,
                 precision=self.precision,
                 gradient_checkpointing=self.gradient_checkpointing,
+                on_oom_shorten=self.on_oom_shorten,
+                probe_memory=self.probe_memory,
+                save_full_state=self.save_full_state,
+                push=self.push(),
+                logging=Logging(**{name: text.strip() or None for name, text in self.logging.items()}),
                 offline=self.offline,
                 **self._rows(),
                 **self._values(RunConfig),
@@ -250,6 +274,12 @@ class TrainingDraft:
         self.lr_scheduler = config.lr_scheduler
         self.precision = config.precision
         self.gradient_checkpointing = config.gradient_checkpointing
+        self.on_oom_shorten = config.on_oom_shorten
+        self.probe_memory = config.probe_memory
+        self.save_full_state = config.save_full_state
+        self.push_repo = config.push.repo_id if config.push else ""
+        self.push_private = config.push.private if config.push else True
+        self.logging = {name: text for name, text in config.logging.model_dump().items() if text}
         self.offline = config.offline
         self.rows = {name: getattr(config, name) for name in ROWS}
         self.method = config.method.kind
@@ -313,6 +343,10 @@ class TrainingDraft:
             split=self.hub_split.strip(),
             config=self.hub_config.strip() or None,
         )
+
+    def push(self) -> Push | None:
+        repo = self.push_repo.strip()
+        return Push(repo_id=repo, private=self.push_private) if repo else None
 
     def _method(self) -> Lora | Osft | Sft:
         if self.method == "sft":

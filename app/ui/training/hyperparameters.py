@@ -11,6 +11,7 @@ from app.ui.kit.section import Section
 from app.ui.theme import GAP
 from app.ui.training.draft import CUSTOM, TrainingDraft
 from app.ui.training.fields import Grid, Help, NumberField, Wrap
+from app.ui.training.memory_and_logging import LoggingFields
 from app.ui.training.more_settings import MoreSettings
 
 _MAIN: Final = (
@@ -33,6 +34,7 @@ def Hyperparameters(draft: TrainingDraft) -> ft.Control:
             Grid([NumberField(draft, name) for name in _MAIN]),
             Identified("effective-batch", Help(f"Effective batch: {batch or '–'} examples per step.")),
             MoreSettings(draft),
+            LoggingFields(draft),
         ],
     )
 

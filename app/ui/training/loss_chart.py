@@ -1,4 +1,4 @@
-"""The loss as it falls: what each step said, and a smoothed line through it."""
+"""The loss as it falls: each step, a smoothed line through them, and the loss on the rows kept aside."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import flet as ft
 
-from app.domain.runs import Metric
+from app.domain.runs import Measurement, Metric
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
 from app.ui.training.curves import Point, bounds, decimate, smooth, tick
@@ -17,7 +17,7 @@ _HEIGHT: Final = 220
 
 
 @ft.component
-def LossChart(metrics: Sequence[Metric]) -> ft.Control:
+def LossChart(metrics: Sequence[Metric], measurements: Sequence[Measurement] = ()) -> ft.Control:
     """Empty until the first step. Memoise it: drawing costs some 20 ms of the event loop."""
     points = [(float(m.step), m.loss) for m in metrics if math.isfinite(m.loss)]
     if not points:
@@ -29,14 +29,21 @@ def LossChart(metrics: Sequence[Metric]) -> ft.Control:
         return Identified("loss-chart", body)
     smoothed = list(zip([x for x, _ in points], smooth([y for _, y in points]), strict=True))
     last = points[-1]
+    measured = [(float(m.step), m.loss) for m in measurements if m.step <= last[0] and math.isfinite(m.loss)]
     label = f"Loss curve: {points[0][1]:.3f} at step {points[0][0]:.0f}, {last[1]:.3f} at step {last[0]:.0f}"
-    column = ft.Column([_legend(), _chart(points, smoothed)], spacing=GAP, tight=True)
+    if measured:
+        label += f"; validation loss {measured[-1][1]:.3f} at step {measured[-1][0]:.0f}"
+    legend = _legend(has_measurements=bool(measured))
+    column = ft.Column([legend, _chart(points, smoothed, measured)], spacing=GAP, tight=True)
     return Identified("loss-chart", column, label=label)
 
 
-def _legend() -> ft.Control:
+def _legend(*, has_measurements: bool) -> ft.Control:
+    entries = [_legend_entry(ft.Colors.PRIMARY, "Loss, smoothed"), _legend_entry(_RAW_COLOR, "each step")]
+    if has_measurements:
+        entries.append(_legend_entry(_MEASURED_COLOR, "validation"))
     return ft.Row(
-        [_legend_entry(ft.Colors.PRIMARY, "Loss, smoothed"), _legend_entry(_RAW_COLOR, "each step")],
+        entries,
         spacing=GAP * 2,
         alignment=ft.MainAxisAlignment.END,
     )
@@ -50,16 +57,20 @@ def _legend_entry(color: str, text: str) -> ft.Control:
 _RAW_COLOR: Final = ft.Colors.with_opacity(0.5, ft.Colors.TERTIARY)
 
 
-def _chart(points: Sequence[Point], smoothed: Sequence[Point]) -> Any:
+_MEASURED_COLOR: Final = ft.Colors.ERROR
+
+
+def _chart(points: Sequence[Point], smoothed: Sequence[Point], measured: Sequence[Point]) -> Any:
     # Lazily: importing flet_charts costs a third of a second (a full one where matplotlib is installed).
     import flet_charts as fc  # noqa: PLC0415
 
-    low, high = bounds([y for _, y in points])
+    low, high = bounds([y for _, y in (*points, *measured)])
     first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
     return fc.LineChart(
         data_series=[
             _line(fc, points, color=_RAW_COLOR, width=1.5),
             _line(fc, smoothed, color=ft.Colors.PRIMARY, width=2.5),
+            *([_line(fc, measured, color=_MEASURED_COLOR, width=2, has_points=True)] if measured else []),
         ],
         min_x=first,
         max_x=last,
@@ -76,13 +87,13 @@ def _chart(points: Sequence[Point], smoothed: Sequence[Point]) -> Any:
     )
 
 
-def _line(fc: Any, points: Sequence[Point], *, color: str, width: float) -> Any:
+def _line(fc: Any, points: Sequence[Point], *, color: str, width: float, has_points: bool = False) -> Any:
     thinned = decimate(points, POINTS_SHOWN)
     return fc.LineChartData(
         points=[fc.LineChartDataPoint(x, y) for x, y in thinned],
         color=color,
         stroke_width=width,
-        point=len(thinned) == 1,
+        point=has_points or len(thinned) == 1,
     )
 
 

@@ -8,14 +8,15 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.status_pill import StatusPill
 from app.ui.theme import GAP
 from app.ui.training import typed_numbers
-from app.ui.training.draft import LrScheduler, Precision, TrainingDraft
+from app.ui.training.draft import LrScheduler, Precision, TrainingDraft, push_problem
 from app.ui.training.fields import Choice, Grid, NumberField, Toggle, Wrap
+from app.ui.training.memory_and_logging import SWITCHES, PushFields, switches
 from app.ui.training.method_fields import lora_fields
 from trainer_image.config import Lora, RunConfig
 
 _LORA: Final = ("lora_r", "lora_alpha", "lora_dropout")
 _NUMBERS: Final = ("seed", "save_steps", "warmup_steps", "weight_decay", "max_grad_norm", "keep_checkpoints")
-_CHOICES: Final = ("lr_scheduler", "precision", "gradient_checkpointing", "offline")
+_CHOICES: Final = ("lr_scheduler", "precision", "gradient_checkpointing", "offline", *SWITCHES)
 
 _SCHEDULERS: Final[tuple[tuple[LrScheduler, str], ...]] = (
     ("cosine", "Cosine"),
@@ -59,13 +60,15 @@ def changed(draft: TrainingDraft) -> int:
         fields.append("target_modules")
     if draft.method == "lora":
         fields += [name for name in ("use_rslora", "use_dora", "base_bits") if getattr(draft, name)]
+    fields += ["push"] if draft.push_repo.strip() else []
     return len(fields) + sum(
         not typed_numbers.is_default(name, draft.numbers[name]) for name in _shown(draft)
     )
 
 
 def _badge(draft: TrainingDraft) -> ft.Control:
-    if wrong := sum(bool(draft.number_problem(name)) for name in _shown(draft)):
+    wrong = sum(bool(draft.number_problem(name)) for name in _shown(draft)) + bool(push_problem(draft))
+    if wrong:
         return StatusPill(f"{wrong} to correct", "bad")
     count = changed(draft)
     return StatusPill(f"{count} non-default", "active", icon=ft.Icons.TUNE) if count else ft.Container()
@@ -112,6 +115,8 @@ def _fields(draft: TrainingDraft) -> list[ft.Control]:
             toggle_checkpointing,
             help_text=_help("gradient_checkpointing"),
         ),
+        *switches(draft),
+        *PushFields(draft),
         Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),
     ]
 

@@ -33,6 +33,8 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
 
     stop = use_action(lambda: training.stop(run.id, save=False), on_done=done)
     save = use_action(lambda: training.stop(run.id, save=True), on_done=done)
+    save_now = use_action(lambda: training.save_now(run.id), on_done=done)
+    sample_now = use_action(lambda: training.sample_now(run.id), on_done=done)
     resume = use_action(lambda: training.resume(run.id), on_done=done)
     use_answer(lambda: training.resume_blocked(run), set_blocked, on=(run.status, run.checkpoint))
     ft.use_dialog(_stop_dialog(run, stop, lambda: set_asking(False)) if is_asking else None)
@@ -44,8 +46,9 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     if run.status.is_final:
         body = [] if run.status is RunStatus.FINISHED else _after(resume, blocked)
     else:
-        body = _during(save, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
-    banner = next((a for a in (save, resume) if a.problem), None)
+        asks = (save_now, sample_now)
+        body = _during(save, asks, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
+    banner = next((a for a in (save, save_now, sample_now, resume) if a.problem), None)
     return ft.Column(
         [ErrorBanner(banner.problem, on_dismiss=banner.dismiss) if banner else ErrorBanner(None), *body],
         spacing=GAP,
@@ -54,7 +57,16 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     )
 
 
-def _during(save: Action, *, busy: bool, is_stopping: bool, on_stop: Callable[[], None]) -> list[ft.Control]:
+def _during(
+    save: Action,
+    asks: tuple[Action, Action],
+    *,
+    busy: bool,
+    is_stopping: bool,
+    on_stop: Callable[[], None],
+) -> list[ft.Control]:
+    """`asks` are to save and to sample, without stopping."""
+    save_now, sample_now = asks
     keep = ft.FilledTonalButton(
         "Saving and stopping…" if save.is_busy else "Stop and save",
         icon=ft.Icons.SAVE_OUTLINED,
@@ -63,6 +75,20 @@ def _during(save: Action, *, busy: bool, is_stopping: bool, on_stop: Callable[[]
         if is_stopping
         else "Writes a checkpoint now, then stops. Resume goes on from this step.",
         on_click=save.run,
+    )
+    now = ft.OutlinedButton(
+        "Save now",
+        icon=ft.Icons.BOOKMARK_ADD_OUTLINED,
+        disabled=busy or is_stopping or save_now.is_busy,
+        tooltip="Writes a checkpoint after the step at hand. The run goes on.",
+        on_click=save_now.run,
+    )
+    sample = ft.OutlinedButton(
+        "Sample now",
+        icon=ft.Icons.CHAT_OUTLINED,
+        disabled=busy or is_stopping or sample_now.is_busy,
+        tooltip="The model answers questions of its data after the step at hand. The run goes on.",
+        on_click=sample_now.run,
     )
     stop = ft.OutlinedButton(
         "Stop",
@@ -73,7 +99,14 @@ def _during(save: Action, *, busy: bool, is_stopping: bool, on_stop: Callable[[]
     )
     note = "Stop and save writes a checkpoint first. Stop loses the steps after the last checkpoint."
     return [
-        Wrap([Identified("stop-save", keep), Identified("stop", stop)]),
+        Wrap(
+            [
+                Identified("stop-save", keep),
+                Identified("save-now", now),
+                Identified("sample-now", sample),
+                Identified("stop", stop),
+            ]
+        ),
         ft.Text(
             _STOPPING if is_stopping else note,
             theme_style=ft.TextThemeStyle.BODY_SMALL,

@@ -1,12 +1,12 @@
 """One run, live: how far it is, how it learns, what it says, and what can be done with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 import flet as ft
 
-from app.domain.runs import Metric, Run, RunEvent, RunStatus
+from app.domain.runs import Measurement, Metric, Run, RunEvent, RunStatus, SampleAnswer
 from app.services.everything import Services
 from app.services.monitoring import MonitoringService
 from app.ui.actions import Problem
@@ -22,6 +22,7 @@ from app.ui.training.loss_chart import LossChart
 from app.ui.training.mounting import keyed, memoised
 from app.ui.training.run_actions import RunActions
 from app.ui.training.run_status import RunStatusPill
+from app.ui.training.samples_view import SampleList
 from app.ui.training.timeline_view import Timeline
 from app.ui.training.watching import use_answer
 
@@ -35,9 +36,8 @@ class _Report:
 
     metrics: tuple[Metric, ...] = ()
     events: tuple[RunEvent, ...] = ()
-
-    def extended(self, metrics: Sequence[Metric], events: Sequence[RunEvent]) -> "_Report":
-        return _Report(self.metrics + tuple(metrics), tuple(events))
+    measurements: tuple[Measurement, ...] = ()
+    samples: tuple[SampleAnswer, ...] = ()
 
 
 @ft.component
@@ -64,7 +64,8 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
             _progress(run),
             _figures(run, report.metrics[-1] if report.metrics else None),
             keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
-            memoised(LossChart, f"chart-{run.id}", report.metrics),
+            memoised(LossChart, f"chart-{run.id}", report.metrics, report.measurements),
+            memoised(SampleList, f"samples-{run.id}", report.samples),
             memoised(Timeline, f"timeline-{run.id}", report.events),
             memoised(LogView, f"log-{run.id}", services.monitoring, _still(run)),
             LabeledValue(
@@ -81,11 +82,15 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
 
 def _read(monitoring: MonitoringService, run: Run, known: _Report) -> _Report:
     """Metrics since the last known step; all of them again where a resumed run went back."""
-    events = monitoring.events(run.id, last=_EVENTS_SHOWN)
+    events = tuple(monitoring.events(run.id, last=_EVENTS_SHOWN))
     last = known.metrics[-1].step if known.metrics else -1
     if last > run.step or run.status.is_final or run.attempt > 1:
-        return _Report(tuple(monitoring.metrics(run.id)), tuple(events))
-    return known.extended(monitoring.metrics(run.id, after_step=last), events)
+        metrics = tuple(monitoring.metrics(run.id))
+    else:
+        metrics = known.metrics + tuple(monitoring.metrics(run.id, after_step=last))
+    if events == known.events:  # measurements and samples are events
+        return replace(known, metrics=metrics)
+    return _Report(metrics, events, tuple(monitoring.measurements(run.id)), tuple(monitoring.samples(run.id)))
 
 
 def _messages(run: Run) -> list[ft.Control]:
@@ -124,6 +129,8 @@ def _figures(run: Run, last: Metric | None) -> ft.Control:
     ]
     if not run.status.is_final:
         figures.append(("run-eta", "Time left", wording.time_left(run) or "–"))
+    if last and last.gpu_memory_gb is not None:
+        figures.append(("run-gpu", "GPU", wording.gpu(last)))
     cells: list[ft.Control] = [
         ft.Container(Identified(name, _figure(label, value)), col={"xs": 6, "sm": 3})
         for name, label, value in figures

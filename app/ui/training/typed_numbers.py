@@ -40,6 +40,8 @@ NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
         "block_size": Number("Block size", whole=True, may_be_empty=True),
         "validation_share": Number("Validation share", whole=False),
         "eval_steps": Number("Measure every N steps", whole=True),
+        "samples": Number("Sample answers", whole=True),
+        "sample_tokens": Number("Longest sample", whole=True),
         "early_stopping_patience": Number("Early stopping", whole=True, may_be_empty=True),
         "lora_r": Number("LoRA rank (r)", whole=True, owner=Lora),
         "lora_alpha": Number("LoRA alpha", whole=True, owner=Lora),

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from app.domain.runs import Run, RunStatus
+from app.domain.runs import Metric, Run, RunStatus
 from app.domain.timeline import PHASES
 
 METHOD_LABELS: Final = {"lora": "LoRA", "osft": "OSFT", "sft": "All weights (SFT)"}
@@ -64,6 +64,12 @@ def progress(run: Run) -> float | None:
 
 def steps(run: Run) -> str:
     return f"Step {run.step:,} of {run.total_steps:,}" if run.total_steps else "No step yet"
+
+
+def gpu(metric: Metric) -> str:
+    """Memory, and how busy it is where that is known."""
+    busy = "" if metric.gpu_utilisation is None else f", {metric.gpu_utilisation:.0f} % busy"
+    return f"{metric.gpu_memory_gb:.1f} GB{busy}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

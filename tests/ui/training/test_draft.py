@@ -12,9 +12,10 @@ from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.ui.training.draft import CUSTOM, ROWS, Source, TrainingDraft
+from app.ui.training.memory_and_logging import LOGGERS, SWITCHES
 from app.ui.training.more_settings import changed
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Lora, Osft, RunConfig, Sft
+from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft
 
 names = st.text("abcdefgXYZ019-_./é字", min_size=1, max_size=30).map(lambda text: "n" + text)
 maybe_names = st.one_of(st.just(""), names)
@@ -88,6 +89,8 @@ def plain_configs(dataset, **rows):
         validation_share=positives,
         eval_steps=whole(10**7),
         load_best=st.booleans(),
+        samples=whole(20, least=0),
+        sample_tokens=whole(2048),
         early_stopping_patience=st.one_of(st.none(), whole(100)),
         base_model=st.one_of(st.just(BUNDLED_MODEL), names),
         dataset=dataset,
@@ -105,6 +108,11 @@ def plain_configs(dataset, **rows):
         seed=whole(2**32 - 1, least=0),
         precision=st.sampled_from(["auto", "float32", "bfloat16"]),
         gradient_checkpointing=st.booleans(),
+        on_oom_shorten=st.booleans(),
+        probe_memory=st.booleans(),
+        save_full_state=st.booleans(),
+        push=st.one_of(st.none(), st.builds(Push, repo_id=st.just("me/it"), private=st.booleans())),
+        logging=st.builds(Logging, **dict.fromkeys(Logging.model_fields, st.one_of(st.none(), names))),
         save_steps=whole(10**7),
         keep_checkpoints=whole(100),
         offline=st.booleans(),
@@ -154,8 +162,11 @@ def test_every_field_of_a_config_has_its_place_in_the_form():
     placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
     placed |= {"target_patterns", "use_rslora", "use_dora", "load_in_4bit", "load_in_8bit", "train_rest"}
 
+    placed |= set(SWITCHES) | {"logging", "push"}
+
     fields = {name for part in (RunConfig, Lora, Osft) for name in part.model_fields}
     assert fields == placed
+    assert set(Logging.model_fields) == set(LOGGERS)
 
 
 def test_a_fresh_form_holds_the_quick_local_test_and_lacks_only_the_data():
@@ -249,6 +260,10 @@ def test_the_badge_counts_what_is_folded_away_and_not_at_its_default():
 
     draft.choose_method("sft")
     assert changed(draft) == 2
+
+    draft.push_repo = "me/rivers"
+    draft.save_full_state = False
+    assert changed(draft) == 4
 
 
 def test_applying_the_preset_again_puts_its_values_back():

@@ -83,6 +83,18 @@ def offered(screen) -> list[str]:
     return [o.text.partition(", ")[0] for o in screen.find(ft.Dropdown, "Session").options]
 
 
+async def test_a_logger_is_on_when_its_field_is_filled_in_and_off_when_emptied(studio):
+    async with studio.opened() as screen:
+        await screen.type("TensorBoard folder", "curves")
+        await screen.type("W&B project", "rivers")
+        await screen.type("W&B project", " ")
+        studio.draft.session = "any"
+
+        logging = studio.draft.to_setup().config.logging
+
+        assert (logging.tensorboard_log_dir, logging.wandb_project) == ("curves", None)
+
+
 async def test_the_effective_batch_follows_its_factors(studio):
     async with studio.opened() as screen:
         await screen.type("Per-device batch size", "3")

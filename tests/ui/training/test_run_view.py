@@ -8,7 +8,8 @@ from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunStatus
 from app.ui.training import run_actions
 from tests.services.conftest import ends, started, step, write_events
-from trainer_image.events import CheckpointSaved, Notice, Phase, Plan, Result
+from trainer_image.config import SAMPLE_COMMAND
+from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Plan, Result, Sample
 
 
 def status(screen) -> str:
@@ -36,6 +37,39 @@ async def test_progress_loss_and_timeline_appear_as_the_trainer_reports(studio):
 
         write_events(run, step(3, 1.0))
         await screen.wait_for(lambda: chart_points(screen) == 3)
+
+
+async def test_measurements_are_in_the_chart_and_samples_below_it(studio):
+    run = studio.start("measured")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Running")
+        write_events(run, started(), step(1, 2.5), Evaluation(step=1, loss=2.25, best=True), step(2, 1.5))
+        write_events(run, Sample(step=1, prompt="Which way?", answer="That way.", reference="This way."))
+
+        await screen.wait_for(lambda: screen.identified("samples"))
+        assert screen.identified("samples") == [
+            "After step 1: Which way?", "That way.", "In the data: This way.",
+        ]  # fmt: skip
+        [chart] = [s for s in screen.controls(ft.Semantics) if s.identifier == "loss-chart"]
+        assert chart.label.endswith("1.500 at step 2; validation loss 2.250 at step 1")
+        assert "validation" in screen.texts()
+
+
+async def test_sample_now_asks_the_trainer_and_leaves_the_run_going(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.click("Sample now")
+
+        await screen.wait_for((run.folder / SAMPLE_COMMAND).is_file)
+        assert status(screen) == "Running"
+
+
+async def test_what_the_gpu_does_is_shown_where_it_is_known(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        write_events(run, step(1).model_copy(update={"gpu_memory_gb": 7.25, "gpu_utilisation": 93.0}))
+
+        await screen.wait_for(lambda: screen.identified("run-gpu") == ["GPU", "7.2 GB, 93 % busy"])
 
 
 async def test_log_lines_appear_and_can_be_downloaded(studio):
@@ -111,6 +145,18 @@ async def test_a_run_that_ignores_a_stop_can_be_asked_again(studio, monkeypatch)
         await screen.click("Stop")
 
         assert screen.has_button("Stop now")
+
+
+async def test_save_now_asks_for_a_checkpoint_and_stops_nothing(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Save now"))
+
+        await screen.click("Save now")
+
+        await screen.wait_for((run.folder / "commands" / "save").is_file)
+        assert status(screen) == "Running"
+        assert studio.world.launcher.job(run).stops == []
 
 
 async def test_a_stop_that_fails_keeps_its_question_open_with_the_reason(studio):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.adapters.sqlite.migrations import m0001_first_tables
+from app.adapters.sqlite.migrations import m0001_first_tables, m0002_what_a_run_measures
 
 
 @dataclass(frozen=True)
@@ -21,4 +21,7 @@ class Migration:
     """Runs inside a transaction that the caller begins and commits; must not commit itself."""
 
 
-MIGRATIONS: Final = (Migration(1, "first tables", m0001_first_tables.apply),)
+MIGRATIONS: Final = (
+    Migration(1, "first tables", m0001_first_tables.apply),
+    Migration(2, "what a run measures", m0002_what_a_run_measures.apply),
+)

@@ -1,0 +1,45 @@
+"""What the model answered to questions of its data while it learned, the newest first."""
+
+from collections.abc import Sequence
+
+import flet as ft
+
+from app.domain.runs import SampleAnswer
+from app.ui.kit.identified import Identified
+from app.ui.kit.selectable import Selectable
+from app.ui.theme import GAP
+
+
+@ft.component
+def SampleList(samples: Sequence[SampleAnswer]) -> ft.Control:
+    """Nothing before the first answer. Memoise it: answers are rare."""
+    if not samples:
+        return ft.Container(visible=False)
+    entries: list[ft.Control] = [_entry(number, sample) for number, sample in enumerate(samples)]
+    body = ft.Container(Selectable(ft.ListView(entries, spacing=GAP * 1.5)), height=190)
+    return ft.Column(
+        [
+            ft.Text("What it says so far", theme_style=ft.TextThemeStyle.TITLE_SMALL),
+            Identified("samples", body, label="Samples"),
+        ],
+        spacing=GAP / 2,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _entry(number: int, sample: SampleAnswer) -> ft.Control:
+    return ft.Column(
+        [
+            _small(f"After step {sample.step}: {sample.prompt}"),
+            ft.Text(sample.answer or "(It says nothing.)", size=14),
+            _small(f"In the data: {sample.reference}"),
+        ],
+        spacing=2,
+        tight=True,
+        key=f"{sample.step}-{number}",
+    )
+
+
+def _small(text: str) -> ft.Control:
+    return ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)

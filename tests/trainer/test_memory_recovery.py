@@ -1,0 +1,296 @@
+"""Memory that runs out in the middle of a step: the run goes on, and computes the same."""
+
+# ruff: noqa: PLC0415 — torch and its friends take seconds: only the tests that need them pay
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer_image import models
+from trainer_image.events import Evaluation, Metrics, Notice, Problem
+
+from . import tiny
+
+pytestmark = pytest.mark.training
+Train = Callable[..., tiny.Ran]
+Full = Callable[[Any, Any], bool]
+"""(model, hidden states `[rows, tokens, width]`) → whether memory is full."""
+
+
+@pytest.fixture
+def small_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make the second layer run out of memory, forward or backward, when `full` says so."""
+    import torch
+
+    load = models.load_model
+
+    def limit(full: Full, *, backward: bool = False) -> None:
+        def load_limited(*args: Any, **kwargs: Any) -> Any:
+            model = load(*args, **kwargs)
+
+            def give_out(hidden: Any) -> None:
+                if full(model, hidden):
+                    raise torch.OutOfMemoryError("out of memory, says the test")
+
+            def forward(_: Any, args: Any, kwargs: Any) -> None:
+                hidden = args[0] if args else kwargs["hidden_states"]
+                if not backward:
+                    give_out(hidden)
+                elif hidden.requires_grad:
+                    hidden.register_hook(give_out)
+
+            model.model.layers[1].register_forward_pre_hook(forward, with_kwargs=True)
+            return model
+
+        monkeypatch.setattr(models, "load_model", load_limited)
+
+    return limit
+
+
+SETTINGS = {
+    "per_device_batch_size": 4, "gradient_accumulation_steps": 2, "max_steps": 4, "num_epochs": 9,
+    "offline": False, "probe_memory": False,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def reference(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tiny.Ran:
+    folder = tiny.make_run(tmp_path_factory.mktemp("reference") / "run", tiny_model, **SETTINGS)
+    return tiny.run(folder)
+
+
+def require_same(ran: tiny.Ran, reference: tiny.Ran, *, within: float = 1e-6) -> None:
+    """Losses to a share of themselves, every count, and the weights (Adam makes more of a rounding error)."""
+    from safetensors.torch import load_file
+
+    assert ran.code == 0, ran.of(Problem)
+    ours, theirs = tiny.losses(ran), tiny.losses(reference)
+    assert ours.keys() == theirs.keys()
+    assert all(math.isclose(ours[step], theirs[step], rel_tol=within) for step in theirs), (ours, theirs)
+    assert [m.tokens_seen for m in ran.of(Metrics)] == [m.tokens_seen for m in reference.of(Metrics)]
+    weights, expected = (load_file(run.folder / "output" / "model.safetensors") for run in (ran, reference))
+    assert all((weights[name] - expected[name]).abs().max() < 2e-4 for name in expected)
+
+
+def warnings(ran: tiny.Ran) -> list[str]:
+    return [notice.message for notice in ran.of(Notice) if notice.level == "warning"]
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_rows_are_halved_until_they_fit_and_the_run_computes_the_same(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_memory: Callable[..., None],
+    reference: tiny.Ran,
+    backward: bool,
+) -> None:
+    small_memory(lambda _, hidden: hidden.shape[0] > 1, backward=backward)
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS))
+
+    require_same(ran, reference)
+    first, second = warnings(ran)
+    assert "with 4 rows at once. From here on 2" in first
+    assert "with 2 rows at once. From here on 1" in second
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_failure_late_in_a_later_step_loses_and_repeats_nothing(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_memory: Callable[..., None],
+    reference: tiny.Ran,
+    backward: bool,
+) -> None:
+    passes: list[int] = []
+
+    def sixth_pass(_: Any, hidden: Any) -> bool:
+        passes.append(hidden.shape[0])
+        return len(passes) == 6  # the second microbatch of the third step
+
+    small_memory(sixth_pass, backward=backward)
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS))
+
+    require_same(ran, reference)
+    assert passes == [4] * 6 + [2] * 4 + [2] * 4
+
+
+def test_when_one_row_is_too_many_activations_are_recomputed(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_memory: Callable[..., None],
+    reference: tiny.Ran,
+) -> None:
+    small_memory(lambda model, _: not model.is_gradient_checkpointing)
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS))
+
+    require_same(ran, reference)
+    assert len(warnings(ran)) == 3
+    assert "recomputed" in warnings(ran)[2]
+
+
+def test_without_consent_no_row_is_shortened_and_the_run_says_what_to_do(
+    tiny_model: Path, tmp_path: Path, train_here: Train, small_memory: Callable[..., None]
+) -> None:
+    small_memory(lambda _, hidden: hidden.shape[1] > 32)
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS))
+
+    assert ran.code == 1
+    (problem,) = ran.of(Problem)
+    assert "not enough memory" in problem.message
+    assert "batch size" in problem.hint
+
+
+def test_with_consent_rows_are_cut_and_the_loss_is_that_of_what_is_left(
+    tiny_model: Path, tmp_path: Path, train_here: Train, small_memory: Callable[..., None]
+) -> None:
+    import torch
+    from torch.nn.functional import cross_entropy
+    from transformers import AutoModelForCausalLM
+
+    small_memory(lambda _, hidden: hidden.shape[1] > 32)
+    settings = SETTINGS | {"on_oom_shorten": True, "max_steps": 1}
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **settings))
+
+    cut = int(warnings(ran)[-1].partition("cut to ")[2].partition(" ")[0])
+    assert 16 <= cut <= 32
+    model, words = AutoModelForCausalLM.from_pretrained(tiny_model), tiny.tokenizer()
+    total, count = 0.0, 0
+    for row in tiny.rows():
+        question, answer = row["messages"][0]["content"], row["messages"][1]["content"]
+        prompt = words(f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n").input_ids
+        ids = [*prompt, *words(f"{answer}<|im_end|>").input_ids][:cut]
+        with torch.no_grad():
+            logits = model(torch.tensor([ids])).logits[0, len(prompt) - 1 : -1]
+        total += float(cross_entropy(logits, torch.tensor(ids[len(prompt) :]), reduction="sum"))
+        count += len(ids) - len(prompt)
+    assert math.isclose(tiny.losses(ran)[1], total / count, rel_tol=1e-5)
+
+
+def test_running_out_in_the_probe_is_recovered_from_too(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_memory: Callable[..., None],
+    reference: tiny.Ran,
+) -> None:
+    passes: list[int] = []
+
+    def third_pass(_: Any, hidden: Any) -> bool:
+        passes.append(hidden.shape[0])
+        return len(passes) == 3  # after the two microbatches of the first step
+
+    small_memory(third_pass)
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS | {"probe_memory": True}))
+
+    require_same(ran, reference)
+    assert passes[2:5] == [4, 2, 2]
+
+
+PACKED = SETTINGS | {"packing": True, "max_seq_len": 128}
+
+
+def test_packed_rows_are_split_at_their_borders_until_they_fit(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_memory: Callable[..., None],
+    reference: tiny.Ran,
+) -> None:
+    small_memory(lambda model, hidden: model.training and hidden.shape[1] > 40)
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **PACKED))
+
+    require_same(ran, reference, within=1e-5)
+    first, second = warnings(ran)
+    assert "tokens of packed rows at once" in first
+    assert int(first.partition("From here on ")[2].split()[0]) > 40
+    assert int(second.partition("From here on ")[2].split()[0]) <= 40
+
+
+def test_a_packed_row_too_long_by_itself_has_its_activations_recomputed(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_memory: Callable[..., None],
+    reference: tiny.Ran,
+) -> None:
+    small_memory(lambda model, _: model.training and not model.is_gradient_checkpointing)
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **PACKED))
+
+    require_same(ran, reference, within=1e-5)
+    assert "recomputed" in warnings(ran)[-1]
+
+
+def test_packed_rows_are_cut_each_by_itself() -> None:
+    from trainer_image.batches import in_one_sequence
+    from trainer_image.parts import cut, largest_to_split, longest_row, split
+
+    rows = [{"input_ids": [*range(n)], "labels": [*range(n)]} for n in (5, 2, 4)]
+    batch = in_one_sequence(rows)
+
+    assert cut(batch, 3)["input_ids"].tolist() == [[0, 1, 2, 0, 1, 0, 1, 2]]
+    assert longest_row(batch) == 5
+    assert [part["input_ids"].tolist() for part in split(batch, 6)] == [
+        [[0, 1, 2, 3, 4]],
+        [[0, 1, 0, 1, 2, 3]],
+    ]
+    assert (largest_to_split([batch], None), largest_to_split([batch], 6)) == (11, 6)
+    assert largest_to_split([batch], 4) is None
+
+
+@pytest.mark.parametrize("method", [{"kind": "osft"}, {"kind": "lora", "lora_r": 4, "load_in_4bit": True}])
+def test_other_methods_recover_and_compute_the_same(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_memory: Callable[..., None],
+    method: dict[str, Any],
+) -> None:
+    settings = SETTINGS | {"method": method}
+    whole = train_here(tiny.make_run(tmp_path / "whole", tiny_model, **settings))
+    small_memory(
+        lambda model, hidden: (
+            hidden.requires_grad and (hidden.shape[0] > 1 or not model.is_gradient_checkpointing)
+        )
+    )
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **settings))
+
+    assert ran.code == 0, ran.of(Problem)
+    ours, theirs = tiny.losses(ran), tiny.losses(whole)
+    assert all(math.isclose(ours[step], theirs[step], rel_tol=1e-5) for step in theirs), (ours, theirs)
+    assert len(warnings(ran)) == 3
+    assert "recomputed" in warnings(ran)[2]
+
+
+def test_a_measurement_that_runs_out_is_made_of_fewer_rows_and_gives_the_same_loss(
+    tiny_model: Path, tmp_path: Path, train_here: Train, small_memory: Callable[..., None]
+) -> None:
+    rows = [json.dumps({"prompt": f"What is {n}?", "completion": "so " * (n % 7 + 1)}) for n in range(40)]
+    settings = SETTINGS | {"lines": rows, "eval_steps": 1, "max_steps": 2}
+    whole = train_here(tiny.make_run(tmp_path / "whole", tiny_model, **settings))
+    small_memory(lambda model, hidden: not model.training and hidden.shape[0] > 1)
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **settings))
+
+    ours, theirs = ([e.loss for e in run.of(Evaluation)] for run in (ran, whole))
+    assert len(ours) == 2
+    assert all(math.isclose(one, other, rel_tol=1e-5) for one, other in zip(ours, theirs, strict=True))
+    first, second = warnings(ran)
+    assert "while measuring 4 rows at once. From here on 2" in first
+    assert "while measuring 2 rows at once. From here on 1" in second
+    assert tiny.losses(ran) == tiny.losses(whole)

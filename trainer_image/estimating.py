@@ -1,0 +1,164 @@
+"""What a run's config means in memory and on disk: the estimate before anything large is loaded.
+
+Imports no training library.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from trainer_image import memory, stored
+from trainer_image.config import Lora, RunConfig
+from trainer_image.config import Osft as OsftSettings
+from trainer_image.engines import bits_of
+from trainer_image.events import Memory
+from trainer_image.models import Device, find_model
+from trainer_image.problems import RunFailedError, explain_hub
+from trainer_image.reporting import Reporter
+from trainer_image.shapes import Shape, shape_of
+from trainer_image.stored import EVERY_LINEAR, LoraShape, Osft, Work
+from trainer_image.targets import USUAL
+
+_IN_ATTENTION: Final = r"(?i)att.*\."
+"""A layer inside an attention block, as `targets.attention` finds it."""
+
+
+def shape_of_model(model: str, *, offline: bool) -> Shape:
+    """Of a model folder, or of a model on the Hub, of which only `config.json` is fetched.
+
+    Raises RunFailedError if there is none or it lacks what is needed.
+    """
+    path = Path(model) / "config.json"
+    if not os.path.isabs(model):
+        from huggingface_hub import hf_hub_download  # noqa: PLC0415 a third of a second
+
+        try:
+            path = Path(hf_hub_download(model, "config.json", local_files_only=offline))
+        except Exception as error:
+            raise explain_hub(error, kind="model", name=model, offline=offline) or error from error
+    try:
+        return shape_of(json.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        raise RunFailedError(
+            f"The config.json of {model} cannot be read.", "The model may be incomplete; get it again."
+        ) from None
+
+
+def work_of(
+    config: RunConfig,
+    *,
+    device: Literal["cpu", "cuda"],
+    bfloat16: bool,
+    lengths: Sequence[int] | None = None,
+) -> Work:
+    """`lengths` are those of the rows to train on, in tokens; without data all are as long as may be."""
+    rows, longest = _largest_microbatch(config, lengths)
+    return Work(
+        method=_method(config),
+        rows=rows,
+        tokens_per_row=longest,
+        device=device,
+        bfloat16=bfloat16,
+        float32_weights=not isinstance(config.method, Lora) or device == "cpu" or not bfloat16,
+        quantised_bits=bits_of(config),
+        gradient_checkpointing=config.gradient_checkpointing,
+    )
+
+
+def _largest_microbatch(config: RunConfig, lengths: Sequence[int] | None) -> tuple[int, int]:
+    """(rows, tokens of each) of what is in memory at once in the first batch, which has the longest rows."""
+    if lengths is None:
+        longest = (config.block_size if config.is_pretraining else None) or config.max_seq_len
+        return (1 if config.packing else config.per_device_batch_size), longest
+    first = sorted(lengths, reverse=True)[: config.effective_batch_size]
+    if config.packing:
+        return 1, max(first[0], min(sum(first), config.max_seq_len))
+    return min(config.per_device_batch_size, len(lengths)), first[0]
+
+
+def as_event(shape: Shape, work: Work, *, available: int | None = None) -> Memory:
+    guess = memory.estimate(shape, work)
+    return Memory(
+        device=work.device,
+        low=guess.low,
+        expected=guess.expected,
+        high=guess.high,
+        terms=guess.terms,
+        known_model=shape.is_exact,
+        rows_at_once=work.rows,
+        longest_row=work.tokens_per_row,
+        available=available,
+    )
+
+
+def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cuda"]) -> dict[str, Any]:
+    """What `train.py --estimate` prints. Raises RunFailedError. Loads no weights and no data."""
+    bfloat16 = config.precision != "float32" if device == "cuda" else config.precision == "bfloat16"
+    shape = shape_of_model(find_model(config.base_model, run_dir), offline=config.offline)
+    work = work_of(config, device=device, bfloat16=bfloat16)
+    event = as_event(shape, work).model_dump(exclude={"type", "time", "peak", "reserved", "available"})
+    return {
+        **event,
+        "parameters": shape.parameters,
+        "trained_parameters": stored.trained_parameters(shape, work),
+        "checkpoint_bytes": stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+    }
+
+
+def checkpoint_space(model: str, config: RunConfig) -> tuple[int, int]:
+    """Bytes of one checkpoint and of the result; (0, 0) for a model that can't be counted."""
+    try:
+        shape = shape_of_model(model, offline=config.offline)
+    except RunFailedError:
+        return 0, 0
+    work = work_of(config, device="cpu", bfloat16=False)
+    return (
+        stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        stored.result_bytes(shape, work),
+    )
+
+
+def report_memory(
+    model: str,
+    config: RunConfig,
+    reporter: Reporter,
+    *,
+    device: Device,
+    lengths: Sequence[int],
+    available: int,
+) -> Memory | None:
+    """Say what memory the run is going to need; not knowing is no reason not to train."""
+    try:
+        shape = shape_of_model(model, offline=config.offline)
+    except RunFailedError as unknown:
+        reporter.notice(unknown.message)
+        return None
+    work = work_of(config, device=device.kind, bfloat16=device.bfloat16, lengths=lengths)
+    event = as_event(shape, work, available=available)
+    reporter.emit(event)
+    reporter.say(f"Memory at the peak: about {event.expected / 1e9:.2f} GB expected")
+    return event
+
+
+def _method(config: RunConfig) -> Literal["sft"] | LoraShape | Osft:
+    match config.method:
+        case Lora() as lora:
+            return LoraShape(lora.lora_r, _lora_patterns(lora), use_dora=lora.use_dora)
+        case OsftSettings() as osft:
+            return Osft(osft.unfreeze_rank_ratio, osft.train_rest, osft.target_patterns or (USUAL,))
+        case _:
+            return "sft"
+
+
+def _lora_patterns(lora: Lora) -> tuple[str, ...]:
+    match lora.target_modules:
+        case "all-linear":
+            return EVERY_LINEAR
+        case "attention":
+            return (_IN_ATTENTION,)
+        case "auto":
+            return (USUAL,)
+        case "custom":
+            return lora.target_patterns

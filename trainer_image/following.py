@@ -1,0 +1,34 @@
+"""What happens between two steps of the loop: measuring memory and validation, and what was asked for."""
+
+from typing import Any
+
+from transformers import TrainerCallback
+
+from trainer_image.commands import Commands
+from trainer_image.stopping import StopRequest
+
+
+class Follow(TrainerCallback):  # type: ignore[misc]
+    """Announces the plan once it is known, and passes wishes on to the loop."""
+
+    def __init__(self, loop: Any, stop: StopRequest, commands: Commands) -> None:
+        self._loop = loop
+        self._commands = commands
+        self._stop = stop
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self._loop.report_plan()
+        self._stop.defer()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._loop.probe_memory()
+        if self._loop.in_any_process(self._commands.take_save()):
+            control.should_save = self._loop.keeps_next = True
+        if self._loop.in_any_process(self._commands.take_sample()):
+            self._loop.sample(is_asked=True)
+        wish = self._stop.wish
+        if wish:
+            control.should_training_stop = True
+            control.should_save = wish == "save"
+        elif self._loop.evaluation_is_due():
+            control.should_evaluate = True

@@ -1,0 +1,50 @@
+"""The result on the Hugging Face Hub, with a card that says what it is; private unless told otherwise.
+
+A push that fails is no failure of the run: the result is on disk, and the notice says how to try again.
+"""
+
+import os
+from pathlib import Path
+
+from trainer_image.config import Push, RunConfig
+from trainer_image.problems import RunFailedError, bad_config
+from trainer_image.reporting import Reporter
+
+
+def require_push_possible(config: RunConfig) -> None:
+    """Raise RunFailedError in the first second for what would fail after hours."""
+    if config.push is None:
+        return
+    if config.offline:
+        raise bad_config(
+            "The run is to push its result to the Hub, and offline mode is on.",
+            "Turn 'offline' off, or take 'push' out.",
+        )
+    from huggingface_hub import get_token  # noqa: PLC0415 a third of a second
+
+    if not get_token():
+        raise RunFailedError(
+            "The run is to push its result to the Hub, and there is no token.",
+            "Set HF_TOKEN to a token that may write (in Docker: let it be passed on), or take 'push' out.",
+        )
+
+
+def push(folder: Path, wish: Push, card: str, reporter: Reporter) -> None:
+    """Upload the result folder; whatever goes wrong is a warning with the command that tries again."""
+    from huggingface_hub import HfApi  # noqa: PLC0415
+
+    repo = wish.repo_id
+    again = f"hf upload {repo} {folder.name} ." + (" --private" if wish.private else "")
+    try:
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+        address = hub.create_repo(repo, private=wish.private, exist_ok=True)
+        hub.upload_folder(repo_id=repo, folder_path=folder, commit_message="Upload the result of a run")
+    except Exception as error:  # the result is safe on disk, whatever it was
+        reporter.notice(
+            f"The result could not be pushed to {repo}: {type(error).__name__}: {str(error)[:200]}. "
+            f"It is whole in the run's folder '{folder.name}'. To try again, there: {again}",
+            level="warning",
+        )
+        return
+    reporter.notice(f"The result is on the Hub: {address}")

@@ -1,0 +1,130 @@
+"""What is done when memory runs out in a step: the same effective batch again, in smaller parts.
+
+A step that fails half-way has left part of its gradients behind, so the whole effective batch is computed
+anew from the same weights; no row is lost and none is counted twice. In this order, each once it is needed
+and then for the rest of the run: half as many rows at once, or half as many tokens of packed rows (again and
+again), gradient checkpointing, and, only with consent, rows cut to half their length.
+"""
+
+import gc
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+
+from trainer_image.data import IGNORED
+from trainer_image.parts import Batch, cut, is_packed, largest_to_split, longest_row, split
+from trainer_image.problems import is_out_of_memory
+from trainer_image.reporting import Reporter
+
+Compute = Callable[[Batch, Any], Any]
+"""Forward and backward of one microbatch, given the tokens the loss is divided by → its share of the loss."""
+
+_SHORTEST: Final = 16
+"""Tokens; cutting further would teach nothing."""
+
+
+class Recovery:
+    """Runs the microbatches of each step, padded or packed; smaller ones after memory has run out."""
+
+    def __init__(self, model: Any, reporter: Reporter, *, may_shorten: bool) -> None:
+        self._model = model
+        self._reporter = reporter
+        self._may_shorten = may_shorten
+        self._limit: int | None = None
+        """Rows at once (tokens, if they are packed); None: as many as come."""
+        self._length: int | None = None
+        self._step: list[Batch] = []
+        self._done: list[Any] = []
+
+    def start_step(self, batches: list[Batch]) -> None:
+        """A new effective batch begins, of these microbatches."""
+        self._step, self._done = batches, []
+
+    def run(self, batch: Batch, tokens: Any, compute: Compute) -> Any:
+        """Compute the next microbatch of the step and return its share of the step's loss.
+
+        Raises what `compute` raised if nothing is left to try; the step's gradients are then incomplete.
+        """
+        try:
+            loss = self._compute(batch, tokens, compute)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            failure = error.with_traceback(None)  # the traceback holds every tensor of the failed pass
+        else:
+            self._done.append(loss)
+            return loss
+        return self._again(failure, tokens, compute)
+
+    def _again(self, failure: Exception, tokens: Any, compute: Compute) -> Any:
+        """The step from its first microbatch on; returns what its loss is more than already reported."""
+        reported = sum(self._done)
+        while True:
+            self._model.zero_grad()
+            free_memory()
+            if not self._give_way(tokens):
+                raise failure
+            try:
+                begun = self._step[: len(self._done) + 1]
+                self._done = [self._compute(batch, tokens, compute) for batch in begun]
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                failure = error.with_traceback(None)
+            else:
+                return sum(self._done) - reported
+
+    def _compute(self, batch: Batch, tokens: Any, compute: Compute) -> Any:
+        tokens = self._tokens() if self._length and tokens is not None else tokens
+        parts = split(cut(batch, self._length), self._limit)
+        losses = [compute(part, tokens) for part in parts]
+        return torch.stack(losses).sum() if len(losses) > 1 else losses[0]
+
+    def _tokens(self) -> Any:
+        """What the loss is divided by, rows being cut; a row's first token is never trained."""
+        trained = [(cut(batch, self._length)["labels"][:, 1:] != IGNORED).sum() for batch in self._step]
+        return torch.stack(trained).sum().clamp(min=1)
+
+    def _give_way(self, tokens: Any) -> bool:
+        """Take the next step down; False if there is none."""
+        size = largest_to_split([cut(batch, self._length) for batch in self._step], self._limit)
+        if size and tokens is not None:  # a loss divided by anything but the step's tokens can't be split
+            self._limit = (size + 1) // 2
+            unit = "tokens of packed rows" if is_packed(self._step[0]) else "rows"
+            self._warn(
+                f"Memory ran out with {size} {unit} at once. From here on {self._limit} are in memory at "
+                "once and more parts are summed; effective batch and loss stay the same.",
+            )
+            return True
+        if not getattr(self._model, "is_gradient_checkpointing", False) and _can_checkpoint(self._model):
+            self._model.gradient_checkpointing_enable({"use_reentrant": False})
+            self._warn(
+                "Memory ran out again. From here on activations are recomputed: slower, the same loss."
+            )
+            return True
+        return self._shorten()
+
+    def _shorten(self) -> bool:
+        longest = max(longest_row(cut(batch, self._length)) for batch in self._step)
+        if not self._may_shorten or longest // 2 < _SHORTEST:
+            return False
+        self._length = longest // 2
+        self._warn(
+            f"Memory ran out again. From here on rows are cut to {self._length} tokens, as the config allows."
+        )
+        return True
+
+    def _warn(self, message: str) -> None:
+        self._reporter.notice(message, level="warning")
+
+
+def _can_checkpoint(model: Any) -> bool:
+    return bool(getattr(model, "supports_gradient_checkpointing", False))
+
+
+def free_memory() -> None:
+    """Give back what a failed pass has left."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
