@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from datasets import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback
@@ -79,7 +78,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._clock = _Clock(before)
         self._validation = Validation(rows.validation, config, before)
         self._checkpoints.best_step = self._validation.best_step
-        self._lengths = [len(ids) for ids in rows.input_ids]
+        self._lengths = rows.lengths
         self._packing = config.packing and self._can_pack(model, rows)
         self._padding = Padding(tokenizer.pad_token_id or 0)
         super().__init__(
@@ -364,12 +363,16 @@ class Padding:
 
 
 def as_dataset(rows: TrainingRows) -> Dataset:
-    return Dataset.from_dict(
-        {
-            "input_ids": [np.asarray(ids, dtype=np.int32) for ids in rows.input_ids],
-            "labels": [np.asarray(labels, dtype=np.int32) for labels in rows.labels],
+    """The rows by number; their tokens are read when a batch asks for them."""
+
+    def tokens(batch: dict[str, list[int]]) -> dict[str, list[list[int]]]:
+        at = batch["row"]
+        return {
+            "input_ids": [rows.input_ids[row].tolist() for row in at],
+            "labels": [rows.labels[row].tolist() for row in at],
         }
-    )
+
+    return Dataset.from_dict({"row": range(len(rows.input_ids))}).with_transform(tokens)
 
 
 def training_arguments(
