@@ -36,6 +36,7 @@ A run is a folder. Whoever starts a run puts `config.json` and the data in; the 
 | `data/train.jsonl` | whoever starts the run | the rows, one JSON object a line |
 | `events.jsonl` | trainer | what happens, one JSON object a line, appended over all attempts |
 | `checkpoints/step_N/` | trainer | where the run can go on from; whole only with its `COMPLETE.json` |
+| `cache/tokens/` | trainer | rows in tokens, for the next attempt, where no shared folder is named; may be deleted |
 | `output/` | trainer | the result: adapter or weights, tokenizer, chat template, generation settings |
 | `result.json` | trainer | how it ended; written last, whole or not at all |
 | `log.txt` | supervisor | the log for people: everything the trainer printed |

@@ -1,7 +1,7 @@
 """From a run's config to the rows it trains on and those it measures on, with all that is to be said."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from trainer_image import data
 from trainer_image.config import RunConfig
@@ -12,6 +12,9 @@ from trainer_image.reporting import Reporter
 from trainer_image.splitting import set_aside, validation_count
 from trainer_image.tokenising import Tokenising
 from trainer_image.verdicts import Inspection
+
+SHORT_DOCUMENT: Final = 512
+"""Tokens; where most documents have fewer, blocks of as many are enough."""
 
 
 def rows_of_run(
@@ -25,6 +28,7 @@ def rows_of_run(
         set_aside(rows, validation_count(config, len(rows.input_ids)), seed=config.seed)
     reporter.emit(rows.ledger.event())
     _report(reporter, rows, tokenising.masking, inspection)
+    _report_lengths(reporter, config, rows)
     data.require_something_to_train(rows, max_seq_len=config.max_seq_len)
     data.require_enough_left(rows, max_lost_share=config.max_lost_share)
     if config.is_pretraining:
@@ -52,4 +56,19 @@ def _report(reporter: Reporter, rows: TrainingRows, masking: Masking, inspection
             f"{rows.lost_answers} earlier answers carry no loss, because the model's chat template rewrites "
             "them once the conversation goes on.",
             level="warning",
+        )
+
+
+def _report_lengths(reporter: Reporter, config: RunConfig, rows: TrainingRows) -> None:
+    lengths = rows.ledger.lengths
+    if not lengths:
+        return
+    reporter.say(
+        f"Tokens in a row: half have at most {lengths.p50}, 95 % at most {lengths.p95}, 99 % at most "
+        f"{lengths.p99}, the longest {lengths.max}"
+    )
+    if config.is_pretraining and lengths.p50 < SHORT_DOCUMENT < (config.block_size or 0):
+        reporter.notice(
+            f"The documents are short: half have no more than {lengths.p50} tokens. A block_size of "
+            f"{SHORT_DOCUMENT} suits them better than {config.block_size}."
         )
