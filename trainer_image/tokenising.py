@@ -23,11 +23,13 @@ from trainer_image.rows import Refused, Row
 from trainer_image.sources import Source, open_rows, open_validation_rows
 from trainer_image.token_cache import DamagedError, Entry, NewEntry, TokenCache
 from trainer_image.verdicts import Inspection
-from trainer_image.workers import Encoding, Work, chunks_of, encode_in_workers, worker_count
+from trainer_image.workers import Encoding, Work, asked_workers, chunks_of, encode_in_workers, worker_count
 
 SMALL_ROWS: Final = 10_000
 SMALL_CHARACTERS: Final = 8_000_000
 """With fewer of both a set is small: some seconds of one processor."""
+ALONE: Final = 3
+"""Workers take seconds to start; they are worth it for what is left after as many small sets."""
 _SAID_EVERY: Final = 100_000
 
 Rows = Iterable[Row | Refused]
@@ -48,7 +50,9 @@ class Tokenising:
         self._config, self._run_dir, self._tokenizer = config, run_dir, tokenizer
         self._reporter = reporter
         self._encoding = Encoding(config, tokenizer)
-        self._workers = workers or worker_count()
+        self._done = 0
+        self._asked = workers or asked_workers()
+        self._workers = self._asked or worker_count()
 
     @property
     def masking(self) -> Masking:
@@ -58,8 +62,9 @@ class Tokenising:
         """The rows to train on, with those of the validation file if any. The first pass the inspection."""
         source = open_rows(self._config, self._run_dir)
         passing = iter(inspection.watch(source.rows))
-        first, more = _first(passing)
-        if not more:
+        first = list(_few(passing, 1))
+        following = next(passing, None)
+        if not following:
             return self._in_memory(first)
         cache = TokenCache(self._place())
         name = self._fingerprint(source)
@@ -68,7 +73,7 @@ class Tokenising:
             if rows:
                 inspection.fill(passing)
             else:
-                rows = self._made(entry, chain(first, passing))
+                rows = self._made(entry, chain(first, [following], passing))
         cache.make_room(keep=name)
         return rows
 
@@ -125,18 +130,28 @@ class Tokenising:
         return map(self._encoding, chunks_of(rows))
 
     def _spread(self, rows: Rows) -> Iterator[Chunk]:
-        """In workers, where there is more than one processor and the tokenizer can be sent."""
+        """The first here, and those after some seconds of work in workers."""
+        rows = iter(rows)
+        if not self._asked:
+            yield from self._counted(self._here(_few(rows, ALONE)))
+        following = next(rows, None)
+        if following:
+            yield from self._counted(self._in_workers(chain([following], rows)))
+
+    def _in_workers(self, rows: Rows) -> Iterator[Chunk]:
+        """Where there are several processors and the tokenizer can be sent."""
         work = Work.of(self._config, self._tokenizer) if self._workers > 1 else None
         if self._workers > 1 and not work:
             self._reporter.notice("This tokenizer cannot be sent to other processes: one does all the work.")
         if work:
             self._reporter.say(f"The rows are tokenised by {self._workers} processes.")
-        chunks = encode_in_workers(rows, work, workers=self._workers) if work else self._here(rows)
-        done = 0
+        yield from encode_in_workers(rows, work, workers=self._workers) if work else self._here(rows)
+
+    def _counted(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         for chunk in chunks:
-            before, done = done, done + len(chunk.outcomes)
-            if done // _SAID_EVERY > before // _SAID_EVERY:
-                self._reporter.say(f"{done:,} rows are tokenised")
+            before, self._done = self._done, self._done + len(chunk.outcomes)
+            if self._done // _SAID_EVERY > before // _SAID_EVERY:
+                self._reporter.say(f"{self._done:,} rows are tokenised")
             yield chunk
 
     def _place(self) -> Path:
@@ -171,15 +186,14 @@ class Tokenising:
             )
 
 
-def _first(rows: Iterator[Row | Refused]) -> tuple[list[Row | Refused], bool]:
-    """As many rows as a small set has, and whether there may be more."""
-    first: list[Row | Refused] = []
-    characters = 0
-    while len(first) < SMALL_ROWS and characters < SMALL_CHARACTERS:
+def _few(rows: Iterator[Row | Refused], sets: int) -> Iterator[Row | Refused]:
+    """As many of the rows as so many small sets have, or less."""
+    count = characters = 0
+    while count < sets * SMALL_ROWS and characters < sets * SMALL_CHARACTERS:
         row = next(rows, None)
         if row is None:
-            return first, False
-        first.append(row)
+            return
+        count += 1
         if isinstance(row, Row):
             characters += sum(len(message["content"]) for message in row.messages)
-    return first, True
+        yield row

@@ -97,11 +97,14 @@ WORKERS_VARIABLE: Final = "TUNEWRIGHT_DATA_WORKERS"
 """How many processes, where a person knows better; 1 means this one alone."""
 
 
-def worker_count() -> int:
-    """As many processes as this one may use processors, unless the environment says otherwise."""
+def asked_workers() -> int | None:
+    """How many processes the environment asks for."""
     asked = os.environ.get(WORKERS_VARIABLE, "")
-    if asked.isdigit() and int(asked) > 0:
-        return int(asked)
+    return int(asked) if asked.isdigit() and int(asked) > 0 else None
+
+
+def worker_count() -> int:
+    """As many processes as this one may use processors."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(min(allowed, _MOST, _limit_of_container()), 1)
 

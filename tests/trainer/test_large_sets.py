@@ -19,7 +19,7 @@ from trainer_image.events import Result
 from trainer_image.problems import RunFailedError
 from trainer_image.rows import Row
 from trainer_image.token_cache import TokenCache
-from trainer_image.workers import WORKERS_VARIABLE, Work, encode_in_workers, worker_count
+from trainer_image.workers import WORKERS_VARIABLE, Work, asked_workers, encode_in_workers, worker_count
 
 from . import tiny
 from .prepared import Prepared, pair, pairs, write
@@ -284,12 +284,29 @@ def test_a_tokenizer_that_cannot_be_sent_is_said_and_does_all_the_work_here(tmp_
 
 
 def test_a_person_may_say_how_many_processes_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(WORKERS_VARIABLE, raising=False)
+    monkeypatch.setenv(WORKERS_VARIABLE, "many")
+    assert asked_workers() is None
     assert 1 <= worker_count() <= 16
 
     monkeypatch.setenv(WORKERS_VARIABLE, "5")
 
-    assert worker_count() == 5
+    assert asked_workers() == 5
+
+
+@pytest.mark.usefixtures("large")
+def test_workers_are_started_only_for_what_is_left_after_some_seconds_of_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(WORKERS_VARIABLE, raising=False)
+    monkeypatch.setattr(tokenising, "worker_count", lambda: 2)
+    alone = Prepared(tmp_path / "alone", pairs(30), template=tiny.CHATML)
+    assert "processes" not in log_of(capsys)
+
+    spread = Prepared(tmp_path / "spread", pairs(31))
+
+    assert "tokenised by 2 processes" in log_of(capsys)
+    assert list(spread.rows.input_ids)[:-1] == list(alone.rows.input_ids)
+    assert spread.ledger.buckets == {"trained": 31}
 
 
 def test_a_run_is_stopped_at_once_while_its_workers_work_and_the_next_one_finishes(
