@@ -20,7 +20,7 @@ from trainer_image.tokens import NOTHING, Column, Tokens, Writer, in_memory
 
 IGNORED: Final = -100
 """The label of a token that carries no loss."""
-_CAUSES: Final = {
+CAUSES: Final = {
     "too_long": "too long",
     "too_short": "too short",
     "malformed": "malformed",
@@ -191,7 +191,7 @@ def require_enough_left(rows: TrainingRows, *, max_lost_share: float) -> None:
     total, lost = rows.ledger.read, rows.ledger.lost()
     if lost.total() <= max_lost_share * total:
         return
-    causes = ", ".join(f"{count} {_CAUSES.get(bucket, bucket)}" for bucket, count in lost.most_common(3))
+    causes = ", ".join(f"{count} {CAUSES.get(bucket, bucket)}" for bucket, count in lost.most_common(3))
     share = f"{100 * lost.total() / total:.0f} %"
     raise RunFailedError(
         f"{share} of the rows ({lost.total()} of {total}) cannot be used: {causes}.",

@@ -6,7 +6,7 @@ from typing import Final
 from trainer_image.events import Lengths, RefusedLine, Rows
 
 _LISTED: Final = 100
-_NOT_LOST: Final = {"trained", "validation", "duplicate"}
+NOT_LOST: Final = {"trained", "validation", "duplicate"}
 
 
 class Ledger:
@@ -46,4 +46,4 @@ class Ledger:
 
     def lost(self) -> Counter[str]:
         """Bucket → rows that were meant to be learnt and will not be. A duplicate's twin is learnt."""
-        return Counter({bucket: count for bucket, count in self.buckets.items() if bucket not in _NOT_LOST})
+        return Counter({bucket: count for bucket, count in self.buckets.items() if bucket not in NOT_LOST})

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,11 +84,22 @@ class TokenCache:
         self._most_bytes = most_bytes
 
     @contextmanager
-    def held(self, fingerprint: str) -> Iterator["Entry"]:
-        """Keep others from making the same entry meanwhile. Raises OSError if the folder cannot be used."""
+    def held(self, fingerprint: str, *, waiting: Callable[[], None]) -> Iterator["Entry"]:
+        """Keep others from making the same entry meanwhile; `waiting` is called if one is at it already.
+
+        Raises OSError if the folder cannot be used.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._lock(fingerprint)):
+        lock = FileLock(self._lock(fingerprint))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
             yield Entry(self._folder / fingerprint)
+        finally:
+            lock.release()
 
     def make_room(self, *, keep: str) -> None:
         """Remove what was used longest ago until the rest is small enough; never what is in use or `keep`."""

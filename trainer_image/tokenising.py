@@ -23,7 +23,15 @@ from trainer_image.rows import Refused, Row
 from trainer_image.sources import Source, open_rows, open_validation_rows
 from trainer_image.token_cache import DamagedError, Entry, NewEntry, TokenCache
 from trainer_image.verdicts import Inspection
-from trainer_image.workers import Encoding, Work, asked_workers, chunks_of, encode_in_workers, worker_count
+from trainer_image.workers import (
+    Encoding,
+    Work,
+    asked_workers,
+    chunks_of,
+    encode_in_workers,
+    up_to,
+    worker_count,
+)
 
 SMALL_ROWS: Final = 10_000
 SMALL_CHARACTERS: Final = 8_000_000
@@ -68,12 +76,12 @@ class Tokenising:
             return self._in_memory(first)
         cache = TokenCache(self._place())
         name = self._fingerprint(source)
-        with cache.held(name) as entry:
+        with cache.held(name, waiting=self._say_waiting) as entry:
             rows = self._found(entry)
             if rows:
                 inspection.fill(passing)
             else:
-                rows = self._made(entry, chain(first, [following], passing))
+                rows = self._made(entry, chain(first, [following], passing), source)
         cache.make_room(keep=name)
         return rows
 
@@ -85,6 +93,9 @@ class Tokenising:
             rows.validation = gather_in_memory(aside, rows.ledger, seen, bucket="validation")
             self._require_validation(len(rows.validation.input_ids))
         return rows
+
+    def _say_waiting(self) -> None:
+        self._reporter.say("Another run is tokenising the same rows; this one waits for them.")
 
     def _found(self, entry: Entry) -> TrainingRows | None:
         try:
@@ -101,11 +112,11 @@ class Tokenising:
             )
         return rows
 
-    def _made(self, entry: Entry, rows: Rows) -> TrainingRows:
+    def _made(self, entry: Entry, rows: Rows, source: Source) -> TrainingRows:
         new = entry.new()
         seen = new.first_seen() if self._config.drop_duplicates else None
         try:
-            self._write(new, rows, seen)
+            self._write(new, rows, seen, source)
         except BaseException:
             new.give_up()
             raise
@@ -116,7 +127,7 @@ class Tokenising:
         assert made
         return made
 
-    def _write(self, new: NewEntry, rows: Rows, seen: FirstSeen | None) -> None:
+    def _write(self, new: NewEntry, rows: Rows, seen: FirstSeen | None, source: Source) -> None:
         ledger = Ledger()
         new.gather("train", self._spread(rows), ledger, seen, bucket="trained")
         if self._config.validation == "file":
@@ -124,6 +135,8 @@ class Tokenising:
             self._require_validation(new.gather("validation", aside, ledger, seen, bucket="validation"))
         if seen:
             seen.close()
+        if self._fingerprint(source) != new.folder.name:
+            raise RunFailedError("The data changed while it was read.", "Start again once it stays as it is.")
         new.finish(ledger)
 
     def _here(self, rows: Rows) -> Iterator[Chunk]:
@@ -186,14 +199,6 @@ class Tokenising:
             )
 
 
-def _few(rows: Iterator[Row | Refused], sets: int) -> Iterator[Row | Refused]:
+def _few(rest: Iterator[Row | Refused], sets: int) -> Iterator[Row | Refused]:
     """As many of the rows as so many small sets have, or less."""
-    count = characters = 0
-    while count < sets * SMALL_ROWS and characters < sets * SMALL_CHARACTERS:
-        row = next(rows, None)
-        if row is None:
-            return
-        count += 1
-        if isinstance(row, Row):
-            characters += sum(len(message["content"]) for message in row.messages)
-        yield row
+    return up_to(rest, rows=sets * SMALL_ROWS, characters=sets * SMALL_CHARACTERS)

@@ -26,8 +26,9 @@ from trainer_image.problems import RunFailedError
 from trainer_image.rows import Refused, Row
 from trainer_image.unmasking import with_unmasked
 
-_CHUNK: Final = 256
-"""Rows handed over at once."""
+_CHUNK_ROWS: Final = 256
+_CHUNK_CHARACTERS: Final = 1_000_000
+"""So much is handed over at once, or less; a single row may be longer."""
 _AHEAD: Final = 4
 """Chunks on their way for each worker: memory stays flat, and no worker waits."""
 _MOST: Final = 16
@@ -58,8 +59,21 @@ def masking_of(config: RunConfig, tokenizer: Any) -> Masking:
 
 def chunks_of(rows: Iterable[Row | Refused]) -> Iterator[list[Row | Refused]]:
     rest = iter(rows)
-    while chunk := list(islice(rest, _CHUNK)):
+    while chunk := list(up_to(rest, rows=_CHUNK_ROWS, characters=_CHUNK_CHARACTERS)):
         yield chunk
+
+
+def up_to(rest: Iterator[Row | Refused], *, rows: int, characters: int) -> Iterator[Row | Refused]:
+    """The next rows, until there are so many of them or so much text."""
+    taken = written = 0
+    while taken < rows and written < characters:
+        row = next(rest, None)
+        if row is None:
+            return
+        taken += 1
+        if isinstance(row, Row):
+            written += sum(len(message["content"]) for message in row.messages)
+        yield row
 
 
 @dataclass(frozen=True)

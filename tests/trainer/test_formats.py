@@ -1,11 +1,14 @@
 """Every format of a row, from the line in the file to the text the model reads and the part it learns."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from trainer_image.data import CAUSES
+from trainer_image.ledger import NOT_LOST
 from trainer_image.rows import Refused, Row, RowError, read_jsonl, to_messages
 
 from . import tiny
@@ -194,6 +197,21 @@ def test_the_calls_of_a_sharegpt_row_are_calls(tmp_path: Path) -> None:
     prepared = Prepared(tmp_path, [SHAREGPT], template=THINKING)
 
     assert prepared.learnt() == ["<call>sound harbour</call><|im_end|>", "Three fathoms.<|im_end|>"]
+
+
+def test_every_example_of_the_page_is_a_row() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "user" / "data.md").read_text(encoding="utf-8")
+    examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+
+    assert len(examples) == 7
+    for example in examples:
+        assert to_messages(example)
+
+
+def test_the_page_names_every_bucket() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "user" / "data.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == {*CAUSES, *NOT_LOST}
 
 
 def test_what_was_read_once_reads_the_same_again() -> None:

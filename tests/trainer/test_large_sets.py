@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,13 +14,20 @@ from typing import Any
 import psutil
 import pytest
 
-from trainer_image import tokenising
+from trainer_image import tokenising, workers
 from trainer_image.config import ROWS_CACHE_VARIABLE, RunConfig
 from trainer_image.events import Result
 from trainer_image.problems import RunFailedError
 from trainer_image.rows import Row
 from trainer_image.token_cache import TokenCache
-from trainer_image.workers import WORKERS_VARIABLE, Work, asked_workers, encode_in_workers, worker_count
+from trainer_image.workers import (
+    WORKERS_VARIABLE,
+    Work,
+    asked_workers,
+    encode_in_workers,
+    up_to,
+    worker_count,
+)
 
 from . import tiny
 from .prepared import Prepared, pair, pairs, write
@@ -228,10 +236,46 @@ def test_the_cache_stays_below_its_size_and_keeps_what_was_used_last(tmp_path: P
         (tmp_path / name / "train.ids").write_bytes(bytes(100))
         os.utime(tmp_path / name, (used, used))
 
-    with cache.held("held"):
+    with cache.held("held", waiting=pytest.fail):
         cache.make_room(keep="new")
 
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["held", "new"]
+
+
+def test_who_comes_second_waits_for_the_rows_and_says_so(tmp_path: Path) -> None:
+    cache, order = TokenCache(tmp_path), list[str]()
+
+    def second() -> None:
+        with cache.held("rows", waiting=waits.set):
+            order.append("second")
+
+    waits, other = threading.Event(), threading.Thread(target=second)
+    with cache.held("rows", waiting=pytest.fail):
+        other.start()
+        assert waits.wait(30)
+        order.append("first")
+    other.join(30)
+
+    assert order == ["first", "second"]
+
+
+@pytest.mark.usefixtures("large")
+def test_data_that_changes_while_it_is_read_is_refused_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = tmp_path / "data" / "train.jsonl"
+
+    def and_then_append(rest: Any, **limits: Any) -> Any:
+        yield from up_to(rest, **limits)
+        with lines.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(pair("More?", "More.")) + "\n")
+
+    monkeypatch.setattr(workers, "up_to", and_then_append)
+
+    with pytest.raises(RunFailedError, match="changed while it was read"):
+        Prepared(tmp_path, pairs(40), workers=1)
+
+    assert not [path for path in (tmp_path / "cache" / "tokens").iterdir() if path.is_dir()]
 
 
 @pytest.mark.usefixtures("large")
@@ -318,10 +362,10 @@ def test_a_run_is_stopped_at_once_while_its_workers_work_and_the_next_one_finish
 
     process = tiny.start(folder, env=environment)
     tiny.wait_for(process, lambda line: "tokenised by 2 processes" in line)
-    workers = workers_of(process.pid)
+    helpers = workers_of(process.pid)
     process.send_signal(signal.SIGTERM)
     stopped = tiny.finish(process, folder)
-    _, alive = psutil.wait_procs(workers, timeout=60)
+    _, alive = psutil.wait_procs(helpers, timeout=60)
     finished = tiny.run(folder, env=environment)
 
     assert stopped.code == 3
@@ -336,7 +380,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         children = psutil.Process(pid).children()
-        workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-        if len(workers) == 2:
-            return workers
+        helpers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        if len(helpers) == 2:
+            return helpers
     raise AssertionError("the workers did not start")
