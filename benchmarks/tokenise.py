@@ -65,7 +65,8 @@ def in_own_process(way: str, place: Path, count: int, model: str | None) -> None
     found = json.loads(printed.splitlines()[-1])
     grown = found["peak_mb"] - found["before_mb"]
     print(
-        f"{count:>9,} rows  {way:<6}{found['seconds']:7.1f} s  {count / found['seconds']:8,.0f} rows/s   "
+        f"{count:>9,} rows  {way:<6}{found['seconds']:7.1f} s  {count / found['seconds']:8,.0f} rows/s, "
+        f"{found['cpu_seconds']:.1f} s of processor   "
         f"peak {found['peak_mb']:.0f} MB, {grown:+.0f} for the rows; a helper {found['helper_mb']:.0f} MB"
         + found["more"],
         flush=True,
@@ -73,10 +74,11 @@ def in_own_process(way: str, place: Path, count: int, model: str | None) -> None
 
 
 def measure(way: str, place: Path, words: Any) -> None:
-    before, started = peak_mb(), time.perf_counter()
+    before, started, cpu = peak_mb(), time.perf_counter(), cpu_seconds()
     more = WAYS[way](place, words)
     found = {
         "seconds": time.perf_counter() - started,
+        "cpu_seconds": cpu_seconds() - cpu,
         "before_mb": before,
         "peak_mb": peak_mb(),
         "helper_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
@@ -152,6 +154,11 @@ def tokenizer(model: str | None) -> Any:
     from transformers import AutoTokenizer  # noqa: PLC0415
 
     return AutoTokenizer.from_pretrained(model)
+
+
+def cpu_seconds() -> float:
+    """Of this process and its helpers: what another program on the same computer hardly changes."""
+    return sum(os.times()[:4])
 
 
 def peak_mb() -> float:
