@@ -34,7 +34,7 @@ def build_services(paths: Paths) -> Services:
     settings = SqliteSettingsStore(database)
     runs = SqliteRunStore(database)
     launchers: Launchers = {
-        Target.LOCAL: ProcessLauncher(paths.trainer),
+        Target.LOCAL: ProcessLauncher(paths.trainer, rows_cache=paths.rows_cache),
         Target.DOCKER: DockerLauncher(paths.data),
     }
     library = LibraryService(

@@ -35,6 +35,11 @@ class Paths:
         return self.data / "outputs"
 
     @property
+    def rows_cache(self) -> Path:
+        """Rows that runs have tokenised; may be deleted at any time."""
+        return self.data / "cache" / "rows"
+
+    @property
     def uploads(self) -> Path:
         """Files a browser sent, until they are imported."""
         return self.home / "uploads"

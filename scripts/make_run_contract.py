@@ -34,9 +34,10 @@ A run is a folder. Whoever starts a run puts `config.json` and the data in; the 
 |---|---|---|
 | `config.json` | whoever starts the run | the settings below; an unknown key is an error |
 | `data/train.jsonl` | whoever starts the run | the rows, one JSON object a line |
-| `commands/save` | anybody | a wish for a checkpoint now; the trainer removes it and goes on |
+| `commands/save`, `commands/sample` | anybody | a wish for a checkpoint, or for answers of the model, now; the trainer removes it and goes on |
 | `events.jsonl` | trainer | what happens, one JSON object a line, appended over all attempts |
 | `checkpoints/samples_N/` | trainer | after N examples: where the run can go on from; whole only with its `COMPLETE.json` |
+| `cache/tokens/` | trainer | rows in tokens, for the next attempt, where no shared folder is named; may be deleted |
 | `output/` | trainer | the result: adapter or weights, tokenizer, chat template, generation settings |
 | `result.json` | trainer | how it ended; written last, whole or not at all |
 | `log.txt` | supervisor | the log for people: everything the trainer printed |

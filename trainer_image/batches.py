@@ -7,7 +7,6 @@ into microbatches: each adds its summed loss divided by the count of the whole b
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-import numpy as np
 import torch
 from datasets import Dataset
 from torch.utils.data import Sampler
@@ -78,12 +77,16 @@ def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
 
 
 def as_dataset(rows: TrainingRows) -> Dataset:
-    return Dataset.from_dict(
-        {
-            "input_ids": [np.asarray(ids, dtype=np.int32) for ids in rows.input_ids],
-            "labels": [np.asarray(labels, dtype=np.int32) for labels in rows.labels],
+    """The rows by number; their tokens are read when a batch asks for them."""
+
+    def tokens(batch: dict[str, list[int]]) -> dict[str, list[list[int]]]:
+        at = batch["row"]
+        return {
+            "input_ids": [rows.input_ids[row].tolist() for row in at],
+            "labels": [rows.labels[row].tolist() for row in at],
         }
-    )
+
+    return Dataset.from_dict({"row": range(len(rows.input_ids))}).with_transform(tokens)
 
 
 class Padding:

@@ -30,6 +30,9 @@ SAVE_COMMAND: Final = "commands/save"
 SAMPLE_COMMAND: Final = "commands/sample"
 DATA_FILE: Final = "data/train.jsonl"
 
+ROWS_CACHE_VARIABLE: Final = "TUNEWRIGHT_ROWS_CACHE"
+"""Names a folder where runs share rows that were tokenised before; without it each keeps its own."""
+
 
 class Section(BaseModel):
     """Base of every section: immutable, and a misspelt key is an error, not a silent default."""

@@ -5,13 +5,13 @@ token. All are put end to end and cut into blocks; attention is not reset at a d
 block, as in the pre-training of the models themselves. The last block is filled up with ignored tokens.
 """
 
-from array import array
 from typing import Any
 
-from trainer_image.data import IGNORED, TrainingRows
+from trainer_image.data import TrainingRows
 from trainer_image.masking import Encoded, Masking
 from trainer_image.problems import RunFailedError
 from trainer_image.rows import Message
+from trainer_image.tokens import Blocks
 
 
 def documents_masking(tokenizer: Any) -> Masking:
@@ -36,13 +36,4 @@ def into_blocks(rows: TrainingRows, *, block_size: int, pad_id: int) -> None:
     """Replace the documents, and those kept aside, by blocks `[block_size]` of them."""
     for part in (rows, rows.validation):
         if part:
-            blocks = list(_blocks(part.input_ids, block_size))
-            part.labels = [array("i", [*block, *[IGNORED] * (block_size - len(block))]) for block in blocks]
-            part.input_ids = [array("i", [*block, *[pad_id] * (block_size - len(block))]) for block in blocks]
-
-
-def _blocks(documents: "list[array[int]]", block_size: int) -> "list[array[int]]":
-    stream = array("i")
-    for document in documents:
-        stream.extend(document)
-    return [stream[at : at + block_size] for at in range(0, len(stream), block_size)]
+            part.tokens = Blocks(part.tokens, size=block_size, pad_id=pad_id)

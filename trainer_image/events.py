@@ -46,6 +46,20 @@ class Rows(_Event):
     buckets: dict[str, int]
     refused: list["RefusedLine"] = Field([], description="The first hundred rows left out.")
     truncated: int = Field(0, description="Rows among those kept that were cut to the longest length.")
+    lengths: "Lengths | None" = Field(
+        None, description="How long the rows are in tokens, those too long or too short among them."
+    )
+
+
+class Lengths(BaseModel):
+    """So many tokens have the shortest 50, 95 and 99 % of the rows, at most; and the longest row."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    p50: int
+    p95: int
+    p99: int
+    max: int
 
 
 class RefusedLine(BaseModel):

@@ -85,7 +85,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._validation = Validation(rows.validation, config, before, reporter)
         self._samples = Samples(rows, tokenizer, config, reporter)
         self._checkpoints.best_step = self._validation.best_step
-        self._lengths = [len(ids) for ids in rows.input_ids]
+        self._lengths = rows.lengths
         self._packing = config.packing and can_pack(model, rows, reporter)
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""

@@ -1,37 +1,34 @@
 """From a run's config to the rows it trains on and those it measures on, with all that is to be said."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from trainer_image import data
 from trainer_image.config import RunConfig
 from trainer_image.data import TrainingRows
-from trainer_image.documents import documents_masking, into_blocks
-from trainer_image.masking import Masking, masking_for
-from trainer_image.problems import RunFailedError
+from trainer_image.documents import into_blocks
+from trainer_image.masking import Masking
 from trainer_image.reporting import Reporter
 from trainer_image.splitting import set_aside, validation_count
-from trainer_image.unmasking import with_unmasked
+from trainer_image.tokenising import Tokenising
 from trainer_image.verdicts import Inspection
 
-_ENDLESS = 2**62
+SHORT_DOCUMENT: Final = 512
+"""Tokens; where most documents have fewer, blocks of as many are enough."""
 
 
-def rows_of_run(config: RunConfig, run_dir: Path, tokenizer: Any, reporter: Reporter) -> TrainingRows:
+def rows_of_run(
+    config: RunConfig, run_dir: Path, tokenizer: Any, reporter: Reporter, *, workers: int | None = None
+) -> TrainingRows:
     """Read, tokenise, split and judge the run's data. Raises RunFailedError if it is no good."""
-    masking = _masking_of(config, tokenizer)
-    limits = data.limits_of(config)
-    if config.is_pretraining:  # documents are cut into blocks, however long they are
-        limits = data.Limits(_ENDLESS, drop_duplicates=config.drop_duplicates)
-    rows, inspection = TrainingRows(), Inspection(tokenizer)
-    records = inspection.watch(data.open_rows(config, run_dir))
-    data.tokenise_into(rows, records, tokenizer, masking, limits)
-    if config.validation == "file":
-        _read_validation_file(rows, config, run_dir, tokenizer, masking, limits)
-    else:
+    inspection = Inspection(tokenizer)
+    tokenising = Tokenising(config, run_dir, tokenizer, reporter, workers=workers)
+    rows = tokenising.rows(inspection)
+    if config.validation != "file":
         set_aside(rows, validation_count(config, len(rows.input_ids)), seed=config.seed)
     reporter.emit(rows.ledger.event())
-    _report(reporter, rows, masking, inspection)
+    _report(reporter, rows, tokenising.masking, inspection)
+    _report_lengths(reporter, config, rows)
     data.require_something_to_train(rows, max_seq_len=config.max_seq_len)
     data.require_enough_left(rows, max_lost_share=config.max_lost_share)
     if config.is_pretraining:
@@ -40,36 +37,6 @@ def rows_of_run(config: RunConfig, run_dir: Path, tokenizer: Any, reporter: Repo
         pad_id = end if tokenizer.pad_token_id is None else tokenizer.pad_token_id
         into_blocks(rows, block_size=config.block_size, pad_id=pad_id)
     return rows
-
-
-def _masking_of(config: RunConfig, tokenizer: Any) -> Masking:
-    if config.is_pretraining:
-        return documents_masking(tokenizer)
-    masking = masking_for(tokenizer)
-    return Masking(
-        with_unmasked(masking.encode, tokenizer, every_row=config.unmask_messages), masking.notices
-    )
-
-
-def _read_validation_file(
-    rows: TrainingRows,
-    config: RunConfig,
-    run_dir: Path,
-    tokenizer: Any,
-    masking: Masking,
-    limits: data.Limits,
-) -> None:
-    """Rows that are trained on too are not measured on: they count as duplicates."""
-    aside = TrainingRows()
-    aside.first_seen = rows.first_seen
-    records = data.open_validation_rows(config, run_dir)
-    data.tokenise_into(aside, records, tokenizer, masking, limits, ledger=rows.ledger, bucket="validation")
-    if not aside.input_ids:
-        raise RunFailedError(
-            f"No row of the validation file '{config.validation_file}' can be used.",
-            "Its rows must be of the kind trained on, and not rows that are trained on.",
-        )
-    rows.validation = aside
 
 
 def _report(reporter: Reporter, rows: TrainingRows, masking: Masking, inspection: Inspection) -> None:
@@ -89,4 +56,19 @@ def _report(reporter: Reporter, rows: TrainingRows, masking: Masking, inspection
             f"{rows.lost_answers} earlier answers carry no loss, because the model's chat template rewrites "
             "them once the conversation goes on.",
             level="warning",
+        )
+
+
+def _report_lengths(reporter: Reporter, config: RunConfig, rows: TrainingRows) -> None:
+    lengths = rows.ledger.lengths
+    if not lengths:
+        return
+    reporter.say(
+        f"Tokens in a row: half have at most {lengths.p50}, 95 % at most {lengths.p95}, 99 % at most "
+        f"{lengths.p99}, the longest {lengths.max}"
+    )
+    if config.is_pretraining and lengths.p50 < SHORT_DOCUMENT < (config.block_size or 0):
+        reporter.notice(
+            f"The documents are short: half have no more than {lengths.p50} tokens. A block_size of "
+            f"{SHORT_DOCUMENT} suits them better than {config.block_size}."
         )

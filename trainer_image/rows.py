@@ -23,7 +23,7 @@ _ROLES: Final = {
     "system": "system", "developer": "system",
     "user": "user", "human": "user",
     "assistant": "assistant", "gpt": "assistant", "model": "assistant",
-    "tool": "tool", "function": "tool",
+    "tool": "tool", "function": "tool", "observation": "tool",
     DOCUMENT: DOCUMENT,
 }  # fmt: skip
 
@@ -31,6 +31,9 @@ _KEPT: Final = (
     "tool_calls", "reasoning_content", "thinking", "name", "tool_call_id", "unmask", "tools",
 )  # fmt: skip
 """Keys of a message that stay as they are."""
+
+_CALL: Final = "function_call"
+"""In ShareGPT data a turn of its own: an assistant's call of a tool, as JSON text."""
 
 
 class RowError(Exception):
@@ -78,8 +81,9 @@ def to_messages(record: Any) -> tuple[Message, ...]:
     """Turn a record of any known format into chat messages.
 
     Known, told apart by their keys: `messages` (chat), `conversations` (ShareGPT), `prompt`/`completion`,
-    `instruction`/`input`/`output` (Alpaca), `document` or `text` (a plain document). A row's `unmask` and
-    `tools` become keys of its messages, so that they stay wherever messages are kept. Raises RowError.
+    `instruction`/`input`/`output` (Alpaca), `document` or `text` (a plain document). A list of messages may
+    also be stored as JSON text. A row's `system` becomes its first message; its `unmask` and `tools` become
+    keys of its messages, so that they stay wherever messages are kept. Raises RowError.
     """
     if not isinstance(record, Mapping):
         raise RowError("malformed", "the row is not a JSON object")
@@ -100,15 +104,13 @@ def to_messages(record: Any) -> tuple[Message, ...]:
             {"role": "user", "content": f"{given}\n\n{extra}" if extra.strip() else given},
             {"role": "assistant", "content": _text(record, "output")},
         )
-        if isinstance(record.get("system"), str) and record["system"].strip():
-            messages = ({"role": "system", "content": record["system"]}, *messages)
     elif "document" in record or "text" in record:
         return to_document(record, "document" if "document" in record else "text")
     else:
         keys = ", ".join(sorted(map(str, record))[:6]) or "no keys"
         raise RowError("malformed", f"no known format: the row has {keys}")
     _require_answer(messages)
-    return _with_row_fields(messages, record)
+    return _with_row_fields(_with_system(messages, record.get("system")), record)
 
 
 def to_document(record: Any, column: str) -> tuple[Message, ...]:
@@ -158,6 +160,8 @@ def _read_line(number: int, line: bytes, document_column: str | None) -> Row | R
 
 
 def _chat(turns: Any, *, role_key: str, text_key: str) -> tuple[Message, ...]:
+    if isinstance(turns, str):
+        turns = _parsed(turns, "the conversation is text, but not a list of messages as JSON")
     if not isinstance(turns, list) or not turns:
         raise RowError("malformed", "the conversation is empty or not a list")
     return tuple(_turn(turn, role_key, text_key) for turn in turns)
@@ -166,16 +170,47 @@ def _chat(turns: Any, *, role_key: str, text_key: str) -> tuple[Message, ...]:
 def _turn(turn: Any, role_key: str, text_key: str) -> Message:
     if not isinstance(turn, Mapping):
         raise RowError("malformed", "a message is not a JSON object")
-    role = _ROLES.get(str(turn.get(role_key, turn.get("role", ""))).lower())
+    said_by = str(turn.get(role_key, turn.get("role", ""))).lower()
+    content = _content(turn.get(text_key, turn.get("content")))
+    if said_by == _CALL:
+        calls = _parsed(content, "a function_call is not JSON")
+        tool_calls = [
+            {"type": "function", "function": call} for call in (calls if isinstance(calls, list) else [calls])
+        ]
+        return {"role": "assistant", "content": "", "tool_calls": tool_calls}
+    role = _ROLES.get(said_by)
     if role is None:
         raise RowError("malformed", f"unknown role {turn.get(role_key)!r}")
-    content = turn.get(text_key, turn.get("content"))
     if content is None and turn.get("tool_calls"):
         content = ""
     if not isinstance(content, str):
         raise RowError("malformed", "a message's content is not text")
     kept = {k: turn[k] for k in _KEPT if turn.get(k)}
+    if isinstance(kept.get("tool_calls"), str):
+        kept["tool_calls"] = _parsed(kept["tool_calls"], "'tool_calls' is text, but not JSON")
     return {"role": role, "content": content, **kept}
+
+
+def _content(given: Any) -> Any:
+    """Text that comes in parts, put together; anything else as it is."""
+    if not isinstance(given, list):
+        return given
+    for part in given:
+        kind = part.get("type", "text") if isinstance(part, Mapping) else type(part).__name__
+        if kind != "text":
+            raise RowError(
+                "malformed", f"a message's content has a part of type '{kind}'; only text is learnt"
+            )
+        if not isinstance(part.get("text"), str):
+            raise RowError("malformed", "a part of a message's content has no text")
+    return "".join(part["text"] for part in given) if given else None
+
+
+def _parsed(text: Any, otherwise: str) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        raise RowError("malformed", otherwise) from None
 
 
 def _with_row_fields(messages: tuple[Message, ...], record: Mapping[str, Any]) -> tuple[Message, ...]:
@@ -183,9 +218,17 @@ def _with_row_fields(messages: tuple[Message, ...], record: Mapping[str, Any]) -
         raise RowError("malformed", "'unmask' is neither true nor false")
     if record.get("unmask"):
         messages = tuple(m if m["role"] == "system" else {**m, "unmask": True} for m in messages)
-    if record.get("tools"):
-        messages = ({**messages[0], "tools": record["tools"]}, *messages[1:])
+    if tools := record.get("tools"):
+        tools = _parsed(tools, "'tools' is text, but not JSON") if isinstance(tools, str) else tools
+        messages = ({**messages[0], "tools": tools}, *messages[1:]) if tools else messages
     return messages
+
+
+def _with_system(messages: tuple[Message, ...], system: Any) -> tuple[Message, ...]:
+    """The row's own system prompt first, unless the conversation has one."""
+    if not isinstance(system, str) or not system.strip() or messages[0]["role"] == "system":
+        return messages
+    return ({"role": "system", "content": system}, *messages)
 
 
 def _pair(prompt: Any, completion: Any) -> tuple[Message, ...]:

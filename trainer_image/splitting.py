@@ -3,8 +3,11 @@
 import random
 from typing import Final
 
+import numpy as np
+
 from trainer_image.config import RunConfig
 from trainer_image.data import TrainingRows
+from trainer_image.tokens import FlatTokens
 
 FEWEST: Final = 32
 """With fewer rows than this nothing is kept aside unless asked for."""
@@ -26,11 +29,11 @@ def set_aside(rows: TrainingRows, count: int, *, seed: int) -> None:
     """Move `count` rows, drawn at random, from training to validation; the others keep their order."""
     if not count:
         return
-    drawn = set(random.Random(seed).sample(range(len(rows.input_ids)), count))  # noqa: S311 no secret
-    aside = TrainingRows()
-    for name in ("input_ids", "labels"):
-        every = getattr(rows, name)
-        setattr(aside, name, [row for at, row in enumerate(every) if at in drawn])
-        setattr(rows, name, [row for at, row in enumerate(every) if at not in drawn])
-    rows.validation = aside
+    total = len(rows.input_ids)
+    drawn = random.Random(seed).sample(range(total), count)  # noqa: S311 no secret
+    is_aside = np.zeros(total, dtype=bool)
+    is_aside[drawn] = True
+    assert isinstance(rows.tokens, FlatTokens), "blocks are cut after the split"
+    rows.validation = TrainingRows(rows.tokens.pick(np.flatnonzero(is_aside)))
+    rows.tokens = rows.tokens.pick(np.flatnonzero(~is_aside))
     rows.ledger.set_aside(count)

@@ -12,12 +12,13 @@ from typing import Final
 
 from app.domain.errors import TargetError
 from app.domain.runs import Run
-from trainer_image.config import Dataset, FileDataset, RunConfig
+from trainer_image.config import ROWS_CACHE_VARIABLE, Dataset, FileDataset, RunConfig
 
 DATA: Final = "/data"
 _MODELS: Final = "/models"
 _INPUTS: Final = "/inputs"
 _CACHE: Final = "cache/huggingface"
+_ROWS_CACHE: Final = "cache/rows"
 
 
 @dataclass(frozen=True)
@@ -112,4 +113,10 @@ def _dataset(config: RunConfig, data: Path) -> tuple[Dataset, tuple[Shared, ...]
 
 def _environment(secrets: Mapping[str, str]) -> dict[str, str]:
     """`docker inspect` shows these, also the token, to whoever may use the engine: root, in effect."""
-    return {"HOME": "/tmp", "HF_HOME": f"{DATA}/{_CACHE}", "PYTHONUNBUFFERED": "1", **secrets}  # noqa: S108
+    return {
+        "HOME": "/tmp",  # noqa: S108
+        "HF_HOME": f"{DATA}/{_CACHE}",
+        ROWS_CACHE_VARIABLE: f"{DATA}/{_ROWS_CACHE}",
+        "PYTHONUNBUFFERED": "1",
+        **secrets,
+    }

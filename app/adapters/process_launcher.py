@@ -22,6 +22,7 @@ from app.adapters import job_processes
 from app.adapters.run_files import Job, read_exit_code, read_job, write_config
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
+from trainer_image.config import ROWS_CACHE_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +40,14 @@ class ProcessLauncher:
         trainer_dir: Path,
         python: str = sys.executable,
         *,
+        rows_cache: Path | None = None,
         save_patience_seconds: float = 300,
         leave_patience_seconds: float = 15,
         start_patience_seconds: float = 60,
     ) -> None:
         self._trainer_dir = trainer_dir
         self._python = python
+        self._rows_cache = rows_cache
         self._patience = {True: save_patience_seconds, False: leave_patience_seconds}
         self._start_patience = start_patience_seconds
 
@@ -64,7 +67,7 @@ class ProcessLauncher:
                 process = subprocess.Popen(
                     command,
                     cwd=run.folder,
-                    env=_environment(secrets),
+                    env=_environment(secrets, self._rows_cache),
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
@@ -161,10 +164,14 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _environment(secrets: Mapping[str, str]) -> dict[str, str]:
-    """What the job inherits: everything but what looks like a secret, plus the secrets meant for it."""
+def _environment(secrets: Mapping[str, str], rows_cache: Path | None) -> dict[str, str]:
+    """What the job inherits: everything but what looks like a secret, plus the secrets meant for it.
+
+    Where runs share their tokenised rows is said too, unless the user's own environment says it.
+    """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    return {**inherited, "PYTHONUNBUFFERED": "1", **secrets}
+    shared = {ROWS_CACHE_VARIABLE: str(rows_cache)} if rows_cache else {}
+    return {**shared, **inherited, "PYTHONUNBUFFERED": "1", **secrets}
 
 
 def _detached() -> dict[str, Any]:

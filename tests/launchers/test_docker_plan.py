@@ -10,7 +10,7 @@ from app.adapters.docker_plan import ContainerPlan, Shared, plan
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, Run
 from tests.launchers.places import make_run
-from trainer_image.config import FileDataset, RunConfig
+from trainer_image.config import ROWS_CACHE_VARIABLE, FileDataset, RunConfig
 
 
 @pytest.fixture
@@ -102,6 +102,10 @@ def test_a_data_file_in_the_data_folder_is_named_as_the_container_sees_it(run, p
 
     assert made.config.dataset == FileDataset(path="/data/sets/a.jsonl")
     assert len(made.shared) == 1
+
+
+def test_the_rows_a_run_has_tokenised_stay_in_the_data_folder_for_the_next_one(run, planned):
+    assert planned(run).environment[ROWS_CACHE_VARIABLE] == "/data/cache/rows"
 
 
 @pytest.mark.parametrize("passed", [True, False])

@@ -19,6 +19,7 @@ from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobPhase, JobState, Run
 from tests.docker_engine import CHECKOUT
 from tests.launchers.places import Place, behave, ended_state, seen, wait_until
+from trainer_image.config import ROWS_CACHE_VARIABLE
 
 
 @pytest.fixture
@@ -164,6 +165,23 @@ def test_a_supervisor_that_says_nothing_in_time_is_ended(run, trainer_dir):
 
     left = [p for p in psutil.process_iter() if str(run.folder) in command(p)]
     assert left == []
+
+
+@pytest.mark.parametrize(("own", "named"), [(None, "shared"), ("my-own", "my-own")])
+def test_a_job_is_told_where_runs_share_their_rows_unless_the_user_says_it(
+    run, trainer_dir, monkeypatch, own, named
+):
+    monkeypatch.delenv(ROWS_CACHE_VARIABLE, raising=False)
+    if own:
+        monkeypatch.setenv(ROWS_CACHE_VARIABLE, own)
+    launcher = ProcessLauncher(trainer_dir, leave_patience_seconds=1, rows_cache=Path("shared"))
+
+    handle = launcher.launch(run, resume=False, secrets={})
+    seen(run)
+    environment = psutil.Process(Job.of(handle).child_pid).environ()
+    launcher.stop(handle, save=False)
+
+    assert environment[ROWS_CACHE_VARIABLE] == named
 
 
 def command(process: psutil.Process) -> list[str]:

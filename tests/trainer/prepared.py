@@ -31,6 +31,7 @@ class Prepared:
         *,
         template: str | None = tiny.CHATML,
         tokenizer: Any = None,
+        workers: int | None = None,
         **settings: Any,
     ) -> None:
         (folder / "data").mkdir(parents=True, exist_ok=True)
@@ -39,7 +40,7 @@ class Prepared:
         self.words.chat_template = template
         config = RunConfig(base_model="x", **settings)
         self.folder, reporter = folder, Reporter(folder)
-        self.rows: TrainingRows = rows_of_run(config, folder, self.words, reporter)
+        self.rows: TrainingRows = rows_of_run(config, folder, self.words, reporter, workers=workers)
 
     @property
     def ledger(self) -> Rows:

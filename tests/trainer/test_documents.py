@@ -122,6 +122,31 @@ def test_a_tokenizer_without_an_end_is_refused(tmp_path: Path) -> None:
         prepared(tmp_path, documents(), tokenizer=words)
 
 
+@pytest.mark.parametrize(("block_size", "suggested"), [(513, True), (512, False)])
+def test_short_documents_are_better_off_in_blocks_of_512(
+    tmp_path: Path, block_size: int, suggested: bool
+) -> None:
+    made = Prepared(tmp_path, documents(), template=None, is_pretraining=True, block_size=block_size)
+
+    assert any("A block_size of 512 suits them better than 513" in n for n in made.notices) == suggested
+
+
+def test_long_documents_are_left_in_the_blocks_they_have(tmp_path: Path) -> None:
+    texts = [f"{n} " + "The river runs on. " * 200 for n in range(3)]
+
+    made = Prepared(
+        tmp_path, documents([*texts, "Short."]), template=None, is_pretraining=True, block_size=2048
+    )
+
+    assert made.ledger.lengths
+    assert made.ledger.lengths.p50 >= 512
+    assert not any("suits them better" in notice for notice in made.notices)
+
+
+def test_the_column_is_called_document_unless_it_is_named() -> None:
+    assert RunConfig(base_model="x").document_column_name == "document"
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -135,13 +160,20 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
         RunConfig(base_model="x", **settings)
 
 
+@pytest.mark.parametrize("method", [{"kind": "sft"}, {"kind": "osft"}], ids=["sft", "osft"])
 def test_a_model_without_a_chat_template_learns_documents(
-    tmp_path: Path, train_here: Callable[..., tiny.Ran]
+    tmp_path: Path, train_here: Callable[..., tiny.Ran], method: dict[str, Any]
 ) -> None:
     model = tiny.save_model(tmp_path / "model", chat_template=None)
     lines = [json.dumps(record) for record in documents()]
     folder = tiny.make_run(
-        tmp_path / "run", model, lines=lines, is_pretraining=True, block_size=32, offline=False
+        tmp_path / "run",
+        model,
+        lines=lines,
+        is_pretraining=True,
+        block_size=32,
+        offline=False,
+        method=method,
     )
 
     ran = train_here(folder)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from trainer_image.events import Rows
+from trainer_image.events import Lengths, Rows
 from trainer_image.problems import RunFailedError
 
+from . import tiny
 from .prepared import Prepared, pair, pairs, write
 
 pytestmark = pytest.mark.training
@@ -110,3 +111,24 @@ def test_a_validation_file_without_a_usable_row_is_refused(tmp_path: Path) -> No
 
 def test_an_older_event_without_the_count_of_cut_rows_still_reads() -> None:
     assert Rows.model_validate({"total": 1, "buckets": {"trained": 1}}).truncated == 0
+
+
+def test_the_lengths_of_all_rows_are_told_also_of_those_left_out(tmp_path: Path) -> None:
+    """Each length is one a row has, so that max_seq_len set to it keeps at least that share."""
+    words = tiny.tokenizer()
+    one = len(words("a").input_ids)
+    records = [pair("Hm?", "a" + " a" * (n - 1), unmask=False) for n in range(1, 101)]
+    frame = Prepared(tmp_path / "frame", records[:1]).rows.lengths[0] - one
+    each = sorted(frame + len(words(record["completion"]).input_ids) for record in records)
+
+    ledger = Prepared(tmp_path / "all", records, max_seq_len=each[79]).ledger
+
+    assert ledger.buckets["too_long"] == 20
+    assert ledger.lengths == Lengths(p50=each[49], p95=each[94], p99=each[98], max=each[99])
+
+
+def test_without_a_row_in_tokens_there_are_no_lengths(tmp_path: Path) -> None:
+    with pytest.raises(RunFailedError):
+        Prepared(tmp_path, [{"unknown": 1}])
+
+    assert '"lengths":null' in (tmp_path / "events.jsonl").read_text()

@@ -176,13 +176,13 @@ def test_memory_that_runs_out_is_told_apart_from_other_errors() -> None:
 def test_an_error_nobody_foresaw_is_a_sentence_with_the_details_in_the_log(
     tiny_model: Path, tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from trainer_image import data
+    from trainer_image import tokenising
 
     def broken(*_: Any, **__: Any) -> None:
         raise KeyError("hf_secret-token")
 
     monkeypatch.setenv("HF_TOKEN", "hf_secret-token")
-    monkeypatch.setattr(data, "tokenise_into", broken)
+    monkeypatch.setattr(tokenising, "gather_in_memory", broken)
 
     ran = train_here(tiny.make_run(tmp_path / "run", tiny_model))
 

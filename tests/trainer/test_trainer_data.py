@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from trainer_image.data import IGNORED, TrainingRows, open_rows, tokenise
+from trainer_image.data import IGNORED, TrainingRows, tokenise
 from trainer_image.masking import masking_for
 from trainer_image.rows import Row
+from trainer_image.sources import open_rows
 
 from . import tiny
 
@@ -33,7 +34,7 @@ def tokenised(tmp_path: Path, lines: list[str], *, template: str = tiny.CHATML) 
     path = tmp_path / "data" / "train.jsonl"
     path.parent.mkdir()
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    rows = open_rows(RunConfig(base_model="x"), tmp_path)
+    rows = open_rows(RunConfig(base_model="x"), tmp_path).rows
     return tokenise(rows, words, masking_for(words), max_seq_len=64)
 
 
