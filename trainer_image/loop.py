@@ -17,6 +17,7 @@ from datasets import Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from trainer_image import ranks, schedule, sharding
 from trainer_image.batches import (
     MICROBATCHES,
     LongestFirst,
@@ -71,6 +72,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         stop: StopRequest,
     ) -> None:
         self._config = config
+        self._device = device
         self._reporter = reporter
         self._checkpoints = checkpoints
         self._resume_from = resume_from
@@ -84,13 +86,19 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._padding = Padding(tokenizer.pad_token_id or 0)
         super().__init__(
             model=model,
-            args=training_arguments(config, device, checkpoints.folder, packing=self._packing),
+            args=ranks.on_plain_cpu(
+                training_arguments(config, device, checkpoints.folder, packing=self._packing)
+            ),
             data_collator=Packing(config.max_seq_len) if self._packing else self._padding,
             train_dataset=as_dataset(rows),
             processing_class=tokenizer,
             callbacks=[_Follow(self, stop)],
         )
         self.remove_callback(PrinterCallback)
+
+    def create_accelerator_and_postprocess(self) -> None:
+        with sharding.set_up(self._config, self._device):
+            super().create_accelerator_and_postprocess()
 
     def run(self) -> Outcome:
         """Train from the beginning or the checkpoint. Raises RunFailedError if the loss is not a number."""
@@ -146,7 +154,13 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _get_train_sampler(self, train_dataset: Any = None) -> LongestFirst:
         """Called when the epochs' order is set up."""
         first = longest(self._lengths, self._config.effective_batch_size * self.args.world_size)
-        return LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
+        self._order = LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
+        return self._order
+
+    def begin_epoch(self) -> None:
+        """Called first thing in an epoch: with several processes accelerate 1.15 does not tell the sampler of the
+        epoch that a resumed run begins in the middle of."""
+        self._order.set_epoch(math.floor(self.state.epoch + 1e-6))
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """Forward and backward for each part of the batch; the sum of their losses is the batch's mean."""
@@ -185,6 +199,11 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             )
             self.control.should_training_stop = self.control.should_save = True
         return {"eval_loss": loss}
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Called once the number of steps is known."""
+        self.args.warmup_steps = schedule.warmup_steps(self._config, num_training_steps)
+        return super().create_scheduler(num_training_steps, optimizer)
 
     def report_plan(self) -> None:
         parameters, trainable = count_parameters(self.model)
@@ -286,8 +305,11 @@ class _Follow(TrainerCallback):  # type: ignore[misc]
         self._loop.report_plan()
         self._stop.defer()
 
+    def on_epoch_begin(self, *_: Any, **__: Any) -> None:
+        self._loop.begin_epoch()
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        wish = self._stop.wish
+        wish = ranks.agree(self._stop)
         if wish:
             control.should_training_stop = True
             control.should_save = wish == "save"
@@ -379,7 +401,7 @@ def training_arguments(
 
     With packing the loader hands out whole effective batches, which the collator splits.
     """
-    warmed_constant = config.lr_scheduler == "constant" and config.warmup_steps > 0
+    warmed_constant = config.lr_scheduler == "constant" and (config.warmup_steps or config.warmup_ratio)
     return SFTConfig(
         output_dir=str(folder),
         num_train_epochs=config.num_epochs,
@@ -389,13 +411,14 @@ def training_arguments(
         gradient_accumulation_steps=1 if packing else config.gradient_accumulation_steps,
         lr_scheduler_type="constant_with_warmup" if warmed_constant else config.lr_scheduler,
         warmup_steps=config.warmup_steps,
+        optim=schedule.OPTIMIZERS[config.optimizer],
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         seed=config.seed,
         data_seed=config.seed,
         bf16=device.bfloat16,
         use_cpu=device.kind == "cpu",
-        gradient_checkpointing=config.gradient_checkpointing,
+        gradient_checkpointing=config.gradient_checkpointing and not sharding.is_on(config),
         save_strategy="steps",
         save_steps=config.save_steps,
         logging_steps=1,
@@ -406,6 +429,7 @@ def training_arguments(
         dataloader_pin_memory=device.kind == "cuda",
         report_to="none",
         disable_tqdm=True,
+        **sharding.arguments(config),
     )
 
 

@@ -67,15 +67,16 @@ def require_reachable(model: str, *, offline: bool) -> None:
 
 
 def find_device(config: RunConfig) -> Device:
-    """The first GPU where torch can use one, else the CPU."""
+    """This process's GPU where torch can use one, else the CPU."""
     import torch  # noqa: PLC0415
 
     if not torch.cuda.is_available():
         threads = torch.get_num_threads()
         name = f"the CPU ({threads} thread{'s' if threads > 1 else ''})"
         return Device("cpu", name, config.precision == "bfloat16")
+    torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # "cuda" means this one from here on
     has_bfloat16 = bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return Device("cuda", torch.cuda.get_device_name(0), config.precision != "float32" and has_bfloat16)
+    return Device("cuda", torch.cuda.get_device_name(), config.precision != "float32" and has_bfloat16)
 
 
 def load_tokenizer(model: str, *, offline: bool) -> Any:

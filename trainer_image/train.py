@@ -25,6 +25,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
+from trainer_image import launching, ranks
 from trainer_image.checkpoints import Checkpoint, Checkpoints, require_same_data, require_same_run
 from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
 from trainer_image.events import (
@@ -62,23 +63,29 @@ def main(argv: list[str]) -> int:
     args = parse_arguments(argv)
     run_dir = args.run_dir.resolve()
     try:
-        reporter = Reporter(run_dir, attempt=args.attempt) if is_first_process() else SilentReporter()
+        reporter = Reporter(run_dir, attempt=args.attempt) if ranks.is_first() else SilentReporter()
     except OSError as error:
         print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
+    spread = None if launching.is_started_by_torchrun() else launching.spread_in(run_dir / CONFIG_FILE)
+    if spread:
+        again = [*argv, "--attempt", str(reporter.attempt)]
+        return launching.start(spread, Path(__file__).resolve(), again, run_dir, attempt=reporter.attempt)
     checkpoints = Checkpoints(run_dir, keep=1)
     stop = StopRequest(lambda: leave_now(reporter, checkpoints))
     stop.listen()
+    ranks.announce()
     try:
         return train(prepare(run_dir, reporter, stop, resume=args.resume))
     except Exception as error:  # the last resort: no run ends without a word
         problem = explain(error)
         if problem is None or problem.__cause__:
             reporter.say(traceback.format_exc())
-        problem = problem or RunFailedError(
+        problem = problem or ranks.problem_of_another() or RunFailedError(
             "The trainer stopped because of an error it did not expect.",
             "The log has the details; resuming continues from the last checkpoint.",
         )
+        ranks.note_problem(problem)
         reporter.finish("failed", message=problem.message, hint=problem.hint, checkpoint=newest(checkpoints))
         return problem.exit_code
 
@@ -101,7 +108,9 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: boo
         require_same_run(checkpoint.progress, config)
     elif resume:
         reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
-    set_environment(offline=config.offline)
+    if not launching.is_started_by_torchrun():
+        launching.spread_of(config.distributed, os.environ)  # says what does not fit
+    set_environment(config)
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
@@ -113,7 +122,7 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
+    from trainer_image import engines, models, preparing, sharding  # noqa: PLC0415 seconds from here on
 
     engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
@@ -138,7 +147,8 @@ def train(run: Run) -> int:
         reporter.notice("This GPU does not compute in bfloat16; float32 is used.", level="warning")
     if engine.why:
         reporter.notice(engine.why)
-    model = engines.load(engine, run.model, config, device=device, float32=method.FLOAT32_WEIGHTS)
+    loading = sharding.loading_device(device, config)
+    model = engines.load(engine, run.model, config, device=loading, float32=method.FLOAT32_WEIGHTS)
     use_cache = getattr(model.config, "use_cache", True)
 
     reporter.phase("prepare")
@@ -163,7 +173,11 @@ def train(run: Run) -> int:
     outcome = training.run()
 
     saved = not outcome.stopped or run.stop.wish == "save"
-    if saved and is_first_process():
+    if saved and sharding.is_on(config):
+        weights = sharding.whole(training)
+        if ranks.is_first():
+            model = sharding.in_one_piece(run.model, config, engine, method, weights)
+    if saved and ranks.is_first():
         reporter.phase("save")
         output.save_output(
             run.folder,
@@ -189,11 +203,6 @@ def train(run: Run) -> int:
         checkpoint=outcome.checkpoint,
     )
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that reports and saves, where torchrun has started several."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -228,7 +237,7 @@ def read_config(path: Path) -> RunConfig:
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
     """End the process at once, on record, from whatever thread."""
     if reporter.finish("stopped", message="Stopped at once.", checkpoint=newest(checkpoints)):
-        exit_at_once(EXIT_STOPPED)
+        exit_at_once(ranks.note_exit(EXIT_STOPPED))
 
 
 def newest(checkpoints: Checkpoints) -> str | None:
@@ -236,17 +245,17 @@ def newest(checkpoints: Checkpoints) -> str | None:
     return checkpoints.relative_path(checkpoint.progress.step) if checkpoint else None
 
 
-def set_environment(*, offline: bool) -> None:
+def set_environment(config: RunConfig) -> None:
     """What the libraries read when they are imported."""
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
-    if "LOCAL_RANK" not in os.environ:
+    if "LOCAL_RANK" not in os.environ and not config.distributed.enable_model_splitting:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    if offline:
+    if config.offline:
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
             os.environ[name] = "1"
 
@@ -277,7 +286,7 @@ def run_as_program(act: Callable[[list[str]], int]) -> None:
         code = ended.code if isinstance(ended.code, int) else EXIT_FAILED
     sys.stdout.flush()
     sys.stderr.flush()
-    exit_at_once(code)
+    exit_at_once(ranks.note_exit(code))
 
 
 if __name__ == "__main__":

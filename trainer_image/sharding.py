@@ -1,0 +1,94 @@
+"""One model in parts over several processes (FSDP2, through accelerate), also where these are on a CPU.
+
+A process holds a part of every weight, its gradient and its optimiser state; layers are put together as they
+are needed. Between the processes everything happens at once: what is collective here must be called by all.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from trainer_image import ranks
+from trainer_image.config import Lora, Osft, RunConfig
+from trainer_image.models import Device
+from trainer_image.problems import RunFailedError
+
+
+def is_on(config: RunConfig) -> bool:
+    return config.distributed.strategy == "fsdp" and ranks.world_size() > 1
+
+
+def require_possible(config: RunConfig) -> None:
+    """Raise RunFailedError for what cannot be trained in parts; needs nothing loaded."""
+    if config.distributed.strategy != "fsdp":
+        return
+    method = config.method
+    if isinstance(method, Osft):
+        raise RunFailedError(
+            "OSFT cannot be trained in parts (FSDP): its projection needs whole directions of a weight.",
+            "Set the strategy to 'ddp', or choose the backend mini-trainer where CUDA is.",
+        )
+    if isinstance(method, Lora) and (method.load_in_4bit or method.load_in_8bit):
+        raise RunFailedError(
+            "A model in 4 or 8 bits cannot be trained in parts (FSDP) here.",
+            "Set the strategy to 'ddp', or turn 4-bit and 8-bit off.",
+        )
+    if config.optimizer not in {"adamw", "sgd"}:
+        raise RunFailedError(
+            "The 8-bit optimisers cannot be trained in parts (FSDP) here.",
+            "Set the optimizer to 'adamw', whose state is spread over the processes, or the strategy to 'ddp'.",
+        )
+
+
+def loading_device(device: Device, config: RunConfig) -> Device:
+    """Where the whole model is loaded before it is cut: in the computer's memory, in float32."""
+    return replace(device, kind="cpu") if is_on(config) else device
+
+
+def arguments(config: RunConfig) -> dict[str, Any]:
+    """For `TrainingArguments`: cut at the layers that the model names as not to be split."""
+    if not is_on(config):
+        return {}
+    cut = {"version": 2, "state_dict_type": "FULL_STATE_DICT"}
+    if config.gradient_checkpointing:
+        return {"fsdp": True, "fsdp_config": cut | {"activation_checkpointing": True}}
+    return {"fsdp": True, "fsdp_config": cut}
+
+
+@contextmanager
+def also_on_cpu() -> Iterator[None]:
+    """While accelerate 1.15 is set up: it knows FSDP on accelerators only, though its FSDP2 code and PyTorch's
+    work on CPU over gloo alike."""
+    from accelerate.state import PartialState  # noqa: PLC0415
+    from accelerate.utils import DistributedType  # noqa: PLC0415
+
+    shared = PartialState._shared_state
+    kind = PartialState().distributed_type
+    shared["distributed_type"] = DistributedType.MULTI_GPU
+    try:
+        yield
+    finally:
+        shared["distributed_type"] = kind
+
+
+def set_up(config: RunConfig, device: Device) -> Any:
+    """The context in which accelerate is set up."""
+    return also_on_cpu() if is_on(config) and device.kind == "cpu" else nullcontext()
+
+
+def whole(loop: Any) -> dict[str, Any]:
+    """All weights by name, on the CPU, in the first process; collective."""
+    state: dict[str, Any] = loop.accelerator.get_state_dict(loop.model)
+    return state
+
+
+def in_one_piece(model: str, config: RunConfig, engine: Any, method: Any, weights: dict[str, Any]) -> Any:
+    """The base model loaded anew, made as it was for training, with these weights: ready to be saved."""
+    from trainer_image import engines  # noqa: PLC0415
+
+    cpu = Device("cpu", "the CPU", bfloat16=False)
+    fresh = engines.load(engine, model, config, device=cpu, float32=True)
+    fresh = engines.prepare(engine, method, fresh, config)
+    fresh.load_state_dict(weights)
+    return fresh
