@@ -28,7 +28,7 @@ from trainer_image.batches import (
     samples_in,
     tokens_in,
 )
-from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, identity
+from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, has_new_length, identity
 from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
 from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Plan
@@ -78,6 +78,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._resume_from = resume_from
         self._data_sha256 = rows.sha256()
         before = resume_from.progress if resume_from else None
+        self._has_new_length = before is not None and has_new_length(before, config)
         self._clock = _Clock(before)
         self._validation = Validation(rows.validation, config, before)
         self._checkpoints.best_step = self._validation.best_step
@@ -97,13 +98,13 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self.remove_callback(PrinterCallback)
 
     def create_accelerator_and_postprocess(self) -> None:
-        with sharding.set_up(self._config, self._device):
-            super().create_accelerator_and_postprocess()
+        sharding.allow_on_cpu(self._config, self._device)
+        super().create_accelerator_and_postprocess()
 
     def run(self) -> Outcome:
         """Train from the beginning or the checkpoint. Raises RunFailedError if the loss is not a number."""
         resumed = self._resume_from
-        done = resumed and resumed.progress.step >= resumed.progress.total_steps
+        done = resumed and resumed.progress.step >= resumed.progress.total_steps and not self._has_new_length
         if resumed and (done or self._validation.is_hopeless):
             self._load_from_checkpoint(str(resumed.folder))  # nothing left but to save the result
             self.state.global_step, self.state.max_steps = resumed.progress.step, resumed.progress.total_steps
@@ -205,6 +206,19 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self.args.warmup_steps = schedule.warmup_steps(self._config, num_training_steps)
         return super().create_scheduler(num_training_steps, optimizer)
 
+    def follow_new_length(self) -> None:
+        """Called before the first step: put a run whose length was changed on its new schedule."""
+        if not self._has_new_length or self._resume_from is None:
+            return
+        before = self._resume_from.progress
+        schedule.require_longer_than(before.step, self.state.max_steps)
+        schedule.catch_up(self.lr_scheduler)
+        self._reporter.notice(
+            f"The run was to have {before.total_steps} steps and now has {self.state.max_steps}; from step "
+            f"{before.step + 1} on the learning rate follows the new schedule.",
+            level="warning",
+        )
+
     def report_plan(self) -> None:
         parameters, trainable = count_parameters(self.model)
         plan = Plan(
@@ -303,6 +317,7 @@ class _Follow(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         self._loop.report_plan()
+        self._loop.follow_new_length()
         self._stop.defer()
 
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:

@@ -4,8 +4,6 @@ A process holds a part of every weight, its gradient and its optimiser state; la
 are needed. Between the processes everything happens at once: what is collective here must be called by all.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -56,25 +54,17 @@ def arguments(config: RunConfig) -> dict[str, Any]:
     return {"fsdp": True, "fsdp_config": cut}
 
 
-@contextmanager
-def also_on_cpu() -> Iterator[None]:
-    """While accelerate 1.15 is set up: it knows FSDP on accelerators only, though its FSDP2 code and PyTorch's
-    work on CPU over gloo alike."""
+def allow_on_cpu(config: RunConfig, device: Device) -> None:
+    """Call just before accelerate is set up. Accelerate 1.15 offers FSDP on accelerators only, though its FSDP2
+    code and PyTorch's work on a CPU over gloo alike; after this it takes several CPUs for such.
+    """
+    if not is_on(config) or device.kind != "cpu":
+        return
     from accelerate.state import PartialState  # noqa: PLC0415
     from accelerate.utils import DistributedType  # noqa: PLC0415
 
-    shared = PartialState._shared_state
-    kind = PartialState().distributed_type
-    shared["distributed_type"] = DistributedType.MULTI_GPU
-    try:
-        yield
-    finally:
-        shared["distributed_type"] = kind
-
-
-def set_up(config: RunConfig, device: Device) -> Any:
-    """The context in which accelerate is set up."""
-    return also_on_cpu() if is_on(config) and device.kind == "cpu" else nullcontext()
+    PartialState()  # has been set up by the training arguments
+    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
 
 
 def whole(loop: Any) -> dict[str, Any]:

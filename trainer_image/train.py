@@ -1,6 +1,6 @@
 """Train one run: read its folder's `config.json`, report in `events.jsonl`, leave `output/`, `result.json`.
 
-    python train.py --run-dir DIR [--resume] [--attempt N]
+    python train.py --run-dir DIR [--resume [--extend]] [--attempt N]
 
 Exit codes: 0 finished, 1 failed, 2 the config is no good, 3 stopped on request. SIGTERM saves a checkpoint
 and the result so far and leaves after the step at hand; SIGINT leaves without saving; a second one leaves
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
     stop.listen()
     ranks.announce()
     try:
-        return train(prepare(run_dir, reporter, stop, resume=args.resume))
+        return train(prepare(run_dir, reporter, stop, resume=args.resume, extend=args.extend))
     except Exception as error:  # the last resort: no run ends without a word
         problem = explain(error)
         if problem is None or problem.__cause__:
@@ -90,7 +90,7 @@ def main(argv: list[str]) -> int:
         return problem.exit_code
 
 
-def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: bool) -> Run:
+def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: bool, extend: bool) -> Run:
     """Check everything that can be checked in a second. Raises RunFailedError."""
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
@@ -105,7 +105,7 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: boo
     )
     config = read_config(run_dir / CONFIG_FILE)
     if checkpoint:
-        require_same_run(checkpoint.progress, config)
+        require_same_run(checkpoint.progress, config, extend=extend)
     elif resume:
         reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
     if not launching.is_started_by_torchrun():
@@ -209,6 +209,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train one run.")
     parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
+    parser.add_argument("--extend", action="store_true", help="though the run's length was changed since")
     parser.add_argument("--attempt", type=int, help="which launch of the run this is, from 1")
     return parser.parse_args(argv)
 
