@@ -174,7 +174,9 @@ class Distributed(Section):
     )
     nnodes: PositiveInt | None = Field(None, description="Computers that train together.")
     node_rank: NonNegativeInt | None = Field(None, description="Which of the computers this one is, from 0.")
-    rdzv_id: str | None = Field(None, min_length=1, description="Name of the meeting, alike on all computers.")
+    rdzv_id: str | None = Field(
+        None, min_length=1, description="Name of the meeting, alike on all computers."
+    )
     rdzv_endpoint: str | None = Field(
         None, min_length=1, description="Where the computers meet, as host:port of one of them."
     )

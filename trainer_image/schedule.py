@@ -1,5 +1,6 @@
 """How long a run lasts and how its learning rate moves: in steps, worked out here and not by a library."""
 
+import importlib.util
 import math
 from typing import Any, Final
 
@@ -13,6 +14,15 @@ OPTIMIZERS: Final = {
     "sgd": "sgd",
 }
 """Our names → those of transformers 5.17."""
+
+
+def require_optimizer(config: RunConfig) -> None:
+    """Raise RunFailedError if the optimiser needs a package that is not installed."""
+    if "8bit" in config.optimizer and importlib.util.find_spec("bitsandbytes") is None:
+        raise RunFailedError(
+            f"The optimizer {config.optimizer} needs the package bitsandbytes, which is not installed.",
+            "Install it, or set the optimizer to 'adamw'.",
+        )
 
 
 def warmup_steps(config: RunConfig, total_steps: int) -> int:

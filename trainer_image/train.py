@@ -25,7 +25,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image import launching, ranks
+from trainer_image import backends, launching, ranks, schedule, sharding
 from trainer_image.checkpoints import Checkpoint, Checkpoints, require_same_data, require_same_run
 from trainer_image.config import CONFIG_FILE, OUTPUT_DIR, RunConfig
 from trainer_image.events import (
@@ -81,9 +81,13 @@ def main(argv: list[str]) -> int:
         problem = explain(error)
         if problem is None or problem.__cause__:
             reporter.say(traceback.format_exc())
-        problem = problem or ranks.problem_of_another() or RunFailedError(
-            "The trainer stopped because of an error it did not expect.",
-            "The log has the details; resuming continues from the last checkpoint.",
+        problem = (
+            problem
+            or ranks.problem_of_another()
+            or RunFailedError(
+                "The trainer stopped because of an error it did not expect.",
+                "The log has the details; resuming continues from the last checkpoint.",
+            )
         )
         ranks.note_problem(problem)
         reporter.finish("failed", message=problem.message, hint=problem.hint, checkpoint=newest(checkpoints))
@@ -108,8 +112,8 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, *, resume: boo
         require_same_run(checkpoint.progress, config, extend=extend)
     elif resume:
         reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
-    if not launching.is_started_by_torchrun():
-        launching.spread_of(config.distributed, os.environ)  # says what does not fit
+    backends.require_possible(config, device=likely_device(), resume=resume)
+    require_spread(config)
     set_environment(config)
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
@@ -122,13 +126,17 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import engines, models, preparing, sharding  # noqa: PLC0415 seconds from here on
+    from trainer_image import engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
+    if config.backend in backends.EXTERNAL:
+        from trainer_image.backends import running  # noqa: PLC0415
+
+        return running.train(config, run.model, run.folder, rows, reporter, run.stop)
 
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
@@ -244,6 +252,14 @@ def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
 def newest(checkpoints: Checkpoints) -> str | None:
     checkpoint = checkpoints.newest()
     return checkpoints.relative_path(checkpoint.progress.step) if checkpoint else None
+
+
+def require_spread(config: RunConfig) -> None:
+    """Raise RunFailedError if the config's several processes, or its model in parts, cannot be."""
+    sharding.require_possible(config)
+    schedule.require_optimizer(config)
+    if not launching.is_started_by_torchrun():
+        launching.spread_of(config.distributed, os.environ)
 
 
 def set_environment(config: RunConfig) -> None:

@@ -28,9 +28,7 @@ Train = Callable[..., tiny.Ran]
         ({"warmup_ratio": 0.001}, 10, 1),
     ],
 )
-def test_a_share_of_warm_up_is_worked_out_in_steps(
-    settings: dict[str, Any], total: int, steps: int
-) -> None:
+def test_a_share_of_warm_up_is_worked_out_in_steps(settings: dict[str, Any], total: int, steps: int) -> None:
     assert warmup_steps(RunConfig(base_model="x", **settings), total) == steps
 
 
@@ -54,7 +52,12 @@ def test_the_rate_rises_over_the_share_and_then_falls(
     tiny_model: Path, tmp_path: Path, train_here: Train
 ) -> None:
     folder = tiny.make_run(
-        tmp_path / "run", tiny_model, warmup_ratio=0.25, lr_scheduler="linear", validation="off", offline=False
+        tmp_path / "run",
+        tiny_model,
+        warmup_ratio=0.25,
+        lr_scheduler="linear",
+        validation="off",
+        offline=False,
     )
 
     ran = train_here(folder)
@@ -113,9 +116,7 @@ def test_a_run_made_longer_on_purpose_goes_on_by_the_new_schedule(
 
 
 @pytest.mark.training
-def test_a_run_cannot_be_made_shorter_than_it_is(
-    tiny_model: Path, tmp_path: Path, train_here: Train
-) -> None:
+def test_a_run_cannot_be_made_shorter_than_it_is(tiny_model: Path, tmp_path: Path, train_here: Train) -> None:
     folder = tiny.make_run(tmp_path / "run", tiny_model, validation="off", offline=False)
     assert train_here(folder).code == 0
     config = json.loads((folder / "config.json").read_text())

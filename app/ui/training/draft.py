@@ -16,12 +16,14 @@ from app.ui.training import typed_numbers
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import LISTED_MODELS
 from app.ui.training.selection import RunSelection
+from app.ui.training.spread_draft import SpreadDraft
 from app.ui.training.typed_numbers import NUMBERS
 from trainer_image.config import FileDataset, HubDataset, Lora, Osft, RunConfig, Sft
 
 CUSTOM: Final = "Custom"
 
 LrScheduler = Literal["cosine", "linear", "constant"]
+Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "sgd"]
 Precision = Literal["auto", "float32", "bfloat16"]
 TargetModules = Literal["auto", "all-linear", "attention", "custom"]
 BaseBits = Literal["", "4", "8"]
@@ -93,9 +95,11 @@ class TrainingDraft:
     rows: dict[str, Any] = field(default_factory=_first_rows)
     """Field of the config, of `ROWS` → value."""
     lr_scheduler: LrScheduler = "cosine"
+    optimizer: Optimizer = "adamw"
     precision: Precision = "auto"
     gradient_checkpointing: bool = False
     offline: bool = False
+    spread: SpreadDraft = field(default_factory=SpreadDraft)
 
     output_name: str = ""
 
@@ -173,8 +177,8 @@ class TrainingDraft:
                 return f"Correct “{NUMBERS[name].label}”"
         if problem := self.method_problem():
             return problem
-        if self._rows_problem():
-            return self._rows_problem()
+        if problem := self._rows_problem() or self._warmup_problem() or self.spread_problem():
+            return problem
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
         return ""
@@ -212,6 +216,8 @@ class TrainingDraft:
                 dataset=self._dataset(),
                 method=self._method(),
                 lr_scheduler=self.lr_scheduler,
+                optimizer=self.optimizer,
+                **self.spread.values(),
                 precision=self.precision,
                 gradient_checkpointing=self.gradient_checkpointing,
                 offline=self.offline,
@@ -235,6 +241,16 @@ class TrainingDraft:
             return "Type the path of the validation file"
         return ""
 
+    def spread_problem(self) -> str:
+        """What is wrong with several GPUs and the backend; empty while the method itself is not right."""
+        if self.method_problem() or any(self.number_problem(name) for name in self._active_numbers()):
+            return ""
+        return self.spread.problem(self._method())
+
+    def _warmup_problem(self) -> str:
+        both = self._number("warmup_steps") and self._number("warmup_ratio")
+        return "Set “Warm-up steps” or “Warm-up share” to 0" if both else ""
+
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         config = setup.config
@@ -248,6 +264,8 @@ class TrainingDraft:
             self.listed_model = config.base_model
         self._load_docker(setup.docker)
         self.lr_scheduler = config.lr_scheduler
+        self.optimizer = config.optimizer
+        self.spread.load(config)
         self.precision = config.precision
         self.gradient_checkpointing = config.gradient_checkpointing
         self.offline = config.offline

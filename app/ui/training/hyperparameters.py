@@ -12,6 +12,7 @@ from app.ui.theme import GAP
 from app.ui.training.draft import CUSTOM, TrainingDraft
 from app.ui.training.fields import Grid, Help, NumberField, Wrap
 from app.ui.training.more_settings import MoreSettings
+from app.ui.training.several_gpus import SeveralGpus
 
 _MAIN: Final = (
     "max_steps",
@@ -33,6 +34,7 @@ def Hyperparameters(draft: TrainingDraft) -> ft.Control:
             Grid([NumberField(draft, name) for name in _MAIN]),
             Identified("effective-batch", Help(f"Effective batch: {batch or '–'} examples per step.")),
             MoreSettings(draft),
+            SeveralGpus(draft),
         ],
     )
 
