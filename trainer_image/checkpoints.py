@@ -154,8 +154,8 @@ def require_same_run(progress: Progress, config: RunConfig, *, extend: bool = Fa
         changed = [name for name in changed if name not in _LENGTH]
     elif changed and set(changed) <= _LENGTH:
         raise RunFailedError(
-            f"This run cannot be resumed: its length has changed ({', '.join(sorted(changed))}), and with it the "
-            "learning rate of every step.",
+            f"This run cannot be resumed: its length has changed ({', '.join(sorted(changed))}), and with it "
+            "the learning rate of every step.",
             "Resume with --extend to go on by the new schedule, or put the length back.",
         )
     if changed:

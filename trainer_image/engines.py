@@ -50,7 +50,10 @@ def load(engine: Engine, model: str, config: RunConfig, *, device: Any, float32:
     from trainer_image import models  # noqa: PLC0415
 
     bits = bits_of(config)
-    return models.load_model(model, device=device, float32=float32, offline=config.offline, bits=bits)
+    split = config.distributed.enable_model_splitting
+    return models.load_model(
+        model, device=device, float32=float32, offline=config.offline, bits=bits, split=split
+    )
 
 
 def prepare(engine: Engine, method: Any, model: Any, config: RunConfig) -> Any:
@@ -84,6 +87,8 @@ def _against_unsloth(method: Lora) -> str:
 
 
 def _against_parts(config: RunConfig) -> str:
+    if config.distributed.enable_model_splitting:
+        return "the model is split over several GPUs"
     return "the model is in parts (FSDP), which Unsloth does not do" if sharding.is_on(config) else ""
 
 

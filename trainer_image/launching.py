@@ -1,4 +1,4 @@
-"""Several processes from the one command: starts torchrun on `train.py`, passes signals on, keeps the exit code.
+"""Several processes from the one command: torchrun on `train.py`, with signals passed on, exit code kept.
 
 Every process of torchrun runs the same `train.py`; the first of them reports. Imports no training library.
 """
@@ -10,9 +10,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from pydantic import ValidationError
 
 from trainer_image import ranks
 from trainer_image.config import Distributed
@@ -100,8 +103,8 @@ def merge(asked: Distributed, environment: Mapping[str, str]) -> Distributed:
     filled = {name: _number(text) for name, text in found.items() if text} | values
     try:
         return Distributed.model_validate(filled)
-    except ValueError as error:
-        reason = str(getattr(error, "errors", lambda: [{"msg": error}])()[0]["msg"])
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
         raise bad_config(
             f"The settings for several processes do not fit: {reason.removeprefix('Value error, ')}.",
             "Correct the config's 'distributed', or the PET_ variables of the environment.",
@@ -132,7 +135,7 @@ def start(spread: Spread, train: Path, arguments: list[str], run_dir: Path, *, a
 
 
 def spread_in(config_file: Path) -> Spread | None:
-    """What a run's config asks for; None if it asks for one process, or is no good, which `train.py` reports."""
+    """What a run's config asks for; None for one process, or if it is no good, which `train.py` reports."""
     try:
         content = json.loads(config_file.read_bytes())
         asked = Distributed.model_validate(content.get("distributed", {}))
@@ -174,18 +177,13 @@ class _Mail:
 
 
 def _send(pid: int, number: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _last_words(folder: Path, run_dir: Path, attempt: int, *, is_first_node: bool) -> int:
     """The first process was killed, or never started."""
-    problem = next(ranks.problems_in(folder), None) or RunFailedError(
-        "One of the processes that train together ended without a word.",
-        "Often the memory ran out; the log may have more. Resuming continues from the last checkpoint.",
-    )
+    problem = next(ranks.problems_in(folder), None) or ranks.without_a_word()
     if is_first_node:
         Reporter(run_dir, attempt=attempt).finish("failed", message=problem.message, hint=problem.hint)
     return problem.exit_code

@@ -159,8 +159,8 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         return self._order
 
     def begin_epoch(self) -> None:
-        """Called first thing in an epoch: with several processes accelerate 1.15 does not tell the sampler of the
-        epoch that a resumed run begins in the middle of."""
+        """Called first thing in an epoch: with several processes accelerate 1.15 does not tell the
+        sampler of the epoch that a resumed run begins in the middle of."""
         self._order.set_epoch(math.floor(self.state.epoch + 1e-6))
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:

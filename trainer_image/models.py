@@ -90,12 +90,18 @@ def load_tokenizer(model: str, *, offline: bool) -> Any:
 
 
 def load_model(
-    model: str, *, device: Device, float32: bool, offline: bool, bits: Literal[4, 8] | None = None
+    model: str,
+    *,
+    device: Device,
+    float32: bool,
+    offline: bool,
+    bits: Literal[4, 8] | None = None,
+    split: bool = False,
 ) -> Any:
     """Load the weights onto the device, in float32 if asked or if the device has no bfloat16.
 
-    `bits` quantises them by bitsandbytes; a model that is stored quantised is taken as it is. Raises
-    RunFailedError if they cannot be had.
+    `bits` quantises them by bitsandbytes; a model that is stored quantised is taken as it is. `split`
+    spreads its layers over all GPUs. Raises RunFailedError if they cannot be had.
     """
     import torch  # noqa: PLC0415
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
@@ -106,11 +112,13 @@ def load_model(
     dtype = torch.float32 if in_float32 else torch.bfloat16
     try:
         options = quantisation.options(model, bits, device=device, offline=offline)
-        loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, local_files_only=offline, **options)
+        place = {"device_map": "auto"} if split else {}
+        loaded = AutoModelForCausalLM.from_pretrained(
+            model, dtype=dtype, local_files_only=offline, **options | place
+        )
         if options:
             quantisation.keep_layout(loaded)
-            return loaded
-        return loaded.to(device.kind)
+        return loaded.to(device.kind) if not options and not split else loaded
     except Exception as error:
         foreseen = explain(error) or _explain_model(error, model, offline=offline)
         raise foreseen or _unreadable(model, "model") from error

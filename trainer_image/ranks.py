@@ -21,6 +21,13 @@ FOLDER: Final = "TUNEWRIGHT_RANKS"
 """Environment variable; absent where there is one process, or where torchrun was started by hand."""
 
 _PR_SET_PDEATHSIG: Final = 1
+_CUT_OFF: Final = (
+    "onnection closed by peer",
+    "onnection reset by peer",
+    "Broken pipe",
+    "remote process exited",
+)
+"""What gloo and NCCL say when the process at the other end is gone."""
 _WISHES: Final[tuple[Wish | None, ...]] = (None, "save", "leave")
 
 
@@ -55,10 +62,19 @@ def note_problem(problem: RunFailedError) -> None:
         _write(folder / f"{_local_rank()}.problem", json.dumps(words))
 
 
-def problem_of_another() -> RunFailedError | None:
-    """Why another process of this computer has failed; then this one's error is only a consequence."""
+def problem_of_another(error: Exception) -> RunFailedError | None:
+    """The reason if this process's error is only the consequence of another's end."""
     folder = _folder()
-    return next(problems_in(folder), None) if folder else None
+    noted = next(problems_in(folder), None) if folder else None
+    is_cut_off = world_size() > 1 and any(text in str(error) for text in _CUT_OFF)
+    return noted or (without_a_word() if is_cut_off else None)
+
+
+def without_a_word() -> RunFailedError:
+    return RunFailedError(
+        "One of the processes that train together ended without a word.",
+        "Often the memory ran out; the log may have more. Resuming continues from the last checkpoint.",
+    )
 
 
 def problems_in(folder: Path) -> Iterator[RunFailedError]:

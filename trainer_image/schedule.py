@@ -42,7 +42,7 @@ def require_longer_than(done: int, total_steps: int) -> None:
 
 
 def catch_up(scheduler: Any) -> None:
-    """Give the optimiser the learning rate that the schedule, rebuilt for another length, has for the next step.
+    """Give the optimiser the rate that the schedule, rebuilt for another length, has for the next step.
 
     A checkpoint brings the old one's along, which would hold for one more step.
     """

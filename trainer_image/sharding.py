@@ -35,7 +35,20 @@ def require_possible(config: RunConfig) -> None:
     if config.optimizer not in {"adamw", "sgd"}:
         raise RunFailedError(
             "The 8-bit optimisers cannot be trained in parts (FSDP) here.",
-            "Set the optimizer to 'adamw', whose state is spread over the processes, or the strategy to 'ddp'.",
+            "Set the optimizer to 'adamw', whose state is in parts too, or the strategy to 'ddp'.",
+        )
+
+
+def require_gpus_to_split(config: RunConfig) -> None:
+    """Raise RunFailedError if one model is to be spread over GPUs, and there are none or one."""
+    import torch  # noqa: PLC0415
+
+    count = torch.cuda.device_count()
+    if config.distributed.enable_model_splitting and count < 2:
+        raise RunFailedError(
+            f"enable_model_splitting spreads a model over several GPUs, and there {'is' if count else 'are'} "
+            f"{count or 'none'} here.",
+            "Turn it off.",
         )
 
 
@@ -55,8 +68,9 @@ def arguments(config: RunConfig) -> dict[str, Any]:
 
 
 def allow_on_cpu(config: RunConfig, device: Device) -> None:
-    """Call just before accelerate is set up. Accelerate 1.15 offers FSDP on accelerators only, though its FSDP2
-    code and PyTorch's work on a CPU over gloo alike; after this it takes several CPUs for such.
+    """Call just before accelerate is set up, which in version 1.15 offers FSDP on accelerators only.
+
+    Its FSDP2 code and PyTorch's work on a CPU over gloo alike; after this it takes several CPUs for such.
     """
     if not is_on(config) or device.kind != "cpu":
         return

@@ -89,7 +89,6 @@ def main(argv: list[str]) -> int:
                 "The log has the details; resuming continues from the last checkpoint.",
             )
         )
-        ranks.note_problem(problem)
         reporter.finish("failed", message=problem.message, hint=problem.hint, checkpoint=newest(checkpoints))
         return problem.exit_code
 
@@ -128,6 +127,7 @@ def train(run: Run) -> int:
     reporter.phase("load_data")
     from trainer_image import engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
+    sharding.require_gpus_to_split(config)
     engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)

@@ -26,7 +26,7 @@ OSFT = {"backend": "mini-trainer", "weight_decay": 0.0}
 MINI_ROW = {
     "step": 2, "epoch": 0, "steps_per_epoch": 4, "lr": 1e-5, "grad_norm": 0.7, "loss": 1.5,
     "avg_loss_backward": 1.4, "num_samples": 8, "tokens_per_second": 900.5, "total_samples_accumulated": 16,
-    "total_tokens_accumulated": 4000, "peak_memory_usage_GB": 12.5, "val_loss": 1.1, "timestamp": "2026-01-01",
+    "total_tokens_accumulated": 4000, "peak_memory_usage_GB": 12.5, "val_loss": 1.1,
 }  # fmt: skip
 INSTRUCTLAB_ROW = {
     "epoch": 0, "step": 2, "rank": 0, "overall_throughput": 3.5, "lr": 1e-5, "cuda_mem_allocated": 12.5,
@@ -99,7 +99,7 @@ def test_further_arguments_go_through() -> None:
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (config(**SFT, backend_args={"use_ligar": True}), "knows no argument 'use_ligar'; the nearest is 'use_liger'"),
+        (config(**SFT, backend_args={"use_ligar": True}), "knows no argument 'use_ligar'; .* 'use_liger'"),
         (config(**SFT, backend_args={"num_epochs": 2}), "'num_epochs' is decided by the run's num_epochs"),
         (config(**SFT, backend_args={"lr_scheduler": "linear"}), "knows no argument 'lr_scheduler'"),
         (config(**SFT, lr_scheduler="linear"), "cannot do lr_scheduler = 'linear'; it has 'cosine' only"),
@@ -140,13 +140,13 @@ def test_the_refusal_comes_before_any_library_is_loaded_and_names_native(tmp_pat
 
 @pytest.mark.training
 def test_whoever_insists_on_unsloth_is_told_why_it_cannot_be() -> None:
-    with pytest.raises(RunFailedError, match="backend unsloth cannot train this run: Unsloth is not installed"):
+    with pytest.raises(
+        RunFailedError, match="backend unsloth cannot train this run: Unsloth is not installed"
+    ):
         engines.choose(config(backend="unsloth", method=Lora()))
 
 
-@pytest.mark.parametrize(
-    ("backend", "row"), [(instructlab, INSTRUCTLAB_ROW), (mini_trainer, MINI_ROW)]
-)
+@pytest.mark.parametrize(("backend", "row"), [(instructlab, INSTRUCTLAB_ROW), (mini_trainer, MINI_ROW)])
 def test_their_metrics_become_our_events(backend: Any, row: dict[str, Any]) -> None:
     event = backend.event_of(row, 40)
 

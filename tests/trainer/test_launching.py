@@ -78,8 +78,8 @@ def test_what_excludes_each_other_is_refused(asked: dict[str, Any], words: str) 
         (Spread(2), ["--nproc-per-node=2", "--nnodes=1", "--standalone"]),
         (
             Spread(2, 3, 1, rdzv_id="r", rdzv_endpoint="a:1"),
-            ["--nproc-per-node=2", "--nnodes=3", "--rdzv-backend=c10d", "--node-rank=1", "--rdzv-endpoint=a:1",
-             "--rdzv-id=r"],
+            ["--nproc-per-node=2", "--nnodes=3", "--rdzv-backend=c10d", "--node-rank=1", 
+             "--rdzv-endpoint=a:1", "--rdzv-id=r"],
         ),
         (
             Spread(2, 3, 1, master_addr="a", master_port=9),

@@ -1,10 +1,7 @@
 """The one command starts as many processes as the config asks for, and they train as one does."""
 
-# ruff: noqa: PLC0415 — torch and its friends take seconds: only the tests that need them pay
-
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from trainer_image.events import CheckpointSaved, Ended, Metrics, Plan, Problem, Started
+from trainer_image import launching
+from trainer_image.events import CheckpointSaved, Ended, Metrics, Phase, Plan, Problem, Started
 
 from . import tiny
 
@@ -37,15 +35,11 @@ def settings(**more: Any) -> dict[str, Any]:
     return {"lines": lines(), "num_epochs": 4, "validation": "off", "save_steps": 4} | more
 
 
-@pytest.fixture(scope="module")
-def one(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tiny.Ran:
-    folder = tmp_path_factory.mktemp("one") / "run"
-    return tiny.run(tiny.make_run(folder, tiny_model, **settings(gradient_accumulation_steps=4)))
-
-
 def test_two_processes_stopped_and_resumed_have_the_loss_curve_of_one(
-    one: tiny.Ran, tiny_model: Path, tmp_path: Path
+    tiny_model: Path, tmp_path: Path, train_here: Callable[..., tiny.Ran]
 ) -> None:
+    alone = settings(gradient_accumulation_steps=4, offline=False)
+    one = train_here(tiny.make_run(tmp_path / "one", tiny_model, **alone))
     folder = tiny.make_run(tmp_path / "two", tiny_model, **settings(distributed=TWO))
 
     first = tiny.start(folder)
@@ -71,7 +65,7 @@ def test_two_processes_stopped_and_resumed_have_the_loss_curve_of_one(
     assert (folder / "output" / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("method", [{"kind": "sft"}, {"kind": "lora", "lora_r": 4}])
+@pytest.mark.parametrize("method", [{"kind": "sft"}, {"kind": "lora", "lora_r": 4}], ids=["sft", "lora"])
 def test_a_model_in_parts_has_the_loss_curve_of_one_process(
     tiny_model: Path, tmp_path: Path, train_here: Callable[..., tiny.Ran], method: dict[str, Any]
 ) -> None:
@@ -79,14 +73,31 @@ def test_a_model_in_parts_has_the_loss_curve_of_one_process(
     fsdp = {"distributed": TWO | {"strategy": "fsdp"}}
     alone = train_here(tiny.make_run(tmp_path / "one", tiny_model, **both, gradient_accumulation_steps=4))
 
-    ran = tiny.run(tiny.make_run(tmp_path / "parts", tiny_model, **both, **fsdp))
+    folder = tiny.make_run(tmp_path / "parts", tiny_model, **both, **fsdp)
+    if method["kind"] == "sft":  # stopped on the way, and resumed
+        first = tiny.start(folder)
+        tiny.wait_for(first, lambda line: "Checkpoint saved" in line)
+        first.send_signal(signal.SIGTERM)
+        assert tiny.finish(first, folder).code in {0, 3}
+    ran = tiny.run(folder, "--resume")
 
     assert ran.code == 0, ran.log
+    assert (folder / "checkpoints" / "step_8" / "pytorch_model_fsdp.bin").is_file()
     ours, theirs = tiny.losses(ran), tiny.losses(alone)
     assert ours.keys() == theirs.keys()
     assert max(abs(ours[step] - theirs[step]) for step in theirs) < 1e-6
     kinds = [tiny.load_weights(run.folder / "output") for run in (ran, alone)]
     assert kinds[0].keys() == kinds[1].keys()
+
+
+def by_hand(folder: Path) -> tiny.Ran:
+    """Under a torchrun that was not started by the trainer."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    done = subprocess.run(
+        [*torchrun, str(tiny.TRAIN), "--run-dir", str(folder)],
+        capture_output=True, text=True, check=False, timeout=200, env=tiny.environment(),
+    )  # fmt: skip
+    return tiny.Ran(folder, done.returncode, done.stdout + done.stderr)
 
 
 def test_osft_in_two_processes_leaks_nothing_and_has_the_curve_of_one(
@@ -95,9 +106,10 @@ def test_osft_in_two_processes_leaks_nothing_and_has_the_curve_of_one(
     both = settings(method={"kind": "osft"}, num_epochs=2, offline=False)
     alone = train_here(tiny.make_run(tmp_path / "one", tiny_model, **both, gradient_accumulation_steps=4))
 
-    ran = tiny.run(tiny.make_run(tmp_path / "two", tiny_model, **both, distributed=TWO))
+    ran = by_hand(tiny.make_run(tmp_path / "two", tiny_model, **both))
 
     assert ran.code == 0, ran.log
+    assert len(ran.of(Started)) == 1
     ours, theirs = tiny.losses(ran), tiny.losses(alone)
     assert max(abs(ours[step] - theirs[step]) for step in theirs) < 1e-6
     parts = tiny.load_weights(ran.folder / "checkpoints" / "step_8")
@@ -129,15 +141,39 @@ def test_what_cannot_be_in_parts_is_refused_before_anything_is_loaded(
     assert words in ran.of(Problem)[0].message
 
 
+def test_splitting_a_model_without_several_gpus_is_refused_before_it_loads(
+    tmp_path: Path, tiny_model: Path, train_here: Callable[..., tiny.Ran]
+) -> None:
+    folder = tiny.make_run(
+        tmp_path / "run", tiny_model, distributed={"enable_model_splitting": True}, offline=False
+    )
+
+    ran = train_here(folder)
+
+    assert ran.code == 1
+    assert "spreads a model over several GPUs, and there are none" in ran.of(Problem)[0].message
+    assert "load_model" not in {phase.name for phase in ran.of(Phase)}
+
+
+def test_a_split_model_is_placed_by_its_layers(tiny_model: Path) -> None:
+    from trainer_image.models import Device, load_model  # noqa: PLC0415 imports torch
+
+    cpu = Device("cpu", "the CPU", bfloat16=False)
+
+    split = load_model(str(tiny_model), device=cpu, float32=True, offline=False, split=True)
+
+    assert split.hf_device_map
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_killed_process_ends_the_run_with_a_word_and_none_is_left(tiny_model: Path, tmp_path: Path) -> None:
     long = settings(distributed=TWO, num_epochs=500, save_steps=1000)
     folder = tiny.make_run(tmp_path / "run", tiny_model, **long)
     starter = tiny.start(folder)
     tiny.wait_for(starter, lambda line: "step 1/" in line)
-    first, *others = sorted(_ranks_of(folder), key=lambda pid: _environment_of(pid)["RANK"])
+    second = next(pid for pid in _ranks_of(folder) if _environment_of(pid)["RANK"] == "1")
 
-    os.kill(first, signal.SIGKILL)
+    os.kill(second, signal.SIGKILL)
     ran = tiny.finish(starter, folder)
 
     assert ran.code == 1
@@ -145,6 +181,17 @@ def test_a_killed_process_ends_the_run_with_a_word_and_none_is_left(tiny_model: 
     assert "ended without a word" in ran.result.message
     assert ran.of(Ended)[-1].status == "failed"
     assert not _ranks_of(folder)
+
+
+def test_a_first_process_that_says_nothing_is_spoken_for(tmp_path: Path) -> None:
+    program = tmp_path / "dies.py"
+    program.write_text("import os; os._exit(9)")
+
+    code = launching.start(launching.Spread(2), program, [], tmp_path, attempt=4)
+
+    ran = tiny.Ran(tmp_path, code, "")
+    assert (code, ran.result.status, ran.result.attempt) == (1, "failed", 4)
+    assert "ended without a word" in ran.of(Problem)[0].message
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")

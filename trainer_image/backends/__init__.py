@@ -80,7 +80,7 @@ def require_possible(config: RunConfig, *, device: str, resume: bool) -> None:
 
 
 def require_known(backend: Backend, given: Mapping[str, Any]) -> None:
-    """Raise RunFailedError, for exit code 2, if an argument is unknown there or is one of the run's settings."""
+    """Raise RunFailedError, for exit code 2, if one is unknown there or decided by the run's settings."""
     fields = _real_fields(backend) or backend.FIELDS
     for name in given:
         if name not in fields:

@@ -1,7 +1,7 @@
 """SFT by instructlab-training. Written to its version 0.16.2; its training has not been run with this.
 
-It reads rows that are tokens already from `data.jsonl` in its data folder. Its learning rate always falls as a
-cosine and gradients are always clipped at 1.
+It reads rows that are tokens already from `data.jsonl` in its data folder. Its learning rate always falls
+as a cosine and gradients are always clipped at 1.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,54 @@ NAME: Final = "instructlab-training"
 PACKAGE: Final = "instructlab.training"
 METRICS_FILE: Final = "training_params_and_metrics_global0.jsonl"
 FIELDS: Final = frozenset(
-    """model_path data_path ckpt_output_dir data_output_dir max_seq_len max_batch_len effective_batch_size
-    learning_rate num_epochs save_samples adamw_weight_decay adamw_betas adamw_eps warmup_steps random_seed
-    checkpoint_at_epoch accelerate_full_state_at_epoch chat_tmpl_path use_legacy_tmpl mock_data mock_data_len
-    deepspeed_options fsdp_options distributed_backend disable_flash_attn lora process_data
-    keep_last_checkpoint_only pretraining_config data_process_num_cpu_procs use_liger trust_remote_code log_level
-    mlflow_tracking_uri mlflow_experiment_name mlflow_run_name wandb_project wandb_entity wandb_run_name
-    tensorboard_log_dir validation_split validation_frequency on_demand_checkpointing callbacks use_dolomite
-    is_padding_free""".split()
+    [
+        "model_path",
+        "data_path",
+        "ckpt_output_dir",
+        "data_output_dir",
+        "max_seq_len",
+        "max_batch_len",
+        "effective_batch_size",
+        "learning_rate",
+        "num_epochs",
+        "save_samples",
+        "adamw_weight_decay",
+        "adamw_betas",
+        "adamw_eps",
+        "warmup_steps",
+        "random_seed",
+        "checkpoint_at_epoch",
+        "accelerate_full_state_at_epoch",
+        "chat_tmpl_path",
+        "use_legacy_tmpl",
+        "mock_data",
+        "mock_data_len",
+        "deepspeed_options",
+        "fsdp_options",
+        "distributed_backend",
+        "disable_flash_attn",
+        "lora",
+        "process_data",
+        "keep_last_checkpoint_only",
+        "pretraining_config",
+        "data_process_num_cpu_procs",
+        "use_liger",
+        "trust_remote_code",
+        "log_level",
+        "mlflow_tracking_uri",
+        "mlflow_experiment_name",
+        "mlflow_run_name",
+        "wandb_project",
+        "wandb_entity",
+        "wandb_run_name",
+        "tensorboard_log_dir",
+        "validation_split",
+        "validation_frequency",
+        "on_demand_checkpointing",
+        "callbacks",
+        "use_dolomite",
+        "is_padding_free",
+    ]
 )
 OURS: Final = {
     "model_path": "base_model",

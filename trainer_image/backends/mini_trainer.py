@@ -17,14 +17,55 @@ NAME: Final = "mini-trainer"
 PACKAGE: Final = "mini_trainer"
 METRICS_FILE: Final = "training_metrics_0.jsonl"
 FIELDS: Final = frozenset(
-    """model_name_or_path data_path batch_size max_tokens_per_gpu learning_rate output_dir num_warmup_steps
-    lr_scheduler lr_scheduler_kwargs seed beta1 beta2 eps weight_decay use_liger_kernels osft
-    osft_unfreeze_rank_ratio osft_target_patterns osft_upcast_dtype min_samples_per_checkpoint training_mode
-    max_epochs max_steps max_tokens checkpoint_at_epoch save_final_checkpoint save_dtype train_dtype wandb_project
-    wandb_entity wandb_run_name mlflow_tracking_uri mlflow_experiment_name mlflow_run_name validation_split
-    validation_data_path validation_frequency validate_at_epoch min_samples_per_validation validate_at_final
-    save_best_val_loss val_loss_improvement_threshold pretraining_config trust_remote_code
-    on_demand_checkpointing resume_from_full_state_checkpoint callbacks""".split()
+    [
+        "model_name_or_path",
+        "data_path",
+        "batch_size",
+        "max_tokens_per_gpu",
+        "learning_rate",
+        "output_dir",
+        "num_warmup_steps",
+        "lr_scheduler",
+        "lr_scheduler_kwargs",
+        "seed",
+        "beta1",
+        "beta2",
+        "eps",
+        "weight_decay",
+        "use_liger_kernels",
+        "osft",
+        "osft_unfreeze_rank_ratio",
+        "osft_target_patterns",
+        "osft_upcast_dtype",
+        "min_samples_per_checkpoint",
+        "training_mode",
+        "max_epochs",
+        "max_steps",
+        "max_tokens",
+        "checkpoint_at_epoch",
+        "save_final_checkpoint",
+        "save_dtype",
+        "train_dtype",
+        "wandb_project",
+        "wandb_entity",
+        "wandb_run_name",
+        "mlflow_tracking_uri",
+        "mlflow_experiment_name",
+        "mlflow_run_name",
+        "validation_split",
+        "validation_data_path",
+        "validation_frequency",
+        "validate_at_epoch",
+        "min_samples_per_validation",
+        "validate_at_final",
+        "save_best_val_loss",
+        "val_loss_improvement_threshold",
+        "pretraining_config",
+        "trust_remote_code",
+        "on_demand_checkpointing",
+        "resume_from_full_state_checkpoint",
+        "callbacks",
+    ]
 )
 OURS: Final = {
     "model_name_or_path": "base_model",

@@ -1,4 +1,4 @@
-"""A run by another trainer: tokens in its format, its process followed, its figures as our events, its result."""
+"""A run by another trainer: tokens in its format, its figures as our events, its result."""
 
 import json
 import math
@@ -74,8 +74,8 @@ def train(
 
 
 def write_rows(folder: Path, rows: TrainingRows) -> None:
-    """`data.jsonl`, and `validation.jsonl` if rows are kept aside, as both backends read them: tokens, which of
-    them are learnt, and how many there are."""
+    """`data.jsonl`, and `validation.jsonl` if rows are kept aside, as both backends read
+    them: tokens, which of them are learnt, and how many there are."""
     folder.mkdir(parents=True)
     for name, part in (("data.jsonl", rows), ("validation.jsonl", rows.validation)):
         if part is not None:
@@ -157,7 +157,7 @@ def take_result(folder: Path, run_dir: Path) -> None:
 
 
 class _Lines:
-    """The JSON lines that have been added to a file since the last look; a torn one waits until it is whole."""
+    """The JSON lines added to a file since the last look; a torn one waits until it is whole."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

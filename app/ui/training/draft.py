@@ -111,6 +111,8 @@ class TrainingDraft:
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
+    row_counts: dict[str, int] = field(default_factory=dict)
+    """Session, by id and by name → its rows, for advice."""
     is_restored: bool = False
     """Whether the last used setup has been looked for."""
     was_started_before: bool = False
@@ -156,6 +158,17 @@ class TrainingDraft:
         """Before the very first run there is nothing to choose if there is only one session."""
         if self.is_restored and not self.was_started_before and not self.session and len(sessions) == 1:
             self.session = str(sessions[0].id)
+
+    def note_rows(self, sessions: Sequence[Session]) -> None:
+        """Remember how many rows each session has; nothing is touched if that is known."""
+        counts = {key: s.row_count for s in sessions for key in (str(s.id), s.name)}
+        if counts != self.row_counts:
+            self.row_counts = counts
+
+    @property
+    def row_count(self) -> int | None:
+        """Rows of the chosen session; None if another source is chosen, or it is not known."""
+        return self.row_counts.get(self.session) if self.source is Source.SESSION else None
 
     def number_problem(self, name: str) -> str:
         return typed_numbers.problem(name, self.numbers[name])

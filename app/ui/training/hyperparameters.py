@@ -5,6 +5,7 @@ from typing import Final
 
 import flet as ft
 
+from app.domain.advice import advice_on_batch, advice_on_learning_rate
 from app.domain.presets import PRESETS, WHY
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
@@ -33,10 +34,21 @@ def Hyperparameters(draft: TrainingDraft) -> ft.Control:
             _presets(draft),
             Grid([NumberField(draft, name) for name in _MAIN]),
             Identified("effective-batch", Help(f"Effective batch: {batch or '–'} examples per step.")),
+            *_advice(draft),
             MoreSettings(draft),
             SeveralGpus(draft),
         ],
     )
+
+
+def _advice(draft: TrainingDraft) -> list[ft.Control]:
+    """Rules of thumb for as many rows as the chosen session has."""
+    rows = draft.row_count
+    if not rows:
+        return []
+    sentences = (advice_on_learning_rate(draft.method, rows), advice_on_batch(rows))
+    text = "Rules of thumb. Learning rate: {} Effective batch: {}".format(*sentences)
+    return [Identified("advice", Help(text))]
 
 
 def _presets(draft: TrainingDraft) -> ft.Control:

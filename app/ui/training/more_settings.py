@@ -14,7 +14,15 @@ from app.ui.training.method_fields import lora_fields
 from trainer_image.config import Lora, RunConfig
 
 _LORA: Final = ("lora_r", "lora_alpha", "lora_dropout")
-_NUMBERS: Final = ("seed", "save_steps", "warmup_steps", "warmup_ratio", "weight_decay", "max_grad_norm", "keep_checkpoints")
+_NUMBERS: Final = (
+    "seed",
+    "save_steps",
+    "warmup_steps",
+    "warmup_ratio",
+    "weight_decay",
+    "max_grad_norm",
+    "keep_checkpoints",
+)
 _CHOICES: Final = ("lr_scheduler", "optimizer", "precision", "gradient_checkpointing", "offline")
 
 _SCHEDULERS: Final[tuple[tuple[LrScheduler, str], ...]] = (

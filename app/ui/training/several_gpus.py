@@ -58,9 +58,7 @@ def SeveralGpus(draft: TrainingDraft) -> ft.Control:
 
 def _fields(spread: SpreadDraft) -> list[ft.Control]:
     typed: list[ft.Control] = [
-        TextInput(
-            label, spread.texts[name], partial(_type, spread, name), help_text=_help(Distributed, name)
-        )
+        TextInput(label, spread.texts[name], partial(_type, spread, name), help_text=_help(Distributed, name))
         for name, label in _LABELS.items()
     ]
     return [

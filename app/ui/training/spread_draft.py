@@ -69,8 +69,8 @@ class SpreadDraft:
         """How many of its settings are not at their defaults."""
         fresh = SpreadDraft()
         plain = ("strategy", "enable_model_splitting", "backend", "backend_args")
-        differing = sum(getattr(self, name) != getattr(fresh, name) for name in plain)
-        return differing + sum(bool(text.strip()) for text in self.texts.values())
+        differing = [name for name in plain if getattr(self, name) != getattr(fresh, name)]
+        return len(differing) + sum(bool(text.strip()) for text in self.texts.values())
 
 
 def _text(value: object) -> str:

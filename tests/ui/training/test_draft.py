@@ -416,3 +416,14 @@ def test_warm_up_is_given_in_steps_or_as_a_share():
     draft.type_number("warmup_ratio", "0.1")
 
     assert draft.missing() == "Set “Warm-up steps” or “Warm-up share” to 0"
+
+
+def test_advice_is_for_the_rows_of_the_chosen_session():
+    draft = TrainingDraft(session="s1")
+    assert draft.row_count is None
+
+    draft.note_rows([session("s0"), session("s1")])
+    assert draft.row_count == 1
+
+    draft.source = Source.FILE
+    assert draft.row_count is None
