@@ -81,9 +81,11 @@ def main(argv: list[str]) -> int:
         problem = explain(error)
         if problem is None or problem.__cause__:
             reporter.say(traceback.format_exc())
+        if problem:
+            ranks.note_problem(problem)
         problem = (
             problem
-            or ranks.problem_of_another()
+            or ranks.problem_of_another(error)
             or RunFailedError(
                 "The trainer stopped because of an error it did not expect.",
                 "The log has the details; resuming continues from the last checkpoint.",
