@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from trainer_image import launching
+from trainer_image import launching, train
+from trainer_image.config import RunConfig
 from trainer_image.events import CheckpointSaved, Ended, Metrics, Phase, Plan, Problem, Started
 
 from . import tiny
@@ -177,14 +178,20 @@ def test_splitting_a_model_without_several_gpus_is_refused_before_it_loads(
     assert "load_model" not in {phase.name for phase in ran.of(Phase)}
 
 
-def test_a_split_model_is_placed_by_its_layers(tiny_model: Path) -> None:
-    from trainer_image.models import Device, load_model  # noqa: PLC0415 imports torch
+@pytest.mark.parametrize(("is_split", "in_sight"), [(False, "0"), (True, "0,1")])
+def test_only_a_split_model_sees_several_gpus(
+    monkeypatch: pytest.MonkeyPatch, is_split: bool, in_sight: str
+) -> None:
+    for name in ("TOKENIZERS_PARALLELISM", "PYTORCH_CUDA_ALLOC_CONF", "HF_HUB_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "")  # to be put back
+    for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "TQDM_DISABLE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
 
-    cpu = Device("cpu", "the CPU", bfloat16=False)
+    train.set_environment(RunConfig(base_model="x", distributed={"enable_model_splitting": is_split}))
 
-    split = load_model(str(tiny_model), device=cpu, float32=True, offline=False, split=True)
-
-    assert split.hf_device_map
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == in_sight
 
 
 def test_a_first_process_that_says_nothing_is_spoken_for(tmp_path: Path) -> None:
