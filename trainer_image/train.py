@@ -271,7 +271,8 @@ def set_environment(config: RunConfig) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
-    if "LOCAL_RANK" not in os.environ and not config.distributed.enable_model_splitting:
+    needs_all = config.distributed.enable_model_splitting or config.backend in backends.EXTERNAL
+    if "LOCAL_RANK" not in os.environ and not needs_all:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     if config.offline:

@@ -178,9 +178,16 @@ def test_splitting_a_model_without_several_gpus_is_refused_before_it_loads(
     assert "load_model" not in {phase.name for phase in ran.of(Phase)}
 
 
-@pytest.mark.parametrize(("is_split", "in_sight"), [(False, "0"), (True, "0,1")])
-def test_only_a_split_model_sees_several_gpus(
-    monkeypatch: pytest.MonkeyPatch, is_split: bool, in_sight: str
+@pytest.mark.parametrize(
+    ("asked", "in_sight"),
+    [
+        ({}, "0"),
+        ({"distributed": {"enable_model_splitting": True}}, "0,1"),
+        ({"backend": "instructlab-training", "method": {"kind": "sft"}}, "0,1"),
+    ],
+)
+def test_only_what_uses_several_gpus_sees_them(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], in_sight: str
 ) -> None:
     for name in ("TOKENIZERS_PARALLELISM", "PYTORCH_CUDA_ALLOC_CONF", "HF_HUB_DISABLE_TELEMETRY"):
         monkeypatch.setenv(name, "")  # to be put back
@@ -189,7 +196,7 @@ def test_only_a_split_model_sees_several_gpus(
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
 
-    train.set_environment(RunConfig(base_model="x", distributed={"enable_model_splitting": is_split}))
+    train.set_environment(RunConfig(base_model="x", **asked))
 
     assert os.environ["CUDA_VISIBLE_DEVICES"] == in_sight
 
