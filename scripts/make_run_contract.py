@@ -17,7 +17,17 @@ sys.path.insert(0, str(ROOT))
 from pydantic import BaseModel  # noqa: E402
 
 from trainer_image import events  # noqa: E402
-from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft  # noqa: E402
+from trainer_image.config import (  # noqa: E402
+    Distributed,
+    FileDataset,
+    HubDataset,
+    Logging,
+    Lora,
+    Osft,
+    Push,
+    RunConfig,
+    Sft,
+)
 
 PAGE = ROOT / "docs" / "run-contract.md"
 
@@ -28,7 +38,7 @@ Made by `scripts/make_run_contract.py` from `trainer_image/config.py` and `train
 
 A run is a folder. Whoever starts a run puts `config.json` and the data in; the trainer does the rest:
 
-    python trainer_image/train.py --run-dir DIR [--resume] [--attempt N]
+    python trainer_image/train.py --run-dir DIR [--resume [--extend]] [--attempt N]
 
 | In the folder | Written by | What it is |
 |---|---|---|
@@ -64,8 +74,14 @@ begun either one ends it at once. SIGUSR1, or a file `commands/save`: save a che
 and nothing else of it.
 
 `--resume` goes on from the newest whole checkpoint, and repeats no step that it holds. A run is resumed only with the
-same data, model, method and schedule; other changes are refused with a sentence. Steps after the checkpoint are
-reported again, with the same numbers.
+same data, model, method, schedule and number of processes; other changes are refused with a sentence. Steps after the
+checkpoint are reported again, with the same numbers. What decides nothing of the training (`save_steps`,
+`keep_checkpoints`, `load_best`, `offline`) may change. A changed `num_epochs` or `max_steps` needs `--extend`: the
+learning rate then follows the schedule of the new length from the next step on, and a notice names both lengths.
+
+With a `distributed` that asks for several processes the same command starts torchrun and waits; signals reach every
+process, the first one reports, and the exit code is the run's. PET_* variables (`PET_NPROC_PER_NODE` and so on) fill
+what the config leaves open. Started under torchrun already, it is one of its processes.
 """
 
 
@@ -87,6 +103,7 @@ def page() -> str:
         *(f"{first_line(model)}\n\n{table(model)}" for model in (Sft, Lora, Osft)),
         f"### push\n\n{first_line(Push)}\n\n{table(Push)}",
         f"### logging\n\n{first_line(Logging)}\n\n{table(Logging)}",
+        f"### distributed\n\n{first_line(Distributed)}\n\n{table(Distributed)}",
         "## events.jsonl\n\nUnknown types and keys are to be ignored.\n",
         *(
             f"### {kind.model_fields['type'].default}\n\n{first_line(kind)}\n\n{table(kind)}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from trl import SFTConfig
 
+from trainer_image import schedule, sharding
 from trainer_image.config import RunConfig
 from trainer_image.models import Device
 
@@ -15,7 +16,7 @@ def training_arguments(
 
     With packing the loader hands out whole effective batches, which the collator splits.
     """
-    warmed_constant = config.lr_scheduler == "constant" and config.warmup_steps > 0
+    warmed_constant = config.lr_scheduler == "constant" and (config.warmup_steps or config.warmup_ratio)
     return SFTConfig(
         output_dir=str(folder),
         num_train_epochs=config.num_epochs,
@@ -25,13 +26,14 @@ def training_arguments(
         gradient_accumulation_steps=1 if packing else config.gradient_accumulation_steps,
         lr_scheduler_type="constant_with_warmup" if warmed_constant else config.lr_scheduler,
         warmup_steps=config.warmup_steps,
+        optim=schedule.OPTIMIZERS[config.optimizer],
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         seed=config.seed,
         data_seed=config.seed,
         bf16=device.bfloat16,
         use_cpu=device.kind == "cpu",
-        gradient_checkpointing=config.gradient_checkpointing,
+        gradient_checkpointing=config.gradient_checkpointing and not sharding.is_on(config),
         save_strategy="steps",
         save_steps=config.save_steps,
         save_only_model=not config.save_full_state,
@@ -43,4 +45,5 @@ def training_arguments(
         dataloader_pin_memory=device.kind == "cuda",
         report_to="none",
         disable_tqdm=True,
+        **sharding.arguments(config),
     )

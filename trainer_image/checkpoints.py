@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from trainer_image import ranks
 from trainer_image.config import CHECKPOINTS_DIR, Method, RunConfig
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import write_json_atomically
@@ -30,8 +31,10 @@ _PARTIAL: Final = ".partial"
 _SCHEDULE: Final = (
     "num_epochs", "max_steps", "learning_rate", "per_device_batch_size", "gradient_accumulation_steps",
     "max_seq_len", "lr_scheduler", "warmup_steps", "weight_decay", "max_grad_norm", "seed", "precision",
-    "packing", "eval_steps", "early_stopping_patience",
+    "packing", "eval_steps", "early_stopping_patience", "warmup_ratio", "optimizer",
 )  # fmt: skip
+_LENGTH: Final = {"num_epochs", "max_steps"}
+"""Of these, what may change on purpose: the rest of the run then follows a new schedule."""
 
 
 class Progress(BaseModel):
@@ -140,15 +143,34 @@ class Checkpoints:
 def identity(config: RunConfig) -> dict[str, Any]:
     """The part of a config that decides what the run computes. Data is compared by content."""
     schedule = {name: getattr(config, name) for name in _SCHEDULE}
-    return {"base_model": config.base_model, "method": config.method.model_dump(mode="json"), **schedule}
+    spread = {"processes": ranks.world_size(), "strategy": config.distributed.strategy}
+    method = config.method.model_dump(mode="json")
+    return {"base_model": config.base_model, "method": method, **schedule, **spread}
 
 
-def require_same_run(progress: Progress, config: RunConfig) -> None:
-    """Raise RunFailedError, naming the settings, if the checkpoint is one of another run."""
+def has_new_length(progress: Progress, config: RunConfig) -> bool:
+    """Whether the run was to end elsewhere when the checkpoint was written."""
+    now = identity(config)
+    return any(progress.identity.get(name, now[name]) != now[name] for name in _LENGTH)
+
+
+def require_same_run(progress: Progress, config: RunConfig, *, extend: bool = False) -> None:
+    """Raise RunFailedError, naming the settings, if the checkpoint is one of another run.
+
+    With `extend` the run may be longer or shorter than it was to be.
+    """
     now = identity(config)
     changed = [name for name, value in progress.identity.items() if now.get(name) != value]
     if "method" in changed and _is_method(progress.identity["method"], config.method):
         changed.remove("method")
+    if extend:
+        changed = [name for name in changed if name not in _LENGTH]
+    elif changed and set(changed) <= _LENGTH:
+        raise RunFailedError(
+            f"This run cannot be resumed: its length has changed ({', '.join(sorted(changed))}), and with it "
+            "the learning rate of every step.",
+            "Resume with --extend to go on by the new schedule, or put the length back.",
+        )
     if changed:
         settings = ", ".join(sorted(changed))
         raise RunFailedError(

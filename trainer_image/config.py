@@ -194,6 +194,51 @@ class Push(Section):
     private: bool = Field(True, description="Only you and your team can see it.")
 
 
+_METHOD_OF_BACKEND: Final = {"instructlab-training": "sft", "mini-trainer": "osft", "unsloth": "lora"}
+
+
+class Distributed(Section):
+    """Several processes that train one model together, or one process over several GPUs.
+
+    What is None is taken from the environment (PET_NPROC_PER_NODE and so on, as torchrun does), and else
+    means one process on one computer.
+    """
+
+    nproc_per_node: PositiveInt | Literal["gpu", "auto"] | None = Field(
+        None, description="Processes on each computer: a number, 'gpu' for one per GPU, 'auto' also without."
+    )
+    nnodes: PositiveInt | None = Field(None, description="Computers that train together.")
+    node_rank: NonNegativeInt | None = Field(None, description="Which of the computers this one is, from 0.")
+    rdzv_id: str | None = Field(
+        None, min_length=1, description="Name of the meeting, alike on all computers."
+    )
+    rdzv_endpoint: str | None = Field(
+        None, min_length=1, description="Where the computers meet, as host:port of one of them."
+    )
+    master_addr: str | None = Field(
+        None, min_length=1, description="Address of the first computer, instead of a rendezvous endpoint."
+    )
+    master_port: PositiveInt | None = Field(None, le=65535, description="Port on the first computer.")
+    strategy: Literal["ddp", "fsdp"] = Field(
+        "ddp", description="ddp: each process holds the whole model. fsdp: each holds a part of it."
+    )
+    enable_model_splitting: bool = Field(
+        False, description="Spread the layers of one model over the GPUs of one process instead."
+    )
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if self.rdzv_endpoint and (self.master_addr or self.master_port):
+            raise ValueError("rdzv_endpoint and master_addr or master_port exclude each other")
+        if self.enable_model_splitting and self.strategy == "fsdp":
+            raise ValueError("enable_model_splitting and strategy 'fsdp' exclude each other")
+        if self.enable_model_splitting and (self.nproc_per_node or 1) != 1:
+            raise ValueError("enable_model_splitting is for one process: nproc_per_node must be 1")
+        if self.enable_model_splitting and (self.nnodes or 1) > 1:
+            raise ValueError("enable_model_splitting is for one computer: nnodes must be 1")
+        return self
+
+
 class RunConfig(Section):
     """Everything `train.py` needs. Secrets never go here: tokens travel as environment variables."""
 
@@ -201,6 +246,15 @@ class RunConfig(Section):
     base_model: str = Field(min_length=1, description="Hub name or folder of the model to start from.")
     dataset: Dataset = FileDataset()
     method: Method = Lora()
+    backend: Literal["native", "instructlab-training", "mini-trainer", "unsloth"] = Field(
+        "native",
+        description="Which library trains. Native: this trainer, everywhere. The others need CUDA and their "
+        "package.",
+    )
+    backend_args: dict[str, str | int | float | bool | None] = Field(
+        {}, description="Further settings of instructlab-training or mini-trainer, by their own names."
+    )
+    distributed: Distributed = Distributed()
 
     num_epochs: PositiveInt = Field(1, le=1000, description="Passes over the training data.")
     max_steps: PositiveInt | None = Field(
@@ -222,6 +276,13 @@ class RunConfig(Section):
         "cosine", description="How the learning rate falls after warm-up."
     )
     warmup_steps: NonNegativeInt = Field(0, description="Steps over which the learning rate rises from zero.")
+    warmup_ratio: float = Field(
+        0.0, ge=0, lt=1, description="The same as a share of all steps; used where warm-up steps are 0."
+    )
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "sgd"] = Field(
+        "adamw",
+        description="AdamW; its 8-bit kinds need a quarter of its memory and bitsandbytes. SGD needs none.",
+    )
     weight_decay: float = Field(0.01, ge=0, lt=1, description="Pull of the weights towards zero.")
     max_grad_norm: float = Field(1.0, gt=0, description="Longest gradient; longer ones are shortened to it.")
     seed: NonNegativeInt = Field(
@@ -317,6 +378,17 @@ class RunConfig(Section):
             raise ValueError("is_pretraining learns whole blocks: turn unmask_messages and packing off")
         if self.validation == "file" and self.validation_file is None:
             raise ValueError("validation 'file' needs a validation_file")
+        if self.warmup_steps and self.warmup_ratio:
+            raise ValueError("warmup_steps and warmup_ratio exclude each other: set one of them to 0")
+        return self
+
+    @model_validator(mode="after")
+    def _method_and_backend(self) -> Self:
+        wanted = _METHOD_OF_BACKEND.get(self.backend)
+        if wanted and self.method.kind != wanted:
+            raise ValueError(f"backend '{self.backend}' trains the method '{wanted}' only")
+        if self.backend_args and self.backend not in {"instructlab-training", "mini-trainer"}:
+            raise ValueError(f"backend_args have no meaning for the backend '{self.backend}'")
         return self
 
     @property

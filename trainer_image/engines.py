@@ -6,7 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from trainer_image import sharding
 from trainer_image.config import Lora, RunConfig
+from trainer_image.problems import RunFailedError
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,9 @@ def choose(config: RunConfig) -> Engine:
     method = config.method
     if not isinstance(method, Lora):
         return Engine("transformers")
-    reason = _against_unsloth(method)
+    reason = _against_unsloth(method) or _against_parts(config)
     if reason:
+        _refuse_if_insisted_on(config, reason)
         return Engine("transformers", f"The adapter is trained by transformers and PEFT: {reason}.")
     try:
         # The loop reads the logits; without the first of these Unsloth keeps them back.
@@ -33,6 +36,7 @@ def choose(config: RunConfig) -> Engine:
     except Exception as error:  # it raises what it likes when a part of it does not fit the machine
         kind = type(error).__name__
         reason = f"Unsloth is installed but does not start here ({kind})"
+        _refuse_if_insisted_on(config, reason)
         return Engine("transformers", f"The adapter is trained by transformers and PEFT: {reason}.")
     return Engine("unsloth", "The adapter is trained by Unsloth: there is an NVIDIA GPU and it is installed.")
 
@@ -46,7 +50,10 @@ def load(engine: Engine, model: str, config: RunConfig, *, device: Any, float32:
     from trainer_image import models  # noqa: PLC0415
 
     bits = bits_of(config)
-    return models.load_model(model, device=device, float32=float32, offline=config.offline, bits=bits)
+    split = config.distributed.enable_model_splitting
+    return models.load_model(
+        model, device=device, float32=float32, offline=config.offline, bits=bits, split=split
+    )
 
 
 def prepare(engine: Engine, method: Any, model: Any, config: RunConfig) -> Any:
@@ -77,3 +84,18 @@ def _against_unsloth(method: Lora) -> str:
     if method.target_modules == "custom":
         return "custom target patterns are PEFT's"
     return ""
+
+
+def _against_parts(config: RunConfig) -> str:
+    if config.distributed.enable_model_splitting:
+        return "the model is split over several GPUs"
+    return "the model is in parts (FSDP), which Unsloth does not do" if sharding.is_on(config) else ""
+
+
+def _refuse_if_insisted_on(config: RunConfig, reason: str) -> None:
+    """Raise RunFailedError if the config insists on Unsloth."""
+    if config.backend == "unsloth":
+        raise RunFailedError(
+            f"The backend unsloth cannot train this run: {reason}.",
+            "Set the backend to 'native', which trains the same adapters by transformers and PEFT.",
+        )

@@ -4,6 +4,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from trainer_image import ranks
 from trainer_image.commands import Commands
 from trainer_image.stopping import StopRequest
 
@@ -18,7 +19,11 @@ class Follow(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         self._loop.report_plan()
+        self._loop.follow_new_length()
         self._stop.defer()
+
+    def on_epoch_begin(self, *_: Any, **__: Any) -> None:
+        self._loop.begin_epoch()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._loop.probe_memory()
@@ -26,7 +31,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
             control.should_save = self._loop.keeps_next = True
         if self._loop.in_any_process(self._commands.take_sample()):
             self._loop.sample(is_asked=True)
-        wish = self._stop.wish
+        wish = ranks.agree(self._stop)
         if wish:
             control.should_training_stop = True
             control.should_save = wish == "save"

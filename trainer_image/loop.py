@@ -14,6 +14,7 @@ import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
+from trainer_image import ranks, schedule, sharding
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
@@ -24,7 +25,7 @@ from trainer_image.batches import (
     longest,
     parts_of,
 )
-from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, identity
+from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, has_new_length, identity
 from trainer_image.clock import Clock
 from trainer_image.commands import Commands
 from trainer_image.config import CHECKPOINTS_DIR, RunConfig
@@ -76,11 +77,13 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._recovery = Recovery(model, reporter, may_shorten=config.on_oom_shorten)
         self._total_train_tokens = 0
         self._config = config
+        self._device = device
         self._reporter = reporter
         self._checkpoints = checkpoints
         self._resume_from = resume_from
         self._data_sha256 = rows.sha256()
         before = resume_from.progress if resume_from else None
+        self._has_new_length = before is not None and has_new_length(before, config)
         self._clock = Clock(before)
         self._validation = Validation(rows.validation, config, before, reporter)
         self._samples = Samples(rows, tokenizer, config, reporter)
@@ -92,7 +95,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._padding = Padding(tokenizer.pad_token_id or 0)
         super().__init__(
             model=model,
-            args=training_arguments(config, device, checkpoints.folder, packing=self._packing),
+            args=ranks.on_plain_cpu(
+                training_arguments(config, device, checkpoints.folder, packing=self._packing)
+            ),
             data_collator=Packing(config.max_seq_len) if self._packing else self._padding,
             train_dataset=as_dataset(rows),
             processing_class=tokenizer,
@@ -100,10 +105,14 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         )
         self.remove_callback(PrinterCallback)
 
+    def create_accelerator_and_postprocess(self) -> None:
+        sharding.allow_on_cpu(self._config, self._device)
+        super().create_accelerator_and_postprocess()
+
     def run(self) -> Outcome:
         """Train from the beginning or the checkpoint. Raises RunFailedError if the loss is not a number."""
         resumed = self._resume_from
-        done = resumed and resumed.progress.step >= resumed.progress.total_steps
+        done = resumed and resumed.progress.step >= resumed.progress.total_steps and not self._has_new_length
         if resumed and (done or self._validation.is_hopeless):
             self._load_from_checkpoint(str(resumed.folder))  # nothing left but to save the result
             self.state.global_step, self.state.max_steps = resumed.progress.step, resumed.progress.total_steps
@@ -144,7 +153,13 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _get_train_sampler(self, train_dataset: Any = None) -> LongestFirst:
         """Called when the epochs' order is set up."""
         first = longest(self._lengths, self._config.effective_batch_size * self.args.world_size)
-        return LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
+        self._order = LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
+        return self._order
+
+    def begin_epoch(self) -> None:
+        """Called first thing in an epoch: with several processes accelerate 1.15 does not tell the
+        sampler of the epoch that a resumed run begins in the middle of."""
+        self._order.set_epoch(math.floor(self.state.epoch + 1e-6))
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """Forward and backward for each part of the batch; the sum of their losses is the batch's mean.
@@ -201,6 +216,24 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             return wish
         wishes = torch.tensor([wish], device=self.args.device)
         return bool(self.accelerator.gather(wishes).any())
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Called once the number of steps is known."""
+        self.args.warmup_steps = schedule.warmup_steps(self._config, num_training_steps)
+        return super().create_scheduler(num_training_steps, optimizer)
+
+    def follow_new_length(self) -> None:
+        """Called before the first step: put a run whose length was changed on its new schedule."""
+        if not self._has_new_length or self._resume_from is None:
+            return
+        before = self._resume_from.progress
+        schedule.require_longer_than(before.step, self.state.max_steps)
+        schedule.catch_up(self.lr_scheduler)
+        self._reporter.notice(
+            f"The run was to have {before.total_steps} steps and now has {self.state.max_steps}; from step "
+            f"{before.step + 1} on the learning rate follows the new schedule.",
+            level="warning",
+        )
 
     def report_plan(self) -> None:
         parameters, trainable = count_parameters(self.model)

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from trainer_image.config import RunConfig
 from trainer_image.problems import RunFailedError, explain, explain_hub
+from trainer_image.reporting import Reporter
 
 _PATIENCE_SECONDS: Final = 15
 
@@ -67,15 +68,23 @@ def require_reachable(model: str, *, offline: bool) -> None:
 
 
 def find_device(config: RunConfig) -> Device:
-    """The first GPU where torch can use one, else the CPU."""
+    """This process's GPU where torch can use one, else the CPU."""
     import torch  # noqa: PLC0415
 
     if not torch.cuda.is_available():
         threads = torch.get_num_threads()
         name = f"the CPU ({threads} thread{'s' if threads > 1 else ''})"
         return Device("cpu", name, config.precision == "bfloat16")
+    torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # "cuda" means this one from here on
     has_bfloat16 = bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return Device("cuda", torch.cuda.get_device_name(0), config.precision != "float32" and has_bfloat16)
+    return Device("cuda", torch.cuda.get_device_name(), config.precision != "float32" and has_bfloat16)
+
+
+def describe_device(device: Device, config: RunConfig, reporter: Reporter) -> None:
+    """Say what the run computes on, and where that differs from what was asked for."""
+    reporter.notice(f"Computing on {device.name}, in {'bfloat16' if device.bfloat16 else 'float32'}.")
+    if config.precision == "bfloat16" and not device.bfloat16:
+        reporter.notice("This GPU does not compute in bfloat16; float32 is used.", level="warning")
 
 
 def load_tokenizer(model: str, *, offline: bool) -> Any:
@@ -89,12 +98,18 @@ def load_tokenizer(model: str, *, offline: bool) -> Any:
 
 
 def load_model(
-    model: str, *, device: Device, float32: bool, offline: bool, bits: Literal[4, 8] | None = None
+    model: str,
+    *,
+    device: Device,
+    float32: bool,
+    offline: bool,
+    bits: Literal[4, 8] | None = None,
+    split: bool = False,
 ) -> Any:
     """Load the weights onto the device, in float32 if asked or if the device has no bfloat16.
 
-    `bits` quantises them by bitsandbytes; a model that is stored quantised is taken as it is. Raises
-    RunFailedError if they cannot be had.
+    `bits` quantises them by bitsandbytes; a model that is stored quantised is taken as it is. `split`
+    spreads its layers over all GPUs. Raises RunFailedError if they cannot be had.
     """
     import torch  # noqa: PLC0415
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
@@ -105,11 +120,13 @@ def load_model(
     dtype = torch.float32 if in_float32 else torch.bfloat16
     try:
         options = quantisation.options(model, bits, device=device, offline=offline)
-        loaded = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, local_files_only=offline, **options)
+        place = {"device_map": "auto"} if split else {}
+        loaded = AutoModelForCausalLM.from_pretrained(
+            model, dtype=dtype, local_files_only=offline, **options | place
+        )
         if options:
             quantisation.keep_layout(loaded)
-            return loaded
-        return loaded.to(device.kind)
+        return loaded.to(device.kind) if not options and not split else loaded
     except Exception as error:
         foreseen = explain(error) or _explain_model(error, model, offline=offline)
         raise foreseen or _unreadable(model, "model") from error

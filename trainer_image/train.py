@@ -1,6 +1,6 @@
 """Train one run: read its folder's `config.json`, report in `events.jsonl`, leave `output/`, `result.json`.
 
-    python train.py --run-dir DIR [--resume] [--attempt N]
+    python train.py --run-dir DIR [--resume [--extend]] [--attempt N]
     python train.py --run-dir DIR --estimate          print the memory it would take, and change nothing
 
 Exit codes: 0 finished, 1 failed, 2 the config is no good, 3 stopped on request. SIGTERM saves a checkpoint
@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -27,7 +27,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image import sinks
+from trainer_image import backends, launching, ranks, schedule, sharding, sinks
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -78,30 +78,49 @@ def main(argv: list[str]) -> int:
     if args.estimate:
         return print_estimate(run_dir)
     try:
-        reporter = Reporter(run_dir, attempt=args.attempt) if is_first_process() else SilentReporter()
+        reporter = Reporter(run_dir, attempt=args.attempt) if ranks.is_first() else SilentReporter()
     except OSError as error:
         print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
+    spread = None if launching.is_started_by_torchrun() else launching.spread_in(run_dir / CONFIG_FILE)
+    if spread:
+        again = [*argv, "--attempt", str(reporter.attempt)]
+        return launching.start(spread, Path(__file__).resolve(), again, run_dir, attempt=reporter.attempt)
     checkpoints = Checkpoints(run_dir, keep=1)
     commands = Commands(run_dir)
     stop = StopRequest(lambda: leave_now(reporter, checkpoints), commands.ask_to_save)
     stop.listen()
+    ranks.announce()
     try:
-        return train(prepare(run_dir, reporter, stop, commands, resume=args.resume))
+        return train(prepare(run_dir, reporter, stop, commands, resume=args.resume, extend=args.extend))
     except Exception as error:  # the last resort: no run ends without a word
         problem = explain(error)
         if problem is None or problem.__cause__:
             reporter.say(traceback.format_exc())
-        problem = problem or RunFailedError(
-            "The trainer stopped because of an error it did not expect.",
-            "The log has the details; resuming continues from the last checkpoint.",
+        if problem:
+            ranks.note_problem(problem)
+        problem = (
+            problem
+            or ranks.problem_of_another(error)
+            or RunFailedError(
+                "The trainer stopped because of an error it did not expect.",
+                "The log has the details; resuming continues from the last checkpoint.",
+            )
         )
         reporter.close_listeners()
         reporter.finish("failed", message=problem.message, hint=problem.hint, checkpoint=newest(checkpoints))
         return problem.exit_code
 
 
-def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, commands: Commands, *, resume: bool) -> Run:
+def prepare(
+    run_dir: Path,
+    reporter: Reporter,
+    stop: StopRequest,
+    commands: Commands,
+    *,
+    resume: bool,
+    extend: bool,
+) -> Run:
     """Check everything that can be checked in a second. Raises RunFailedError."""
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
@@ -116,15 +135,17 @@ def prepare(run_dir: Path, reporter: Reporter, stop: StopRequest, commands: Comm
     )
     config = read_config(run_dir / CONFIG_FILE)
     if checkpoint:
-        require_same_run(checkpoint.progress, config)
+        require_same_run(checkpoint.progress, config, extend=extend)
         require_full_state(checkpoint.progress)
     elif resume:
         reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
-    set_environment(offline=config.offline)
+    backends.require_possible(config, device=likely_device(), resume=resume)
+    require_spread(config)
+    set_environment(config)
     require_push_possible(config)
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
-    if is_first_process():
+    if ranks.is_first():
         sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
     return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop, commands)
@@ -137,29 +158,30 @@ def train(run: Run) -> int:
     reporter.phase("load_data")
     from trainer_image import disk, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
+    sharding.require_gpus_to_split(config)
     engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
+    if config.backend in backends.EXTERNAL:
+        from trainer_image.backends import running  # noqa: PLC0415
+
+        return running.train(config, run.model, run.folder, rows, reporter, run.stop)
 
     space = checkpoint_space(run.model, config)
     disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
     reporter.phase("load_model")
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     import transformers  # noqa: PLC0415
 
     from trainer_image import loop, output, peak, probe  # noqa: PLC0415
     from trainer_image.methods import METHODS  # noqa: PLC0415
 
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    quieten(transformers)
     transformers.set_seed(config.seed)  # before the model: adapters start from random numbers
     method = METHODS[config.method.kind]
     device = models.find_device(config)
-    reporter.notice(f"Computing on {device.name}, in {'bfloat16' if device.bfloat16 else 'float32'}.")
-    if config.precision == "bfloat16" and not device.bfloat16:
-        reporter.notice("This GPU does not compute in bfloat16; float32 is used.", level="warning")
+    models.describe_device(device, config, reporter)
     if engine.why:
         reporter.notice(engine.why)
     meter = peak.PeakMeter(device.kind)
@@ -168,10 +190,11 @@ def train(run: Run) -> int:
         config,
         reporter,
         device=device,
-        lengths=[len(ids) for ids in rows.input_ids],
+        lengths=rows.lengths,
         available=peak.available_bytes(device.kind),
     )
-    model = engines.load(engine, run.model, config, device=device, float32=method.FLOAT32_WEIGHTS)
+    loading = sharding.loading_device(device, config)
+    model = engines.load(engine, run.model, config, device=loading, float32=method.FLOAT32_WEIGHTS)
     use_cache = getattr(model.config, "use_cache", True)
 
     reporter.phase("prepare")
@@ -198,7 +221,9 @@ def train(run: Run) -> int:
     outcome = training.run()
 
     saved = not outcome.stopped or run.stop.wish == "save"
-    if saved and is_first_process():
+    if saved and sharding.is_on(config):
+        model = sharding.in_one_piece(training, run.model, config, engine, method)
+    if saved and ranks.is_first():
         reporter.phase("save")
         output.save_output(
             run.folder,
@@ -213,6 +238,21 @@ def train(run: Run) -> int:
             events = events_of(run.folder / EVENTS_FILE)
             card = model_card(config, events, best_step=outcome.best_step, versions=versions())
             push(run.folder / OUTPUT_DIR, config.push, card, reporter)
+    report_end(reporter, outcome, method.OUTPUT_KIND if saved else None, config)
+    return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
+
+
+def quieten(transformers: Any) -> None:
+    """Leave the log to us."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+def report_end(
+    reporter: Reporter, outcome: Any, output_kind: Literal["adapter", "weights"] | None, config: RunConfig
+) -> None:
+    """The run's last words; `output_kind` is None if no result was saved."""
     if not outcome.stopped:
         reporter.phase("done")
     reporter.close_listeners()
@@ -221,19 +261,13 @@ def train(run: Run) -> int:
         step=outcome.step,
         total_steps=outcome.total_steps,
         final_loss=outcome.loss,
-        output=OUTPUT_DIR if saved else None,
-        output_kind=method.OUTPUT_KIND if saved else None,
+        output=OUTPUT_DIR if output_kind else None,
+        output_kind=output_kind,
         base_model=config.base_model,
         best_step=outcome.best_step,
         validation_loss=outcome.validation_loss,
         checkpoint=outcome.checkpoint,
     )
-    return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that reports and saves, where torchrun has started several."""
-    return os.environ.get("RANK", "0") == "0"
 
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
@@ -241,6 +275,7 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
     parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
     parser.add_argument("--estimate", action="store_true", help="print the memory it would take, and leave")
+    parser.add_argument("--extend", action="store_true", help="though the run's length was changed since")
     parser.add_argument("--attempt", type=int, help="which launch of the run this is, from 1")
     return parser.parse_args(argv)
 
@@ -249,7 +284,7 @@ def print_estimate(run_dir: Path) -> int:
     """Memory the run would take at its peak, as JSON on stdout; needs the model's `config.json` only."""
     try:
         config = read_config(run_dir / CONFIG_FILE)
-        set_environment(offline=config.offline)
+        set_environment(config)
         found = estimate_run(run_dir, config, device=likely_device())
     except RunFailedError as problem:
         print(f"{problem.message} {problem.hint}", file=sys.stderr)  # noqa: T201
@@ -282,7 +317,7 @@ def read_config(path: Path) -> RunConfig:
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
     """End the process at once, on record, from whatever thread."""
     if reporter.finish("stopped", message="Stopped at once.", checkpoint=newest(checkpoints)):
-        exit_at_once(EXIT_STOPPED)
+        exit_at_once(ranks.note_exit(EXIT_STOPPED))
 
 
 def newest(checkpoints: Checkpoints) -> str | None:
@@ -290,17 +325,26 @@ def newest(checkpoints: Checkpoints) -> str | None:
     return checkpoints.path_of(checkpoint) if checkpoint else None
 
 
-def set_environment(*, offline: bool) -> None:
+def require_spread(config: RunConfig) -> None:
+    """Raise RunFailedError if the config's several processes, or its model in parts, cannot be."""
+    sharding.require_possible(config)
+    schedule.require_optimizer(config)
+    if not launching.is_started_by_torchrun():
+        launching.spread_of(config.distributed, os.environ)
+
+
+def set_environment(config: RunConfig) -> None:
     """What the libraries read when they are imported."""
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
-    if "LOCAL_RANK" not in os.environ:
+    needs_all = config.distributed.enable_model_splitting or config.backend in backends.EXTERNAL
+    if "LOCAL_RANK" not in os.environ and not needs_all:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    if offline:
+    if config.offline:
         os.environ["WANDB_MODE"] = "offline"
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
             os.environ[name] = "1"
@@ -332,7 +376,7 @@ def run_as_program(act: Callable[[list[str]], int]) -> None:
         code = ended.code if isinstance(ended.code, int) else EXIT_FAILED
     sys.stdout.flush()
     sys.stderr.flush()
-    exit_at_once(code)
+    exit_at_once(ranks.note_exit(code))
 
 
 if __name__ == "__main__":

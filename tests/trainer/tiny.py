@@ -130,6 +130,13 @@ def losses(ran: "Ran") -> dict[int, float]:
     return {event.step: event.loss for event in ran.of(Metrics)}
 
 
+def load_weights(folder: Path) -> dict[str, Any]:
+    """The tensors of a saved adapter or model, as they lie in its file."""
+    from safetensors.torch import load_file
+
+    return dict(load_file(next(iter(folder.glob("*model.safetensors")))))
+
+
 def environment(**extra: str) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", **extra}
 

@@ -29,6 +29,7 @@ def DataSource(
 
     def take(fresh: tuple[Session, ...]) -> None:
         set_sessions(fresh)
+        draft.note_rows(fresh)
         if is_shown:  # never from a list that was read before: more may have been imported since
             draft.preselect(fresh)
 

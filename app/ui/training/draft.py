@@ -17,12 +17,14 @@ from app.ui.training import typed_numbers
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import LISTED_MODELS
 from app.ui.training.selection import RunSelection
+from app.ui.training.spread_draft import SpreadDraft
 from app.ui.training.typed_numbers import NUMBERS
 from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft
 
 CUSTOM: Final = "Custom"
 
 LrScheduler = Literal["cosine", "linear", "constant"]
+Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "sgd"]
 Precision = Literal["auto", "float32", "bfloat16"]
 TargetModules = Literal["auto", "all-linear", "attention", "custom"]
 BaseBits = Literal["", "4", "8"]
@@ -103,6 +105,7 @@ class TrainingDraft:
     rows: dict[str, Any] = field(default_factory=_first_rows)
     """Field of the config, of `ROWS` → value."""
     lr_scheduler: LrScheduler = "cosine"
+    optimizer: Optimizer = "adamw"
     precision: Precision = "auto"
     gradient_checkpointing: bool = False
     on_oom_shorten: bool = False
@@ -113,6 +116,7 @@ class TrainingDraft:
     logging: dict[str, str] = field(default_factory=dict)
     """Field of the config's `logging` → text as typed."""
     offline: bool = False
+    spread: SpreadDraft = field(default_factory=SpreadDraft)
 
     output_name: str = ""
 
@@ -124,6 +128,8 @@ class TrainingDraft:
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
+    row_counts: dict[str, int] = field(default_factory=dict)
+    """Session, by id and by name → its rows, for advice."""
     is_restored: bool = False
     """Whether the last used setup has been looked for."""
     was_started_before: bool = False
@@ -170,6 +176,17 @@ class TrainingDraft:
         if self.is_restored and not self.was_started_before and not self.session and len(sessions) == 1:
             self.session = str(sessions[0].id)
 
+    def note_rows(self, sessions: Sequence[Session]) -> None:
+        """Remember how many rows each session has; nothing is touched if that is known."""
+        counts = {key: s.row_count for s in sessions for key in (str(s.id), s.name)}
+        if counts != self.row_counts:
+            self.row_counts = counts
+
+    @property
+    def row_count(self) -> int | None:
+        """Rows of the chosen session; None if another source is chosen, or it is not known."""
+        return self.row_counts.get(self.session) if self.source is Source.SESSION else None
+
     def number_problem(self, name: str) -> str:
         return typed_numbers.problem(name, self.numbers[name])
 
@@ -190,8 +207,8 @@ class TrainingDraft:
                 return f"Correct “{NUMBERS[name].label}”"
         if problem := self.method_problem():
             return problem
-        if self._rows_problem():
-            return self._rows_problem()
+        if problem := self._rows_problem() or self._warmup_problem() or self.spread_problem():
+            return problem
         if push_problem(self):
             return "Correct “Push to Hub repository”"
         if self.target is Target.DOCKER and not self.image.strip():
@@ -231,6 +248,8 @@ class TrainingDraft:
                 dataset=self._dataset(),
                 method=self._method(),
                 lr_scheduler=self.lr_scheduler,
+                optimizer=self.optimizer,
+                **self.spread.values(),
                 precision=self.precision,
                 gradient_checkpointing=self.gradient_checkpointing,
                 on_oom_shorten=self.on_oom_shorten,
@@ -259,6 +278,16 @@ class TrainingDraft:
             return "Type the path of the validation file"
         return ""
 
+    def spread_problem(self) -> str:
+        """What is wrong with several GPUs and the backend; empty while the method itself is not right."""
+        if self.method_problem() or any(self.number_problem(name) for name in self._active_numbers()):
+            return ""
+        return self.spread.problem(self._method())
+
+    def _warmup_problem(self) -> str:
+        both = self._number("warmup_steps") and self._number("warmup_ratio")
+        return "Set “Warm-up steps” or “Warm-up share” to 0" if both else ""
+
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         config = setup.config
@@ -272,6 +301,8 @@ class TrainingDraft:
             self.listed_model = config.base_model
         self._load_docker(setup.docker)
         self.lr_scheduler = config.lr_scheduler
+        self.optimizer = config.optimizer
+        self.spread.load(config)
         self.precision = config.precision
         self.gradient_checkpointing = config.gradient_checkpointing
         self.on_oom_shorten = config.on_oom_shorten

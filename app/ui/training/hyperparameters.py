@@ -5,6 +5,7 @@ from typing import Final
 
 import flet as ft
 
+from app.domain.advice import advice_on_batch, advice_on_learning_rate
 from app.domain.presets import PRESETS, WHY
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
@@ -13,6 +14,7 @@ from app.ui.training.draft import CUSTOM, TrainingDraft
 from app.ui.training.fields import Grid, Help, NumberField, Wrap
 from app.ui.training.memory_and_logging import LoggingFields
 from app.ui.training.more_settings import MoreSettings
+from app.ui.training.several_gpus import SeveralGpus
 
 _MAIN: Final = (
     "max_steps",
@@ -33,10 +35,22 @@ def Hyperparameters(draft: TrainingDraft) -> ft.Control:
             _presets(draft),
             Grid([NumberField(draft, name) for name in _MAIN]),
             Identified("effective-batch", Help(f"Effective batch: {batch or '–'} examples per step.")),
+            *_advice(draft),
             MoreSettings(draft),
             LoggingFields(draft),
+            SeveralGpus(draft),
         ],
     )
+
+
+def _advice(draft: TrainingDraft) -> list[ft.Control]:
+    """Rules of thumb for as many rows as the chosen session has."""
+    rows = draft.row_count
+    if not rows:
+        return []
+    sentences = (advice_on_learning_rate(draft.method, rows), advice_on_batch(rows))
+    text = "Rules of thumb. Learning rate: {} Effective batch: {}".format(*sentences)
+    return [Identified("advice", Help(text))]
 
 
 def _presets(draft: TrainingDraft) -> ft.Control:

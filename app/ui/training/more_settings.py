@@ -8,20 +8,34 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.status_pill import StatusPill
 from app.ui.theme import GAP
 from app.ui.training import typed_numbers
-from app.ui.training.draft import LrScheduler, Precision, TrainingDraft, push_problem
+from app.ui.training.draft import LrScheduler, Optimizer, Precision, TrainingDraft, push_problem
 from app.ui.training.fields import Choice, Grid, NumberField, Toggle, Wrap
 from app.ui.training.memory_and_logging import SWITCHES, PushFields, switches
 from app.ui.training.method_fields import lora_fields
 from trainer_image.config import Lora, RunConfig
 
 _LORA: Final = ("lora_r", "lora_alpha", "lora_dropout")
-_NUMBERS: Final = ("seed", "save_steps", "warmup_steps", "weight_decay", "max_grad_norm", "keep_checkpoints")
-_CHOICES: Final = ("lr_scheduler", "precision", "gradient_checkpointing", "offline", *SWITCHES)
+_NUMBERS: Final = (
+    "seed",
+    "save_steps",
+    "warmup_steps",
+    "warmup_ratio",
+    "weight_decay",
+    "max_grad_norm",
+    "keep_checkpoints",
+)
+_CHOICES: Final = ("lr_scheduler", "optimizer", "precision", "gradient_checkpointing", "offline", *SWITCHES)
 
 _SCHEDULERS: Final[tuple[tuple[LrScheduler, str], ...]] = (
     ("cosine", "Cosine"),
     ("linear", "Linear"),
     ("constant", "Constant"),
+)
+_OPTIMIZERS: Final[tuple[tuple[Optimizer, str], ...]] = (
+    ("adamw", "AdamW"),
+    ("adamw_8bit", "AdamW, 8 bits"),
+    ("paged_adamw_8bit", "AdamW, 8 bits, paged"),
+    ("sgd", "SGD"),
 )
 _PRECISIONS: Final[tuple[tuple[Precision, str], ...]] = (
     ("auto", "Auto"),
@@ -82,6 +96,9 @@ def _fields(draft: TrainingDraft) -> list[ft.Control]:
     def choose_scheduler(value: str) -> None:
         draft.lr_scheduler = next(key for key, _ in _SCHEDULERS if key == value)
 
+    def choose_optimizer(value: str) -> None:
+        draft.optimizer = next(key for key, _ in _OPTIMIZERS if key == value)
+
     def choose_precision(value: str) -> None:
         draft.precision = next(key for key, _ in _PRECISIONS if key == value)
 
@@ -100,6 +117,14 @@ def _fields(draft: TrainingDraft) -> list[ft.Control]:
             _SCHEDULERS,
             choose_scheduler,
             help_text=_help("lr_scheduler"),
+        ),
+        Choice(
+            "optimizer",
+            "Optimizer",
+            draft.optimizer,
+            _OPTIMIZERS,
+            choose_optimizer,
+            help_text=_help("optimizer"),
         ),
         Choice(
             "precision",

@@ -32,6 +32,7 @@ NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
         "seed": Number("Seed", whole=True),
         "save_steps": Number("Save every N steps", whole=True),
         "warmup_steps": Number("Warm-up steps", whole=True),
+        "warmup_ratio": Number("Warm-up share", whole=False),
         "weight_decay": Number("Weight decay", whole=False),
         "max_grad_norm": Number("Max gradient norm", whole=False),
         "keep_checkpoints": Number("Checkpoints kept", whole=True),

@@ -15,7 +15,17 @@ from app.ui.training.draft import CUSTOM, ROWS, Source, TrainingDraft
 from app.ui.training.memory_and_logging import LOGGERS, SWITCHES
 from app.ui.training.more_settings import changed
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft
+from trainer_image.config import (
+    Distributed,
+    FileDataset,
+    HubDataset,
+    Logging,
+    Lora,
+    Osft,
+    Push,
+    RunConfig,
+    Sft,
+)
 
 names = st.text("abcdefgXYZ019-_./é字", min_size=1, max_size=30).map(lambda text: "n" + text)
 maybe_names = st.one_of(st.just(""), names)
@@ -56,6 +66,26 @@ osfts = st.builds(
 )
 
 
+maybe = st.none
+spreads = st.one_of(
+    st.builds(
+        Distributed,
+        nproc_per_node=st.one_of(maybe(), whole(64), st.sampled_from(["gpu", "auto"])),
+        nnodes=st.one_of(maybe(), whole(9)),
+        node_rank=st.one_of(maybe(), whole(8, least=0)),
+        strategy=st.sampled_from(["ddp", "fsdp"]),
+        rdzv_id=st.one_of(maybe(), st.just("007"), names),
+        rdzv_endpoint=st.one_of(maybe(), st.just("host:29400")),
+    ),
+    st.builds(Distributed, master_addr=names, master_port=whole(65535)),
+    st.just(Distributed(enable_model_splitting=True)),
+)
+OTHERS = {"lora": "unsloth", "osft": "mini-trainer", "sft": "instructlab-training"}
+warmups = st.one_of(
+    st.fixed_dictionaries({"warmup_steps": whole(10**7, least=0)}),
+    st.fixed_dictionaries({"warmup_ratio": shares}),
+)
+
 documents = st.fixed_dictionaries(
     {"is_pretraining": st.just(True), "block_size": whole(1_048_576, least=2), "document_column_name": names}
 )
@@ -75,7 +105,12 @@ validations = st.one_of(
 @st.composite
 def configs(draw, dataset):
     kind, validation = draw(st.one_of(documents, conversations)), draw(validations)
-    return draw(plain_configs(dataset, **kind, **validation))
+    warmup, method = draw(warmups), draw(st.one_of(loras, osfts, st.just(Sft())))
+    backend = draw(st.sampled_from(["native", OTHERS[method.kind]]))
+    takes = st.sampled_from([{}, {"use_liger": True, "log_level": "very loud", "eps": 1e-8}])
+    arguments = draw(takes) if backend in {"mini-trainer", "instructlab-training"} else {}
+    trainer = {"method": method, "backend": backend, "backend_args": arguments}
+    return draw(plain_configs(dataset, **kind, **validation, **warmup, **trainer))
 
 
 def plain_configs(dataset, **rows):
@@ -94,7 +129,6 @@ def plain_configs(dataset, **rows):
         early_stopping_patience=st.one_of(st.none(), whole(100)),
         base_model=st.one_of(st.just(BUNDLED_MODEL), names),
         dataset=dataset,
-        method=st.one_of(loras, osfts, st.just(Sft())),
         num_epochs=whole(1000),
         max_steps=st.one_of(st.none(), whole(10**9)),
         learning_rate=positives,
@@ -102,7 +136,8 @@ def plain_configs(dataset, **rows):
         gradient_accumulation_steps=whole(4096),
         max_seq_len=whole(1_048_576),
         lr_scheduler=st.sampled_from(["cosine", "linear", "constant"]),
-        warmup_steps=whole(10**7, least=0),
+        optimizer=st.sampled_from(["adamw", "adamw_8bit", "paged_adamw_8bit", "sgd"]),
+        distributed=spreads,
         weight_decay=shares,
         max_grad_norm=st.floats(min_value=0, max_value=1e30, exclude_min=True),
         seed=whole(2**32 - 1, least=0),
@@ -160,6 +195,7 @@ def test_loading_a_setup_leaves_nothing_of_the_one_before(first, second):
 def test_every_field_of_a_config_has_its_place_in_the_form():
     placed = set(NUMBERS) | set(ROWS) | {"base_model", "dataset", "method", "lr_scheduler", "precision"}
     placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
+    placed |= {"optimizer", "backend", "backend_args", "distributed"}
     placed |= {"target_patterns", "use_rslora", "use_dora", "load_in_4bit", "load_in_8bit", "train_rest"}
 
     placed |= set(SWITCHES) | {"logging", "push"}
@@ -371,3 +407,48 @@ def test_the_effective_batch_is_unknown_while_a_factor_is_no_number():
     draft.type_number("gradient_accumulation_steps", "")
 
     assert draft.effective_batch_size is None
+
+
+def test_a_backend_that_trains_another_method_is_refused_with_what_it_trains():
+    draft = TrainingDraft(session="any", method="lora")
+    draft.spread.backend = "mini-trainer"
+
+    assert "trains the method 'osft' only" in draft.missing()
+
+    draft.choose_method("osft")
+    assert draft.missing() == ""
+
+
+def test_two_ways_for_computers_to_meet_are_refused():
+    draft = TrainingDraft(session="any")
+    draft.spread.texts["rdzv_endpoint"] = "one:29400"
+    draft.spread.texts["master_addr"] = "one"
+
+    assert "exclude each other" in draft.missing()
+
+
+def test_backend_arguments_that_are_no_json_are_refused():
+    draft = TrainingDraft(session="any", method="sft")
+    draft.spread.backend = "instructlab-training"
+    draft.spread.backend_args = "use_liger=true"
+
+    assert draft.missing().startswith("Type the backend's arguments as JSON")
+
+
+def test_warm_up_is_given_in_steps_or_as_a_share():
+    draft = TrainingDraft(session="any")
+    draft.type_number("warmup_steps", "3")
+    draft.type_number("warmup_ratio", "0.1")
+
+    assert draft.missing() == "Set “Warm-up steps” or “Warm-up share” to 0"
+
+
+def test_advice_is_for_the_rows_of_the_chosen_session():
+    draft = TrainingDraft(session="s1")
+    assert draft.row_count is None
+
+    draft.note_rows([session("s0"), session("s1")])
+    assert draft.row_count == 1
+
+    draft.source = Source.FILE
+    assert draft.row_count is None

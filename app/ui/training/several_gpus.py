@@ -1,0 +1,102 @@
+"""Several processes, several computers, and other people's trainers: folded away, for those who have them."""
+
+from functools import partial
+from typing import Any, Final
+
+import flet as ft
+
+from app.ui.kit.identified import Identified
+from app.ui.kit.status_pill import StatusPill
+from app.ui.theme import GAP
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle, Wrap
+from app.ui.training.spread_draft import SpreadDraft
+from trainer_image.config import Distributed, RunConfig
+
+_BACKENDS: Final = (
+    ("native", "Native"),
+    ("instructlab-training", "instructlab-training (SFT)"),
+    ("mini-trainer", "mini-trainer (OSFT)"),
+    ("unsloth", "Unsloth (LoRA)"),
+)
+_STRATEGIES: Final = (("ddp", "Whole model in each (DDP)"), ("fsdp", "Model in parts (FSDP)"))
+_LABELS: Final = {
+    "nproc_per_node": "Processes per computer",
+    "nnodes": "Computers",
+    "node_rank": "This computer's number",
+    "rdzv_id": "Name of the meeting",
+    "rdzv_endpoint": "Rendezvous endpoint",
+    "master_addr": "First computer's address",
+    "master_port": "First computer's port",
+}
+
+
+@ft.component
+def SeveralGpus(draft: TrainingDraft) -> ft.Control:
+    """Closed at first; one process and the native trainer need nothing of it."""
+    is_open, set_open = ft.use_state(False)
+    spread = draft.spread
+    button = ft.TextButton(
+        "Several GPUs",
+        icon=ft.Icons.EXPAND_LESS if is_open else ft.Icons.EXPAND_MORE,
+        tooltip="Processes, computers, other trainers…",
+        on_click=lambda: set_open(not is_open),
+    )
+    count = spread.changed()
+    badge = StatusPill(f"{count} non-default", "active", icon=ft.Icons.TUNE) if count else ft.Container()
+    problem = draft.spread_problem()
+    body: list[ft.Control] = [Grid(_fields(spread)), *([Help(problem)] if problem else [])]
+    return ft.Column(
+        [
+            Wrap([button, Identified("several-gpus", badge)]),
+            ft.Container(ft.Column(body, spacing=GAP, tight=True), visible=is_open),
+        ],
+        spacing=GAP * 1.5,
+        tight=True,
+    )
+
+
+def _fields(spread: SpreadDraft) -> list[ft.Control]:
+    typed: list[ft.Control] = [
+        TextInput(label, spread.texts[name], partial(_type, spread, name), help_text=_help(Distributed, name))
+        for name, label in _LABELS.items()
+    ]
+    return [
+        *typed,
+        Choice(
+            "strategy",
+            "Strategy",
+            spread.strategy,
+            _STRATEGIES,
+            partial(setattr, spread, "strategy"),
+            help_text=_help(Distributed, "strategy"),
+        ),
+        Toggle(
+            "Split one model over the GPUs",
+            spread.enable_model_splitting,
+            partial(setattr, spread, "enable_model_splitting"),
+            help_text=_help(Distributed, "enable_model_splitting"),
+        ),
+        Choice(
+            "backend",
+            "Backend",
+            spread.backend,
+            _BACKENDS,
+            partial(setattr, spread, "backend"),
+            help_text=_help(RunConfig, "backend"),
+        ),
+        TextInput(
+            "Backend arguments (JSON)",
+            spread.backend_args,
+            partial(setattr, spread, "backend_args"),
+            help_text=_help(RunConfig, "backend_args"),
+        ),
+    ]
+
+
+def _type(spread: SpreadDraft, name: str, text: str) -> None:
+    spread.texts[name] = text
+
+
+def _help(owner: Any, name: str) -> str:
+    return owner.model_fields[name].description or ""

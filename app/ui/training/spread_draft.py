@@ -1,0 +1,82 @@
+"""The part of the half-filled form on several GPUs and on which library trains, as it was typed."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import flet as ft
+from pydantic import ValidationError
+
+from trainer_image.config import Distributed, Method, RunConfig
+
+TYPED: Final = (
+    "nproc_per_node", "nnodes", "node_rank", "rdzv_id", "rdzv_endpoint", "master_addr", "master_port",
+)  # fmt: skip
+"""Fields of the config's `distributed` that are typed; empty means not given."""
+
+Backend = Literal["native", "instructlab-training", "mini-trainer", "unsloth"]
+Strategy = Literal["ddp", "fsdp"]
+_NAMES: Final = {"rdzv_id", "rdzv_endpoint", "master_addr"}
+
+
+@ft.observable
+@dataclass(eq=False)
+class SpreadDraft:
+    """How many processes, where they meet, and whose trainer runs in them."""
+
+    texts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(TYPED, ""))
+    strategy: Strategy = "ddp"
+    enable_model_splitting: bool = False
+    backend: Backend = "native"
+    backend_args: str = ""
+    """A JSON object, or empty."""
+
+    def load(self, config: RunConfig) -> None:
+        """Take over from a config, so that `values` gives the same again."""
+        distributed = config.distributed
+        self.texts = {name: _text(getattr(distributed, name)) for name in TYPED}
+        self.strategy = distributed.strategy
+        self.enable_model_splitting = distributed.enable_model_splitting
+        self.backend = config.backend
+        self.backend_args = json.dumps(config.backend_args, ensure_ascii=False) if config.backend_args else ""
+
+    def values(self) -> dict[str, Any]:
+        """Fields of `RunConfig`. Raises ValueError if `problem()` has something to say."""
+        typed = {name: _value(name, text) for name, text in self.texts.items() if text.strip()}
+        distributed = {
+            **typed, "strategy": self.strategy, "enable_model_splitting": self.enable_model_splitting,
+        }  # fmt: skip
+        arguments = json.loads(self.backend_args) if self.backend_args.strip() else {}
+        return {
+            "distributed": Distributed.model_validate(distributed),
+            "backend": self.backend,
+            "backend_args": arguments,
+        }
+
+    def problem(self, method: Method) -> str:
+        """What does not fit together, or with the method, as a sentence; empty if nothing."""
+        try:
+            RunConfig(base_model="any", method=method, **self.values())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = f"{first['loc'][-1]}: " if first["loc"] else ""
+            return f"Correct “Several GPUs”: {where}{first['msg'].removeprefix('Value error, ')}"
+        except ValueError:
+            return 'Type the backend\'s arguments as JSON, like {"use_liger": true}'
+        return ""
+
+    def changed(self) -> int:
+        """How many of its settings are not at their defaults."""
+        fresh = SpreadDraft()
+        plain = ("strategy", "enable_model_splitting", "backend", "backend_args")
+        differing = [name for name in plain if getattr(self, name) != getattr(fresh, name)]
+        return len(differing) + sum(bool(text.strip()) for text in self.texts.values())
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _value(name: str, text: str) -> int | str:
+    text = text.strip()
+    return int(text) if text.isdecimal() and name not in _NAMES else text

@@ -1,0 +1,176 @@
+"""OSFT by mini-trainer. Written to its version 0.9.0; its training has not been run with this.
+
+It reads tokens. It trains everything beside the chosen layers too, and finds these by parts of their names.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from trainer_image.backends.instructlab import require_only
+from trainer_image.config import Osft, RunConfig
+from trainer_image.events import Event, Metrics
+from trainer_image.problems import RunFailedError, bad_config
+
+NAME: Final = "mini-trainer"
+PACKAGE: Final = "mini_trainer"
+METRICS_FILE: Final = "training_metrics_0.jsonl"
+FIELDS: Final = frozenset(
+    [
+        "model_name_or_path",
+        "data_path",
+        "batch_size",
+        "max_tokens_per_gpu",
+        "learning_rate",
+        "output_dir",
+        "num_warmup_steps",
+        "lr_scheduler",
+        "lr_scheduler_kwargs",
+        "seed",
+        "beta1",
+        "beta2",
+        "eps",
+        "weight_decay",
+        "use_liger_kernels",
+        "osft",
+        "osft_unfreeze_rank_ratio",
+        "osft_target_patterns",
+        "osft_upcast_dtype",
+        "min_samples_per_checkpoint",
+        "training_mode",
+        "max_epochs",
+        "max_steps",
+        "max_tokens",
+        "checkpoint_at_epoch",
+        "save_final_checkpoint",
+        "save_dtype",
+        "train_dtype",
+        "wandb_project",
+        "wandb_entity",
+        "wandb_run_name",
+        "mlflow_tracking_uri",
+        "mlflow_experiment_name",
+        "mlflow_run_name",
+        "validation_split",
+        "validation_data_path",
+        "validation_frequency",
+        "validate_at_epoch",
+        "min_samples_per_validation",
+        "validate_at_final",
+        "save_best_val_loss",
+        "val_loss_improvement_threshold",
+        "pretraining_config",
+        "trust_remote_code",
+        "on_demand_checkpointing",
+        "resume_from_full_state_checkpoint",
+        "callbacks",
+    ]
+)
+OURS: Final = {
+    "model_name_or_path": "base_model",
+    "data_path": "dataset",
+    "output_dir": "folder",
+    "pretraining_config": "is_pretraining",
+    "batch_size": "per_device_batch_size and gradient_accumulation_steps",
+    "learning_rate": "learning_rate",
+    "num_warmup_steps": "warmup_steps",
+    "lr_scheduler": "lr_scheduler",
+    "seed": "seed",
+    "weight_decay": "weight_decay",
+    "osft": "method",
+    "osft_unfreeze_rank_ratio": "method.unfreeze_rank_ratio",
+    "osft_target_patterns": "method.target_patterns",
+    "training_mode": "max_steps",
+    "max_epochs": "num_epochs",
+    "max_steps": "max_steps",
+    "validation_split": "validation",
+    "validation_data_path": "validation",
+    "validation_frequency": "eval_steps",
+}
+_NOT_PASSED_ON: Final = ("beta1", "beta2", "eps")
+"""Fields that version 0.9.0 takes and then forgets on the way to its processes, as it does weight_decay."""
+
+
+def require_expressible(config: RunConfig) -> None:
+    method = _osft(config)
+    require_only(
+        NAME,
+        {
+            "weight_decay": (config.weight_decay, 0.0),
+            "max_grad_norm": (config.max_grad_norm, 1.0),
+            "optimizer": (config.optimizer, "adamw"),
+            "early_stopping_patience": (config.early_stopping_patience, None),
+            "method.train_rest": (method.train_rest, True),
+        },
+    )
+    for name in _NOT_PASSED_ON:
+        if name in config.backend_args:
+            raise bad_config(
+                f"mini-trainer 0.9.0 takes the argument '{name}' and does not pass it on to training.",
+                "Take it out of backend_args; the run would not be what it says.",
+            )
+    for pattern in method.target_patterns:
+        if not re.fullmatch(r"[\w.]+", pattern):
+            raise RunFailedError(
+                f"The backend {NAME} looks for parts of names, and '{pattern}' is a regular expression.",
+                "Write parts of layers' names, like q_proj, or set the backend to 'native'.",
+            )
+
+
+def arguments(
+    config: RunConfig, model: str, folder: Path, *, processes: int, warmup: int, has_validation: bool
+) -> dict[str, Any]:
+    """Its `TrainingArgs`. At ratio 1 every direction learns, so OSFT is off: on, version 0.9.0 would take its
+    0 frozen for unset and freeze half."""
+    method = _osft(config)
+    validation = {
+        "validation_data_path": str(folder / "validation.jsonl"),
+        "validation_frequency": config.eval_steps,
+    }
+    return {
+        "model_name_or_path": model,
+        "data_path": str(folder / "data.jsonl"),
+        "output_dir": str(folder),
+        "batch_size": config.effective_batch_size * processes,
+        "max_tokens_per_gpu": config.max_seq_len * config.per_device_batch_size,
+        "learning_rate": config.learning_rate,
+        "num_warmup_steps": warmup,
+        "lr_scheduler": config.lr_scheduler
+        if not (warmup and config.lr_scheduler == "constant")
+        else "constant_with_warmup",
+        "seed": config.seed,
+        "osft": method.unfreeze_rank_ratio < 1,
+        "osft_unfreeze_rank_ratio": method.unfreeze_rank_ratio,
+        "osft_target_patterns": list(method.target_patterns) or None,
+        "training_mode": "step" if config.max_steps else "epoch",
+        "max_epochs": config.num_epochs,
+        "max_steps": config.max_steps or 0,
+        "checkpoint_at_epoch": True,
+        "save_final_checkpoint": True,
+        **(validation if has_validation else {}),
+        **config.backend_args,
+    }
+
+
+def event_of(row: Mapping[str, Any], total_steps: int) -> Event | None:
+    """Validation losses are left out: each line repeats the last one, and does not say when it was new."""
+    if "loss" not in row:
+        return None
+    return Metrics(
+        step=row["step"],
+        total_steps=total_steps,
+        epoch=row["epoch"],
+        loss=row["loss"],
+        learning_rate=row["lr"],
+        grad_norm=row.get("grad_norm"),
+        tokens_per_second=row.get("tokens_per_second"),
+        samples_seen=int(row.get("total_samples_accumulated", 0)),
+        tokens_seen=int(row.get("total_tokens_accumulated", 0)),
+        gpu_memory_gb=row.get("peak_memory_usage_GB"),
+    )
+
+
+def _osft(config: RunConfig) -> Osft:
+    assert isinstance(config.method, Osft)
+    return config.method

@@ -1,0 +1,129 @@
+"""One of several processes that train together: who speaks, and what each tells the one that started them.
+
+That one (`launching.py`) names a folder in the environment. In it each process leaves its id once it
+listens for signals, its exit code, and why it failed. Imports no training library at import.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from trainer_image.events import EXIT_STOPPED
+from trainer_image.problems import RunFailedError
+from trainer_image.stopping import StopRequest, Wish
+
+FOLDER: Final = "TUNEWRIGHT_RANKS"
+"""Environment variable; absent where there is one process, or where torchrun was started by hand."""
+
+_PR_SET_PDEATHSIG: Final = 1
+_CUT_OFF: Final = (
+    "onnection closed by peer",
+    "onnection reset by peer",
+    "Broken pipe",
+    "remote process exited",
+)
+"""What gloo and NCCL say when the process at the other end is gone."""
+_WISHES: Final[tuple[Wish | None, ...]] = (None, "save", "leave")
+
+
+def world_size() -> int:
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """Whether this is the process that reports and saves."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def announce() -> None:
+    """Tell the starter that signals are listened for, and end with torchrun if that is killed."""
+    if folder := _folder():
+        die_with_parent()
+        _write(folder / f"{_local_rank()}.pid", str(os.getpid()))
+
+
+def note_exit(code: int) -> int:
+    """Leave the exit code for the starter; returns the one for torchrun, to which a stop is no failure."""
+    if not (folder := _folder()):
+        return code
+    _write(folder / f"{_local_rank()}.exit", str(code))
+    return 0 if code == EXIT_STOPPED else code
+
+
+def note_problem(problem: RunFailedError) -> None:
+    """Leave the reason of a failure, which only the first process may report."""
+    if folder := _folder():
+        words = {"message": problem.message, "hint": problem.hint, "exit_code": problem.exit_code}
+        _write(folder / f"{_local_rank()}.problem", json.dumps(words))
+
+
+def problem_of_another(error: Exception) -> RunFailedError | None:
+    """The reason if this process's error is only the consequence of another's end."""
+    folder = _folder()
+    noted = next(problems_in(folder), None) if folder else None
+    is_cut_off = world_size() > 1 and any(text in str(error) for text in _CUT_OFF)
+    return noted or (without_a_word() if is_cut_off else None)
+
+
+def without_a_word() -> RunFailedError:
+    return RunFailedError(
+        "One of the processes that train together ended without a word.",
+        "Often the memory ran out; the log may have more. Resuming continues from the last checkpoint.",
+    )
+
+
+def problems_in(folder: Path) -> Iterator[RunFailedError]:
+    for path in sorted(folder.glob("*.problem"), key=lambda file: file.stat().st_mtime):
+        words = json.loads(path.read_text(encoding="utf-8"))
+        yield RunFailedError(words["message"], words["hint"], exit_code=words["exit_code"])
+
+
+def agree(stop: StopRequest) -> Wish | None:
+    """What any of the processes was asked for: they must all leave after the same step."""
+    import torch  # noqa: PLC0415
+    from torch import distributed  # noqa: PLC0415
+
+    if not distributed.is_initialized():
+        return stop.wish
+    device = "cpu" if distributed.get_backend() == "gloo" else "cuda"
+    strongest = torch.tensor(_WISHES.index(stop.wish), device=device)
+    distributed.all_reduce(strongest, op=distributed.ReduceOp.MAX)
+    stop.wish = _WISHES[int(strongest)]
+    return stop.wish
+
+
+def on_plain_cpu(arguments: Any) -> Any:
+    """Call the device of several processes on a CPU "cpu": torch 2.13 loads no optimiser state onto "cpu:0",
+    as transformers 5.17 calls it, and so could not resume."""
+    import torch  # noqa: PLC0415
+
+    if arguments.device.type == "cpu":
+        vars(arguments)["_setup_devices"] = torch.device("cpu")
+    return arguments
+
+
+def die_with_parent() -> None:
+    """Linux: have the kernel kill this process when the one that started it is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _folder() -> Path | None:
+    folder = os.environ.get(FOLDER)
+    return Path(folder) if folder else None
+
+
+def _local_rank() -> str:
+    return os.environ.get("LOCAL_RANK", "0")
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: the starter looks while it is written."""
+    partial = path.with_suffix(path.suffix + "-partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
