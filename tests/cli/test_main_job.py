@@ -96,11 +96,11 @@ def test_stop_and_save_keeps_what_was_learned_and_resume_ends_what_was_begun(she
     wait_for_step(shell, run, 5)
 
     stopped = shell.json("runs", "stop", run, "--save")
+    marker = json.loads((Path(stopped["folder"]) / stopped["checkpoint"] / "COMPLETE.json").read_text())
     again = shell.start("runs", "resume", run, "--follow", "--json")
     again.communicate(timeout=240)
 
     assert stopped["status"] == "stopped"
-    marker = json.loads((Path(stopped["folder"]) / stopped["checkpoint"] / "COMPLETE.json").read_text())
     assert marker["step"] == stopped["step"]
     assert stopped["checkpoint"] == f"checkpoints/samples_{marker['samples_seen']}"
     assert again.returncode == 0
