@@ -302,7 +302,7 @@ class TrainingDraft:
         self._load_docker(setup.docker)
         self.lr_scheduler = config.lr_scheduler
         self.optimizer = config.optimizer
-        self.spread.load(config)
+        self.spread = SpreadDraft.of(config)
         self.precision = config.precision
         self.gradient_checkpointing = config.gradient_checkpointing
         self.on_oom_shorten = config.on_oom_shorten

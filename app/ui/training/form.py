@@ -23,7 +23,7 @@ from app.ui.training.target_section import OutputSection, TargetSection
 
 _SHOWN_IN: Final = {
     "source": {"data"},
-    "session": {"data"},
+    "session": {"data", "preset"},
     "hub_repo": {"data"},
     "hub_split": {"data"},
     "hub_config": {"data"},
@@ -32,6 +32,10 @@ _SHOWN_IN: Final = {
     "listed_model": {"method"},
     "osft_patterns": {"method"},
     "lora_patterns": {"preset"},
+    "spread": {"preset"},
+    "logging": {"preset"},
+    "push_repo": {"preset"},
+    "push_private": {"preset"},
     "rows": {"rows"},
     "numbers": {"method", "preset", "rows"},
     "preset": {"preset"},

@@ -1,5 +1,6 @@
 """Several processes, several computers, and other people's trainers: folded away, for those who have them."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -10,7 +11,6 @@ from app.ui.kit.status_pill import StatusPill
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle, Wrap
-from app.ui.training.spread_draft import SpreadDraft
 from trainer_image.config import Distributed, RunConfig
 
 _BACKENDS: Final = (
@@ -31,9 +31,8 @@ _LABELS: Final = {
 }
 
 
-@ft.component
 def SeveralGpus(draft: TrainingDraft) -> ft.Control:
-    """Closed at first; one process and the native trainer need nothing of it."""
+    """Closed at first; one process and the native trainer need nothing of it. Uses state, as MoreSettings."""
     is_open, set_open = ft.use_state(False)
     spread = draft.spread
     button = ft.TextButton(
@@ -45,7 +44,7 @@ def SeveralGpus(draft: TrainingDraft) -> ft.Control:
     count = spread.changed()
     badge = StatusPill(f"{count} non-default", "active", icon=ft.Icons.TUNE) if count else ft.Container()
     problem = draft.spread_problem()
-    body: list[ft.Control] = [Grid(_fields(spread)), *([Help(problem)] if problem else [])]
+    body: list[ft.Control] = [Grid(_fields(draft)), *([Help(problem)] if problem else [])]
     return ft.Column(
         [
             Wrap([button, Identified("several-gpus", badge)]),
@@ -56,9 +55,10 @@ def SeveralGpus(draft: TrainingDraft) -> ft.Control:
     )
 
 
-def _fields(spread: SpreadDraft) -> list[ft.Control]:
+def _fields(draft: TrainingDraft) -> list[ft.Control]:
+    spread = draft.spread
     typed: list[ft.Control] = [
-        TextInput(label, spread.texts[name], partial(_type, spread, name), help_text=_help(Distributed, name))
+        TextInput(label, spread.texts[name], partial(_type, draft, name), help_text=_help(Distributed, name))
         for name, label in _LABELS.items()
     ]
     return [
@@ -68,13 +68,13 @@ def _fields(spread: SpreadDraft) -> list[ft.Control]:
             "Strategy",
             spread.strategy,
             _STRATEGIES,
-            partial(setattr, spread, "strategy"),
+            partial(_set, draft, "strategy"),
             help_text=_help(Distributed, "strategy"),
         ),
         Toggle(
             "Split one model over the GPUs",
             spread.enable_model_splitting,
-            partial(setattr, spread, "enable_model_splitting"),
+            partial(_set, draft, "enable_model_splitting"),
             help_text=_help(Distributed, "enable_model_splitting"),
         ),
         Choice(
@@ -82,20 +82,24 @@ def _fields(spread: SpreadDraft) -> list[ft.Control]:
             "Backend",
             spread.backend,
             _BACKENDS,
-            partial(setattr, spread, "backend"),
+            partial(_set, draft, "backend"),
             help_text=_help(RunConfig, "backend"),
         ),
         TextInput(
             "Backend arguments (JSON)",
             spread.backend_args,
-            partial(setattr, spread, "backend_args"),
+            partial(_set, draft, "backend_args"),
             help_text=_help(RunConfig, "backend_args"),
         ),
     ]
 
 
-def _type(spread: SpreadDraft, name: str, text: str) -> None:
-    spread.texts[name] = text
+def _type(draft: TrainingDraft, name: str, text: str) -> None:
+    draft.spread = replace(draft.spread, texts={**draft.spread.texts, name: text})
+
+
+def _set(draft: TrainingDraft, name: str, value: Any) -> None:
+    draft.spread = replace(draft.spread, **{name: value})
 
 
 def _help(owner: Any, name: str) -> str:

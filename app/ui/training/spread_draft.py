@@ -1,10 +1,10 @@
 """The part of the half-filled form on several GPUs and on which library trains, as it was typed."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-import flet as ft
 from pydantic import ValidationError
 
 from trainer_image.config import Distributed, Method, RunConfig
@@ -19,26 +19,32 @@ Strategy = Literal["ddp", "fsdp"]
 _NAMES: Final = {"rdzv_id", "rdzv_endpoint", "master_addr"}
 
 
-@ft.observable
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class SpreadDraft:
-    """How many processes, where they meet, and whose trainer runs in them."""
+    """How many processes, where they meet, and whose trainer runs in them.
 
-    texts: dict[str, str] = field(default_factory=lambda: dict.fromkeys(TYPED, ""))
+    Never changed, only replaced: the form is told of new values of its own fields, not of what is inside.
+    """
+
+    texts: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(TYPED, ""))
     strategy: Strategy = "ddp"
     enable_model_splitting: bool = False
     backend: Backend = "native"
     backend_args: str = ""
     """A JSON object, or empty."""
 
-    def load(self, config: RunConfig) -> None:
-        """Take over from a config, so that `values` gives the same again."""
-        distributed = config.distributed
-        self.texts = {name: _text(getattr(distributed, name)) for name in TYPED}
-        self.strategy = distributed.strategy
-        self.enable_model_splitting = distributed.enable_model_splitting
-        self.backend = config.backend
-        self.backend_args = json.dumps(config.backend_args, ensure_ascii=False) if config.backend_args else ""
+    @classmethod
+    def of(cls, config: RunConfig) -> "SpreadDraft":
+        """What a config says, so that `values` gives the same again."""
+        given = config.distributed
+        arguments = json.dumps(config.backend_args, ensure_ascii=False) if config.backend_args else ""
+        return cls(
+            texts={name: _text(getattr(given, name)) for name in TYPED},
+            strategy=given.strategy,
+            enable_model_splitting=given.enable_model_splitting,
+            backend=config.backend,
+            backend_args=arguments,
+        )
 
     def values(self) -> dict[str, Any]:
         """Fields of `RunConfig`. Raises ValueError if `problem()` has something to say."""

@@ -1,5 +1,6 @@
 """The draft keeps what a person typed and gives back exactly the setup it was loaded from."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -411,7 +412,7 @@ def test_the_effective_batch_is_unknown_while_a_factor_is_no_number():
 
 def test_a_backend_that_trains_another_method_is_refused_with_what_it_trains():
     draft = TrainingDraft(session="any", method="lora")
-    draft.spread.backend = "mini-trainer"
+    draft.spread = replace(draft.spread, backend="mini-trainer")
 
     assert "trains the method 'osft' only" in draft.missing()
 
@@ -421,16 +422,15 @@ def test_a_backend_that_trains_another_method_is_refused_with_what_it_trains():
 
 def test_two_ways_for_computers_to_meet_are_refused():
     draft = TrainingDraft(session="any")
-    draft.spread.texts["rdzv_endpoint"] = "one:29400"
-    draft.spread.texts["master_addr"] = "one"
+    meeting = {"rdzv_endpoint": "one:29400", "master_addr": "one"}
+    draft.spread = replace(draft.spread, texts={**draft.spread.texts, **meeting})
 
     assert "exclude each other" in draft.missing()
 
 
 def test_backend_arguments_that_are_no_json_are_refused():
     draft = TrainingDraft(session="any", method="sft")
-    draft.spread.backend = "instructlab-training"
-    draft.spread.backend_args = "use_liger=true"
+    draft.spread = replace(draft.spread, backend="instructlab-training", backend_args="use_liger=true")
 
     assert draft.missing().startswith("Type the backend's arguments as JSON")
 
