@@ -133,7 +133,7 @@ class Sample(_Event):
 
     type: Literal["sample"] = "sample"
     step: int
-    prompt: str = Field(description="The conversation up to the answer, as the chat template writes it.")
+    prompt: str = Field(description="The question; what led to the answer where it cannot be told apart.")
     answer: str
     reference: str = Field(description="The answer in the data.")
 

@@ -80,6 +80,12 @@ def find_device(config: RunConfig) -> Device:
     return Device("cuda", torch.cuda.get_device_name(), config.precision != "float32" and has_bfloat16)
 
 
+def quieten(transformers: Any) -> None:
+    """Leave the log to us."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
 def describe_device(device: Device, config: RunConfig, reporter: Reporter) -> None:
     """Say what the run computes on, and where that differs from what was asked for."""
     reporter.notice(f"Computing on {device.name}, in {'bfloat16' if device.bfloat16 else 'float32'}.")

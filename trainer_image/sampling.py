@@ -3,7 +3,7 @@
 Greedy, so that no random number is drawn: a run with samples trains exactly as one without.
 """
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,9 @@ from trainer_image.problems import is_out_of_memory
 from trainer_image.recovery import free_memory
 from trainer_image.reporting import Reporter
 
+_QUESTION: Final = "Question?"
+_ANSWER: Final = "Answer."
+_ASKED: Final = {"role": "user", "content": _QUESTION}
 _LOOKED_AT: Final = 200
 """Rows among which questions are looked for."""
 
@@ -36,6 +39,7 @@ class Samples:
         whole = config.unmask_messages or config.is_pretraining  # then nothing in a row is a question
         self._questions = [] if whole else questions(rows.validation or rows, config.samples)
         self._tokenizer = tokenizer
+        self._question_text = QuestionText(tokenizer)
         self._longest = config.sample_tokens
         self._reporter = reporter
 
@@ -74,7 +78,7 @@ class Samples:
         self._reporter.emit(
             Sample(
                 step=step,
-                prompt=self._text(question.prompt),
+                prompt=self._question_text(question.prompt),
                 answer=self._text(answer),
                 reference=self._text(question.reference),
             )
@@ -92,6 +96,35 @@ class Samples:
         self._reporter.notice(
             f"Samples could not be made ({why}). The run goes on without them.", level="warning"
         )
+
+
+class QuestionText:
+    """Shows a prompt as the question it ends with; all of it where the template doesn't tell it apart."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._after, self._before = "", tuple[str, ...]()
+        with suppress(Exception):  # no chat template, or one that wants its turns otherwise
+            alone = _around(tokenizer, [_ASKED])
+            later = _around(tokenizer, [_ASKED, {"role": "assistant", "content": _ANSWER}, _ASKED])
+            self._after = alone[-1]
+            self._before = tuple(b for b in (later[-2].rpartition(_ANSWER)[2], alone[0]) if b)
+
+    def __call__(self, prompt: list[int]) -> str:
+        text: str = self._tokenizer.decode(prompt)
+        if self._after and text.endswith(self._after):
+            text = text.removesuffix(self._after)
+            for before in self._before:
+                if before in text:
+                    return text.rpartition(before)[2].strip()
+        plain: str = self._tokenizer.decode(prompt, skip_special_tokens=True)
+        return plain.strip()
+
+
+def _around(tokenizer: Any, messages: list[dict[str, str]]) -> list[str]:
+    """What a template writes before, between and after the questions."""
+    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    return text.split(_QUESTION)
 
 
 def questions(rows: TrainingRows, count: int) -> list[Question]:

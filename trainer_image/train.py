@@ -172,12 +172,13 @@ def train(run: Run) -> int:
     space = checkpoint_space(run.model, config)
     disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
     reporter.phase("load_model")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     import transformers  # noqa: PLC0415
 
     from trainer_image import loop, output, peak, probe  # noqa: PLC0415
     from trainer_image.methods import METHODS  # noqa: PLC0415
 
-    quieten(transformers)
+    models.quieten(transformers)
     transformers.set_seed(config.seed)  # before the model: adapters start from random numbers
     method = METHODS[config.method.kind]
     device = models.find_device(config)
@@ -240,13 +241,6 @@ def train(run: Run) -> int:
             push(run.folder / OUTPUT_DIR, config.push, card, reporter)
     report_end(reporter, outcome, method.OUTPUT_KIND if saved else None, config)
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
-
-
-def quieten(transformers: Any) -> None:
-    """Leave the log to us."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
 
 
 def report_end(

@@ -1,6 +1,8 @@
 """Rows as a run prepares them, in this process, with what it reported."""
 
 import json
+from array import array
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from trainer_image.data import TrainingRows
 from trainer_image.events import Notice, Rows, parse_event
 from trainer_image.preparing import rows_of_run
 from trainer_image.reporting import Reporter
+from trainer_image.tokens import in_memory
 
 from . import tiny
 
@@ -68,3 +71,13 @@ def write(path: Path, records: list[dict[str, Any]]) -> None:
 
 def _events(folder: Path) -> list[Any]:
     return [parse_event(line) for line in (folder / "events.jsonl").read_bytes().splitlines()]
+
+
+def tokens_of(*rows: Sequence[tuple[int, bool]]) -> TrainingRows:
+    """Rows made of tokens, each with whether it carries loss."""
+    ids, starts = array("i", [token for row in rows for token, _ in row]), array("q", [0])
+    for row in rows:
+        starts.append(starts[-1] + len(row))
+    return TrainingRows(
+        in_memory(ids.tobytes(), bytes(trained for row in rows for _, trained in row), starts)
+    )

@@ -11,7 +11,6 @@ import pytest
 from trainer_image import backends, engines
 from trainer_image.backends import instructlab, mini_trainer, running
 from trainer_image.config import Lora, Osft, RunConfig, Sft
-from trainer_image.data import TrainingRows
 from trainer_image.events import Metrics, Problem, parse_event
 from trainer_image.launching import Spread
 from trainer_image.problems import RunFailedError
@@ -19,6 +18,7 @@ from trainer_image.reporting import Reporter
 from trainer_image.stopping import StopRequest
 
 from . import tiny
+from .prepared import tokens_of
 
 SFT = {"backend": "instructlab-training", "method": Sft(), "validation": "off", "learning_rate": 1e-5}
 OSFT = {"backend": "mini-trainer", "weight_decay": 0.0}
@@ -157,10 +157,8 @@ def test_their_metrics_become_our_events(backend: Any, row: dict[str, Any]) -> N
 
 
 def test_rows_are_written_as_they_read_them(tmp_path: Path) -> None:
-    rows, aside = TrainingRows(), TrainingRows()
-    rows.input_ids, rows.labels = [[5, 6, 7]], [[-100, 6, 7]]
-    aside.input_ids, aside.labels = [[8, 9]], [[8, 9]]
-    rows.validation = aside
+    rows = tokens_of([(5, False), (6, True), (7, True)])
+    rows.validation = tokens_of([(8, True), (9, True)])
 
     running.write_rows(tmp_path / "backend", rows)
 

@@ -14,7 +14,7 @@ from trainer_image.config import SAMPLE_COMMAND, RunConfig
 from trainer_image.events import Evaluation, Notice, Sample
 
 from . import tiny
-from .prepared import pair, write
+from .prepared import pair, tokens_of, write
 
 pytestmark = pytest.mark.training
 Train = Callable[..., tiny.Ran]
@@ -50,7 +50,7 @@ def test_at_each_measurement_it_answers_as_the_model_of_that_step_would(
     samples = ran.of(Sample)
     assert [s.step for s in samples] == [6, 6, 12, 12] == [e.step for e in ran.of(Evaluation) for _ in "ab"]
     assert [s.reference for s in samples[-2:]] == ["The Ivoa.", "The Jama."]
-    assert "Which river runs through Ivo?" in samples[-2].prompt
+    assert samples[-2].prompt == "Which river runs through Ivo?"
     asked = [row["prompt"] for row in ASIDE[:2]]
     assert [s.answer for s in samples[-2:]] == [greedy(ran.folder / "output", question) for question in asked]
 
@@ -87,6 +87,37 @@ def json_answer(line: str) -> str:
     return str(json.loads(line)["messages"][1]["content"])
 
 
+def test_the_last_question_of_a_conversation_is_told_apart_or_all_of_it_shown() -> None:
+    from trainer_image.sampling import QuestionText
+
+    words = tiny.tokenizer()
+    talk = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello?"},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": "Which way?"},
+    ]
+    show = QuestionText(words)
+
+    def tokens(messages: list[dict[str, str]]) -> list[int]:
+        text = words.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return list(words(text, add_special_tokens=False).input_ids)
+
+    assert show(tokens(talk)) == "Which way?"
+    assert show(tokens(talk[:2])) == "Hello?"
+    assert show(words("Just text.").input_ids) == "Just text."
+    words.chat_template = None
+    assert "Which way?" in QuestionText(words)(tokens_with(tiny.CHATML, talk))
+
+
+def tokens_with(template: str, messages: list[dict[str, str]]) -> list[int]:
+    words = tiny.tokenizer()
+    words.chat_template = template
+    return list(
+        words(words.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)).input_ids
+    )
+
+
 class Ill:
     """A model that cannot answer."""
 
@@ -103,13 +134,10 @@ class Ill:
 
 
 def test_what_goes_wrong_is_said_once_and_the_run_goes_on(tmp_path: Path) -> None:
-    from trainer_image.data import TrainingRows
-    from trainer_image.masking import Encoded
     from trainer_image.reporting import Reporter
     from trainer_image.sampling import Samples
 
-    rows = TrainingRows()
-    rows.add(Encoded([5, 6, 7], [False, False, True]), set())
+    rows = tokens_of([(5, False), (6, False), (7, True)])
     config = RunConfig(base_model="any")
     samples = Samples(rows, tiny.tokenizer(), config, Reporter(tmp_path))
     model = Ill()

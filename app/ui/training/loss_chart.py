@@ -57,7 +57,7 @@ def _legend_entry(color: str, text: str) -> ft.Control:
 _RAW_COLOR: Final = ft.Colors.with_opacity(0.5, ft.Colors.TERTIARY)
 
 
-_MEASURED_COLOR: Final = ft.Colors.ERROR
+_MEASURED_COLOR: Final = ft.Colors.ON_SURFACE
 
 
 def _chart(points: Sequence[Point], smoothed: Sequence[Point], measured: Sequence[Point]) -> Any:

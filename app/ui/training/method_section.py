@@ -30,7 +30,13 @@ def MethodSection(draft: TrainingDraft) -> ft.Control:
 
     body = [
         *_model_fields(draft),
-        Segments("method", "Method", draft.method, [(m, METHOD_LABELS[m]) for m in _METHODS], choose_method),
+        Segments(
+            "method",
+            "Method",
+            draft.method,
+            [(m, METHOD_LABELS[m].partition(" (")[0]) for m in _METHODS],
+            choose_method,
+        ),
         Help(_METHOD_HELP[draft.method]),
     ]
     if draft.method == "osft":

@@ -19,7 +19,7 @@ def SampleList(samples: Sequence[SampleAnswer]) -> ft.Control:
     body = ft.Container(Selectable(ft.ListView(entries, spacing=GAP * 1.5)), height=190)
     return ft.Column(
         [
-            ft.Text("What it says so far", theme_style=ft.TextThemeStyle.TITLE_SMALL),
+            ft.Text("What it says while it learns", theme_style=ft.TextThemeStyle.TITLE_SMALL),
             Identified("samples", body, label="Samples"),
         ],
         spacing=GAP / 2,

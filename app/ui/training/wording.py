@@ -6,7 +6,7 @@ from typing import Final
 from app.domain.runs import Metric, Run, RunStatus
 from app.domain.timeline import PHASES
 
-METHOD_LABELS: Final = {"lora": "LoRA", "osft": "OSFT", "sft": "All weights (SFT)"}
+METHOD_LABELS: Final = {"lora": "LoRA", "osft": "OSFT", "sft": "SFT (all weights)"}
 
 ROUGH_STEPS = 5
 """Steps before an estimate of the time left deserves trust."""
