@@ -17,7 +17,7 @@ _OVER_LONG: Final = (("drop", "Left out"), ("truncate", "Cut at the end"))
 
 def DataSettings(draft: TrainingDraft) -> ft.Control:
     """Kind of data and validation in sight; what rarely changes is folded away."""
-    return Section("Rows", [Grid([*_kind(draft), *_validation(draft)]), _more(draft)])
+    return Section("Rows", [Grid(_kind(draft)), Grid(_validation(draft)), _more(draft)])
 
 
 def _kind(draft: TrainingDraft) -> list[ft.Control]:
@@ -45,10 +45,10 @@ def _validation(draft: TrainingDraft) -> list[ft.Control]:
     if chosen != "off":
         fields += [
             NumberField(draft, "eval_steps"),
-            _toggle(draft, "load_best", "Result is the best model"),
             NumberField(draft, "early_stopping_patience"),
             NumberField(draft, "samples"),
             NumberField(draft, "sample_tokens"),
+            _toggle(draft, "load_best", "Result is the best model"),
         ]
     return fields
 

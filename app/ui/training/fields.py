@@ -1,6 +1,7 @@
 """Form fields over the draft: the text stays as typed, and what is wrong with it is said right below."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import flet as ft
 
@@ -9,6 +10,8 @@ from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
 from app.ui.training import typed_numbers
 from app.ui.training.draft import TrainingDraft
+
+_WIDE: Final = "wide"
 
 Option = tuple[str, str]
 """Key and label of a choice."""
@@ -50,7 +53,7 @@ def TextInput(
         label=label,
         value=value,
         helper=help_text or None,
-        helper_max_lines=3,
+        helper_max_lines=4,
         error=error or None,
         error_max_lines=3,
         hint_text=hint or None,
@@ -114,7 +117,7 @@ def Segments(
 def Toggle(
     label: str, value: bool, on_toggle: Callable[[bool], None], *, help_text: str = "", identifier: str = ""
 ) -> ft.Control:
-    """A switch with a sentence under it."""
+    """A switch with a sentence under it. Its label does not wrap, so a grid gives it a whole line."""
 
     def toggle(event: ft.Event[ft.Switch]) -> None:
         on_toggle(is_on(event))
@@ -123,7 +126,9 @@ def Toggle(
     if help_text:
         lines.append(Help(help_text))
     column = ft.Column(lines, spacing=0, tight=True)
-    return Identified(identifier, column) if identifier else column
+    shown = Identified(identifier, column) if identifier else column
+    shown.data = _WIDE
+    return shown
 
 
 def Help(text: str) -> ft.Control:
@@ -146,5 +151,8 @@ def Wrap(controls: Sequence[ft.Control]) -> ft.Control:
 def Grid(controls: Sequence[ft.Control], *, columns: int = 2) -> ft.Control:
     """Fields in equal columns; one column in a very narrow window."""
     width = 12 // columns
-    cells: list[ft.Control] = [ft.Container(control, col={"xs": 12, "sm": width}) for control in controls]
+    cells: list[ft.Control] = [
+        ft.Container(control, col={"xs": 12, "sm": 12 if control.data == _WIDE else width})
+        for control in controls
+    ]
     return ft.ResponsiveRow(cells, spacing=GAP * 1.5, run_spacing=GAP * 2)

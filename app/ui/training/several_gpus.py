@@ -19,15 +19,15 @@ _BACKENDS: Final = (
     ("mini-trainer", "mini-trainer (OSFT)"),
     ("unsloth", "Unsloth (LoRA)"),
 )
-_STRATEGIES: Final = (("ddp", "Whole model in each (DDP)"), ("fsdp", "Model in parts (FSDP)"))
+_STRATEGIES: Final = (("ddp", "DDP"), ("fsdp", "FSDP"))
 _LABELS: Final = {
-    "nproc_per_node": "Processes per computer",
-    "nnodes": "Computers",
-    "node_rank": "This computer's number",
-    "rdzv_id": "Name of the meeting",
+    "nproc_per_node": "Processes per node",
+    "nnodes": "Nodes",
+    "node_rank": "Node rank",
+    "rdzv_id": "Rendezvous id",
     "rdzv_endpoint": "Rendezvous endpoint",
-    "master_addr": "First computer's address",
-    "master_port": "First computer's port",
+    "master_addr": "Master address",
+    "master_port": "Master port",
 }
 
 
@@ -86,7 +86,7 @@ def _fields(draft: TrainingDraft) -> list[ft.Control]:
             help_text=_help(RunConfig, "backend"),
         ),
         TextInput(
-            "Backend arguments (JSON)",
+            "Backend arguments",
             spread.backend_args,
             partial(_set, draft, "backend_args"),
             help_text=_help(RunConfig, "backend_args"),
