@@ -5,8 +5,8 @@
 Serves the real app over a home of its own. A first part clicks on an idle page, a second on the same page
 while a real run (the real supervisor over a trainer that only talks) floods its log and reports ten steps a
 second. A click's time runs inside the page from the click to the frame in which what Python rendered for
-it is there. Exits with 1 if the 95th percentile under the flood is above the limit; the ratio to the idle page
-tells a slow app from a slow browser or a busy machine.
+it is there. Exits with 1 if the 95th percentile under the flood is above the limit; the ratio to the idle
+page tells a slow app from a slow browser or a busy machine.
 """
 
 import argparse
