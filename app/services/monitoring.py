@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from app.domain.errors import TargetError
+from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import Launcher, Launchers, Processes, RunStore
 from app.domain.runs import (
     JobHandle,
@@ -28,6 +28,7 @@ from app.domain.runs import (
     describe_exit,
 )
 from app.domain.timeline import as_metric, as_timeline
+from app.domain.typed_paths import is_folder
 from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, Result, parse_event
 
 log = logging.getLogger(__name__)
@@ -64,8 +65,20 @@ class MonitoringService:
         """Make every run that is not known to have ended true; returns all runs, newest first."""
         for run in self._runs.all():
             if not run.status.is_final:
-                self.refresh(run.id)
+                self._refresh_apart(run.id)
         return self._runs.all()
+
+    def _refresh_apart(self, run_id: RunId) -> None:
+        """A run that cannot be read hides no other: it stays as last known, and says so."""
+        try:
+            self.refresh(run_id)
+        except UnknownRunError:
+            log.info("Run %s was deleted meanwhile", run_id)
+        except StudioError:
+            raise
+        except Exception:
+            log.exception("Run %s could not be brought up to date", run_id)
+            self._runs.update(run_id, _unreadable)
 
     def refresh(self, run_id: RunId) -> Run:
         """Bring one run up to date and return it. A target that cannot be asked is said in `message`."""
@@ -186,8 +199,19 @@ def _unreachable(run: Run, error: TargetError) -> Run:
     return replace(run, message=f"What the run is doing cannot be seen now: {error.message}", hint=error.hint)
 
 
+def _unreadable(run: Run) -> Run:
+    """Taken back by the next look that succeeds."""
+    if run.status.is_final:
+        return run
+    message = "What the run is doing cannot be read because of an error inside the app."
+    return replace(run, message=message, hint="The app's log has the details.")
+
+
 def _with_result(run: Run, result: Result, now: datetime) -> Run:
-    ended = run.ended(RunStatus(result.status), result.message, result.hint, now=now)
+    status, message = RunStatus(result.status), result.message
+    if status is RunStatus.STOPPED and not run.stop_requested:
+        message = message or "Something outside the app asked the run to end; it saved first."
+    ended = run.ended(status, message, result.hint, now=now)
     return replace(
         ended,
         step=result.step or run.step,
@@ -202,6 +226,11 @@ def _with_result(run: Run, result: Result, now: datetime) -> Run:
 def _without_result(run: Run, state: JobState, now: datetime) -> Run:
     if run.stop_requested:
         return run.ended(RunStatus.STOPPED, "It was ended before it could write a result.", now=now)
+    if not is_folder(run.folder):
+        message = f"The run's folder was removed while it ran: {run.folder}."
+        return replace(run, checkpoint=None, output=None).ended(
+            RunStatus.FAILED, message, "Nothing is left to resume. Start a new run.", now=now
+        )
     message, hint = describe_exit(state)
     return run.ended(RunStatus.FAILED, message, hint, now=now)
 
