@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from app.cli.demo import demo
 from app.cli.following import follow
@@ -14,6 +13,7 @@ from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.runs import Run, Target
+from app.domain.typed_paths import expanded
 from app.services.everything import Services
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
@@ -27,7 +27,7 @@ def import_session(services: Services, args: argparse.Namespace, output: Output)
     if args.hub:
         report = services.library.import_hub(args.source, args.split, args.subset, args.name, progress)
     else:
-        report = services.library.import_file(Path(args.source).expanduser(), args.name, progress)
+        report = services.library.import_file(expanded(args.source), args.name, progress)
     output.give(report)
     output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
     if report.refused_count:
@@ -66,7 +66,7 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
 
 def export_session(services: Services, args: argparse.Namespace, output: Output) -> int:
     session = services.library.find(args.session)
-    path = Path(args.file).expanduser().absolute()
+    path = expanded(args.file).absolute()
     count = services.library.export(session.id, path)
     output.give({"session": session.id, "file": path, "rows": count})
     output.say(f"{count:,} rows of {session.name} written to {path}.")
@@ -74,7 +74,7 @@ def export_session(services: Services, args: argparse.Namespace, output: Output)
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    path = Path(args.config).expanduser()
+    path = expanded(args.config)
     setup = read_setup(path)
     if args.target:
         setup = setup.model_copy(update={"target": Target(args.target)})
