@@ -91,7 +91,8 @@ class MonitoringService:
             if handle is None:
                 return self._without_job(run)
             state = launcher.state(handle)  # before reading events, so that an ended job's are complete
-            launcher.sync_log(run, handle)
+            if is_folder(run.folder):  # a removed one takes no log, and must not keep the run from ending
+                launcher.sync_log(run, handle)
         except TargetError as error:
             unreachable = partial(_unreachable, error=error)
             self._ingest(run)

@@ -101,7 +101,7 @@ class TrainingService:
         recorded as failed, unless something was missing from the start.
         """
         if missing := self.missing(request):
-            raise StudioError(f"The run cannot start yet. {missing}.", "Then press Start again.")
+            raise StudioError(f"The run cannot start yet. {missing}.", "Then start it again.")
         run = self._new_run(request)
         self._runs.add(run)
         try:
@@ -184,8 +184,14 @@ class TrainingService:
         run = self._runs.get(run_id)
         if not run.status.is_final:
             raise StudioError("This run is still going.", "Stop it first, then delete it.")
-        if files:
-            shutil.rmtree(run.folder, ignore_errors=True)
+        if files and run.folder.exists():
+            try:
+                shutil.rmtree(run.folder)
+            except OSError as error:
+                raise StudioError(
+                    f"The files in {run.folder} could not all be deleted: {error.strerror or error}.",
+                    "Delete them yourself, or delete the run without its files.",
+                ) from error
         self._runs.delete(run_id)
 
     def _new_run(self, request: RunRequest) -> Run:
@@ -214,7 +220,7 @@ class TrainingService:
 
     def _folder(self, request: RunRequest, name: str) -> Path:
         chosen = request.docker.data_dir if request.target is Target.DOCKER else None
-        return (chosen or self._data_dir).expanduser().absolute() / "outputs" / name
+        return expanded(chosen or self._data_dir).absolute() / "outputs" / name
 
     def _data_label(self, request: RunRequest) -> str:
         if request.session_id:

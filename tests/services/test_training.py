@@ -111,6 +111,14 @@ def test_the_folder_shown_before_the_start_is_the_one_the_run_gets(world, reques
     assert world.training.output_folder(replace(request, output_name="")).name == "…"
 
 
+def test_a_data_folder_half_typed_does_not_break_the_form(world, request_):
+    docker = DockerOptions(data_dir=Path("~nobody-of-that-name"))
+
+    folder = world.training.output_folder(replace(request_, target=Target.DOCKER, docker=docker))
+
+    assert "~nobody-of-that-name" in str(folder)
+
+
 def test_a_taken_output_name_is_refused_and_the_folder_left_alone(world, request_):
     request = replace(request_, output_name="mine")
     first = world.training.start(request)
@@ -258,6 +266,18 @@ def test_deleting_a_run_takes_its_files_only_when_asked(world, request_, files):
     assert run.folder.exists() is not files
     with pytest.raises(UnknownRunError):
         world.runs.get(run.id)
+
+
+def test_files_that_cannot_be_deleted_are_said_and_the_run_stays(world, request_):
+    run = stopped_run(world, request_)
+    run.folder.rename(world.home / "elsewhere")
+    run.folder.symlink_to(world.home / "elsewhere")  # what is linked here is not ours to delete
+
+    with pytest.raises(StudioError, match="could not all be deleted"):
+        world.training.delete(run.id, files=True)
+
+    assert world.monitoring.find(run.id) == run
+    assert (world.home / "elsewhere" / "config.json").exists()
 
 
 def test_a_session_may_be_deleted_while_its_run_stays(world, request_, session):
