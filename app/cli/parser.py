@@ -66,7 +66,7 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     log = _run(_leaf(nouns, "log", "what the run printed"))
     log.add_argument("--follow", action="store_true", help="keep printing until the run ends")
     metrics = _run(_leaf(nouns, "metrics", "loss and speed, step by step"))
-    metrics.add_argument("--after", type=int, default=-1, metavar="STEP", help="only later steps")
+    metrics.add_argument("--after", type=_count, default=-1, metavar="STEP", help="only later steps")
 
 
 def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

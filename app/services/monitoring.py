@@ -161,7 +161,8 @@ class MonitoringService:
             text, end = _read_lines(run.events_path, run.events_offset, _CHUNK)
             if end == run.events_offset:
                 return run
-            events = [event for line in text.splitlines() if (event := parse_event(line)) is not None]
+            told = (parse_event(line) for line in text.splitlines())
+            events = [event for event in told if event is not None and _fits(event)]
             metrics = [as_metric(event) for event in events if isinstance(event, Metrics)]
             timeline = [entry for event in events if (entry := as_timeline(event)) is not None]
 
@@ -242,7 +243,12 @@ def _read_result(run: Run) -> Result | None:
         result = Result.model_validate_json(run.result_path.read_bytes())
     except (OSError, ValidationError):
         return None
-    return result if result.attempt == run.attempt else None
+    return result if result.attempt == run.attempt and _fits(result) else None
+
+
+def _fits(told: Event | Result) -> bool:
+    """Whether the store can hold its numbers; what it cannot hold counts as not understood."""
+    return all(abs(value) < 2**63 for value in vars(told).values() if isinstance(value, int))
 
 
 def _read_lines(path: Path, start: int, limit: int) -> tuple[bytes, int]:

@@ -112,7 +112,7 @@ class TrainingService:
             raise
         except OSError as error:
             message = f"The run's folder could not be written: {error.strerror or error}."
-            hint = "Make room or choose another folder in Settings, then start again."
+            hint = "Make room, or make the folder writable, then start again."
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
 

@@ -58,6 +58,16 @@ def test_lines_nobody_knows_are_passed_over(world, run):
     assert world.monitoring.refresh(run.id).step == 1
 
 
+def test_a_number_the_store_cannot_hold_does_not_keep_the_run_from_ending(world, run):
+    write_events(run, started(), step(3), step(4, total=10**30))
+    ends(world, run, JobState(JobPhase.EXITED, 0), Result(status="finished", step=4))
+
+    ended = world.monitoring.refresh(run.id)
+
+    assert (ended.status, ended.step, ended.total_steps) == (RunStatus.FINISHED, 4, 10)
+    assert losses(world, run) == [(3, 1.0)]
+
+
 def test_a_resumed_run_replaces_the_steps_it_repeats(world, run):
     write_events(run, step(1, 2.0), step(2, 9.9), step(2, 1.5), step(3, 1.2))
 
@@ -194,8 +204,9 @@ def test_a_run_that_something_else_stopped_says_so(world, run):
 
 def test_a_run_that_cannot_be_read_hides_no_other(world, run, request_):
     other = world.training.start(request_)
-    write_events(run, started(), step(10**30))  # more than the store can hold
     write_events(other, started(), step(3))
+    state = world.launcher.state
+    world.launcher.state = lambda handle: state(handle) if handle == other.handle else 1 / 0
 
     listed = {found.id: found for found in world.monitoring.refresh_all()}
 
