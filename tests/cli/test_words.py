@@ -194,7 +194,9 @@ def test_a_token_is_never_printed(tmp_path):
 
 def test_the_example_setups_are_valid():
     for path in (ROOT / "docs/examples").glob("*.toml"):
-        assert read_setup(path).config.base_model
+        setup = read_setup(path)
+        assert setup.config.base_model
+        assert setup.file is None or (path.parent / setup.file).is_file()
 
 
 def test_there_is_an_example_per_method():
