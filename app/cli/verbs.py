@@ -47,7 +47,10 @@ def list_sessions(services: Services, args: argparse.Namespace, output: Output) 
         return 0
     output.table(
         ["id", "name", "rows", "source", "created"],
-        [(s.id, s.name, s.row_count, s.source, f"{s.created_at:%Y-%m-%d %H:%M}") for s in sessions],
+        [
+            (s.id, s.name, s.row_count, s.source, f"{s.created_at.astimezone():%Y-%m-%d %H:%M}")
+            for s in sessions
+        ],
     )
     return 0
 
@@ -106,7 +109,7 @@ def list_runs(services: Services, args: argparse.Namespace, output: Output) -> i
                 r.target.value,
                 f"{r.step}/{r.total_steps}",
                 "" if r.loss is None else f"{r.loss:.3f}",
-                f"{r.created_at:%Y-%m-%d %H:%M}",
+                f"{r.created_at.astimezone():%Y-%m-%d %H:%M}",
             )
             for r in runs
         ],
@@ -125,7 +128,7 @@ def show_run(services: Services, args: argparse.Namespace, output: Output) -> in
         output.say(f"{run.message} {run.hint}".rstrip())
     output.say(f"Data: {run.data_label}\nBase model: {run.config.base_model}\nFolder: {run.folder}")
     for event in events:
-        output.say(f"  {event.time:%H:%M:%S}  {event.text}")
+        output.say(f"  {event.time.astimezone():%H:%M:%S}  {event.text}")
     return 0
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,15 @@ def test_what_does_not_exist_is_said_without_a_traceback(shell: Shell, words):
     assert code == 1
     assert "nothing" in err
     assert "Traceback" not in err
+
+
+def test_times_are_those_of_the_clock_on_the_wall(shell: Shell, monkeypatch):
+    monkeypatch.setitem(shell.environment, "TZ", "XXX-9:30")  # POSIX for half past nine hours ahead of UTC
+
+    [session, *_] = shell.json("sessions", "list")
+    there = datetime.fromisoformat(session["created_at"]) + timedelta(hours=9, minutes=30)
+
+    assert f"{there:%Y-%m-%d %H:%M}" in shell.ok("sessions", "list")
 
 
 def test_what_the_terminal_has_no_letter_for_is_printed_as_an_escape(shell: Shell, tmp_path, monkeypatch):
