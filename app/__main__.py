@@ -5,7 +5,7 @@ import logging.handlers
 import sys
 from typing import TYPE_CHECKING
 
-from app.cli.output import Output
+from app.cli.output import Output, never_choke
 from app.cli.parser import make_parser
 from app.domain.errors import StoreError, StudioError
 from app.paths import Paths
@@ -20,13 +20,18 @@ def main(argv: list[str] | None = None) -> int:
     """Returns the exit code: 0 done, 1 failed, 2 wrong words, 3 a followed run was stopped."""
     parser = make_parser()
     args = parser.parse_args(argv)
+    never_choke()
     output = Output(as_json=getattr(args, "json", False))
     if args.version:
         from importlib.metadata import version  # noqa: PLC0415 - only here
 
         output.say(f"tunewright {version('tunewright')}")
         return 0
-    paths = Paths.from_environment()
+    try:
+        paths = Paths.from_environment()
+    except StoreError as error:
+        output.fail(error)
+        return 1
     try:
         _prepare(paths)
         if args.verb is None:
@@ -73,6 +78,7 @@ def _prepare(paths: Paths) -> None:
             f"The folder {paths.home} cannot be used: {error.strerror or error}.",
             "Make it writable, or set TUNEWRIGHT_HOME to another folder.",
         ) from error
+    logging.raiseExceptions = False  # a disk too full for the log: no reason for a traceback on the screen
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its lines carry whole URLs

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import platformdirs
 
+from app.domain.errors import StoreError
+
 HOME_VARIABLE = "TUNEWRIGHT_HOME"
 
 
@@ -15,9 +17,15 @@ class Paths:
 
     @classmethod
     def from_environment(cls) -> "Paths":
-        """`TUNEWRIGHT_HOME`, else the platform's folder for an application's data."""
+        """`TUNEWRIGHT_HOME`, else the platform's folder for an application's data. Raises StoreError."""
         chosen = os.environ.get(HOME_VARIABLE, "").strip()
-        home = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("tunewright")
+        try:
+            home = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("tunewright")
+        except RuntimeError as error:
+            raise StoreError(
+                f"{HOME_VARIABLE} names a user this computer does not know: {chosen}.",
+                "Set it to a folder you may write to.",
+            ) from error
         return cls(home.absolute())
 
     @property

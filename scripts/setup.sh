@@ -1,7 +1,8 @@
 #!/bin/bash
 # setup.sh [EXTRAS]
 #
-# Make .venv with this project and its extras ("local", "local,dev"). Instant when pyproject.toml has not changed since.
+# Make .venv with this project and its extras ("local", "local,dev"). Instant when neither pyproject.toml nor the folder's
+# place has changed since: what is installed names the place.
 # PYTHON chooses the interpreter; otherwise the first of python3.11, python3, python3.12 ... that is 3.11 or newer.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,7 +10,7 @@ cd "$(dirname "$0")/.."
 fail() { printf '%s\n' "$*" >&2; exit 1; }
 wanted=${1:-local}
 stamp=.venv/installed-by-setup
-version=$({ cat pyproject.toml; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f1)
+version=$({ cat pyproject.toml; pwd -P; } | { sha256sum 2>/dev/null || shasum -a 256; } | cut -d' ' -f1)
 
 if [ -f "$stamp" ] && .venv/bin/python -c '' 2>/dev/null; then
   read -r installed_version installed_extras <"$stamp"

@@ -19,6 +19,7 @@ from app.adapters.gpu import nvidia_gpus
 from app.adapters.run_files import write_config
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
+from app.domain.typed_paths import expanded, is_folder
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -187,8 +188,8 @@ def _copy_log(run: Run, container: "Container") -> None:
 
 
 def _folder_problems(folder: Path) -> list[str]:
-    folder = folder.expanduser().absolute()
-    while not folder.exists():
+    folder = expanded(folder).absolute()
+    while not is_folder(folder):
         folder = folder.parent
     if not os.access(folder, os.W_OK):
         return [f"The data folder {folder} cannot be written. Choose another one."]

@@ -12,6 +12,7 @@ from typing import Final
 
 from app.domain.errors import TargetError
 from app.domain.runs import Run
+from app.domain.typed_paths import expanded
 from trainer_image.config import ROWS_CACHE_VARIABLE, Dataset, FileDataset, RunConfig
 
 DATA: Final = "/data"
@@ -46,7 +47,7 @@ def labels(run: Run) -> dict[str, str]:
 
 
 def data_dir(run: Run, default: Path) -> Path:
-    return (run.docker.data_dir or default).expanduser().absolute()
+    return expanded(run.docker.data_dir or default).absolute()
 
 
 def plan(
@@ -88,7 +89,7 @@ def _inside(path: Path, data: Path) -> str | None:
 
 def _base_model(name: str) -> tuple[str, tuple[Shared, ...]]:
     """A folder of this computer is shown read-only at /models; a Hub name stays as it is."""
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if not folder.is_absolute() or not folder.is_dir():
         return name, ()
     folder = Path(os.path.normpath(folder))

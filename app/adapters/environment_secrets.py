@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-_HF_VARIABLES: Final = ("HF_TOKEN", "HUGGINGFACE_HUB_TOKEN")
+_HF_VARIABLES: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 class EnvironmentSecrets:

@@ -29,12 +29,21 @@ def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | Non
             "Reading a Hugging Face dataset needs a library that is not installed: datasets.",
             'Install it with: pip install "tunewright[local]"',
         ) from error
+    _talk_to_the_log()
     try:
         with _torch_unseen(datasets.config):
             records = datasets.load_dataset(repo, name=config, split=split, streaming=True, token=token)
     except Exception as error:  # the library and what lies below it raise dozens of types
         raise _explain(error, repo, split, config, token) from error
     return _rows(records, repo, split, config, token)
+
+
+def _talk_to_the_log() -> None:
+    """Both libraries print warnings, like each try to reach the Hub, to the terminal unless told not to."""
+    for name in ("huggingface_hub", "datasets"):
+        library = logging.getLogger(name)
+        library.handlers.clear()
+        library.propagate = True
 
 
 @contextmanager

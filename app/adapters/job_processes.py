@@ -7,6 +7,8 @@ from typing import Final
 
 import psutil
 
+from app.adapters.processes import start_of
+
 _LATER: Final = 10.0
 """Where /proc is missing the supervisor notes the time now as a start: seconds late at most."""
 
@@ -71,7 +73,5 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _is_start(process: psutil.Process, started: float) -> bool:
-    if sys.platform == "linux":
-        stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return float(stat.rpartition(")")[2].split()[19]) == started  # field 22: ticks since boot
-    return -1 <= started - process.create_time() <= _LATER
+    later = started - start_of(process)
+    return later == 0 if sys.platform == "linux" else -1 <= later <= _LATER

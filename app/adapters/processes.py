@@ -1,12 +1,22 @@
 """Who is alive on this computer."""
 
 import os
+import sys
+from pathlib import Path
 from typing import Final
 
 import psutil
 
-_SAME_START_SECONDS: Final = 1.0
-"""psutil derives the start from the clock's idea of when the computer booted, which time servers nudge."""
+_SAME_START: Final = 1.0
+
+
+def start_of(process: psutil.Process) -> float:
+    """When it started: in clock ticks since boot on Linux, where psutil's answer moves with the clock, else
+    in seconds. Raises OSError or psutil.Error if it is gone."""
+    if sys.platform != "linux":
+        return process.create_time()
+    stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return float(stat.rpartition(")")[2].split()[19])  # field 22; the name may contain spaces
 
 
 class SystemProcesses:
@@ -14,16 +24,16 @@ class SystemProcesses:
 
     def me(self) -> str:
         pid = os.getpid()
-        return f"{pid}:{psutil.Process(pid).create_time():.2f}"
+        return f"{pid}:{start_of(psutil.Process(pid)):.2f}"
 
     def is_alive(self, owner: str) -> bool:
         """False also for what is no owner at all, and for a process that ended but was not yet collected."""
         pid, _, started = owner.partition(":")
         try:
             process = psutil.Process(int(pid))
-            same = abs(process.create_time() - float(started)) < _SAME_START_SECONDS
+            same = abs(start_of(process) - float(started)) < _SAME_START
             return same and process.status() != psutil.STATUS_ZOMBIE
-        except (ValueError, OverflowError, psutil.NoSuchProcess):
-            return False
-        except psutil.AccessDenied:
+        except (PermissionError, psutil.AccessDenied):
             return True  # somebody is there, and what may be alive is left alone
+        except (ValueError, OverflowError, OSError, psutil.NoSuchProcess):
+            return False

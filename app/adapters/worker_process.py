@@ -112,9 +112,7 @@ class WorkerProcess:
 
 def _environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
     """This process's environment, with the token only if one is given."""
-    env = {
-        key: value for key, value in os.environ.items() if key not in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-    }
+    env = {key: value for key, value in os.environ.items() if key not in TOKENS}
     root = str(Path(__file__).resolve().parents[2])
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH")]))
     env["PYTHONUNBUFFERED"] = "1"

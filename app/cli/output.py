@@ -1,5 +1,6 @@
 """How verbs speak: sentences and tables for people, one JSON document (or one object a line) for programs."""
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -31,7 +32,7 @@ class Output:
     def give(self, value: Any) -> None:
         """One line of JSON for programs; nothing for people."""
         if self.as_json:
-            print(json.dumps(plain(value), ensure_ascii=False), flush=True)  # noqa: T201
+            print(_as_line(plain(value)), flush=True)  # noqa: T201
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Columns for people, as wide as what stands in them."""
@@ -46,6 +47,23 @@ class Output:
         print(error.message, file=sys.stderr)  # noqa: T201
         if error.hint:
             print(error.hint, file=sys.stderr)  # noqa: T201
+
+
+def never_choke() -> None:
+    """Print what the terminal has no letter for as an escape: half an emoji, a Windows code page."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _as_line(value: Any) -> str:
+    """JSON as readable as standard output can carry it."""
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
 
 
 def plain(value: Any) -> Any:

@@ -42,8 +42,8 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     _leaf(nouns, "list", "all sessions")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
-    show.add_argument("--start", type=int, default=0, help="first row to show, from 0")
-    show.add_argument("--limit", type=int, default=5, help="how many rows (5)")
+    show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")
+    show.add_argument("--limit", type=_count, default=5, help="how many rows (5)")
     export = _leaf(nouns, "export", "write a session as JSONL of chat messages")
     export.add_argument("session", help="name, id, or the start of an id")
     export.add_argument("file", help="where to write")
@@ -70,7 +70,7 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     log = _run(_leaf(nouns, "log", "what the run printed"))
     log.add_argument("--follow", action="store_true", help="keep printing until the run ends")
     metrics = _run(_leaf(nouns, "metrics", "loss and speed, step by step"))
-    metrics.add_argument("--after", type=int, default=-1, metavar="STEP", help="only later steps")
+    metrics.add_argument("--after", type=_count, default=-1, metavar="STEP", help="only later steps")
 
 
 def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -79,7 +79,7 @@ def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     chat.add_argument("--base", action="store_true", help="let the base model answer instead")
     chat.add_argument("--preset", choices=list(PRESETS), default=DEFAULT_PRESET, help="how to sample")
     chat.add_argument("--max-new-tokens", type=int, help="longest answer in tokens")
-    chat.add_argument("--seed", type=int, help="same seed, same answer")
+    chat.add_argument("--seed", type=_seed, help="same seed, same answer")
 
 
 def _leaf(
@@ -96,7 +96,18 @@ def _run(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 < port < 65536:
-        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
-    return port
+    return _number(text, "a port", most=65535, least=1)
+
+
+def _seed(text: str) -> int:
+    return _number(text, "a seed", most=2**63 - 1)
+
+
+def _count(text: str) -> int:
+    return _number(text, "a row number or count", most=2**63 - 1)
+
+
+def _number(text: str, what: str, *, most: int, least: int = 0) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{what} is a whole number from {least} to {most}")
+    return int(text)

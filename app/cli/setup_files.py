@@ -24,10 +24,11 @@ def read_setup(path: Path) -> Setup:
         return Setup.model_validate(document)
     except ValidationError as error:
         raise StudioError(f"The setup {path.name} has a mistake: {_first(error)}.", _HINT) from error
+    except RecursionError as error:
+        raise StudioError(f"The setup {path.name} is nested too deeply.", _HINT) from error
     except ValueError as error:  # tomllib and json say where
-        raise StudioError(
-            f"The setup {path.name} is not {path.suffix[1:] or 'JSON'}: {error}.", _HINT
-        ) from error
+        kind = "TOML" if path.suffix == ".toml" else "JSON"
+        raise StudioError(f"The setup {path.name} is not {kind}: {error}.", _HINT) from error
 
 
 def _first(error: ValidationError) -> str:

@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from app.cli.demo import demo
 from app.cli.following import follow
@@ -14,6 +13,7 @@ from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.runs import Run, Target
+from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
 
@@ -28,7 +28,7 @@ def import_session(services: Services, args: argparse.Namespace, output: Output)
     if args.hub:
         report = services.library.import_hub(args.source, args.split, args.subset, args.name, progress)
     else:
-        report = services.library.import_file(Path(args.source).expanduser(), args.name, progress)
+        report = services.library.import_file(expanded(args.source), args.name, progress)
     output.give(report)
     output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
     if report.refused_count:
@@ -48,7 +48,10 @@ def list_sessions(services: Services, args: argparse.Namespace, output: Output) 
         return 0
     output.table(
         ["id", "name", "rows", "source", "created"],
-        [(s.id, s.name, s.row_count, s.source, f"{s.created_at:%Y-%m-%d %H:%M}") for s in sessions],
+        [
+            (s.id, s.name, s.row_count, s.source, f"{s.created_at.astimezone():%Y-%m-%d %H:%M}")
+            for s in sessions
+        ],
     )
     return 0
 
@@ -67,7 +70,7 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
 
 def export_session(services: Services, args: argparse.Namespace, output: Output) -> int:
     session = services.library.find(args.session)
-    path = Path(args.file).expanduser().absolute()
+    path = expanded(args.file).absolute()
     count = services.library.export(session.id, path)
     output.give({"session": session.id, "file": path, "rows": count})
     output.say(f"{count:,} rows of {session.name} written to {path}.")
@@ -75,7 +78,7 @@ def export_session(services: Services, args: argparse.Namespace, output: Output)
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    path = Path(args.config).expanduser()
+    path = expanded(args.config)
     setup = read_setup(path)
     if args.target:
         setup = setup.model_copy(update={"target": Target(args.target)})
@@ -107,7 +110,7 @@ def list_runs(services: Services, args: argparse.Namespace, output: Output) -> i
                 r.target.value,
                 f"{r.step}/{r.total_steps}",
                 "" if r.loss is None else f"{r.loss:.3f}",
-                f"{r.created_at:%Y-%m-%d %H:%M}",
+                f"{r.created_at.astimezone():%Y-%m-%d %H:%M}",
             )
             for r in runs
         ],
@@ -126,7 +129,7 @@ def show_run(services: Services, args: argparse.Namespace, output: Output) -> in
         output.say(f"{run.message} {run.hint}".rstrip())
     output.say(f"Data: {run.data_label}\nBase model: {run.config.base_model}\nFolder: {run.folder}")
     for event in events:
-        output.say(f"  {event.time:%H:%M:%S}  {event.text}")
+        output.say(f"  {event.time.astimezone():%H:%M:%S}  {event.text}")
     return 0
 
 

@@ -132,6 +132,9 @@ class Run:
         return self.folder / CHECKPOINTS_DIR
 
     def launched(self, handle: JobHandle, now: datetime) -> "Run":
+        """A run that somebody stopped, or that ended, while it was being launched stays so."""
+        if self.status.is_final:
+            return replace(self, handle=handle)
         return replace(
             self, handle=handle, owner=None, status=RunStatus.RUNNING, started_at=self.started_at or now
         )

@@ -11,13 +11,14 @@ from pathlib import Path
 from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
 from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
 from app.domain.sessions import ImportReport, RefusedRow, Session, SessionId, SessionRow
-from trainer_image.rows import Refused, Row
+from trainer_image.rows import Refused, Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
 
 SAMPLE_NAME = "Ferry help desk (sample)"
 _SAMPLE_DONE = "library.sample_imported"
 _REFUSED_KEPT = 1000
+_LONGEST_REASON = 300
 
 Progress = Callable[[int], None]
 """Told the number of rows read so far; may raise `ImportCancelledError` to stop."""
@@ -106,8 +107,10 @@ class LibraryService:
 
         The file appears whole or not at all. Raises StudioError if it cannot be written.
         """
-        partial = path.with_name(path.name + ".partial")
         try:
+            if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
+                raise StudioError(f"{path} is no file.", "Name the file to write.")
+            partial = path.with_name(path.name + ".partial")
             path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("w", encoding="utf-8", newline="\n") as file:
                 count = 0
@@ -119,7 +122,7 @@ class LibraryService:
             partial.replace(path)
         except OSError as error:
             with contextlib.suppress(OSError):
-                partial.unlink()
+                path.with_name(path.name + ".partial").unlink()
             raise StudioError(
                 f"{path} could not be written: {error.strerror or error}.",
                 "Choose another folder, or make room, and export again.",
@@ -144,7 +147,7 @@ class LibraryService:
         progress: Progress | None,
     ) -> ImportReport:
         sieve = _Sieve(found, shown, progress)
-        session = self._sessions.add(self._free_name(name), source, sieve.rows())
+        session = self._sessions.add(self._free_name(name.strip() or shown), source, sieve.rows())
         log.info("Session %s: %d rows, %d refused", session.id, session.row_count, sieve.refused_count)
         return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
 
@@ -177,7 +180,7 @@ class _Sieve:
                 continue
             self.refused_count += 1
             if len(self.refused) < _REFUSED_KEPT:
-                self.refused.append(RefusedRow(item.line, item.reason))
+                self.refused.append(RefusedRow(item.line, _clipped(item.reason)))
         if self.total == 0:
             raise ImportFailedError(f"{self._shown} is empty.", "Choose a file with one JSON object a line.")
         if self.total == self.refused_count:
@@ -199,21 +202,38 @@ def _as_line(row: SessionRow) -> str:
     return line + "\n"
 
 
+def _clipped(reason: str) -> str:
+    """A reason may quote the row, and a row may be megabytes."""
+    return reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 1] + "…"
+
+
+def _first_question(line: bytes) -> str | None:
+    """Empty for a document, None for what is no row."""
+    try:
+        messages = to_messages(json.loads(line))
+    except (RowError, ValueError, RecursionError):
+        return None
+    return next((str(m["content"]) for m in messages if m["role"] == "user"), "")
+
+
 def random_prompts(path: Path, count: int, *, seed: int | None = None) -> list[str]:
-    """First questions of `count` random rows of a JSONL file of `messages`; one pass, flat memory.
+    """First questions of `count` random rows of a JSONL file, of any known format; one pass, flat memory.
 
     Reservoir sampling (Vitter 1985, algorithm R). A missing file gives none.
     """
     chosen: list[str] = []
     dice = random.Random(seed)  # noqa: S311 - not for secrets
     try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file):
-                slot = number if number < count else dice.randint(0, number)
-                if slot >= count:
-                    continue
-                prompt = next((m["content"] for m in json.loads(line)["messages"] if m["role"] == "user"), "")
-                chosen[slot : slot + 1] = [prompt]
+        with path.open("rb") as file:
+            seen = 0
+            for line in file:
+                slot = seen if seen < count else dice.randint(0, seen)
+                if slot < count:  # only these are read: most lines of a large file never are
+                    prompt = _first_question(line)
+                    if prompt is None:
+                        continue
+                    chosen[slot : slot + 1] = [prompt]
+                seen += 1
     except OSError:
         return []
     dice.shuffle(chosen)

@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from app.domain.errors import TargetError
+from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import Launcher, Launchers, Processes, RunStore
 from app.domain.runs import (
     JobHandle,
@@ -30,6 +30,7 @@ from app.domain.runs import (
     describe_exit,
 )
 from app.domain.timeline import as_measurement, as_metric, as_sample, as_timeline
+from app.domain.typed_paths import is_folder
 from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, Result, parse_event
 
 log = logging.getLogger(__name__)
@@ -79,8 +80,20 @@ class MonitoringService:
         """Make every run that is not known to have ended true; returns all runs, newest first."""
         for run in self._runs.all():
             if not run.status.is_final:
-                self.refresh(run.id)
+                self._refresh_apart(run.id)
         return self._runs.all()
+
+    def _refresh_apart(self, run_id: RunId) -> None:
+        """A run that cannot be read hides no other: it stays as last known, and says so."""
+        try:
+            self.refresh(run_id)
+        except UnknownRunError:
+            log.info("Run %s was deleted meanwhile", run_id)
+        except StudioError:
+            raise
+        except Exception:
+            log.exception("Run %s could not be brought up to date", run_id)
+            self._runs.update(run_id, _unreadable)
 
     def refresh(self, run_id: RunId) -> Run:
         """Bring one run up to date and return it. A target that cannot be asked is said in `message`."""
@@ -93,7 +106,8 @@ class MonitoringService:
             if handle is None:
                 return self._without_job(run)
             state = launcher.state(handle)  # before reading events, so that an ended job's are complete
-            launcher.sync_log(run, handle)
+            if is_folder(run.folder):  # a removed one takes no log, and must not keep the run from ending
+                launcher.sync_log(run, handle)
         except TargetError as error:
             unreachable = partial(_unreachable, error=error)
             self._ingest(run)
@@ -162,7 +176,8 @@ class MonitoringService:
             text, end = _read_lines(run.events_path, run.events_offset, _CHUNK)
             if end == run.events_offset:
                 return run
-            events = [event for line in text.splitlines() if (event := parse_event(line)) is not None]
+            told = (parse_event(line) for line in text.splitlines())
+            events = [event for event in told if event is not None and _fits(event)]
             metrics = [as_metric(event) for event in events if isinstance(event, Metrics)]
             timeline = [entry for event in events if (entry := as_timeline(event)) is not None]
 
@@ -201,8 +216,19 @@ def _unreachable(run: Run, error: TargetError) -> Run:
     return replace(run, message=f"What the run is doing cannot be seen now: {error.message}", hint=error.hint)
 
 
+def _unreadable(run: Run) -> Run:
+    """Taken back by the next look that succeeds."""
+    if run.status.is_final:
+        return run
+    message = "What the run is doing cannot be read because of an error inside the app."
+    return replace(run, message=message, hint="The app's log has the details.")
+
+
 def _with_result(run: Run, result: Result, now: datetime) -> Run:
-    ended = run.ended(RunStatus(result.status), result.message, result.hint, now=now)
+    status, message = RunStatus(result.status), result.message
+    if status is RunStatus.STOPPED and not run.stop_requested:
+        message = message or "Something outside the app asked the run to end; it saved first."
+    ended = run.ended(status, message, result.hint, now=now)
     return replace(
         ended,
         step=result.step or run.step,
@@ -217,6 +243,11 @@ def _with_result(run: Run, result: Result, now: datetime) -> Run:
 def _without_result(run: Run, state: JobState, now: datetime) -> Run:
     if run.stop_requested:
         return run.ended(RunStatus.STOPPED, "It was ended before it could write a result.", now=now)
+    if not is_folder(run.folder):
+        message = f"The run's folder was removed while it ran: {run.folder}."
+        return replace(run, checkpoint=None, output=None).ended(
+            RunStatus.FAILED, message, "Nothing is left to resume. Start a new run.", now=now
+        )
     message, hint = describe_exit(state)
     return run.ended(RunStatus.FAILED, message, hint, now=now)
 
@@ -227,7 +258,12 @@ def _read_result(run: Run) -> Result | None:
         result = Result.model_validate_json(run.result_path.read_bytes())
     except (OSError, ValidationError):
         return None
-    return result if result.attempt == run.attempt else None
+    return result if result.attempt == run.attempt and _fits(result) else None
+
+
+def _fits(told: Event | Result) -> bool:
+    """Whether the store can hold its numbers; what it cannot hold counts as not understood."""
+    return all(abs(value) < 2**63 for value in vars(told).values() if isinstance(value, int))
 
 
 def _read_lines(path: Path, start: int, limit: int) -> tuple[bytes, int]:

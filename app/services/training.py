@@ -13,12 +13,14 @@ from app.domain.errors import StudioError, TargetError
 from app.domain.ports import Launchers, Processes, RunStore, Secrets
 from app.domain.runs import Run, RunId, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
+from app.domain.typed_paths import expanded, is_file, is_folder
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from trainer_image.config import DATA_FILE, SAMPLE_COMMAND, SAVE_COMMAND, FileDataset, HubDataset
 
 log = logging.getLogger(__name__)
 
+_MOST_STEPS = 1_000_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -55,7 +57,7 @@ class TrainingService:
             setup.config,
             setup.target,
             session_id=session.id if session else None,
-            data_file=(folder / setup.file.expanduser()).resolve() if setup.file else None,
+            data_file=folder / expanded(setup.file) if setup.file else None,
             output_name=setup.output_name,
             docker=setup.docker,
         )
@@ -68,12 +70,15 @@ class TrainingService:
         config = request.config
         if not request.session_id and not request.data_file and not isinstance(config.dataset, HubDataset):
             return "Choose a dataset"
-        if request.data_file and not request.data_file.is_file():
-            return f"Choose a data file that exists: {request.data_file.name} does not"
-        if _looks_like_path(config.base_model) and not Path(config.base_model).expanduser().is_dir():
-            return f"Choose a base model that exists: there is no folder {config.base_model}"
+        if request.data_file and not is_file(request.data_file):
+            kind = "is a folder" if is_folder(request.data_file) else "does not"
+            return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
+        if _looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
+            return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
         if config.offline and isinstance(config.dataset, HubDataset):
             return "Choose a session or a file: offline mode is on"
+        if config.max_steps is not None and config.max_steps > _MOST_STEPS:
+            return f"Choose fewer steps: {_MOST_STEPS:,} is the most"
         if request.output_name and not _NAME.fullmatch(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
         if request.output_name and self._folder(request, request.output_name).exists():
@@ -96,7 +101,7 @@ class TrainingService:
         recorded as failed, unless something was missing from the start.
         """
         if missing := self.missing(request):
-            raise StudioError(f"The run cannot start yet. {missing}.", "Then press Start again.")
+            raise StudioError(f"The run cannot start yet. {missing}.", "Then start it again.")
         run = self._new_run(request)
         self._runs.add(run)
         try:
@@ -107,7 +112,7 @@ class TrainingService:
             raise
         except OSError as error:
             message = f"The run's folder could not be written: {error.strerror or error}."
-            hint = "Make room or choose another folder in Settings, then start again."
+            hint = "Make room, or make the folder writable, then start again."
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
 
@@ -164,8 +169,10 @@ class TrainingService:
 
         Raises StudioError if it cannot be resumed, with what blocks it.
         """
-        if reason := self.resume_blocked(self._monitoring.refresh(run_id)):
-            raise StudioError(f"This run cannot be resumed: {reason}.", "Start a new run instead.")
+        current = self._monitoring.refresh(run_id)
+        if reason := self.resume_blocked(current):
+            hint = "Start a new run instead." if current.status.is_final else "Let it go on, or stop it."
+            raise StudioError(f"This run cannot be resumed: {reason}.", hint)
 
         def claim(run: Run) -> Run:
             if not run.can_resume:
@@ -208,8 +215,14 @@ class TrainingService:
         run = self._runs.get(run_id)
         if not run.status.is_final:
             raise StudioError("This run is still going.", "Stop it first, then delete it.")
-        if files:
-            shutil.rmtree(run.folder, ignore_errors=True)
+        if files and run.folder.exists():
+            try:
+                shutil.rmtree(run.folder)
+            except OSError as error:
+                raise StudioError(
+                    f"The files in {run.folder} could not all be deleted: {error.strerror or error}.",
+                    "Delete them yourself, or delete the run without its files.",
+                ) from error
         self._runs.delete(run_id)
 
     def _new_run(self, request: RunRequest) -> Run:
@@ -220,7 +233,7 @@ class TrainingService:
         model = request.config.base_model
         model = str(self._bundled_model) if model == BUNDLED_MODEL else model
         if _looks_like_path(model):
-            model = str(Path(model).expanduser().resolve())
+            model = str(expanded(model).resolve())
         dataset = request.config.dataset if isinstance(request.config.dataset, HubDataset) else FileDataset()
         return Run(
             id=run_id,
@@ -238,7 +251,7 @@ class TrainingService:
 
     def _folder(self, request: RunRequest, name: str) -> Path:
         chosen = request.docker.data_dir if request.target is Target.DOCKER else None
-        return (chosen or self._data_dir).expanduser().absolute() / "outputs" / name
+        return expanded(chosen or self._data_dir).absolute() / "outputs" / name
 
     def _data_label(self, request: RunRequest) -> str:
         if request.session_id:
@@ -272,7 +285,10 @@ class TrainingService:
                 "The app's log has the details.",
             ) from error
         log.info("Run %s started on %s", run.id, run.target)
-        return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+        stored = self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+        if stored.status is RunStatus.STOPPED:  # somebody stopped it before there was anything to stop
+            self._launchers[run.target].stop(handle, save=False)
+        return stored
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))

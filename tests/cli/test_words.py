@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -98,6 +100,67 @@ def test_what_does_not_exist_is_said_without_a_traceback(shell: Shell, words):
     assert "Traceback" not in err
 
 
+def test_times_are_those_of_the_clock_on_the_wall(shell: Shell, monkeypatch):
+    monkeypatch.setitem(shell.environment, "TZ", "XXX-9:30")  # POSIX for half past nine hours ahead of UTC
+
+    [session, *_] = shell.json("sessions", "list")
+    there = datetime.fromisoformat(session["created_at"]) + timedelta(hours=9, minutes=30)
+
+    assert f"{there:%Y-%m-%d %H:%M}" in shell.ok("sessions", "list")
+
+
+def test_what_the_terminal_has_no_letter_for_is_printed_as_an_escape(shell: Shell, tmp_path, monkeypatch):
+    odd = '{"\\ud83d": 1}\n{"prompt": "日本", "completion": "A"}\n'
+    (tmp_path / "rows.jsonl").write_text(PAIR + odd)
+    monkeypatch.setitem(shell.environment, "PYTHONIOENCODING", "ascii")
+
+    text = shell.ok("sessions", "import", str(tmp_path / "rows.jsonl"), "--name", "日本")
+    shown = shell.ok("sessions", "show", "日本")
+    report = shell.json("sessions", "import", str(tmp_path / "rows.jsonl"), "--name", "ルビ")
+
+    assert "the row has \\ud83d" in text
+    assert "user: \\u65e5\\u672c" in shown
+    assert report["session"]["name"] == "ルビ"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sessions", "import", "~nobody-of-that-name/rows.jsonl"],
+        ["sessions", "export", "Ferry help desk (sample)", "/"],
+        ["train", "--config", "~nobody-of-that-name/setup.toml"],
+    ],
+)
+def test_an_odd_path_is_an_error_of_the_person_not_of_the_app(shell: Shell, words):
+    code, _, err = shell.run(*words)
+
+    assert code == 1
+    assert "inside Tunewright" not in err
+
+
+def test_a_home_of_a_user_nobody_knows_is_said():
+    code, _, err = Shell(Path("~nobody-of-that-name")).run("runs", "list")
+
+    assert code == 1
+    assert "TUNEWRIGHT_HOME" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--port", "abc"],
+        ["chat", "run", "--prompt", "x", "--seed", str(10**30)],
+        ["sessions", "show", "s", "--limit", "-1"],
+    ],
+)
+def test_a_number_out_of_range_is_refused_with_the_range(shell: Shell, words):
+    code, _, err = shell.run(*words)
+
+    assert code == 2
+    assert "whole number from" in err
+
+
 def test_wrong_words_exit_with_two(shell: Shell):
     assert shell.run("--port", "0")[0] == 2
     assert shell.run("runs")[0] == 2
@@ -148,7 +211,9 @@ def test_the_curve_another_trainer_left_is_printed(shell: Shell, tmp_path):
 
 def test_the_example_setups_are_valid():
     for path in (ROOT / "docs/examples").glob("*.toml"):
-        assert read_setup(path).config.base_model
+        setup = read_setup(path)
+        assert setup.config.base_model
+        assert setup.file is None or (path.parent / setup.file).is_file()
 
 
 def test_there_is_an_example_per_method():
@@ -165,7 +230,7 @@ def test_there_is_an_example_per_method():
         ("session = 'x'\n[config]\nbase_model = 'a/b'\nlearning_rate = 7", "config.learning_rate"),
         ("[config]\nbase_model = 'a/b'", "no data"),
         ("session = 'x'\nfile = 'y'\n[config]\nbase_model = 'a/b'", "one source"),
-        ("session = ", "is not toml"),
+        ("session = ", "is not TOML"),
     ],
 )
 def test_a_setup_with_a_mistake_names_the_place(tmp_path, text, words):
@@ -174,6 +239,14 @@ def test_a_setup_with_a_mistake_names_the_place(tmp_path, text, words):
 
     with pytest.raises(StudioError, match=re.escape(words)):
         read_setup(path)
+
+
+@pytest.mark.parametrize("name", ["setup.toml", "setup.json"])
+def test_a_setup_nested_without_end_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("a = " * name.endswith("toml") + "[" * 100_000)
+
+    with pytest.raises(StudioError, match="nested too deeply"):
+        read_setup(tmp_path / name)
 
 
 def test_help_imports_nothing_heavy():

@@ -1,6 +1,7 @@
 """Sessions come in whole, with an account of what did not."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -109,6 +110,39 @@ def test_a_session_needs_a_name(world, session):
 def test_an_unknown_session_is_said(world):
     with pytest.raises(UnknownSessionError):
         world.library.find("nothing like this")
+
+
+def test_a_path_that_is_no_file_is_refused_and_left_alone(world, session, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("/dev/null")
+
+    for path in (tmp_path / "folder", tmp_path / "link", Path("/")):
+        with pytest.raises(StudioError, match="is no file"):
+            world.library.export(session.id, path)
+
+    assert (tmp_path / "link").is_symlink()
+    assert sorted(file.name for file in tmp_path.glob("*.partial")) == []
+
+
+def test_a_reason_does_not_carry_the_whole_row_along(world, tmp_path):
+    path = write(tmp_path / "rows.jsonl", PAIR, {"k" * 100_000: 1})
+
+    [refused] = world.library.import_file(path).refused
+
+    assert "no known format" in refused.reason
+    assert len(refused.reason) <= 300
+
+
+def test_a_name_of_blanks_counts_as_none(world, tmp_path):
+    assert world.library.import_file(write(tmp_path / "rows.jsonl", PAIR), "  ").session.name == "rows.jsonl"
+
+
+def test_random_prompts_come_from_any_format_and_pass_over_what_is_no_row(tmp_path):
+    path = write(
+        tmp_path / "rows.jsonl", "\n", "{broken\n", {"instruction": "I", "output": "O"}, PAIR, {"a": 1}
+    )
+
+    assert sorted(random_prompts(path, 5)) == ["I", "Q"]
 
 
 def test_random_prompts_are_distinct_questions_of_the_data(tmp_path):

@@ -1,5 +1,6 @@
 """What is true of a run, whatever was killed when."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,13 +11,17 @@ from app.domain.errors import TargetError
 from app.domain.runs import JobPhase, JobState, Measurement, RunRequest, RunStatus, SampleAnswer, Target
 from tests.services.conftest import ends, started, step, write_events
 from trainer_image.config import RunConfig
-from trainer_image.events import Evaluation, Notice, Plan, Result, Sample
+from trainer_image.events import CheckpointSaved, Evaluation, Notice, Plan, Result, Sample
 
 
 @pytest.fixture
-def run(world, session):
-    request = RunRequest(RunConfig(base_model="owner/model"), Target.LOCAL, session_id=session.id)
-    return world.training.start(request)
+def request_(session):
+    return RunRequest(RunConfig(base_model="owner/model"), Target.LOCAL, session_id=session.id)
+
+
+@pytest.fixture
+def run(world, request_):
+    return world.training.start(request_)
 
 
 def losses(world, run):
@@ -51,6 +56,16 @@ def test_lines_nobody_knows_are_passed_over(world, run):
     write_events(run, step(1))
 
     assert world.monitoring.refresh(run.id).step == 1
+
+
+def test_a_number_the_store_cannot_hold_does_not_keep_the_run_from_ending(world, run):
+    write_events(run, started(), step(3), step(4, total=10**30))
+    ends(world, run, JobState(JobPhase.EXITED, 0), Result(status="finished", step=4))
+
+    ended = world.monitoring.refresh(run.id)
+
+    assert (ended.status, ended.step, ended.total_steps) == (RunStatus.FINISHED, 4, 10)
+    assert losses(world, run) == [(3, 1.0)]
 
 
 def test_a_resumed_run_replaces_the_steps_it_repeats(world, run):
@@ -178,6 +193,37 @@ def test_the_tail_of_a_long_log_is_whole_lines(world, run):
     assert text.splitlines()[-1] == "line 999"
     assert text.splitlines()[0].startswith("line ")
     assert position == run.log_path.stat().st_size
+
+
+def test_a_run_whose_folder_was_removed_says_so_and_offers_no_resume(world, run):
+    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/step_5"))
+    world.monitoring.refresh(run.id)
+
+    shutil.rmtree(run.folder)
+    world.launcher.vanish(run)
+
+    ended = world.monitoring.refresh(run.id)
+    assert ended.status is RunStatus.FAILED
+    assert "folder was removed" in ended.message
+    assert not ended.can_resume
+
+
+def test_a_run_that_something_else_stopped_says_so(world, run):
+    ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=2))
+
+    assert "outside the app" in world.monitoring.refresh(run.id).message
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(world, run, request_):
+    other = world.training.start(request_)
+    write_events(other, started(), step(3))
+    state = world.launcher.state
+    world.launcher.state = lambda handle: state(handle) if handle == other.handle else 1 / 0
+
+    listed = {found.id: found for found in world.monitoring.refresh_all()}
+
+    assert listed[other.id].step == 3
+    assert "cannot be read" in listed[run.id].message
 
 
 def test_runs_are_listed_true_after_refresh_all(world, run):

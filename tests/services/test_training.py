@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +75,12 @@ def test_an_unexpected_error_of_a_launcher_leaves_no_run_that_says_starting(worl
         ({"session_id": None}, "Choose a dataset"),
         ({"output_name": "no/slashes"}, "Choose an output name"),
         ({"config": RunConfig(base_model="/nowhere/model")}, "no folder /nowhere/model"),
+        ({"config": RunConfig(base_model="/" + "x" * 5000)}, "no folder /xxx"),
+        ({"config": RunConfig(base_model="~nobody-of-that-name/model")}, "no folder ~nobody"),
+        ({"config": RunConfig(base_model="a/b", max_steps=10**30)}, "fewer steps"),
+        ({"session_id": None, "data_file": Path("/" + "x" * 5000)}, "a data file that exists"),
+        ({"session_id": None, "data_file": Path("a\0b")}, "a data file that exists"),
+        ({"session_id": None, "data_file": Path("/")}, "is a folder"),
         (
             {
                 "session_id": None,
@@ -102,6 +109,14 @@ def test_the_folder_shown_before_the_start_is_the_one_the_run_gets(world, reques
     assert shown == world.training.start(request).folder
     assert shown.parent.parent.name == ("elsewhere" if target is Target.DOCKER else "data")
     assert world.training.output_folder(replace(request, output_name="")).name == "…"
+
+
+def test_a_data_folder_half_typed_does_not_break_the_form(world, request_):
+    docker = DockerOptions(data_dir=Path("~nobody-of-that-name"))
+
+    folder = world.training.output_folder(replace(request_, target=Target.DOCKER, docker=docker))
+
+    assert "~nobody-of-that-name" in str(folder)
 
 
 def test_a_taken_output_name_is_refused_and_the_folder_left_alone(world, request_):
@@ -157,6 +172,21 @@ def test_stop_passes_on_whether_to_save_and_reports_the_true_end(world, request_
     assert (stopped.status, stopped.step) == (RunStatus.STOPPED, 4)
 
 
+def test_a_run_stopped_while_it_was_being_launched_does_not_go_on(world, request_):
+    launch = world.launcher.launch
+
+    def slow_launch(run, **how):
+        world.training.stop(run.id, save=False)  # by another window: there is no job yet
+        return launch(run, **how)
+
+    world.launcher.launch = slow_launch
+
+    run = world.training.start(request_)
+
+    assert world.monitoring.refresh(run.id).status is RunStatus.STOPPED
+    assert world.launcher.job(run).state.phase is JobPhase.EXITED
+
+
 def test_stopping_an_ended_run_does_nothing(world, request_):
     run = stopped_run(world, request_)
 
@@ -190,6 +220,15 @@ def test_a_run_without_a_checkpoint_cannot_be_resumed_and_says_why(world, reques
 
     with pytest.raises(StudioError, match="before its first checkpoint"):
         world.training.resume(run.id)
+
+
+def test_a_going_run_that_is_to_be_resumed_is_not_said_to_need_a_new_one(world, request_):
+    run = world.training.start(request_)
+
+    with pytest.raises(StudioError, match="still going") as refused:
+        world.training.resume(run.id)
+
+    assert refused.value.hint == "Let it go on, or stop it."
 
 
 def test_a_resume_whose_checkpoint_was_deleted_says_so(world, request_):
@@ -227,6 +266,18 @@ def test_deleting_a_run_takes_its_files_only_when_asked(world, request_, files):
     assert run.folder.exists() is not files
     with pytest.raises(UnknownRunError):
         world.runs.get(run.id)
+
+
+def test_files_that_cannot_be_deleted_are_said_and_the_run_stays(world, request_):
+    run = stopped_run(world, request_)
+    run.folder.rename(world.home / "elsewhere")
+    run.folder.symlink_to(world.home / "elsewhere")  # what is linked here is not ours to delete
+
+    with pytest.raises(StudioError, match="could not all be deleted"):
+        world.training.delete(run.id, files=True)
+
+    assert world.monitoring.find(run.id) == run
+    assert (world.home / "elsewhere" / "config.json").exists()
 
 
 def test_a_session_may_be_deleted_while_its_run_stays(world, request_, session):

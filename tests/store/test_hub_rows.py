@@ -4,6 +4,8 @@ Each in a process of its own, as `huggingface_hub` reads its environment once, w
 """
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,26 @@ def test_each_refusal_of_the_hub_is_a_sentence_without_the_token(tmp_path: Path)
     assert said["owner/forbidden"].startswith("You may not read owner/forbidden.")
     assert hub.tokens == {f"Bearer {TOKEN}"}
     assert TOKEN not in str(said)
+
+
+def test_each_try_to_reach_the_hub_is_noted_in_the_log_and_not_on_the_terminal(tmp_path: Path) -> None:
+    code = (
+        "import logging\nfrom app.adapters.hub_rows import read_hub_rows\n"
+        f"logging.basicConfig(filename={str(tmp_path / 'log')!r})\n"
+        "try: read_hub_rows('nobody/nothing', 'train', None, token=None)\nexcept Exception: pass\n"
+        "logging.getLogger('huggingface_hub.utils._http').warning('Retrying in 1s')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stderr == ""
+    assert "Retrying in 1s" in (tmp_path / "log").read_text()
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

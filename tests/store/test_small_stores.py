@@ -6,6 +6,7 @@ import sys
 from datetime import UTC
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import Engine
 
@@ -109,13 +110,24 @@ def test_an_ended_process_is_not_alive_even_before_it_is_collected() -> None:
     assert not SystemProcesses().is_alive(owner)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system's own start time is asked for")
+def test_a_clock_that_is_set_makes_no_living_process_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    me = SystemProcesses().me()
+    booted = psutil.boot_time()
+
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: booted + 3600)
+
+    assert SystemProcesses().is_alive(me)
+    assert SystemProcesses().me() == me
+
+
 @pytest.mark.parametrize("owner", ["", "17", "seventeen:1.0", "-5:1.0", "17:", "99999999999999999999:1"])
 def test_what_names_no_process_is_not_alive(owner: str) -> None:
     assert not SystemProcesses().is_alive(owner)
 
 
 def test_a_token_in_the_environment_comes_first() -> None:
-    both = {"HF_TOKEN": " one ", "HUGGINGFACE_HUB_TOKEN": "two"}
+    both = {"HF_TOKEN": " one ", "HUGGING_FACE_HUB_TOKEN": "two"}
 
     assert EnvironmentSecrets(both).hf_token() == "one"
     assert EnvironmentSecrets(both | {"HF_TOKEN": ""}).hf_token() == "two"

@@ -7,6 +7,7 @@ from typing import cast
 import flet as ft
 
 from app.domain.sessions import ImportReport, Session
+from app.domain.typed_paths import expanded
 from app.paths import Paths
 from app.services.library import LibraryService
 from app.ui.actions import Problem, problem_of
@@ -78,7 +79,7 @@ def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
 
     async def import_path() -> None:
         file = path.now()
-        await work.run(lambda progress: library.import_file(Path(file).expanduser(), progress=progress))
+        await work.run(lambda progress: library.import_file(expanded(file), progress=progress))
 
     typed = ft.TextField(
         label="Path of a file",

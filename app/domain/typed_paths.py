@@ -1,0 +1,27 @@
+"""Paths as people type them: what no file system can hold counts as not there, instead of raising."""
+
+from pathlib import Path
+
+
+def expanded(typed: str | Path) -> Path:
+    """With `~` and `~user` replaced; the home of a user nobody knows stays as it was typed."""
+    try:
+        return Path(typed).expanduser()
+    except RuntimeError:
+        return Path(typed)
+
+
+def is_file(path: Path) -> bool:
+    """False also for a name that is too long, holds a NUL, or lies where one may not look."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """False for the same."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
