@@ -34,6 +34,9 @@ ROWS_CACHE_VARIABLE: Final = "TUNEWRIGHT_ROWS_CACHE"
 """Names a folder where runs share rows that were tokenised before; without it each keeps its own."""
 
 
+_MOST_STEPS: Final = 10**9
+
+
 class Section(BaseModel):
     """Base of every section: immutable, and a misspelt key is an error, not a silent default."""
 
@@ -258,7 +261,7 @@ class RunConfig(Section):
 
     num_epochs: PositiveInt = Field(1, le=1000, description="Passes over the training data.")
     max_steps: PositiveInt | None = Field(
-        None, description="Stop after this many optimiser steps; empty means all epochs."
+        None, le=_MOST_STEPS, description="Stop after this many optimiser steps; empty means all epochs."
     )
     learning_rate: float = Field(
         2e-4, gt=0, lt=1, description="Peak learning rate. 2e-4 suits LoRA, 5e-6 to 2e-5 all weights."
@@ -275,7 +278,9 @@ class RunConfig(Section):
     lr_scheduler: Literal["cosine", "linear", "constant"] = Field(
         "cosine", description="How the learning rate falls after warm-up."
     )
-    warmup_steps: NonNegativeInt = Field(0, description="Steps over which the learning rate rises from zero.")
+    warmup_steps: NonNegativeInt = Field(
+        0, le=_MOST_STEPS, description="Steps over which the learning rate rises from zero."
+    )
     warmup_ratio: float = Field(
         0.0, ge=0, lt=1, description="The same as a share of all steps; used where warm-up steps are 0."
     )
@@ -329,7 +334,9 @@ class RunConfig(Section):
         min_length=1,
         description="JSONL file for validation 'file'; relative paths start at the run folder.",
     )
-    eval_steps: PositiveInt = Field(25, description="Measure on the rows kept aside every so many steps.")
+    eval_steps: PositiveInt = Field(
+        25, le=_MOST_STEPS, description="Measure on the rows kept aside every so many steps."
+    )
     samples: NonNegativeInt = Field(
         2,
         le=20,
@@ -357,7 +364,9 @@ class RunConfig(Section):
         True, description="After the first step, measure the peak of memory on the longest rows."
     )
     save_steps: PositiveInt = Field(
-        25, description="A checkpoint after every so many steps; a run resumes from its last one."
+        25,
+        le=_MOST_STEPS,
+        description="A checkpoint after every so many steps; a run resumes from its last one.",
     )
     save_full_state: bool = Field(
         True,

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Protocol
 
 from trainer_image.config import EVENTS_FILE, RESULT_FILE
 from trainer_image.events import Ended, Event, Metrics, Notice, Phase, Problem, Result
+from trainer_image.problems import RunFailedError
 
 _SECRETS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN")
 _PHASES: Final = {
@@ -65,7 +66,8 @@ class Reporter:
             self._listeners.pop().close()
 
     def emit(self, event: Event) -> None:
-        """Append one event; its time is set here. Raises OSError, for instance on a full disk."""
+        """Append one event; its time is set here. Raises OSError, for instance on a full disk, and
+        RunFailedError if the run folder has been removed, as nobody would ever read on."""
         line = event.model_copy(update={"time": time.time()}).model_dump_json().encode() + b"\n"
         with self._lock:
             data = b"\n" + line if self._torn else line
@@ -74,6 +76,11 @@ class Reporter:
             if written < len(data):  # a disk that has just become full takes a part, then raises
                 os.write(self._file, data[written:])
             self._torn = False
+            if os.fstat(self._file).st_nlink == 0 and not self._finished:
+                raise RunFailedError(
+                    "The run's folder was removed while it was training, and with it what it had learnt.",
+                    "Start the run again.",
+                )
             if isinstance(event, Metrics):
                 self._last_metrics = event
         for listener in self._listeners:

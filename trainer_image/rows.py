@@ -5,6 +5,7 @@ accepts. Imports only the standard library.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ _ROLES: Final = {
     "tool": "tool", "function": "tool", "observation": "tool",
     DOCUMENT: DOCUMENT,
 }  # fmt: skip
+
+_MOST_DIGITS: Final = 4000
+"""Python reads no longer numbers; nor does anybody mean them."""
+_LONGEST_QUOTE: Final = 80
 
 _KEPT: Final = (
     "tool_calls", "reasoning_content", "thinking", "name", "tool_call_id", "unmask", "tools",
@@ -107,7 +112,7 @@ def to_messages(record: Any) -> tuple[Message, ...]:
     elif "document" in record or "text" in record:
         return to_document(record, "document" if "document" in record else "text")
     else:
-        keys = ", ".join(sorted(map(str, record))[:6]) or "no keys"
+        keys = ", ".join(_clipped(key) for key in sorted(map(str, record))[:6]) or "no keys"
         raise RowError("malformed", f"no known format: the row has {keys}")
     _require_answer(messages)
     return _with_row_fields(_with_system(messages, record.get("system")), record)
@@ -123,7 +128,7 @@ def to_document(record: Any, column: str) -> tuple[Message, ...]:
             raise RowError("malformed", "the row is a conversation, not a plain document")
         return (first,)
     if column not in record:
-        keys = ", ".join(sorted(map(str, record))[:6]) or "no keys"
+        keys = ", ".join(_clipped(key) for key in sorted(map(str, record))[:6]) or "no keys"
         raise RowError("malformed", f"no column '{column}': the row has {keys}")
     text = _text(record, column)
     if not text.strip():
@@ -147,7 +152,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
 
 def _read_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
     try:
-        record = json.loads(line.decode("utf-8"))
+        record = _parse(line.decode("utf-8"))
         return Row(number, to_document(record, document_column) if document_column else to_messages(record))
     except RowError as refusal:
         return Refused(number, refusal.bucket, refusal.reason)
@@ -157,6 +162,52 @@ def _read_line(number: int, line: bytes, document_column: str | None) -> Row | R
         return Refused(number, "malformed", "the line is nested too deeply")
     except ValueError as error:  # json.JSONDecodeError
         return Refused(number, "malformed", f"the line is not JSON: {error}")
+
+
+def _parse(text: str) -> Any:
+    """JSON as the standard has it: no NaN, and no key twice, of which all but one would be lost."""
+    return json.loads(
+        text,
+        parse_constant=_no_constant,
+        parse_int=_whole,
+        parse_float=_finite,
+        object_pairs_hook=_no_twins,
+    )
+
+
+def _no_constant(name: str) -> Any:
+    raise RowError("malformed", f"the line is not JSON: {name} is no number there")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise RowError("malformed", f"a number has {len(digits):,} digits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise RowError("malformed", f"the number {_quoted(digits)} is too large")
+    return number
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twin = next(key for key in keys if keys.count(key) > 1)
+        raise RowError("malformed", f"the key {_quoted(twin)} is there twice")
+    return record
+
+
+def _quoted(value: Any) -> str:
+    return _clipped(repr(value))
+
+
+def _clipped(text: str) -> str:
+    """What a reason may quote of a row, which may hold megabytes."""
+    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "…"
 
 
 def _chat(turns: Any, *, role_key: str, text_key: str) -> tuple[Message, ...]:
@@ -180,7 +231,7 @@ def _turn(turn: Any, role_key: str, text_key: str) -> Message:
         return {"role": "assistant", "content": "", "tool_calls": tool_calls}
     role = _ROLES.get(said_by)
     if role is None:
-        raise RowError("malformed", f"unknown role {turn.get(role_key)!r}")
+        raise RowError("malformed", f"unknown role {_quoted(turn.get(role_key))}")
     if content is None and turn.get("tool_calls"):
         content = ""
     if not isinstance(content, str):

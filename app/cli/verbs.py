@@ -157,7 +157,7 @@ def sample_run(services: Services, args: argparse.Namespace, output: Output) -> 
 
 
 def show_losses(services: Services, args: argparse.Namespace, output: Output) -> int:
-    path = Path(args.path).expanduser()
+    path = expanded(args.path)
     try:
         curve = read_losses(path)
     except OSError as error:

@@ -113,6 +113,29 @@ def test_what_is_no_row_is_refused_with_the_reason(row: Any, reason: str) -> Non
     assert reason in refused.value.reason
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"prompt": "Q", "completion": "A", "score": NaN}', "NaN is no number"),
+        ('{"prompt": "Q", "completion": "A", "score": -1e999}', "'-1e999' is too large"),
+        ('{"prompt": "Q", "completion": "A", "id": ' + "7" * 5000 + "}", "a number has 5,000 digits"),
+        ('{"prompt": "Q", "completion": "A", "prompt": "Another"}', "the key 'prompt' is there twice"),
+        ('{"messages": [{"role": "' + "x" * 10**6 + '", "content": "?"}]}', "unknown role 'xxx"),
+        ('{"' + "y" * 10**6 + '": 1}', "no known format: the row has yyy"),
+    ],
+)
+def test_a_line_that_other_programs_would_read_otherwise_is_refused_in_few_words(
+    tmp_path: Path, line: str, reason: str
+) -> None:
+    (tmp_path / "rows.jsonl").write_text(line + "\n", encoding="utf-8")
+
+    [refused] = read_jsonl(tmp_path / "rows.jsonl")
+
+    assert isinstance(refused, Refused)
+    assert reason in refused.reason
+    assert len(refused.reason) < 200
+
+
 def test_the_lines_of_a_file_keep_their_numbers(tmp_path: Path) -> None:
     chat = json.dumps({"messages": [ASK, ANSWER]}).encode()
     deep = b'{"messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"

@@ -1,11 +1,13 @@
 """Events and results on disk, also after a kill."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from trainer_image.events import Ended, Notice, Started, parse_event
+from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter
 
 
@@ -42,6 +44,19 @@ def test_an_event_is_on_disk_when_emit_returns_with_its_time(tmp_path: Path) -> 
     event = parse_event(lines(tmp_path)[0])
     assert event is not None
     assert event.time > 1_700_000_000
+
+
+def test_a_run_whose_folder_was_removed_ends_instead_of_training_for_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    reporter = Reporter(folder)
+    shutil.rmtree(folder)
+
+    with pytest.raises(RunFailedError, match="folder was removed"):
+        reporter.emit(Notice(message="step"))
+
+    assert reporter.finish("failed", message="removed") is True
+    assert not folder.exists()
 
 
 def test_only_the_first_last_word_counts(tmp_path: Path) -> None:
