@@ -51,6 +51,7 @@ from trainer_image.problems import RunFailedError, bad_config, explain
 from trainer_image.publishing import push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
+from trainer_image.variants import base_model_hint
 
 _LIBRARIES: Final = (
     "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "bitsandbytes", "unsloth",
@@ -143,6 +144,8 @@ def prepare(
     require_spread(config)
     set_environment(config)
     require_push_possible(config)
+    if not config.is_pretraining and (hint := base_model_hint(config.base_model)):
+        reporter.notice(hint, level="warning")
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
     if ranks.is_first():
