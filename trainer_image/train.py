@@ -9,17 +9,15 @@ at once. The first second loads no training library, so that mistakes show at on
 """
 
 import argparse
-import importlib.metadata
 import json
 import logging
 import os
-import platform
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -46,16 +44,13 @@ from trainer_image.events import (
     EXIT_STOPPED,
     Started,
 )
+from trainer_image.machine import likely_device, versions
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
 from trainer_image.publishing import push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 from trainer_image.variants import base_model_hint
-
-_LIBRARIES: Final = (
-    "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "bitsandbytes", "unsloth",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -188,10 +183,12 @@ def train(run: Run) -> int:
     if engine.why:
         reporter.notice(engine.why)
     meter = peak.PeakMeter(device.kind)
-    estimate = report_memory(
+    outlook = report_memory(
         run.model,
         config,
         reporter,
+        run_dir=run.folder,
+        engine=engine.name,
         device=device,
         lengths=rows.lengths,
         available=peak.available_bytes(device.kind),
@@ -216,7 +213,9 @@ def train(run: Run) -> int:
         reporter=reporter,
         stop=run.stop,
         commands=run.commands,
-        probe=probe.Probe(meter, estimate, reporter) if config.probe_memory else None,
+        probe=probe.Probe(meter, outlook, reporter, is_resumed=run.resume_from is not None)
+        if config.probe_memory
+        else None,
     )
     method.attach(training)
 
@@ -351,24 +350,6 @@ def set_environment(config: RunConfig) -> None:
         os.environ["WANDB_MODE"] = "offline"
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
             os.environ[name] = "1"
-
-
-def likely_device() -> Literal["cpu", "cuda"]:
-    """A guess without torch; a notice tells the truth once it is loaded."""
-    nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists() or platform.system() == "Windows"
-    built_for_cpu = versions().get("torch", "").endswith("+cpu")
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
-    return "cuda" if nvidia and not built_for_cpu and not hidden else "cpu"
-
-
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def run_as_program(act: Callable[[list[str]], int]) -> None:
