@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, RunConfig
@@ -89,6 +88,8 @@ class MemoryHistory:
 
     def add(self, known: Known) -> None:
         """Raises OSError if the file cannot be written; what was in it stays."""
+        from filelock import FileLock  # noqa: PLC0415 comes with the training libraries, an estimate needs none
+
         line = known.model_copy(update={"time": time.time()}).model_dump_json().encode() + b"\n"
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self._path}.lock", timeout=_LOCK_SECONDS):

@@ -2,6 +2,7 @@
 
     python train.py --run-dir DIR [--resume [--extend]] [--attempt N]
     python train.py --run-dir DIR --estimate          print the memory it would take, and change nothing
+    python train.py --doctor                          print what can be trained here, and what can't and why
 
 Exit codes: 0 finished, 1 failed, 2 the config is no good, 3 stopped on request. SIGTERM saves a checkpoint
 and the result so far and leaves after the step at hand; SIGINT leaves without saving; a second one leaves
@@ -25,7 +26,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image import backends, launching, ranks, schedule, sharding, sinks
+from trainer_image import backends, doctor, launching, ranks, schedule, sharding, sinks
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -70,6 +71,9 @@ class Run:
 
 def main(argv: list[str]) -> int:
     args = parse_arguments(argv)
+    if args.doctor:
+        print(json.dumps(doctor.examine(), indent=1))  # noqa: T201
+        return EXIT_FINISHED
     run_dir = args.run_dir.resolve()
     if args.estimate:
         return print_estimate(run_dir)
@@ -274,7 +278,9 @@ def report_end(
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train one run.")
-    parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run-dir", type=Path, help="the run's folder")
+    what.add_argument("--doctor", action="store_true", help="print what can be trained here, and leave")
     parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
     parser.add_argument("--estimate", action="store_true", help="print the memory it would take, and leave")
     parser.add_argument("--extend", action="store_true", help="though the run's length was changed since")
