@@ -34,7 +34,9 @@ def build_services(paths: Paths) -> Services:
     settings = SqliteSettingsStore(database)
     runs = SqliteRunStore(database)
     launchers: Launchers = {
-        Target.LOCAL: ProcessLauncher(paths.trainer, rows_cache=paths.rows_cache),
+        Target.LOCAL: ProcessLauncher(
+            paths.trainer, rows_cache=paths.rows_cache, memory_history=paths.memory_history
+        ),
         Target.DOCKER: DockerLauncher(paths.data),
     }
     library = LibraryService(

@@ -48,6 +48,11 @@ class Paths:
         return self.data / "cache" / "rows"
 
     @property
+    def memory_history(self) -> Path:
+        """What memory runs were estimated to take, and took; may be deleted at any time."""
+        return self.data / "cache" / "memory.jsonl"
+
+    @property
     def uploads(self) -> Path:
         """Files a browser sent, until they are imported."""
         return self.home / "uploads"

@@ -48,6 +48,7 @@ A run is a folder. Whoever starts a run puts `config.json` and the data in; the 
 | `events.jsonl` | trainer | what happens, one JSON object a line, appended over all attempts |
 | `checkpoints/samples_N/` | trainer | after N examples: where the run can go on from; whole only with its `COMPLETE.json` |
 | `cache/tokens/` | trainer | rows in tokens, for the next attempt, where no shared folder is named; may be deleted |
+| `cache/memory.jsonl` | trainer | what memory the run was estimated to take, and took, where no shared file is named; may be deleted |
 | `output/` | trainer | the result: adapter or weights, tokenizer, chat template, generation settings |
 | `result.json` | trainer | how it ended; written last, whole or not at all |
 | `log.txt` | supervisor | the log for people: everything the trainer printed |
@@ -71,7 +72,9 @@ hand, saving nothing. While it saves, another SIGTERM changes nothing and SIGINT
 begun either one ends it at once. SIGUSR1, or a file `commands/save`: save a checkpoint after the step at hand and go on.
 
 `--estimate` prints, as JSON, the memory the run would take at its peak, and leaves: it needs the model's `config.json`
-and nothing else of it.
+and nothing else of it. Runs like it that were measured before correct it, if `TUNEWRIGHT_MEMORY_HISTORY` names the file
+that runs share. `train.py --doctor` needs no run: it prints, as JSON, which methods, backends and ways to use several GPUs
+can run here, why the others can't, the device and the versions.
 
 `--resume` goes on from the newest whole checkpoint, and repeats no step that it holds. A run is resumed only with the
 same data, model, method, schedule and number of processes; other changes are refused with a sentence. Steps after the

@@ -32,6 +32,8 @@ DATA_FILE: Final = "data/train.jsonl"
 
 ROWS_CACHE_VARIABLE: Final = "TUNEWRIGHT_ROWS_CACHE"
 """Names a folder where runs share rows that were tokenised before; without it each keeps its own."""
+MEMORY_HISTORY_VARIABLE: Final = "TUNEWRIGHT_MEMORY_HISTORY"
+"""Names the file where runs share what memory they took; without it each keeps its own."""
 
 
 _MOST_STEPS: Final = 10**9

@@ -10,12 +10,14 @@ from trainer_image import sharding
 from trainer_image.config import Lora, RunConfig
 from trainer_image.problems import RunFailedError
 
+EngineName = Literal["transformers", "unsloth"]
+
 
 @dataclass(frozen=True)
 class Engine:
     """The choice, and the sentence about it; empty where there was nothing to choose."""
 
-    name: Literal["transformers", "unsloth"]
+    name: EngineName
     why: str = ""
 
 
@@ -39,6 +41,14 @@ def choose(config: RunConfig) -> Engine:
         _refuse_if_insisted_on(config, reason)
         return Engine("transformers", f"The adapter is trained by transformers and PEFT: {reason}.")
     return Engine("unsloth", "The adapter is trained by Unsloth: there is an NVIDIA GPU and it is installed.")
+
+
+def likely(config: RunConfig) -> EngineName:
+    """What `choose` will choose if Unsloth starts; torch is loaded only where Unsloth is installed."""
+    method = config.method
+    if not isinstance(method, Lora) or _against_unsloth(method) or _against_parts(config):
+        return "transformers"
+    return "unsloth"
 
 
 def load(engine: Engine, model: str, config: RunConfig, *, device: Any, float32: bool) -> Any:

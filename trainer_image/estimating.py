@@ -6,14 +6,16 @@ Imports no training library.
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from trainer_image import memory, stored
+from trainer_image import engines, machine, memory, ranks, stored
 from trainer_image.config import Lora, RunConfig
 from trainer_image.config import Osft as OsftSettings
 from trainer_image.engines import bits_of
 from trainer_image.events import Memory
+from trainer_image.memory_history import Experience, MemoryHistory, kind_of, place
 from trainer_image.models import Device, find_model
 from trainer_image.problems import RunFailedError, explain_hub
 from trainer_image.reporting import Reporter
@@ -23,6 +25,14 @@ from trainer_image.targets import USUAL
 
 _IN_ATTENTION: Final = r"(?i)att.*\."
 """A layer inside an attention block, as `targets.attention` finds it."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run is expected to take, and where it adds what it took; nowhere if that helps no other run."""
+
+    event: Memory
+    experience: Experience | None = None
 
 
 def shape_of_model(model: str, *, offline: bool) -> Shape:
@@ -98,9 +108,14 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
     bfloat16 = config.precision != "float32" if device == "cuda" else config.precision == "bfloat16"
     shape = shape_of_model(find_model(config.base_model, run_dir), offline=config.offline)
     work = work_of(config, device=device, bfloat16=bfloat16)
-    event = as_event(shape, work).model_dump(exclude={"type", "time", "peak", "reserved", "available"})
+    event = as_event(shape, work)
+    history = MemoryHistory(place(run_dir))
+    if history.has_any(config.method.kind) and (name := machine.device_name(device)):
+        engine = engines.likely(config)
+        known = experience(history, config, shape, device=name, bfloat16=bfloat16, engine=engine)
+        event = known.correct(event) if known else event
     return {
-        **event,
+        **event.model_dump(exclude={"type", "time", "peak", "reserved", "available"}),
         "parameters": shape.parameters,
         "trained_parameters": stored.trained_parameters(shape, work),
         "checkpoint_bytes": stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
@@ -125,10 +140,12 @@ def report_memory(
     config: RunConfig,
     reporter: Reporter,
     *,
+    run_dir: Path,
+    engine: engines.EngineName,
     device: Device,
     lengths: Sequence[int],
     available: int,
-) -> Memory | None:
+) -> Outlook | None:
     """Say what memory the run is going to need; not knowing is no reason not to train."""
     try:
         shape = shape_of_model(model, offline=config.offline)
@@ -137,9 +154,34 @@ def report_memory(
         return None
     work = work_of(config, device=device.kind, bfloat16=device.bfloat16, lengths=lengths)
     event = as_event(shape, work, available=available)
+    known = experience(
+        MemoryHistory(place(run_dir)),
+        config,
+        shape,
+        device=machine.device_name(device.kind) or device.name,
+        bfloat16=device.bfloat16,
+        engine=engine,
+    )
+    event = known.correct(event) if known else event
     reporter.emit(event)
     reporter.say(f"Memory at the peak: about {event.expected / 1e9:.2f} GB expected")
-    return event
+    return Outlook(event, known)
+
+
+def experience(
+    history: MemoryHistory,
+    config: RunConfig,
+    shape: Shape,
+    *,
+    device: str,
+    bfloat16: bool,
+    engine: engines.EngineName,
+) -> Experience | None:
+    """None where several processes, or several GPUs, share the model: one's memory tells nothing."""
+    several = config.distributed
+    if several.enable_model_splitting or several.nproc_per_node not in {None, 1} or ranks.world_size() > 1:
+        return None
+    return Experience(history, kind_of(config, shape, device=device, bfloat16=bfloat16, engine=engine))
 
 
 def _method(config: RunConfig) -> Literal["sft"] | LoraShape | Osft:

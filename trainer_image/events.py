@@ -90,6 +90,11 @@ class Memory(_Event):
     expected: int
     high: int
     terms: dict[str, int] = Field({}, description="What `expected` is made of.")
+    corrected_by: float | None = Field(
+        None,
+        description="What the formulas gave was multiplied by, because runs like this took more or less.",
+    )
+    runs_known: int = Field(0, description="How many runs like this on this computer it was corrected by.")
     known_model: bool = Field(True, description="False: the family is not known, the count is rough.")
     rows_at_once: int = 0
     longest_row: int = Field(0, description="Tokens of the longest row it is for.")

@@ -259,6 +259,11 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             self._total_train_tokens = counted
             self._clock.leave_out(time.perf_counter() - began)
 
+    @property
+    def memory_ran_out(self) -> bool:
+        """Whether it computes in smaller parts than the config says, because it had to."""
+        return self._recovery.has_given_way
+
     def largest_microbatch(self) -> dict[str, Any]:
         """Made of the longest rows: of those in memory at once, it takes the most."""
         rows = longest(self._lengths, self.args.per_device_train_batch_size)

@@ -8,18 +8,25 @@ from typing import Any
 
 import torch
 
-from trainer_image.events import Memory
+from trainer_image.estimating import Outlook
 from trainer_image.peak import PeakMeter
 from trainer_image.reporting import Reporter
 
 
 class Probe:
-    """Measures once and reports the peak beside the estimate."""
+    """Measures once, reports the peak beside the estimate and keeps it for later estimates.
 
-    def __init__(self, meter: PeakMeter, estimate: Memory | None, reporter: Reporter) -> None:
+    A resumed run was measured before, and one whose memory ran out is no longer what was estimated: neither
+    is kept.
+    """
+
+    def __init__(
+        self, meter: PeakMeter, outlook: Outlook | None, reporter: Reporter, *, is_resumed: bool = False
+    ) -> None:
         self._meter = meter
-        self._estimate = estimate
+        self._outlook = outlook
         self._reporter = reporter
+        self._is_resumed = is_resumed
 
     def measure(self, trainer: Any) -> None:
         """`trainer` stands between two steps, its gradients empty."""
@@ -27,11 +34,14 @@ class Probe:
         devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
         with torch.random.fork_rng(devices=devices):  # a second microbatch finds the gradients of the first
             trainer.probe_step(batch, min(trainer.args.gradient_accumulation_steps, 2))
-        self._report()
+        self._report(keep=not self._is_resumed and not trainer.memory_ran_out)
 
-    def _report(self) -> None:
+    def _report(self, *, keep: bool) -> None:
         peak = self._meter.peak()
-        if self._estimate:
-            found = self._estimate.model_copy(update={"peak": peak, "reserved": self._meter.reserved()})
+        if self._outlook:
+            update = {"peak": peak, "reserved": self._meter.reserved()}
+            found = self._outlook.event.model_copy(update=update)
             self._reporter.emit(found)
+            if keep and self._outlook.experience:
+                self._outlook.experience.remember(found, self._reporter)
         self._reporter.say(f"Memory at the peak: {peak / 1e9:.2f} GB measured on the longest rows")

@@ -34,6 +34,8 @@ class Recovery:
         self._limit: int | None = None
         """Rows at once (tokens, if they are packed); None: as many as come."""
         self._length: int | None = None
+        self.has_given_way = False
+        """Whether memory has ever run out."""
         self._step: list[Batch] = []
         self._done: list[Any] = []
 
@@ -63,6 +65,7 @@ class Recovery:
         while True:
             self._model.zero_grad()
             free_memory()
+            self.has_given_way = True
             if not self._give_way(tokens):
                 raise failure
             try:

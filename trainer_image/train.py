@@ -2,6 +2,7 @@
 
     python train.py --run-dir DIR [--resume [--extend]] [--attempt N]
     python train.py --run-dir DIR --estimate          print the memory it would take, and change nothing
+    python train.py --doctor                          print what can be trained here, and what can't and why
 
 Exit codes: 0 finished, 1 failed, 2 the config is no good, 3 stopped on request. SIGTERM saves a checkpoint
 and the result so far and leaves after the step at hand; SIGINT leaves without saving; a second one leaves
@@ -9,17 +10,15 @@ at once. The first second loads no training library, so that mistakes show at on
 """
 
 import argparse
-import importlib.metadata
 import json
 import logging
 import os
-import platform
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -27,7 +26,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image import backends, launching, ranks, schedule, sharding, sinks
+from trainer_image import backends, doctor, launching, ranks, schedule, sharding, sinks
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -46,15 +45,13 @@ from trainer_image.events import (
     EXIT_STOPPED,
     Started,
 )
+from trainer_image.machine import likely_device, versions
 from trainer_image.models import find_model, require_reachable
 from trainer_image.problems import RunFailedError, bad_config, explain
 from trainer_image.publishing import push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
-
-_LIBRARIES: Final = (
-    "torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers", "bitsandbytes", "unsloth",
-)  # fmt: skip
+from trainer_image.variants import base_model_hint
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,9 @@ class Run:
 
 def main(argv: list[str]) -> int:
     args = parse_arguments(argv)
+    if args.doctor:
+        print(json.dumps(doctor.examine(), indent=1))  # noqa: T201
+        return EXIT_FINISHED
     run_dir = args.run_dir.resolve()
     if args.estimate:
         return print_estimate(run_dir)
@@ -143,6 +143,8 @@ def prepare(
     require_spread(config)
     set_environment(config)
     require_push_possible(config)
+    if not config.is_pretraining and (hint := base_model_hint(config.base_model)):
+        reporter.notice(hint, level="warning")
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
     if ranks.is_first():
@@ -186,10 +188,12 @@ def train(run: Run) -> int:
     if engine.why:
         reporter.notice(engine.why)
     meter = peak.PeakMeter(device.kind)
-    estimate = report_memory(
+    outlook = report_memory(
         run.model,
         config,
         reporter,
+        run_dir=run.folder,
+        engine=engine.name,
         device=device,
         lengths=rows.lengths,
         available=peak.available_bytes(device.kind),
@@ -214,7 +218,9 @@ def train(run: Run) -> int:
         reporter=reporter,
         stop=run.stop,
         commands=run.commands,
-        probe=probe.Probe(meter, estimate, reporter) if config.probe_memory else None,
+        probe=probe.Probe(meter, outlook, reporter, is_resumed=run.resume_from is not None)
+        if config.probe_memory
+        else None,
     )
     method.attach(training)
 
@@ -266,7 +272,9 @@ def report_end(
 
 def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train one run.")
-    parser.add_argument("--run-dir", type=Path, required=True, help="the run's folder")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--run-dir", type=Path, help="the run's folder")
+    what.add_argument("--doctor", action="store_true", help="print what can be trained here, and leave")
     parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
     parser.add_argument("--estimate", action="store_true", help="print the memory it would take, and leave")
     parser.add_argument("--extend", action="store_true", help="though the run's length was changed since")
@@ -342,24 +350,6 @@ def set_environment(config: RunConfig) -> None:
         os.environ["WANDB_MODE"] = "offline"
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
             os.environ[name] = "1"
-
-
-def likely_device() -> Literal["cpu", "cuda"]:
-    """A guess without torch; a notice tells the truth once it is loaded."""
-    nvidia = Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists() or platform.system() == "Windows"
-    built_for_cpu = versions().get("torch", "").endswith("+cpu")
-    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in {"", "-1"}
-    return "cuda" if nvidia and not built_for_cpu and not hidden else "cpu"
-
-
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def run_as_program(act: Callable[[list[str]], int]) -> None:

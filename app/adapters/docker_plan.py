@@ -13,13 +13,20 @@ from typing import Final
 from app.domain.errors import TargetError
 from app.domain.runs import Run
 from app.domain.typed_paths import expanded
-from trainer_image.config import ROWS_CACHE_VARIABLE, Dataset, FileDataset, RunConfig
+from trainer_image.config import (
+    MEMORY_HISTORY_VARIABLE,
+    ROWS_CACHE_VARIABLE,
+    Dataset,
+    FileDataset,
+    RunConfig,
+)
 
 DATA: Final = "/data"
 _MODELS: Final = "/models"
 _INPUTS: Final = "/inputs"
 _CACHE: Final = "cache/huggingface"
 _ROWS_CACHE: Final = "cache/rows"
+_MEMORY_HISTORY: Final = "cache/memory.jsonl"
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,7 @@ def _environment(secrets: Mapping[str, str]) -> dict[str, str]:
         "HOME": "/tmp",  # noqa: S108
         "HF_HOME": f"{DATA}/{_CACHE}",
         ROWS_CACHE_VARIABLE: f"{DATA}/{_ROWS_CACHE}",
+        MEMORY_HISTORY_VARIABLE: f"{DATA}/{_MEMORY_HISTORY}",
         "PYTHONUNBUFFERED": "1",
         **secrets,
     }

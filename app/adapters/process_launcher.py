@@ -22,7 +22,7 @@ from app.adapters import job_processes
 from app.adapters.run_files import Job, read_exit_code, read_job, write_config
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
-from trainer_image.config import ROWS_CACHE_VARIABLE
+from trainer_image.config import MEMORY_HISTORY_VARIABLE, ROWS_CACHE_VARIABLE
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +41,15 @@ class ProcessLauncher:
         python: str = sys.executable,
         *,
         rows_cache: Path | None = None,
+        memory_history: Path | None = None,
         save_patience_seconds: float = 300,
         leave_patience_seconds: float = 15,
         start_patience_seconds: float = 60,
     ) -> None:
         self._trainer_dir = trainer_dir
         self._python = python
-        self._rows_cache = rows_cache
+        places = {ROWS_CACHE_VARIABLE: rows_cache, MEMORY_HISTORY_VARIABLE: memory_history}
+        self._shared = {name: str(path) for name, path in places.items() if path}
         self._patience = {True: save_patience_seconds, False: leave_patience_seconds}
         self._start_patience = start_patience_seconds
 
@@ -67,7 +69,7 @@ class ProcessLauncher:
                 process = subprocess.Popen(
                     command,
                     cwd=run.folder,
-                    env=_environment(secrets, self._rows_cache),
+                    env=_environment(secrets, self._shared),
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
@@ -164,13 +166,12 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _environment(secrets: Mapping[str, str], rows_cache: Path | None) -> dict[str, str]:
+def _environment(secrets: Mapping[str, str], shared: Mapping[str, str]) -> dict[str, str]:
     """What the job inherits: everything but what looks like a secret, plus the secrets meant for it.
 
-    Where runs share their tokenised rows is said too, unless the user's own environment says it.
+    What runs share, and where, is said too, unless the user's own environment says it.
     """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    shared = {ROWS_CACHE_VARIABLE: str(rows_cache)} if rows_cache else {}
     return {**shared, **inherited, "PYTHONUNBUFFERED": "1", **secrets}
 
 

@@ -145,6 +145,10 @@ def _memory(event: Memory) -> RunEvent:
             f"Memory: {_gb(event.peak)} measured on the longest rows; {_gb(guess)} were estimated",
         )
     text = f"Memory: about {_gb(event.expected)} expected ({_gb(event.low)} to {_gb(event.high)})"
+    if event.runs_known:
+        error = max(event.expected - event.low, event.high - event.expected)
+        runs = "1 run" if event.runs_known == 1 else f"{event.runs_known} runs"
+        text += f", ±{_gb(error)}, from {runs} like this on this computer"
     if event.available is None:
         return _entry(event, text)
     text += f", {_gb(event.available)} there"

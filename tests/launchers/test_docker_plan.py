@@ -10,7 +10,7 @@ from app.adapters.docker_plan import ContainerPlan, Shared, plan
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, Run
 from tests.launchers.places import make_run
-from trainer_image.config import ROWS_CACHE_VARIABLE, FileDataset, RunConfig
+from trainer_image.config import MEMORY_HISTORY_VARIABLE, ROWS_CACHE_VARIABLE, FileDataset, RunConfig
 
 
 @pytest.fixture
@@ -104,8 +104,11 @@ def test_a_data_file_in_the_data_folder_is_named_as_the_container_sees_it(run, p
     assert len(made.shared) == 1
 
 
-def test_the_rows_a_run_has_tokenised_stay_in_the_data_folder_for_the_next_one(run, planned):
-    assert planned(run).environment[ROWS_CACHE_VARIABLE] == "/data/cache/rows"
+def test_what_a_run_has_tokenised_and_measured_stays_in_the_data_folder_for_the_next_one(run, planned):
+    environment = planned(run).environment
+
+    assert environment[ROWS_CACHE_VARIABLE] == "/data/cache/rows"
+    assert environment[MEMORY_HISTORY_VARIABLE] == "/data/cache/memory.jsonl"
 
 
 @pytest.mark.parametrize("passed", [True, False])

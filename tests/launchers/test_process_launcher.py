@@ -19,7 +19,7 @@ from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobPhase, JobState, Run
 from tests.docker_engine import CHECKOUT
 from tests.launchers.places import Place, behave, ended_state, seen, wait_until
-from trainer_image.config import ROWS_CACHE_VARIABLE
+from trainer_image.config import MEMORY_HISTORY_VARIABLE, ROWS_CACHE_VARIABLE
 
 
 @pytest.fixture
@@ -168,13 +168,19 @@ def test_a_supervisor_that_says_nothing_in_time_is_ended(run, trainer_dir):
 
 
 @pytest.mark.parametrize(("own", "named"), [(None, "shared"), ("my-own", "my-own")])
-def test_a_job_is_told_where_runs_share_their_rows_unless_the_user_says_it(
+def test_a_job_is_told_where_runs_share_rows_and_measurements_unless_the_user_says_it(
     run, trainer_dir, monkeypatch, own, named
 ):
     monkeypatch.delenv(ROWS_CACHE_VARIABLE, raising=False)
+    monkeypatch.delenv(MEMORY_HISTORY_VARIABLE, raising=False)
     if own:
         monkeypatch.setenv(ROWS_CACHE_VARIABLE, own)
-    launcher = ProcessLauncher(trainer_dir, leave_patience_seconds=1, rows_cache=Path("shared"))
+    launcher = ProcessLauncher(
+        trainer_dir,
+        leave_patience_seconds=1,
+        rows_cache=Path("shared"),
+        memory_history=Path("memory.jsonl"),
+    )
 
     handle = launcher.launch(run, resume=False, secrets={})
     seen(run)
@@ -182,6 +188,7 @@ def test_a_job_is_told_where_runs_share_their_rows_unless_the_user_says_it(
     launcher.stop(handle, save=False)
 
     assert environment[ROWS_CACHE_VARIABLE] == named
+    assert environment[MEMORY_HISTORY_VARIABLE] == "memory.jsonl"
 
 
 def command(process: psutil.Process) -> list[str]:

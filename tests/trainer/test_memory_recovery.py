@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from trainer_image import models
-from trainer_image.events import Evaluation, Metrics, Notice, Problem
+from trainer_image.events import Evaluation, Memory, Metrics, Notice, Problem
 
 from . import tiny
 
@@ -197,6 +197,8 @@ def test_running_out_in_the_probe_is_recovered_from_too(
 
     require_same(ran, reference)
     assert passes[2:5] == [4, 2, 2]
+    assert [event.peak is not None for event in ran.of(Memory)] == [False, True]
+    assert not (ran.folder / "cache" / "memory.jsonl").exists()  # what was estimated is not what was measured
 
 
 PACKED = SETTINGS | {"packing": True, "max_seq_len": 128}

@@ -96,6 +96,10 @@ def test_the_layers_that_learn_are_listed_and_counted(
     (said,) = [notice.message for notice in ran.of(Notice) if "OSFT" in notice.message]
     assert "model.layers.*.mlp.up_proj (2), model.layers.*.self_attn.q_proj." in said
     assert "48 of 192 directions of 3 layers learn" in said
+    (by_matrix,) = [notice.message for notice in ran.of(Notice) if "By matrix" in notice.message]
+    assert by_matrix == (
+        "By matrix: up_proj 128×64: 16 of 64 directions learn; q_proj 64×64: 16 of 64 directions learn."
+    )
     (plan,) = ran.of(Plan)
     assert plan.trainable_parameters == 16 * ((64 + 128 + 1) * 2 + (64 + 64 + 1))
     assert plan.parameters > sum(tensor.numel() for tensor in weights(tiny_model).values())

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 from trainer_image.checkpoints import Checkpoints
-from trainer_image.events import Problem
+from trainer_image.events import Notice, Problem
 from trainer_image.models import require_reachable
 from trainer_image.problems import RunFailedError, explain, explain_hub
 
@@ -54,6 +54,21 @@ def test_a_config_that_is_not_json(tmp_path: Path, train_here: Train) -> None:
 
 def test_a_missing_model_folder(tmp_path: Path, train_here: Train) -> None:
     expect(train_here(tiny.make_run(tmp_path / "run", tmp_path / "nowhere")), 1, "nowhere is not there")
+
+
+@pytest.mark.parametrize(
+    ("settings", "warnings"),
+    [({}, 1), ({"is_pretraining": True, "block_size": 64}, 0)],
+    ids=["chats", "documents"],
+)
+def test_a_base_model_is_warned_of_before_it_is_looked_for_unless_it_learns_documents(
+    tmp_path: Path, train_here: Train, settings: dict[str, Any], warnings: int
+) -> None:
+    folder = tiny.make_run(tmp_path / "run", tmp_path / "gemma-3-4b-pt", **settings)
+
+    said = [notice for notice in train_here(folder).of(Notice) if notice.level == "warning"]
+
+    assert ["gemma-3-4b-it" in notice.message for notice in said] == [True] * warnings
 
 
 def test_a_folder_without_a_model(tmp_path: Path, train_here: Train) -> None:

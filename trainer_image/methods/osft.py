@@ -4,6 +4,7 @@ Source: Nayak et al. 2025, arXiv:2504.07097. One ratio for all layers, as in min
 that adapt to each layer are not here.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -30,15 +31,27 @@ def prepare(model: Any, settings: Osft) -> Any:
 
 
 def describe(model: Any, settings: Osft) -> list[str]:
-    """Which layers learn and how much of each."""
+    """Which layers learn, how much of all and how much of each kind of matrix."""
     layers = dict(subspace.subspace_layers(model))
     learning = sum(len(layer.S_low) for layer in layers.values())
     directions = learning + sum(len(layer.S_high) for layer in layers.values())
     rest = "everything else learns too" if settings.train_rest else "everything else stays as it is"
     return [
         f"OSFT: {learning:,} of {directions:,} directions of {len(layers)} layers learn, {rest}. "
-        f"The layers: {targets.in_short(list(layers))}."
+        f"The layers: {targets.in_short(list(layers))}.",
+        f"By matrix: {'; '.join(_by_matrix(layers))}.",
     ]
+
+
+def _by_matrix(layers: dict[str, subspace.SubspaceLinear]) -> Iterator[str]:
+    """`q_proj 64×64: 32 of 64 directions learn`, each kind and shape once."""
+    kinds = {
+        (name.rpartition(".")[2], layer.out_features, layer.in_features): layer
+        for name, layer in layers.items()
+    }
+    for (kind, rows, columns), layer in kinds.items():
+        learning, frozen = len(layer.S_low), len(layer.S_high)
+        yield f"{kind} {rows}×{columns}: {learning} of {learning + frozen} directions learn"
 
 
 def attach(loop: Any) -> None:

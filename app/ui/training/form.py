@@ -36,7 +36,7 @@ _SHOWN_IN: Final = {
     "logging": {"preset"},
     "push_repo": {"preset"},
     "push_private": {"preset"},
-    "rows": {"rows"},
+    "rows": {"method", "rows"},
     "numbers": {"method", "preset", "rows"},
     "preset": {"preset"},
     "output_name": {"output"},

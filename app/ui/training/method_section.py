@@ -12,6 +12,7 @@ from app.ui.training.method_fields import osft_fields
 from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
 from app.ui.training.wording import METHOD_LABELS
 from trainer_image.config import RunConfig
+from trainer_image.variants import base_model_hint
 
 _METHODS: Final[tuple[Method, ...]] = ("lora", "osft", "sft")
 _METHOD_HELP = {
@@ -66,4 +67,6 @@ def _model_fields(draft: TrainingDraft) -> list[ft.Control]:
                 hint="owner/name or /path/to/model",
             )
         )
+    if not draft.rows["is_pretraining"] and (advice := base_model_hint(draft.base_model)):
+        fields.append(Help(advice))
     return fields

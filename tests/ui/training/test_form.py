@@ -134,6 +134,22 @@ async def test_any_other_model_can_be_typed_and_the_listed_one_comes_back(studio
         assert studio.draft.base_model == BUNDLED_MODEL
 
 
+async def test_a_base_model_is_pointed_out_beside_its_field_and_its_sibling_named(studio):
+    def advice(screen):
+        return [text for text in screen.texts() if "is a base model" in text]
+
+    async with studio.opened() as screen:
+        await screen.choose("Base model", "other")
+        await screen.type("Hub name or folder", "google/gemma-3-4b-it")
+        assert advice(screen) == []
+
+        await screen.type("Hub name or folder", "google/gemma-3-4b-pt")
+        assert "google/gemma-3-4b-it" in advice(screen)[0]
+
+        await screen.set_value(switch(screen, "Plain documents"), True)
+        assert advice(screen) == []
+
+
 async def test_all_weights_hide_the_fields_of_lora(studio):
     async with studio.opened() as screen:
         await screen.click("More settings")
