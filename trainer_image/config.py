@@ -36,7 +36,7 @@ MEMORY_HISTORY_VARIABLE: Final = "TUNEWRIGHT_MEMORY_HISTORY"
 """Names the file where runs share what memory they took; without it each keeps its own."""
 
 
-_MOST_STEPS: Final = 10**9
+Steps = Annotated[PositiveInt, Field(le=10**9)]
 
 
 class Section(BaseModel):
@@ -262,8 +262,8 @@ class RunConfig(Section):
     distributed: Distributed = Distributed()
 
     num_epochs: PositiveInt = Field(1, le=1000, description="Passes over the training data.")
-    max_steps: PositiveInt | None = Field(
-        None, le=_MOST_STEPS, description="Stop after this many optimiser steps; empty means all epochs."
+    max_steps: Steps | None = Field(
+        None, description="Stop after this many optimiser steps; empty means all epochs."
     )
     learning_rate: float = Field(
         2e-4, gt=0, lt=1, description="Peak learning rate. 2e-4 suits LoRA, 5e-6 to 2e-5 all weights."
@@ -281,7 +281,7 @@ class RunConfig(Section):
         "cosine", description="How the learning rate falls after warm-up."
     )
     warmup_steps: NonNegativeInt = Field(
-        0, le=_MOST_STEPS, description="Steps over which the learning rate rises from zero."
+        0, le=10**9, description="Steps over which the learning rate rises from zero."
     )
     warmup_ratio: float = Field(
         0.0, ge=0, lt=1, description="The same as a share of all steps; used where warm-up steps are 0."
@@ -336,9 +336,7 @@ class RunConfig(Section):
         min_length=1,
         description="JSONL file for validation 'file'; relative paths start at the run folder.",
     )
-    eval_steps: PositiveInt = Field(
-        25, le=_MOST_STEPS, description="Measure on the rows kept aside every so many steps."
-    )
+    eval_steps: Steps = Field(25, description="Measure on the rows kept aside every so many steps.")
     samples: NonNegativeInt = Field(
         2,
         le=20,
@@ -365,10 +363,8 @@ class RunConfig(Section):
     probe_memory: bool = Field(
         True, description="After the first step, measure the peak of memory on the longest rows."
     )
-    save_steps: PositiveInt = Field(
-        25,
-        le=_MOST_STEPS,
-        description="A checkpoint after every so many steps; a run resumes from its last one.",
+    save_steps: Steps = Field(
+        25, description="A checkpoint after every so many steps; a run resumes from its last one."
     )
     save_full_state: bool = Field(
         True,
