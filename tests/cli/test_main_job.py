@@ -91,7 +91,7 @@ def wait_for_step(shell: Shell, run: str, step: int) -> None:
 
 
 def test_stop_and_save_keeps_what_was_learned_and_resume_ends_what_was_begun(shell: Shell, tmp_path):
-    path = setup_file(tmp_path, max_steps=400, save_steps=200)
+    path = setup_file(tmp_path, max_steps=400, save_steps=200, validation="off")
     run = shell.json("train", "--config", str(path))["run"]["id"]
     wait_for_step(shell, run, 5)
 
@@ -109,7 +109,7 @@ def test_stop_and_save_keeps_what_was_learned_and_resume_ends_what_was_begun(she
 
 
 def test_a_followed_run_that_is_stopped_exits_with_three(shell: Shell, tmp_path):
-    path = setup_file(tmp_path, max_steps=5000)
+    path = setup_file(tmp_path, max_steps=5000, validation="off")
     follower = shell.start("train", "--config", str(path), "--follow", "--json")
     assert follower.stdout
     follower.stdout.readline()
@@ -122,7 +122,7 @@ def test_a_followed_run_that_is_stopped_exits_with_three(shell: Shell, tmp_path)
 
 
 def test_a_killed_follower_leaves_the_run_going_and_nothing_is_missing(shell: Shell, tmp_path):
-    path = setup_file(tmp_path, max_steps=120)
+    path = setup_file(tmp_path, max_steps=120, validation="off")
     follower = shell.start("train", "--config", str(path), "--follow", "--json")
     assert follower.stdout
     while '"metrics"' not in follower.stdout.readline():
