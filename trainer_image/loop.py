@@ -181,9 +181,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         return loss
 
     def _as_many_as_elsewhere(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """A model in parts is put together anew for each microbatch, by all processes at once; packing may
-        leave one with fewer than another."""
-        if not self._packing or not sharding.is_on(self._config):
+        """Packing may leave one process with fewer microbatches than another, and what one does alone ends
+        in a hang (DDP that looks for unused parameters) or in gradients of other weights (FSDP)."""
+        if not self._packing or self.args.world_size == 1:
             return parts
         counts = self.accelerator.gather(torch.tensor([len(parts)], device=self.args.device))
         missing = int(counts.max()) - len(parts)
