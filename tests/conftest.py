@@ -4,6 +4,9 @@ import os
 
 from hypothesis import settings
 
+# Models of tests are so small that a second thread only waits: in the way, where other tests run beside.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # In CI the same examples every time: a change is judged by its own merits. Elsewhere new ones are looked for.
 settings.register_profile("ci", derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")

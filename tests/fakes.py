@@ -24,6 +24,7 @@ class FakeJob:
     stubborn: bool = False
     """Leaves only by force."""
     cleaned_up: bool = False
+    extend: bool = False
 
 
 class FakeLauncher:
@@ -52,14 +53,16 @@ class FakeLauncher:
     def problems(self, docker: DockerOptions) -> Sequence[str]:
         return list(self.problems_found)
 
-    def launch(self, run: Run, *, resume: bool, secrets: Mapping[str, str]) -> JobHandle:
+    def launch(
+        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+    ) -> JobHandle:
         if self.refusal:
             raise self.refusal
         if any(job.run.id == run.id and job.state.phase is JobPhase.RUNNING for job in self.jobs.values()):
             raise TargetError("This run is still going.", "Stop it first.")
         run.config_path.write_text(run.config.model_dump_json(), encoding="utf-8")
         handle = JobHandle(f"{run.id}/{run.attempt}")
-        self.jobs[handle] = FakeJob(run, resume, dict(secrets))
+        self.jobs[handle] = FakeJob(run, resume, dict(secrets), extend=extend)
         return handle
 
     def find(self, run: Run) -> JobHandle | None:

@@ -28,10 +28,13 @@ class LongestFirst(Sampler):  # type: ignore[misc]
 
     With the longest rows in the very first batch, memory fails in the first minute or never. The order does
     not depend on how a batch is split: a run whose microbatches had to shrink goes on with the same rows.
+    An epoch is filled up to a multiple of `multiple` with the number of the row that teaches nothing, which
+    `as_dataset` has after the last: so many are needed for several processes to have as many batches each.
     """
 
-    def __init__(self, rows: int, *, seed: int, first: Sequence[int]) -> None:
+    def __init__(self, rows: int, *, seed: int, first: Sequence[int], multiple: int = 1) -> None:
         self._rows = rows
+        self._filling = -rows % multiple
         self._seed = seed
         self._first = list(first)
         self._epoch = 0
@@ -40,7 +43,7 @@ class LongestFirst(Sampler):  # type: ignore[misc]
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return self._rows
+        return self._rows + self._filling
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self._seed * _FEWER_EPOCHS + self._epoch)
@@ -49,6 +52,7 @@ class LongestFirst(Sampler):  # type: ignore[misc]
         moved = set(first)
         yield from first
         yield from (row for row in order if row not in moved)
+        yield from [self._rows] * self._filling
 
 
 def longest(lengths: Sequence[int], count: int) -> list[int]:
@@ -77,16 +81,20 @@ def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
 
 
 def as_dataset(rows: TrainingRows) -> Dataset:
-    """The rows by number; their tokens are read when a batch asks for them."""
+    """The rows by number, and after them one of one token that nothing is learnt from.
+
+    Their tokens are read when a batch asks for them.
+    """
+    count = len(rows.input_ids)
 
     def tokens(batch: dict[str, list[int]]) -> dict[str, list[list[int]]]:
         at = batch["row"]
         return {
-            "input_ids": [rows.input_ids[row].tolist() for row in at],
-            "labels": [rows.labels[row].tolist() for row in at],
+            "input_ids": [rows.input_ids[row].tolist() if row < count else [0] for row in at],
+            "labels": [rows.labels[row].tolist() if row < count else [IGNORED] for row in at],
         }
 
-    return Dataset.from_dict({"row": range(len(rows.input_ids))}).with_transform(tokens)
+    return Dataset.from_dict({"row": range(count + 1)}).with_transform(tokens)
 
 
 class Padding:
@@ -137,6 +145,11 @@ def in_one_sequence(rows: list[Item]) -> dict[str, torch.Tensor]:
 def parts_of(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The microbatches of the batches of one optimiser step."""
     return [part for batch in batches for part in batch.get(MICROBATCHES, [batch])]
+
+
+def that_teaches_nothing(part: dict[str, Any]) -> dict[str, Any]:
+    """A microbatch to compute where other processes have one more: it adds nothing to loss and gradients."""
+    return part | {"labels": torch.full_like(part["labels"], IGNORED)}
 
 
 def samples_in(batches: list[dict[str, Any]]) -> int:

@@ -4,7 +4,6 @@ import time
 from typing import Any, Final
 
 from trainer_image import gpu
-from trainer_image.batches import samples_in, tokens_in
 from trainer_image.checkpoints import Progress
 from trainer_image.events import Metrics
 
@@ -35,11 +34,11 @@ class Clock:
         """Take something that is not training out of the time of the step at hand."""
         self._step_started += seconds
 
-    def count(self, batches: list[Any], *, processes: int = 1) -> None:
-        """Add up a step's batches; other processes have as many samples, and about as many tokens."""
-        self.samples_seen += samples_in(batches) * processes
+    def count(self, samples: int, tokens: Any) -> None:
+        """Add up a step's batches, those of all processes."""
+        self.samples_seen += samples
         # Stays on the device: reading it here would make the CPU wait before every step.
-        self._pending_tokens = tokens_in(batches) * processes
+        self._pending_tokens = tokens
 
     def end_step(self, loss: float) -> None:
         tokens = int(self._pending_tokens)

@@ -24,6 +24,9 @@ from trainer_image.batches import (
     can_pack,
     longest,
     parts_of,
+    samples_in,
+    that_teaches_nothing,
+    tokens_in,
 )
 from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, has_new_length, identity
 from trainer_image.clock import Clock
@@ -153,7 +156,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _get_train_sampler(self, train_dataset: Any = None) -> LongestFirst:
         """Called when the epochs' order is set up."""
         first = longest(self._lengths, self._config.effective_batch_size * self.args.world_size)
-        self._order = LongestFirst(len(self._lengths), seed=self._config.seed, first=first)
+        at_once = self.args.per_device_train_batch_size * self.args.world_size
+        multiple = at_once if self.args.world_size > 1 else 1
+        rows, seed = len(self._lengths), self._config.seed
+        self._order = LongestFirst(rows, seed=seed, first=first, multiple=multiple)
         return self._order
 
     def begin_epoch(self) -> None:
@@ -167,12 +173,21 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         When memory runs out, of smaller parts.
         """
         loss: Any = 0.0
-        parts = parts_of([inputs])
+        parts = self._as_many_as_elsewhere(parts_of([inputs]))
         for at, part in enumerate(parts):
             waits = nullcontext() if at + 1 == len(parts) else self.accelerator.no_sync(model)
             with waits:
                 loss = loss + self._compute(model, part, num_items_in_batch)
         return loss
+
+    def _as_many_as_elsewhere(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Packing may leave one process with fewer microbatches than another, and what one does alone ends
+        in a hang (DDP that looks for unused parameters) or in gradients of other weights (FSDP)."""
+        if not self._packing or self.args.world_size == 1:
+            return parts
+        counts = self.accelerator.gather(torch.tensor([len(parts)], device=self.args.device))
+        missing = int(counts.max()) - len(parts)
+        return [that_teaches_nothing(parts[0])] * missing + parts
 
     def _compute(self, model: Any, part: Any, tokens: Any) -> Any:
         compute = super().training_step
@@ -239,7 +254,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         parameters, trainable = count_parameters(self.model)
         plan = Plan(
             total_steps=self.state.max_steps,
-            num_rows=len(self.train_dataset),
+            num_rows=len(self._lengths),
             effective_batch_size=self._config.effective_batch_size * self.args.world_size,
             parameters=parameters,
             trainable_parameters=trainable,
@@ -274,16 +289,29 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Called once a step, first thing."""
         self._clock.start_step()
         batches, num_items = super().get_batch_samples(*args, **kwargs)
-        self._clock.count(batches, processes=self.args.world_size)
+        self._count(batches)
         self._recovery.start_step(parts_of(batches))
         return batches, num_items
+
+    def _count(self, batches: list[dict[str, Any]]) -> None:
+        """Samples and tokens of the step in all processes, without what an epoch is filled up with."""
+        given, tokens = samples_in(batches) * self.args.world_size, tokens_in(batches)
+        left_in_epoch = len(self._lengths) - self._clock.samples_seen % len(self._lengths)
+        samples = min(given, left_in_epoch)
+        if self.args.world_size > 1:
+            total = torch.as_tensor(tokens, device=self.args.device)
+            tokens = self.accelerator.reduce(total) - (given - samples)  # each filling has one token
+        self._clock.count(samples, tokens)
 
     def probe_step(self, batch: Any, times: int) -> None:
         """Forward and backward as in a step, `times` microbatches of it, gradients thrown away."""
         count = self._get_num_items_in_batch([batch] * times, self.args.device)
         self._recovery.start_step([batch] * times)
-        with self.accelerator.no_sync(self.model_wrapped):
-            for _ in range(times):
+        for at in range(1, times + 1):
+            # The last one brings the gradients together: until then a model in parts keeps them where
+            # zero_grad does not reach, and the next step would add them to its own.
+            waits = nullcontext() if at == times else self.accelerator.no_sync(self.model_wrapped)
+            with waits:
                 self.training_step(self.model_wrapped, batch, count)
         self.model_wrapped.zero_grad()
 

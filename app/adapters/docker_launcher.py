@@ -62,12 +62,19 @@ class DockerLauncher:
     def problems(self, docker: DockerOptions) -> Sequence[str]:
         return [*self._engine_problems(docker.image), *_folder_problems(docker.data_dir or self._data_dir)]
 
-    def launch(self, run: Run, *, resume: bool, secrets: Mapping[str, str]) -> JobHandle:
+    def launch(
+        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+    ) -> JobHandle:
         """Also removes the ended containers of earlier attempts, once their logs are copied."""
         image = run.docker.image
         with self._engine(image=image) as engine:
             wanted = plan(
-                run, data_dir(run, self._data_dir), resume=resume, secrets=secrets, more=self._shared
+                run,
+                data_dir(run, self._data_dir),
+                resume=resume,
+                extend=extend,
+                secrets=secrets,
+                more=self._shared,
             )
             engine.require_image(image)
             self._make_way(engine, run)

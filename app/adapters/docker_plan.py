@@ -58,7 +58,13 @@ def data_dir(run: Run, default: Path) -> Path:
 
 
 def plan(
-    run: Run, data: Path, *, resume: bool, secrets: Mapping[str, str], more: tuple[Shared, ...] = ()
+    run: Run,
+    data: Path,
+    *,
+    resume: bool,
+    extend: bool = False,
+    secrets: Mapping[str, str],
+    more: tuple[Shared, ...] = (),
 ) -> ContainerPlan:
     """Raises TargetError if the container could not see the run folder. Makes the model cache's folder,
     as the user's own: the engine would make it root's."""
@@ -66,10 +72,11 @@ def plan(
     model, model_share = _base_model(run.config.base_model)
     dataset, dataset_share = _dataset(run.config, data)
     (data / _CACHE).mkdir(parents=True, exist_ok=True)
+    options = (*("--resume",) * resume, *("--extend",) * extend)
     return ContainerPlan(
         name=run.docker.container_name or f"tunewright-{run.id}",
         config=run.config.model_copy(update={"base_model": model, "dataset": dataset}),
-        command=("--run-dir", folder, "--attempt", str(run.attempt), *(["--resume"] if resume else [])),
+        command=("--run-dir", folder, "--attempt", str(run.attempt), *options),
         environment=_environment(secrets if run.docker.pass_hf_token else {}),
         labels={**labels(run), "tunewright.attempt": str(run.attempt)},
         shared=(Shared(data.resolve(), DATA, read_only=False), *model_share, *dataset_share, *more),

@@ -58,11 +58,13 @@ class ProcessLauncher:
             return ('Training on this computer needs the extra: pip install "tunewright[local]".',)
         return ()
 
-    def launch(self, run: Run, *, resume: bool, secrets: Mapping[str, str]) -> JobHandle:
+    def launch(
+        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+    ) -> JobHandle:
         """Start the supervisor and wait until it has started the trainer, a fraction of a second."""
         self._refuse_if_alive(run)
         write_config(run.folder, run.config)
-        command = self._command(run, resume=resume)
+        command = self._command(run, [*["--resume"] * resume, *["--extend"] * extend])
         try:
             with (run.folder / SUPERVISOR_LOG).open("ab") as errors:
                 said_before = errors.tell()
@@ -116,11 +118,11 @@ class ProcessLauncher:
     def clean_up(self, handle: JobHandle) -> None:
         """Nothing to do: an ended process leaves nothing."""
 
-    def _command(self, run: Run, *, resume: bool) -> list[str]:
+    def _command(self, run: Run, options: list[str]) -> list[str]:
         where = ["--run-dir", str(run.folder), "--attempt", str(run.attempt)]
         supervisor = [self._python, str(self._trainer_dir / "supervisor.py"), *where, "--"]
         trainer = [self._python, str(self._trainer_dir / "train.py"), *where]
-        return [*supervisor, *trainer, *(["--resume"] if resume else [])]
+        return [*supervisor, *trainer, *options]
 
     def _refuse_if_alive(self, run: Run) -> None:
         job = read_job(run.folder)

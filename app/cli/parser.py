@@ -1,9 +1,13 @@
 """The command line's words. `docs/cli.md` explains them to people; a test keeps the two together."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.targets import Target
+
+if TYPE_CHECKING:  # `--help` must not wait for what it imports
+    from app.domain.runs import Length
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -67,6 +71,12 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     _run(_leaf(nouns, "sample", "let the model answer questions of its data now, without stopping"))
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+    resume.add_argument(
+        "--extend",
+        type=_length,
+        metavar="LENGTH",
+        help="make it longer, also a finished one: num_epochs=N or max_steps=N, counted from its beginning",
+    )
     log = _run(_leaf(nouns, "log", "what the run printed"))
     log.add_argument("--follow", action="store_true", help="keep printing until the run ends")
     metrics = _run(_leaf(nouns, "metrics", "loss and speed, step by step"))
@@ -93,6 +103,13 @@ def _leaf(
 def _run(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.add_argument("run", metavar="RUN", help="name, id, or the start of an id")
     return parser
+
+
+def _length(text: str) -> "Length":
+    name, _, number = text.partition("=")
+    if name not in ("num_epochs", "max_steps") or not number.isdecimal():
+        raise argparse.ArgumentTypeError("a length is num_epochs=N or max_steps=N, N being a whole number")
+    return ("num_epochs" if name == "num_epochs" else "max_steps"), int(number)
 
 
 def _port(text: str) -> int:

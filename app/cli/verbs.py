@@ -176,7 +176,7 @@ def show_losses(services: Services, args: argparse.Namespace, output: Output) ->
 
 
 def resume_run(services: Services, args: argparse.Namespace, output: Output) -> int:
-    run = services.training.resume(services.monitoring.find(args.run).id)
+    run = services.training.resume(services.monitoring.find(args.run).id, extend=args.extend)
     return started(services, run, output, watch=args.follow)
 
 

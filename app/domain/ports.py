@@ -144,9 +144,12 @@ class Launcher(Protocol):
         """What would stop a launch now, as sentences for people, cheapest checks only (< 1 s)."""
         ...
 
-    def launch(self, run: Run, *, resume: bool, secrets: Mapping[str, str]) -> JobHandle:
+    def launch(
+        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+    ) -> JobHandle:
         """Start the job and return without waiting for it.
 
+        With `extend` a resumed run may have another length than it had when its checkpoint was written.
         `secrets` (HF_TOKEN) reach the job by its environment only. Raises TargetError if it did not
         start; then nothing is left running.
         """

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, NewType
+from typing import Final, Literal, NewType
 
 from app.domain.sessions import SessionId
 from app.domain.targets import Target as Target  # noqa: PLC0414 - part of what a run is
@@ -13,6 +13,9 @@ from trainer_image.config import CHECKPOINTS_DIR, CONFIG_FILE, EVENTS_FILE, RESU
 RunId = NewType("RunId", str)
 JobHandle = NewType("JobHandle", str)
 """How a launcher finds its job again: opaque to everyone else."""
+
+Length = tuple[Literal["num_epochs", "max_steps"], int]
+"""A setting that decides how long a run is, and its new value: counted from the run's beginning."""
 
 LOG_FILE: Final = "log.txt"
 
@@ -101,6 +104,11 @@ class Run:
     @property
     def can_resume(self) -> bool:
         return self.status in (RunStatus.STOPPED, RunStatus.FAILED) and self.checkpoint is not None
+
+    @property
+    def can_extend(self) -> bool:
+        """Whether it can be resumed for another length: a finished run can, too."""
+        return self.status.is_final and self.checkpoint is not None
 
     @property
     def is_stopping(self) -> bool:

@@ -9,14 +9,23 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from app.domain.errors import StudioError, TargetError
 from app.domain.ports import Launchers, Processes, RunStore, Secrets
-from app.domain.runs import Run, RunId, RunRequest, RunStatus, Target
+from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
-from trainer_image.config import DATA_FILE, SAMPLE_COMMAND, SAVE_COMMAND, FileDataset, HubDataset
+from trainer_image.config import (
+    DATA_FILE,
+    SAMPLE_COMMAND,
+    SAVE_COMMAND,
+    FileDataset,
+    HubDataset,
+    RunConfig,
+)
 
 log = logging.getLogger(__name__)
 
@@ -164,21 +173,24 @@ class TrainingService:
             ) from error
         return run
 
-    def resume(self, run_id: RunId) -> Run:
+    def resume(self, run_id: RunId, *, extend: Length | None = None) -> Run:
         """Launch a stopped or failed run again from its newest whole checkpoint.
 
+        With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
         """
-        current = self._monitoring.refresh(run_id)
-        if reason := self.resume_blocked(current):
-            hint = "Start a new run instead." if current.status.is_final else "Let it go on, or stop it."
+        before = self._monitoring.refresh(run_id)
+        if reason := self.resume_blocked(before, extend=extend is not None):
+            hint = "Start a new run instead." if before.status.is_final else "Let it go on, or stop it."
             raise StudioError(f"This run cannot be resumed: {reason}.", hint)
+        config = _of_length(before.config, extend) if extend else before.config
 
         def claim(run: Run) -> Run:
-            if not run.can_resume:
+            if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             return replace(
                 run,
+                config=config,
                 status=RunStatus.STARTING,
                 attempt=run.attempt + 1,
                 owner=self._processes.me(),
@@ -191,16 +203,17 @@ class TrainingService:
 
         run = self._runs.update(run_id, claim)
         try:
-            return self._launch(run, resume=True)
+            return self._launch(run, resume=True, extend=extend is not None)
         except StudioError as error:
             self._fail(run, error.message, error.hint)
             raise
 
-    def resume_blocked(self, run: Run) -> str:
-        """Why a run cannot be resumed, in half a sentence; empty if it can."""
+    def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
+        """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
+        can."""
         if not run.status.is_final:
             return "it is still going"
-        if run.status is RunStatus.FINISHED:
+        if run.status is RunStatus.FINISHED and not extend:
             return "it has finished"
         if run.checkpoint is None:
             return "it ended before its first checkpoint"
@@ -270,11 +283,11 @@ class TrainingService:
             (run.folder / DATA_FILE).parent.mkdir()
             shutil.copyfile(request.data_file, run.folder / DATA_FILE)
 
-    def _launch(self, run: Run, *, resume: bool) -> Run:
+    def _launch(self, run: Run, *, resume: bool, extend: bool = False) -> Run:
         token = self._secrets.hf_token()
         try:
             handle = self._launchers[run.target].launch(
-                run, resume=resume, secrets={"HF_TOKEN": token} if token else {}
+                run, resume=resume, extend=extend, secrets={"HF_TOKEN": token} if token else {}
             )
         except StudioError:
             raise
@@ -292,6 +305,16 @@ class TrainingService:
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
+
+
+def _of_length(config: RunConfig, length: Length) -> RunConfig:
+    """Raise StudioError if it can't be so long."""
+    name, value = length
+    try:
+        return RunConfig.model_validate(config.model_dump() | {name: value})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise StudioError(f"A run cannot have {name} = {value}: {reason}.", "Give another number.") from error
 
 
 def _looks_like_path(model: str) -> bool:

@@ -70,6 +70,14 @@ def test_people_get_sentences_and_the_refused_lines(shell: Shell, tmp_path):
     assert "line 2: the line is not JSON" in text
 
 
+@pytest.mark.parametrize("length", ["", "5", "num_epochs", "num_epochs=many", "learning_rate=1"])
+def test_what_is_no_length_is_refused_with_those_there_are(shell: Shell, length: str):
+    code, _, err = shell.run("runs", "resume", "x", "--extend", length)
+
+    assert code == 2
+    assert "num_epochs=N or max_steps=N" in err
+
+
 def test_an_error_is_a_sentence_on_stderr_and_json_when_asked(shell: Shell):
     code, out, err = shell.run("sessions", "import", "/nowhere/rows.jsonl", "--json")
 

@@ -39,6 +39,12 @@ def test_the_run_folder_is_seen_in_the_data_folder(run, planned, data_dir):
     assert made.name == "tunewright-0a1b2c"
 
 
+def test_a_run_made_longer_says_so(run, data_dir):
+    longer = plan(run, data_dir, resume=True, extend=True, secrets={})
+
+    assert longer.command[4:] == ("--resume", "--extend")
+
+
 def test_a_resume_says_so(run, planned):
     assert planned(replace(run, attempt=3), resume=True).command[2:] == ("--attempt", "3", "--resume")
 

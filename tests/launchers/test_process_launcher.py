@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -14,7 +15,7 @@ import pytest
 
 from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.process_launcher import SUPERVISOR_LOG, ProcessLauncher
-from app.adapters.run_files import JOB_FILE, Job
+from app.adapters.run_files import JOB_FILE, Job, read_job
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobPhase, JobState, Run
 from tests.docker_engine import CHECKOUT
@@ -230,3 +231,12 @@ def test_gpus_are_found_exactly_where_there_is_a_driver():
 
     assert bool(nvidia_gpus()) is has_driver
     assert len(describe_gpus()) == len(nvidia_gpus())
+
+
+def test_a_run_made_longer_is_resumed_with_that_word(launcher, run):
+    handle = launcher.launch(replace(run, attempt=2), resume=True, extend=True, secrets={})
+
+    job = read_job(run.folder)
+    assert job
+    assert psutil.Process(job.child_pid).cmdline()[-2:] == ["--resume", "--extend"]
+    launcher.stop(handle, save=False)

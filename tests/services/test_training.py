@@ -204,6 +204,31 @@ def test_resume_is_a_new_attempt_of_the_same_run_in_the_same_folder(world, reque
     assert [job.resume for job in world.launcher.jobs.values()] == [False, True]
 
 
+def test_a_finished_run_is_made_longer_on_purpose(world, request_):
+    run = world.training.start(request_)
+    (run.checkpoints_dir / "samples_40").mkdir(parents=True)
+    write_events(run, started(), step(10), CheckpointSaved(step=10, path="checkpoints/samples_40"))
+    ends(world, run, JobState(JobPhase.EXITED, 0), Result(status="finished", step=10))
+    finished = world.monitoring.refresh(run.id)
+    assert "finished" in world.training.resume_blocked(finished)
+
+    longer = world.training.resume(run.id, extend=("num_epochs", 7))
+
+    assert (longer.status, longer.attempt) == (RunStatus.RUNNING, 2)
+    job = world.launcher.job(run)
+    assert (job.resume, job.extend, job.run.config.num_epochs) == (True, True, 7)
+    assert world.monitoring.refresh(run.id).config.num_epochs == 7
+
+
+def test_a_length_no_run_can_have_is_refused_and_nothing_starts(world, request_):
+    run = stopped_run(world, request_)
+
+    with pytest.raises(StudioError, match="cannot have num_epochs = 0"):
+        world.training.resume(run.id, extend=("num_epochs", 0))
+
+    assert world.monitoring.refresh(run.id).status is RunStatus.STOPPED
+
+
 def test_an_earlier_attempts_result_does_not_end_a_resumed_run(world, request_):
     run = world.training.resume(stopped_run(world, request_).id)
 

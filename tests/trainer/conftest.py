@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from . import tiny
+from .warm import WarmRanks
 
 LORA = {"kind": "lora", "lora_r": 16, "lora_dropout": 0.1}
 
@@ -68,21 +70,36 @@ def interrupted_run(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) 
     return Interrupted(tiny.Ran(copy, stopped.code, stopped.log), result, killed, finished)
 
 
+@pytest.fixture(scope="session")
+def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., tiny.Ran]]:
+    """Train a run folder by two processes that need no time to start."""
+    ranks = WarmRanks(tmp_path_factory.mktemp("ranks"))
+    yield ranks
+    ranks.close()
+
+
 @pytest.fixture
-def train_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., tiny.Ran]]:
+def train_here() -> Iterator[Callable[..., tiny.Ran]]:
     """The trainer's `main` in this process: seconds faster; signals and environment are put back."""
+    with trainer_in_this_process() as train:
+        yield train
+
+
+@contextmanager
+def trainer_in_this_process() -> Iterator[Callable[..., tiny.Ran]]:
     from trainer_image import train
 
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     environment = dict(os.environ)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
     def run(folder: Path, *options: str) -> tiny.Ran:
         return tiny.Ran(folder, train.main(["--run-dir", str(folder), *options]), "")
 
-    yield run
-    signal.set_wakeup_fd(-1)
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    os.environ.clear()
-    os.environ.update(environment)
+    try:
+        yield run
+    finally:
+        signal.set_wakeup_fd(-1)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.environ.clear()
+        os.environ.update(environment)

@@ -59,6 +59,21 @@ def test_each_epoch_holds_every_row_once_and_the_first_begins_with_the_longest(
         assert [lengths[row] for row in order[:batch]] == most
 
 
+@given(st.integers(1, 40), st.integers(1, 9), st.integers(0, 2))
+def test_several_processes_get_as_many_rows_each_and_none_of_them_twice(
+    rows: int, multiple: int, epoch: int
+) -> None:
+    sampler = LongestFirst(rows, seed=7, first=[rows - 1], multiple=multiple)
+    sampler.set_epoch(epoch)
+
+    order = list(sampler)
+
+    assert len(order) == len(sampler) < rows + multiple
+    assert len(order) % multiple == 0
+    assert sorted(order[:rows]) == list(range(rows))
+    assert set(order[rows:]) <= {rows}  # the row that teaches nothing
+
+
 def test_epochs_differ_and_the_seed_repeats_them() -> None:
     def order(seed: int, epoch: int) -> list[int]:
         sampler = LongestFirst(50, seed=seed, first=[])

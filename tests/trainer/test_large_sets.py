@@ -16,7 +16,7 @@ import pytest
 
 from trainer_image import tokenising, workers
 from trainer_image.config import ROWS_CACHE_VARIABLE, RunConfig
-from trainer_image.events import Result
+from trainer_image.events import Problem, Result
 from trainer_image.problems import RunFailedError
 from trainer_image.rows import Row
 from trainer_image.token_cache import TokenCache
@@ -354,25 +354,31 @@ def test_workers_are_started_only_for_what_is_left_after_some_seconds_of_work(
 
 
 def test_a_run_is_stopped_at_once_while_its_workers_work_and_the_next_one_finishes(
-    tmp_path: Path, tiny_model: Path
+    tmp_path: Path,
+    tiny_model: Path,
+    train_here: Callable[..., tiny.Ran],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     lines = [json.dumps(row) for row in pairs(tokenising.SMALL_ROWS + 500)]
-    folder = tiny.make_run(tmp_path / "run", tiny_model, lines=lines, max_steps=1, validation="off")
-    environment = tiny.environment(**{WORKERS_VARIABLE: "2"})
+    folder = tiny.make_run(
+        tmp_path / "run", tiny_model, lines=lines, max_steps=1, validation="off", offline=False
+    )
+    monkeypatch.setenv(WORKERS_VARIABLE, "2")
 
-    process = tiny.start(folder, env=environment)
+    process = tiny.start(folder)
     tiny.wait_for(process, lambda line: "tokenised by 2 processes" in line)
     helpers = workers_of(process.pid)
     process.send_signal(signal.SIGTERM)
     stopped = tiny.finish(process, folder)
     _, alive = psutil.wait_procs(helpers, timeout=60)
-    finished = tiny.run(folder, env=environment)
+    finished = train_here(folder)
 
     assert stopped.code == 3
     assert Result.model_validate_json((folder / "result.json").read_bytes()).status == "finished"
     assert not alive
-    assert finished.code == 0, finished.log
-    assert "tokenised by 2 processes" in finished.log
+    assert finished.code == 0, finished.of(Problem)
+    assert "tokenised by 2 processes" in log_of(capsys)
 
 
 def workers_of(pid: int) -> list[psutil.Process]:

@@ -423,8 +423,9 @@ def test_the_measured_peak_on_a_cpu_lies_within_the_estimate(tmp_path: Path, met
         "max_steps": 1,
         "max_seq_len": 512,
         "drop_duplicates": False,
+        "save_full_state": False,
     }
-    folder = tiny.make_run(tmp_path / "run", model, lines=[json.dumps(line)] * 32, **settings)
+    folder = tiny.make_run(tmp_path / "run", model, lines=[json.dumps(line)] * 16, **settings)
 
     ran = tiny.run(folder)
 

@@ -14,6 +14,7 @@ from trainer_image import models
 from trainer_image.events import Evaluation, Memory, Metrics, Notice, Problem
 
 from . import tiny
+from .conftest import trainer_in_this_process
 
 pytestmark = pytest.mark.training
 Train = Callable[..., tiny.Ran]
@@ -60,7 +61,8 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def reference(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tiny.Ran:
     folder = tiny.make_run(tmp_path_factory.mktemp("reference") / "run", tiny_model, **SETTINGS)
-    return tiny.run(folder)
+    with trainer_in_this_process() as train:
+        return train(folder)
 
 
 def require_same(ran: tiny.Ran, reference: tiny.Ran, *, within: float = 1e-6) -> None:

@@ -84,7 +84,7 @@ def test_the_optimiser_is_the_one_chosen(
     assert ran.code == 0
     losses = list(tiny.losses(ran).values())
     assert losses[-1] < losses[0]
-    state = torch.load(folder / "checkpoints" / "step_4" / "optimizer.pt", weights_only=False)["state"]
+    state = torch.load(folder / "checkpoints" / "samples_16" / "optimizer.pt", weights_only=False)["state"]
     kept = {name for values in state.values() for name, value in values.items() if value is not None}
     assert ("__bnb_optimizer_quant_state__" in kept) == ("8bit" in optimizer)
     assert "exp_avg" not in kept

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ pytestmark = [
     pytest.mark.training,
     pytest.mark.skipif(sys.platform == "win32", reason="gloo under torchrun"),
 ]
+Train = Callable[..., tiny.Ran]
 TWO = {"nproc_per_node": 2}
 
 
@@ -37,7 +37,7 @@ def settings(**more: Any) -> dict[str, Any]:
 
 
 def test_two_processes_stopped_and_resumed_have_the_loss_curve_of_one(
-    tiny_model: Path, tmp_path: Path, train_here: Callable[..., tiny.Ran]
+    tiny_model: Path, tmp_path: Path, train_here: Train
 ) -> None:
     alone = settings(gradient_accumulation_steps=4, offline=False)
     one = train_here(tiny.make_run(tmp_path / "one", tiny_model, **alone))
@@ -75,7 +75,8 @@ def test_two_processes_stopped_and_resumed_have_the_loss_curve_of_one(
 def test_a_model_in_parts_whose_processes_are_killed_and_resumed_has_the_loss_curve_of_one(
     tiny_model: Path,
     tmp_path: Path,
-    train_here: Callable[..., tiny.Ran],
+    train_here: Train,
+    two_processes: Train,
     method: dict[str, Any],
     is_starter_killed: bool,
 ) -> None:
@@ -98,7 +99,7 @@ def test_a_model_in_parts_whose_processes_are_killed_and_resumed_has_the_loss_cu
         assert "ended without a word" in killed.result.message
         assert killed.of(Ended)[-1].status == "failed"
 
-    ran = tiny.run(folder, "--resume")
+    ran = two_processes(folder, "--resume")
 
     assert ran.code == 0, ran.log
     assert ran.of(Started)[-1].resumed_from_step
@@ -117,23 +118,47 @@ def newest_checkpoint(folder: Path) -> Path:
     return max((folder / "checkpoints").iterdir(), key=lambda path: int(path.name.partition("_")[2]))
 
 
-def by_hand(folder: Path) -> tiny.Ran:
-    """Under a torchrun that was not started by the trainer."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
-    done = subprocess.run(
-        [*torchrun, str(tiny.TRAIN), "--run-dir", str(folder)],
-        capture_output=True, text=True, check=False, timeout=200, env=tiny.environment(),
-    )  # fmt: skip
-    return tiny.Ran(folder, done.returncode, done.stdout + done.stderr)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"strategy": "ddp"},
+        {"strategy": "ddp", "packing": True},
+        {"strategy": "fsdp", "packing": True},
+    ],
+    ids=str,
+)
+def test_rows_that_do_not_come_out_even_are_learnt_as_by_one_process_each_of_them_once(
+    tiny_model: Path, tmp_path: Path, train_here: Train, two_processes: Train, settings: dict[str, Any]
+) -> None:
+    strategy = settings.pop("strategy")
+    both = {"lines": lines(13), "validation": "off", "num_epochs": 3, "max_seq_len": 48, "offline": False}
+    alone = train_here(
+        tiny.make_run(tmp_path / "one", tiny_model, **both | settings, gradient_accumulation_steps=4)
+    )
+
+    ran = two_processes(
+        tiny.make_run(
+            tmp_path / "two", tiny_model, **both | settings, distributed=TWO | {"strategy": strategy}
+        )
+    )
+
+    assert ran.code == 0, ran.log
+    ours, theirs = ran.of(Metrics), alone.of(Metrics)
+    assert [m.samples_seen for m in ours] == [8, 13, 21, 26, 34, 39]
+    assert [m.tokens_seen for m in ours] == [m.tokens_seen for m in theirs]
+    assert max(abs(one.loss - other.loss) for one, other in zip(ours, theirs, strict=True)) < 1e-5
+    norms = zip([m.grad_norm for m in ours], [m.grad_norm for m in theirs], strict=True)
+    assert all(one == pytest.approx(other, rel=1e-4) for one, other in norms)
+    assert ran.of(Plan)[0].num_rows == 13
 
 
 def test_osft_in_two_processes_leaks_nothing_and_has_the_curve_of_one(
-    tiny_model: Path, tmp_path: Path, train_here: Callable[..., tiny.Ran]
+    tiny_model: Path, tmp_path: Path, train_here: Train, two_processes: Train
 ) -> None:
     both = settings(method={"kind": "osft"}, num_epochs=2, offline=False)
     alone = train_here(tiny.make_run(tmp_path / "one", tiny_model, **both, gradient_accumulation_steps=4))
 
-    ran = by_hand(tiny.make_run(tmp_path / "two", tiny_model, **both))
+    ran = two_processes(tiny.make_run(tmp_path / "two", tiny_model, **both))
 
     assert ran.code == 0, ran.log
     assert len(ran.of(Started)) == 1
@@ -158,7 +183,7 @@ def test_osft_in_two_processes_leaks_nothing_and_has_the_curve_of_one(
     ],
 )
 def test_what_cannot_be_in_parts_is_refused_before_anything_is_loaded(
-    tmp_path: Path, refused: dict[str, Any], words: str, train_here: Callable[..., tiny.Ran]
+    tmp_path: Path, refused: dict[str, Any], words: str, train_here: Train
 ) -> None:
     folder = tiny.make_run(tmp_path / "run", "a/model", distributed={"strategy": "fsdp"}, **refused)
 
@@ -169,7 +194,7 @@ def test_what_cannot_be_in_parts_is_refused_before_anything_is_loaded(
 
 
 def test_splitting_a_model_without_several_gpus_is_refused_before_it_loads(
-    tmp_path: Path, tiny_model: Path, train_here: Callable[..., tiny.Ran]
+    tmp_path: Path, tiny_model: Path, train_here: Train
 ) -> None:
     folder = tiny.make_run(
         tmp_path / "run", tiny_model, distributed={"enable_model_splitting": True}, offline=False

@@ -1,0 +1,86 @@
+"""A process that has imported what the trainer needs and forks ranks of it, which then start at once.
+
+For tests of what several processes compute; those of how they are started and ended start the real ones.
+"""
+
+# ruff: noqa: PLC0415 — the pytest process imports none of it
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from . import tiny
+
+PROCESSES = 2
+
+
+class WarmRanks:
+    """Trains a run folder by two processes, as a torchrun on one computer would."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = folder / "ranks.log"
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "tests.trainer.warm"],
+            cwd=tiny.TRAIN.parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=tiny.environment(),
+        )
+
+    def __call__(self, run_dir: Path, *options: str) -> tiny.Ran:
+        assert self._server.stdin
+        assert self._server.stdout
+        self._log.write_bytes(b"")
+        order = {"arguments": ["--run-dir", str(run_dir), *options], "log": str(self._log)}
+        self._server.stdin.write(json.dumps(order) + "\n")
+        self._server.stdin.flush()
+        codes: list[int] = json.loads(self._server.stdout.readline())
+        return tiny.Ran(run_dir, max(map(abs, codes)), self._log.read_text(encoding="utf-8"))
+
+    def close(self) -> None:
+        self._server.kill()
+        self._server.communicate()
+
+
+def serve() -> None:
+    import datasets  # noqa: F401
+    import peft  # noqa: F401
+
+    from trainer_image import loop  # noqa: F401
+
+    for line in sys.stdin:
+        order = json.loads(line)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        pids = [_fork(rank, port, order["arguments"], order["log"]) for rank in range(PROCESSES)]
+        print(json.dumps([_code_of(pid) for pid in pids]), flush=True)
+
+
+def _code_of(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _fork(rank: int, port: int, arguments: list[str], log: str) -> int:
+    if pid := os.fork():
+        return pid
+    try:
+        from trainer_image import ranks, train
+
+        ranks.die_with_parent()
+        file = os.open(log, os.O_WRONLY | os.O_APPEND)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": PROCESSES, "LOCAL_WORLD_SIZE": PROCESSES}
+        os.environ.update({name: str(value) for name, value in place.items()})
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+        os._exit(train.main(arguments))
+    finally:
+        os._exit(70)  # an exception that even the trainer's main let through
+
+
+if __name__ == "__main__":
+    serve()
