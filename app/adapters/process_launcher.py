@@ -62,6 +62,8 @@ class ProcessLauncher:
         self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
     ) -> JobHandle:
         """Start the supervisor and wait until it has started the trainer, a fraction of a second."""
+        for problem in self.problems(run.docker):
+            raise TargetError(problem, "Install it where Tunewright runs, then start the run again.")
         self._refuse_if_alive(run)
         write_config(run.folder, run.config)
         command = self._command(run, [*["--resume"] * resume, *["--extend"] * extend])
