@@ -29,7 +29,6 @@ from trainer_image.config import (
 
 log = logging.getLogger(__name__)
 
-_MOST_STEPS = 1_000_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -86,8 +85,6 @@ class TrainingService:
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
         if config.offline and isinstance(config.dataset, HubDataset):
             return "Choose a session or a file: offline mode is on"
-        if config.max_steps is not None and config.max_steps > _MOST_STEPS:
-            return f"Choose fewer steps: {_MOST_STEPS:,} is the most"
         if request.output_name and not _NAME.fullmatch(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
         if request.output_name and self._folder(request, request.output_name).exists():
