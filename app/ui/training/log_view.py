@@ -17,6 +17,9 @@ from app.ui.training.saving import offer_file
 from app.ui.training.watching import use_answer
 
 _FRAME_SECONDS: Final = 0.5
+_FLOOD_SECONDS: Final = 2.0
+_FLOOD_BYTES: Final = 8 * 1024
+"""More in a frame than anybody can read: then a frame lasts longer, and clicks come first."""
 _LIMIT: Final = 256 * 1024
 """Bytes read at a time; who falls further behind skips to the end."""
 
@@ -29,6 +32,7 @@ class LogReader:
         self._offset: int | None = None
         self.buffer = LogBuffer()
         self._drawn: dict[LogChunk, ft.Control] = {}
+        self._is_flooded = False
 
     def read(self, run: Run) -> tuple[str, int]:
         """New whole lines, and where they end; `take` accepts them."""
@@ -42,8 +46,13 @@ class LogReader:
     def take(self, text: str, end: int) -> int:
         """Put lines into the buffer; returns the position, by which a change is seen."""
         self._offset = end
+        self._is_flooded = len(text) > _FLOOD_BYTES
         self.buffer.add(text)
         return end
+
+    def pause_seconds(self) -> float:
+        """Until the next look: longer while more is written than can be read."""
+        return _FLOOD_SECONDS if self._is_flooded else _FRAME_SECONDS
 
     def lines(self) -> list[ft.Control]:
         """The newest first; an unchanged chunk is the same control as before, which costs nothing."""
@@ -61,7 +70,7 @@ def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
         lambda: reader.read(run),
         lambda read: set_position(reader.take(*read)),
         on=(run.attempt, is_live),
-        every_seconds=_FRAME_SECONDS if is_live else None,
+        every_seconds=reader.pause_seconds if is_live else None,
     )
     chunks = reader.lines()
     empty = ft.Text("The log is empty so far.", color=ft.Colors.ON_SURFACE_VARIANT)

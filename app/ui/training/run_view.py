@@ -1,5 +1,6 @@
 """One run, live: how far it is, how it learns, what it says, and what can be done with it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -28,10 +29,12 @@ from app.ui.training.watching import use_answer
 
 _SECONDS: Final = 1.0
 _EVENTS_SHOWN: Final = 200
+_LONG_CURVE: Final = 100
+_CURVE_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
-class _Report:
+class Report:
     """What the trainer has said so far."""
 
     metrics: tuple[Metric, ...] = ()
@@ -40,19 +43,36 @@ class _Report:
     samples: tuple[SampleAnswer, ...] = ()
 
 
+class Curve:
+    """What the chart shows: on a long curve a new step is hardly seen, and drawing it costs the most."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[tuple[Metric, ...], tuple[Measurement, ...]] = ((), ())
+        self._at = 0.0
+
+    def shown(self, report: Report, *, is_live: bool) -> tuple[tuple[Metric, ...], tuple[Measurement, ...]]:
+        """The newest, or for a few seconds what was shown before."""
+        now = time.monotonic()
+        is_long = len(report.metrics) > _LONG_CURVE
+        if not (is_live and is_long and now - self._at < _CURVE_SECONDS):
+            self._shown, self._at = (report.metrics, report.measurements), now
+        return self._shown
+
+
 @ft.component
 def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.Control:
     """Give it the run's id as key. It asks for what is new once a second while the run is going."""
-    report, set_report = ft.use_state(_Report())
-    known = ft.use_ref(_Report())
+    report, set_report = ft.use_state(Report())
+    known = ft.use_ref(Report())
+    curve = ft.use_memo(Curve, dependencies=[])
     is_live = not run.status.is_final
 
-    def take(fresh: _Report) -> None:
+    def take(fresh: Report) -> None:
         known.current = fresh
         set_report(fresh)
 
     use_answer(
-        lambda: _read(services.monitoring, run, known.current or _Report()),
+        lambda: _read(services.monitoring, run, known.current or Report()),
         take,
         on=(run.attempt, is_live, run.step if not is_live else 0),
         every_seconds=_SECONDS if is_live else None,
@@ -64,7 +84,7 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
             _progress(run),
             _figures(run, report.metrics[-1] if report.metrics else None),
             keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
-            memoised(LossChart, f"chart-{run.id}", report.metrics, report.measurements),
+            memoised(LossChart, f"chart-{run.id}", *curve.shown(report, is_live=is_live)),
             memoised(SampleList, f"samples-{run.id}", report.samples),
             memoised(Timeline, f"timeline-{run.id}", report.events),
             memoised(LogView, f"log-{run.id}", services.monitoring, _still(run)),
@@ -80,7 +100,7 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
     )
 
 
-def _read(monitoring: MonitoringService, run: Run, known: _Report) -> _Report:
+def _read(monitoring: MonitoringService, run: Run, known: Report) -> Report:
     """Metrics since the last known step; all of them again where a resumed run went back."""
     events = tuple(monitoring.events(run.id, last=_EVENTS_SHOWN))
     last = known.metrics[-1].step if known.metrics else -1
@@ -90,7 +110,7 @@ def _read(monitoring: MonitoringService, run: Run, known: _Report) -> _Report:
         metrics = known.metrics + tuple(monitoring.metrics(run.id, after_step=last))
     if events == known.events:  # measurements and samples are events
         return replace(known, metrics=metrics)
-    return _Report(metrics, events, tuple(monitoring.measurements(run.id)), tuple(monitoring.samples(run.id)))
+    return Report(metrics, events, tuple(monitoring.measurements(run.id)), tuple(monitoring.samples(run.id)))
 
 
 def _messages(run: Run) -> list[ft.Control]:

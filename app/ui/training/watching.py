@@ -21,7 +21,7 @@ def use_answer(
     *,
     on: Hashable,
     delay_seconds: float = 0.0,
-    every_seconds: float | None = None,
+    every_seconds: float | Callable[[], float] | None = None,
     on_problem: Callable[[Problem], None] | None = None,
 ) -> None:
     """Call blocking `work` on a thread each time `on` changes, and hand its result to `on_result`.
@@ -30,7 +30,7 @@ def use_answer(
         on: What the answer depends on. A change drops a question still under way; `work` and `on_result`
             are those of the render that brought the change.
         delay_seconds: Wait so long first, so that typing asks once.
-        every_seconds: Ask again so often while nothing changes.
+        every_seconds: Ask again so often while nothing changes; a function is asked each time.
         on_problem: Told what a failed question should say to the person; without it the log is told.
     """
 
@@ -49,7 +49,7 @@ def use_answer(
                     on_problem(problem)
             if every_seconds is None:
                 return
-            await asyncio.sleep(every_seconds)
+            await asyncio.sleep(every_seconds() if callable(every_seconds) else every_seconds)
 
     # Flet 1.0.5 cancels an async effect on unmount only if the effect has a cleanup.
     ft.use_effect(ask, dependencies=[on], cleanup=_nothing)

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.runs import DockerOptions, Run, RunId, RunStatus, Target
+from app.domain.runs import DockerOptions, Metric, Run, RunId, RunStatus, Target
 from app.ui.training import wording
 from app.ui.training.curves import bounds, decimate, smooth, tick
 from app.ui.training.log_buffer import LogBuffer
+from app.ui.training.log_view import LogReader
+from app.ui.training.run_view import Curve, Report
 from app.ui.training.selection import RunSelection
 from trainer_image.config import RunConfig
 
@@ -177,3 +179,33 @@ def test_a_choice_is_kept_until_its_run_is_gone():
     selection.settle([run("new")])
 
     assert selection.run_id == "new"
+
+
+def test_a_flood_of_lines_slows_the_log_down_until_it_is_over(tmp_path):
+    reader = LogReader(monitoring=None)
+
+    reader.take("a line\n", 7)
+    calm = reader.pause_seconds()
+    reader.take("a line of a flood\n" * 1000, 18_007)
+    flooded = reader.pause_seconds()
+    reader.take("the last line\n", 18_021)
+
+    assert calm < flooded
+    assert reader.pause_seconds() == calm
+
+
+def metric(step: int) -> Metric:
+    return Metric(step, 1000, 0.1, 1.0, 1e-4, None, None, 1.0, None, datetime.now(UTC))
+
+
+def test_a_long_curve_is_not_drawn_with_every_step_but_its_end_is():
+    def report(steps: int) -> Report:
+        return Report(metrics=tuple(metric(step) for step in range(1, steps + 1)))
+
+    curve = Curve()
+
+    assert len(curve.shown(report(3), is_live=True)[0]) == 3
+    assert len(curve.shown(report(4), is_live=True)[0]) == 4
+    long = curve.shown(report(500), is_live=True)
+    assert curve.shown(report(510), is_live=True) is long
+    assert len(curve.shown(report(520), is_live=False)[0]) == 520
