@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import Error, Locator, Page, TimeoutError, expect
@@ -73,7 +74,22 @@ class FletUI:
         return self.page.get_by_role("button", name=name, exact=exact)
 
     def click(self, name: str, *, exact: bool = True) -> None:
-        self.button(name, exact=exact).first.click()
+        """Click as soon as the button stands still. Headless Chromium once drew no frame for 30 s."""
+        button = self.button(name, exact=exact).first
+        for _ in range(2):
+            try:
+                button.click(timeout=10_000)
+            except TimeoutError:
+                self._wake()
+                continue
+            return
+        button.click()
+
+    def _wake(self) -> None:
+        """Have the browser draw the page again: a picture takes a frame."""
+        self.page.bring_to_front()
+        with suppress(Error):
+            self.page.screenshot(timeout=10_000)
 
     def go_to(self, tab: str) -> None:
         """Choose a tab in the rail or, where the window is narrow, in the bar."""
