@@ -7,7 +7,7 @@ accepts. Imports only the standard library.
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
@@ -57,6 +57,8 @@ class Row:
     line: int
     """Line in the source, from 1."""
     messages: tuple[Message, ...]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """What is known of the row and no model sees: `url`, `author`, `license`, `page`, unused columns."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Sessions: datasets a user collected, and what became of each row on the way in."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NewType
 
@@ -32,6 +32,8 @@ class SessionRow:
     source_line: int
     """Line in the file it came from, from 1."""
     messages: tuple[Message, ...]
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """As in `trainer_image.rows.Row`; not part of `Session.content_hash`."""
 
 
 @dataclass(frozen=True)

@@ -58,16 +58,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteSessionSt
 
 
 @settings(max_examples=80, deadline=None)
-@given(conversations=_conversations)
+@given(conversations=_conversations, meta=st.dictionaries(st.text(max_size=5), st.text(max_size=5)))
 def test_any_rows_come_back_as_they_went_in(
-    shared: SqliteSessionStore, conversations: list[tuple[dict[str, Any], ...]]
+    shared: SqliteSessionStore, conversations: list[tuple[dict[str, Any], ...]], meta: dict[str, str]
 ) -> None:
-    rows = [Row(3 * n + 2, conversation) for n, conversation in enumerate(conversations)]
+    rows = [Row(3 * n + 2, conversation, meta) for n, conversation in enumerate(conversations)]
 
     session = shared.add("any", "property", iter(rows))
 
     stored = list(shared.rows(session.id))
-    assert stored == [SessionRow(n, row.line, row.messages) for n, row in enumerate(rows)]
+    assert stored == [SessionRow(n, row.line, row.messages, meta) for n, row in enumerate(rows)]
     assert [json.dumps(row.messages) for row in stored] == [
         json.dumps(row.messages) for row in rows
     ]  # key order

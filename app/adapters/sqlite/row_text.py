@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.domain.sessions import Message
@@ -14,13 +14,22 @@ _ESCAPED: Final = json.JSONEncoder(ensure_ascii=True, check_circular=False)
 
 def to_text(messages: Sequence[Message]) -> str:
     """JSON that UTF-8 can hold; a row with half a surrogate pair (a cut emoji) is escaped throughout."""
-    text = _READABLE.encode(messages)
-    return text if _fits_utf8(text) else _ESCAPED.encode(messages)
+    return _encoded(messages)
 
 
 def from_text(text: str) -> tuple[Message, ...]:
     messages: list[dict[str, Any]] = json.loads(text)
     return tuple(messages)
+
+
+def meta_to_text(meta: Mapping[str, Any]) -> str:
+    """JSON; empty for a row of which nothing else is known."""
+    return _encoded(dict(meta)) if meta else ""
+
+
+def meta_from_text(text: str) -> Mapping[str, Any]:
+    meta: dict[str, Any] = json.loads(text) if text else {}
+    return meta
 
 
 def row_hash(text: str) -> bytes:
@@ -39,6 +48,11 @@ class ContentHash:
 
     def hexdigest(self) -> str:
         return self._sha.hexdigest()
+
+
+def _encoded(value: Any) -> str:
+    text = _READABLE.encode(value)
+    return text if _fits_utf8(text) else _ESCAPED.encode(value)
 
 
 def _fits_utf8(text: str) -> bool:

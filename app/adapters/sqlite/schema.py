@@ -82,6 +82,7 @@ session_rows = Table(
     Column("messages", String, nullable=False),
     Column("content_hash", LargeBinary, nullable=False),
     Column("unmask", Integer, nullable=False, server_default="0"),
+    Column("meta", String, nullable=False, server_default=""),
 )
 
 configs = Table(

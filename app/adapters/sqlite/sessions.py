@@ -11,7 +11,14 @@ from sqlalchemy import Engine, insert, select, update
 
 from app.adapters.sqlite.finding import the_one
 from app.adapters.sqlite.leftovers import remove_session
-from app.adapters.sqlite.row_text import ContentHash, from_text, row_hash, to_text
+from app.adapters.sqlite.row_text import (
+    ContentHash,
+    from_text,
+    meta_from_text,
+    meta_to_text,
+    row_hash,
+    to_text,
+)
 from app.adapters.sqlite.schema import session_rows, sessions
 from app.adapters.sqlite.transactions import reading, writing
 from app.domain.errors import StoreError, UnknownSessionError
@@ -27,9 +34,10 @@ BATCH_CHARACTERS: Final = 8_000_000
 READ_ROWS: Final = 1_000
 
 _INSERT_ROW: Final = (
-    "INSERT INTO session_rows (session, position, source_line, messages, content_hash) VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO session_rows (session, position, source_line, messages, content_hash, meta)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
 )
-Staged = tuple[int, int, int, str, bytes]
+Staged = tuple[int, int, int, str, bytes, str]
 """One row's values for `_INSERT_ROW`."""
 
 
@@ -144,7 +152,12 @@ class SqliteSessionStore:
     def _page(self, session: Session, first: int, end: int) -> list[SessionRow]:
         """Rows `first`..`end` in one short transaction: a slow reader keeps nobody from tidying up."""
         query = (
-            select(session_rows.c.position, session_rows.c.source_line, session_rows.c.messages)
+            select(
+                session_rows.c.position,
+                session_rows.c.source_line,
+                session_rows.c.messages,
+                session_rows.c.meta,
+            )
             .join(sessions, sessions.c.number == session_rows.c.session)
             .where(
                 sessions.c.id == session.id,
@@ -161,7 +174,10 @@ class SqliteSessionStore:
                 f"The session {session.name} was deleted while it was read.", "Choose another session."
             )
         return [
-            SessionRow(record.position, record.source_line, from_text(record.messages)) for record in records
+            SessionRow(
+                record.position, record.source_line, from_text(record.messages), meta_from_text(record.meta)
+            )
+            for record in records
         ]
 
 
@@ -187,10 +203,10 @@ def _batches(number: int, rows: Iterator[Row], content: ContentHash) -> Iterator
     batch: list[Staged] = []
     characters = 0
     for position, row in enumerate(rows):
-        text = to_text(row.messages)
+        text, meta = to_text(row.messages), meta_to_text(row.meta)
         content.add(text)
-        batch.append((number, position, row.line, text, row_hash(text)))
-        characters += len(text)
+        batch.append((number, position, row.line, text, row_hash(text), meta))
+        characters += len(text) + len(meta)
         if len(batch) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
             yield batch
             batch, characters = [], 0

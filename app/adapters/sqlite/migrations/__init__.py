@@ -9,7 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from app.adapters.sqlite.migrations import m0001_first_tables, m0002_what_a_run_measures
+from app.adapters.sqlite.migrations import (
+    m0001_first_tables,
+    m0002_what_a_run_measures,
+    m0003_where_a_row_is_from,
+)
 
 
 @dataclass(frozen=True)
@@ -24,4 +28,5 @@ class Migration:
 MIGRATIONS: Final = (
     Migration(1, "first tables", m0001_first_tables.apply),
     Migration(2, "what a run measures", m0002_what_a_run_measures.apply),
+    Migration(3, "where a row is from", m0003_where_a_row_is_from.apply),
 )
