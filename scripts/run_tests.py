@@ -126,7 +126,7 @@ def lint() -> Outcome:
 def pytest(stage: str, marks: str) -> Outcome:
     """Run the tests with these marks; the result also goes to a file, where another process can read it.
 
-    Containers and browsers are used by one test at a time; all others run side by side, a file in one process.
+    Containers and browsers are for one test at a time; all others run side by side, a file in one process.
     """
     heading(stage)
     started = time.monotonic()
