@@ -1,12 +1,13 @@
 """What the services need from the outside world. Implemented in `app.adapters`, faked in `tests`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
-from app.domain.sessions import Session, SessionId, SessionRow
+from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion
 from trainer_image.rows import Refused, Row
 
 
@@ -90,14 +91,67 @@ class SessionStore(Protocol):
         ...
 
     def rows(
-        self, session_id: SessionId, *, start: int = 0, limit: int | None = None
+        self,
+        session_id: SessionId,
+        *,
+        start: int = 0,
+        limit: int | None = None,
+        version: int | None = None,
     ) -> Iterator[SessionRow]:
-        """Rows by position; streamed."""
+        """Rows by position, of the newest version or of that one; streamed."""
         ...
+
+    def versions(self, session_id: SessionId) -> Sequence[SessionVersion]:
+        """Newest first."""
+        ...
+
+    def change(
+        self,
+        base: Session,
+        changes: Iterable[RowChange],
+        summary: str,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Session:
+        """Apply `changes`, ordered by position, to `base`: a new version, all of it or nothing.
+
+        Raises StaleSessionError if `base` is not the newest version any more.
+        """
+        ...
+
+    def restore(self, base: Session, version: int) -> Session:
+        """An older version's rows as a new version. Raises as `change` does."""
+        ...
+
+    def append(self, base: Session, other: Session) -> Session:
+        """The rows of `other` after those of `base`, as a new version. Raises as `change` does."""
+        ...
+
+    def duplicate(self, base: Session, name: str) -> Session: ...
 
     def rename(self, session_id: SessionId, name: str) -> Session: ...
 
-    def delete(self, session_id: SessionId) -> None: ...
+    def tag(self, session_id: SessionId, tags: Sequence[str]) -> Session:
+        """These tags in the place of those it has."""
+        ...
+
+    def hide(self, session_id: SessionId) -> None:
+        """Delete it in such a way that `undelete` brings it back until `purge`."""
+        ...
+
+    def deleted(self) -> Sequence[Session]:
+        """What `undelete` can bring back, last deleted first."""
+        ...
+
+    def undelete(self, session_id: SessionId) -> Session: ...
+
+    def purge(self, before: datetime) -> int:
+        """Remove what was hidden before that moment for good; returns how many sessions."""
+        ...
+
+    def delete(self, session_id: SessionId) -> None:
+        """Remove it for good, its rows and versions with it."""
+        ...
 
 
 class ChatStore(Protocol):
