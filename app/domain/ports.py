@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
+from app.domain.finding import Found, RowFilter, SearchState
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
 from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion
 from trainer_image.rows import Refused, Row
@@ -101,6 +102,26 @@ class SessionStore(Protocol):
         """Rows by position, of the newest version or of that one; streamed."""
         ...
 
+    def find_rows(
+        self,
+        session_id: SessionId,
+        wanted: RowFilter,
+        *,
+        start: int = 0,
+        limit: int = 50,
+        version: int | None = None,
+        tick: Callable[[int], None] | None = None,
+    ) -> Found:
+        """The first matching rows from the position `start` on. `tick` is told how far it is, and may raise
+        to stop."""
+        ...
+
+    def search_state(self, session_id: SessionId) -> SearchState: ...
+
+    def make_search_index(self, session_id: SessionId, tick: Callable[[int], None]) -> None:
+        """Make searching in a large session quick; may be stopped by `tick` and goes on at the next call."""
+        ...
+
     def versions(self, session_id: SessionId) -> Sequence[SessionVersion]:
         """Newest first."""
         ...
@@ -115,6 +136,7 @@ class SessionStore(Protocol):
     ) -> Session:
         """Apply `changes`, ordered by position, to `base`: a new version, all of it or nothing.
 
+        "{rows}" in `summary` stands for how many rows were changed.
         Raises StaleSessionError if `base` is not the newest version any more.
         """
         ...

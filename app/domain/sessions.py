@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NewType
 
 from trainer_image.rows import Row
@@ -67,6 +68,12 @@ class RowChange:
     position: int
     row: Row | None
     is_new: bool = False
+
+
+class ExportFormat(StrEnum):
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    CSV = "csv"
 
 
 @dataclass(frozen=True)

@@ -278,7 +278,7 @@ class TrainingService:
         """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
         run.folder.mkdir(parents=True)
         if request.session_id:
-            self._library.export(request.session_id, run.folder / DATA_FILE, version=run.session_version)
+            self._library.snapshot(request.session_id, run.session_version, run.folder / DATA_FILE)
         elif request.data_file:
             (run.folder / DATA_FILE).parent.mkdir()
             shutil.copyfile(request.data_file, run.folder / DATA_FILE)

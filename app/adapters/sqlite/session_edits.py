@@ -54,8 +54,9 @@ class RowEdits:
             old = ranges_of(connection, record)
         part = _Part(self._engine, self._me, self._clock)
         try:
-            splice = _spliced(self._engine, part, old, record.row_count, changes, progress)
+            splice, count = _spliced(self._engine, part, old, record.row_count, changes, progress)
             part.flush()
+            summary = summary.replace("{rows}", "1 row" if count == 1 else f"{count:,} rows")
             self._publish(base, splice.ranges, part, summary, progress)
         except BaseException:
             part.discard()
@@ -108,7 +109,7 @@ def newest_of(connection: Connection, base: Session) -> VersionRecord:
         )
     if newest != base.version:
         raise StaleSessionError(
-            f"{base.name} was changed elsewhere meanwhile: it is at version {newest}, you saw {base.version}.",
+            f"{base.name} was changed elsewhere: you saw version {base.version}, now it is {newest}.",
             "Nothing of your change was stored. Look at the rows as they are now, then make it again.",
         )
     return record
@@ -152,26 +153,26 @@ def _spliced(
     row_count: int,
     changes: Iterable[RowChange],
     progress: Progress | None,
-) -> Splice:
-    splice, at = Splice(old), 0
-    touched = False
-    for number, change in enumerate(changes):
+) -> tuple[Splice, int]:
+    """The new ranges, and how many rows changed."""
+    splice, at, count = Splice(old), 0, 0
+    for change in changes:
         if not at <= change.position <= row_count - (not change.is_new):
             raise ValueError(f"change at {change.position} after {at}, of {row_count} rows")
         gap = change.position - at
-        if touched and 0 < gap < COPIED_GAP_ROWS:
+        if count and 0 < gap < COPIED_GAP_ROWS:
             for values in _rows_of(engine, splice.old_between(at, change.position)):
                 splice.put(part.number, part.add(*values))
         else:
             splice.keep(at, change.position)
         at = change.position + (not change.is_new)
-        touched = True
+        count += 1
         if change.row is not None:
             splice.put(part.number, part.add(*_values(change.row)))
-        if progress is not None and number % 500 == 0:
+        if progress is not None and count % 500 == 0:
             progress(at)
     splice.keep(at, row_count)
-    return splice
+    return splice, count
 
 
 def _values(row: Row) -> tuple[int, str, bytes, str]:

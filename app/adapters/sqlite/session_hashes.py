@@ -1,7 +1,8 @@
 """The content hash of a version, read only from the first changed row on where that is possible.
 
-SHA-256 runs from the first row to the last. Its state is kept, in memory only, every few thousand rows of the
-versions that were hashed last: a change far down, and an append above all, reads little more than what is new.
+SHA-256 runs from the first row to the last. Its state is kept, in memory only, every few thousand rows of
+the versions that were hashed last: a change far down, and an append above all, reads little more than what is
+new.
 """
 
 from bisect import bisect_left

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, RowMapping, insert, select, update
 
 from app.adapters.sqlite.finding import the_one
 from app.adapters.sqlite.leftovers import remove_session
-from app.adapters.sqlite.row_ranges import ranges_of, read, version_record
+from app.adapters.sqlite.row_ranges import VersionRecord, ranges_of, read, version_record
 from app.adapters.sqlite.row_text import (
     ContentHash,
     from_text,
@@ -22,8 +22,10 @@ from app.adapters.sqlite.row_text import (
     to_text,
 )
 from app.adapters.sqlite.schema import sessions
+from app.adapters.sqlite.search_index import SearchIndex
 from app.adapters.sqlite.session_edits import RowEdits
 from app.adapters.sqlite.session_hashes import HashMemory
+from app.adapters.sqlite.session_search import find_rows, make_index, search_state
 from app.adapters.sqlite.session_versions import (
     append,
     deleted_before,
@@ -33,8 +35,9 @@ from app.adapters.sqlite.session_versions import (
     set_deleted,
     versions_of,
 )
-from app.adapters.sqlite.transactions import reading, writing
+from app.adapters.sqlite.transactions import file_of, reading, writing
 from app.domain.errors import StoreError, UnknownSessionError
+from app.domain.finding import Found, RowFilter, SearchState
 from app.domain.ports import Processes
 from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion
 from trainer_image.rows import Row
@@ -67,6 +70,8 @@ class SqliteSessionStore:
         self._processes = processes
         self._clock = clock
         self._edits = RowEdits(engine, processes.me, clock, HashMemory())
+        database = file_of(engine)
+        self._index = SearchIndex(database.with_name(f"{database.stem}-search{database.suffix}"))
 
     def add(
         self, name: str, source: str, rows: Iterator[Row], *, progress: Callable[[int], None] | None = None
@@ -119,15 +124,33 @@ class SqliteSessionStore:
         """Raises UnknownSessionError at once, and StoreError if the session is deleted while it is read."""
         session = self.get(session_id)
         version = session.version if version is None else version
-        with reading(self._engine) as connection:
-            record = version_record(connection, session_id, version)
-        if record is None:
-            raise no_version(session_id, version)
+        record = self._record(session_id, version)
         end = record.row_count if limit is None else min(record.row_count, start + limit)
         pages = range(max(start, 0), end, READ_ROWS)
         return chain.from_iterable(
             self._page(session, version, first, min(first + READ_ROWS, end)) for first in pages
         )
+
+    def find_rows(
+        self,
+        session_id: SessionId,
+        wanted: RowFilter,
+        *,
+        start: int = 0,
+        limit: int = 50,
+        version: int | None = None,
+        tick: Callable[[int], None] | None = None,
+    ) -> Found:
+        record = self._record(session_id, self.get(session_id).version if version is None else version)
+        return find_rows(
+            self._engine, self._index, record, wanted, start=max(start, 0), limit=limit, tick=tick
+        )
+
+    def search_state(self, session_id: SessionId) -> SearchState:
+        return search_state(self._engine, self._index, self._record(session_id, None))
+
+    def make_search_index(self, session_id: SessionId, tick: Callable[[int], None]) -> None:
+        make_index(self._engine, self._index, self._record(session_id, None), tick)
 
     def versions(self, session_id: SessionId) -> Sequence[SessionVersion]:
         return versions_of(self._engine, self.get(session_id))
@@ -192,6 +215,13 @@ class SqliteSessionStore:
         if number is None:
             raise _unknown(session_id)
         remove_session(self._engine, number)
+
+    def _record(self, session_id: SessionId, version: int | None) -> VersionRecord:
+        with reading(self._engine) as connection:
+            record = version_record(connection, session_id, version)
+        if record is None:
+            raise _unknown(session_id) if version is None else no_version(session_id, version)
+        return record
 
     def _update(self, session_id: SessionId, **values: object) -> Session:
         change = update(sessions).where(sessions.c.id == session_id, sessions.c.held_by.is_(None))

@@ -1,7 +1,7 @@
 """Sessions have versions, can be brought back after a delete, and runs name the version they saw.
 
 Rows are never changed. A version is a list of ranges of rows; the rows lie in *parts*: what a session was
-imported as, or what one change added (`is_part`: seen by nobody as a session). A version that has no record in
+imported as, or what one change added (`is_part`: nobody sees it as a session). A version without a record in
 `session_versions` is the import itself.
 """
 
