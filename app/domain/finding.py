@@ -1,11 +1,11 @@
-"""Which rows of a session somebody looks for."""
+"""Which sessions, and which rows of one, somebody looks for."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.domain.sessions import Message, SessionRow
+from app.domain.sessions import Message, Session, SessionRow
 
 ORIGINS: Final = ("file", "url", "session", "author", "license")
 """Keys of a row's `meta` that say where it is from."""
@@ -76,6 +76,13 @@ class SearchState:
     @property
     def is_ready(self) -> bool:
         return self.indexed >= self.total
+
+
+def is_wanted(session: Session, text: str, tag: str) -> bool:
+    """Whether a session has `text` in its name, source or tags, and the tag; empty asks for nothing."""
+    words = text.strip().lower()
+    said = [session.name, session.source, *session.tags]
+    return any(words in one.lower() for one in said) and (not tag or tag in session.tags)
 
 
 def searchable(messages: Sequence[Message]) -> str:

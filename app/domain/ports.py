@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.finding import Found, RowFilter, SearchState
+from app.domain.publishing import PublishWish
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
 from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion
 from trainer_image.rows import Refused, Row
@@ -87,8 +88,11 @@ class SessionStore(Protocol):
         """Raises UnknownSessionError."""
         ...
 
-    def find(self, prefix: str) -> Session:
-        """The one session whose id starts with `prefix`, or whose name is it. Raises UnknownSessionError."""
+    def find(self, prefix: str, *, deleted: bool = False) -> Session:
+        """The one session whose id starts with `prefix`, or whose name is it. Raises UnknownSessionError.
+
+        With `deleted` among those that can be brought back.
+        """
         ...
 
     def rows(
@@ -285,6 +289,23 @@ class RowSource(Protocol):
         self, repo: str, split: str, config: str | None, *, token: str | None
     ) -> Iterator[Row | Refused]:
         """The same for a Hub dataset. Raises ImportFailedError (unknown, gated, no network)."""
+        ...
+
+
+class HubPublisher(Protocol):
+    """Puts datasets on the Hugging Face Hub."""
+
+    def why_not(self) -> str:
+        """Why it cannot now, as a sentence; empty if it can. Asks nobody."""
+        ...
+
+    def publish(
+        self, data: Path, card: str, wish: PublishWish, *, token: str | None, progress: Callable[[str], None]
+    ) -> str:
+        """Upload a JSONL file and its card, all or nothing; returns the address. Raises StudioError.
+
+        `progress` may raise to stop.
+        """
         ...
 
 

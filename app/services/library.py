@@ -171,6 +171,9 @@ class LibraryService:
         """What can still be brought back, last deleted first."""
         return self._sessions.deleted()
 
+    def find_deleted(self, name_or_id: str) -> Session:
+        return self._sessions.find(name_or_id, deleted=True)
+
     def undelete(self, session_id: SessionId) -> Session:
         return self._sessions.undelete(session_id)
 

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -143,15 +144,14 @@ def _text(key: str, value: Any) -> Any:
 
 
 def _parquet_library() -> tuple[Any, Any]:
+    """Imported when it is needed: only who writes Parquet waits for it."""
     try:
-        import pyarrow  # noqa: PLC0415 - only who writes Parquet waits for it
-        import pyarrow.parquet  # noqa: PLC0415
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
         raise StudioError(
             "Writing Parquet needs a library that is not installed: pyarrow.",
             'Install it with: pip install "tunewright[local]"; or export JSONL.',
         ) from error
-    return pyarrow, pyarrow.parquet
 
 
 def _record(row: SessionRow, *, with_meta: bool) -> Mapping[str, Any]:

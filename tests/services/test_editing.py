@@ -30,7 +30,7 @@ ROWS = [
 
 @pytest.fixture
 def base(world):
-    return world.library._sessions.add("harbour", "test", iter(ROWS))
+    return world.sessions.add("harbour", "test", iter(ROWS))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def said(world, session):
         (RowFilter(has_tool_calls=True), [2]),
         (RowFilter(has_tool_calls=False, text="fathoms"), [0]),
         (RowFilter(max_characters=34), [2, 3]),
-        (RowFilter(min_characters=40), []),
+        (RowFilter(min_characters=40), [1]),
         (RowFilter(source="PILOTS"), [0]),
         (RowFilter(source="example.org"), [3]),
         (RowFilter(unmask=True), []),

@@ -110,8 +110,8 @@ class SqliteSessionStore:
             raise _unknown(session_id)
         return _session(record)
 
-    def find(self, prefix: str) -> Session:
-        return the_one(self.all(), prefix, "session", UnknownSessionError)
+    def find(self, prefix: str, *, deleted: bool = False) -> Session:
+        return the_one(self.deleted() if deleted else self.all(), prefix, "session", UnknownSessionError)
 
     def rows(
         self,
