@@ -5,6 +5,7 @@ import os
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.gpu import describe_gpus
+from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.processes import SystemProcesses
 from app.adapters.row_sources import RowSources
@@ -22,6 +23,7 @@ from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService, utc_now
+from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 
@@ -39,9 +41,8 @@ def build_services(paths: Paths) -> Services:
         ),
         Target.DOCKER: DockerLauncher(paths.data),
     }
-    library = LibraryService(
-        SqliteSessionStore(database, processes), RowSources(), settings, secrets, paths.sample_file
-    )
+    sessions = SqliteSessionStore(database, processes)
+    library = LibraryService(sessions, RowSources(), settings, secrets, paths.sample_file)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
@@ -61,4 +62,5 @@ def build_services(paths: Paths) -> Services:
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=SettingsService(settings),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
+        publishing=PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports),
     )

@@ -155,7 +155,8 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
 def _read_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
     try:
         record = _parse(line.decode("utf-8"))
-        return Row(number, to_document(record, document_column) if document_column else to_messages(record))
+        messages = to_document(record, document_column) if document_column else to_messages(record)
+        return Row(number, messages, _meta(record))
     except RowError as refusal:
         return Refused(number, refusal.bucket, refusal.reason)
     except UnicodeDecodeError:
@@ -164,6 +165,12 @@ def _read_line(number: int, line: bytes, document_column: str | None) -> Row | R
         return Refused(number, "malformed", "the line is nested too deeply")
     except ValueError as error:  # json.JSONDecodeError
         return Refused(number, "malformed", f"the line is not JSON: {error}")
+
+
+def _meta(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an exported row says of itself beside its messages."""
+    meta = record.get("meta") if "messages" in record else None
+    return meta if isinstance(meta, Mapping) else {}
 
 
 def _parse(text: str) -> Any:

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from app.cli.session_words import add_session_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.targets import Target
 
@@ -43,14 +44,21 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     take.add_argument("--hub", action="store_true", help="SOURCE is a Hugging Face dataset")
     take.add_argument("--split", default="train", help="with --hub: which split (train)")
     take.add_argument("--subset", help="with --hub: which configuration of the dataset")
-    _leaf(nouns, "list", "all sessions")
+    listed = _leaf(nouns, "list", "all sessions")
+    listed.add_argument("--search", default="", metavar="TEXT", help="part of the name, source or a tag")
+    listed.add_argument("--tag", default="", help="only those with this tag")
+    listed.add_argument("--deleted", action="store_true", help="those that `undelete` can bring back")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
     show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")
     show.add_argument("--limit", type=_count, default=5, help="how many rows (5)")
-    export = _leaf(nouns, "export", "write a session as JSONL of chat messages")
+    show.add_argument("--version", type=_count, help="an older version's rows")
+    export = _leaf(nouns, "export", "write a session as JSONL of chat messages, Parquet or CSV")
     export.add_argument("session", help="name, id, or the start of an id")
     export.add_argument("file", help="where to write")
+    export.add_argument("--format", choices=["jsonl", "parquet", "csv"], help="else by the file's ending")
+    export.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_session_words(nouns, _leaf, _count)
 
 
 def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

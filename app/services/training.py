@@ -245,6 +245,7 @@ class TrainingService:
         if _looks_like_path(model):
             model = str(expanded(model).resolve())
         dataset = request.config.dataset if isinstance(request.config.dataset, HubDataset) else FileDataset()
+        session = self._library.get(request.session_id) if request.session_id else None
         return Run(
             id=run_id,
             name=name,
@@ -254,6 +255,8 @@ class TrainingService:
             folder=self._folder(request, name),
             data_label=label,
             session_id=request.session_id,
+            session_version=session.version if session else None,
+            content_hash=session.content_hash if session else "",
             status=RunStatus.STARTING,
             created_at=self._clock(),
             owner=self._processes.me(),
@@ -275,7 +278,7 @@ class TrainingService:
         """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
         run.folder.mkdir(parents=True)
         if request.session_id:
-            self._library.export(request.session_id, run.folder / DATA_FILE)
+            self._library.snapshot(request.session_id, run.session_version, run.folder / DATA_FILE)
         elif request.data_file:
             (run.folder / DATA_FILE).parent.mkdir()
             shutil.copyfile(request.data_file, run.folder / DATA_FILE)

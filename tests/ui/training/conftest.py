@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import flet as ft
 import pytest
 
+from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
 from app.domain.chat import EngineStatus, Sampling, Voice
@@ -15,6 +16,7 @@ from app.domain.sessions import Session
 from app.services.chatting import ChatService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.publishing import PublishingService
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
@@ -125,6 +127,7 @@ def make_studio(home, database) -> Studio:
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
+        publishing=PublishingService(world.sessions, HuggingFacePublisher(), world.secrets, home),
     )
     return Studio(services, world, engine)
 
