@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from app.cli.collecting_words import collecting
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.targets import Target
 
@@ -43,6 +44,8 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     take.add_argument("--hub", action="store_true", help="SOURCE is a Hugging Face dataset")
     take.add_argument("--split", default="train", help="with --hub: which split (train)")
     take.add_argument("--subset", help="with --hub: which configuration of the dataset")
+    collecting(_leaf(nouns, "collect", "collect rows from the web into a session, or go on with --resume"))
+    _leaf(nouns, "collects", "what was collected from the web, and how it ended")
     _leaf(nouns, "list", "all sessions")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
