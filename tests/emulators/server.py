@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from gzip import compress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -69,8 +70,15 @@ class Emulator(ThreadingHTTPServer):
         self.always: Fault | None = None
         """For every request once `faults` are used up."""
         self.go_on = Event()
+        self.is_gone = False
+        """Also connections that are open are of no use any more."""
         self.asked = Event()
         """Set by a request that waits for `go_on`."""
+
+    def server_bind(self) -> None:
+        """Without the look-up of this computer's name that http.server makes: it may take a minute."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
     @property
     def url(self) -> str:
@@ -86,6 +94,12 @@ class Emulator(ThreadingHTTPServer):
     def answer(self, request: Request) -> Reply:
         raise NotImplementedError
 
+    def vanish(self) -> None:
+        """Like a lost network: nobody answers."""
+        self.is_gone = True
+        self.shutdown()
+        self.server_close()
+
     def handle_error(self, *_: object) -> None:
         """A client that went away is what some tests are about."""
 
@@ -93,8 +107,12 @@ class Emulator(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Emulator
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
+        if self.server.is_gone:
+            self._reset()
+            return
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         request = Request(parts.path, query, {k.lower(): v for k, v in self.headers.items()})

@@ -6,12 +6,15 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Final
 
+from app.adapters.scrapers.hacker_news import HackerNews
+from app.adapters.scrapers.reddit import Reddit
 from app.adapters.scrapers.stack_exchange import StackExchange
+from app.adapters.scrapers.web_pages import WebPages
 from app.domain.scraping import ENTRY_POINTS, Scraper
 
 log = logging.getLogger(__name__)
 
-_OWN: Final[Sequence[Callable[[], Scraper]]] = (StackExchange,)
+_OWN: Final[Sequence[Callable[[], Scraper]]] = (StackExchange, Reddit, HackerNews, WebPages)
 
 
 @cache

@@ -101,6 +101,10 @@ class Transport:
                 return WebAnswer(str(wanted), response.status_code, names, body)
         except httpx.ProxyError as error:
             raise ScrapeError(f"The proxy refused: {error}.", "Check the proxy in Settings.") from error
+        except httpx.InvalidURL as error:  # httpx reads where a redirect leads, followed or not
+            raise BrokenAnswerError(
+                f"{place_of(url)} leads to something that is no address of the web.", "Give another address."
+            ) from error
         except httpx.ConnectError as error:
             raise PassingError(_connecting(error), is_connection=True) from error
         except httpx.ConnectTimeout as error:
