@@ -9,9 +9,12 @@ from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.processes import SystemProcesses
 from app.adapters.row_sources import RowSources
+from app.adapters.scrapers.opening import open_web
+from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
+from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.adapters.worker_engine import WorkerEngine
@@ -19,6 +22,7 @@ from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
 from app.services.chatting import ChatService
+from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.library import LibraryService
@@ -44,9 +48,18 @@ def build_services(paths: Paths) -> Services:
     sessions = SqliteSessionStore(database, processes)
     library = LibraryService(sessions, RowSources(), settings, secrets, paths.sample_file)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
+    collecting = CollectingService(
+        scrapers,
+        SqliteScrapeStore(database, processes),
+        processes,
+        SettingsService(settings),
+        open_web,
+        library.free_name,
+    )
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
+        collecting=collecting,
         training=TrainingService(
             runs,
             launchers,

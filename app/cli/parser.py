@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from app.cli.collecting_words import collecting
 from app.cli.session_words import add_session_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.targets import Target
@@ -48,6 +49,8 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     listed.add_argument("--search", default="", metavar="TEXT", help="part of the name, source or a tag")
     listed.add_argument("--tag", default="", help="only those with this tag")
     listed.add_argument("--deleted", action="store_true", help="those that `undelete` can bring back")
+    collecting(_leaf(nouns, "collect", "collect rows from the web into a session, or go on with --resume"))
+    _leaf(nouns, "collects", "what was collected from the web, and how it ended")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
     show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")

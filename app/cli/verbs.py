@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from app.cli import session_verbs
+from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
 from app.cli.output import Output
@@ -254,6 +255,8 @@ def _speed(tokens_per_second: float | None) -> str:
 
 VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("sessions", "import"): import_session,
+    ("sessions", "collect"): collect,
+    ("sessions", "collects"): list_collects,
     ("sessions", "list"): list_sessions,
     ("sessions", "show"): show_session,
     ("sessions", "export"): session_verbs.export,

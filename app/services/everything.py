@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.services.chatting import ChatService
+from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
@@ -14,6 +15,7 @@ from app.services.training import TrainingService
 @dataclass(frozen=True)
 class Services:
     library: LibraryService
+    collecting: CollectingService
     training: TrainingService
     monitoring: MonitoringService
     chats: ChatService

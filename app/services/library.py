@@ -190,11 +190,12 @@ class LibraryService:
         progress: Progress | None,
     ) -> ImportReport:
         sieve = _Sieve(found, shown, progress)
-        session = self._sessions.add(self._free_name(name.strip() or shown), source, sieve.rows())
+        session = self._sessions.add(self.free_name(name.strip() or shown), source, sieve.rows())
         log.info("Session %s: %d rows, %d refused", session.id, session.row_count, sieve.refused_count)
         return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
 
-    def _free_name(self, name: str) -> str:
+    def free_name(self, name: str) -> str:
+        """`name`, with a number if a session has it already."""
         taken = {session.name for session in self._sessions.all()}
         if name not in taken:
             return name

@@ -110,6 +110,29 @@ version_ranges = Table(
     Column("length", Integer, nullable=False),
 )
 
+scrapes = Table(
+    "scrapes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("query", Words, nullable=False),
+    Column("cursor", Words, nullable=False, server_default="{}"),
+    Column("status", String, nullable=False),
+    Column("owner", String),
+    Column("session", ForeignKey("sessions.number")),
+    Column("row_count", Integer, nullable=False, server_default="0"),
+    Column("seen", Integer, nullable=False, server_default="0"),
+    Column("total", Integer),
+    Column("skipped", Words, nullable=False, server_default="{}"),
+    Column("message", Words, nullable=False, server_default=""),
+    Column("hint", Words, nullable=False, server_default=""),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+
 configs = Table(
     "configs",
     metadata,

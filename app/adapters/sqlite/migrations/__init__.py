@@ -14,6 +14,7 @@ from app.adapters.sqlite.migrations import (
     m0002_what_a_run_measures,
     m0003_where_a_row_is_from,
     m0004_versions_of_sessions,
+    m0005_scrapes,
 )
 
 
@@ -31,4 +32,5 @@ MIGRATIONS: Final = (
     Migration(2, "what a run measures", m0002_what_a_run_measures.apply),
     Migration(3, "where a row is from", m0003_where_a_row_is_from.apply),
     Migration(4, "versions of sessions", m0004_versions_of_sessions.apply),
+    Migration(5, "scrapes", m0005_scrapes.apply),
 )
