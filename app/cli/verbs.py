@@ -1,7 +1,6 @@
 """What each verb does, in terms of the services."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from app.cli import session_verbs
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
+from app.cli.importing import import_session
 from app.cli.output import Output
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
@@ -21,26 +21,6 @@ from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
-
-
-def import_session(services: Services, args: argparse.Namespace, output: Output) -> int:
-    def progress(count: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{count:,} rows read", end="", file=sys.stderr)  # noqa: T201
-
-    if args.hub:
-        report = services.library.import_hub(args.source, args.split, args.subset, args.name, progress)
-    else:
-        report = services.library.import_file(expanded(args.source), args.name, progress)
-    output.give(report)
-    output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
-    if report.refused_count:
-        output.say(f"{report.refused_count:,} refused:")
-        for row in report.refused[:20]:
-            output.say(f"  line {row.source_line}: {row.reason}")
-        if report.refused_count > 20:
-            output.say("  … --json lists up to 1,000 of them.")
-    return 0
 
 
 def list_sessions(services: Services, args: argparse.Namespace, output: Output) -> int:

@@ -179,7 +179,8 @@ class SqliteScrapeWriter:
                 f"The session of {scrape.name} was deleted.", "Start anew to collect its rows again."
             )
         if found is not None and not found.is_edited:
-            return int(found.number)
+            number: int = found.number
+            return number
         name = scrape.name if found is None else f"{scrape.name} (continued)"
         values = {
             "id": uuid.uuid4().hex[:12],
