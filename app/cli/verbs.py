@@ -9,6 +9,7 @@ from dataclasses import replace
 from app.cli.demo import demo
 from app.cli.following import follow
 from app.cli.output import Output
+from app.cli.previewing import lengths, look
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
@@ -245,6 +246,8 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("sessions", "list"): list_sessions,
     ("sessions", "show"): show_session,
     ("sessions", "export"): export_session,
+    ("sessions", "look"): look,
+    ("sessions", "lengths"): lengths,
     ("train", None): train,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,

@@ -6,6 +6,7 @@ from app.services.chatting import ChatService
 from app.services.doctor import DoctorService
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
+from app.services.previews import PreviewService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 
@@ -18,3 +19,4 @@ class Services:
     chats: ChatService
     settings: SettingsService
     doctor: DoctorService
+    previews: PreviewService

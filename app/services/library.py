@@ -115,7 +115,7 @@ class LibraryService:
             with partial.open("w", encoding="utf-8", newline="\n") as file:
                 count = 0
                 for row in self._sessions.rows(session_id):
-                    file.write(_as_line(row))
+                    file.write(as_line(row))
                     count += 1
                 file.flush()
                 os.fsync(file.fileno())
@@ -191,7 +191,7 @@ class _Sieve:
             )
 
 
-def _as_line(row: SessionRow) -> str:
+def as_line(row: SessionRow) -> str:
     """A row as JSONL. Half an emoji has no UTF-8; such a row is escaped instead."""
     record = {"messages": row.messages}
     line = json.dumps(record, ensure_ascii=False)
