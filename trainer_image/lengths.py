@@ -1,7 +1,7 @@
 """What a longest length would mean for data whose lengths are known: ledger, steps, padding, percentiles.
 
-All of it follows from how many rows there are of each length, so that a line can be dragged over a
-histogram of a million rows and every number follows at once. Imports only the standard library and the config.
+All of it follows from how many rows there are of each length, so that a line can be dragged over a histogram
+of a million rows and every number follows at once. Imports only the standard library and the config.
 """
 
 import math

@@ -34,7 +34,7 @@ from trainer_image.look_protocol import (
     Surveyed,
     read_request,
 )
-from trainer_image.problems import RunFailedError, explain
+from trainer_image.problems import explain
 from trainer_image.rows import parse_line, read_jsonl
 
 UNFORESEEN = Failed(
@@ -42,7 +42,7 @@ UNFORESEEN = Failed(
     hint="The log look.log has the details.",
 )
 NOT_INSTALLED = Failed(
-    message="Seeing what the model will see needs the tokenizers of the extra `local`, which is not installed.",
+    message="Seeing what the model will see needs the extra `local`, which is not installed.",
     hint='Run: pip install "tunewright[local]"',
 )
 NOTHING_OPEN = Failed(message="No model was chosen to look with.", hint="Choose a base model.")
@@ -134,7 +134,11 @@ def _estimated(config: RunConfig) -> Estimated:
 
 def main() -> None:
     requests, answers = _private_pipes()
-    looking = Looking(lambda reply: answers.write(reply.encode()))
+
+    def answer(reply: Reply) -> None:
+        answers.write(reply.encode())
+
+    looking = Looking(answer)
     waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests, waiting), daemon=True).start()
     while True:

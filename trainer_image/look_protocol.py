@@ -52,7 +52,7 @@ class Show(_Line):
 
 
 class Estimate(_Line):
-    """Memory at the peak with this config, for rows as long as may be. Answered by `Estimated` or `Failed`."""
+    """Memory at the peak with this config and rows as long as may be. Answered by `Estimated` or `Failed`."""
 
     kind: Literal["estimate"] = "estimate"
     config: RunConfig

@@ -1,4 +1,4 @@
-"""One row as the model sees it: every token with its text, whether it carries loss, and what it stands for."""
+"""One row as the model sees it: every token with its text, whether it carries loss, what it stands for."""
 
 from collections.abc import Sequence
 from typing import Any, Final

@@ -67,15 +67,11 @@ class Surveying:
 
     def __init__(self, config: RunConfig, tokenizer: Any, run_dir: Path, *, workers: int | None) -> None:
         self._config, self._tokenizer, self._run_dir = without_limits(config), tokenizer, run_dir
-        self._tokenising = Tokenising(
-            self._config, run_dir, tokenizer, SilentReporter(), workers=workers
-        )
+        self._tokenising = Tokenising(self._config, run_dir, tokenizer, SilentReporter(), workers=workers)
         self._special = special_ids(tokenizer)
         self._number = 0
 
-    def write(
-        self, rows: Iterable[Row | Refused], target: Path, progress: Callable[[int], None]
-    ) -> int:
+    def write(self, rows: Iterable[Row | Refused], target: Path, progress: Callable[[int], None]) -> int:
         """Returns the number of rows; `target` appears whole or not at all. Raises OSError."""
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{target.name}.") as folder:
@@ -138,9 +134,7 @@ class Surveying:
             yield self._line(outcome, chunk.ids[mine].tolist(), bytes(chunk.trained[mine]), part, seen)
             self._number += 1
 
-    def _line(
-        self, outcome: Outcome, ids: list[int], trained: bytes, part: Part, seen: FirstSeen
-    ) -> Line:
+    def _line(self, outcome: Outcome, ids: list[int], trained: bytes, part: Part, seen: FirstSeen) -> Line:
         known = (self._number, outcome.line, _PARTS.index(part))
         if outcome.length is None:
             return (*known, None, None, None, None, 0, 0, outcome.bucket, outcome.reason)

@@ -17,7 +17,9 @@ _LOG_LIMIT_BYTES: Final = 2_000_000
 class LookProcess:
     """Answers questions one after the other; `kill` may be called from any thread."""
 
-    def __init__(self, trainer: Path, python: str, log_dir: Path, *, offline: bool, token: str | None) -> None:
+    def __init__(
+        self, trainer: Path, python: str, log_dir: Path, *, offline: bool, token: str | None
+    ) -> None:
         """Start the process. Raises PreviewError if it cannot be started."""
         self.offline = offline
         self.opened: tuple[RunConfig, Opened] | None = None

@@ -44,10 +44,12 @@ class SqliteSurveyFiles:
     def table(self, path: Path) -> Table:
         groups = _select(
             path,
-            "SELECT part, kind, length, count(*) FROM rows WHERE kind IS NOT NULL GROUP BY part, kind, length",
+            "SELECT part, kind, length, count(*) FROM rows WHERE kind IS NOT NULL"
+            " GROUP BY part, kind, length",
         )
         late = _select(
-            path, "SELECT part, kind, first, count(*) FROM rows WHERE kind IN (0, 1) GROUP BY part, kind, first"
+            path,
+            "SELECT part, kind, first, count(*) FROM rows WHERE kind < 2 GROUP BY part, kind, first",
         )
         refused = _select(path, "SELECT bucket, count(*) FROM rows WHERE bucket IS NOT NULL GROUP BY bucket")
         os.utime(path)  # used just now: the last to go
@@ -62,7 +64,8 @@ class SqliteSurveyFiles:
         kept = f"({_BUCKET}) = 'trained'"
         ((count, unstopped, doubled, lost, nothing, *changed),) = _select(
             path,
-            f"SELECT sum({kept}), sum({kept} AND (flags & {_UNSTOPPED} OR (NOT :drops AND length > :longest))),"  # noqa: S608 constants
+            f"SELECT sum({kept}),"  # noqa: S608 constants
+            f" sum({kept} AND (flags & {_UNSTOPPED} OR (NOT :drops AND length > :longest))),"
             f" sum({kept} AND flags & {_DOUBLED} > 0), sum({kept} * lost_answers),"
             f" sum(({_BUCKET}) = 'no_trained_token'), {flags} FROM rows",
             _limits(config),
@@ -78,18 +81,16 @@ class SqliteSurveyFiles:
             **{name: number or 0 for name, number in zip(_CHANGES, changed, strict=True)},
         )
 
-    def fates(
-        self, path: Path, config: RunConfig, bucket: str, *, start: int, limit: int
-    ) -> Sequence[Fate]:
+    def fates(self, path: Path, config: RunConfig, bucket: str, *, start: int, limit: int) -> Sequence[Fate]:
         found = _select(
             path,
-            f"SELECT number, line, length, reason FROM rows WHERE ({_BUCKET}) = :wanted"  # noqa: S608 constants
+            f"SELECT number, line, length, kind, reason FROM rows WHERE ({_BUCKET}) = :wanted"  # noqa: S608 constants
             " ORDER BY number LIMIT :limit OFFSET :start",
             _limits(config) | {"wanted": bucket, "start": start, "limit": limit},
         )
         return [
-            Fate(number, line, bucket, reason or _reason(bucket, length, config), length)
-            for number, line, length, reason in found
+            Fate(number, line, bucket, _reason(bucket, length, kind, config) or reason or "", length)
+            for number, line, length, kind, reason in found
         ]
 
     def kept(self, path: Path, config: RunConfig) -> Sequence[int]:
@@ -129,13 +130,14 @@ def _limits(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _reason(bucket: str, length: int | None, config: RunConfig) -> str:
+def _reason(bucket: str, length: int | None, kind: int | None, config: RunConfig) -> str:
+    """The trainer's words where the limits are the reason; else the file has them."""
     match bucket:
         case "too_long":
             return f"{length} tokens, more than max_seq_len {config.max_seq_len}"
         case "too_short":
             return f"{length} tokens, fewer than min_seq_len {config.min_seq_len}"
-        case "no_trained_token":
+        case "no_trained_token" if kind != 2:
             return f"nothing of its answer lies in the first {config.max_seq_len} tokens"
         case _:
             return ""

@@ -70,9 +70,7 @@ class TrainerLooker:
 
         return self._asked(ask, config)
 
-    def survey(
-        self, config: RunConfig, data: Path, target: Path, progress: Progress, *, apart: bool
-    ) -> int:
+    def survey(self, config: RunConfig, data: Path, target: Path, progress: Progress, *, apart: bool) -> int:
         def ask(process: LookProcess) -> int:
             _open(process, config)
             process.send(say.Survey(data=str(data), target=str(target)))
@@ -102,7 +100,7 @@ class TrainerLooker:
             process.end()
 
     def _asked(self, ask: Callable[[LookProcess], Answer], config: RunConfig) -> Answer:
-        """Ask the process that stays. After anything but an answer it is ended: nobody knows what it is at."""
+        """Ask the process that stays. After anything but an answer it is ended: who knows what it is at."""
         with self._turn:
             process = self._ready(config)
             try:
@@ -129,9 +127,7 @@ class TrainerLooker:
         if problem := self.problem():
             raise PreviewError(problem, "Install it where Tunewright runs, then look again.")
         token = None if config.offline else self._secrets()
-        return LookProcess(
-            self._trainer, self._python, self._log_dir, offline=config.offline, token=token
-        )
+        return LookProcess(self._trainer, self._python, self._log_dir, offline=config.offline, token=token)
 
     def _end_when_idle(self) -> None:
         if self._timer is not None:

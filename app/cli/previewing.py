@@ -7,7 +7,7 @@ from pathlib import Path
 from app.cli.output import Output
 from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
-from app.domain.previews import Source
+from app.domain.previews import Source, marked
 from app.domain.timeline import BUCKETS
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
@@ -51,9 +51,7 @@ def lengths(services: Services, args: argparse.Namespace, output: Output) -> int
         for bucket in found.buckets
         if bucket not in {"trained", "validation"}
     }
-    output.give(
-        {"lengths": percentiles, "outlook": found, "verdicts": verdicts, "left_out": left_out}
-    )
+    output.give({"lengths": percentiles, "outlook": found, "verdicts": verdicts, "left_out": left_out})
     total = sum(found.buckets.values())
     output.say(f"{source.label}: {total:,} rows, as {args.model} sees them.")
     for bucket, count in found.buckets.items():
@@ -76,17 +74,6 @@ def lengths(services: Services, args: argparse.Namespace, output: Output) -> int
             output.say(f"! {verdict.sentence}")
     previews.close()
     return 0
-
-
-def marked(shown: Shown) -> str:
-    """The text of the row with what is learnt in brackets."""
-    pieces, is_learnt = [], False
-    for token in shown.tokens:
-        if token.trained != is_learnt:
-            pieces.append("⟦" if token.trained else "⟧")
-            is_learnt = token.trained
-        pieces.append(token.text)
-    return "".join(pieces) + ("⟧" if is_learnt else "")
 
 
 def _special(shown: Shown) -> list[ShownToken]:

@@ -81,9 +81,7 @@ class Looker(Protocol):
         """One row from its line of JSONL, and so many of its tokens."""
         ...
 
-    def survey(
-        self, config: RunConfig, data: Path, target: Path, progress: Progress, *, apart: bool
-    ) -> int:
+    def survey(self, config: RunConfig, data: Path, target: Path, progress: Progress, *, apart: bool) -> int:
         """Write what becomes of every row of `data` to `target`; returns the number of rows.
 
         With `apart` by a process that does nothing else, so that rows can be shown meanwhile. An exception
@@ -109,9 +107,7 @@ class SurveyFiles(Protocol):
         """What verdicts are made of, for the rows kept under this config."""
         ...
 
-    def fates(
-        self, path: Path, config: RunConfig, bucket: str, *, start: int, limit: int
-    ) -> Sequence[Fate]:
+    def fates(self, path: Path, config: RunConfig, bucket: str, *, start: int, limit: int) -> Sequence[Fate]:
         """The rows of one bucket in their order; "trained" has those the split keeps aside, too."""
         ...
 
@@ -142,3 +138,14 @@ class Length:
     steps_of_epoch: int
     epoch_seconds: float | None
     """None where no run has measured how fast this goes."""
+
+
+def marked(shown: Shown) -> str:
+    """The text of the row with what is learnt in brackets."""
+    pieces, is_learnt = [], False
+    for token in shown.tokens:
+        if token.trained != is_learnt:
+            pieces.append("⟦" if token.trained else "⟧")
+            is_learnt = token.trained
+        pieces.append(token.text)
+    return "".join(pieces) + ("⟧" if is_learnt else "")

@@ -89,6 +89,10 @@ class PreviewService:
             )
         raise PreviewError("There are no rows to look at yet.", "Choose a session or a file.")
 
+    def seen_as(self, source: Source, config: RunConfig) -> str:
+        """Alike as long as a survey of the source under the config would find the same."""
+        return f"{source.session_id} {source.file} {source.identity} {_eye(self._seen_by(config))}"
+
     def show(
         self, source: Source, config: RunConfig, number: int, *, start: int = 0, limit: int = TOKENS_SHOWN
     ) -> Shown:
@@ -121,7 +125,9 @@ class PreviewService:
         config = self._seen_by(config)
         name, notices = self._looker.open(config)
         source = replace(source, identity=source.identity or _identity(source))
-        target = self._cache / f"{hashlib.sha256(f'{source.identity} {name}'.encode()).hexdigest()[:32]}.sqlite"
+        target = (
+            self._cache / f"{hashlib.sha256(f'{source.identity} {name}'.encode()).hexdigest()[:32]}.sqlite"
+        )
         if not target.is_file():
             self._look_at_all(source, config, target, progress)
             self._files.make_room(self._cache, keep=target)
@@ -164,14 +170,14 @@ class PreviewService:
     def fates(
         self, survey: Survey, config: RunConfig, bucket: str, *, start: int, limit: int
     ) -> Sequence[Fate]:
-        """One page of the rows that end in a bucket."""
+        """One page of the rows that end in a bucket; "trained" has those the split keeps aside, too."""
+        if bucket == "validation" and config.validation != "file":
+            bucket = "trained"
         return self._files.fates(survey.path, config, bucket, start=start, limit=limit)
 
     def memory(self, config: RunConfig, *, max_seq_len: int) -> Estimated:
         """What the run takes at its peak on this computer. Raises PreviewError."""
-        return self._looker.estimate(
-            self._seen_by(config).model_copy(update={"max_seq_len": max_seq_len})
-        )
+        return self._looker.estimate(self._seen_by(config).model_copy(update={"max_seq_len": max_seq_len}))
 
     def speed(self, config: RunConfig) -> float | None:
         """Tokens a second, as the newest run of this model and method measured; None if none did."""

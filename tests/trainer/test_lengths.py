@@ -1,7 +1,6 @@
 """What follows from lengths alone is what the trainer's own ledger says, whatever the limits."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from trainer_image.aside import validation_count
 from trainer_image.config import RunConfig
-from trainer_image.lengths import Group, Late, Table, padding, percentile, steps, steps_of_epoch
-from trainer_image.masking import Encoded, Masking
 from trainer_image.data import tokenise
 from trainer_image.encoding import limits_of
+from trainer_image.lengths import Group, Late, Table, padding, percentile, steps, steps_of_epoch
+from trainer_image.masking import Encoded, Masking
 from trainer_image.rows import Refused, Row
 from trainer_image.splitting import set_aside
-from trainer_image.aside import validation_count
 
 counts = st.dictionaries(st.integers(0, 500), st.integers(1, 40), min_size=1, max_size=30)
 
