@@ -17,6 +17,8 @@ from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
+from app.adapters.survey_files import SqliteSurveyFiles
+from app.adapters.trainer_looker import TrainerLooker
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
@@ -27,6 +29,7 @@ from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService, utc_now
+from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
@@ -76,4 +79,12 @@ def build_services(paths: Paths) -> Services:
         settings=SettingsService(settings),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         publishing=PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports),
+        previews=PreviewService(
+            library,
+            runs,
+            TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token),
+            SqliteSurveyFiles(),
+            cache=paths.previews,
+            bundled_model=paths.tiny_model,
+        ),
     )

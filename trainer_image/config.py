@@ -29,6 +29,8 @@ CHECKPOINTS_DIR: Final = "checkpoints"
 SAVE_COMMAND: Final = "commands/save"
 SAMPLE_COMMAND: Final = "commands/sample"
 DATA_FILE: Final = "data/train.jsonl"
+PREVIEW_FILE: Final = "preview.json"
+"""What a preview said would become of the rows: `train.py` says whether it came true."""
 
 ROWS_CACHE_VARIABLE: Final = "TUNEWRIGHT_ROWS_CACHE"
 """Names a folder where runs share rows that were tokenised before; without it each keeps its own."""

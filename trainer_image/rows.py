@@ -81,7 +81,7 @@ def read_jsonl(path: Path, *, document_column: str | None = None) -> Iterator[Ro
                 continue
             if not line.strip():
                 continue
-            yield _read_line(number, line, document_column)
+            yield parse_line(number, line, document_column)
 
 
 def to_messages(record: Any) -> tuple[Message, ...]:
@@ -152,7 +152,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
         yield None if too_long else line
 
 
-def _read_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
+def parse_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
     try:
         record = parse_json(line.decode("utf-8"))
         messages = to_document(record, document_column) if document_column else to_messages(record)

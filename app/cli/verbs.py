@@ -11,6 +11,7 @@ from app.cli.demo import demo
 from app.cli.following import follow
 from app.cli.importing import import_session
 from app.cli.output import Output
+from app.cli.previewing import lengths, look
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
@@ -252,6 +253,8 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("sessions", "find"): session_verbs.find,
     ("sessions", "check"): session_verbs.check,
     ("sessions", "publish"): session_verbs.publish,
+    ("sessions", "look"): look,
+    ("sessions", "lengths"): lengths,
     ("train", None): train,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,

@@ -7,6 +7,7 @@ from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
+from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
@@ -22,3 +23,4 @@ class Services:
     settings: SettingsService
     doctor: DoctorService
     publishing: PublishingService
+    previews: PreviewService

@@ -91,9 +91,14 @@ def _speaking_of(path: Path) -> Iterator[None]:
         ) from error
 
 
+def as_line(row: SessionRow, *, with_meta: bool = False) -> str:
+    """A row as a line of JSONL."""
+    return _as_json(_record(row, with_meta=with_meta)) + "\n"
+
+
 def _write_jsonl(path: Path, rows: Iterator[SessionRow], *, with_meta: bool) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(_as_json(_record(row, with_meta=with_meta)) + "\n" for row in rows)
+        file.writelines(as_line(row, with_meta=with_meta) for row in rows)
 
 
 def _write_csv(path: Path, rows: Iterator[SessionRow], *, with_meta: bool) -> None:

@@ -1,5 +1,6 @@
 """Start, stop, resume and forget training runs."""
 
+import json
 import logging
 import re
 import secrets as dice
@@ -20,6 +21,7 @@ from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from trainer_image.config import (
     DATA_FILE,
+    PREVIEW_FILE,
     SAMPLE_COMMAND,
     SAVE_COMMAND,
     FileDataset,
@@ -282,6 +284,9 @@ class TrainingService:
         elif request.data_file:
             (run.folder / DATA_FILE).parent.mkdir()
             shutil.copyfile(request.data_file, run.folder / DATA_FILE)
+        if request.expected is not None:
+            told = json.dumps({"buckets": dict(request.expected)})
+            (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False) -> Run:
         token = self._secrets.hf_token()
