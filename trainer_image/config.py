@@ -358,7 +358,8 @@ class RunConfig(Section):
     )
     on_oom_shorten: bool = Field(
         False,
-        description="When memory runs out and smaller batches don't help: cut rows to half their length.",
+        description="When memory runs out and smaller batches don't help: cut rows to half their length. With one "
+        "process only.",
     )
     probe_memory: bool = Field(
         True, description="After the first step, measure the peak of memory on the longest rows."

@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from trainer_image import ranks
+from trainer_image import agreement, ranks
 from trainer_image.commands import Commands
 from trainer_image.stopping import StopRequest
 
@@ -27,9 +27,10 @@ class Follow(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._loop.probe_memory()
-        if self._loop.in_any_process(self._commands.take_save()):
+        self._loop.agree_on_memory()
+        if agreement.any_of(self._commands.take_save()):
             control.should_save = self._loop.keeps_next = True
-        if self._loop.in_any_process(self._commands.take_sample()):
+        if agreement.any_of(self._commands.take_sample()):
             self._loop.sample(is_asked=True)
         wish = ranks.agree(self._stop)
         if wish:
