@@ -20,7 +20,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from trainer_image import ranks
-from trainer_image.config import CHECKPOINTS_DIR, Method, RunConfig
+from trainer_image.config import CHECKPOINTS_DIR, EXTENSION_FILE, Method, RunConfig
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import write_json_atomically
 
@@ -115,7 +115,7 @@ class Checkpoints:
         return self.folder / _PARTIAL
 
     def clear_partial(self) -> None:
-        """Remove what a kill, or a full disk, left of an unfinished one, and put back what it was to replace."""
+        """Remove what a kill, or a full disk, left of an unfinished one; put back what it was to replace."""
         shutil.rmtree(self.partial, ignore_errors=True)
         for old in self.folder.glob(f"*{_REPLACED}"):
             _put_back(old)
@@ -162,6 +162,22 @@ def identity(config: RunConfig) -> dict[str, Any]:
     spread = {"processes": ranks.world_size(), "strategy": config.distributed.strategy}
     method = config.method.model_dump(mode="json")
     return {"base_model": config.base_model, "method": method, **schedule, **spread}
+
+
+def note_extension(run_dir: Path, config: RunConfig) -> None:
+    """Make the new length one that was asked for, before training goes on by it: whatever happens before the
+    next checkpoint, a plain resume then goes on by it too."""
+    path = run_dir / EXTENSION_FILE
+    path.parent.mkdir(exist_ok=True)
+    write_json_atomically(path, config.length)
+
+
+def is_extension(run_dir: Path, config: RunConfig) -> bool:
+    """Whether the config's length is one that the run was extended to on purpose."""
+    try:
+        return bool(json.loads((run_dir / EXTENSION_FILE).read_bytes()) == config.length)
+    except (OSError, ValueError):
+        return False
 
 
 def has_new_length(progress: Progress, config: RunConfig) -> bool:

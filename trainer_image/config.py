@@ -26,6 +26,8 @@ EVENTS_FILE: Final = "events.jsonl"
 RESULT_FILE: Final = "result.json"
 OUTPUT_DIR: Final = "output"
 CHECKPOINTS_DIR: Final = "checkpoints"
+EXTENSION_FILE: Final = "checkpoints/.extended.json"
+"""The length a run was made longer to on purpose: what `RunConfig.length` gives."""
 SAVE_COMMAND: Final = "commands/save"
 SAMPLE_COMMAND: Final = "commands/sample"
 DATA_FILE: Final = "data/train.jsonl"
@@ -358,8 +360,8 @@ class RunConfig(Section):
     )
     on_oom_shorten: bool = Field(
         False,
-        description="When memory runs out and smaller batches don't help: cut rows to half their length. With one "
-        "process only.",
+        description="When memory runs out and smaller batches don't help: cut rows to half their length. "
+        "With one process only.",
     )
     probe_memory: bool = Field(
         True, description="After the first step, measure the peak of memory on the longest rows."
@@ -398,6 +400,11 @@ class RunConfig(Section):
         if self.backend_args and self.backend not in {"instructlab-training", "mini-trainer"}:
             raise ValueError(f"backend_args have no meaning for the backend '{self.backend}'")
         return self
+
+    @property
+    def length(self) -> dict[str, int | None]:
+        """What decides how long it is; all other settings stay when a run is made longer."""
+        return {"num_epochs": self.num_epochs, "max_steps": self.max_steps}
 
     @property
     def effective_batch_size(self) -> int:

@@ -65,7 +65,7 @@ def _finish(step: Any, weights: list[Any], left: list[Any], *args: Any, **kwargs
 
 
 class _Changes:
-    """What tells later which weights were changed since: their optimiser's count of steps, and torch's count of
+    """What tells later which weights were changed since: their optimiser's count of steps, and torch's of
     writes (a fused AdamW does not raise that, and SGD has no steps). Nobody waits for the device here."""
 
     def __init__(self, optimizer: Any, weights: list[Any]) -> None:

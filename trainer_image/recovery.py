@@ -2,8 +2,9 @@
 
 A step that fails half-way has left part of its gradients behind, so the whole effective batch is computed
 anew from the same weights; no row is lost and none is counted twice. In this order, each once it is needed
-and then for the rest of the run, also when it is resumed: half as many rows at once, or half as many tokens of packed rows (again and
-again), gradient checkpointing, and, only with consent, rows cut to half their length.
+and then for the rest of the run, also when it is resumed: half as many rows at once, or half as many tokens
+of packed rows (again and again), gradient checkpointing, and, only with consent, rows cut to half their
+length.
 
 Of several processes with a whole model each, the one that runs out repeats its part of the step by itself,
 while nothing is brought together; after the step the others take the smaller parts too (`agree`).
