@@ -14,11 +14,10 @@ import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from trainer_image import agreement, ranks, schedule, sharding
+from trainer_image import agreement, ranks, schedule, sharding, token_bound
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
-    Packing,
     Padding,
     as_dataset,
     can_pack,
@@ -43,6 +42,7 @@ from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 from trainer_image.sampling import Samples
 from trainer_image.stopping import StopRequest
+from trainer_image.token_bound import splitter
 from trainer_image.validation import Validation
 
 
@@ -102,16 +102,18 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._samples = Samples(rows, tokenizer, config, reporter)
         self._checkpoints.best_step = self._validation.best_step
         self._lengths = rows.lengths
-        self._packing = config.packing and can_pack(model, rows, reporter)
+        self._padding = Padding(tokenizer.pad_token_id or 0)
+        is_packed = config.packing and can_pack(model, rows, reporter)
+        self._splits = splitter(config, self._padding, max(rows.lengths), is_packed=is_packed)
+        self._bound_is_found = False
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
-        self._padding = Padding(tokenizer.pad_token_id or 0)
         super().__init__(
             model=model,
             args=ranks.on_plain_cpu(
-                training_arguments(config, device, checkpoints.folder, packing=self._packing)
+                training_arguments(config, device, checkpoints.folder, whole_batches=self._splits is not None)
             ),
-            data_collator=Packing(config.max_seq_len) if self._packing else self._padding,
+            data_collator=self._splits or self._padding,
             train_dataset=as_dataset(rows),
             processing_class=tokenizer,
             callbacks=[Follow(self, stop, commands)],
@@ -222,9 +224,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         return optimizer
 
     def _as_many_as_elsewhere(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Packing may leave one process with fewer microbatches than another, and what one does alone ends
-        in gradients of other weights."""
-        if not self._packing:
+        """Splitting by tokens may leave one process with fewer microbatches than another, and what one does
+        alone ends in gradients of other weights."""
+        if not self._splits:
             return parts
         missing = agreement.most(len(parts)) - len(parts)
         return [that_teaches_nothing(parts[0])] * missing + parts
@@ -294,6 +296,16 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             f"{plan.trainable_parameters:,} of {plan.parameters:,} parameters are trained"
         )
 
+    def find_token_bound(self) -> None:
+        """Called after each step: once, if wanted, look how many tokens fit into memory at once."""
+        if self._config.max_tokens_per_gpu != "auto" or self._bound_is_found or self._splits is None:
+            return
+        self._bound_is_found = True
+        began, counted = time.perf_counter(), self._total_train_tokens
+        token_bound.find(self, self._splits, self._reporter)
+        self._total_train_tokens = counted
+        self._clock.leave_out(time.perf_counter() - began)
+
     def probe_memory(self) -> None:
         """Measure, once, a step on the longest rows; its time and tokens are not the run's."""
         probe, self._probe = self._probe, None
@@ -331,6 +343,17 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             total = torch.as_tensor(tokens, device=self.args.device)
             tokens = self.accelerator.reduce(total) - (given - samples)  # each filling has one token
         self._clock.count(samples, tokens)
+
+    def tokens_of_largest_batch(self) -> int:
+        """Of one process, as if all its rows were as long as the longest."""
+        rows = longest(self._lengths, self.args.per_device_train_batch_size)
+        return len(rows) * self._lengths[rows[0]]
+
+    def try_step(self, batch: Any) -> None:
+        """Forward and backward of a microbatch as it is, gradients thrown away. Raises what it raises."""
+        count = self._get_num_items_in_batch([batch], self.args.device)
+        self._forward_and_backward(batch, count)
+        self.model.zero_grad()
 
     def probe_step(self, batch: Any, times: int) -> None:
         """Forward and backward as in a step, `times` microbatches of it, gradients thrown away."""

@@ -17,7 +17,7 @@ from typing import Any
 from . import differences, tiny
 
 PROCESSES = 2
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 240
 
 
 class WarmRanks:
@@ -37,7 +37,7 @@ class WarmRanks:
     def __call__(self, run_dir: Path, *options: str, differs: str | None = None) -> tiny.Ran:
         """`differs` names what makes the second process another than the first; see `differences.py`.
 
-        A process that is not done after a minute and a half is killed, which is code 14.
+        A process that is not done after four minutes is killed, which is code 14.
         """
         assert self._server.stdin
         assert self._server.stdout
