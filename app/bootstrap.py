@@ -5,11 +5,14 @@ import os
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.gpu import describe_gpus
+from app.adapters.merged_files import MergedFiles
+from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.processes import SystemProcesses
 from app.adapters.row_sources import RowSources
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
@@ -21,6 +24,7 @@ from app.services.chatting import ChatService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.library import LibraryService
+from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
@@ -39,13 +43,21 @@ def build_services(paths: Paths) -> Services:
         ),
         Target.DOCKER: DockerLauncher(paths.data),
     }
-    library = LibraryService(
-        SqliteSessionStore(database, processes), RowSources(), settings, secrets, paths.sample_file
-    )
+    sessions, sources = SqliteSessionStore(database, processes), RowSources()
+    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
+        merging=MergeService(
+            sessions,
+            sources,
+            SqliteMergeStore(database),
+            SqliteMergeEngine(database, processes, paths.merging),
+            MergedFiles(),
+            secrets,
+            utc_now,
+        ),
         training=TrainingService(
             runs,
             launchers,

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
-from app.domain.sessions import Session, SessionId, SessionRow
+from app.domain.sessions import Session, SessionId, SessionRow, StoredRow
 from trainer_image.rows import Refused, Row
 
 
@@ -75,6 +75,17 @@ class SessionStore(Protocol):
     ) -> Session:
         """Write a session and its rows: all of them or none, flat in memory, without blocking other writers
         for longer than one batch. An exception from `rows` leaves nothing behind."""
+        ...
+
+    def add_stored(
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[StoredRow],
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Session:
+        """The same for rows that come as texts with their hashes, as a merge makes them."""
         ...
 
     def all(self) -> Sequence[Session]:

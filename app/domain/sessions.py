@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NewType
+from typing import Any, NamedTuple, NewType
 
 SessionId = NewType("SessionId", str)
 
@@ -34,6 +34,17 @@ class SessionRow:
     messages: tuple[Message, ...]
     meta: Mapping[str, Any] = field(default_factory=dict)
     """As in `trainer_image.rows.Row`; not part of `Session.content_hash`."""
+
+
+class StoredRow(NamedTuple):
+    """A row as the store keeps it, for what passes rows on without looking into them."""
+
+    source_line: int
+    messages: str
+    """JSON text."""
+    content_hash: bytes
+    meta: str
+    """JSON text; empty if there is none."""
 
 
 @dataclass(frozen=True)

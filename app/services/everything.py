@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.services.chatting import ChatService
 from app.services.doctor import DoctorService
 from app.services.library import LibraryService
+from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
@@ -13,6 +14,7 @@ from app.services.training import TrainingService
 @dataclass(frozen=True)
 class Services:
     library: LibraryService
+    merging: MergeService
     training: TrainingService
     monitoring: MonitoringService
     chats: ChatService

@@ -1,0 +1,239 @@
+"""Fills the working file: one line a row of every source, its text only where it must come out changed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final, NamedTuple
+
+from app.adapters.merging.workspace import Workspace
+from app.adapters.sqlite.row_text import from_text, meta_to_text, row_hash, to_text
+from app.domain.merge_ports import MergeInput
+from app.domain.merge_rows import prompt_key, question_key, system_of, with_system
+from app.domain.merging import Example, Fate, MergeError, MergeRecipe
+from app.domain.sessions import Message, Session
+from trainer_image.rows import Refused, Row
+
+CHUNK_ROWS: Final = 5_000
+EXAMPLES: Final = 20
+"""Rows of each source and fate that are kept to look at."""
+
+_PUT_ROW: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT_TEXT: Final = "INSERT INTO texts VALUES (?, ?, ?)"
+
+
+@dataclass
+class Intake:
+    """What came of one source so far."""
+
+    rows: int = 0
+    refused: int = 0
+    examples: list[Example] = field(default_factory=list)
+    columns: dict[str, None] = field(default_factory=dict)
+    """Names of extra columns, in the order they were met."""
+
+
+class Seen(NamedTuple):
+    """What was found in a row, and its text where that is not the stored one."""
+
+    hash: bytes
+    prompt: bytes | None
+    question: bytes | None
+    text: str | None
+
+
+class Reader:
+    """Looks into rows as a recipe needs it."""
+
+    def __init__(self, recipe: MergeRecipe) -> None:
+        self._policy = recipe.system
+        self._text = recipe.system_text.strip()
+        self._wants_prompt = recipe.conflicts != "off"
+        self._wants_question = recipe.held_out is not None
+        self.needs_text = recipe.reads_conversations
+
+    def use_first(self, messages: Sequence[Message]) -> None:
+        """With the policy "first": this row's system prompt is the one, if none was found before."""
+        if self._policy == "first" and not self._text:
+            self._text = system_of(messages)
+
+    @property
+    def lacks_system(self) -> bool:
+        return self._policy == "first" and not self._text
+
+    def read(self, messages: tuple[Message, ...], text: str, text_hash: bytes) -> Seen:
+        changed = messages
+        if self._policy != "keep":
+            changed = with_system(messages, "" if self._policy == "remove" else self._text)
+        is_new = changed is not messages
+        if is_new:
+            text = to_text(changed)
+            text_hash = row_hash(text)
+        return Seen(
+            text_hash,
+            prompt_key(changed) if self._wants_prompt else None,
+            question_key(changed) if self._wants_question else None,
+            text if is_new else None,
+        )
+
+
+def take_in(work: Workspace, reader: Reader, inputs: Sequence[MergeInput]) -> list[Intake]:
+    """Every row of every source. Raises MergeError if the policy "first" finds no system prompt."""
+    intakes = []
+    for place, given in enumerate(inputs):
+        number = number_of(work, given.session) if given.session else None
+        work.sql.execute("INSERT INTO sources VALUES (?, ?)", (place, number))
+        if given.session is not None:
+            intakes.append(_take_session(work, reader, place, given.session))
+        else:
+            intakes.append(_take_rows(work, reader, place, given))
+    return intakes
+
+
+def take_held_out(work: Workspace, held_out: Session) -> None:
+    work.sql.execute("INSERT INTO sources VALUES (-1, ?)", (number_of(work, held_out),))
+    for batch in _session_batches(work, held_out, "the held-out session"):
+        seen = [
+            (-1 - position, position, text_hash, question_key(from_text(text)))
+            for position, _, text, text_hash, _ in batch
+        ]
+        with work.writing():
+            work.sql.executemany("INSERT INTO held_out VALUES (?, ?, ?, ?)", seen)
+
+
+def number_of(work: Workspace, session: Session) -> int:
+    """What the session's rows carry in the database. Raises MergeError if it is gone or another one now."""
+    query = "SELECT number, content_hash FROM library.sessions WHERE id = ? AND held_by IS NULL"
+    found = work.sql.execute(query, (session.id,)).fetchone()
+    if found is None or found[1] != session.content_hash:
+        raise changed(session.name)
+    return int(found[0])
+
+
+def changed(label: str) -> MergeError:
+    return MergeError(
+        f"{label} was changed or deleted while it was merged.", "Nothing was written. Merge again."
+    )
+
+
+def _take_session(work: Workspace, reader: Reader, place: int, session: Session) -> Intake:
+    label = f"Reading {session.name}"
+    if reader.needs_text:
+        for batch in _session_batches(work, session, label):
+            _find_system(reader, session.name, (from_text(text) for _, _, text, _, _ in batch))
+            _put_session_rows(work, reader, place, batch)
+    else:
+        _copy_hashes(work, place, session, label)
+    intake = Intake(rows=session.row_count)
+    intake.columns.update(dict.fromkeys(_columns(work, number_of(work, session))))
+    return intake
+
+
+def _find_system(reader: Reader, label: str, conversations: Iterable[Sequence[Message]]) -> None:
+    """With the policy "first": looked for in one batch, as a file can be read only once."""
+    if reader.lacks_system:
+        for messages in conversations:
+            reader.use_first(messages)
+        if reader.lacks_system:
+            raise MergeError(
+                f"{label}, the first source, has no system prompt in its first {CHUNK_ROWS:,} rows.",
+                "Put a source that has one first, or type the text that all rows should have.",
+            )
+
+
+def _copy_hashes(work: Workspace, place: int, session: Session, label: str) -> None:
+    """The hash each row was stored with is all that exact duplicates need: no text is looked into."""
+    number, first = number_of(work, session), _next_number(work)
+    copy = """
+        INSERT INTO rows (n, source, position, line, hash)
+        SELECT ? + position, ?, position, source_line, content_hash FROM library.session_rows
+        WHERE session = ? AND position >= ? AND position < ? ORDER BY position
+    """
+    for start in range(0, session.row_count, CHUNK_ROWS):
+        work.say(label, start, session.row_count)
+        end = min(start + CHUNK_ROWS, session.row_count)
+        with work.writing():
+            done = work.sql.execute(copy, (first, place, number, start, end)).rowcount
+        if done != end - start:
+            raise changed(session.name)
+
+
+_Stored = tuple[int, int, str, bytes, str]
+"""Position, line, messages, hash, meta."""
+
+
+def _session_batches(work: Workspace, session: Session, label: str) -> Iterator[list[_Stored]]:
+    number = number_of(work, session)
+    query = """
+        SELECT position, source_line, messages, content_hash, meta FROM library.session_rows
+        WHERE session = ? AND position >= ? AND position < ? ORDER BY position
+    """
+    for start in range(0, session.row_count, CHUNK_ROWS):
+        work.say(label, start, session.row_count)
+        end = min(start + CHUNK_ROWS, session.row_count)
+        batch = work.sql.execute(query, (number, start, end)).fetchall()
+        if len(batch) != end - start:
+            raise changed(session.name)
+        yield batch
+
+
+def _put_session_rows(work: Workspace, reader: Reader, place: int, batch: list[_Stored]) -> None:
+    rows, texts = [], []
+    for n, (position, line, text, text_hash, meta) in enumerate(batch, start=_next_number(work)):
+        seen = reader.read(from_text(text), text, text_hash)
+        rows.append((n, place, position, line, seen.hash, seen.prompt, seen.question))
+        if seen.text is not None:
+            texts.append((n, seen.text, meta))
+    with work.writing():
+        work.sql.executemany(_PUT_ROW, rows)
+        work.sql.executemany(_PUT_TEXT, texts)
+
+
+def _take_rows(work: Workspace, reader: Reader, place: int, given: MergeInput) -> Intake:
+    """Rows from outside are copied into the working file: they can be read only once."""
+    intake = Intake()
+    found = given.rows or iter(())
+    while batch := list(islice(found, CHUNK_ROWS)):
+        work.say(f"Reading {given.label}", intake.rows)
+        rows = []
+        for item in batch:
+            if isinstance(item, Row):
+                rows.append(item)
+            else:
+                _refuse(intake, place, item)
+        _find_system(reader, given.label, (row.messages for row in rows))
+        _put_outside_rows(work, reader, place, rows, intake)
+        intake.rows += len(batch)
+    return intake
+
+
+def _put_outside_rows(work: Workspace, reader: Reader, place: int, found: list[Row], intake: Intake) -> None:
+    rows, texts = [], []
+    for n, row in enumerate(found, start=_next_number(work)):
+        intake.columns.update(dict.fromkeys(row.meta))
+        text = to_text(row.messages)
+        seen = reader.read(row.messages, text, row_hash(text))
+        rows.append((n, place, row.line - 1, row.line, seen.hash, seen.prompt, seen.question))
+        texts.append((n, seen.text or text, meta_to_text(row.meta)))
+    with work.writing():
+        work.sql.executemany(_PUT_ROW, rows)
+        work.sql.executemany(_PUT_TEXT, texts)
+
+
+def _refuse(intake: Intake, place: int, row: Refused) -> None:
+    intake.refused += 1
+    if len(intake.examples) < EXAMPLES:
+        intake.examples.append(
+            Example(fate=Fate.REFUSED, source=place, row=row.line, reason=row.reason[:300])
+        )
+
+
+def _next_number(work: Workspace) -> int:
+    return work.count("SELECT coalesce(max(n), 0) + 1 FROM rows")
+
+
+def _columns(work: Workspace, number: int) -> list[str]:
+    query = """
+        SELECT DISTINCT key FROM library.session_rows, json_each(library.session_rows.meta)
+        WHERE session = ? AND meta <> '' ORDER BY key
+    """
+    return [str(name) for (name,) in work.sql.execute(query, (number,))]
