@@ -42,9 +42,9 @@ class MergedFiles:
 def _write_jsonl(path: Path, rows: Iterator[StoredRow]) -> int:
     count = 0
     with path.open("wb") as file:
-        for row in rows:
-            meta = b', "meta": ' + row.meta.encode() if row.meta else b""
-            file.write(b'{"messages": %s%s}\n' % (row.messages.encode(), meta))
+        for _, messages, _, meta in rows:
+            beside = b', "meta": ' + meta.encode() if meta else b""
+            file.write(b'{"messages": %s%s}\n' % (messages.encode(), beside))
             count += 1
         file.flush()
         os.fsync(file.fileno())
@@ -65,7 +65,7 @@ def _write_parquet(path: Path, rows: Iterator[StoredRow]) -> int:
     count = 0
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
         while batch := list(islice(rows, _BATCH_ROWS)):
-            columns = [[row.messages for row in batch], [row.meta for row in batch]]
+            columns = [[messages for _, messages, _, _ in batch], [meta for *_, meta in batch]]
             writer.write_table(arrow.table(columns, schema=schema))
             count += len(batch)
     return count

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from app.cli.demo import demo
 from app.cli.following import follow
+from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
@@ -245,6 +246,11 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("sessions", "list"): list_sessions,
     ("sessions", "show"): show_session,
     ("sessions", "export"): export_session,
+    ("merge", "run"): run_merge,
+    ("merge", "preview"): preview_merge,
+    ("merge", "list"): list_merges,
+    ("merge", "show"): show_merge,
+    ("merge", "delete"): delete_merge,
     ("train", None): train,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, NewType
+from typing import Any, NewType
 
 SessionId = NewType("SessionId", str)
 
@@ -36,15 +36,9 @@ class SessionRow:
     """As in `trainer_image.rows.Row`; not part of `Session.content_hash`."""
 
 
-class StoredRow(NamedTuple):
-    """A row as the store keeps it, for what passes rows on without looking into them."""
-
-    source_line: int
-    messages: str
-    """JSON text."""
-    content_hash: bytes
-    meta: str
-    """JSON text; empty if there is none."""
+StoredRow = tuple[int, str, bytes, str]
+"""A row as the store keeps it, for what passes millions on without looking into them: line in its source,
+messages as JSON text, SHA-256 of that text, meta as JSON text or empty."""
 
 
 @dataclass(frozen=True)

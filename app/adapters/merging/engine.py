@@ -74,8 +74,8 @@ class Merged:
 
     def head(self, limit: int) -> Sequence[SessionRow]:
         return [
-            SessionRow(place, row.source_line, from_text(row.messages), meta_from_text(row.meta))
-            for place, row in enumerate(self._page(0, limit, _provenance(self._inputs)))
+            SessionRow(place, line, from_text(text), meta_from_text(meta))
+            for place, (line, text, _, meta) in enumerate(self._page(0, limit, _provenance(self._inputs)))
         ]
 
     def rows(self) -> Iterator[StoredRow]:
@@ -94,7 +94,7 @@ class Merged:
             if messages is None:
                 raise changed(self._inputs[source].label)
             origin = f"{provenance[source]}{position + 1}}}"
-            yield StoredRow(line, messages, text_hash, _with_origin(meta, origin))
+            yield line, messages, text_hash, _with_origin(meta, origin)
 
 
 def _provenance(inputs: Sequence[MergeInput]) -> Sequence[str]:

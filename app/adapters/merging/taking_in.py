@@ -17,7 +17,7 @@ CHUNK_ROWS: Final = 5_000
 EXAMPLES: Final = 20
 """Rows of each source and fate that are kept to look at."""
 
-_PUT_ROW: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT_ROW: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_TEXT: Final = "INSERT INTO texts VALUES (?, ?, ?)"
 
 
@@ -124,7 +124,8 @@ def _take_session(work: Workspace, reader: Reader, place: int, session: Session)
     else:
         _copy_hashes(work, place, session, label)
     intake = Intake(rows=session.row_count)
-    intake.columns.update(dict.fromkeys(_columns(work, number_of(work, session))))
+    if work.count("SELECT coalesce(max(has_meta), 0) FROM rows WHERE source = ?", place):
+        intake.columns.update(dict.fromkeys(_columns(work, number_of(work, session))))
     return intake
 
 
@@ -144,8 +145,8 @@ def _copy_hashes(work: Workspace, place: int, session: Session, label: str) -> N
     """The hash each row was stored with is all that exact duplicates need: no text is looked into."""
     number, first = number_of(work, session), _next_number(work)
     copy = """
-        INSERT INTO rows (n, source, position, line, hash)
-        SELECT ? + position, ?, position, source_line, content_hash FROM library.session_rows
+        INSERT INTO rows (n, source, position, line, hash, has_meta)
+        SELECT ? + position, ?, position, source_line, content_hash, meta <> '' FROM library.session_rows
         WHERE session = ? AND position >= ? AND position < ? ORDER BY position
     """
     for start in range(0, session.row_count, CHUNK_ROWS):
@@ -180,7 +181,7 @@ def _put_session_rows(work: Workspace, reader: Reader, place: int, batch: list[_
     rows, texts = [], []
     for n, (position, line, text, text_hash, meta) in enumerate(batch, start=_next_number(work)):
         seen = reader.read(from_text(text), text, text_hash)
-        rows.append((n, place, position, line, seen.hash, seen.prompt, seen.question))
+        rows.append((n, place, position, line, seen.hash, bool(meta), seen.prompt, seen.question))
         if seen.text is not None:
             texts.append((n, seen.text, meta))
     with work.writing():
@@ -212,7 +213,8 @@ def _put_outside_rows(work: Workspace, reader: Reader, place: int, found: list[R
         intake.columns.update(dict.fromkeys(row.meta))
         text = to_text(row.messages)
         seen = reader.read(row.messages, text, row_hash(text))
-        rows.append((n, place, row.line - 1, row.line, seen.hash, seen.prompt, seen.question))
+        has_meta = bool(row.meta)
+        rows.append((n, place, row.line - 1, row.line, seen.hash, has_meta, seen.prompt, seen.question))
         texts.append((n, seen.text or text, meta_to_text(row.meta)))
     with work.writing():
         work.sql.executemany(_PUT_ROW, rows)

@@ -23,12 +23,13 @@ log = logging.getLogger(__name__)
 _STEPS_BETWEEN_LOOKS: Final = 200_000
 """Instructions of SQLite, a few milliseconds, after which a long statement looks whether to stop."""
 _CACHE_KIB: Final = 64 * 1024
+_MAPPED_BYTES: Final = 256 * 1024**2
 
 _TABLES: Final = (
     """
     CREATE TABLE rows (
         n INTEGER PRIMARY KEY, source INTEGER NOT NULL, position INTEGER NOT NULL, line INTEGER NOT NULL,
-        hash BLOB NOT NULL, prompt BLOB, question BLOB
+        hash BLOB NOT NULL, has_meta INTEGER NOT NULL, prompt BLOB, question BLOB
     )
     """,
     # The number under which the database keeps a session's rows; none for rows from outside; -1 is held out.
@@ -142,5 +143,6 @@ def _prepare(connection: sqlite3.Connection, database: Path) -> None:
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute("PRAGMA temp_store = FILE")  # sorting spills to disk, whatever the build's default
     connection.execute("ATTACH ? AS library", (str(database),))
+    connection.execute(f"PRAGMA library.mmap_size = {_MAPPED_BYTES}")
     for statement in _TABLES:
         connection.execute(statement)

@@ -39,7 +39,7 @@ class SqliteMergeStore:
             return [_merge(record) for record in connection.execute(query).mappings()]
 
     def find(self, prefix: str) -> SavedMerge:
-        return the_one(self.all(), prefix, "merge", UnknownMergeError)
+        return the_one(self.all(), prefix, "merge", UnknownMergeError, listed_by="merge")
 
     def delete(self, merge_id: MergeId) -> None:
         with writing(self._engine) as connection:

@@ -210,7 +210,7 @@ def _unknown(session_id: SessionId) -> UnknownSessionError:
 
 def _stored(row: Row) -> StoredRow:
     text = to_text(row.messages)
-    return StoredRow(row.line, text, row_hash(text), meta_to_text(row.meta))
+    return row.line, text, row_hash(text), meta_to_text(row.meta)
 
 
 def _batches(number: int, rows: Iterator[StoredRow], content: ContentHash) -> Iterator[list[Staged]]:
