@@ -154,7 +154,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
 
 def _read_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
     try:
-        record = _parse(line.decode("utf-8"))
+        record = parse_json(line.decode("utf-8"))
         return Row(number, to_document(record, document_column) if document_column else to_messages(record))
     except RowError as refusal:
         return Refused(number, refusal.bucket, refusal.reason)
@@ -166,8 +166,11 @@ def _read_line(number: int, line: bytes, document_column: str | None) -> Row | R
         return Refused(number, "malformed", f"the line is not JSON: {error}")
 
 
-def _parse(text: str) -> Any:
-    """JSON as the standard has it: no NaN, and no key twice, of which all but one would be lost."""
+def parse_json(text: str) -> Any:
+    """JSON as the standard has it: no NaN, and no key twice, of which all but one would be lost.
+
+    Raises RowError, ValueError, or RecursionError where it is nested too deeply.
+    """
     return json.loads(
         text,
         parse_constant=_no_constant,

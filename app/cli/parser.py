@@ -4,6 +4,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.domain.chat import DEFAULT_PRESET, PRESETS
+from app.domain.mapping import Part, RowKind
+from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import Target
 
 if TYPE_CHECKING:  # `--help` must not wait for what it imports
@@ -38,12 +40,29 @@ def make_parser() -> argparse.ArgumentParser:
 def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     group = verbs.add_parser("sessions", help="collected datasets")
     nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
-    take = _leaf(nouns, "import", "read a JSONL file, or a Hugging Face dataset with --hub")
-    take.add_argument("source", help="a JSONL file, or with --hub a dataset repository")
+    take = _leaf(nouns, "import", "read a file or a folder, or a Hugging Face dataset with --hub")
+    take.add_argument("source", help="a file or a folder, or with --hub a dataset repository")
     take.add_argument("--name", default="", help="name of the new session")
     take.add_argument("--hub", action="store_true", help="SOURCE is a Hugging Face dataset")
     take.add_argument("--split", default="train", help="with --hub: which split (train)")
     take.add_argument("--subset", help="with --hub: which configuration of the dataset")
+    take.add_argument("--kind", choices=[k.value for k in RowKind], help="what a row is; else it is guessed")
+    take.add_argument(
+        "--map",
+        action="append",
+        type=_pairing,
+        default=[],
+        metavar="PART=COLUMN",
+        help=f"which column plays a part; may be repeated. Parts: {', '.join(Part)}",
+    )
+    take.add_argument(
+        "--passage",
+        type=_passage,
+        default=PASSAGE_CHARACTERS,
+        metavar="N",
+        help=f"of documents: most characters in a passage ({PASSAGE_CHARACTERS})",
+    )
+    take.add_argument("--preview", action="store_true", help="show the first rows and import nothing")
     _leaf(nouns, "list", "all sessions")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
@@ -139,6 +158,17 @@ def _length(text: str) -> "Length":
     if name not in ("num_epochs", "max_steps") or not number.isdecimal():
         raise argparse.ArgumentTypeError("a length is num_epochs=N or max_steps=N, N being a whole number")
     return ("num_epochs" if name == "num_epochs" else "max_steps"), int(number)
+
+
+def _pairing(text: str) -> tuple[str, str]:
+    part, is_pair, column = text.partition("=")
+    if not is_pair or part not in list(Part):
+        raise argparse.ArgumentTypeError(f"it is PART=COLUMN, the part one of: {', '.join(Part)}")
+    return part, column
+
+
+def _passage(text: str) -> int:
+    return _number(text, "a passage's length", least=SHORTEST_PASSAGE, most=1_000_000)
 
 
 def _port(text: str) -> int:

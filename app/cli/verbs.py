@@ -1,13 +1,13 @@
 """What each verb does, in terms of the services."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from app.cli.demo import demo
 from app.cli.following import follow
+from app.cli.importing import import_session
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output
 from app.cli.setup_files import read_setup
@@ -19,26 +19,6 @@ from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
-
-
-def import_session(services: Services, args: argparse.Namespace, output: Output) -> int:
-    def progress(count: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{count:,} rows read", end="", file=sys.stderr)  # noqa: T201
-
-    if args.hub:
-        report = services.library.import_hub(args.source, args.split, args.subset, args.name, progress)
-    else:
-        report = services.library.import_file(expanded(args.source), args.name, progress)
-    output.give(report)
-    output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
-    if report.refused_count:
-        output.say(f"{report.refused_count:,} refused:")
-        for row in report.refused[:20]:
-            output.say(f"  line {row.source_line}: {row.reason}")
-        if report.refused_count > 20:
-            output.say("  … --json lists up to 1,000 of them.")
-    return 0
 
 
 def list_sessions(services: Services, args: argparse.Namespace, output: Output) -> int:

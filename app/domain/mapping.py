@@ -83,10 +83,7 @@ class ColumnMapping:
     def __post_init__(self) -> None:
         for part in self.columns:
             if part not in self.kind.parts:
-                parts = ", ".join(self.kind.parts)
-                raise MappingError(
-                    f"Rows of {self.kind.label} have no part '{part}'.", f"They have: {parts}."
-                )
+                raise MappingError(f"Rows of {self.kind.label} have no part '{part}'.", _parts_of(self.kind))
         played = list(self.columns.values())
         if twice := next((column for column in played if played.count(column) > 1), None):
             raise MappingError(f"The column '{twice}' plays two parts.", "Give each part its own column.")
@@ -160,6 +157,40 @@ class ColumnMapping:
         return {keys[part]: record[column] for part, column in self.columns.items() if column in record}
 
 
+def mapping_of(
+    kind: RowKind | None, chosen: Mapping[str, str], guess: ColumnMapping | None
+) -> ColumnMapping | None:
+    """The guess, changed by what a person chose: the kind, and part → column (none if the column is "").
+
+    Without a kind, it is the one of the guess, or the first that has all the parts. Raises MappingError.
+    """
+    parts = {_part(name): column for name, column in chosen.items()}
+    if kind is None:
+        kinds = ([guess.kind] if guess else []) + list(RowKind)
+        kind = next((k for k in kinds if set(parts) <= set(k.parts)), None)
+        if kind is None:
+            names = ", ".join(parts)
+            raise MappingError(f"No kind of row has all these parts: {names}.", "Name the kind of row.")
+    mapping = guess.of_kind(kind) if guess else ColumnMapping(kind)
+    for part, column in parts.items():
+        if part not in kind.parts:
+            raise MappingError(f"Rows of {kind.label} have no part '{part}'.", _parts_of(kind))
+        if column:
+            mapping = mapping.playing(column, part)
+        else:
+            mapping = ColumnMapping(kind, {p: c for p, c in mapping.columns.items() if p != part})
+    if mapping.missing:
+        raise MappingError(mapping.sentence(()), f"Name it, as in {mapping.missing[0]}=COLUMN.")
+    return mapping
+
+
+def _part(name: str) -> Part:
+    try:
+        return Part(name)
+    except ValueError:
+        raise MappingError(f"There is no part '{name}'.", f"The parts are: {', '.join(Part)}.") from None
+
+
 def mapping_by_names(record: Any) -> ColumnMapping | None:
     """How `trainer_image.rows` itself reads the record: by the names of its keys. None if it knows none."""
     if not isinstance(record, Mapping):
@@ -178,8 +209,11 @@ def apply_or_by_names(
 
     Files hold rows of several formats; nobody asked for this one in particular.
     """
-    if mapping is None or not isinstance(record, Mapping) or not mapping.is_for(record):
-        mapping = mapping_by_names(record) or mapping
+    if not isinstance(record, Mapping):
+        return to_messages(record), {}
+    if mapping is None or not mapping.is_for(record):
+        has_some = mapping is not None and any(column in record for column in mapping.columns.values())
+        mapping = mapping_by_names(record) or (mapping if has_some else None)
     return mapping.apply(record) if mapping else (to_messages(record), {})
 
 
@@ -190,6 +224,10 @@ def _is_in(messages: Sequence[Message], part: Part, value: Any) -> bool:
     if part is Part.SYSTEM:
         return bool(messages[0]["role"] == "system" and messages[0]["content"] == value)
     return bool(messages[0]["role"] != DOCUMENT)
+
+
+def _parts_of(kind: RowKind) -> str:
+    return f"They have: {', '.join(kind.parts)}."
 
 
 def _kept(extra: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.domain.mapping import ColumnMapping, Part, RowKind
 
-_NAMES: Final[Mapping[Part, Sequence[str]]] = {
+_NAMES: Final[Mapping[Part, tuple[str, ...]]] = {
     Part.QUESTION: ("prompt", "question", "query", "instruction", "user", "human", "problem", "request"),
     Part.ANSWER: ("completion", "response", "answer", "output", "assistant", "solution", "reply", "target"),
     Part.INPUT: ("input", "context"),
@@ -64,7 +64,8 @@ def _named_document(seen: Mapping[str, Sequence[Any]]) -> ColumnMapping | None:
 
 def _texts(seen: Mapping[str, Sequence[Any]]) -> ColumnMapping | None:
     """Names say nothing. Two columns of text ask and answer; a single one, or a single long one, is read."""
-    texts = [column for column, values in seen.items() if _most(values, _is_text)]
+    spoken = _NAMES[Part.QUESTION] + _NAMES[Part.ANSWER]  # half of a pair is no document
+    texts = [c for c, values in seen.items() if _plain(c) not in spoken and _most(values, _is_text)]
     if len(texts) == len(seen) == 2:
         return ColumnMapping(RowKind.PAIR, {Part.QUESTION: texts[0], Part.ANSWER: texts[1]})
     long = [column for column in texts if _average(seen[column]) >= _LONG]

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, NewType
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.errors import StudioError
+from app.domain.mapping import ColumnMapping, MappingError
 from app.domain.sessions import SessionRow
 
 MergeId = NewType("MergeId", str)
@@ -55,15 +56,19 @@ class MergeSource(_Frozen):
     cap: int | None = Field(None, ge=1, description="Most rows that are taken of it.")
     share: float | None = Field(None, gt=0, le=1, description="Part of its rows that is taken, from 0 to 1.")
     columns: dict[str, Any] | None = Field(
-        None, description="Column mapping of a file or Hub dataset: its `kind` and `columns`."
+        None, description="Column mapping of a file: its `kind`, and `columns` by the part they play."
     )
 
     @model_validator(mode="after")
     def _one_place(self) -> "MergeSource":
         if sum(place is not None for place in (self.session, self.file, self.hub)) != 1:
             raise ValueError("a source is one of: session, file, hub")
-        if self.session is not None and self.columns:
-            raise ValueError("a session needs no column mapping: its rows are conversations already")
+        if self.columns:
+            if self.file is None:
+                raise ValueError(
+                    "only a file's columns can be mapped: sessions and Hub rows are told apart alone"
+                )
+            _check_columns(self.columns)
         return self
 
     @property
@@ -77,6 +82,15 @@ class MergeSource(_Frozen):
         """How many of `rows` are taken."""
         part = rows if self.share is None else math.ceil(rows * self.share)
         return part if self.cap is None else min(part, self.cap)
+
+
+def _check_columns(columns: dict[str, Any]) -> None:
+    try:
+        mapping = ColumnMapping.from_record(columns)
+    except MappingError as error:
+        raise ValueError(str(error)) from error
+    if mapping.missing:
+        raise ValueError(f"rows of {mapping.kind.label} need a column for: {', '.join(mapping.missing)}")
 
 
 SystemPolicy = Literal["keep", "text", "first", "remove"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
+from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
 from app.domain.sessions import Session, SessionId, SessionRow, StoredRow
 from trainer_image.rows import Refused, Row
@@ -209,11 +210,15 @@ class Processes(Protocol):
 class RowSource(Protocol):
     """Reads rows from outside for an import."""
 
-    def read_file(self, path: Path) -> Iterator[Row | Refused]:
-        """What became of each row of a JSONL file, with its progress in bytes left to the caller.
+    def read_file(self, path: Path, options: ReadOptions) -> Reading:
+        """What becomes of each row of a file, or of all files in a folder.
 
-        Raises ImportFailedError if the file cannot be read at all.
+        Raises ImportFailedError, at once or while it is read, if there is nothing that can be read.
         """
+        ...
+
+    def preview_file(self, path: Path, count: int, options: ReadOptions) -> Preview:
+        """The first `count` rows and the guessed mapping. Raises ImportFailedError."""
         ...
 
     def read_hub(

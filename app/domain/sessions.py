@@ -57,6 +57,10 @@ class ImportReport:
     refused_count: int
     refused: Sequence[RefusedRow]
     """The first thousand refused rows."""
+    unit: str = "line"
+    """What `RefusedRow.source_line` counts: a line, a row, a passage."""
+    notes: Sequence[str] = ()
+    """Sentences on how the source was read: its encoding, what was left out."""
 
     @property
     def accepted_count(self) -> int:

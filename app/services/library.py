@@ -5,13 +5,15 @@ import json
 import logging
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
+from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
 from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
+from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.sessions import ImportReport, RefusedRow, Session, SessionId, SessionRow
-from trainer_image.rows import Refused, Row, RowError, to_messages
+from trainer_image.rows import Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +21,12 @@ SAMPLE_NAME = "Ferry help desk (sample)"
 _SAMPLE_DONE = "library.sample_imported"
 _REFUSED_KEPT = 1000
 _LONGEST_REASON = 300
+
+_AS_GUESSED = ReadOptions()
+_NO_ROW = (
+    "Rows may be chat messages, prompt/completion, instruction/input/output, or any columns that you name."
+)
+_NO_PASSAGE = "Text is read as it stands in the file; what is a picture must be recognised first, by OCR."
 
 Progress = Callable[[int], None]
 """Told the number of rows read so far; may raise `ImportCancelledError` to stop."""
@@ -64,15 +72,38 @@ class LibraryService:
         return list(self._sessions.rows(session_id, start=start, limit=limit))
 
     def import_file(
-        self, path: Path, name: str = "", progress: Progress | None = None, source: str = ""
+        self,
+        path: Path,
+        name: str = "",
+        progress: Progress | None = None,
+        source: str = "",
+        options: ReadOptions = _AS_GUESSED,
     ) -> ImportReport:
-        """Read a JSONL file into a new session.
+        """Read a file, or all files in a folder, into a new session.
 
         Raises ImportFailedError if it cannot be read or no row can be used; then nothing is stored.
         """
-        return self._import(
-            self._sources.read_file(path), name or path.stem, source or path.name, path.name, progress
-        )
+        reading = self._sources.read_file(path, options)
+        return self._import(reading, name or _stem(path), source or path.name, path.name, progress)
+
+    def mapping_for(
+        self, path: Path, kind: RowKind | None, chosen: Mapping[str, str]
+    ) -> ColumnMapping | None:
+        """The guess for a file with what a person chose in it; see `mapping_of`. Raises MappingError."""
+        preview = self.preview_file(path)
+        if not preview.is_table:
+            raise MappingError(
+                f"{path.name} is {preview.format}: it has no columns to choose.", "Import it without --map."
+            )
+        for column in chosen.values():
+            if column and column not in preview.columns:
+                names = ", ".join(preview.columns[:20])
+                raise MappingError(f"{path.name} has no column '{column}'.", f"It has: {names}.")
+        return mapping_of(kind, chosen, preview.mapping)
+
+    def preview_file(self, path: Path, count: int = 20, options: ReadOptions = _AS_GUESSED) -> Preview:
+        """The first rows of a file, or of a folder's first file. Raises ImportFailedError."""
+        return self._sources.preview_file(path, count, options)
 
     def import_hub(
         self,
@@ -85,7 +116,7 @@ class LibraryService:
         """Read a Hugging Face dataset into a new session. Raises ImportFailedError."""
         rows = self._sources.read_hub(repo, split, config, token=self._secrets.hf_token())
         label = f"{repo} [{config + ' / ' if config else ''}{split}]"
-        return self._import(rows, name or repo.rsplit("/", 1)[-1], label, label, progress)
+        return self._import(Reading(rows, "row"), name or repo.rsplit("/", 1)[-1], label, label, progress)
 
     def ensure_sample(self) -> Session | None:
         """Import the bundled sample once in the life of the database; deleting it is respected."""
@@ -140,16 +171,23 @@ class LibraryService:
 
     def _import(
         self,
-        found: Iterator[Row | Refused],
+        reading: Reading,
         name: str,
         source: str,
         shown: str,
         progress: Progress | None,
     ) -> ImportReport:
-        sieve = _Sieve(found, shown, progress)
+        sieve = _Sieve(reading, shown, progress)
         session = self._sessions.add(self._free_name(name.strip() or shown), source, sieve.rows())
         log.info("Session %s: %d rows, %d refused", session.id, session.row_count, sieve.refused_count)
-        return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
+        return ImportReport(
+            session,
+            sieve.total,
+            sieve.refused_count,
+            tuple(sieve.refused),
+            reading.unit,
+            tuple(reading.notes),
+        )
 
     def _free_name(self, name: str) -> str:
         taken = {session.name for session in self._sessions.all()}
@@ -161,8 +199,9 @@ class LibraryService:
 class _Sieve:
     """Lets rows through and keeps account of those that are refused."""
 
-    def __init__(self, found: Iterator[Row | Refused], shown: str, progress: Progress | None) -> None:
-        self._found = found
+    def __init__(self, reading: Reading, shown: str, progress: Progress | None) -> None:
+        self._found = iter(reading)
+        self._unit = reading.unit
         self._shown = shown
         self._progress = progress
         self.total = 0
@@ -182,13 +221,19 @@ class _Sieve:
             if len(self.refused) < _REFUSED_KEPT:
                 self.refused.append(RefusedRow(item.line, _clipped(item.reason)))
         if self.total == 0:
-            raise ImportFailedError(f"{self._shown} is empty.", "Choose a file with one JSON object a line.")
+            raise ImportFailedError(f"{self._shown} is empty.", "Choose a file with rows or text in it.")
         if self.total == self.refused_count:
             first = self.refused[0]
             raise ImportFailedError(
-                f"No row of {self._shown} can be used: line {first.source_line}: {first.reason}.",
-                "Rows may be chat messages, prompt/completion, or instruction/input/output.",
+                f"No row of {self._shown} can be used: {self._unit} {first.source_line}: {first.reason}.",
+                _NO_PASSAGE if self._unit == "passage" else _NO_ROW,
             )
+
+
+def _stem(path: Path) -> str:
+    """A file's name without its endings; a folder's name."""
+    name = path.absolute().name
+    return name if path.is_dir() else Path(name.removesuffix(".gz").removesuffix(".zst")).stem
 
 
 def _as_line(row: SessionRow) -> str:

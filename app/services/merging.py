@@ -26,7 +26,9 @@ from app.domain.merging import (
     MergeSource,
     SavedMerge,
 )
+from app.domain.mapping import ColumnMapping
 from app.domain.ports import RowSource, Secrets, SessionStore
+from app.domain.reading import ReadOptions
 from app.domain.sessions import Session
 
 log = logging.getLogger(__name__)
@@ -109,7 +111,7 @@ class MergeService:
         """What is no longer as it was when the merge was last run, as sentences; nothing is read anew."""
         if merge.result is None:
             return []
-        found = []
+        found: list[str] = []
         for source, account in zip(merge.recipe.sources, merge.result.ledger.accounts, strict=False):
             try:
                 now = self._version(source)
@@ -133,7 +135,9 @@ class MergeService:
             session = self._sessions.find(source.session)
             return MergeInput(session.name, version, session=session)
         if source.file is not None:
-            return MergeInput(source.label, version, rows=self._sources.read_file(source.file))
+            mapping = ColumnMapping.from_record(source.columns) if source.columns else None
+            rows = iter(self._sources.read_file(source.file, ReadOptions(mapping)))
+            return MergeInput(source.label, version, rows=rows)
         token = self._secrets.hf_token()
         rows = self._sources.read_hub(source.hub or "", source.split, source.subset, token=token)
         return MergeInput(source.label, version, rows=rows)

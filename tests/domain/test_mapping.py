@@ -203,6 +203,8 @@ def test_a_file_of_several_formats_is_read_row_by_row():
     assert apply_or_by_names(mapping, {"text": LONG, "n": 1})[1] == {"n": 1}
     assert apply_or_by_names(mapping, {"q": "Q", "a": "A", "text": LONG})[1] == {"text": LONG}
     with pytest.raises(RowError, match="no column 'q'"):
+        apply_or_by_names(mapping, {"a": "A"})
+    with pytest.raises(RowError, match="no known format: the row has n"):
         apply_or_by_names(mapping, {"n": 1})
     with pytest.raises(RowError, match="no known format: the row has n"):
         apply_or_by_names(None, {"n": 1})
