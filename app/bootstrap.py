@@ -6,6 +6,8 @@ from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.gpu import describe_gpus
 from app.adapters.hub_publishing import HuggingFacePublisher
+from app.adapters.merged_files import MergedFiles
+from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.processes import SystemProcesses
 from app.adapters.row_sources import RowSources
@@ -13,6 +15,7 @@ from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
@@ -28,6 +31,7 @@ from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.library import LibraryService
+from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
@@ -48,8 +52,8 @@ def build_services(paths: Paths) -> Services:
         ),
         Target.DOCKER: DockerLauncher(paths.data),
     }
-    sessions = SqliteSessionStore(database, processes)
-    library = LibraryService(sessions, RowSources(), settings, secrets, paths.sample_file)
+    sessions, sources = SqliteSessionStore(database, processes), RowSources()
+    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
     collecting = CollectingService(
         scrapers,
@@ -63,6 +67,15 @@ def build_services(paths: Paths) -> Services:
     return Services(
         library=library,
         collecting=collecting,
+        merging=MergeService(
+            sessions,
+            sources,
+            SqliteMergeStore(database),
+            SqliteMergeEngine(database, processes, paths.merging),
+            MergedFiles(),
+            secrets,
+            utc_now,
+        ),
         training=TrainingService(
             runs,
             launchers,

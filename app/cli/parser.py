@@ -25,6 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     _sessions(verbs)
+    _merge(verbs)
     _train(verbs)
     _runs(verbs)
     _chat(verbs)
@@ -93,6 +94,34 @@ def _seen_by(leaf: argparse.ArgumentParser) -> None:
     leaf.add_argument("--config", metavar="FILE", help="a setup, whose other settings count")
     leaf.add_argument("--max-seq-len", type=_count, metavar="N", help="longest row in tokens")
     leaf.set_defaults(row=None)
+
+
+def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("merge", help="several datasets made one")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    for name, text in (
+        ("run", "merge into a new session, or into a file with --to"),
+        ("preview", "show what would come out, and write nothing"),
+    ):
+        leaf = _leaf(nouns, name, text)
+        leaf.add_argument("recipe", nargs="?", help="a recipe, .toml or .json, or a saved merge")
+        leaf.add_argument(
+            "--sources",
+            nargs="+",
+            metavar="SOURCE",
+            help="instead: sessions and files, in this order",
+        )
+        leaf.add_argument("--name", default="", help="name of the result")
+        if name == "run":
+            leaf.add_argument("--to", metavar="FILE", help="write this .jsonl or .parquet file instead")
+        else:
+            leaf.add_argument("--limit", type=_count, default=3, help="how many rows to show (3)")
+    _leaf(nouns, "list", "saved merges, newest first")
+    for name, text in (
+        ("show", "a saved merge: its ledger, and what has changed since"),
+        ("delete", "forget a saved merge; what it made stays"),
+    ):
+        _leaf(nouns, name, text).add_argument("merge", help="name, id, or the start of an id")
 
 
 def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

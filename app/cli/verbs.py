@@ -10,6 +10,7 @@ from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
 from app.cli.importing import import_session
+from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output
 from app.cli.previewing import lengths, look
 from app.cli.setup_files import read_setup
@@ -255,6 +256,11 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("sessions", "publish"): session_verbs.publish,
     ("sessions", "look"): look,
     ("sessions", "lengths"): lengths,
+    ("merge", "run"): run_merge,
+    ("merge", "preview"): preview_merge,
+    ("merge", "list"): list_merges,
+    ("merge", "show"): show_merge,
+    ("merge", "delete"): delete_merge,
     ("train", None): train,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,

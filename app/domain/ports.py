@@ -12,7 +12,7 @@ from app.domain.queries import Query
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
 from app.domain.scraping import Batch, Scrape, ScrapeId, ScrapeStatus
-from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion
+from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion, StoredRow
 from trainer_image.rows import Refused, Row
 
 
@@ -81,6 +81,17 @@ class SessionStore(Protocol):
     ) -> Session:
         """Write a session and its rows: all of them or none, flat in memory, without blocking other writers
         for longer than one batch. An exception from `rows` leaves nothing behind."""
+        ...
+
+    def add_stored(
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[StoredRow],
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Session:
+        """The same for rows that come as texts with their hashes, as a merge makes them."""
         ...
 
     def all(self) -> Sequence[Session]:

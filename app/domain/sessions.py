@@ -45,6 +45,11 @@ class SessionRow:
     """As in `trainer_image.rows.Row`; not part of `Session.content_hash`."""
 
 
+StoredRow = tuple[int, str, bytes, str]
+"""A row as the store keeps it, for what passes millions on without looking into them: line in its source,
+messages as JSON text, SHA-256 of that text, meta as JSON text or empty."""
+
+
 @dataclass(frozen=True)
 class SessionVersion:
     """One state of a session's rows."""

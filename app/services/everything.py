@@ -6,6 +6,7 @@ from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.library import LibraryService
+from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
@@ -17,6 +18,7 @@ from app.services.training import TrainingService
 class Services:
     library: LibraryService
     collecting: CollectingService
+    merging: MergeService
     training: TrainingService
     monitoring: MonitoringService
     chats: ChatService

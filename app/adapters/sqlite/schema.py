@@ -225,3 +225,14 @@ settings = Table(
     Column("key", Words, primary_key=True),
     Column("value", Words, nullable=False),
 )
+
+merges = Table(
+    "merges",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("recipe", Words, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+    Column("result", Words),
+)

@@ -39,7 +39,7 @@ from app.adapters.sqlite.transactions import file_of, reading, writing
 from app.domain.errors import StoreError, UnknownSessionError
 from app.domain.finding import Found, RowFilter, SearchState
 from app.domain.ports import Processes
-from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion
+from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion, StoredRow
 from trainer_image.rows import Row
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,16 @@ class SqliteSessionStore:
         self, name: str, source: str, rows: Iterator[Row], *, progress: Callable[[int], None] | None = None
     ) -> Session:
         """`progress` is told the number of rows stored so far after each batch."""
+        return self.add_stored(name, source, map(_stored, rows), progress=progress)
+
+    def add_stored(
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[StoredRow],
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Session:
         number = self._stage(name, source)
         try:
             content = ContentHash()
@@ -300,14 +310,18 @@ def _unknown(session_id: SessionId) -> UnknownSessionError:
     )
 
 
-def _batches(number: int, rows: Iterator[Row], content: ContentHash) -> Iterator[list[Staged]]:
+def _stored(row: Row) -> StoredRow:
+    text = to_text(row.messages)
+    return row.line, text, row_hash(text), meta_to_text(row.meta)
+
+
+def _batches(number: int, rows: Iterator[StoredRow], content: ContentHash) -> Iterator[list[Staged]]:
     """Rows ready to insert, numbered from 0; everything slow is done here, while nobody is locked out."""
     batch: list[Staged] = []
     characters = 0
-    for position, row in enumerate(rows):
-        text, meta = to_text(row.messages), meta_to_text(row.meta)
+    for position, (line, text, text_hash, meta) in enumerate(rows):
         content.add(text)
-        batch.append((number, position, row.line, text, row_hash(text), meta))
+        batch.append((number, position, line, text, text_hash, meta))
         characters += len(text) + len(meta)
         if len(batch) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
             yield batch

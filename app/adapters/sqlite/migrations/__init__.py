@@ -15,6 +15,7 @@ from app.adapters.sqlite.migrations import (
     m0003_where_a_row_is_from,
     m0004_versions_of_sessions,
     m0005_scrapes,
+    m0006_merges,
 )
 
 
@@ -33,4 +34,5 @@ MIGRATIONS: Final = (
     Migration(3, "where a row is from", m0003_where_a_row_is_from.apply),
     Migration(4, "versions of sessions", m0004_versions_of_sessions.apply),
     Migration(5, "scrapes", m0005_scrapes.apply),
+    Migration(6, "merges", m0006_merges.apply),
 )
