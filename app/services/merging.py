@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import StudioError
+from app.domain.mapping import ColumnMapping
 from app.domain.merge_ports import (
     MergeEngine,
     MergeInput,
@@ -26,7 +27,6 @@ from app.domain.merging import (
     MergeSource,
     SavedMerge,
 )
-from app.domain.mapping import ColumnMapping
 from app.domain.ports import RowSource, Secrets, SessionStore
 from app.domain.reading import ReadOptions
 from app.domain.sessions import Session
