@@ -63,7 +63,7 @@ def Destination(merging: MergeService, paths: Paths, draft: MergeDraft, work: Me
     buttons = ft.Row(
         [
             ft.FilledButton(
-                "Merge",
+                "Merge now",
                 icon=ft.Icons.MERGE,
                 disabled=work.state.is_busy or bool(missing),
                 tooltip=missing or None,

@@ -36,7 +36,7 @@ def Order(draft: MergeDraft) -> ft.Control:
             "how",
             "Rows come",
             draft.how,
-            [("concatenate", "one source after the other"), ("interleave", "in turn")],
+            [("concatenate", "one after the other"), ("interleave", "in turn")],
             put("how"),
         )
     ]
@@ -46,7 +46,7 @@ def Order(draft: MergeDraft) -> ft.Control:
                 "until",
                 "Until",
                 draft.until,
-                [("all", "all sources are used up"), ("first", "the first one is")],
+                [("all", "all are used up"), ("first", "the first one is")],
                 put("until"),
             ),
             Help("With equal weights one row of each in turn; a source of weight 2 gives two rows for one."),

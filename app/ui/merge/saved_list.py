@@ -92,16 +92,15 @@ def _entry(
                 ft.Text(line, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
                 for line in said
             ),
+            *([ft.Row([StatusPill("Sources changed", "warning")])] if one.changes else []),
         ],
         spacing=2,
         tight=True,
         expand=True,
     )
-    pill = [StatusPill("Sources changed", "warning")] if one.changes else []
     return ft.Row(
         [
             title,
-            *pill,
             IconAction(ft.Icons.REPLAY, f"Run {merge.name} again", again, disabled=is_busy),
             IconAction(ft.Icons.EDIT_OUTLINED, f"Edit {merge.name}", edit),
             IconAction(ft.Icons.DELETE_OUTLINE, f"Delete {merge.name}", delete),

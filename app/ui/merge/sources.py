@@ -39,7 +39,7 @@ def Sources(library: LibraryService, draft: MergeDraft, sessions: Sequence[Sessi
         "file": lambda: AddFile(draft),
         "hub": lambda: AddHub(draft),
     }
-    counts = {str(session.id): session.row_count for session in sessions}
+    counts = {name: s.row_count for s in sessions for name in (s.name, str(s.id))}  # recipes name either
     cards = [_source(library, draft, source, place, counts) for place, source in enumerate(draft.sources)]
     empty = ft.Text("No source yet. Add two or more below.", color=ft.Colors.ON_SURFACE_VARIANT)
     return Section(
@@ -82,7 +82,7 @@ def _source(
             IconAction(ft.Icons.CLOSE, f"Remove {source.label}", remove),
         ]
     )
-    lines: list[ft.Control] = [head, Grid([_number(draft, source, name) for name in draft.shown_numbers])]
+    lines: list[ft.Control] = [head, _numbers(draft, source)]
     if source.place.file:
 
         def map_columns(mapping: ColumnMapping | None) -> None:
@@ -96,6 +96,11 @@ def _source(
         padding=12,
         key=source.key,
     )
+
+
+def _numbers(draft: MergeDraft, source: SourceDraft) -> ft.Control:
+    fields = [_number(draft, source, name) for name in draft.shown_numbers]
+    return Grid(fields, columns=len(fields))
 
 
 def _number(draft: MergeDraft, source: SourceDraft, name: str) -> ft.Control:
@@ -119,7 +124,8 @@ def _AddSession(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
         draft.add(session.name, MergeSource(session=session.id))
 
     taken = {source.place.session for source in draft.sources}
-    options = [(str(s.id), f"{s.name}, {s.row_count:,} rows") for s in sessions if s.id not in taken]
+    free = [s for s in sessions if s.id not in taken and s.name not in taken]
+    options = [(str(s.id), f"{s.name}, {s.row_count:,} rows") for s in free]
     if not options:
         return ft.Text("Every session is a source already.", color=ft.Colors.ON_SURFACE_VARIANT)
     # Another key after each choice: the dropdown is empty again.

@@ -47,7 +47,7 @@ async def test_nothing_can_be_merged_before_there_is_a_source(merging, library, 
         await screen.wait_for_text("No source yet")
 
         assert screen.identified("merge-reason") == ["Add a source."]
-        assert screen.find(ft.FilledButton, "Merge").disabled
+        assert screen.find(ft.FilledButton, "Merge now").disabled
 
 
 async def test_a_preview_shows_rows_counts_and_what_is_left_out_and_writes_nothing(
@@ -71,7 +71,7 @@ async def test_a_merge_makes_a_session_and_is_kept_to_be_run_again(merging, libr
     async with tab(merging, library, paths) as screen:
         await add_both(screen, two)
         await screen.type("Name of the result", "Both")
-        await screen.click("Merge")
+        await screen.click("Merge now")
         await screen.wait_for_text("5 rows in a new session.")
         await screen.click("Run Both again")
         await screen.wait_for(lambda: len(library.sessions()) == 4)
@@ -92,7 +92,7 @@ async def test_rows_in_turn_have_weights_and_a_seed(merging, library, paths, two
 
         await screen.set_value(weights[1], "2")
         await screen.type("Seed", "7")
-        await screen.click("Merge")
+        await screen.click("Merge now")
         await screen.wait_for_text("in a new session")
 
     [merge] = merging.saved()
@@ -136,7 +136,7 @@ async def test_a_saved_merge_is_edited_in_the_form_and_stays_the_same_one(mergin
         assert screen.find(ft.TextField, "Share in %").value == "50"
 
         await screen.type("Share in %", "100")
-        await screen.click("Merge")
+        await screen.click("Merge now")
         await screen.wait_for_text("5 rows in a new session.")
 
     assert [m.recipe.sources[0].share for m in merging.saved()] == [1.0]
@@ -150,7 +150,7 @@ async def test_a_failed_merge_is_a_banner_and_leaves_nothing(merging, library, p
         await screen.click("Add file")
         await screen.wait_for_text("A JSONL file.")
         file.unlink()
-        await screen.click("Merge")
+        await screen.click("Merge now")
 
         await screen.wait_for_text("There is no file")
         assert len(library.sessions()) == 2
@@ -174,7 +174,7 @@ async def test_a_merge_under_way_says_how_far_it_is_and_can_be_cancelled(merging
         await screen.fire(add_from(screen), "change", ["file"])
         await screen.type("Path of a file to merge", str(paths.sample_file))
         await screen.click("Add file")
-        screen.start(screen.click("Merge"))
+        screen.start(screen.click("Merge now"))
         await screen.wait_for(lambda: screen.identified("merge-progress"))
         await screen.click("Cancel merge")
         held.set()
@@ -191,7 +191,7 @@ async def test_a_file_is_written_where_it_was_asked_for(merging, library, paths,
         *_, write_to = screen.controls(ft.SegmentedButton)
         await screen.fire(write_to, "change", ["file"])
         await screen.type("File to write", str(tmp_path / "both.jsonl"))
-        await screen.click("Merge")
+        await screen.click("Merge now")
         await screen.wait_for_text("5 rows written to")
 
     assert len((tmp_path / "both.jsonl").read_text().splitlines()) == 5
@@ -208,7 +208,7 @@ async def test_the_columns_of_a_file_can_be_chosen(merging, library, paths, tmp_
         await screen.choose("Rows are", "pair")
         await screen.choose("Column for the question", "said")
         await screen.choose("Column for the answer", "asked")
-        await screen.click("Merge")
+        await screen.click("Merge now")
         await screen.wait_for_text("2 rows in a new session")
 
         assert "odd.csv: kept beside its rows: where." in screen.text()
