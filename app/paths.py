@@ -53,6 +53,11 @@ class Paths:
         return self.data / "cache" / "memory.jsonl"
 
     @property
+    def previews(self) -> Path:
+        """What base models were found to see of rows; may be deleted at any time."""
+        return self.data / "cache" / "previews"
+
+    @property
     def uploads(self) -> Path:
         """Files a browser sent, until they are imported."""
         return self.home / "uploads"

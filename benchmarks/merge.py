@@ -153,7 +153,8 @@ def large(folder: Path, count: int) -> None:
         out = sessions.find("merged").row_count
         print(
             f"2 x {part:,} rows, {out:,} out: {found['seconds']:.0f} s, {found['peak_mb']:.0f} MB at most, "
-            f"{found['cpu'] / (2 * part) * 1e6:.1f} us of CPU and {found['seconds'] / (2 * part) * 1e6:.1f} us a row"
+            f"{found['cpu'] / (2 * part) * 1e6:.1f} us of CPU and "
+            f"{found['seconds'] / (2 * part) * 1e6:.1f} us a row"
         )
         for path in folder.glob("tunewright.db*"):
             path.unlink()

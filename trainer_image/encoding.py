@@ -75,7 +75,7 @@ def encode(rows: Iterable[Row | Refused], masking: Masking, limits: Limits, spec
     chunk = Chunk()
     for row in rows:
         try:
-            encoded, length = _usable(row, masking, limits)
+            encoded, length = usable(row, masking, limits)
         except NotUsableError as refusal:
             chunk.outcomes.append(
                 Outcome(row.line, bucket=refusal.bucket, reason=refusal.reason, length=refusal.length)
@@ -91,14 +91,14 @@ def encode(rows: Iterable[Row | Refused], masking: Masking, limits: Limits, spec
                 length=length,
                 cut=length > len(ids),
                 lost_answers=encoded.lost_answers,
-                stop_ids=tuple(_ends(encoded) & special),
+                stop_ids=tuple(ends(encoded) & special),
                 digest=blake2b(ids.tobytes(), digest_size=16).digest(),
             )
         )
     return chunk
 
 
-def _usable(row: Row | Refused, masking: Masking, limits: Limits) -> tuple[Encoded, int]:
+def usable(row: Row | Refused, masking: Masking, limits: Limits) -> tuple[Encoded, int]:
     """The row's tokens that are kept, and how many there were. Raises NotUsableError."""
     if isinstance(row, Refused):
         raise NotUsableError(row.bucket, row.reason)
@@ -130,7 +130,7 @@ def _require_fitting(length: int, limits: Limits) -> None:
         raise NotUsableError("too_short", reason, length=length)
 
 
-def _ends(encoded: Encoded) -> set[int]:
+def ends(encoded: Encoded) -> set[int]:
     """The last token of each stretch that is trained."""
     following = [*encoded.trained[1:], False]
     return {

@@ -4,9 +4,9 @@ from collections import Counter
 from typing import Final
 
 from trainer_image.events import Lengths, RefusedLine, Rows
+from trainer_image.lengths import NOT_LOST
 
 _LISTED: Final = 100
-NOT_LOST: Final = {"trained", "validation", "duplicate"}
 
 
 class Ledger:

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any, Final
 
-from trainer_image import data
+from trainer_image import data, preview
+from trainer_image.aside import validation_count
 from trainer_image.config import RunConfig
 from trainer_image.data import TrainingRows
 from trainer_image.documents import into_blocks
+from trainer_image.judging import Facts, all_well, warnings
 from trainer_image.masking import Masking
 from trainer_image.reporting import Reporter
-from trainer_image.splitting import set_aside, validation_count
+from trainer_image.splitting import set_aside
 from trainer_image.tokenising import Tokenising
 from trainer_image.verdicts import Inspection
 
@@ -24,10 +26,12 @@ def rows_of_run(
     inspection = Inspection(tokenizer)
     tokenising = Tokenising(config, run_dir, tokenizer, reporter, workers=workers)
     rows = tokenising.rows(inspection)
+    facts = inspection.facts(rows)
     if config.validation != "file":
         set_aside(rows, validation_count(config, len(rows.input_ids)), seed=config.seed)
     reporter.emit(rows.ledger.event())
-    _report(reporter, rows, tokenising.masking, inspection)
+    preview.report(reporter, rows.ledger, run_dir)
+    _report(reporter, rows, tokenising.masking, facts)
     _report_lengths(reporter, config, rows)
     data.require_something_to_train(rows, max_seq_len=config.max_seq_len)
     data.require_enough_left(rows, max_lost_share=config.max_lost_share)
@@ -39,24 +43,16 @@ def rows_of_run(
     return rows
 
 
-def _report(reporter: Reporter, rows: TrainingRows, masking: Masking, inspection: Inspection) -> None:
+def _report(reporter: Reporter, rows: TrainingRows, masking: Masking, facts: Facts) -> None:
     counts = ", ".join(f"{bucket.replace('_', ' ')} {n}" for bucket, n in rows.ledger.buckets.most_common())
     reporter.say(f"{rows.ledger.read} rows: {counts or 'none'}")
     if rows.ledger.truncated:
         reporter.notice(f"{rows.ledger.truncated} rows were cut to the longest length.", level="warning")
-    warnings = [*masking.notices]
-    if not masking.of_documents:
-        warnings += inspection.warnings(rows)
-    for notice in warnings:
+    found = [*masking.notices, *([] if masking.of_documents else warnings(facts))]
+    for notice in found:
         reporter.notice(notice, level="warning")
-    if not warnings and not masking.of_documents and rows.input_ids:
-        reporter.notice(inspection.all_well())
-    if rows.lost_answers:
-        reporter.notice(
-            f"{rows.lost_answers} earlier answers carry no loss, because the model's chat template rewrites "
-            "them once the conversation goes on.",
-            level="warning",
-        )
+    if not found and not masking.of_documents and rows.input_ids:
+        reporter.notice(all_well(facts))
 
 
 def _report_lengths(reporter: Reporter, config: RunConfig, rows: TrainingRows) -> None:

@@ -81,7 +81,7 @@ def read_jsonl(path: Path, *, document_column: str | None = None) -> Iterator[Ro
                 continue
             if not line.strip():
                 continue
-            yield _read_line(number, line, document_column)
+            yield parse_line(number, line, document_column)
 
 
 def to_messages(record: Any) -> tuple[Message, ...]:
@@ -152,10 +152,11 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
         yield None if too_long else line
 
 
-def _read_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
+def parse_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
     try:
         record = parse_json(line.decode("utf-8"))
-        return Row(number, to_document(record, document_column) if document_column else to_messages(record))
+        messages = to_document(record, document_column) if document_column else to_messages(record)
+        return Row(number, messages, _meta(record))
     except RowError as refusal:
         return Refused(number, refusal.bucket, refusal.reason)
     except UnicodeDecodeError:
@@ -164,6 +165,12 @@ def _read_line(number: int, line: bytes, document_column: str | None) -> Row | R
         return Refused(number, "malformed", "the line is nested too deeply")
     except ValueError as error:  # json.JSONDecodeError
         return Refused(number, "malformed", f"the line is not JSON: {error}")
+
+
+def _meta(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an exported row says of itself beside its messages."""
+    meta = record.get("meta") if "messages" in record else None
+    return meta if isinstance(meta, Mapping) else {}
 
 
 def parse_json(text: str) -> Any:

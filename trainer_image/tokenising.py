@@ -129,7 +129,7 @@ class Tokenising:
 
     def _write(self, new: NewEntry, rows: Rows, seen: FirstSeen | None, source: Source) -> None:
         ledger = Ledger()
-        new.gather("train", self._spread(rows), ledger, seen, bucket="trained")
+        new.gather("train", self.chunks(rows), ledger, seen, bucket="trained")
         if self._config.validation == "file":
             aside = self._here(self._validation().rows)
             self._require_validation(new.gather("validation", aside, ledger, seen, bucket="validation"))
@@ -142,8 +142,8 @@ class Tokenising:
     def _here(self, rows: Rows) -> Iterator[Chunk]:
         return map(self._encoding, chunks_of(rows))
 
-    def _spread(self, rows: Rows) -> Iterator[Chunk]:
-        """The first here, and those after some seconds of work in workers."""
+    def chunks(self, rows: Rows) -> Iterator[Chunk]:
+        """What becomes of the rows: the first here, and those after some seconds of work in workers."""
         rows = iter(rows)
         if not self._asked:
             yield from self._counted(self._here(_few(rows, ALONE)))

@@ -55,7 +55,7 @@ def _write_parquet(path: Path, rows: Iterator[StoredRow]) -> int:
     """Both columns are JSON text: no schema holds the messages of every source."""
     try:
         import pyarrow as arrow  # type: ignore[import-untyped]  # noqa: PLC0415
-        from pyarrow import parquet  # type: ignore[import-untyped]  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise StudioError(
             "Writing Parquet needs a library that is not installed: pyarrow.",

@@ -39,7 +39,7 @@ class WorkerProcess:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
-                    env=_environment(offline=offline, token=token),
+                    env=child_environment(offline=offline, token=token),
                     start_new_session=True,  # Ctrl-C in the terminal is for the app
                 )
         except OSError as error:
@@ -110,8 +110,8 @@ class WorkerProcess:
         )
 
 
-def _environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
-    """This process's environment, with the token only if one is given."""
+def child_environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
+    """This process's environment for a child of ours, with the token only if one is given."""
     env = {key: value for key, value in os.environ.items() if key not in TOKENS}
     root = str(Path(__file__).resolve().parents[2])
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH")]))

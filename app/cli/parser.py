@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from app.cli.collecting_words import collecting
+from app.cli.session_words import add_session_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.mapping import Part, RowKind
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
@@ -46,6 +48,12 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     take.add_argument("--hub", action="store_true", help="SOURCE is a Hugging Face dataset")
     take.add_argument("--split", default="train", help="with --hub: which split (train)")
     take.add_argument("--subset", help="with --hub: which configuration of the dataset")
+    listed = _leaf(nouns, "list", "all sessions")
+    listed.add_argument("--search", default="", metavar="TEXT", help="part of the name, source or a tag")
+    listed.add_argument("--tag", default="", help="only those with this tag")
+    listed.add_argument("--deleted", action="store_true", help="those that `undelete` can bring back")
+    collecting(_leaf(nouns, "collect", "collect rows from the web into a session, or go on with --resume"))
+    _leaf(nouns, "collects", "what was collected from the web, and how it ended")
     take.add_argument("--kind", choices=[k.value for k in RowKind], help="what a row is; else it is guessed")
     take.add_argument(
         "--map",
@@ -63,14 +71,29 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help=f"of documents: most characters in a passage ({PASSAGE_CHARACTERS})",
     )
     take.add_argument("--preview", action="store_true", help="show the first rows and import nothing")
-    _leaf(nouns, "list", "all sessions")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
     show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")
     show.add_argument("--limit", type=_count, default=5, help="how many rows (5)")
-    export = _leaf(nouns, "export", "write a session as JSONL of chat messages")
+    show.add_argument("--version", type=_count, help="an older version's rows")
+    export = _leaf(nouns, "export", "write a session as JSONL of chat messages, Parquet or CSV")
     export.add_argument("session", help="name, id, or the start of an id")
     export.add_argument("file", help="where to write")
+    export.add_argument("--format", choices=["jsonl", "parquet", "csv"], help="else by the file's ending")
+    export.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_session_words(nouns, _leaf, _count)
+    look = _leaf(nouns, "look", "one row of a session as a base model will see it, token by token")
+    _seen_by(look)
+    look.add_argument("--row", type=_count, default=1, help="which row, from 1 (1)")
+    _seen_by(_leaf(nouns, "lengths", "what becomes of a session's rows, how long they are, what is wrong"))
+
+
+def _seen_by(leaf: argparse.ArgumentParser) -> None:
+    leaf.add_argument("session", help="name, id, or the start of an id")
+    leaf.add_argument("--model", required=True, help="Hub name or folder; tunewright/tiny is the bundled one")
+    leaf.add_argument("--config", metavar="FILE", help="a setup, whose other settings count")
+    leaf.add_argument("--max-seq-len", type=_count, metavar="N", help="longest row in tokens")
+    leaf.set_defaults(row=None)
 
 
 def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

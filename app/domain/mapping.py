@@ -4,7 +4,9 @@ What a row then is, `trainer_image.rows` decides: a mapping only hands it the co
 knows. Columns without a part go to the row's `meta`, so nothing is lost in silence.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -126,7 +128,7 @@ class ColumnMapping:
             raise RowError("malformed", "the row is not a JSON object")
         messages = to_messages(self._under_known_names(record))
         used = {column for part, column in self.columns.items() if _is_in(messages, part, record.get(column))}
-        return messages, {column: value for column, value in record.items() if column not in used}
+        return messages, _unfolded({c: value for c, value in record.items() if c not in used})
 
     def as_record(self) -> dict[str, Any]:
         """For JSON: {"kind": …, "columns": {part: column}}; `from_record` reads it back."""
@@ -224,6 +226,17 @@ def _is_in(messages: Sequence[Message], part: Part, value: Any) -> bool:
     if part is Part.SYSTEM:
         return bool(messages[0]["role"] == "system" and messages[0]["content"] == value)
     return bool(messages[0]["role"] != DOCUMENT)
+
+
+def _unfolded(unused: Mapping[str, Any]) -> dict[str, Any]:
+    """An exported row has what is known of it in one column, `meta`; in CSV and Parquet that is JSON text."""
+    known = unused.get("meta")
+    if isinstance(known, str):
+        with suppress(ValueError, RecursionError):
+            known = json.loads(known)
+    if not isinstance(known, Mapping):
+        return dict(unused)
+    return {**known, **{column: value for column, value in unused.items() if column != "meta"}}
 
 
 def _parts_of(kind: RowKind) -> str:

@@ -1,5 +1,6 @@
 """Runs: what was asked for, where it executes, and what is true of it now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -57,6 +58,8 @@ class RunRequest:
     output_name: str = ""
     """Name of the run's folder under `<data dir>/outputs/`; empty: made from data, method and id."""
     docker: DockerOptions = DockerOptions()
+    expected: Mapping[str, int] | None = None
+    """The ledger a preview showed, bucket → rows: the trainer says whether it came true."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,10 @@ class Run:
     """Newest whole checkpoint relative to `folder`."""
     events_offset: int = 0
     """Bytes of events.jsonl already in the store."""
+    session_version: int | None = None
+    """Which version of the session it trains on; with `content_hash`, exactly which rows."""
+    content_hash: str = ""
+    """SHA-256 of the rows it was given, hex: the checksum of its data file."""
 
     @property
     def can_resume(self) -> bool:

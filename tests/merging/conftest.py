@@ -14,7 +14,7 @@ from app.adapters.row_sources import RowSources
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
-from app.domain.sessions import Session
+from app.domain.sessions import RowChange, Session
 from app.services.merging import MergeService
 from trainer_image.rows import Row
 
@@ -37,6 +37,14 @@ class World:
 
     def session(self, rows: list[Row], name: str = "") -> Session:
         return self.sessions.add(name or f"s{next(self.names)}", "test", iter(rows))
+
+    def edited_session(self, rows: list[Row]) -> Session:
+        """The same rows after one in their middle was removed and their last was added: in several parts."""
+        middle = len(rows) // 2
+        first = self.session([*rows[:middle], pair("gone", "gone"), *rows[middle:-1]])
+        changes = [RowChange(middle, None)]
+        changes += [RowChange(first.row_count, row, is_new=True) for row in rows[-1:]]
+        return self.sessions.change(first, changes, "edited")
 
     def file(self, text: str, name: str = "rows.jsonl") -> Path:
         path = self.home / name

@@ -91,11 +91,11 @@ def test_the_same_rows_in_the_same_order_and_every_row_has_one_fate(shared_world
     inputs = []
     for source, rows in zip(recipe.sources, found, strict=True):
         if source.session:
-            session = shared_world.session([row for row in rows if isinstance(row, Row)])
+            session = shared_world.edited_session([row for row in rows if isinstance(row, Row)])
             inputs.append(MergeInput(session.name, session.content_hash, session=session))
         else:
             inputs.append(MergeInput("x.jsonl", "", rows=iter(rows)))
-    held = shared_world.session(held_out) if recipe.held_out else None
+    held = shared_world.edited_session(held_out) if recipe.held_out else None
 
     with shared_world.engine.work_out(recipe, inputs, held, lambda progress: None) as merged:
         rows = list(merged.rows())

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from trainer_image.aside import validation_count
 from trainer_image.config import RunConfig
-from trainer_image.splitting import validation_count
 
 from .prepared import Prepared, pairs
 

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from app.adapters.merging.workspace import Workspace
+from app.adapters.sqlite.row_ranges import Range
 from app.adapters.sqlite.row_text import from_text, meta_to_text, row_hash, to_text
 from app.domain.merge_ports import MergeInput
 from app.domain.merge_rows import prompt_key, question_key, system_of, with_system
@@ -17,7 +18,7 @@ CHUNK_ROWS: Final = 5_000
 EXAMPLES: Final = 20
 """Rows of each source and fate that are kept to look at."""
 
-_PUT_ROW: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_ROW: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_TEXT: Final = "INSERT INTO texts VALUES (?, ?, ?)"
 
 
@@ -80,8 +81,6 @@ def take_in(work: Workspace, reader: Reader, inputs: Sequence[MergeInput]) -> li
     """Every row of every source. Raises MergeError if the policy "first" finds no system prompt."""
     intakes = []
     for place, given in enumerate(inputs):
-        number = number_of(work, given.session) if given.session else None
-        work.sql.execute("INSERT INTO sources VALUES (?, ?)", (place, number))
         if given.session is not None:
             intakes.append(_take_session(work, reader, place, given.session))
         else:
@@ -90,19 +89,21 @@ def take_in(work: Workspace, reader: Reader, inputs: Sequence[MergeInput]) -> li
 
 
 def take_held_out(work: Workspace, held_out: Session) -> None:
-    work.sql.execute("INSERT INTO sources VALUES (-1, ?)", (number_of(work, held_out),))
     for batch in _session_batches(work, held_out, "the held-out session"):
         seen = [
-            (-1 - position, position, text_hash, question_key(from_text(text)))
-            for position, _, text, text_hash, _ in batch
+            (-1 - row.position, row.position, row.hash, question_key(from_text(row.text)), row.part, row.at)
+            for row in batch
         ]
         with work.writing():
-            work.sql.executemany("INSERT INTO held_out VALUES (?, ?, ?, ?)", seen)
+            work.sql.executemany("INSERT INTO held_out VALUES (?, ?, ?, ?, ?, ?)", seen)
 
 
 def number_of(work: Workspace, session: Session) -> int:
-    """What the session's rows carry in the database. Raises MergeError if it is gone or another one now."""
-    query = "SELECT number, content_hash FROM library.sessions WHERE id = ? AND held_by IS NULL"
+    """The session's in the database. Raises MergeError if it is gone or has other rows now."""
+    query = """
+        SELECT number, content_hash FROM library.sessions
+        WHERE id = ? AND held_by IS NULL AND deleted_at IS NULL
+    """
     found = work.sql.execute(query, (session.id,)).fetchone()
     if found is None or found[1] != session.content_hash:
         raise changed(session.name)
@@ -119,13 +120,13 @@ def _take_session(work: Workspace, reader: Reader, place: int, session: Session)
     label = f"Reading {session.name}"
     if reader.needs_text:
         for batch in _session_batches(work, session, label):
-            _find_system(reader, session.name, (from_text(text) for _, _, text, _, _ in batch))
+            _find_system(reader, session.name, (from_text(row.text) for row in batch))
             _put_session_rows(work, reader, place, batch)
     else:
         _copy_hashes(work, place, session, label)
     intake = Intake(rows=session.row_count)
     if work.count("SELECT coalesce(max(has_meta), 0) FROM rows WHERE source = ?", place):
-        intake.columns.update(dict.fromkeys(_columns(work, number_of(work, session))))
+        intake.columns.update(dict.fromkeys(_columns(work, session)))
     return intake
 
 
@@ -143,47 +144,74 @@ def _find_system(reader: Reader, label: str, conversations: Iterable[Sequence[Me
 
 def _copy_hashes(work: Workspace, place: int, session: Session, label: str) -> None:
     """The hash each row was stored with is all that exact duplicates need: no text is looked into."""
-    number, first = number_of(work, session), _next_number(work)
+    first = _next_number(work)
     copy = """
-        INSERT INTO rows (n, source, position, line, hash, has_meta)
-        SELECT ? + position, ?, position, source_line, content_hash, meta <> '' FROM library.session_rows
-        WHERE session = ? AND position >= ? AND position < ? ORDER BY position
+        INSERT INTO rows (n, source, position, line, hash, has_meta, part, at)
+        SELECT ? + position, ?, ? + position, source_line, content_hash, meta <> '', session, position
+        FROM library.session_rows WHERE session = ? AND position >= ? AND position < ? ORDER BY position
     """
-    for start in range(0, session.row_count, CHUNK_ROWS):
-        work.say(label, start, session.row_count)
-        end = min(start + CHUNK_ROWS, session.row_count)
+    for piece in _pieces(work, session, label):
+        shift = piece.position - piece.first
         with work.writing():
-            done = work.sql.execute(copy, (first, place, number, start, end)).rowcount
-        if done != end - start:
+            values = (first + shift, place, shift, piece.part, piece.first, piece.first + piece.length)
+            done = work.sql.execute(copy, values).rowcount
+        if done != piece.length:
             raise changed(session.name)
 
 
-_Stored = tuple[int, int, str, bytes, str]
-"""Position, line, messages, hash, meta."""
+class _Stored(NamedTuple):
+    """A row as the database has it, and where."""
+
+    position: int
+    line: int
+    text: str
+    hash: bytes
+    meta: str
+    part: int
+    at: int
 
 
 def _session_batches(work: Workspace, session: Session, label: str) -> Iterator[list[_Stored]]:
-    number = number_of(work, session)
     query = """
-        SELECT position, source_line, messages, content_hash, meta FROM library.session_rows
-        WHERE session = ? AND position >= ? AND position < ? ORDER BY position
+        SELECT ? + position, source_line, messages, content_hash, meta, session, position
+        FROM library.session_rows WHERE session = ? AND position >= ? AND position < ? ORDER BY position
     """
-    for start in range(0, session.row_count, CHUNK_ROWS):
-        work.say(label, start, session.row_count)
-        end = min(start + CHUNK_ROWS, session.row_count)
-        batch = work.sql.execute(query, (number, start, end)).fetchall()
-        if len(batch) != end - start:
+    for piece in _pieces(work, session, label):
+        shift = piece.position - piece.first
+        values = (shift, piece.part, piece.first, piece.first + piece.length)
+        batch = [_Stored(*row) for row in work.sql.execute(query, values)]
+        if len(batch) != piece.length:
             raise changed(session.name)
         yield batch
 
 
+def _pieces(work: Workspace, session: Session, label: str) -> Iterator[Range]:
+    """Where the rows of the session's version are, none longer than a chunk."""
+    for piece in _ranges(work, session):
+        for start in range(piece.position, piece.end, CHUNK_ROWS):
+            work.say(label, start, session.row_count)
+            yield piece.cut(start, min(start + CHUNK_ROWS, piece.end))
+
+
+def _ranges(work: Workspace, session: Session) -> list[Range]:
+    query = """
+        SELECT position, part, first, length FROM library.version_ranges
+        WHERE version = (SELECT number FROM library.session_versions WHERE session = ? AND version = ?)
+        ORDER BY position
+    """
+    number = number_of(work, session)
+    found = [Range(*record) for record in work.sql.execute(query, (number, session.version))]
+    return found or [Range(0, number, 0, session.row_count)]
+
+
 def _put_session_rows(work: Workspace, reader: Reader, place: int, batch: list[_Stored]) -> None:
     rows, texts = [], []
-    for n, (position, line, text, text_hash, meta) in enumerate(batch, start=_next_number(work)):
-        seen = reader.read(from_text(text), text, text_hash)
-        rows.append((n, place, position, line, seen.hash, bool(meta), seen.prompt, seen.question))
+    for n, row in enumerate(batch, start=_next_number(work)):
+        seen = reader.read(from_text(row.text), row.text, row.hash)
+        found = (n, place, row.position, row.line, seen.hash, bool(row.meta), seen.prompt, seen.question)
+        rows.append((*found, row.part, row.at))
         if seen.text is not None:
-            texts.append((n, seen.text, meta))
+            texts.append((n, seen.text, row.meta))
     with work.writing():
         work.sql.executemany(_PUT_ROW, rows)
         work.sql.executemany(_PUT_TEXT, texts)
@@ -214,7 +242,8 @@ def _put_outside_rows(work: Workspace, reader: Reader, place: int, found: list[R
         text = to_text(row.messages)
         seen = reader.read(row.messages, text, row_hash(text))
         has_meta = bool(row.meta)
-        rows.append((n, place, row.line - 1, row.line, seen.hash, has_meta, seen.prompt, seen.question))
+        looked_at = (seen.hash, has_meta, seen.prompt, seen.question)
+        rows.append((n, place, row.line - 1, row.line, *looked_at, None, None))
         texts.append((n, seen.text or text, meta_to_text(row.meta)))
     with work.writing():
         work.sql.executemany(_PUT_ROW, rows)
@@ -233,9 +262,13 @@ def _next_number(work: Workspace) -> int:
     return work.count("SELECT coalesce(max(n), 0) + 1 FROM rows")
 
 
-def _columns(work: Workspace, number: int) -> list[str]:
+def _columns(work: Workspace, session: Session) -> list[str]:
     query = """
         SELECT DISTINCT key FROM library.session_rows, json_each(library.session_rows.meta)
-        WHERE session = ? AND meta <> '' ORDER BY key
+        WHERE session = ? AND position >= ? AND position < ? AND meta <> ''
     """
-    return [str(name) for (name,) in work.sql.execute(query, (number,))]
+    names: set[str] = set()
+    for piece in _ranges(work, session):
+        values = (piece.part, piece.first, piece.first + piece.length)
+        names.update(str(name) for (name,) in work.sql.execute(query, values))
+    return sorted(names)

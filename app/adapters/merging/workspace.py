@@ -29,14 +29,16 @@ _TABLES: Final = (
     """
     CREATE TABLE rows (
         n INTEGER PRIMARY KEY, source INTEGER NOT NULL, position INTEGER NOT NULL, line INTEGER NOT NULL,
-        hash BLOB NOT NULL, has_meta INTEGER NOT NULL, prompt BLOB, question BLOB
+        hash BLOB NOT NULL, has_meta INTEGER NOT NULL, prompt BLOB, question BLOB, part INTEGER, at INTEGER
     )
-    """,
-    # The number under which the database keeps a session's rows; none for rows from outside; -1 is held out.
-    "CREATE TABLE sources (source INTEGER PRIMARY KEY, number INTEGER)",
+    """,  # part, at: where the database has the row; nowhere for a row from outside
     # What is not in the database as it must come out: rows of files, and those with another system prompt.
     "CREATE TABLE texts (n INTEGER PRIMARY KEY, messages TEXT NOT NULL, meta TEXT NOT NULL)",
-    "CREATE TABLE held_out (n INTEGER PRIMARY KEY, position INTEGER NOT NULL, hash BLOB, question BLOB)",
+    """
+    CREATE TABLE held_out (
+        n INTEGER PRIMARY KEY, position INTEGER NOT NULL, hash BLOB, question BLOB, part INTEGER, at INTEGER
+    )
+    """,
     "CREATE TABLE fates (n INTEGER PRIMARY KEY, fate TEXT NOT NULL, other INTEGER, similarity REAL)",
     "CREATE TABLE result (seq INTEGER PRIMARY KEY, n INTEGER NOT NULL)",
     "CREATE VIEW kept AS SELECT * FROM rows WHERE n NOT IN (SELECT n FROM fates)",
@@ -44,14 +46,13 @@ _TABLES: Final = (
     CREATE TEMP VIEW full AS
     SELECT r.n, r.source, r.position, r.line, r.hash, coalesce(t.messages, s.messages) AS messages,
         coalesce(t.meta, s.meta) AS meta
-    FROM rows r JOIN sources q USING (source) LEFT JOIN texts t USING (n)
-    LEFT JOIN library.session_rows s ON s.session = q.number AND s.position = r.position
+    FROM rows r LEFT JOIN texts t USING (n)
+    LEFT JOIN library.session_rows s ON s.session = r.part AND s.position = r.at
     """,
     """
     CREATE TEMP VIEW full_held_out AS
     SELECT h.n, -1 AS source, h.position, s.messages
-    FROM held_out h JOIN sources q ON q.source = -1
-    JOIN library.session_rows s ON s.session = q.number AND s.position = h.position
+    FROM held_out h JOIN library.session_rows s ON s.session = h.part AND s.position = h.at
     """,
 )
 

@@ -2,28 +2,40 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import flet as ft
 
 from app.domain.sessions import Session
 from app.paths import Paths
 from app.services.library import LibraryService
+from app.services.previews import PreviewService
 from app.ui.actions import use_action
 from app.ui.data.dialogs import use_delete, use_rename
 from app.ui.data.exporting import Exported, ExportLine, export_path
+from app.ui.data.model_view.panel import SeenByModel
 from app.ui.data.preview import Preview
 from app.ui.data.wording import about
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.theme import GAP, SPACE
+from app.ui.training.fields import Segments
+from app.ui.training.mounting import keyed
+
+_VIEWS: Final = (("rows", "Rows"), ("model", "What the model sees"))
 
 
 @ft.component
 def SessionView(
-    library: LibraryService, paths: Paths, session: Session, on_changed: Callable[[], object]
+    library: LibraryService,
+    paths: Paths,
+    session: Session,
+    on_changed: Callable[[], object],
+    previews: PreviewService | None = None,
 ) -> ft.Control:
-    """`on_changed` is told after a rename or a delete."""
+    """`on_changed` is told after a rename or a delete. With `previews` the rows are shown as models see them,
+    too."""
+    view, set_view = ft.use_state("rows")
     exported, set_exported = ft.use_state(cast(Exported | None, None))
     rename = use_rename(library, session, on_changed)
     delete = use_delete(library, session, on_changed)
@@ -65,7 +77,12 @@ def SessionView(
             ),
             ErrorBanner(export.problem, on_dismiss=export.dismiss),
             ExportLine(exported),
-            Preview(library, session),
+            Segments("session-view", "Show", view, _VIEWS, set_view)
+            if previews is not None
+            else ft.Container(visible=False),
+            Preview(library, session)
+            if previews is None or view == "rows"
+            else keyed(SeenByModel, f"seen-{session.id}", previews, session),
         ],
         spacing=SPACE,
         tight=True,

@@ -18,7 +18,8 @@ from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.hyperparameters import Hyperparameters
 from app.ui.training.method_section import MethodSection
-from app.ui.training.mounting import drawn
+from app.ui.training.mounting import drawn, keyed
+from app.ui.training.preview_section import PreviewSection
 from app.ui.training.target_section import OutputSection, TargetSection
 
 _SHOWN_IN: Final = {
@@ -34,6 +35,7 @@ _SHOWN_IN: Final = {
     "lora_patterns": {"preset"},
     "spread": {"preset"},
     "logging": {"preset"},
+    "max_tokens": {"preset"},
     "push_repo": {"preset"},
     "push_private": {"preset"},
     "rows": {"method", "rows"},
@@ -66,6 +68,7 @@ def TrainingForm(
             part("preset", lambda: Hyperparameters(draft)),
             part("rows", lambda: DataSettings(draft)),
             part("output", lambda: OutputSection(services.training, draft)),
+            keyed(PreviewSection, "preview", services, draft),
         ],
         spacing=SPACE,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,

@@ -1,6 +1,7 @@
 """The form's last step: say the one thing still missing, or start the run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -120,7 +121,7 @@ def _start(services: Services, setup: Setup | None) -> Run:
         raise StudioError("The form is not complete.", "Fill in what is missing, then press Start again.")
     request = _request(services, setup)
     services.settings.remember_setup(setup)
-    return services.training.start(request)
+    return services.training.start(replace(request, expected=services.previews.expected(request)))
 
 
 def _request(services: Services, setup: Setup) -> RunRequest:

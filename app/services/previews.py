@@ -1,0 +1,305 @@
+"""See what a base model will see of some rows before a run: token by token, row by row, length by length."""
+
+import hashlib
+import logging
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from app.domain.errors import StudioError
+from app.domain.ports import RunStore
+from app.domain.previews import (
+    Fate,
+    Length,
+    Looker,
+    PreviewError,
+    Progress,
+    Source,
+    Survey,
+    SurveyFiles,
+)
+from app.domain.runs import RunRequest
+from app.domain.sessions import Session, SessionId
+from app.domain.setups import BUNDLED_MODEL
+from app.domain.typed_paths import expanded
+from app.services.library import LibraryService
+from app.services.row_files import as_line
+from trainer_image.config import HubDataset, RunConfig
+from trainer_image.judging import Verdict, verdicts
+from trainer_image.lengths import lost_share, padding, percentile, steps, steps_of_epoch, tokens
+from trainer_image.look_protocol import Estimated, Shown
+
+log = logging.getLogger(__name__)
+
+SMALL_ROWS: Final = 2_000
+"""So many rows take about a second: they are looked at whole, at once."""
+_SAMPLE_ROWS: Final = 500
+_SAMPLE_PAGES: Final = 10
+_PAGE: Final = 1_000
+_RUNS_ASKED: Final = 200
+TOKENS_SHOWN: Final = 1_000
+
+
+class PreviewService:
+    """What the previews can ask for. Blocking: the UI calls it off the event loop."""
+
+    def __init__(
+        self,
+        library: LibraryService,
+        runs: RunStore,
+        looker: Looker,
+        files: SurveyFiles,
+        *,
+        cache: Path,
+        bundled_model: Path,
+    ) -> None:
+        self._library, self._runs = library, runs
+        self._looker, self._files = looker, files
+        self._cache, self._bundled_model = cache, bundled_model
+        self._known: dict[tuple[str, str], Survey] = {}
+        """(content, how rows are seen) → what was found out since the app was started."""
+        self._lock = threading.Lock()
+
+    def problem(self) -> str:
+        """Why nothing can be looked at on this computer, as a sentence; empty if it can."""
+        return self._looker.problem()
+
+    def of_session(self, session: Session) -> Source:
+        return Source(
+            session_id=session.id,
+            label=session.name,
+            row_count=session.row_count,
+            identity=session.content_hash,
+        )
+
+    def source_of(self, request: RunRequest) -> Source:
+        """The rows a run would train on. Raises PreviewError if they cannot be looked at beforehand."""
+        if request.session_id:
+            return self.of_session(self._library.get(request.session_id))
+        if request.data_file:
+            return Source(file=request.data_file, label=request.data_file.name)
+        if isinstance(request.config.dataset, HubDataset):
+            raise PreviewError(
+                "A Hugging Face dataset can be previewed once it is on this computer.",
+                "Import it in the Data tab, then choose it here as a session.",
+            )
+        raise PreviewError("There are no rows to look at yet.", "Choose a session or a file.")
+
+    def seen_as(self, source: Source, config: RunConfig) -> str:
+        """Alike as long as a survey of the source under the config would find the same."""
+        return f"{source.session_id} {source.file} {source.identity} {_eye(self._seen_by(config))}"
+
+    def show(
+        self, source: Source, config: RunConfig, number: int, *, start: int = 0, limit: int = TOKENS_SHOWN
+    ) -> Shown:
+        """Row `number`, from 0, as the model sees it. Raises PreviewError."""
+        line = next(self._lines(source, start=number, limit=1), None)
+        if line is None:
+            raise PreviewError(f"There is no row {number + 1:,}.", "Choose an earlier one.")
+        return self._looker.show(self._seen_by(config), line, number=number + 1, start=start, limit=limit)
+
+    def sample(self, source: Source, config: RunConfig) -> Survey:
+        """What a few rows from all over the source tell, at once; all of them where they are few.
+
+        Raises PreviewError.
+        """
+        if source.row_count is not None and source.row_count <= SMALL_ROWS:
+            return self.survey(source, config, _unheard)
+        config = self._seen_by(config)
+        with self._workplace() as place:
+            data = _write(place / "rows.jsonl", self._sampled(source), _unheard)
+            target = self._cache / f"{source.identity[:16] or 'file'}-sample.sqlite"
+            self._looker.survey(config, data, target, _unheard, apart=False)
+        _, notices = self._looker.open(config)
+        return Survey(source, self._files.table(target), target, tuple(notices), is_sample=True)
+
+    def survey(self, source: Source, config: RunConfig, progress: Progress) -> Survey:
+        """What becomes of every row; from the cache where it was found out before. Raises PreviewError.
+
+        `progress` may raise to cancel; nothing half-done is kept.
+        """
+        config = self._seen_by(config)
+        name, notices = self._looker.open(config)
+        source = replace(source, identity=source.identity or _identity(source))
+        target = (
+            self._cache / f"{hashlib.sha256(f'{source.identity} {name}'.encode()).hexdigest()[:32]}.sqlite"
+        )
+        if not target.is_file():
+            self._look_at_all(source, config, target, progress)
+            self._files.make_room(self._cache, keep=target)
+        survey = Survey(source, self._files.table(target), target, tuple(notices))
+        with self._lock:
+            self._known[source.identity, _eye(config)] = survey
+        return survey
+
+    def verdicts(self, survey: Survey, config: RunConfig) -> list[Verdict]:
+        """What is to be said of the data before a run, well or not: the sentences `train.py` reports."""
+        if config.is_pretraining:
+            return []
+        return verdicts(self._files.facts(survey.path, config))
+
+    def length(self, survey: Survey, config: RunConfig, *, max_seq_len: int, speed: float | None) -> Length:
+        """What a longest length would mean. Quick, and asks nobody: good for every move of a line."""
+        outlook = survey.table.outlook(config, max_seq_len=max_seq_len)
+        at_length = config.model_copy(update={"max_seq_len": max_seq_len})
+        kept = tokens(outlook.kept)
+        is_dense = config.packing or config.is_pretraining
+        return Length(
+            max_seq_len=max_seq_len,
+            buckets=outlook.buckets,
+            lost_share=lost_share(outlook.buckets),
+            cut=outlook.cut,
+            is_exact=outlook.is_exact and not survey.is_sample,
+            tokens=kept,
+            padding=0 if is_dense else round(padding(outlook.kept, config.per_device_batch_size)),
+            steps=steps(at_length, outlook),
+            steps_of_epoch=steps_of_epoch(at_length, outlook),
+            epoch_seconds=kept / speed if speed else None,
+        )
+
+    def percentiles(self, survey: Survey) -> dict[str, int]:
+        """Lengths by name; empty if no row came to tokens."""
+        counts = survey.table.lengths()
+        shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+        return {name: percentile(counts, share) for name, share in shares.items()} if counts else {}
+
+    def fates(
+        self, survey: Survey, config: RunConfig, bucket: str, *, start: int, limit: int
+    ) -> Sequence[Fate]:
+        """One page of the rows that end in a bucket; "trained" has those the split keeps aside, too."""
+        if bucket == "validation" and config.validation != "file":
+            bucket = "trained"
+        return self._files.fates(survey.path, config, bucket, start=start, limit=limit)
+
+    def memory(self, config: RunConfig, *, max_seq_len: int) -> Estimated:
+        """What the run takes at its peak on this computer. Raises PreviewError."""
+        return self._looker.estimate(self._seen_by(config).model_copy(update={"max_seq_len": max_seq_len}))
+
+    def speed(self, config: RunConfig) -> float | None:
+        """Tokens a second, as the newest run of this model and method measured; None if none did."""
+        model = self._seen_by(config).base_model
+        for run in islice(self._runs.all(), _RUNS_ASKED):
+            if run.config.base_model == model and run.config.method.kind == config.method.kind:
+                metrics = self._runs.metrics(run.id, after_step=max(run.step - 1, 0))
+                if metrics and metrics[-1].tokens_per_second:
+                    return metrics[-1].tokens_per_second
+        return None
+
+    def expected(self, request: RunRequest) -> dict[str, int] | None:
+        """The ledger a preview has shown for this very run; None if nobody previewed all of its rows."""
+        try:
+            source, config = self.source_of(request), self._seen_by(request.config)
+            with self._lock:
+                was_previewed = any(survey.source == source for survey in self._known.values())
+            identity = was_previewed and (source.identity or _identity(source))
+        except StudioError as error:
+            log.info("No preview to compare with: %s", error)
+            return None
+        with self._lock:
+            survey = self._known.get((identity, _eye(config))) if identity else None
+        outlook = survey.table.outlook(config) if survey else None
+        return dict(outlook.buckets) if outlook and outlook.is_exact else None
+
+    def close(self) -> None:
+        self._looker.close()
+
+    def _seen_by(self, config: RunConfig) -> RunConfig:
+        """The config with its model where it is on this computer."""
+        model = config.base_model
+        if model == BUNDLED_MODEL:
+            return config.model_copy(update={"base_model": str(self._bundled_model)})
+        folder = expanded(model)
+        return config.model_copy(update={"base_model": str(folder.resolve())}) if folder.is_dir() else config
+
+    def _look_at_all(self, source: Source, config: RunConfig, target: Path, progress: Progress) -> None:
+        apart = source.row_count is None or source.row_count > SMALL_ROWS
+        if source.file:
+            self._looker.survey(config, source.file.absolute(), target, progress, apart=apart)
+            return
+        with self._workplace() as place:
+            data = _write(place / "rows.jsonl", self._lines(source), lambda _: progress(0))
+            self._looker.survey(config, data, target, progress, apart=apart)
+
+    @contextmanager
+    def _workplace(self) -> Iterator[Path]:
+        """A folder for a moment."""
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._cache, prefix="rows-") as place:
+            yield Path(place)
+
+    def _lines(self, source: Source, *, start: int = 0, limit: int | None = None) -> Iterator[str]:
+        """Rows as JSONL, as a run would be given them."""
+        if source.session_id:
+            return self._session_lines(source.session_id, start, limit)
+        assert source.file
+        return _file_lines(source.file, start, limit)
+
+    def _session_lines(self, session_id: SessionId, start: int, limit: int | None) -> Iterator[str]:
+        end = start + limit if limit is not None else self._library.get(session_id).row_count
+        for first in range(start, end, _PAGE):
+            for row in self._library.rows(session_id, start=first, limit=min(_PAGE, end - first)):
+                yield as_line(row)
+
+    def _sampled(self, source: Source) -> Iterator[str]:
+        """Some pages from all over the source; of a file whose rows nobody has counted, the beginning."""
+        if source.row_count is None:
+            yield from self._lines(source, limit=_SAMPLE_ROWS)
+            return
+        size = _SAMPLE_ROWS // _SAMPLE_PAGES
+        for page in range(_SAMPLE_PAGES):
+            yield from self._lines(source, start=page * source.row_count // _SAMPLE_PAGES, limit=size)
+
+
+def _eye(config: RunConfig) -> str:
+    """Alike for configs that see rows alike, as long as model and validation file stay what they are."""
+    aside = config.validation_file if config.validation == "file" else None
+    return f"{config.base_model} {config.unmask_messages} {config.is_pretraining} " + (
+        f"{config.document_column_name} {aside}"
+    )
+
+
+def _write(path: Path, lines: Iterator[str], progress: Progress) -> Path:
+    try:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(lines):
+                file.write(line)
+                if number % _PAGE == 0:
+                    progress(number)
+    except OSError as error:
+        raise PreviewError(
+            f"{path.parent} could not be written: {error.strerror or error}.", "Make room and look again."
+        ) from error
+    return path
+
+
+def _file_lines(path: Path, start: int, limit: int | None) -> Iterator[str]:
+    """Lines that hold a row, as they stand there."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+            rows = (line for line in file if line.strip())
+            yield from islice(rows, start, None if limit is None else start + limit)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _identity(source: Source) -> str:
+    if not source.file:
+        return ""
+    try:
+        with source.file.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(source.file, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> PreviewError:
+    return PreviewError(f"{path.name} cannot be read: {error.strerror or error}.", "Check the path.")
+
+
+def _unheard(_: int) -> None:
+    """Few rows: nobody waits long enough to ask how many are done."""

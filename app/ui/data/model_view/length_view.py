@@ -1,0 +1,274 @@
+"""How long the rows are, and a line to drag: what a longest length would cost and leave out, at once."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, cast
+
+import flet as ft
+
+from app.domain.previews import Length, Survey
+from app.services.previews import PreviewService
+from app.ui.actions import Problem
+from app.ui.data.model_view.scale import Scale, bars, scale_of
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training.watching import use_answer
+from app.ui.training.wording import duration
+from trainer_image.config import RunConfig
+from trainer_image.look_protocol import Estimated
+
+_HEIGHT: Final = 150
+_STEPS: Final = 200
+"""Places of the slider under the histogram, for the keyboard."""
+_GB: Final = 1e9
+
+
+@ft.component
+def LengthView(
+    previews: PreviewService, survey: Survey, config: RunConfig, on_use: Callable[[int], None] | None
+) -> ft.Control:
+    """`on_use` puts a length into the run; None where there is no run to put it into."""
+    line, set_line = ft.use_state(config.max_seq_len)
+    speed, set_speed = ft.use_state(cast(float | None, None))
+    memory, set_memory = ft.use_state(cast(Estimated | None, None))
+    problem, set_problem = ft.use_state(cast(Problem | None, None))
+    ft.use_effect(lambda: set_line(config.max_seq_len), dependencies=[config.max_seq_len])
+    shape = config.model_copy(update={"max_seq_len": 1}).model_dump_json()
+    use_answer(lambda: previews.speed(config), set_speed, on=(config.base_model, config.method.kind))
+
+    def remember(found: Estimated) -> None:
+        set_problem(None)
+        set_memory(found)
+
+    use_answer(
+        lambda: previews.memory(config, max_seq_len=line),
+        remember,
+        on=(shape, line),
+        delay_seconds=0.3,
+        on_problem=set_problem,
+    )
+    percentiles = previews.percentiles(survey)
+    if not percentiles:
+        return ft.Text("No row came to tokens, so there are no lengths to show.")
+    counts = survey.table.lengths()
+    scale = scale_of(counts, percentiles["p50"], config.max_seq_len)
+    found = previews.length(survey, config, max_seq_len=line, speed=speed)
+    return ft.Column(
+        [
+            _percentiles(percentiles),
+            Histogram(counts, scale, line, percentiles, set_line),
+            _numbers(found, config, memory, problem),
+            _uses(percentiles, line, config, on_use),
+        ],
+        spacing=GAP * 1.5,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _percentiles(found: Mapping[str, int]) -> ft.Control:
+    words = {"p50": "half have at most", "p95": "95 %", "p99": "99 %", "max": "the longest"}
+    text = "Tokens in a row: " + ", ".join(f"{words[name]} {value:,}" for name, value in found.items())
+    return Identified("percentiles", ft.Text(text + "."), label="Percentiles of the lengths")
+
+
+@ft.component
+def Histogram(
+    counts: Mapping[int, int],
+    scale: Scale,
+    line: int,
+    percentiles: Mapping[str, int],
+    on_line: Callable[[int], None],
+) -> ft.Control:
+    """The bars with the line on them: dragged with the pointer, or moved by the slider with the keyboard."""
+    width, set_width = ft.use_state(600.0)
+
+    def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
+        set_width(max(event.width, 1.0))
+
+    def drag(event: ft.DragUpdateEvent[ft.GestureDetector]) -> None:
+        on_line(scale.length(event.local_position.x / width))
+
+    def tap(event: ft.TapEvent[ft.GestureDetector]) -> None:
+        if event.local_position is not None:
+            on_line(scale.length(event.local_position.x / width))
+
+    def slide(event: ft.Event[ft.Slider]) -> None:
+        on_line(scale.length(float(event.data or 0) / _STEPS))
+
+    marks = [_mark(name, scale.place(value) * width) for name, value in percentiles.items() if name != "max"]
+    place = scale.place(line)
+    canvas = ft.Stack(
+        [_bars(counts, scale, place), *marks, _line(line, place * width, width)],
+        height=_HEIGHT + 20,
+    )
+    area = ft.GestureDetector(
+        ft.Container(canvas, on_size_change=measure),
+        mouse_cursor=ft.MouseCursor.RESIZE_LEFT_RIGHT,
+        drag_interval=30,
+        on_horizontal_drag_update=drag,
+        on_tap_down=tap,
+    )
+    slider = ft.Slider(
+        value=round(place * _STEPS),
+        min=0,
+        max=_STEPS,
+        divisions=_STEPS,
+        label=f"{line:,}",
+        padding=ft.Padding.all(0),
+        on_change=slide,
+    )
+    axis = ft.Row(
+        [
+            _small(f"{scale.length(0):,}" if scale.is_log else "0"),
+            _small("tokens in a row" + (", logarithmic" if scale.is_log else "")),
+            _small(f"{scale.high:,}"),
+        ],
+        alignment=ft.MainAxisAlignment.SPACE_BETWEEN,
+    )
+    rows = sum(counts.values())
+    longer = sum(n for length, n in counts.items() if length > line)
+    label = f"Histogram of {rows:,} lengths; {longer:,} rows are longer than {line:,} tokens"
+    return ft.Column(
+        [
+            Identified("histogram", area, label=label),
+            axis,
+            Identified("length-slider", slider, label=f"Longest row: {line:,} tokens. Arrow keys move it."),
+        ],
+        spacing=2,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _bars(counts: Mapping[int, int], scale: Scale, place: float) -> ft.Control:
+    heights = bars(counts, scale)
+    tallest = max(heights)
+    drawn: list[ft.Control] = []
+    for at, rows in enumerate(heights):
+        is_beyond = at / len(heights) >= place
+        height = 0 if not rows else max(_HEIGHT * rows / tallest, 2)
+        drawn.append(
+            ft.Container(
+                height=height,
+                expand=1,
+                margin=ft.Margin.symmetric(horizontal=0.5),
+                border_radius=2,
+                bgcolor=None if is_beyond else ft.Colors.PRIMARY,
+                border=ft.Border.all(1.5, ft.Colors.TERTIARY) if is_beyond and rows else None,
+            )
+        )
+    row = ft.Row(drawn, spacing=0, vertical_alignment=ft.CrossAxisAlignment.END)
+    return ft.Container(row, left=0, right=0, bottom=0, height=_HEIGHT, alignment=ft.Alignment.BOTTOM_CENTER)
+
+
+def _mark(name: str, left: float) -> ft.Control:
+    column = ft.Column(
+        [ft.Text(name, size=10.5, color=ft.Colors.ON_SURFACE_VARIANT), _stroke(ft.Colors.OUTLINE, 1)],
+        spacing=0,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+        width=30,
+    )
+    return ft.Container(column, left=left - 15, top=14)
+
+
+def _line(line: int, left: float, width: float) -> ft.Control:
+    shown = ft.Container(
+        ft.Text(f"{line:,}", size=12, color=ft.Colors.ON_TERTIARY),
+        bgcolor=ft.Colors.TERTIARY,
+        border_radius=4,
+        padding=ft.Padding.symmetric(horizontal=6, vertical=0),
+    )
+    column = ft.Column(
+        [shown, _stroke(ft.Colors.TERTIARY, 3)],
+        spacing=0,
+        tight=True,
+        width=80,
+        horizontal_alignment=ft.CrossAxisAlignment.CENTER,
+    )
+    return ft.Container(column, left=min(max(left - 40, -38), width - 42), top=0)
+
+
+def _stroke(color: str, width: float) -> ft.Control:
+    return ft.Container(width=width, height=_HEIGHT, bgcolor=color)
+
+
+def _small(text: str) -> ft.Control:
+    return ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
+
+
+def _numbers(
+    found: Length, config: RunConfig, memory: Estimated | None, problem: Problem | None
+) -> ft.Control:
+    total = max(sum(found.buckets.values()), 1)
+    dropped = found.buckets.get("too_long", 0)
+    about = "" if found.is_exact else "about "
+    waste = 100 * found.padding / max(found.tokens + found.padding, 1)
+    packed = "none: rows are packed" if config.packing else f"about {waste:.0f} % of {_tokens(found)}"
+    figures = [
+        ("Rows left out as too long", f"{about}{dropped:,} ({100 * dropped / total:.1f} %)"),
+        ("Rows cut", f"{about}{found.cut:,}"),
+        ("Tokens lost to padding", packed),
+        ("Steps", f"{about}{found.steps:,} ({found.steps_of_epoch:,} an epoch)"),
+        ("Time of an epoch", _time(found)),
+        ("Memory at the peak", _memory(memory, problem)),
+    ]
+    cells: list[ft.Control] = [
+        ft.Container(_figure(name, value), col={"xs": 12, "sm": 6, "md": 4}) for name, value in figures
+    ]
+    body = ft.ResponsiveRow(cells, spacing=GAP * 1.5, run_spacing=GAP)
+    return Identified("length-numbers", body, live=True, label=f"With at most {found.max_seq_len:,} tokens")
+
+
+def _tokens(found: Length) -> str:
+    return f"{found.tokens + found.padding:,} tokens an epoch"
+
+
+def _time(found: Length) -> str:
+    if found.epoch_seconds is None:
+        return "unknown: no run of this model has measured it"
+    return f"roughly {duration(found.epoch_seconds)}, as earlier runs went"
+
+
+def _memory(memory: Estimated | None, problem: Problem | None) -> str:
+    if problem is not None:
+        return f"unknown: {problem.message}"
+    if memory is None:
+        return "estimating…"
+    where = "GPU" if memory.device == "cuda" else "processor"
+    low, expected, high = (size / _GB for size in (memory.low, memory.expected, memory.high))
+    return f"about {expected:.2f} GB ({low:.2f} to {high:.2f}), {where}"
+
+
+def _figure(label: str, value: str) -> ft.Control:
+    name = ft.Text(label, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.ON_SURFACE_VARIANT)
+    return ft.Column([name, ft.Text(value)], spacing=0, tight=True)
+
+
+def _uses(
+    percentiles: Mapping[str, int], line: int, config: RunConfig, on_use: Callable[[int], None] | None
+) -> ft.Control:
+    if on_use is None:
+        return _small("In the Training tab a length can be put into the run from here.")
+    choices = [
+        (f"Use p95 ({percentiles['p95']:,})", percentiles["p95"]),
+        (f"Use p99 ({percentiles['p99']:,})", percentiles["p99"]),
+        (f"Use the line ({line:,})", line),
+    ]
+    buttons: list[ft.Control] = [
+        ft.Container(
+            ft.OutlinedButton(text, disabled=length == config.max_seq_len, on_click=_use(on_use, length))
+        )
+        for text, length in choices
+    ]
+    return ft.Row(
+        [*buttons, ft.Container(_small(f"The run's max sequence length is {config.max_seq_len:,}."))],
+        wrap=True,
+        spacing=GAP,
+        run_spacing=GAP,
+        vertical_alignment=ft.CrossAxisAlignment.CENTER,
+    )
+
+
+def _use(on_use: Callable[[int], None], length: int) -> Callable[[], None]:
+    return lambda: on_use(length)

@@ -1,0 +1,53 @@
+"""The rows of a session as a base model sees them: choose the model, and look."""
+
+import flet as ft
+
+from app.domain.sessions import Session
+from app.domain.setups import BUNDLED_MODEL
+from app.services.previews import PreviewService
+from app.ui.data.model_view.view import ModelView
+from app.ui.kit.section import Section
+from app.ui.kit.typed import use_typed
+from app.ui.theme import GAP
+from app.ui.training.fields import Choice
+from app.ui.training.mounting import keyed
+from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
+from trainer_image.config import RunConfig
+
+
+@ft.component
+def SeenByModel(previews: PreviewService, session: Session) -> ft.Control:
+    """With the settings of a fresh run; the Training tab shows the same for the run in its form."""
+    chosen, set_chosen = ft.use_state(BUNDLED_MODEL)
+    typed = use_typed()
+    model, set_model = ft.use_state(BUNDLED_MODEL)
+
+    def choose(value: str) -> None:
+        set_chosen(value)
+        if value != OTHER_MODEL:
+            set_model(value)
+
+    def take() -> None:
+        if typed.now():
+            set_model(typed.now())
+
+    options = [(option.name, option.label) for option in BASE_MODELS] + [(OTHER_MODEL, OTHER_MODEL_LABEL)]
+    body: list[ft.Control] = [Choice("seen-by", "Base model", chosen, options, choose)]
+    if chosen == OTHER_MODEL:
+        field = ft.TextField(
+            label="Hub name or folder",
+            value=typed.shown,
+            hint_text="owner/name or /path/to/model",
+            on_change=typed.edit,
+            on_submit=take,
+            expand=True,
+        )
+        body.append(ft.Row([field, ft.OutlinedButton("Look", on_click=take)], spacing=GAP))
+    source = previews.of_session(session)
+    config = RunConfig(base_model=model)
+    body.append(keyed(ModelView, f"{session.id}-{model}", previews, source, config))
+    return Section(
+        "What the model sees",
+        body,
+        subtitle="With the model's own tokenizer and chat template, by the functions that train.",
+    )

@@ -1,0 +1,137 @@
+"""One row as the model sees it: each token with its mark, learnt or only read, and the special ones named."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import flet as ft
+
+from app.domain.previews import marked
+from app.domain.timeline import BUCKETS
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Card
+from app.ui.kit.selectable import Selectable
+from app.ui.theme import CODE_FONT, GAP, TEXT_FONT
+from trainer_image.look_protocol import Shown, ShownToken
+
+ROLES: Final = {"begin": "BOS", "end": "EOS", "end_of_turn": "end of turn", "special": "special"}
+"""What a special token stands for → the words beside it."""
+
+
+def TokenView(shown: Shown) -> ft.Control:
+    """Learnt tokens are underlined on a tint, the others plain; no mark is made by colour alone."""
+    if not shown.tokens:
+        return Card(
+            Identified("tokens", ft.Text(_left_out(shown) or "This row has no tokens."), live=True),
+            padding=14,
+        )
+    lines: list[ft.Control] = [_summary(shown), _legend(), _tokens(shown)]
+    lines += [_finding(text) for text in _findings(shown)]
+    lines.append(_as_text(shown))
+    return ft.Column(lines, spacing=GAP, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def _summary(shown: Shown) -> ft.Control:
+    special = sum(bool(token.role) for token in shown.tokens)
+    text = f"{shown.count:,} tokens · {shown.trained:,} learnt · {special:,} special"
+    if shown.count > len(shown.tokens):
+        text += f" · the first {len(shown.tokens):,} are shown"
+    return Identified("token-counts", ft.Text(text, theme_style=ft.TextThemeStyle.TITLE_SMALL), live=True)
+
+
+def _legend() -> ft.Control:
+    sample = [
+        ft.TextSpan("learnt", _style(ShownToken(id=0, text="", trained=True), is_odd=False, is_cut=False)),
+        ft.TextSpan("   "),
+        ft.TextSpan(
+            "read only", _style(ShownToken(id=0, text="", trained=False), is_odd=False, is_cut=False)
+        ),
+        ft.TextSpan("   "),
+        ft.TextSpan(
+            "<special>",
+            _style(ShownToken(id=0, text="", trained=False, role="special"), is_odd=False, is_cut=False),
+        ),
+        ft.TextSpan(" with its name after it. Each token has a shade of its own; ↵ is a line break."),
+    ]
+    return ft.Text(spans=sample, size=12.5, color=ft.Colors.ON_SURFACE_VARIANT)
+
+
+def _tokens(shown: Shown) -> ft.Control:
+    spans: list[ft.TextSpan] = []
+    for at, token in enumerate(shown.tokens, start=shown.start):
+        is_cut = 0 < shown.kept <= at
+        spans.append(ft.TextSpan(_visible(token), _style(token, is_odd=bool(at % 2), is_cut=is_cut)))
+        if token.role:
+            spans.append(ft.TextSpan(f" {ROLES[token.role]} ", _NAME))
+    text = ft.Text(spans=spans, font_family=CODE_FONT, size=13.5)
+    label = f"Tokens of the row; what is learnt stands in brackets: {marked(shown)}"
+    box = ft.Container(
+        Selectable(text), bgcolor=ft.Colors.SURFACE_CONTAINER_LOW, border_radius=GAP, padding=14
+    )
+    return Identified("tokens", box, label=label[:2000])
+
+
+def _visible(token: ShownToken) -> str:
+    return token.text.replace("\n", "↵\n").replace("\t", "⇥")
+
+
+_NAME: Final = ft.TextStyle(
+    size=10.5, font_family=f"{TEXT_FONT} SemiBold", color=ft.Colors.TERTIARY, letter_spacing=0.3
+)
+
+
+def _style(token: ShownToken, *, is_odd: bool, is_cut: bool) -> ft.TextStyle:
+    shade = 1.0 if is_odd else 0.62
+    if is_cut:
+        return ft.TextStyle(
+            color=ft.Colors.with_opacity(0.65, ft.Colors.ON_SURFACE_VARIANT),
+            decoration=ft.TextDecoration.LINE_THROUGH,
+        )
+    if token.trained:
+        return ft.TextStyle(
+            color=ft.Colors.ON_PRIMARY_CONTAINER,
+            bgcolor=ft.Colors.with_opacity(shade, ft.Colors.PRIMARY_CONTAINER),
+            decoration=ft.TextDecoration.UNDERLINE,
+            decoration_color=ft.Colors.PRIMARY,
+            decoration_thickness=2,
+            weight=ft.FontWeight.BOLD if token.role else None,
+        )
+    if token.role:
+        return ft.TextStyle(
+            color=ft.Colors.ON_TERTIARY_CONTAINER,
+            bgcolor=ft.Colors.TERTIARY_CONTAINER,
+            weight=ft.FontWeight.BOLD,
+        )
+    tint = ft.Colors.SURFACE_CONTAINER_HIGHEST if is_odd else ft.Colors.SURFACE_CONTAINER
+    return ft.TextStyle(color=ft.Colors.ON_SURFACE_VARIANT, bgcolor=tint)
+
+
+def _findings(shown: Shown) -> Sequence[str]:
+    return [*filter(None, [_left_out(shown)]), *shown.findings]
+
+
+def _left_out(shown: Shown) -> str:
+    if shown.bucket:
+        return f"This row is left out, {BUCKETS.get(shown.bucket, shown.bucket)}: {shown.reason}."
+    if 0 < shown.kept < shown.count:
+        return f"This row is cut after {shown.kept:,} tokens; the rest is struck through."
+    return ""
+
+
+def _finding(text: str) -> ft.Control:
+    return ft.Row(
+        [
+            ft.Icon(ft.Icons.WARNING_AMBER, color=ft.Colors.TERTIARY, size=18, semantics_label="Warning"),
+            ft.Text(text, expand=True),
+        ],
+        spacing=GAP,
+    )
+
+
+def _as_text(shown: Shown) -> ft.Control:
+    body = Selectable(Identified("tokens-as-text", ft.Text(marked(shown), font_family=CODE_FONT, size=12.5)))
+    return ft.ExpansionTile(
+        title=ft.Text("As text, with what is learnt in ⟦…⟧", theme_style=ft.TextThemeStyle.LABEL_LARGE),
+        controls=[ft.Row([ft.Container(body, expand=True)])],
+        tile_padding=ft.Padding.all(0),
+        shape=ft.RoundedRectangleBorder(),
+    )

@@ -1,0 +1,32 @@
+"""What is to be said of the data before a run: each question with its answer."""
+
+from collections.abc import Sequence
+
+import flet as ft
+
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from trainer_image.judging import Verdict
+
+
+def VerdictList(notices: Sequence[str], verdicts: Sequence[Verdict]) -> ft.Control:
+    """What is not well first; what is well folded into fewer words."""
+    ill = [*notices, *(verdict.sentence for verdict in verdicts if not verdict.is_well)]
+    well = [verdict.sentence for verdict in verdicts if verdict.is_well]
+    lines = [_line(text, is_well=False) for text in ill] + [_line(text, is_well=True) for text in well]
+    return Identified(
+        "verdicts", ft.Column(lines, spacing=GAP / 2, tight=True), label="Verdicts on the data", live=True
+    )
+
+
+def _line(text: str, *, is_well: bool) -> ft.Control:
+    icon = ft.Icons.CHECK_CIRCLE_OUTLINE if is_well else ft.Icons.WARNING_AMBER
+    color = ft.Colors.PRIMARY if is_well else ft.Colors.TERTIARY
+    return ft.Row(
+        [
+            ft.Icon(icon, color=color, size=18, semantics_label="Well" if is_well else "Warning"),
+            ft.Text(text, expand=True, theme_style=ft.TextThemeStyle.BODY_SMALL if is_well else None),
+        ],
+        spacing=GAP,
+        vertical_alignment=ft.CrossAxisAlignment.START,
+    )

@@ -1,0 +1,130 @@
+"""What is said to `look.py` and what it answers: one JSON document a line, over its stdin and stdout.
+
+Both sides import this file, so it imports only the standard library, pydantic and the config. Requests are
+answered in order; closing stdin, or a kill, ends the program at any moment.
+"""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from trainer_image.config import RunConfig
+
+Role = Literal["", "begin", "end", "end_of_turn", "special"]
+"""What a special token stands for; empty for text."""
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def encode(self) -> bytes:
+        return self.model_dump_json().encode() + b"\n"
+
+
+class Open(_Line):
+    """Look with the eyes of this run from here on. Answered by `Opened` or `Failed`."""
+
+    kind: Literal["open"] = "open"
+    config: RunConfig
+
+
+class Survey(_Line):
+    """Find out what becomes of every row of a JSONL file, and write it to the file `target`.
+
+    Answered by `Progress`…, then `Surveyed` or `Failed`; `target` appears whole or not at all.
+    """
+
+    kind: Literal["survey"] = "survey"
+    data: str
+    target: str
+
+
+class Show(_Line):
+    """One row as the model sees it, from its line of JSONL. Answered by `Shown` or `Failed`."""
+
+    kind: Literal["show"] = "show"
+    line: str
+    number: int = 1
+    start: int = 0
+    """First token wanted, from 0."""
+    limit: int = 2000
+    """Most tokens wanted."""
+
+
+class Estimate(_Line):
+    """Memory at the peak with this config and rows as long as may be. Answered by `Estimated` or `Failed`."""
+
+    kind: Literal["estimate"] = "estimate"
+    config: RunConfig
+
+
+class Opened(_Line):
+    kind: Literal["opened"] = "opened"
+    name: str
+    """Alike for configs that make the same tokens of the same row."""
+    notices: list[str]
+    """What is to be said of the chat template, whatever the rows."""
+
+
+class Progress(_Line):
+    kind: Literal["progress"] = "progress"
+    rows: int
+
+
+class Surveyed(_Line):
+    kind: Literal["surveyed"] = "surveyed"
+    rows: int
+
+
+class ShownToken(_Line):
+    id: int
+    text: str
+    """Its part of the text; empty for what only continues the character before it."""
+    trained: bool
+    role: Role = ""
+
+
+class Shown(_Line):
+    kind: Literal["shown"] = "shown"
+    bucket: str = ""
+    """Where the row goes if it is left out; empty if it is kept. Of other rows nothing is known here."""
+    reason: str = ""
+    count: int = 0
+    """All its tokens, those that are cut off among them."""
+    trained: int = 0
+    kept: int = 0
+    """Tokens before the cut; 0 if the row is left out."""
+    start: int = 0
+    tokens: list[ShownToken] = []
+    findings: list[str] = []
+    """What the template does to this row, and what is wrong with its tokens; each a sentence."""
+
+
+class Estimated(_Line):
+    kind: Literal["estimated"] = "estimated"
+    device: Literal["cpu", "cuda"]
+    low: int
+    expected: int
+    high: int
+    known_model: bool
+
+
+class Failed(_Line):
+    kind: Literal["failed"] = "failed"
+    message: str
+    hint: str = ""
+
+
+Request = Open | Survey | Show | Estimate
+Reply = Opened | Progress | Surveyed | Shown | Estimated | Failed
+
+_REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
+_REPLIES: Final[TypeAdapter[Reply]] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
+
+
+def read_request(line: bytes) -> Request:
+    return _REQUESTS.validate_json(line)
+
+
+def read_reply(line: bytes) -> Reply:
+    return _REPLIES.validate_json(line)
