@@ -8,8 +8,10 @@ import flet as ft
 from app.domain.sessions import ImportReport, Session, SessionId
 from app.paths import Paths
 from app.services.library import LibraryService
+from app.services.publishing import PublishingService
 from app.ui.actions import use_action
 from app.ui.data.import_panel import ImportPanel
+from app.ui.data.recently_deleted import RecentlyDeleted
 from app.ui.data.session_list import SessionList
 from app.ui.data.session_view import SessionView
 from app.ui.kit.empty_state import EmptyState
@@ -24,7 +26,9 @@ _REFRESH_SECONDS: Final = 3.0  # sessions may also come from the command line
 
 
 @ft.component
-def DataTab(library: LibraryService, paths: Paths, *, is_narrow: bool) -> ft.Control:
+def DataTab(
+    library: LibraryService, paths: Paths, *, is_narrow: bool, publishing: PublishingService | None = None
+) -> ft.Control:
     """Nothing chosen shows what to do; the import panel stays mounted, so that an import goes on unseen."""
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
     chosen, set_chosen = ft.use_state(cast(SessionId | None, None))
@@ -59,12 +63,15 @@ def DataTab(library: LibraryService, paths: Paths, *, is_narrow: bool) -> ft.Con
         PageHeading("Data", "What a model can learn from.", trailing=import_button),
         ErrorBanner(refresh.problem, retry=("Try again", refresh.run)),
         _list_or_empty(sessions, None if is_importing else chosen, choose),
+        RecentlyDeleted(library, changed, count=len(sessions or ())),
     ]
     detail = [
         ft.Row([ft.TextButton("All sessions", icon=ft.Icons.ARROW_BACK, on_click=back)], visible=is_narrow),
         ft.Container(ImportPanel(library, paths, imported, show), visible=is_importing),
         ft.Container(
-            _session_or_hint(library, paths, session, changed), visible=not is_importing, key=chosen or "none"
+            _session_or_hint(library, paths, session, changed, publishing),
+            visible=not is_importing,
+            key=chosen or "none",
         ),
     ]
     return _panes(overview, detail, is_narrow=is_narrow, shows_detail=is_importing or session is not None)
@@ -114,10 +121,14 @@ def _list_or_empty(
 
 
 def _session_or_hint(
-    library: LibraryService, paths: Paths, session: Session | None, on_changed: Callable[[], object]
+    library: LibraryService,
+    paths: Paths,
+    session: Session | None,
+    on_changed: Callable[[], object],
+    publishing: PublishingService | None,
 ) -> ft.Control:
     if session is not None:
-        return SessionView(library, paths, session, on_changed)
+        return SessionView(library, paths, session, on_changed, publishing)
     return EmptyState(
         ft.Icons.TABLE_ROWS_OUTLINED,
         "Choose a session",
