@@ -18,7 +18,7 @@ from app.ui.training.fields import Choice
 
 def use_appending(
     library: LibraryService, session: Session, on_done: Callable[[Session], None]
-) -> Callable[[], None]:
+) -> Callable[[], object]:
     """Returns what opens the dialog. It stays open to say what was refused."""
     is_open, set_open = ft.use_state(False)
     others, set_others = ft.use_state(cast(Sequence[Session], ()))

@@ -1,8 +1,8 @@
 """What was done to a session, version by version; an older one can be looked at and brought back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import flet as ft
 
@@ -18,6 +18,7 @@ from app.ui.kit.paging_bar import PagingBar
 from app.ui.kit.section import Card
 from app.ui.kit.selectable import Selectable
 from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.mounting import keyed
 
 PAGE_ROWS = 10
 
@@ -56,11 +57,13 @@ def VersionsView(context: SessionContext) -> ft.Control:
         Identified("versions", ft.Column([entry(one) for one in found], spacing=GAP, tight=True)),
     ]
     if looked_at is not None:
-        body.append(OldRows(context, looked_at, key=looked_at.version))
+        body.append(keyed(OldRows, f"version-{looked_at.version}", context, looked_at))
     return ft.Column(body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
-def _entry(one: SessionVersion, *, is_newest: bool, on_look: object, on_restore: object) -> ft.Control:
+def _entry(
+    one: SessionVersion, *, is_newest: bool, on_look: Callable[[], Any], on_restore: Callable[[], Any]
+) -> ft.Control:
     quiet = ft.Colors.ON_SURFACE_VARIANT
     said = ft.Column(
         [

@@ -29,7 +29,7 @@ def FilterBar(
     wanted: RowFilter, on_search: Search, on_show_all: Callable[[], Any], *, is_busy: bool
 ) -> ft.Control:
     """Enter searches; "Show all" goes back to every row. Give it another key to empty it."""
-    words = use_typed(wanted.text)
+    words = use_typed()
     shortest, longest, source = use_typed(), use_typed(), use_typed()
     kinds, set_kinds = ft.use_state(RowFilter())
     is_open, set_open = ft.use_state(False)

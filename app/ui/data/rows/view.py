@@ -1,6 +1,6 @@
 """The rows of a session: leaf through them, find some, change them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -27,6 +27,7 @@ from app.ui.kit.paging_bar import HitsBar, PagingBar
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
 from app.ui.theme import GAP
+from app.ui.training.mounting import keyed
 
 
 @ft.component
@@ -97,7 +98,14 @@ def RowsView(context: SessionContext) -> ft.Control:
     )
     return ft.Column(
         [
-            FilterBar(page.place.wanted, search, show_all, is_busy=loading.is_busy, key=emptied),
+            keyed(
+                FilterBar,
+                f"filter-{emptied}",
+                page.place.wanted,
+                search,
+                show_all,
+                is_busy=loading.is_busy,
+            ),
             SearchIndexLine(library.editing, session),
             tools,
             ChangeLine(library.editing, session, undo),
@@ -144,7 +152,10 @@ def _rows_or_hint(page: Page, cards: Sequence[ft.Control], *, is_busy: bool) -> 
 
 
 def _bar(
-    page: Page, session: Session, move: Callable[[int], object], go: Callable[[Place], object]
+    page: Page,
+    session: Session,
+    move: Callable[[int], Awaitable[None]],
+    go: Callable[[Place], Awaitable[None]],
 ) -> ft.Control:
     place = page.place
     if place.wanted.is_empty:
