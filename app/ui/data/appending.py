@@ -77,6 +77,7 @@ def use_appending(
                 ],
                 spacing=GAP * 2,
                 tight=True,
+                horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
             ),
             width=480,
         ),

@@ -82,8 +82,12 @@ def use_publishing(publishing: PublishingService, session: Session) -> Callable[
     dialog = ft.AlertDialog(
         title=ft.Text(f"Publish “{session.name}”", theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(
-            ft.Column(body, spacing=GAP * 1.5, scroll=ft.ScrollMode.AUTO, tight=True), width=520
+            ft.Column(
+                body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+            ),
+            width=520,
         ),
+        scrollable=True,
         actions=[
             ft.TextButton("Close", on_click=close),
             ft.FilledButton(

@@ -16,6 +16,7 @@ from app.ui.data.session_context import SessionContext
 from app.ui.data.working import Tell, WorkStatus, use_work
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
+from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
 
 _CSV_NOTE: Final = "CSV knows no nesting: the messages of a row are JSON text in their column."
@@ -66,9 +67,8 @@ def SessionActions(context: SessionContext, on_changed: Callable[[], object]) ->
     ]
     if publish is not None:
         menu.append(item("Publish on the Hub", ft.Icons.CLOUD_UPLOAD_OUTLINED, publish))
-    more = ft.PopupMenuButton(
-        ft.Icon(ft.Icons.MORE_VERT, semantics_label="More actions"), tooltip="More actions", items=menu
-    )
+    button = ft.PopupMenuButton(icon=ft.Icons.MORE_VERT, tooltip="More actions", items=menu)
+    more = Identified("session-more", button, label="More actions")
     buttons = [
         ft.OutlinedButton(
             "Export JSONL",

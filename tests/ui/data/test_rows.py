@@ -122,8 +122,9 @@ async def test_a_row_is_added_at_the_end(library, paths, session):
 async def test_chosen_rows_are_deleted_together(library, paths, session):
     async with opened_session(library, paths, "talk") as screen:
         for row in (1, 3):
-            await screen.set_value(screen.find(ft.Checkbox, f"Choose row {row}"), True)
-        await screen.click("Delete the 2 rows")
+            [box] = [b for b in screen.controls(ft.Checkbox) if b.semantics_label == f"Choose row {row}"]
+            await screen.set_value(box, True)
+        await screen.click("Delete 2 rows")
 
         await screen.wait_for_text("Version 2: 2 rows deleted")
         await screen.wait_for_text("1 to 25 of 58")

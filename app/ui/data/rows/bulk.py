@@ -31,7 +31,7 @@ def BulkBar(
     if not chosen and (wanted.is_empty or not page.rows):
         return ft.Container(visible=False)
     selection: Selection = chosen or wanted
-    named = f"the {rows(len(chosen))}" if chosen else "all that match"
+    named = rows(len(chosen)) if chosen else "all that match"
 
     async def delete() -> None:
         await work.run(
@@ -65,7 +65,7 @@ def BulkBar(
                 f"Delete {named}", icon=ft.Icons.DELETE_OUTLINE, disabled=busy, on_click=delete
             ),
             ft.OutlinedButton(f"Learn {named} whole", disabled=busy, on_click=learn_whole),
-            ft.OutlinedButton(f"Learn answers only of {named}", disabled=busy, on_click=learn_answers),
+            ft.OutlinedButton(f"Learn only answers of {named}", disabled=busy, on_click=learn_answers),
         ],
         wrap=True,
         spacing=GAP,

@@ -75,8 +75,12 @@ def use_row_editor(
     dialog = ft.AlertDialog(
         title=ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(
-            ft.Column(body, spacing=GAP * 1.5, scroll=ft.ScrollMode.AUTO, tight=True), width=640
+            ft.Column(
+                body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+            ),
+            width=640,
         ),
+        scrollable=True,
         actions=[
             ft.TextButton("Cancel", on_click=on_close),
             ft.FilledButton("Save row", disabled=store.is_busy, on_click=store.run),
@@ -118,4 +122,10 @@ def _message(
     ]
     if calls := message.get("tool_calls"):
         parts.append(ft.Text(f"Calls: {shortened(str(calls), 300)}", font_family=CODE_FONT, size=13))
-    return ft.Column(parts, spacing=GAP, tight=True, key=f"{id(message)}")
+    return ft.Column(
+        parts,
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        key=f"{id(message)}",
+    )

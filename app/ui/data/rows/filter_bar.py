@@ -61,6 +61,8 @@ def FilterBar(
             expand=True,
         ),
         ft.OutlinedButton("Find", disabled=is_busy, on_click=search),
+    ]
+    more: list[ft.Control] = [
         ft.TextButton(
             "Fewer filters" if is_open else "Filters",
             icon=ft.Icons.FILTER_LIST,
@@ -68,7 +70,7 @@ def FilterBar(
         ),
     ]
     if not wanted.is_empty:
-        line.append(ft.TextButton("Show all", on_click=on_show_all))
+        more.append(ft.TextButton("Show all", on_click=on_show_all))
     fields = Grid(
         [
             Choice(
@@ -90,6 +92,7 @@ def FilterBar(
     return ft.Column(
         [
             ft.Row(line, spacing=GAP, vertical_alignment=ft.CrossAxisAlignment.CENTER),
+            ft.Row(more, spacing=GAP, wrap=True),
             ft.Container(fields, visible=is_open),
             ErrorBanner(problem if problem.message else None),
         ],

@@ -70,11 +70,12 @@ def use_replacing(
                     _examples(preview[1] if preview else None),
                 ],
                 spacing=GAP * 1.5,
-                scroll=ft.ScrollMode.AUTO,
                 tight=True,
+                horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
             ),
             width=560,
         ),
+        scrollable=True,
         actions=[
             ft.TextButton("Cancel", on_click=close),
             ft.OutlinedButton("Preview", disabled=work.is_busy, on_click=look),

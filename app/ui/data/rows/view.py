@@ -135,7 +135,6 @@ def _controls(
         ft.Checkbox(
             value=is_chosen,
             semantics_label=f"Choose {name}",
-            tooltip=f"Choose {name}",
             on_change=partial(choose, row.position),
         ),
     ]
