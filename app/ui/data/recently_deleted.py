@@ -11,6 +11,7 @@ from app.services.library import LibraryService
 from app.ui.actions import use_action
 from app.ui.data.wording import rows
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.polling import use_polling
 from app.ui.theme import GAP
@@ -78,7 +79,7 @@ def _entry(session: Session, on_click: Callable[[], object]) -> ft.Control:
                 overflow=ft.TextOverflow.ELLIPSIS,
                 expand=True,
             ),
-            ft.TextButton(f"Bring {session.name[:30]} back", icon=ft.Icons.UNDO, on_click=on_click),
+            IconAction(ft.Icons.RESTORE_FROM_TRASH, f"Bring {session.name} back", on_click),
         ],
         key=session.id,
     )

@@ -54,7 +54,15 @@ def VersionsView(context: SessionContext) -> ft.Control:
     body: list[ft.Control] = [
         ErrorBanner(load.problem, retry=("Try again", load.run)),
         ErrorBanner(restore.problem, on_dismiss=restore.dismiss),
-        Identified("versions", ft.Column([entry(one) for one in found], spacing=GAP, tight=True)),
+        Identified(
+            "versions",
+            ft.Column(
+                [entry(one) for one in found],
+                spacing=GAP,
+                tight=True,
+                horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+        ),
     ]
     if looked_at is not None:
         body.append(keyed(OldRows, f"version-{looked_at.version}", context, looked_at))

@@ -111,7 +111,7 @@ async def test_a_row_is_added_at_the_end(library, paths, session):
         await screen.click("Add row")
         await screen.type("Text of message 1", "One more?")
         await screen.type("Text of message 2", "Yes.")
-        await screen.set_value(screen.find(ft.Switch, "Learn every message, not the answers only"), True)
+        await screen.set_value(screen.find(ft.Switch, "Learn every message"), True)
         await screen.click("Save row")
 
         await screen.wait_for_text("Version 2: row 61 added")

@@ -9,17 +9,17 @@ import flet as ft
 from app.domain.edits import unmasked
 from app.domain.finding import is_unmasked
 from app.domain.sessions import Message, Session
-from app.ui.actions import use_action
 from app.ui.data.wording import shortened
+from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.entered import is_on, text_of
-from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.theme import CODE_FONT, GAP
 
 _ROLES: Final = ("system", "user", "assistant", "tool", "document")
 NEW: Final[tuple[Message, ...]] = ({"role": "user", "content": ""}, {"role": "assistant", "content": ""})
 
-Save = Callable[[Sequence[Message]], Session]
+Save = Callable[[Sequence[Message], Callable[[int], None]], Session]
+"""Stores the messages; tells how many rows of the session are hashed."""
 
 
 def use_row_editor(
@@ -42,7 +42,16 @@ def use_row_editor(
         on_close()
         on_saved(session)
 
-    store = use_action(lambda: save(tuple(draft.current or [])), on_done=done)
+    work = use_work()
+
+    async def store() -> None:
+        stored = tuple(draft.current or [])
+        await work.run(lambda tell: save(stored, counting(tell, "rows hashed")), done)
+
+    def close() -> None:
+        work.cancel()
+        work.dismiss()
+        on_close()
 
     def change(at: int, key: str, event: ft.Event[Any]) -> None:
         rows[at][key] = text_of(event)
@@ -67,10 +76,8 @@ def use_row_editor(
     body: list[ft.Control] = [
         *fields,
         ft.Row([ft.TextButton("Add message", icon=ft.Icons.ADD, on_click=add)]),
-        ft.Switch(
-            label="Learn every message, not the answers only", value=is_unmasked(rows), on_change=learn
-        ),
-        ErrorBanner(store.problem),
+        ft.Switch(label="Learn every message", value=is_unmasked(rows), on_change=learn),
+        WorkStatus(work, identifier="row-progress"),
     ]
     dialog = ft.AlertDialog(
         title=ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_LARGE),
@@ -82,10 +89,10 @@ def use_row_editor(
         ),
         scrollable=True,
         actions=[
-            ft.TextButton("Cancel", on_click=on_close),
-            ft.FilledButton("Save row", disabled=store.is_busy, on_click=store.run),
+            ft.TextButton("Cancel", on_click=close),
+            ft.FilledButton("Save row", disabled=work.is_busy, on_click=store),
         ],
-        on_dismiss=on_close,
+        on_dismiss=close,
     )
     ft.use_dialog(dialog if messages is not None else None)
 

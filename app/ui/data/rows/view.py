@@ -71,14 +71,16 @@ def RowsView(context: SessionContext) -> ft.Control:
     use_row_editor(
         f"Row {edited.position + 1:,}" if edited else "Row",
         edited.messages if edited else None,
-        lambda messages: library.editing.edit_row(session, edited.position if edited else 0, messages),
+        lambda messages, tell: library.editing.edit_row(
+            session, edited.position if edited else 0, messages, tell
+        ),
         changed,
         lambda: set_edited(None),
     )
     use_row_editor(
         "New row",
         NEW if is_adding else None,
-        lambda messages: library.editing.add_row(session, messages),
+        lambda messages, tell: library.editing.add_row(session, messages, tell),
         changed,
         lambda: set_adding(False),
     )
