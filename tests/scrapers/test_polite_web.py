@@ -235,3 +235,13 @@ def test_a_proxy_is_asked_instead_of_the_host(site, open_web):
 
     assert found["headers"]["host"] == "far.example"
     assert len(site.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:9", "[::1]:9", "localhost:9", "router.lan", "metadata.internal", "intranet"]
+)
+def test_through_a_proxy_what_is_private_by_its_name_is_refused(site, open_web, host):
+    with pytest.raises(BrokenAnswerError, match="not asked for by name"):
+        open_web(proxy=site.url).get(f"http://{host}/")
+
+    assert site.requests == []
