@@ -46,7 +46,7 @@ def Root(services: Services, paths: Paths) -> ft.Control:
     _use_shortcuts(set_chosen)
 
     tabs = [
-        DataTab(services.library, paths, is_narrow=is_narrow),
+        DataTab(services.library, paths, is_narrow=is_narrow, collecting=services.collecting),
         TrainingTab(services, draft, lambda: set_chosen(_DATA), is_shown=chosen == _TRAINING),
         SettingsTab(services, paths, is_shown=chosen == _SETTINGS),
     ]

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from app.adapters.scrapers.hacker_news import HackerNews
-from tests.services.test_collecting import collecting
+from tests.services.shelf import collecting
 
 
 def main(home: Path, site: str) -> None:

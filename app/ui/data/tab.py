@@ -7,8 +7,10 @@ import flet as ft
 
 from app.domain.sessions import ImportReport, Session, SessionId
 from app.paths import Paths
+from app.services.collecting import CollectingService
 from app.services.library import LibraryService
 from app.ui.actions import use_action
+from app.ui.data.collect.panel import CollectPanel
 from app.ui.data.import_panel import ImportPanel
 from app.ui.data.session_list import SessionList
 from app.ui.data.session_view import SessionView
@@ -24,7 +26,13 @@ _REFRESH_SECONDS: Final = 3.0  # sessions may also come from the command line
 
 
 @ft.component
-def DataTab(library: LibraryService, paths: Paths, *, is_narrow: bool) -> ft.Control:
+def DataTab(
+    library: LibraryService,
+    paths: Paths,
+    *,
+    is_narrow: bool,
+    collecting: CollectingService | None = None,
+) -> ft.Control:
     """Nothing chosen shows what to do; the import panel stays mounted, so that an import goes on unseen."""
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
     chosen, set_chosen = ft.use_state(cast(SessionId | None, None))
@@ -63,11 +71,20 @@ def DataTab(library: LibraryService, paths: Paths, *, is_narrow: bool) -> ft.Con
     detail = [
         ft.Row([ft.TextButton("All sessions", icon=ft.Icons.ARROW_BACK, on_click=back)], visible=is_narrow),
         ft.Container(ImportPanel(library, paths, imported, show), visible=is_importing),
+        ft.Container(_collect(collecting, choose, is_shown=is_importing), visible=is_importing),
         ft.Container(
             _session_or_hint(library, paths, session, changed), visible=not is_importing, key=chosen or "none"
         ),
     ]
     return _panes(overview, detail, is_narrow=is_narrow, shows_detail=is_importing or session is not None)
+
+
+def _collect(
+    collecting: CollectingService | None, on_show: Callable[[SessionId], None], *, is_shown: bool
+) -> ft.Control:
+    if collecting is None:
+        return ft.Container(visible=False)
+    return CollectPanel(collecting, on_show, is_shown=is_shown)
 
 
 def _panes(
