@@ -143,6 +143,15 @@ def test_a_silent_host_is_given_up(site, open_web):
         open_web(site.place, answer_seconds=0.05).get(f"{site.url}/a")
 
 
+def test_a_host_that_sends_a_byte_now_and_then_is_not_waited_for(site, open_web):
+    site.faults.append(Fault.DRIP)
+    told: list[str] = []
+
+    open_web(site.place, answer_seconds=0.05, tell=told.append).get(f"{site.url}/a")
+
+    assert told[0] == f"Waiting 1 s: {site.place} sends too slowly."
+
+
 @pytest.mark.parametrize("target", ["http://{other}/a", "http://localhost:{port}/a", "http://[::1]:{port}/a"])
 def test_a_redirect_never_reaches_this_computer_unless_the_place_was_named(site, open_web, target):
     with running(Echo()) as other:

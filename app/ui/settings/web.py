@@ -7,16 +7,17 @@ import flet as ft
 
 from app.services.settings import SettingsService
 from app.ui.actions import use_action
-from app.ui.kit.entered import is_on
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
+from app.ui.training.fields import Toggle
 from app.ui.training.watching import use_answer
 
 
 @ft.component
 def Web(settings: SettingsService) -> ft.Control:
     """The proxy is kept by a button, the switch at once."""
+    page = ft.context.page
     saved, set_saved = ft.use_state(cast(str | None, None))
     offline, set_offline = ft.use_state(False)
     wanted = ft.use_ref(False)
@@ -28,18 +29,20 @@ def Web(settings: SettingsService) -> ft.Control:
     use_answer(lambda: (settings.proxy, settings.is_offline), loaded, on=())
     switch = use_action(lambda: settings.set_offline(wanted.current is True), on_done=lambda _: None)
 
-    async def toggle(event: ft.Event[ft.Switch]) -> None:
-        wanted.current = is_on(event)
-        set_offline(wanted.current)
-        await switch.run()
+    def toggle(value: bool) -> None:
+        wanted.current = value
+        set_offline(value)
+        page.run_task(switch.run)
 
     return Section(
         "Collecting from the web",
         [
             Proxy(settings, saved, set_saved) if saved is not None else ft.Container(visible=False),
-            ft.Switch(label="Stay offline", value=offline, on_change=toggle),
-            ft.Text(
-                "Nothing is collected from the web while this is on.", color=ft.Colors.ON_SURFACE_VARIANT
+            Toggle(
+                "Stay offline",
+                offline,
+                toggle,
+                help_text="Nothing is collected from the web while this is on.",
             ),
             ErrorBanner(switch.problem, on_dismiss=switch.dismiss),
         ],

@@ -42,7 +42,7 @@ async def test_a_source_is_asked_and_its_rows_are_one_click_away(shelf: Shelf, s
         await screen.type("Name of the session", "asked")
         screen.start(screen.click("Start collecting"))
 
-        await screen.wait_for_text("8 rows from 4 of 4 looked at; skipped: 8 deleted or dead")
+        await screen.wait_for_text("8 rows from 4 of 4 looked at; skipped: 8 × deleted or dead")
         assert "Finished" in screen.texts()
         await screen.click("Show collected rows")
 

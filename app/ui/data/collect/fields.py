@@ -36,6 +36,7 @@ def _lines(field: Field, value: Answer, hear: Callable[[Answer], None]) -> ft.Co
         hear(text_of(event))
 
     return ft.TextField(
+        data="wide" if field.is_required else None,  # a whole line of the grid
         label=field.label,
         value="\n".join(value) if isinstance(value, tuple) else str(value),
         helper=field.help,

@@ -17,10 +17,10 @@ STATUS: Final[dict[ScrapeStatus, tuple[str, Tone]]] = {
 
 
 def counts(scrape: Scrape) -> str:
-    """ "120 rows from 98 of 340 looked at; skipped: 3 deleted or removed"."""
+    """ "120 rows from 98 of 340 looked at; skipped: 3 × deleted or removed"."""
     of_all = f" of {scrape.total:,}" if scrape.total is not None else ""
     said = f"{rows(scrape.row_count)} from {scrape.seen:,}{of_all} looked at"
-    skipped = ", ".join(f"{count:,} {reason}" for reason, count in scrape.skipped.items())
+    skipped = ", ".join(f"{count:,} × {reason}" for reason, count in scrape.skipped.items())
     return f"{said}; skipped: {skipped}" if skipped else said
 
 
