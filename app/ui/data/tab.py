@@ -7,10 +7,12 @@ import flet as ft
 
 from app.domain.sessions import ImportReport, Session, SessionId
 from app.paths import Paths
+from app.services.collecting import CollectingService
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.ui.actions import use_action
+from app.ui.data.collect.panel import CollectPanel
 from app.ui.data.import_panel import ImportPanel
 from app.ui.data.recently_deleted import RecentlyDeleted
 from app.ui.data.session_list import SessionList
@@ -34,6 +36,7 @@ def DataTab(
     is_narrow: bool,
     publishing: PublishingService | None = None,
     previews: PreviewService | None = None,
+    collecting: CollectingService | None = None,
 ) -> ft.Control:
     """Nothing chosen shows what to do; the import panel stays mounted, so that an import goes on unseen."""
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
@@ -74,6 +77,7 @@ def DataTab(
     detail = [
         ft.Row([ft.TextButton("All sessions", icon=ft.Icons.ARROW_BACK, on_click=back)], visible=is_narrow),
         ft.Container(ImportPanel(library, paths, imported, show), visible=is_importing),
+        ft.Container(_collect(collecting, choose, is_shown=is_importing), visible=is_importing),
         ft.Container(
             _session_or_hint(library, paths, session, changed, publishing, previews),
             visible=not is_importing,
@@ -81,6 +85,14 @@ def DataTab(
         ),
     ]
     return _panes(overview, detail, is_narrow=is_narrow, shows_detail=is_importing or session is not None)
+
+
+def _collect(
+    collecting: CollectingService | None, on_show: Callable[[SessionId], None], *, is_shown: bool
+) -> ft.Control:
+    if collecting is None:
+        return ft.Container(visible=False)
+    return CollectPanel(collecting, on_show, is_shown=is_shown)
 
 
 def _panes(
