@@ -6,6 +6,7 @@ from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.reading import Preview, Reading, ReadOptions
+from app.domain.ready_rows import ReadyRow
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
 from app.domain.sessions import Session, SessionId, SessionRow
 from trainer_image.rows import Refused, Row
@@ -72,7 +73,12 @@ class SessionStore(Protocol):
     """Keeps collected datasets."""
 
     def add(
-        self, name: str, source: str, rows: Iterator[Row], *, progress: Callable[[int], None] | None = None
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[Row | ReadyRow],
+        *,
+        progress: Callable[[int], None] | None = None,
     ) -> Session:
         """Write a session and its rows: all of them or none, flat in memory, without blocking other writers
         for longer than one batch. An exception from `rows` leaves nothing behind."""

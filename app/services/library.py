@@ -12,8 +12,9 @@ from app.domain.errors import ImportFailedError, StudioError, UnknownSessionErro
 from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
 from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
 from app.domain.reading import Preview, Reading, ReadOptions
+from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import ImportReport, RefusedRow, Session, SessionId, SessionRow
-from trainer_image.rows import Row, RowError, to_messages
+from trainer_image.rows import Refused, Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
 
@@ -208,13 +209,13 @@ class _Sieve:
         self.refused_count = 0
         self.refused: list[RefusedRow] = []
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[Row | ReadyRow]:
         """Raises ImportFailedError at the end if nothing came through, which undoes the session."""
         for item in self._found:
             self.total += 1
             if self._progress is not None and self.total % 500 == 0:
                 self._progress(self.total)
-            if isinstance(item, Row):
+            if not isinstance(item, Refused):
                 yield item
                 continue
             self.refused_count += 1

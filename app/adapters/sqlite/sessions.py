@@ -11,34 +11,23 @@ from sqlalchemy import Engine, insert, select, update
 
 from app.adapters.sqlite.finding import the_one
 from app.adapters.sqlite.leftovers import remove_session
+from app.adapters.sqlite.row_batches import store_rows
 from app.adapters.sqlite.row_text import (
     ContentHash,
     from_text,
     meta_from_text,
-    meta_to_text,
-    row_hash,
-    to_text,
 )
 from app.adapters.sqlite.schema import session_rows, sessions
 from app.adapters.sqlite.transactions import reading, writing
 from app.domain.errors import StoreError, UnknownSessionError
 from app.domain.ports import Processes
+from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import Session, SessionId, SessionRow
 from trainer_image.rows import Row
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS: Final = 2_000
-BATCH_CHARACTERS: Final = 8_000_000
-"""A batch is written when it has as many rows or as much text, whichever is first."""
 READ_ROWS: Final = 1_000
-
-_INSERT_ROW: Final = (
-    "INSERT INTO session_rows (session, position, source_line, messages, content_hash, meta)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
-)
-Staged = tuple[int, int, int, str, bytes, str]
-"""One row's values for `_INSERT_ROW`."""
 
 
 class SqliteSessionStore:
@@ -55,19 +44,18 @@ class SqliteSessionStore:
         self._clock = clock
 
     def add(
-        self, name: str, source: str, rows: Iterator[Row], *, progress: Callable[[int], None] | None = None
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[Row | ReadyRow],
+        *,
+        progress: Callable[[int], None] | None = None,
     ) -> Session:
         """`progress` is told the number of rows stored so far after each batch."""
         number = self._stage(name, source)
         try:
             content = ContentHash()
-            count = 0
-            for batch in _batches(number, rows, content):
-                with writing(self._engine) as connection:
-                    connection.exec_driver_sql(_INSERT_ROW, batch)
-                count += len(batch)
-                if progress is not None:
-                    progress(count)
+            count = store_rows(self._engine, number, rows, content, progress)
             return self._publish(number, count, content.hexdigest())
         except BaseException:
             self._discard(number)
@@ -196,19 +184,3 @@ def _unknown(session_id: SessionId) -> UnknownSessionError:
     return UnknownSessionError(
         f"There is no session {session_id}.", "It may have been deleted; choose another."
     )
-
-
-def _batches(number: int, rows: Iterator[Row], content: ContentHash) -> Iterator[list[Staged]]:
-    """Rows ready to insert, numbered from 0; everything slow is done here, while nobody is locked out."""
-    batch: list[Staged] = []
-    characters = 0
-    for position, row in enumerate(rows):
-        text, meta = to_text(row.messages), meta_to_text(row.meta)
-        content.add(text)
-        batch.append((number, position, row.line, text, row_hash(text), meta))
-        characters += len(text) + len(meta)
-        if len(batch) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
