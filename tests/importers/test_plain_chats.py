@@ -69,7 +69,7 @@ USER = b'{"messages": [{"role": "user", "content": "a%b"}, {"role": "assistant",
 @settings(max_examples=600)
 @given(_lines())
 @example(USER % (b"", b', "content": "c\\""'))
-@example(USER % (b"", b', "content": "\\u0022\\u0022\\u0022\\u0022", "role": "assistant"'))
+@example(USER % (b"", b', "content": "\\u0022\\u0022\\u0022\\u0022"'))
 @example(USER % (b"\x01", b""))
 @example(USER % (b"\xc0\x80", b""))
 @example(USER % (b"\xed\xa0\xbd", b""))
