@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.adapters.hub_rows import read_hub_rows
+from app.adapters.importers.encodings import encoding_of
 from app.adapters.importers.files import Source, files_in, nothing_in, source_in
+from app.adapters.importers.jsonl import JSONL
 from app.adapters.importers.mapped import beginning, columns_of, rows_of, with_source
 from app.adapters.importers.records import Format, value_of
 from app.domain.errors import ImportFailedError
@@ -32,6 +34,12 @@ class RowSources:
             return Reading(_rows_in(path, options, notes), "row", notes)
         source = Source(path)
         return Reading(_rows(source, options), source.format.unit, source.notes)
+
+    def is_plain_jsonl(self, path: Path) -> bool:
+        """Raises ImportFailedError if it is nothing that can be read."""
+        source = Source(path)
+        is_utf8 = encoding_of(source.opened.head) == "utf-8"
+        return source.format is JSONL and is_utf8 and not source.opened.packing
 
     def preview_file(self, path: Path, count: int, options: ReadOptions = _DEFAULT) -> Preview:
         """The first `count` rows as they stand in the file, of a folder in its first readable file."""

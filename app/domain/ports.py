@@ -212,6 +212,10 @@ class RowSource(Protocol):
         """
         ...
 
+    def is_plain_jsonl(self, path: Path) -> bool:
+        """Whether it is JSONL in UTF-8, not packed, as the trainer reads it. Raises ImportFailedError."""
+        ...
+
     def preview_file(self, path: Path, count: int, options: ReadOptions) -> Preview:
         """The first `count` rows and the guessed mapping. Raises ImportFailedError."""
         ...

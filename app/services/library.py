@@ -14,6 +14,7 @@ from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import ImportReport, RefusedRow, Session, SessionId, SessionRow
+from app.services.row_files import as_line, clipped, take_file
 from trainer_image.rows import Refused, Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ log = logging.getLogger(__name__)
 SAMPLE_NAME = "Ferry help desk (sample)"
 _SAMPLE_DONE = "library.sample_imported"
 _REFUSED_KEPT = 1000
-_LONGEST_REASON = 300
 
 _AS_GUESSED = ReadOptions()
 _NO_ROW = (
@@ -147,7 +147,7 @@ class LibraryService:
             with partial.open("w", encoding="utf-8", newline="\n") as file:
                 count = 0
                 for row in self._sessions.rows(session_id):
-                    file.write(_as_line(row))
+                    file.write(as_line(row))
                     count += 1
                 file.flush()
                 os.fsync(file.fileno())
@@ -160,6 +160,10 @@ class LibraryService:
                 "Choose another folder, or make room, and export again.",
             ) from error
         return count
+
+    def take_file(self, path: Path, target: Path, document_column: str | None = None) -> None:
+        """Write a file's rows as a run reads them; see `row_files.take_file`."""
+        take_file(self._sources, path, target, document_column)
 
     def rename(self, session_id: SessionId, name: str) -> Session:
         if not name.strip():
@@ -220,7 +224,7 @@ class _Sieve:
                 continue
             self.refused_count += 1
             if len(self.refused) < _REFUSED_KEPT:
-                self.refused.append(RefusedRow(item.line, _clipped(item.reason)))
+                self.refused.append(RefusedRow(item.line, clipped(item.reason)))
         if self.total == 0:
             raise ImportFailedError(f"{self._shown} is empty.", "Choose a file with rows or text in it.")
         if self.total == self.refused_count:
@@ -235,22 +239,6 @@ def _stem(path: Path) -> str:
     """A file's name without its endings; a folder's name."""
     name = path.absolute().name
     return name if path.is_dir() else Path(name.removesuffix(".gz").removesuffix(".zst")).stem
-
-
-def _as_line(row: SessionRow) -> str:
-    """A row as JSONL. Half an emoji has no UTF-8; such a row is escaped instead."""
-    record = {"messages": row.messages}
-    line = json.dumps(record, ensure_ascii=False)
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        line = json.dumps(record)
-    return line + "\n"
-
-
-def _clipped(reason: str) -> str:
-    """A reason may quote the row, and a row may be megabytes."""
-    return reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 1] + "…"
 
 
 def _first_question(line: bytes) -> str | None:

@@ -278,7 +278,9 @@ class TrainingService:
             self._library.export(request.session_id, run.folder / DATA_FILE)
         elif request.data_file:
             (run.folder / DATA_FILE).parent.mkdir()
-            shutil.copyfile(request.data_file, run.folder / DATA_FILE)
+            config = request.config
+            column = config.document_column_name if config.is_pretraining else None
+            self._library.take_file(request.data_file, run.folder / DATA_FILE, column)
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False) -> Run:
         token = self._secrets.hf_token()
