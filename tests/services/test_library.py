@@ -11,6 +11,7 @@ from app.domain.errors import ImportFailedError, StudioError, UnknownSessionErro
 from app.domain.sessions import ExportFormat
 from app.services.library import ImportCancelledError, random_prompts
 from app.services.row_files import ExportCancelledError
+from tests.store import children
 from trainer_image.rows import Row, to_messages
 
 
@@ -265,3 +266,18 @@ def test_a_cancelled_export_leaves_the_file_that_was_there(world, tmp_path, file
 
     assert (tmp_path / "out").read_text() == "old"
     assert list(tmp_path.glob("*.partial")) == []
+
+
+def test_an_export_that_is_killed_leaves_the_file_that_was_there(tmp_path):
+    path = write(tmp_path / "rows.jsonl", PAIR)
+    before = path.read_bytes()
+    hear, tell = children.FRESH.Pipe(duplex=False)
+    [exporter] = children.start_all(children.FRESH, children.export_without_end, iter([(path, tell)]))
+    assert hear.poll(60)
+    while hear.recv() < 5_000:
+        pass
+
+    exporter.kill()
+    exporter.join()
+
+    assert path.read_bytes() == before

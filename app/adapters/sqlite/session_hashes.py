@@ -91,5 +91,5 @@ def _add(engine: Engine, content: ContentHash, ranges: Sequence[Range], start: i
         for piece in takewhile(lambda piece: piece.position < end, ranges[at:]):
             rows = piece.cut(start, end)
             cursor.execute(_TEXTS, (rows.part, rows.first, rows.first + rows.length))
-            for (text,) in cursor:
+            for (text,) in cursor.fetchall():
                 content.add(text)
