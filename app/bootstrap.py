@@ -63,6 +63,7 @@ def build_services(paths: Paths) -> Services:
         open_web,
         library.free_name,
     )
+    publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
@@ -74,6 +75,7 @@ def build_services(paths: Paths) -> Services:
             SqliteMergeEngine(database, processes, paths.merging),
             MergedFiles(),
             secrets,
+            publishing,
             utc_now,
         ),
         training=TrainingService(
@@ -91,7 +93,7 @@ def build_services(paths: Paths) -> Services:
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=SettingsService(settings),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
-        publishing=PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports),
+        publishing=publishing,
         previews=PreviewService(
             library,
             runs,

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters.environment_secrets import EnvironmentSecrets
+from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.processes import SystemProcesses
@@ -32,6 +33,7 @@ from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.domain.merging import MergeProgress, MergeRecipe, MergeSource
 from app.services.merging import MergeService
+from app.services.publishing import PublishingService
 from trainer_image.rows import Row
 
 ROUNDS = 3
@@ -65,13 +67,15 @@ def store(folder: Path) -> SqliteSessionStore:
 def service(folder: Path) -> MergeService:
     database, processes = open_database(folder / "tunewright.db"), SystemProcesses()
     engine = SqliteMergeEngine(database, processes, folder / "merging")
+    sessions = SqliteSessionStore(database, processes)
     return MergeService(
-        SqliteSessionStore(database, processes),
+        sessions,
         RowSources(),
         SqliteMergeStore(database),
         engine,
         MergedFiles(),
         EnvironmentSecrets(),
+        PublishingService(sessions, HuggingFacePublisher(), EnvironmentSecrets(), folder),
         lambda: datetime.now(UTC),
     )
 

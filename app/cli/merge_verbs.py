@@ -21,6 +21,7 @@ from app.domain.merging import (
     SavedMerge,
     UnknownMergeError,
 )
+from app.domain.publishing import PublishWish
 from app.domain.typed_paths import expanded, is_file
 from app.services.everything import Services
 from app.services.merging import with_files_in
@@ -31,7 +32,10 @@ _SHOWN: Final = 6
 
 def run_merge(services: Services, args: argparse.Namespace, output: Output) -> int:
     recipe, merge_id = _recipe(services, args)
-    if args.to:
+    if args.to_hub:
+        wish = PublishWish(args.to_hub, is_private=not args.public)
+        merge = services.merging.to_hub(recipe, wish, merge_id, _progress)
+    elif args.to:
         merge = services.merging.to_file(recipe, expanded(args.to).absolute(), merge_id, _progress)
     else:
         merge = services.merging.to_session(recipe, merge_id, _progress)
@@ -39,6 +43,8 @@ def run_merge(services: Services, args: argparse.Namespace, output: Output) -> i
     assert merge.result is not None
     made = merge.result.file or f"session {services.library.get(_session(merge)).name}"
     output.say(f"{merge.result.rows:,} rows merged into {made}.")
+    if merge.result.url:
+        output.say(f"On the Hub, {'public' if args.public else 'private'}: {merge.result.url}")
     _say_ledger(merge.result.ledger, output)
     output.say(f"Saved as merge {merge.id}: `tunewright merge run {merge.id}` does it again.")
     return 0

@@ -114,6 +114,8 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         leaf.add_argument("--name", default="", help="name of the result")
         if name == "run":
             leaf.add_argument("--to", metavar="FILE", help="write this .jsonl or .parquet file instead")
+            leaf.add_argument("--to-hub", metavar="REPO", help="also publish the session, private")
+            leaf.add_argument("--public", action="store_true", help="with --to-hub: for everybody to see")
         else:
             leaf.add_argument("--limit", type=_count, default=3, help="how many rows to show (3)")
     _leaf(nouns, "list", "saved merges, newest first")

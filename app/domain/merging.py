@@ -228,6 +228,8 @@ class MergeResult(_Frozen):
     ledger: Ledger
     session_id: str | None = None
     file: Path | None = None
+    url: str = ""
+    """Where the session is on the Hub, if it was put there."""
 
     @property
     def rows(self) -> int:

@@ -18,6 +18,7 @@ from app.domain.merge_ports import (
     WorkedOut,
 )
 from app.domain.merging import (
+    MergeCancelledError,
     MergeError,
     MergeId,
     MergePreview,
@@ -28,8 +29,10 @@ from app.domain.merging import (
     SavedMerge,
 )
 from app.domain.ports import RowSource, Secrets, SessionStore
+from app.domain.publishing import PublishWish
 from app.domain.reading import ReadOptions
-from app.domain.sessions import Session
+from app.domain.sessions import Session, SessionId
+from app.services.publishing import PublishingService
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class MergeService:
         engine: MergeEngine,
         writer: RowWriter,
         secrets: Secrets,
+        publishing: PublishingService,
         clock: Callable[[], datetime],
     ) -> None:
         self._sessions = sessions
@@ -55,6 +59,7 @@ class MergeService:
         self._engine = engine
         self._writer = writer
         self._secrets = secrets
+        self._publishing = publishing
         self._clock = clock
 
     def sessions(self) -> Sequence[Session]:
@@ -106,6 +111,33 @@ class MergeService:
             self._writer.write(path, merged.rows())
             result = MergeResult(made_at=self._clock(), ledger=merged.ledger, file=path)
         return self._keep(recipe, merge_id, result)
+
+    def to_hub(
+        self,
+        recipe: MergeRecipe,
+        wish: PublishWish,
+        merge_id: MergeId | None = None,
+        watch: Watch | None = None,
+    ) -> SavedMerge:
+        """Merge into a new session and publish that, with its card: private unless the wish says otherwise.
+
+        Refused where personal data is found. What fails after the merge leaves the session, and says so.
+        """
+        if reason := self._publishing.why_not():
+            raise MergeError(f"Nothing can be published. {reason}", "Nothing was merged.")
+        tell = watch or _unwatched
+        merge = self.to_session(recipe, merge_id, watch)
+        assert merge.result is not None
+        session = self._sessions.get(SessionId(merge.result.session_id or ""))
+        try:
+            published = self._publishing.publish(session, wish, lambda said: tell(MergeProgress(said)))
+        except MergeCancelledError as error:
+            raise MergeError(f"Publishing {session.name} was cancelled.", "The session stays.") from error
+        except StudioError as error:
+            raise MergeError(
+                f"The session {session.name} was made, but not published: {error.message}", error.hint
+            ) from error
+        return self._merges.note_result(merge.id, merge.result.model_copy(update={"url": published.url}))
 
     def changes(self, merge: SavedMerge) -> Sequence[str]:
         """What is no longer as it was when the merge was last run, as sentences; nothing is read anew."""

@@ -14,17 +14,40 @@ from app.adapters.row_sources import RowSources
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
+from app.domain.errors import StudioError
+from app.domain.publishing import PublishWish
 from app.domain.sessions import RowChange, Session
 from app.services.merging import MergeService
+from app.services.publishing import PublishingService
 from trainer_image.rows import Row
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
 @dataclass
-class NoSecrets:
+class FixedSecrets:
+    token: str | None = None
+
     def hf_token(self) -> str | None:
-        return None
+        return self.token
+
+
+@dataclass
+class FakeHub:
+    """Keeps what was published, and refuses when told to."""
+
+    published: list[tuple[PublishWish, int]] = field(default_factory=list)
+    refusal: StudioError | None = None
+
+    def why_not(self) -> str:
+        return ""
+
+    def publish(self, data: Path, card: str, wish: PublishWish, *, token, progress) -> str:
+        progress("Uploading")
+        if self.refusal is not None:
+            raise self.refusal
+        self.published.append((wish, len(data.read_text(encoding="utf-8").splitlines())))
+        return f"https://hub.example/{wish.repo}"
 
 
 @dataclass
@@ -33,6 +56,8 @@ class World:
     sessions: SqliteSessionStore
     engine: SqliteMergeEngine
     merging: MergeService
+    secrets: FixedSecrets
+    hub: FakeHub
     names: Iterator[int] = field(default_factory=lambda: iter(range(10_000)))
 
     def session(self, rows: list[Row], name: str = "") -> Session:
@@ -68,8 +93,12 @@ def make_world(home: Path) -> World:
     sessions = SqliteSessionStore(database, processes)
     engine = SqliteMergeEngine(database, processes, home / "merging")
     merges = SqliteMergeStore(database)
-    service = MergeService(sessions, RowSources(), merges, engine, MergedFiles(), NoSecrets(), lambda: NOON)
-    return World(home, sessions, engine, service)
+    secrets, hub = FixedSecrets(), FakeHub()
+    publishing = PublishingService(sessions, hub, secrets, home)
+    service = MergeService(
+        sessions, RowSources(), merges, engine, MergedFiles(), secrets, publishing, lambda: NOON
+    )
+    return World(home, sessions, engine, service, secrets, hub)
 
 
 @pytest.fixture

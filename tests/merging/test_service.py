@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from app.domain.errors import StudioError
 from app.domain.merging import Fate, MergeCancelledError, MergeError, MergeRecipe, MergeSource
+from app.domain.publishing import PublishWish
 from tests.merging import children
 from tests.merging.conftest import World, make_world, pair
 from trainer_image.rows import Row
@@ -244,6 +245,29 @@ def test_a_dataset_that_cannot_be_reached_is_a_sentence(world, monkeypatch):
     assert "owner/nothing" in str(raised.value) or "cannot be reached" in str(raised.value)
     assert raised.value.hint
     assert world.working_files == []
+
+
+def test_a_merge_is_published_private_unless_told_otherwise(world, two):
+    with pytest.raises(MergeError, match="no Hugging Face token"):
+        world.merging.to_hub(of(*two), PublishWish("me/rows"))
+    assert world.merging.saved() == []
+
+    world.secrets.token = "hf_x"
+    merge = world.merging.to_hub(of(*two), PublishWish("me/rows"))
+
+    assert merge.result.url == "https://hub.example/me/rows"
+    assert [(wish.is_private, rows) for wish, rows in world.hub.published] == [(True, 4)]
+
+
+def test_a_merge_that_cannot_be_published_stays_as_a_session_and_says_so(world, two):
+    world.secrets.token = "hf_x"
+    world.hub.refusal = StudioError("The Hub cannot be reached.", "Check the network.")
+
+    with pytest.raises(MergeError, match="was made, but not published: The Hub cannot be reached"):
+        world.merging.to_hub(of(*two), PublishWish("me/rows"))
+
+    assert [merge.result.url for merge in world.merging.saved()] == [""]
+    assert len(world.sessions.all()) == 3
 
 
 def test_what_a_recipe_cannot_say_is_refused(tmp_path):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from app.adapters.merging.workspace import Workspace
@@ -119,9 +119,11 @@ def changed(label: str) -> MergeError:
 
 def _take_session(work: Workspace, reader: Reader, place: int, session: Session) -> Intake:
     label = f"Reading {session.name}"
+    if reader.lacks_system:
+        rows = chain.from_iterable(_session_batches(work, session, label))
+        _find_system(reader, session.name, (from_text(row.text) for row in islice(rows, CHUNK_ROWS)))
     if reader.needs_text:
         for batch in _session_batches(work, session, label):
-            _find_system(reader, session.name, (from_text(row.text) for row in batch))
             _put_session_rows(work, reader, place, batch)
     else:
         _copy_hashes(work, place, session, label)
@@ -132,7 +134,7 @@ def _take_session(work: Workspace, reader: Reader, place: int, session: Session)
 
 
 def _find_system(reader: Reader, label: str, conversations: Iterable[Sequence[Message]]) -> None:
-    """With the policy "first": looked for in one batch, as a file can be read only once."""
+    """With the policy "first": looked for in so many rows, as a file can be read only once."""
     if reader.lacks_system:
         for messages in conversations:
             reader.use_first(messages)

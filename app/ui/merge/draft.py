@@ -17,11 +17,12 @@ from app.domain.merging import (
     SavedMerge,
     SystemPolicy,
 )
+from app.domain.publishing import PublishWish
 from app.domain.typed_paths import expanded
 
 How = Literal["concatenate", "interleave"]
 Until = Literal["first", "all"]
-To = Literal["session", "file"]
+To = Literal["session", "file", "hub"]
 
 NUMBERS: Final = {"weight": "Weight", "cap": "At most rows", "share": "Share in %"}
 """Field of a source → its label."""
@@ -100,6 +101,8 @@ class MergeDraft:
     near_leaks: bool = False
     to: To = "session"
     file: str = ""
+    repo: str = ""
+    is_private: bool = True
     merge_id: MergeId | None = None
     """The saved merge that is being edited."""
     next_key: int = 0
@@ -127,6 +130,10 @@ class MergeDraft:
 
     def missing(self) -> str:
         """What keeps the merge from being made, as an order; empty if nothing does."""
+        return self.missing_rule() or self._missing_place()
+
+    def missing_rule(self) -> str:
+        """The same without a place for the result, which a preview does not need."""
         if not self.sources:
             return "Add a source"
         for source in self.sources:
@@ -139,9 +146,14 @@ class MergeDraft:
             return "Name the result"
         if self.system == "text" and not self.system_text.strip():
             return "Type the system prompt that all rows get"
+        return "" if self._recipe() else "Correct the numbers of the form"
+
+    def _missing_place(self) -> str:
         if self.to == "file" and not self.file.strip():
             return "Name the file to write"
-        return "" if self._recipe() else "Correct the numbers of the form"
+        if self.to == "hub" and not self.to_wish().is_possible:
+            return "Type the dataset's name on the Hub as owner/name"
+        return ""
 
     @property
     def shown_numbers(self) -> tuple[str, ...]:
@@ -170,6 +182,9 @@ class MergeDraft:
 
     def to_path(self) -> Path:
         return expanded(self.file.strip()).absolute()
+
+    def to_wish(self) -> PublishWish:
+        return PublishWish(self.repo.strip(), is_private=self.is_private)
 
     def load(self, merge: SavedMerge, labels: dict[str, str]) -> None:
         """Fill the form from a saved merge, whose recipe it then edits. `labels`: session id → name."""

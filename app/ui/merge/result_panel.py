@@ -20,9 +20,10 @@ from app.ui.merge.ledger_view import LedgerView
 from app.ui.merge.running import MergeRun
 from app.ui.merge.wording import progress_text, share_of
 from app.ui.theme import GAP, SPACE
-from app.ui.training.fields import Segments, TextInput
+from app.ui.training.fields import Segments, TextInput, Toggle
 
 _SHOWN_ROWS = 20
+_PLACES = [("session", "a new session"), ("file", "a file"), ("hub", "Hugging Face")]
 
 
 @ft.component
@@ -33,7 +34,7 @@ def Destination(merging: MergeService, paths: Paths, draft: MergeDraft, work: Me
         draft.name = text
 
     def put_to(value: str) -> None:
-        draft.to = "file" if value == "file" else "session"
+        draft.to = "file" if value == "file" else "hub" if value == "hub" else "session"
         if draft.to == "file" and not draft.file:
             draft.file = str(paths.exports / "merged.jsonl")
 
@@ -45,21 +46,25 @@ def Destination(merging: MergeService, paths: Paths, draft: MergeDraft, work: Me
         await work.run(lambda watch: merging.preview(recipe, watch))
 
     async def merge() -> None:
-        recipe, merge_id, path = draft.to_recipe(), draft.merge_id, draft.to_path()
-        if draft.to == "file":
+        recipe, merge_id, path, wish = draft.to_recipe(), draft.merge_id, draft.to_path(), draft.to_wish()
+        if draft.to == "hub":
+            await work.run(lambda watch: merging.to_hub(recipe, wish, merge_id, watch))
+        elif draft.to == "file":
             await work.run(lambda watch: merging.to_file(recipe, path, merge_id, watch))
         else:
             await work.run(lambda watch: merging.to_session(recipe, merge_id, watch))
 
     controls: list[ft.Control] = [
         TextInput("Name of the result", draft.name, put_name),
-        Segments("to", "Write it to", draft.to, [("session", "a new session"), ("file", "a file")], put_to),
+        Segments("to", "Write it to", draft.to, _PLACES, put_to),
     ]
     if draft.to == "file":
         help_text = "JSONL or Parquet by its ending. The file appears whole or not at all."
         controls.append(TextInput("File to write", draft.file, put_file, help_text=help_text))
+    if draft.to == "hub":
+        controls += _hub(draft)
     missing = draft.missing()
-    can_preview = not work.state.is_busy and (not missing or missing == "Name the file to write")
+    can_preview = not work.state.is_busy and not draft.missing_rule()
     buttons = ft.Row(
         [
             ft.FilledButton(
@@ -87,6 +92,20 @@ def Destination(merging: MergeService, paths: Paths, draft: MergeDraft, work: Me
         vertical_alignment=ft.CrossAxisAlignment.CENTER,
     )
     return Section("Result", [*controls, buttons])
+
+
+def _hub(draft: MergeDraft) -> list[ft.Control]:
+    def put_repo(text: str) -> None:
+        draft.repo = text
+
+    def put_private(value: bool) -> None:
+        draft.is_private = value
+
+    help_text = "The merged session is published with a dataset card, unless personal data is found in it."
+    return [
+        TextInput("Dataset on the Hub", draft.repo, put_repo, hint="owner/name", help_text=help_text),
+        Toggle("Private", draft.is_private, put_private, identifier="private"),
+    ]
 
 
 def Status(work: MergeRun, on_show_data: Callable[[], None]) -> ft.Control:
@@ -134,6 +153,7 @@ def _merged(merge: SavedMerge, on_show_data: Callable[[], None]) -> ft.Control:
     result = merge.result
     assert result is not None
     place = f"written to {result.file}" if result.file else "in a new session"
+    place += f", published at {result.url}" if result.url else ""
     lines: list[ft.Control] = [
         Identified("merge-outcome", ft.Text(f"{rows(result.rows)} {place}."), live=True),
         LedgerView(result.ledger),

@@ -198,6 +198,22 @@ async def test_a_file_is_written_where_it_was_asked_for(merging, library, paths,
     assert len(library.sessions()) == 2
 
 
+async def test_without_a_token_nothing_is_merged_for_the_hub(merging, library, paths, two, monkeypatch):
+    monkeypatch.setattr(merging._secrets, "hf_token", lambda: None)
+    async with tab(merging, library, paths) as screen:
+        await add_both(screen, two)
+        *_, write_to = screen.controls(ft.SegmentedButton)
+        await screen.fire(write_to, "change", ["hub"])
+        assert screen.identified("merge-reason") == ["Type the dataset's name on the Hub as owner/name."]
+        assert screen.find(ft.Switch, "Private").value
+
+        await screen.type("Dataset on the Hub", "me/rows")
+        await screen.click("Merge now")
+        await screen.wait_for_text("There is no Hugging Face token")
+
+    assert len(library.sessions()) == 2
+
+
 async def test_the_columns_of_a_file_can_be_chosen(merging, library, paths, tmp_path, two):
     file = tmp_path / "odd.csv"
     file.write_text("asked,said,where\nHow?,So.,here\nWhy?,Because.,there\n")
