@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 SMALL_ROWS: Final = 2_000
 """So many rows take about a second: they are looked at whole, at once."""
+_SMALL_BYTES: Final = 1_000_000
+"""Of a file whose rows nobody has counted."""
 _SAMPLE_ROWS: Final = 500
 _SAMPLE_PAGES: Final = 10
 _PAGE: Final = 1_000
@@ -107,7 +109,7 @@ class PreviewService:
 
         Raises PreviewError.
         """
-        if source.row_count is not None and source.row_count <= SMALL_ROWS:
+        if _is_small(source):
             return self.survey(source, config, _unheard)
         config = self._seen_by(config)
         with self._workplace() as place:
@@ -216,7 +218,7 @@ class PreviewService:
         return config.model_copy(update={"base_model": str(folder.resolve())}) if folder.is_dir() else config
 
     def _look_at_all(self, source: Source, config: RunConfig, target: Path, progress: Progress) -> None:
-        apart = source.row_count is None or source.row_count > SMALL_ROWS
+        apart = not _is_small(source)
         if source.file:
             self._looker.survey(config, source.file.absolute(), target, progress, apart=apart)
             return
@@ -284,6 +286,17 @@ def _file_lines(path: Path, start: int, limit: int | None) -> Iterator[str]:
             yield from islice(rows, start, None if limit is None else start + limit)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _is_small(source: Source) -> bool:
+    """Whether all of it takes about a second."""
+    if source.row_count is not None:
+        return source.row_count <= SMALL_ROWS
+    assert source.file
+    try:
+        return source.file.stat().st_size <= _SMALL_BYTES
+    except OSError as error:
+        raise _unreadable(source.file, error) from error
 
 
 def _identity(source: Source) -> str:
