@@ -5,12 +5,19 @@ import os
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.gpu import describe_gpus
+from app.adapters.hub_publishing import HuggingFacePublisher
+from app.adapters.merged_files import MergedFiles
+from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.processes import SystemProcesses
 from app.adapters.row_sources import RowSources
+from app.adapters.scrapers.opening import open_web
+from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
+from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.adapters.survey_files import SqliteSurveyFiles
@@ -20,11 +27,14 @@ from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
 from app.services.chatting import ChatService
+from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.library import LibraryService
+from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
 from app.services.previews import PreviewService
+from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 
@@ -42,13 +52,30 @@ def build_services(paths: Paths) -> Services:
         ),
         Target.DOCKER: DockerLauncher(paths.data),
     }
-    library = LibraryService(
-        SqliteSessionStore(database, processes), RowSources(), settings, secrets, paths.sample_file
-    )
+    sessions, sources = SqliteSessionStore(database, processes), RowSources()
+    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
+    collecting = CollectingService(
+        scrapers,
+        SqliteScrapeStore(database, processes),
+        processes,
+        SettingsService(settings),
+        open_web,
+        library.free_name,
+    )
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
+        collecting=collecting,
+        merging=MergeService(
+            sessions,
+            sources,
+            SqliteMergeStore(database),
+            SqliteMergeEngine(database, processes, paths.merging),
+            MergedFiles(),
+            secrets,
+            utc_now,
+        ),
         training=TrainingService(
             runs,
             launchers,
@@ -64,6 +91,7 @@ def build_services(paths: Paths) -> Services:
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=SettingsService(settings),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
+        publishing=PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports),
         previews=PreviewService(
             library,
             runs,

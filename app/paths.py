@@ -67,6 +67,11 @@ class Paths:
         return self.home / "exports"
 
     @property
+    def merging(self) -> Path:
+        """Working files of merges under way."""
+        return self.home / "merging"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

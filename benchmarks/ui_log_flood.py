@@ -10,19 +10,14 @@ page tells a slow app from a slow browser or a busy machine.
 """
 
 import argparse
-import os
 import shutil
-import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from browser.clicking import ROOT, Times, clicks, judge, new_home, served, training_tab, wait_for
 
 TALKER = """
 import argparse, json, pathlib, sys, time
@@ -46,36 +41,6 @@ while True:
             "tokens_per_second": 900.0, "eta_seconds": 99.0}) + "\\n")
     time.sleep(0.02)
 """
-
-# When the first message arrived after the page had sent something: the answer, or an update in its place.
-WIRE = """
-window.wire = {};
-const Plain = window.WebSocket;
-window.WebSocket = class extends Plain {
-    constructor(...given) {
-        super(...given);
-        this.addEventListener('message', () => {
-            if (window.wire.sent) window.wire.answered ??= performance.now();
-        });
-    }
-    send(data) { window.wire.sent = true; super.send(data); }
-};
-"""
-
-# Both clicks make Python render another field; the button's own look would change without it.
-CLICK = """async ([name, isThere]) => {
-    const field = () => document.querySelector('[aria-label="Data file"]');
-    const button = [...document.querySelectorAll('[flt-semantics-identifier="source"] [role="button"]')]
-        .find(node => node.textContent === name);
-    window.wire = {};
-    const start = performance.now();
-    button.click();
-    while (!!field() !== isThere) {
-        if (performance.now() - start > 20000) throw new Error(`no answer to a click on ${name}`);
-        await new Promise(requestAnimationFrame);
-    }
-    return [performance.now() - start, window.wire.answered - start];
-}"""
 
 
 def main() -> int:
@@ -123,106 +88,36 @@ def serve(port: int) -> None:
 
 
 def measure(seconds: float, rate: int, limit_ms: float) -> int:
-    home = Path(tempfile.mkdtemp(prefix="tunewright-flood-"))
-    shutil.copytree(ROOT / "trainer_image", home / "talker", ignore=shutil.ignore_patterns("__pycache__"))
-    (home / "talker" / "train.py").write_text(TALKER.replace("RATE", str(rate)))
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, __file__, "--serve", str(port)],
-        env={**os.environ, "TUNEWRIGHT_HOME": str(home)},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        idle, flooded, lines, cpu = click_through(f"http://127.0.0.1:{port}/", server, home, seconds)
-    finally:
-        (home / "stop").touch()
-        wait_for(lambda: (home / "stopped").exists() or not (home / "go").exists(), 30)
-        server.terminate()
-        server.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
+    with new_home() as home:
+        shutil.copytree(ROOT / "trainer_image", home / "talker", ignore=shutil.ignore_patterns("__pycache__"))
+        (home / "talker" / "train.py").write_text(TALKER.replace("RATE", str(rate)))
+        with served(__file__, home) as (url, server):
+            try:
+                idle, flooded, lines, cpu = click_through(url, server, home, seconds)
+            finally:
+                (home / "stop").touch()
+                wait_for(lambda: (home / "stopped").exists() or not (home / "go").exists(), 30)
     print(f"{lines} log lines in {seconds:.0f} s; server process at {cpu:.0f} % of one core")
-    print(describe("idle page ", idle))
-    print(describe("under flood", flooded))
-    slow, usual = (percentile([drawn for drawn, _ in times], 95) for times in (flooded, idle))
-    print(f"ratio of p95 until drawn, flood to idle page: {slow / usual:.2f}")
-    return 0 if slow <= limit_ms else 1
+    return judge({"idle page": idle, "under flood": flooded}, limit_ms)
 
 
 def click_through(
     url: str, server: subprocess.Popen, home: Path, seconds: float
-) -> tuple[list[tuple[float, float]], list[tuple[float, float]], int, float]:
-    """Round trips in ms on the idle page and under the flood, lines written, CPU of the server in percent."""
+) -> tuple[Times, Times, int, float]:
+    """Clicks on the idle page and under the flood, lines written, CPU of the server in percent."""
     import psutil  # noqa: PLC0415
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
-    from tests.e2e.flet_ui import FletUI  # noqa: PLC0415
-
-    wait_for(lambda: is_open(url), 60)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.add_init_script(WIRE)
-        ui = FletUI(page).open(url)
-        ui.wait_for_text("Data")
-        ui.go_to("Training")
-        ui.wait_for_text("Session", "source")
-        clicks(page, 3)  # warm up
-        idle = clicks(page, min(seconds, 20))
+    with training_tab(url) as ui:
+        idle = clicks(ui.page, min(seconds, 20))
         (home / "go").touch()
         ui.wait_for_text("line of the log", "log", timeout=60)
         process = psutil.Process(server.pid)
         process.cpu_percent()
-        flooded = clicks(page, seconds)
+        flooded = clicks(ui.page, seconds)
         cpu = process.cpu_percent()
         [log_file] = home.glob("data/outputs/*/log.txt")
         lines = log_file.read_bytes().count(b"\n")
-        browser.close()
     return idle, flooded, lines, cpu
-
-
-def clicks(page, seconds: float) -> list[tuple[float, float]]:
-    """Two clicks after another, four times a second, for so many seconds: drawn and answered after, in ms."""
-    times: list[tuple[float, float]] = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        times.append(tuple(page.evaluate(CLICK, ["File", True])))
-        page.wait_for_timeout(250)
-        times.append(tuple(page.evaluate(CLICK, ["Session", False])))
-        page.wait_for_timeout(250)
-    return times
-
-
-def describe(name: str, times: list[tuple[float, float]]) -> str:
-    drawn, answered = ([time[at] for time in times] for at in (0, 1))
-    return (
-        f"{name}: {len(times)} clicks, drawn p50 {statistics.median(drawn):.0f} ms, "
-        f"p95 {percentile(drawn, 95):.0f} ms, max {max(drawn):.0f} ms; of it until the answer was there "
-        f"p95 {percentile(answered, 95):.0f} ms, max {max(answered):.0f} ms"
-    )
-
-
-def percentile(times: list[float], percent: float) -> float:
-    return sorted(times)[min(len(times) - 1, round(percent / 100 * (len(times) - 1)))]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def is_open(url: str) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))) == 0
-
-
-def wait_for(condition, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ STAGES = {
     "docker": "docker and not browser",
     "browser": "browser",
 }
+SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,10 @@ def lint() -> Outcome:
 
 
 def pytest(stage: str, marks: str) -> Outcome:
-    """Run the tests with these marks; the result also goes to a file, where another process can read it."""
+    """Run the tests with these marks; the result also goes to a file, where another process can read it.
+
+    Containers and browsers are for one test at a time; all others run side by side, a file in one process.
+    """
     heading(stage)
     started = time.monotonic()
     command = [
@@ -134,6 +138,7 @@ def pytest(stage: str, marks: str) -> Outcome:
         "--tb=short",
         "-m",
         marks,
+        *(() if stage in {"docker", "browser"} else SIDE_BY_SIDE),
         f"--junitxml={result_file(stage)}",
     ]
     code = subprocess.run(command, check=False).returncode

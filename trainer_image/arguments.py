@@ -10,11 +10,11 @@ from trainer_image.models import Device
 
 
 def training_arguments(
-    config: RunConfig, device: Device, folder: Path, *, packing: bool = False
+    config: RunConfig, device: Device, folder: Path, *, whole_batches: bool = False
 ) -> SFTConfig:
     """What is not named here is TRL's default.
 
-    With packing the loader hands out whole effective batches, which the collator splits.
+    With `whole_batches` the loader hands out whole effective batches, which the collator splits.
     """
     warmed_constant = config.lr_scheduler == "constant" and (config.warmup_steps or config.warmup_ratio)
     return SFTConfig(
@@ -22,8 +22,10 @@ def training_arguments(
         num_train_epochs=config.num_epochs,
         max_steps=config.max_steps or -1,
         learning_rate=config.learning_rate,
-        per_device_train_batch_size=config.effective_batch_size if packing else config.per_device_batch_size,
-        gradient_accumulation_steps=1 if packing else config.gradient_accumulation_steps,
+        per_device_train_batch_size=config.effective_batch_size
+        if whole_batches
+        else config.per_device_batch_size,
+        gradient_accumulation_steps=1 if whole_batches else config.gradient_accumulation_steps,
         lr_scheduler_type="constant_with_warmup" if warmed_constant else config.lr_scheduler,
         warmup_steps=config.warmup_steps,
         optim=schedule.OPTIMIZERS[config.optimizer],

@@ -117,6 +117,27 @@ class Padding:
         return {"input_ids": input_ids, "labels": labels, "attention_mask": attention_mask}
 
 
+class Bounded:
+    """Collator: the rows of an effective batch → padded microbatches of at most `capacity` tokens.
+
+    Rows of alike lengths stand together, the longest first; one that is longer stands alone.
+    """
+
+    def __init__(self, padding: Padding, capacity: int) -> None:
+        self._padding = padding
+        self.capacity = capacity
+        """May be changed between two steps."""
+
+    def __call__(self, rows: list[Item]) -> dict[str, Any]:
+        left = sorted(rows, key=lambda row: -len(row["input_ids"]))
+        microbatches = []
+        while left:
+            at_once = max(self.capacity // len(left[0]["input_ids"]), 1)
+            microbatches.append(self._padding(left[:at_once]))
+            left = left[at_once:]
+        return {MICROBATCHES: microbatches, "samples": len(rows)}
+
+
 class Packing:
     """Collator: the rows of an effective batch → microbatches `[1, tokens]`, several rows to each.
 
@@ -125,10 +146,11 @@ class Packing:
     """
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
+        """May be changed between two steps."""
 
     def __call__(self, rows: list[Item]) -> dict[str, Any]:
-        packs = pack([len(row["input_ids"]) for row in rows], self._capacity)
+        packs = pack([len(row["input_ids"]) for row in rows], self.capacity)
         microbatches = [in_one_sequence([rows[at] for at in packed]) for packed in packs]
         return {MICROBATCHES: microbatches, "samples": len(rows)}
 

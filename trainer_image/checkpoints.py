@@ -13,19 +13,21 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from trainer_image import ranks
-from trainer_image.config import CHECKPOINTS_DIR, Method, RunConfig
+from trainer_image.config import CHECKPOINTS_DIR, EXTENSION_FILE, Method, RunConfig
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import write_json_atomically
 
 MARKER: Final = "COMPLETE.json"
 _PARTIAL: Final = ".partial"
+_REPLACED: Final = "-replaced"
+"""End of the name of one that makes place for a newer one of as many examples."""
 
 # What must be the same for the rest of the run to be what it would have been.
 _SCHEDULE: Final = (
@@ -35,6 +37,19 @@ _SCHEDULE: Final = (
 )  # fmt: skip
 _LENGTH: Final = {"num_epochs", "max_steps"}
 """Of these, what may change on purpose: the rest of the run then follows a new schedule."""
+
+
+class FoundMemory(BaseModel):
+    """The size of parts that memory was found to hold, after it had run out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    limit: int | None = None
+    """Rows at once (tokens, if they are packed); None: as many as the config says."""
+    length: int | None = None
+    """Tokens that rows are cut to, by consent."""
+    recompute: bool = False
+    """Whether activations are recomputed though the config does not say so."""
 
 
 class Progress(BaseModel):
@@ -57,6 +72,8 @@ class Progress(BaseModel):
     """Whether optimiser, schedule and random numbers are in it, without which it can't be resumed from."""
     kept: bool = False
     """Whether it stays when newer ones come: somebody asked for it."""
+    memory: FoundMemory | None = None
+    """None if memory has never run out."""
     saved_at: float = 0.0
     files: dict[str, int] = {}
 
@@ -98,8 +115,10 @@ class Checkpoints:
         return self.folder / _PARTIAL
 
     def clear_partial(self) -> None:
-        """Remove what a kill, or a full disk, left of an unfinished one."""
+        """Remove what a kill, or a full disk, left of an unfinished one; put back what it was to replace."""
         shutil.rmtree(self.partial, ignore_errors=True)
+        for old in self.folder.glob(f"*{_REPLACED}"):
+            _put_back(old)
 
     @contextmanager
     def writing(self, progress: Progress) -> Iterator[None]:
@@ -113,10 +132,7 @@ class Checkpoints:
             yield
             (written,) = self.partial.iterdir()
             _seal(written, progress)
-            target = self.folder / progress.name
-            if target.exists():
-                _remove(target)
-            os.replace(written, target)
+            _put(written, self.folder / progress.name)
             _flush(self.folder)
         finally:
             self.clear_partial()
@@ -146,6 +162,22 @@ def identity(config: RunConfig) -> dict[str, Any]:
     spread = {"processes": ranks.world_size(), "strategy": config.distributed.strategy}
     method = config.method.model_dump(mode="json")
     return {"base_model": config.base_model, "method": method, **schedule, **spread}
+
+
+def note_extension(run_dir: Path, config: RunConfig) -> None:
+    """Make the new length one that was asked for, before training goes on by it: whatever happens before the
+    next checkpoint, a plain resume then goes on by it too."""
+    path = run_dir / EXTENSION_FILE
+    path.parent.mkdir(exist_ok=True)
+    write_json_atomically(path, config.length)
+
+
+def is_extension(run_dir: Path, config: RunConfig) -> bool:
+    """Whether the config's length is one that the run was extended to on purpose."""
+    try:
+        return bool(json.loads((run_dir / EXTENSION_FILE).read_bytes()) == config.length)
+    except (OSError, ValueError):
+        return False
 
 
 def has_new_length(progress: Progress, config: RunConfig) -> bool:
@@ -227,6 +259,24 @@ def _read_marker(folder: Path) -> Progress | None:
         return Progress.model_validate(json.loads((folder / MARKER).read_bytes()))
     except (OSError, ValueError, ValidationError):
         return None
+
+
+def _put(written: Path, target: Path) -> None:
+    """Give it its name; one that had the name before stays whole until the new one stands."""
+    old = target.with_name(target.name + _REPLACED)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(written, target)
+    _remove(old)
+
+
+def _put_back(old: Path) -> None:
+    target = old.with_name(old.name.removesuffix(_REPLACED))
+    if target.exists():
+        _remove(old)
+    else:
+        with suppress(OSError):  # another process of the run was faster
+            os.replace(old, target)
 
 
 def _remove(folder: Path) -> None:

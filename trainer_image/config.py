@@ -26,6 +26,8 @@ EVENTS_FILE: Final = "events.jsonl"
 RESULT_FILE: Final = "result.json"
 OUTPUT_DIR: Final = "output"
 CHECKPOINTS_DIR: Final = "checkpoints"
+EXTENSION_FILE: Final = "checkpoints/.extended.json"
+"""The length a run was made longer to on purpose: what `RunConfig.length` gives."""
 SAVE_COMMAND: Final = "commands/save"
 SAMPLE_COMMAND: Final = "commands/sample"
 DATA_FILE: Final = "data/train.jsonl"
@@ -276,6 +278,11 @@ class RunConfig(Section):
     gradient_accumulation_steps: PositiveInt = Field(
         4, le=4096, description="Batches summed before each step; raises the effective batch without memory."
     )
+    max_tokens_per_gpu: PositiveInt | Literal["auto"] | None = Field(
+        None,
+        description="Tokens in memory at once, padding included, instead of a number of rows; the effective "
+        "batch stays the same. Auto: the most that fits is looked for after the first step.",
+    )
     max_seq_len: PositiveInt = Field(
         2048, le=1_048_576, description="Longest example in tokens. Longer rows are left out and counted."
     )
@@ -360,7 +367,8 @@ class RunConfig(Section):
     )
     on_oom_shorten: bool = Field(
         False,
-        description="When memory runs out and smaller batches don't help: cut rows to half their length.",
+        description="When memory runs out and smaller batches don't help: cut rows to half their length. "
+        "With one process only.",
     )
     probe_memory: bool = Field(
         True, description="After the first step, measure the peak of memory on the longest rows."
@@ -385,6 +393,12 @@ class RunConfig(Section):
             raise ValueError("is_pretraining needs a block_size")
         if self.is_pretraining and (self.unmask_messages or self.packing):
             raise ValueError("is_pretraining learns whole blocks: turn unmask_messages and packing off")
+        longest = self.block_size if self.is_pretraining else self.max_seq_len
+        if isinstance(self.max_tokens_per_gpu, int) and self.max_tokens_per_gpu < (longest or 0):
+            name = "block_size" if self.is_pretraining else "max_seq_len"
+            raise ValueError(
+                f"max_tokens_per_gpu must be at least {name}, {longest}: a row so long would fit nowhere"
+            )
         if self.validation == "file" and self.validation_file is None:
             raise ValueError("validation 'file' needs a validation_file")
         if self.warmup_steps and self.warmup_ratio:
@@ -396,9 +410,24 @@ class RunConfig(Section):
         wanted = _METHOD_OF_BACKEND.get(self.backend)
         if wanted and self.method.kind != wanted:
             raise ValueError(f"backend '{self.backend}' trains the method '{wanted}' only")
+        if self.max_tokens_per_gpu == "auto" and self.backend in {"instructlab-training", "mini-trainer"}:
+            raise ValueError(
+                f"the backend '{self.backend}' does not look for max_tokens_per_gpu: give a number"
+            )
         if self.backend_args and self.backend not in {"instructlab-training", "mini-trainer"}:
             raise ValueError(f"backend_args have no meaning for the backend '{self.backend}'")
         return self
+
+    @property
+    def tokens_at_once(self) -> int:
+        """Most tokens of a microbatch, as far as the config says."""
+        bound = self.max_tokens_per_gpu
+        return bound if isinstance(bound, int) else self.max_seq_len * self.per_device_batch_size
+
+    @property
+    def length(self) -> dict[str, int | None]:
+        """What decides how long it is; all other settings stay when a run is made longer."""
+        return {"num_epochs": self.num_epochs, "max_steps": self.max_steps}
 
     @property
     def effective_batch_size(self) -> int:

@@ -79,12 +79,17 @@ def work_of(
 
 def _largest_microbatch(config: RunConfig, lengths: Sequence[int] | None) -> tuple[int, int]:
     """(rows, tokens of each) of what is in memory at once in the first batch, which has the longest rows."""
+    bound = config.max_tokens_per_gpu if isinstance(config.max_tokens_per_gpu, int) else None
     if lengths is None:
         longest = (config.block_size if config.is_pretraining else None) or config.max_seq_len
-        return (1 if config.packing else config.per_device_batch_size), longest
+        if config.packing:
+            return 1, bound or longest
+        return (max(bound // longest, 1) if bound else config.per_device_batch_size), longest
     first = sorted(lengths, reverse=True)[: config.effective_batch_size]
     if config.packing:
-        return 1, max(first[0], min(sum(first), config.max_seq_len))
+        return 1, max(first[0], min(sum(first), bound or config.max_seq_len))
+    if bound:
+        return min(max(bound // first[0], 1), len(first)), first[0]
     return min(config.per_device_batch_size, len(lengths)), first[0]
 
 

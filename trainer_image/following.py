@@ -4,7 +4,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from trainer_image import ranks
+from trainer_image import agreement, ranks
 from trainer_image.commands import Commands
 from trainer_image.stopping import StopRequest
 
@@ -26,10 +26,12 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         self._loop.begin_epoch()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._loop.find_token_bound()
         self._loop.probe_memory()
-        if self._loop.in_any_process(self._commands.take_save()):
+        self._loop.agree_on_memory()
+        if agreement.any_of(self._commands.take_save()):
             control.should_save = self._loop.keeps_next = True
-        if self._loop.in_any_process(self._commands.take_sample()):
+        if agreement.any_of(self._commands.take_sample()):
             self._loop.sample(is_asked=True)
         wish = ranks.agree(self._stop)
         if wish:

@@ -14,11 +14,10 @@ import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from trainer_image import ranks, schedule, sharding
+from trainer_image import agreement, ranks, schedule, sharding, token_bound
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
-    Packing,
     Padding,
     as_dataset,
     can_pack,
@@ -36,12 +35,14 @@ from trainer_image.data import TrainingRows
 from trainer_image.events import CheckpointSaved, Plan
 from trainer_image.following import Follow
 from trainer_image.models import Device, count_parameters
+from trainer_image.optimizing import withstand_full_memory
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
 from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 from trainer_image.sampling import Samples
 from trainer_image.stopping import StopRequest
+from trainer_image.token_bound import splitter
 from trainer_image.validation import Validation
 
 
@@ -77,7 +78,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         probe: Probe | None = None,
     ) -> None:
         self._probe = probe
-        self._recovery = Recovery(model, reporter, may_shorten=config.on_oom_shorten)
+
         self._total_train_tokens = 0
         self._config = config
         self._device = device
@@ -88,20 +89,31 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         before = resume_from.progress if resume_from else None
         self._has_new_length = before is not None and has_new_length(before, config)
         self._clock = Clock(before)
+        alone = ranks.world_size() == 1
+        if config.on_oom_shorten and not alone:
+            reporter.notice("Rows are not shortened when memory runs out: several processes train together.")
+        self._recovery = Recovery(
+            model,
+            reporter,
+            may_shorten=config.on_oom_shorten and alone,
+            found=before.memory if before else None,
+        )
         self._validation = Validation(rows.validation, config, before, reporter)
         self._samples = Samples(rows, tokenizer, config, reporter)
         self._checkpoints.best_step = self._validation.best_step
         self._lengths = rows.lengths
-        self._packing = config.packing and can_pack(model, rows, reporter)
+        self._padding = Padding(tokenizer.pad_token_id or 0)
+        is_packed = config.packing and can_pack(model, rows, reporter)
+        self._splits = splitter(config, self._padding, max(rows.lengths), is_packed=is_packed)
+        self._bound_is_found = False
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
-        self._padding = Padding(tokenizer.pad_token_id or 0)
         super().__init__(
             model=model,
             args=ranks.on_plain_cpu(
-                training_arguments(config, device, checkpoints.folder, packing=self._packing)
+                training_arguments(config, device, checkpoints.folder, whole_batches=self._splits is not None)
             ),
-            data_collator=Packing(config.max_seq_len) if self._packing else self._padding,
+            data_collator=self._splits or self._padding,
             train_dataset=as_dataset(rows),
             processing_class=tokenizer,
             callbacks=[Follow(self, stop, commands)],
@@ -141,7 +153,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             return None, validation.last_loss
         if validation.best_step != step:
             best = self._checkpoints.at(validation.best_step)
-            if best is None:
+            if agreement.any_of(best is None) or best is None:
                 self._reporter.notice(
                     "The best checkpoint is gone; the result is the last model.", level="warning"
                 )
@@ -170,30 +182,54 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Any:
         """Forward and backward for each part of the batch; the sum of their losses is the batch's mean.
 
-        When memory runs out, of smaller parts.
+        When memory runs out, of smaller parts. Of several processes with a whole model each, every one does
+        this by itself, past DDP, and they bring their gradients together once all have done it.
         """
+        if sharding.is_on(self._config):
+            return self._step_in_parts(model, parts_of([inputs]), num_items_in_batch)
         loss: Any = 0.0
-        parts = self._as_many_as_elsewhere(parts_of([inputs]))
+        for part in parts_of([inputs]):
+            loss = loss + self._recovery.run(part, num_items_in_batch, self._forward_and_backward)
+        if self.accelerator.sync_gradients:
+            agreement.average_gradients(self.model.parameters())
+        return loss
+
+    def _forward_and_backward(self, part: Any, tokens: Any) -> Any:
+        return super().training_step(self.model, part, tokens)
+
+    def _step_in_parts(self, model: Any, parts: list[dict[str, Any]], tokens: Any) -> Any:
+        """With the model in parts every pass is one of all processes: none may make smaller ones alone."""
+        loss: Any = 0.0
+        parts = self._as_many_as_elsewhere(parts)
         for at, part in enumerate(parts):
             waits = nullcontext() if at + 1 == len(parts) else self.accelerator.no_sync(model)
             with waits:
-                loss = loss + self._compute(model, part, num_items_in_batch)
+                loss = loss + super().training_step(model, part, tokens)
         return loss
 
-    def _as_many_as_elsewhere(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Packing may leave one process with fewer microbatches than another, and what one does alone ends
-        in a hang (DDP that looks for unused parameters) or in gradients of other weights (FSDP)."""
-        if not self._packing or self.args.world_size == 1:
-            return parts
-        counts = self.accelerator.gather(torch.tensor([len(parts)], device=self.args.device))
-        missing = int(counts.max()) - len(parts)
-        return [that_teaches_nothing(parts[0])] * missing + parts
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """TRL's brings numbers together that nobody reads: here a process may compute more often than
+        others."""
+        if not agreement.is_several():
+            return super().compute_loss(model, inputs, *args, **kwargs)
+        return Trainer.compute_loss(self, model, {**inputs, "use_cache": False}, *args, **kwargs)
 
-    def _compute(self, model: Any, part: Any, tokens: Any) -> Any:
-        compute = super().training_step
-        if self.accelerator.num_processes > 1:  # one process alone must not compute more often than the rest
-            return compute(model, part, tokens)
-        return self._recovery.run(part, tokens, lambda part, tokens: compute(model, part, tokens))
+    def agree_on_memory(self) -> None:
+        """Called between two steps: where one process had to compute in smaller parts, all do."""
+        self._recovery.agree()
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        optimizer = super().create_optimizer(*args, **kwargs)
+        withstand_full_memory(optimizer, self._reporter)
+        return optimizer
+
+    def _as_many_as_elsewhere(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Splitting by tokens may leave one process with fewer microbatches than another, and what one does
+        alone ends in gradients of other weights."""
+        if not self._splits:
+            return parts
+        missing = agreement.most(len(parts)) - len(parts)
+        return [that_teaches_nothing(parts[0])] * missing + parts
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         return super()._get_num_items_in_batch(parts_of(batch_samples), device)
@@ -204,7 +240,8 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Called after a step whose callback asked for it, before the checkpoint is written."""
         validation, step = self._validation, self.state.global_step
-        loss = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
+        own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
+        loss = agreement.of_first(own)  # everything decided below must be decided alike
         is_best = validation.record(step, loss)
         self.sample()
         self.control.should_evaluate = False  # else it is asked again at the end of the epoch
@@ -220,17 +257,11 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         return {"eval_loss": loss}
 
     def sample(self, *, is_asked: bool = False) -> None:
-        """Let the model answer; all processes do, as its weights may be spread over them."""
+        """Let the model answer: in the first process, or in all where its weights are spread over them."""
         if is_asked:
             self._samples.explain_none()
-        self._samples.take(self.model, self.state.global_step, self.compute_loss_context_manager())
-
-    def in_any_process(self, wish: bool) -> bool:
-        """Whether one of the processes wants it: all must do it, or the others would wait for ever."""
-        if self.args.world_size == 1:
-            return wish
-        wishes = torch.tensor([wish], device=self.args.device)
-        return bool(self.accelerator.gather(wishes).any())
+        if ranks.is_first() or sharding.is_on(self._config):
+            self._samples.take(self.model, self.state.global_step, self.compute_loss_context_manager())
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Called once the number of steps is known."""
@@ -264,6 +295,16 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             f"{plan.num_rows} rows, {plan.total_steps} steps of {plan.effective_batch_size} examples; "
             f"{plan.trainable_parameters:,} of {plan.parameters:,} parameters are trained"
         )
+
+    def find_token_bound(self) -> None:
+        """Called after each step: once, if wanted, look how many tokens fit into memory at once."""
+        if self._config.max_tokens_per_gpu != "auto" or self._bound_is_found or self._splits is None:
+            return
+        self._bound_is_found = True
+        began, counted = time.perf_counter(), self._total_train_tokens
+        token_bound.find(self, self._splits, self._reporter)
+        self._total_train_tokens = counted
+        self._clock.leave_out(time.perf_counter() - began)
 
     def probe_memory(self) -> None:
         """Measure, once, a step on the longest rows; its time and tokens are not the run's."""
@@ -302,6 +343,17 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             total = torch.as_tensor(tokens, device=self.args.device)
             tokens = self.accelerator.reduce(total) - (given - samples)  # each filling has one token
         self._clock.count(samples, tokens)
+
+    def tokens_of_largest_batch(self) -> int:
+        """Of one process, as if all its rows were as long as the longest."""
+        rows = longest(self._lengths, self.args.per_device_train_batch_size)
+        return len(rows) * self._lengths[rows[0]]
+
+    def try_step(self, batch: Any) -> None:
+        """Forward and backward of a microbatch as it is, gradients thrown away. Raises what it raises."""
+        count = self._get_num_items_in_batch([batch], self.args.device)
+        self._forward_and_backward(batch, count)
+        self.model.zero_grad()
 
     def probe_step(self, batch: Any, times: int) -> None:
         """Forward and backward as in a step, `times` microbatches of it, gradients thrown away."""
@@ -361,6 +413,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             without_gain=self._validation.without_gain,
             full_state=self._config.save_full_state,
             kept=self.keeps_next,
+            memory=self._recovery.found,
         )
         self.keeps_next = False
         with self._checkpoints.writing(progress) if self.is_world_process_zero() else nullcontext():

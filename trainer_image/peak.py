@@ -47,3 +47,11 @@ def _resident_peak() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def share_in_use(device: Literal["cpu", "cuda"]) -> float:
+    """Of all memory of the GPU, what the allocator held at its highest point; on a CPU, of what this process
+    has and could still get."""
+    if device == "cuda":
+        return float(torch.cuda.max_memory_reserved() / torch.cuda.mem_get_info()[1])
+    return _resident_peak() / (_resident_now() + available_bytes("cpu"))

@@ -85,15 +85,9 @@ def problems_in(folder: Path) -> Iterator[RunFailedError]:
 
 def agree(stop: StopRequest) -> Wish | None:
     """What any of the processes was asked for: they must all leave after the same step."""
-    import torch  # noqa: PLC0415
-    from torch import distributed  # noqa: PLC0415
+    from trainer_image import agreement  # noqa: PLC0415 imports torch
 
-    if not distributed.is_initialized():
-        return stop.wish
-    device = "cpu" if distributed.get_backend() == "gloo" else "cuda"
-    strongest = torch.tensor(_WISHES.index(stop.wish), device=device)
-    distributed.all_reduce(strongest, op=distributed.ReduceOp.MAX)
-    stop.wish = _WISHES[int(strongest)]
+    stop.wish = _WISHES[agreement.most(_WISHES.index(stop.wish))]
     return stop.wish
 
 

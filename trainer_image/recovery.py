@@ -2,8 +2,12 @@
 
 A step that fails half-way has left part of its gradients behind, so the whole effective batch is computed
 anew from the same weights; no row is lost and none is counted twice. In this order, each once it is needed
-and then for the rest of the run: half as many rows at once, or half as many tokens of packed rows (again and
-again), gradient checkpointing, and, only with consent, rows cut to half their length.
+and then for the rest of the run, also when it is resumed: half as many rows at once, or half as many tokens
+of packed rows (again and again), gradient checkpointing, and, only with consent, rows cut to half their
+length.
+
+Of several processes with a whole model each, the one that runs out repeats its part of the step by itself,
+while nothing is brought together; after the step the others take the smaller parts too (`agree`).
 """
 
 import gc
@@ -12,6 +16,8 @@ from typing import Any, Final
 
 import torch
 
+from trainer_image import agreement
+from trainer_image.checkpoints import FoundMemory
 from trainer_image.data import IGNORED
 from trainer_image.parts import Batch, cut, is_packed, largest_to_split, longest_row, split
 from trainer_image.problems import is_out_of_memory
@@ -27,17 +33,53 @@ _SHORTEST: Final = 16
 class Recovery:
     """Runs the microbatches of each step, padded or packed; smaller ones after memory has run out."""
 
-    def __init__(self, model: Any, reporter: Reporter, *, may_shorten: bool) -> None:
+    def __init__(
+        self, model: Any, reporter: Reporter, *, may_shorten: bool, found: FoundMemory | None = None
+    ) -> None:
+        """`found` is what an earlier attempt of the run has found to fit."""
         self._model = model
         self._reporter = reporter
         self._may_shorten = may_shorten
-        self._limit: int | None = None
+        self._limit = found.limit if found else None
         """Rows at once (tokens, if they are packed); None: as many as come."""
-        self._length: int | None = None
-        self.has_given_way = False
+        self._length = found.length if found else None
+        self._recomputes = False
+        self.has_given_way = found is not None
         """Whether memory has ever run out."""
         self._step: list[Batch] = []
         self._done: list[Any] = []
+        if found:
+            self._begin_with(found)
+
+    @property
+    def found(self) -> FoundMemory | None:
+        """For the next attempt; None if memory has never run out."""
+        if not self.has_given_way:
+            return None
+        return FoundMemory(limit=self._limit, length=self._length, recompute=self._recomputes)
+
+    def _begin_with(self, found: FoundMemory) -> None:
+        if found.recompute:
+            self._recompute()
+        self._reporter.notice(
+            "Memory ran out in an earlier attempt of this run; it goes on with the smaller parts found then. "
+            "Effective batch and loss stay the same."
+        )
+
+    def agree(self) -> None:
+        """Between two steps, in all processes: each takes the smallest parts that one of them has found."""
+        if not agreement.is_several() or not agreement.any_of(self.has_given_way):
+            return
+        before = self.found
+        self.has_given_way = True
+        self._limit = agreement.least(self._limit)
+        if agreement.any_of(self._recomputes) and not self._recomputes:
+            self._recompute()
+        if before != self.found:
+            self._warn(
+                "Memory ran out in one of the processes that train together. From here on all compute in its "
+                "smaller parts; effective batch and loss stay the same."
+            )
 
     def start_step(self, batches: list[Batch]) -> None:
         """A new effective batch begins, of these microbatches."""
@@ -101,12 +143,16 @@ class Recovery:
             )
             return True
         if not getattr(self._model, "is_gradient_checkpointing", False) and _can_checkpoint(self._model):
-            self._model.gradient_checkpointing_enable({"use_reentrant": False})
+            self._recompute()
             self._warn(
                 "Memory ran out again. From here on activations are recomputed: slower, the same loss."
             )
             return True
         return self._shorten()
+
+    def _recompute(self) -> None:
+        self._model.gradient_checkpointing_enable({"use_reentrant": False})
+        self._recomputes = True
 
     def _shorten(self) -> bool:
         longest = max(longest_row(cut(batch, self._length)) for batch in self._step)

@@ -154,8 +154,9 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
 
 def parse_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
     try:
-        record = _parse(line.decode("utf-8"))
-        return Row(number, to_document(record, document_column) if document_column else to_messages(record))
+        record = parse_json(line.decode("utf-8"))
+        messages = to_document(record, document_column) if document_column else to_messages(record)
+        return Row(number, messages, _meta(record))
     except RowError as refusal:
         return Refused(number, refusal.bucket, refusal.reason)
     except UnicodeDecodeError:
@@ -166,8 +167,17 @@ def parse_line(number: int, line: bytes, document_column: str | None) -> Row | R
         return Refused(number, "malformed", f"the line is not JSON: {error}")
 
 
-def _parse(text: str) -> Any:
-    """JSON as the standard has it: no NaN, and no key twice, of which all but one would be lost."""
+def _meta(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an exported row says of itself beside its messages."""
+    meta = record.get("meta") if "messages" in record else None
+    return meta if isinstance(meta, Mapping) else {}
+
+
+def parse_json(text: str) -> Any:
+    """JSON as the standard has it: no NaN, and no key twice, of which all but one would be lost.
+
+    Raises RowError, ValueError, or RecursionError where it is nested too deeply.
+    """
     return json.loads(
         text,
         parse_constant=_no_constant,

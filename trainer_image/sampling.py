@@ -10,6 +10,7 @@ from typing import Any, Final
 import torch
 from transformers import GenerationConfig
 
+from trainer_image import agreement, sharding
 from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
 from trainer_image.events import Sample
@@ -33,7 +34,11 @@ class Question:
 
 
 class Samples:
-    """The answers of one run. Whatever goes wrong with them is said, and the run goes on without."""
+    """The answers of one run. Whatever goes wrong with them is said, and the run goes on without.
+
+    With the weights in parts all processes answer together, each word at the same time, until the last has
+    its end. One whose memory runs out in the middle of a word ends the run: the others wait for it there.
+    """
 
     def __init__(self, rows: TrainingRows, tokenizer: Any, config: RunConfig, reporter: Reporter) -> None:
         whole = config.unmask_messages or config.is_pretraining  # then nothing in a row is a question
@@ -42,6 +47,7 @@ class Samples:
         self._question_text = QuestionText(tokenizer)
         self._longest = config.sample_tokens
         self._reporter = reporter
+        self._together = sharding.is_on(config)
 
     def take(self, model: Any, step: int, precision: AbstractContextManager[Any]) -> None:
         """Answer each question and report it."""
@@ -52,9 +58,13 @@ class Samples:
                 for question in self._questions:
                     self._report(step, question, self._answer(model, question.prompt))
         except Exception as error:
+            if self._together and is_out_of_memory(error):
+                raise
             self._give_up(error)
         finally:
             model.train(was_training)
+        if self._together and agreement.any_of(not self._questions):
+            self._questions = []
 
     def explain_none(self) -> None:
         """Say why none will come, to somebody who has asked for some."""
@@ -69,7 +79,11 @@ class Samples:
             do_sample=False, max_new_tokens=self._longest, eos_token_id=stop, pad_token_id=pad or 0
         )
         made = model.generate(
-            input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=how, use_cache=True
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            generation_config=how,
+            use_cache=True,
+            synced_gpus=self._together,
         )
         tokens: list[int] = made[0, len(prompt) :].tolist()
         return tokens

@@ -32,6 +32,12 @@ def require_possible(config: RunConfig) -> None:
             "A model in 4 or 8 bits cannot be trained in parts (FSDP) here.",
             "Set the strategy to 'ddp', or turn 4-bit and 8-bit off.",
         )
+    if config.max_tokens_per_gpu == "auto":
+        raise RunFailedError(
+            "How many tokens fit at once cannot be looked for with the model in parts (FSDP): a process that "
+            "runs out of memory ends them all.",
+            "Give max_tokens_per_gpu a number, or set the strategy to 'ddp'.",
+        )
     if config.optimizer not in {"adamw", "sgd"}:
         raise RunFailedError(
             "The 8-bit optimisers cannot be trained in parts (FSDP) here.",

@@ -31,6 +31,8 @@ from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
     Checkpoints,
+    is_extension,
+    note_extension,
     require_full_state,
     require_same_data,
     require_same_run,
@@ -135,8 +137,11 @@ def prepare(
     )
     config = read_config(run_dir / CONFIG_FILE)
     if checkpoint:
+        extend = extend or is_extension(run_dir, config)
         require_same_run(checkpoint.progress, config, extend=extend)
         require_full_state(checkpoint.progress)
+        if extend and ranks.is_first():
+            note_extension(run_dir, config)
     elif resume:
         reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
     backends.require_possible(config, device=likely_device(), resume=resume)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.nn.functional import cross_entropy
 
+from trainer_image import sharding
 from trainer_image.checkpoints import Progress
 from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
@@ -27,6 +28,9 @@ class Validation:
         self._rows = rows
         self._reporter = reporter
         self._rows_at_once = config.per_device_batch_size
+        self._may_halve = not sharding.is_on(
+            config
+        )  # in parts, no process may measure more often than another
         self._every = config.eval_steps
         self._patience = config.early_stopping_patience
         self.best_step = before.best_step if before else None
@@ -46,7 +50,9 @@ class Validation:
     def measure(self, model: Any, collate: Any, precision: AbstractContextManager[Any]) -> float:
         """The mean loss over all trained tokens of the rows kept aside.
 
-        When memory runs out, of half as many rows at once, from then on. Raises what a single row raised.
+        When memory runs out, of half as many rows at once, from then on. Raises what a single row raised,
+        and with the model in parts what any raised. Of several processes each has its own, equal but for
+        rounding.
         """
         was_training = model.training
         model.eval()
@@ -62,7 +68,7 @@ class Validation:
             try:
                 return mean_loss(model, self._rows, collate, self._rows_at_once)
             except Exception as error:
-                if not is_out_of_memory(error) or self._rows_at_once == 1:
+                if not is_out_of_memory(error) or self._rows_at_once == 1 or not self._may_halve:
                     raise
             free_memory()  # not in the handler: the error holds the tensors of the failed pass
             rows, self._rows_at_once = self._rows_at_once, self._rows_at_once // 2

@@ -1,48 +1,43 @@
-"""Rows from outside for an import: JSONL files and Hugging Face datasets.
+"""Rows from outside for an import: files, folders and Hugging Face datasets.
 
 What a row is, `trainer_image.rows` says, for the trainer as for this importer.
 """
 
-import re
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from app.adapters.hub_rows import read_hub_rows
+from app.adapters.importers.files import Source, files_in, nothing_in, source_in
+from app.adapters.importers.mapped import beginning, columns_of, rows_of, with_source
+from app.adapters.importers.records import Format, Record
 from app.domain.errors import ImportFailedError
-from trainer_image.rows import Refused, Row, read_jsonl
+from app.domain.mapping_guess import guess_mapping
+from app.domain.reading import Preview, Reading, ReadOptions
+from trainer_image.rows import Refused, Row
 
-_HEAD_BYTES: Final = 4096
-_JSONL_ONLY: Final = "Tunewright reads JSONL: text with one JSON object a line."
-
-_FORMATS: Final = (
-    (b"PAR1", "a Parquet file"),
-    (b"ARROW1", "an Arrow file"),
-    (b"PK\x03\x04", "a ZIP archive or an Office document"),
-    (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"SQLite format 3\x00", "a SQLite database"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
-)
-"""First bytes of files that people pick by mistake."""
-
-_ARRAY: Final = re.compile(rb"\s*\[\s*(\{|$)")
-"""One JSON array of objects instead of an object a line."""
+_DEFAULT = ReadOptions()
 
 
 class RowSources:
     """RowSource over files and the Hub."""
 
-    def read_file(self, path: Path) -> Iterator[Row | Refused]:
-        """Raises at once if the file is none, is empty or is of another format."""
-        try:
-            _refuse_other_formats(path)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        return _rows(path)
+    def read_file(self, path: Path, options: ReadOptions = _DEFAULT) -> Reading:
+        """Raises at once if there is no such file, it is empty, or it is nothing that can be read."""
+        if path.is_dir():
+            notes: list[str] = []
+            _first_of(path)
+            return Reading(_rows_in(path, options, notes), "row", notes)
+        source = Source(path)
+        return Reading(_rows(source, options), source.format.unit, source.notes)
+
+    def preview_file(self, path: Path, count: int, options: ReadOptions = _DEFAULT) -> Preview:
+        """The first `count` rows as they stand in the file, of a folder in its first readable file."""
+        if not path.is_dir():
+            return _preview(Source(path), count, options)
+        first = _preview(_first_of(path), count, options)
+        return replace(first, format=f"a folder, whose first file is {first.format}")
 
     def read_hub(
         self, repo: str, split: str, config: str | None, *, token: str | None
@@ -50,38 +45,61 @@ class RowSources:
         return read_hub_rows(repo, split, config, token=token)
 
 
-def _rows(path: Path) -> Iterator[Row | Refused]:
-    try:
-        yield from read_jsonl(path)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+def _rows(source: Source, options: ReadOptions) -> Iterator[Row | Refused]:
+    return rows_of(
+        source.records(options.passage_characters), options.mapping, is_table=source.format.is_table
+    )
 
 
-def _refuse_other_formats(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "not a file"
-        raise ImportFailedError(f"{path.name} is {kind}.", "Choose a JSONL file.")
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if not head:
-        raise ImportFailedError(f"{path.name} is empty.", _JSONL_ONLY)
-    for first_bytes, format_name in _FORMATS:
-        if head.startswith(first_bytes):
-            hint = f"{_JSONL_ONLY} Convert it, or unpack it, and import the result."
-            raise ImportFailedError(f"{path.name} looks like {format_name}.", hint)
-    if _ARRAY.match(head.removeprefix(b"\xef\xbb\xbf")):
-        raise ImportFailedError(
-            f"{path.name} is one JSON array, not JSONL.",
-            f"{_JSONL_ONLY} This converts it: jq -c '.[]' {path.name} > {path.stem}.jsonl",
-        )
-    if b"\x00" in head:
-        raise ImportFailedError(f"{path.name} is not a text file.", _JSONL_ONLY)
+def _rows_in(folder: Path, options: ReadOptions, notes: list[str]) -> Iterator[Row | Refused]:
+    for path in files_in(folder):
+        source = source_in(folder, path)
+        if isinstance(source, Refused):
+            yield source
+            continue
+        name = source.opened.name
+        try:
+            yield from (_with_file(item, name, source.format) for item in _rows(source, options))
+        except ImportFailedError as error:
+            refused = Refused(1, "malformed", error.message.removesuffix("."))
+            yield _with_file(refused, name, source.format)
+        notes.extend(f"{name}: {note}" for note in source.notes)
 
 
-def _unreadable(path: Path, error: OSError) -> ImportFailedError:
-    if isinstance(error, FileNotFoundError):
-        return ImportFailedError(f"There is no file {path}.", "Check the name and the folder.")
-    if isinstance(error, PermissionError):
-        return ImportFailedError(f"You may not read {path}.", "Allow reading it, or copy it elsewhere.")
-    reason = error.strerror or str(error)
-    return ImportFailedError(f"{path} cannot be read: {reason}.", "Copy it to another disk and try again.")
+def _with_file(item: Row | Refused, name: str, format_: Format) -> Row | Refused:
+    """What came from one of several files says from which, as passages do anyway."""
+    if isinstance(item, Row):
+        return replace(item, meta=with_source(item.meta, {"file": name})) if format_.is_table else item
+    return item if item.reason.startswith(name) else replace(item, reason=f"{name}: {item.reason}")
+
+
+def _first_of(folder: Path) -> Source:
+    """The first file that can be read. Raises ImportFailedError if there is none."""
+    refused: list[Refused] = []
+    for path in files_in(folder):
+        source = source_in(folder, path)
+        if isinstance(source, Source):
+            return source
+        refused.append(source)
+    raise nothing_in(folder, refused)
+
+
+def _preview(source: Source, count: int, options: ReadOptions) -> Preview:
+    found = source.records(options.passage_characters)
+    with closing(found):
+        first = beginning(found, max(count, 100) if source.format.is_table else count)
+    records = [item for item in first if isinstance(item, Record)]
+    shown = [item.value if isinstance(item.value, dict) else {} for item in records[:count]]
+    mapping = guess_mapping([item.value for item in records]) if source.format.is_table else None
+    if not source.format.is_table:
+        shown = [{**value, **item.meta} for value, item in zip(shown, records, strict=False)]
+        records = [Record(1, row) for row in shown]
+    return Preview(
+        source.format.name,
+        columns_of(records),
+        shown,
+        mapping,
+        source.format.is_table,
+        tuple(source.notes),
+        tuple(item for item in first if isinstance(item, Refused)),
+    )

@@ -3,7 +3,11 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from app.cli.collecting_words import collecting
+from app.cli.session_words import add_session_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
+from app.domain.mapping import Part, RowKind
+from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import Target
 
 if TYPE_CHECKING:  # `--help` must not wait for what it imports
@@ -21,6 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     _sessions(verbs)
+    _merge(verbs)
     _train(verbs)
     _runs(verbs)
     _chat(verbs)
@@ -37,20 +42,46 @@ def make_parser() -> argparse.ArgumentParser:
 def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     group = verbs.add_parser("sessions", help="collected datasets")
     nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
-    take = _leaf(nouns, "import", "read a JSONL file, or a Hugging Face dataset with --hub")
-    take.add_argument("source", help="a JSONL file, or with --hub a dataset repository")
+    take = _leaf(nouns, "import", "read a file or a folder, or a Hugging Face dataset with --hub")
+    take.add_argument("source", help="a file or a folder, or with --hub a dataset repository")
     take.add_argument("--name", default="", help="name of the new session")
     take.add_argument("--hub", action="store_true", help="SOURCE is a Hugging Face dataset")
     take.add_argument("--split", default="train", help="with --hub: which split (train)")
     take.add_argument("--subset", help="with --hub: which configuration of the dataset")
-    _leaf(nouns, "list", "all sessions")
+    listed = _leaf(nouns, "list", "all sessions")
+    listed.add_argument("--search", default="", metavar="TEXT", help="part of the name, source or a tag")
+    listed.add_argument("--tag", default="", help="only those with this tag")
+    listed.add_argument("--deleted", action="store_true", help="those that `undelete` can bring back")
+    collecting(_leaf(nouns, "collect", "collect rows from the web into a session, or go on with --resume"))
+    _leaf(nouns, "collects", "what was collected from the web, and how it ended")
+    take.add_argument("--kind", choices=[k.value for k in RowKind], help="what a row is; else it is guessed")
+    take.add_argument(
+        "--map",
+        action="append",
+        type=_pairing,
+        default=[],
+        metavar="PART=COLUMN",
+        help=f"which column plays a part; may be repeated. Parts: {', '.join(Part)}",
+    )
+    take.add_argument(
+        "--passage",
+        type=_passage,
+        default=PASSAGE_CHARACTERS,
+        metavar="N",
+        help=f"of documents: most characters in a passage ({PASSAGE_CHARACTERS})",
+    )
+    take.add_argument("--preview", action="store_true", help="show the first rows and import nothing")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
     show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")
     show.add_argument("--limit", type=_count, default=5, help="how many rows (5)")
-    export = _leaf(nouns, "export", "write a session as JSONL of chat messages")
+    show.add_argument("--version", type=_count, help="an older version's rows")
+    export = _leaf(nouns, "export", "write a session as JSONL of chat messages, Parquet or CSV")
     export.add_argument("session", help="name, id, or the start of an id")
     export.add_argument("file", help="where to write")
+    export.add_argument("--format", choices=["jsonl", "parquet", "csv"], help="else by the file's ending")
+    export.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_session_words(nouns, _leaf, _count)
     look = _leaf(nouns, "look", "one row of a session as a base model will see it, token by token")
     _seen_by(look)
     look.add_argument("--row", type=_count, default=1, help="which row, from 1 (1)")
@@ -63,6 +94,34 @@ def _seen_by(leaf: argparse.ArgumentParser) -> None:
     leaf.add_argument("--config", metavar="FILE", help="a setup, whose other settings count")
     leaf.add_argument("--max-seq-len", type=_count, metavar="N", help="longest row in tokens")
     leaf.set_defaults(row=None)
+
+
+def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("merge", help="several datasets made one")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    for name, text in (
+        ("run", "merge into a new session, or into a file with --to"),
+        ("preview", "show what would come out, and write nothing"),
+    ):
+        leaf = _leaf(nouns, name, text)
+        leaf.add_argument("recipe", nargs="?", help="a recipe, .toml or .json, or a saved merge")
+        leaf.add_argument(
+            "--sources",
+            nargs="+",
+            metavar="SOURCE",
+            help="instead: sessions and files, in this order",
+        )
+        leaf.add_argument("--name", default="", help="name of the result")
+        if name == "run":
+            leaf.add_argument("--to", metavar="FILE", help="write this .jsonl or .parquet file instead")
+        else:
+            leaf.add_argument("--limit", type=_count, default=3, help="how many rows to show (3)")
+    _leaf(nouns, "list", "saved merges, newest first")
+    for name, text in (
+        ("show", "a saved merge: its ledger, and what has changed since"),
+        ("delete", "forget a saved merge; what it made stays"),
+    ):
+        _leaf(nouns, name, text).add_argument("merge", help="name, id, or the start of an id")
 
 
 def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -122,6 +181,17 @@ def _length(text: str) -> "Length":
     if name not in ("num_epochs", "max_steps") or not number.isdecimal():
         raise argparse.ArgumentTypeError("a length is num_epochs=N or max_steps=N, N being a whole number")
     return ("num_epochs" if name == "num_epochs" else "max_steps"), int(number)
+
+
+def _pairing(text: str) -> tuple[str, str]:
+    part, is_pair, column = text.partition("=")
+    if not is_pair or part not in list(Part):
+        raise argparse.ArgumentTypeError(f"it is PART=COLUMN, the part one of: {', '.join(Part)}")
+    return part, column
+
+
+def _passage(text: str) -> int:
+    return _number(text, "a passage's length", least=SHORTEST_PASSAGE, most=1_000_000)
 
 
 def _port(text: str) -> int:

@@ -1,18 +1,22 @@
 """What each verb does, in terms of the services."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from app.cli import session_verbs
+from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
+from app.cli.importing import import_session
+from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output
 from app.cli.previewing import lengths, look
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
+from app.domain.finding import is_wanted
 from app.domain.runs import Run, Target
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
@@ -21,36 +25,31 @@ from app.services.loss_files import read_losses, smoothed
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
 
-def import_session(services: Services, args: argparse.Namespace, output: Output) -> int:
-    def progress(count: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{count:,} rows read", end="", file=sys.stderr)  # noqa: T201
-
-    if args.hub:
-        report = services.library.import_hub(args.source, args.split, args.subset, args.name, progress)
-    else:
-        report = services.library.import_file(expanded(args.source), args.name, progress)
-    output.give(report)
-    output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
-    if report.refused_count:
-        output.say(f"{report.refused_count:,} refused:")
-        for row in report.refused[:20]:
-            output.say(f"  line {row.source_line}: {row.reason}")
-        if report.refused_count > 20:
-            output.say("  … --json lists up to 1,000 of them.")
-    return 0
-
-
 def list_sessions(services: Services, args: argparse.Namespace, output: Output) -> int:
-    sessions = services.library.sessions()
+    every = services.library.deleted() if args.deleted else services.library.sessions()
+    sessions = [s for s in every if is_wanted(s, args.search, args.tag)]
     output.give(sessions)
+    if not sessions and every:
+        output.say("No session is like that.")
+        return 0
+    if not sessions and args.deleted:
+        output.say("No session was deleted within the last week.")
+        return 0
     if not sessions:
         output.say("No sessions yet. `tunewright sessions import FILE` makes one.")
         return 0
     output.table(
-        ["id", "name", "rows", "source", "created"],
+        ["id", "name", "rows", "version", "tags", "source", "created"],
         [
-            (s.id, s.name, s.row_count, s.source, f"{s.created_at.astimezone():%Y-%m-%d %H:%M}")
+            (
+                s.id,
+                s.name,
+                s.row_count,
+                s.version,
+                ", ".join(s.tags),
+                s.source,
+                f"{s.created_at.astimezone():%Y-%m-%d %H:%M}",
+            )
             for s in sessions
         ],
     )
@@ -59,22 +58,11 @@ def list_sessions(services: Services, args: argparse.Namespace, output: Output) 
 
 def show_session(services: Services, args: argparse.Namespace, output: Output) -> int:
     session = services.library.find(args.session)
-    rows = services.library.rows(session.id, start=args.start, limit=args.limit)
+    rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.version)
     output.give({"session": session, "rows": rows})
     output.say(f"{session.name} ({session.id}): {session.row_count:,} rows from {session.source}")
     for row in rows:
-        output.say(f"\nrow {row.position} (line {row.source_line})")
-        for message in row.messages:
-            output.say(f"  {message['role']}: {message['content']}")
-    return 0
-
-
-def export_session(services: Services, args: argparse.Namespace, output: Output) -> int:
-    session = services.library.find(args.session)
-    path = expanded(args.file).absolute()
-    count = services.library.export(session.id, path)
-    output.give({"session": session.id, "file": path, "rows": count})
-    output.say(f"{count:,} rows of {session.name} written to {path}.")
+        session_verbs.show_row(row, output)
     return 0
 
 
@@ -128,7 +116,9 @@ def show_run(services: Services, args: argparse.Namespace, output: Output) -> in
     )
     if run.message:
         output.say(f"{run.message} {run.hint}".rstrip())
-    output.say(f"Data: {run.data_label}\nBase model: {run.config.base_model}\nFolder: {run.folder}")
+    output.say(
+        f"Data: {run.data_label}{_version_of(run)}\nBase model: {run.config.base_model}\nFolder: {run.folder}"
+    )
     for event in events:
         output.say(f"  {event.time.astimezone():%H:%M:%S}  {event.text}")
     return 0
@@ -237,17 +227,40 @@ def doctor(services: Services, args: argparse.Namespace, output: Output) -> int:
     return 1 if any(finding.state == "problem" for finding in findings) else 0
 
 
+def _version_of(run: Run) -> str:
+    return f", version {run.session_version} (content hash {run.content_hash})" if run.content_hash else ""
+
+
 def _speed(tokens_per_second: float | None) -> str:
     return "" if tokens_per_second is None else f"{tokens_per_second:,.0f}"
 
 
 VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("sessions", "import"): import_session,
+    ("sessions", "collect"): collect,
+    ("sessions", "collects"): list_collects,
     ("sessions", "list"): list_sessions,
     ("sessions", "show"): show_session,
-    ("sessions", "export"): export_session,
+    ("sessions", "export"): session_verbs.export,
+    ("sessions", "rename"): session_verbs.rename,
+    ("sessions", "tag"): session_verbs.tag,
+    ("sessions", "delete"): session_verbs.delete,
+    ("sessions", "undelete"): session_verbs.undelete,
+    ("sessions", "duplicate"): session_verbs.duplicate,
+    ("sessions", "append"): session_verbs.append,
+    ("sessions", "versions"): session_verbs.versions,
+    ("sessions", "restore"): session_verbs.restore,
+    ("sessions", "replace"): session_verbs.replace,
+    ("sessions", "find"): session_verbs.find,
+    ("sessions", "check"): session_verbs.check,
+    ("sessions", "publish"): session_verbs.publish,
     ("sessions", "look"): look,
     ("sessions", "lengths"): lengths,
+    ("merge", "run"): run_merge,
+    ("merge", "preview"): preview_merge,
+    ("merge", "list"): list_merges,
+    ("merge", "show"): show_merge,
+    ("merge", "delete"): delete_merge,
     ("train", None): train,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,

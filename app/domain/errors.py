@@ -25,6 +25,10 @@ class UnknownSessionError(StudioError):
     """There is no such session."""
 
 
+class StaleSessionError(StudioError):
+    """Somebody else has changed the session meanwhile; nothing was stored."""
+
+
 class ImportFailedError(StudioError):
     """A file or dataset could not be read at all; nothing was stored."""
 

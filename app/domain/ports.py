@@ -1,12 +1,18 @@
 """What the services need from the outside world. Implemented in `app.adapters`, faked in `tests`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
+from app.domain.finding import Found, RowFilter, SearchState
+from app.domain.publishing import PublishWish
+from app.domain.queries import Query
+from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
-from app.domain.sessions import Session, SessionId, SessionRow
+from app.domain.scraping import Batch, Scrape, ScrapeId, ScrapeStatus
+from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion, StoredRow
 from trainer_image.rows import Refused, Row
 
 
@@ -77,6 +83,17 @@ class SessionStore(Protocol):
         for longer than one batch. An exception from `rows` leaves nothing behind."""
         ...
 
+    def add_stored(
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[StoredRow],
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Session:
+        """The same for rows that come as texts with their hashes, as a merge makes them."""
+        ...
+
     def all(self) -> Sequence[Session]:
         """All sessions, newest first."""
         ...
@@ -85,19 +102,144 @@ class SessionStore(Protocol):
         """Raises UnknownSessionError."""
         ...
 
-    def find(self, prefix: str) -> Session:
-        """The one session whose id starts with `prefix`, or whose name is it. Raises UnknownSessionError."""
+    def find(self, prefix: str, *, deleted: bool = False) -> Session:
+        """The one session whose id starts with `prefix`, or whose name is it. Raises UnknownSessionError.
+
+        With `deleted` among those that can be brought back.
+        """
         ...
 
     def rows(
-        self, session_id: SessionId, *, start: int = 0, limit: int | None = None
+        self,
+        session_id: SessionId,
+        *,
+        start: int = 0,
+        limit: int | None = None,
+        version: int | None = None,
     ) -> Iterator[SessionRow]:
-        """Rows by position; streamed."""
+        """Rows by position, of the newest version or of that one; streamed."""
         ...
+
+    def find_rows(
+        self,
+        session_id: SessionId,
+        wanted: RowFilter,
+        *,
+        start: int = 0,
+        limit: int = 50,
+        version: int | None = None,
+        tick: Callable[[int], None] | None = None,
+    ) -> Found:
+        """The first matching rows from the position `start` on. `tick` is told how far it is, and may raise
+        to stop."""
+        ...
+
+    def search_state(self, session_id: SessionId) -> SearchState: ...
+
+    def make_search_index(self, session_id: SessionId, tick: Callable[[int], None]) -> None:
+        """Make searching in a large session quick; may be stopped by `tick` and goes on at the next call."""
+        ...
+
+    def versions(self, session_id: SessionId) -> Sequence[SessionVersion]:
+        """Newest first."""
+        ...
+
+    def change(
+        self,
+        base: Session,
+        changes: Iterable[RowChange],
+        summary: str,
+        *,
+        progress: Callable[[int], None] | None = None,
+    ) -> Session:
+        """Apply `changes`, ordered by position, to `base`: a new version, all of it or nothing.
+
+        "{rows}" in `summary` stands for how many rows were changed.
+        Raises StaleSessionError if `base` is not the newest version any more.
+        """
+        ...
+
+    def restore(self, base: Session, version: int) -> Session:
+        """An older version's rows as a new version. Raises as `change` does."""
+        ...
+
+    def append(self, base: Session, other: Session) -> Session:
+        """The rows of `other` after those of `base`, as a new version. Raises as `change` does."""
+        ...
+
+    def duplicate(self, base: Session, name: str) -> Session: ...
 
     def rename(self, session_id: SessionId, name: str) -> Session: ...
 
-    def delete(self, session_id: SessionId) -> None: ...
+    def tag(self, session_id: SessionId, tags: Sequence[str]) -> Session:
+        """These tags in the place of those it has."""
+        ...
+
+    def hide(self, session_id: SessionId) -> None:
+        """Delete it in such a way that `undelete` brings it back until `purge`."""
+        ...
+
+    def deleted(self) -> Sequence[Session]:
+        """What `undelete` can bring back, last deleted first."""
+        ...
+
+    def undelete(self, session_id: SessionId) -> Session: ...
+
+    def purge(self, before: datetime) -> int:
+        """Remove what was hidden before that moment for good; returns how many sessions."""
+        ...
+
+    def delete(self, session_id: SessionId) -> None:
+        """Remove it for good, its rows and versions with it."""
+        ...
+
+
+class ScrapeWriter(Protocol):
+    """One scrape under way, held by this process."""
+
+    @property
+    def scrape(self) -> Scrape:
+        """As it is stored now."""
+        ...
+
+    def append(self, batch: Batch) -> Scrape:
+        """Store the batch's rows at the end of the session and its cursor, in one transaction.
+
+        The first rows make the session. A row that is there already is counted as skipped, and rows beyond
+        the limit of the query are left out. Raises StoreError if the session was deleted meanwhile.
+        """
+        ...
+
+    def end(self, status: ScrapeStatus, message: str = "", hint: str = "") -> Scrape: ...
+
+
+class ScrapeStore(Protocol):
+    """Keeps what was collected from the web, with its history."""
+
+    def begin(self, kind: str, name: str, source: str, query: Query) -> ScrapeWriter:
+        """A new scrape, running, owned by this process."""
+        ...
+
+    def resume(self, scrape: Scrape) -> ScrapeWriter:
+        """Take over what has ended. Raises StudioError if its state is no longer `scrape`'s: another process
+        was faster, or it was forgotten."""
+        ...
+
+    def get(self, scrape_id: ScrapeId) -> Scrape:
+        """As stored: the status may be "running" though its owner is gone. Raises UnknownScrapeError."""
+        ...
+
+    def find(self, prefix: str) -> Scrape:
+        """The one whose id starts with `prefix`, or whose name is it. Raises UnknownScrapeError."""
+        ...
+
+    def all(self) -> Sequence[Scrape]:
+        """Newest first."""
+        ...
+
+    def forget(self, scrape_id: ScrapeId) -> None:
+        """Remove it from the history; its session stays."""
+        ...
 
 
 class ChatStore(Protocol):
@@ -198,17 +340,38 @@ class Processes(Protocol):
 class RowSource(Protocol):
     """Reads rows from outside for an import."""
 
-    def read_file(self, path: Path) -> Iterator[Row | Refused]:
-        """What became of each row of a JSONL file, with its progress in bytes left to the caller.
+    def read_file(self, path: Path, options: ReadOptions) -> Reading:
+        """What becomes of each row of a file, or of all files in a folder.
 
-        Raises ImportFailedError if the file cannot be read at all.
+        Raises ImportFailedError, at once or while it is read, if there is nothing that can be read.
         """
+        ...
+
+    def preview_file(self, path: Path, count: int, options: ReadOptions) -> Preview:
+        """The first `count` rows and the guessed mapping. Raises ImportFailedError."""
         ...
 
     def read_hub(
         self, repo: str, split: str, config: str | None, *, token: str | None
     ) -> Iterator[Row | Refused]:
         """The same for a Hub dataset. Raises ImportFailedError (unknown, gated, no network)."""
+        ...
+
+
+class HubPublisher(Protocol):
+    """Puts datasets on the Hugging Face Hub."""
+
+    def why_not(self) -> str:
+        """Why it cannot now, as a sentence; empty if it can. Asks nobody."""
+        ...
+
+    def publish(
+        self, data: Path, card: str, wish: PublishWish, *, token: str | None, progress: Callable[[str], None]
+    ) -> str:
+        """Upload a JSONL file and its card, all or nothing; returns the address. Raises StudioError.
+
+        `progress` may raise to stop.
+        """
         ...
 
 

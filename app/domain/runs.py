@@ -103,6 +103,10 @@ class Run:
     """Newest whole checkpoint relative to `folder`."""
     events_offset: int = 0
     """Bytes of events.jsonl already in the store."""
+    session_version: int | None = None
+    """Which version of the session it trains on; with `content_hash`, exactly which rows."""
+    content_hash: str = ""
+    """SHA-256 of the rows it was given, hex: the checksum of its data file."""
 
     @property
     def can_resume(self) -> bool:

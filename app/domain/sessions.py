@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NewType
+
+from trainer_image.rows import Row
 
 SessionId = NewType("SessionId", str)
 
@@ -13,7 +16,7 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class Session:
-    """A named set of rows. Its rows never change once a run used it; `content_hash` names them exactly."""
+    """A named set of rows. Any change of them is a new version; `content_hash` names its rows exactly."""
 
     id: SessionId
     name: str
@@ -23,6 +26,12 @@ class Session:
     created_at: datetime
     content_hash: str
     """SHA-256 over the rows as exported, hex."""
+    version: int = 1
+    """Counts the changes of its rows; older ones stay readable."""
+    tags: tuple[str, ...] = ()
+    """In alphabetical order."""
+    deleted_at: datetime | None = None
+    """Set for a session that was deleted and can still be brought back."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +39,46 @@ class SessionRow:
     position: int
     """Place in the session, from 0, without gaps."""
     source_line: int
-    """Line in the file it came from, from 1."""
+    """Line in the file it came from, from 1; 0 for a row that was typed in."""
     messages: tuple[Message, ...]
     meta: Mapping[str, Any] = field(default_factory=dict)
     """As in `trainer_image.rows.Row`; not part of `Session.content_hash`."""
+
+
+StoredRow = tuple[int, str, bytes, str]
+"""A row as the store keeps it, for what passes millions on without looking into them: line in its source,
+messages as JSON text, SHA-256 of that text, meta as JSON text or empty."""
+
+
+@dataclass(frozen=True)
+class SessionVersion:
+    """One state of a session's rows."""
+
+    version: int
+    row_count: int
+    content_hash: str
+    created_at: datetime
+    summary: str
+    """What was done to the version before it, in half a sentence."""
+
+
+@dataclass(frozen=True)
+class RowChange:
+    """What becomes of one row of a version.
+
+    `row` takes the place of the row at `position`, or stands before it if `is_new`; None removes it. A new
+    row for the end has the number of rows as its position.
+    """
+
+    position: int
+    row: Row | None
+    is_new: bool = False
+
+
+class ExportFormat(StrEnum):
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    CSV = "csv"
 
 
 @dataclass(frozen=True)
@@ -52,6 +97,10 @@ class ImportReport:
     refused_count: int
     refused: Sequence[RefusedRow]
     """The first thousand refused rows."""
+    unit: str = "line"
+    """What `RefusedRow.source_line` counts: a line, a row, a passage."""
+    notes: Sequence[str] = ()
+    """Sentences on how the source was read: its encoding, what was left out."""
 
     @property
     def accepted_count(self) -> int:

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from app.services.chatting import ChatService
+from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.library import LibraryService
+from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
 from app.services.previews import PreviewService
+from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 
@@ -14,9 +17,12 @@ from app.services.training import TrainingService
 @dataclass(frozen=True)
 class Services:
     library: LibraryService
+    collecting: CollectingService
+    merging: MergeService
     training: TrainingService
     monitoring: MonitoringService
     chats: ChatService
     settings: SettingsService
     doctor: DoctorService
+    publishing: PublishingService
     previews: PreviewService

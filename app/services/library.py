@@ -1,17 +1,29 @@
-"""Collect sessions: import, look at, export, rename and delete them."""
+"""Collect sessions: import, look at, export, rename, tag, copy and delete them."""
 
-import contextlib
 import json
 import logging
-import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
+from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
 from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
-from app.domain.sessions import ImportReport, RefusedRow, Session, SessionId, SessionRow
-from trainer_image.rows import Refused, Row, RowError, to_messages
+from app.domain.reading import Preview, Reading, ReadOptions
+from app.domain.sessions import (
+    ExportFormat,
+    ImportReport,
+    RefusedRow,
+    RowChange,
+    Session,
+    SessionId,
+    SessionRow,
+)
+from app.services.editing import EditingService
+from app.services.row_files import write_rows
+from trainer_image.rows import Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +31,14 @@ SAMPLE_NAME = "Ferry help desk (sample)"
 _SAMPLE_DONE = "library.sample_imported"
 _REFUSED_KEPT = 1000
 _LONGEST_REASON = 300
+KEPT_DELETED: Final = timedelta(days=7)
+"""How long a deleted session can be brought back."""
+
+_AS_GUESSED = ReadOptions()
+_NO_ROW = (
+    "Rows may be chat messages, prompt/completion, instruction/input/output, or any columns that you name."
+)
+_NO_PASSAGE = "Text is read as it stands in the file; what is a picture must be recognised first, by OCR."
 
 Progress = Callable[[int], None]
 """Told the number of rows read so far; may raise `ImportCancelledError` to stop."""
@@ -47,6 +67,7 @@ class LibraryService:
         self._settings = settings
         self._secrets = secrets
         self._sample_file = sample_file
+        self.editing = EditingService(sessions)
 
     def sessions(self) -> Sequence[Session]:
         """All sessions, newest first."""
@@ -59,20 +80,45 @@ class LibraryService:
         """By name, id, or the start of an id. Raises UnknownSessionError."""
         return self._sessions.find(name_or_id)
 
-    def rows(self, session_id: SessionId, *, start: int = 0, limit: int = 50) -> list[SessionRow]:
-        """One page of rows."""
-        return list(self._sessions.rows(session_id, start=start, limit=limit))
+    def rows(
+        self, session_id: SessionId, *, start: int = 0, limit: int = 50, version: int | None = None
+    ) -> list[SessionRow]:
+        """One page of rows, of the newest version or of that one."""
+        return list(self._sessions.rows(session_id, start=start, limit=limit, version=version))
 
     def import_file(
-        self, path: Path, name: str = "", progress: Progress | None = None, source: str = ""
+        self,
+        path: Path,
+        name: str = "",
+        progress: Progress | None = None,
+        source: str = "",
+        options: ReadOptions = _AS_GUESSED,
     ) -> ImportReport:
-        """Read a JSONL file into a new session.
+        """Read a file, or all files in a folder, into a new session.
 
         Raises ImportFailedError if it cannot be read or no row can be used; then nothing is stored.
         """
-        return self._import(
-            self._sources.read_file(path), name or path.stem, source or path.name, path.name, progress
-        )
+        reading = self._sources.read_file(path, options)
+        return self._import(reading, name or _stem(path), source or path.name, path.name, progress)
+
+    def mapping_for(
+        self, path: Path, kind: RowKind | None, chosen: Mapping[str, str]
+    ) -> ColumnMapping | None:
+        """The guess for a file with what a person chose in it; see `mapping_of`. Raises MappingError."""
+        preview = self.preview_file(path)
+        if not preview.is_table:
+            raise MappingError(
+                f"{path.name} is {preview.format}: it has no columns to choose.", "Import it without --map."
+            )
+        for column in chosen.values():
+            if column and column not in preview.columns:
+                names = ", ".join(preview.columns[:20])
+                raise MappingError(f"{path.name} has no column '{column}'.", f"It has: {names}.")
+        return mapping_of(kind, chosen, preview.mapping)
+
+    def preview_file(self, path: Path, count: int = 20, options: ReadOptions = _AS_GUESSED) -> Preview:
+        """The first rows of a file, or of a folder's first file. Raises ImportFailedError."""
+        return self._sources.preview_file(path, count, options)
 
     def import_hub(
         self,
@@ -85,7 +131,7 @@ class LibraryService:
         """Read a Hugging Face dataset into a new session. Raises ImportFailedError."""
         rows = self._sources.read_hub(repo, split, config, token=self._secrets.hf_token())
         label = f"{repo} [{config + ' / ' if config else ''}{split}]"
-        return self._import(rows, name or repo.rsplit("/", 1)[-1], label, label, progress)
+        return self._import(Reading(rows, "row"), name or repo.rsplit("/", 1)[-1], label, label, progress)
 
     def ensure_sample(self) -> Session | None:
         """Import the bundled sample once in the life of the database; deleting it is respected."""
@@ -102,56 +148,92 @@ class LibraryService:
         except UnknownSessionError:
             return self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample").session
 
-    def export(self, session_id: SessionId, path: Path) -> int:
-        """Write a session as JSONL of chat `messages`; returns the number of rows.
+    def export(
+        self,
+        session_id: SessionId,
+        path: Path,
+        file_format: ExportFormat = ExportFormat.JSONL,
+        *,
+        overwrite: bool = False,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write a session with all that is known of its rows; returns the number of rows.
 
-        The file appears whole or not at all. Raises StudioError if it cannot be written.
+        The file appears whole or not at all. Raises StudioError if it cannot be written, or is there already.
         """
-        try:
-            if path.exists() and not path.is_file():  # a folder, or a device that a rename would replace
-                raise StudioError(f"{path} is no file.", "Name the file to write.")
-            partial = path.with_name(path.name + ".partial")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("w", encoding="utf-8", newline="\n") as file:
-                count = 0
-                for row in self._sessions.rows(session_id):
-                    file.write(as_line(row))
-                    count += 1
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                path.with_name(path.name + ".partial").unlink()
-            raise StudioError(
-                f"{path} could not be written: {error.strerror or error}.",
-                "Choose another folder, or make room, and export again.",
-            ) from error
-        return count
+        rows = self._sessions.rows(session_id)
+        return write_rows(path, rows, file_format, overwrite=overwrite, progress=progress)
+
+    def snapshot(self, session_id: SessionId, version: int | None, path: Path) -> int:
+        """Write the rows of a version for a run: JSONL of `messages` only, whose checksum is the content
+        hash."""
+        return write_rows(path, self._sessions.rows(session_id, version=version), with_meta=False)
+
+    def append_file(self, base: Session, path: Path, progress: Progress | None = None) -> ImportReport:
+        """Read a file into new rows at the end. Raises as `import_file` does, and StaleSessionError."""
+        sieve = _Sieve(self._sources.read_file(path, _AS_GUESSED), path.name, progress)
+        changes = (RowChange(base.row_count, row, is_new=True) for row in sieve.rows())
+        session = self._sessions.change(base, changes, f"{{rows}} of {path.name} appended")
+        return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
+
+    def duplicate(self, base: Session, name: str = "") -> Session:
+        return self._sessions.duplicate(base, self.free_name(name.strip() or base.name))
 
     def rename(self, session_id: SessionId, name: str) -> Session:
         if not name.strip():
             raise StudioError("A session needs a name.", "Type one and save again.")
         return self._sessions.rename(session_id, name.strip())
 
-    def delete(self, session_id: SessionId) -> None:
-        """Forget a session. Runs keep their own snapshot of the rows they saw."""
-        self._sessions.delete(session_id)
+    def tag(self, session_id: SessionId, tags: Sequence[str]) -> Session:
+        """Give a session these tags in the place of those it has; blank ones do not count."""
+        return self._sessions.tag(session_id, [word for tag in tags if (word := " ".join(tag.split()))])
+
+    def delete(self, session_id: SessionId, *, at_once: bool = False) -> None:
+        """Delete a session; for `KEPT_DELETED` it can be brought back, unless `at_once`.
+
+        Runs keep their own snapshot of the rows they saw.
+        """
+        if at_once:
+            self._sessions.delete(session_id)
+        else:
+            self._sessions.hide(session_id)
+
+    def deleted(self) -> Sequence[Session]:
+        """What can still be brought back, last deleted first."""
+        return self._sessions.deleted()
+
+    def find_deleted(self, name_or_id: str) -> Session:
+        return self._sessions.find(name_or_id, deleted=True)
+
+    def undelete(self, session_id: SessionId) -> Session:
+        return self._sessions.undelete(session_id)
+
+    def tidy(self) -> int:
+        """Remove for good what was deleted long ago; returns how many sessions."""
+        return self._sessions.purge(datetime.now(UTC) - KEPT_DELETED)
 
     def _import(
         self,
-        found: Iterator[Row | Refused],
+        reading: Reading,
         name: str,
         source: str,
         shown: str,
         progress: Progress | None,
     ) -> ImportReport:
-        sieve = _Sieve(found, shown, progress)
-        session = self._sessions.add(self._free_name(name.strip() or shown), source, sieve.rows())
+        sieve = _Sieve(reading, shown, progress)
+        session = self._sessions.add(self.free_name(name.strip() or shown), source, sieve.rows())
         log.info("Session %s: %d rows, %d refused", session.id, session.row_count, sieve.refused_count)
-        return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
+        return ImportReport(
+            session,
+            sieve.total,
+            sieve.refused_count,
+            tuple(sieve.refused),
+            reading.unit,
+            tuple(reading.notes),
+        )
 
-    def _free_name(self, name: str) -> str:
+    def free_name(self, name: str) -> str:
+        """`name`, with a number if a session has it already."""
         taken = {session.name for session in self._sessions.all()}
         if name not in taken:
             return name
@@ -161,8 +243,9 @@ class LibraryService:
 class _Sieve:
     """Lets rows through and keeps account of those that are refused."""
 
-    def __init__(self, found: Iterator[Row | Refused], shown: str, progress: Progress | None) -> None:
-        self._found = found
+    def __init__(self, reading: Reading, shown: str, progress: Progress | None) -> None:
+        self._found = iter(reading)
+        self._unit = reading.unit
         self._shown = shown
         self._progress = progress
         self.total = 0
@@ -182,24 +265,19 @@ class _Sieve:
             if len(self.refused) < _REFUSED_KEPT:
                 self.refused.append(RefusedRow(item.line, _clipped(item.reason)))
         if self.total == 0:
-            raise ImportFailedError(f"{self._shown} is empty.", "Choose a file with one JSON object a line.")
+            raise ImportFailedError(f"{self._shown} is empty.", "Choose a file with rows or text in it.")
         if self.total == self.refused_count:
             first = self.refused[0]
             raise ImportFailedError(
-                f"No row of {self._shown} can be used: line {first.source_line}: {first.reason}.",
-                "Rows may be chat messages, prompt/completion, or instruction/input/output.",
+                f"No row of {self._shown} can be used: {self._unit} {first.source_line}: {first.reason}.",
+                _NO_PASSAGE if self._unit == "passage" else _NO_ROW,
             )
 
 
-def as_line(row: SessionRow) -> str:
-    """A row as JSONL. Half an emoji has no UTF-8; such a row is escaped instead."""
-    record = {"messages": row.messages}
-    line = json.dumps(record, ensure_ascii=False)
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        line = json.dumps(record)
-    return line + "\n"
+def _stem(path: Path) -> str:
+    """A file's name without its endings; a folder's name."""
+    name = path.absolute().name
+    return name if path.is_dir() else Path(name.removesuffix(".gz").removesuffix(".zst")).stem
 
 
 def _clipped(reason: str) -> str:

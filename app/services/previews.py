@@ -27,7 +27,8 @@ from app.domain.runs import RunRequest
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL
 from app.domain.typed_paths import expanded
-from app.services.library import LibraryService, as_line
+from app.services.library import LibraryService
+from app.services.row_files import as_line
 from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Verdict, verdicts
 from trainer_image.lengths import lost_share, padding, percentile, steps, steps_of_epoch, tokens

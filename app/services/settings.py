@@ -1,12 +1,17 @@
 """Small choices a person made, kept between starts. Never secrets."""
 
+from urllib.parse import urlsplit
+
 from pydantic import ValidationError
 
+from app.domain.errors import StudioError
 from app.domain.ports import SettingsStore
 from app.domain.setups import Setup
 
 _THEME = "ui.theme"
 _LAST_SETUP = "training.last_setup"
+_PROXY = "collecting.proxy"
+_OFFLINE = "collecting.offline"
 _THEMES = ("system", "light", "dark")
 
 
@@ -24,6 +29,33 @@ class SettingsService:
         if theme not in _THEMES:
             raise ValueError(f"no theme {theme!r}")
         self._store.set(_THEME, theme)
+
+    @property
+    def proxy(self) -> str:
+        """What collecting from the web goes through; empty for what the environment says."""
+        return self._store.get(_PROXY) or ""
+
+    def set_proxy(self, address: str) -> None:
+        """Raises StudioError for what is no address of a proxy."""
+        address = address.strip()
+        parts = urlsplit(address)
+        if address and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise StudioError(
+                f"'{address}' is no address of a proxy.", "Give one like http://proxy.example:3128, or none."
+            )
+        if parts.password:
+            raise StudioError(
+                "A password cannot be kept here.", "Set the environment variable HTTPS_PROXY instead."
+            )
+        self._store.set(_PROXY, address)
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether nothing may be collected from the web."""
+        return self._store.get(_OFFLINE) == "yes"
+
+    def set_offline(self, offline: bool) -> None:
+        self._store.set(_OFFLINE, "yes" if offline else "no")
 
     def last_setup(self) -> Setup | None:
         """What was last started; None if nothing was, or if this version cannot read it."""

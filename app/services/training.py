@@ -21,6 +21,7 @@ from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from trainer_image.config import (
     DATA_FILE,
+    EXTENSION_FILE,
     PREVIEW_FILE,
     SAMPLE_COMMAND,
     SAVE_COMMAND,
@@ -182,7 +183,10 @@ class TrainingService:
         if reason := self.resume_blocked(before, extend=extend is not None):
             hint = "Start a new run instead." if before.status.is_final else "Let it go on, or stop it."
             raise StudioError(f"This run cannot be resumed: {reason}.", hint)
-        config = _of_length(before.config, extend) if extend else before.config
+        config = before.config
+        if extend:
+            config = _of_length(config, extend)
+            _note_extension(before, config)
 
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
@@ -247,6 +251,7 @@ class TrainingService:
         if _looks_like_path(model):
             model = str(expanded(model).resolve())
         dataset = request.config.dataset if isinstance(request.config.dataset, HubDataset) else FileDataset()
+        session = self._library.get(request.session_id) if request.session_id else None
         return Run(
             id=run_id,
             name=name,
@@ -256,6 +261,8 @@ class TrainingService:
             folder=self._folder(request, name),
             data_label=label,
             session_id=request.session_id,
+            session_version=session.version if session else None,
+            content_hash=session.content_hash if session else "",
             status=RunStatus.STARTING,
             created_at=self._clock(),
             owner=self._processes.me(),
@@ -277,7 +284,7 @@ class TrainingService:
         """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
         run.folder.mkdir(parents=True)
         if request.session_id:
-            self._library.export(request.session_id, run.folder / DATA_FILE)
+            self._library.snapshot(request.session_id, run.session_version, run.folder / DATA_FILE)
         elif request.data_file:
             (run.folder / DATA_FILE).parent.mkdir()
             shutil.copyfile(request.data_file, run.folder / DATA_FILE)
@@ -307,6 +314,19 @@ class TrainingService:
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
+
+
+def _note_extension(run: Run, config: RunConfig) -> None:
+    """Before anything else: if the app or the trainer then dies, a plain resume goes on to this length too.
+    Raises StudioError."""
+    path = run.folder / EXTENSION_FILE
+    try:
+        path.write_text(json.dumps(config.length), encoding="utf-8")
+    except OSError as error:
+        raise StudioError(
+            f"The run's folder could not be written: {error.strerror or error}.",
+            "Make room on the disk, then try again.",
+        ) from error
 
 
 def _of_length(config: RunConfig, length: Length) -> RunConfig:

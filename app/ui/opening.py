@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ class Opening:
         self._build = build
         self._lock = threading.Lock()
         self._services: Services | None = None
+        self._is_settled = False
         self.was_shown = False
 
     def services(self) -> Services:
@@ -36,6 +38,18 @@ class Opening:
                 ).start()
                 self._services = services
             return self._services
+
+    def settle(self) -> None:
+        """Tell the garbage collector that what is there now stays: modules, classes, the first tabs.
+
+        It looked through all of that again and again, a tenth of a second each time in which no click was
+        answered. Once only: what a closed window leaves behind must still be found.
+        """
+        with self._lock:
+            if not self._is_settled:
+                self._is_settled = True
+                gc.collect()
+                gc.freeze()
 
 
 def _try(failure: str, work: Callable[[], object]) -> None:

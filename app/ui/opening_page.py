@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import flet as ft
 
@@ -16,6 +17,9 @@ from app.ui.theme import SPACE, show_mode
 
 if TYPE_CHECKING:
     from app.services.everything import Services
+
+_FIRST_SECONDS: Final = 3.0
+"""In which the tabs load what they show first."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,14 @@ def OpeningPage(opening: Opening, paths: Paths) -> ft.Control:
         show_mode(page, result.theme)
         set_ready(result)
 
+    async def settle() -> None:
+        if ready is not None:
+            await asyncio.sleep(_FIRST_SECONDS)
+            opening.settle()
+
     start = use_action(load, loaded)
     ft.use_effect(start.run, dependencies=[], cleanup=_nothing)
+    ft.use_effect(settle, dependencies=[ready], cleanup=_nothing)
 
     if ready is not None:
         return cast(ft.Control, ready.root(ready.services, paths))

@@ -18,7 +18,7 @@ class Shell:
     def __init__(self, home: Path) -> None:
         self.home = home
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
-        self.environment = {**kept, "TUNEWRIGHT_HOME": str(home), "OMP_NUM_THREADS": "2"}
+        self.environment = {**kept, "TUNEWRIGHT_HOME": str(home), "OMP_NUM_THREADS": "1"}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -91,7 +91,7 @@ def wait_for_step(shell: Shell, run: str, step: int) -> None:
 
 
 def test_stop_and_save_keeps_what_was_learned_and_resume_ends_what_was_begun(shell: Shell, tmp_path):
-    path = setup_file(tmp_path, max_steps=400, save_steps=200, validation="off")
+    path = setup_file(tmp_path, max_steps=200, save_steps=100, validation="off")
     run = shell.json("train", "--config", str(path))["run"]["id"]
     wait_for_step(shell, run, 5)
 
@@ -105,7 +105,7 @@ def test_stop_and_save_keeps_what_was_learned_and_resume_ends_what_was_begun(she
     assert stopped["checkpoint"] == f"checkpoints/samples_{marker['samples_seen']}"
     assert again.returncode == 0
     steps = [metric["step"] for metric in shell.json("runs", "metrics", run)]
-    assert steps == list(range(1, 401))
+    assert steps == list(range(1, 201))
 
 
 def test_a_followed_run_that_is_stopped_exits_with_three(shell: Shell, tmp_path):

@@ -21,6 +21,8 @@ QUESTIONS = (
 )
 PRESET_STEPS = 50
 RUN_SECONDS = 180.0
+CURVE = re.compile(r"(\d+\.\d+) at step 1, (\d+\.\d+) at step (\d+)")
+"""What a screen reader is told of the loss curve."""
 
 
 def expected_answers() -> dict[str, str]:
@@ -54,9 +56,23 @@ def start_and_watch(ui: FletUI) -> tuple[float, float]:
     ui.click("Start training")
     ui.wait_for_text("Finished", "run-status", timeout=RUN_SECONDS)
     curve = ui.wait_for_text(rf"at step {PRESET_STEPS}\b", "loss-chart")
-    found = re.search(rf"(\d+\.\d+) at step 1, (\d+\.\d+) at step {PRESET_STEPS}\b", curve)
+    found = CURVE.search(curve)
     assert found, curve
     return float(found[1]), float(found[2])
+
+
+def watch_the_loss_fall(ui: FletUI) -> None:
+    """Look at the curve while the run goes on, until it has been seen to come down to half its height."""
+    seen: dict[int, float] = {}
+
+    def has_halved() -> bool:
+        found = CURVE.search(ui.text("loss-chart") or "")
+        if found:
+            seen[int(found[3])] = float(found[2])
+        return found is not None and len(seen) >= 3 and seen[max(seen)] < float(found[1]) / 2
+
+    ui.wait_for(has_halved, lambda: f"step: loss {seen}", 90)
+    assert "Running" in (ui.text("run-status") or "")
 
 
 def ask(ui: FletUI, number: int, question: str) -> str:
@@ -118,6 +134,7 @@ def test_a_run_survives_the_app_being_killed_and_is_stopped_and_resumed_later(
     ui.fill("Max steps", "3000")
     ui.click("Start training")
     ui.wait_for_text(r"\b[1-9]\d* (of|/) ?3,?000", "run-step", timeout=90)
+    watch_the_loss_fall(ui)
 
     app.kill()
     app.start()

@@ -65,6 +65,7 @@ class World:
     engine: EchoEngine
     secrets: FixedSecrets
     runs: SqliteRunStore
+    sessions: SqliteSessionStore
     library: LibraryService
     monitoring: MonitoringService
     training: TrainingService
@@ -86,7 +87,8 @@ def make_world(home: Path, database) -> World:
     sample = home / "sample.jsonl"
     sample.write_text('{"prompt": "Where is Sorrel?", "completion": "In the north."}\n')
     launchers = {Target.LOCAL: launcher, Target.DOCKER: launcher}
-    library = LibraryService(SqliteSessionStore(database, processes), RowSources(), settings, secrets, sample)
+    sessions = SqliteSessionStore(database, processes)
+    library = LibraryService(sessions, RowSources(), settings, secrets, sample)
     monitoring = MonitoringService(runs, launchers, processes, lambda: NOON)
     training = TrainingService(
         runs,
@@ -101,7 +103,17 @@ def make_world(home: Path, database) -> World:
     )
     chats = ChatService(runs, SqliteChatStore(database), engine, home / "exports")
     return World(
-        home, launcher, engine, secrets, runs, library, monitoring, training, chats, SettingsService(settings)
+        home,
+        launcher,
+        engine,
+        secrets,
+        runs,
+        sessions,
+        library,
+        monitoring,
+        training,
+        chats,
+        SettingsService(settings),
     )
 
 

@@ -10,6 +10,7 @@ from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.runs import DockerOptions, JobPhase, JobState, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from tests.services.conftest import World, ends, started, step, write_events
+from trainer_image.checkpoints import is_extension
 from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND, HubDataset, RunConfig
 from trainer_image.events import CheckpointSaved, Result
 
@@ -217,6 +218,9 @@ def test_a_finished_run_is_made_longer_on_purpose(world, request_):
     job = world.launcher.job(run)
     assert (job.resume, job.extend, job.run.config.num_epochs) == (True, True, 7)
     assert world.monitoring.refresh(run.id).config.num_epochs == 7
+    # Whatever happens now, the trainer knows this length as one that was asked for.
+    assert is_extension(run.folder, job.run.config)
+    assert not is_extension(run.folder, run.config)
 
 
 def test_a_length_no_run_can_have_is_refused_and_nothing_starts(world, request_):

@@ -5,6 +5,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -18,8 +19,9 @@ from app.adapters.row_sources import RowSources
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
-from app.domain.errors import StudioError
+from app.domain.errors import StaleSessionError, StudioError
 from app.domain.runs import RunId
+from app.domain.sessions import RowChange, SessionId
 from trainer_image.rows import Row
 
 from . import examples
@@ -71,6 +73,31 @@ def import_rows(path: Path, name: str, rows: int, start: Barrier) -> None:
     sessions = SqliteSessionStore(open_database(path), SystemProcesses())
     start.wait()
     sessions.add(name, "child", examples.rows(rows))
+
+
+def append_until_stored(path: Path, session_id: SessionId, name: str, times: int, start: Barrier) -> None:
+    """Whoever is told that the session has moved on looks again, as a person would."""
+    sessions = SqliteSessionStore(open_database(path), SystemProcesses())
+    start.wait()
+    for n in range(times):
+        row = Row(1, examples.messages(f"{name}{n}"), {"file": f"{name}{n}"})
+        while True:
+            seen = sessions.get(session_id)
+            with suppress(StaleSessionError):
+                sessions.change(seen, [RowChange(seen.row_count, row, is_new=True)], "appended")
+                break
+
+
+def change_without_end(path: Path, session_id: SessionId, told: Connection) -> None:
+    sessions = SqliteSessionStore(open_database(path), SystemProcesses())
+    endless = (RowChange(3, row, is_new=True) for _ in count() for row in examples.rows(1000))
+    sessions.change(sessions.get(session_id), endless, "never", progress=_counting(told))
+
+
+def _counting(told: Connection) -> Callable[[int], None]:
+    """Progress as a count of calls, each 500 changes."""
+    calls = count(0, 500)
+    return lambda _: told.send(next(calls))
 
 
 def add_run(path: Path, run_id: str) -> None:

@@ -65,6 +65,8 @@ def full_run(run_id: str, session_id: str) -> Run:
         output_kind="adapter",
         checkpoint="checkpoints/samples_48",
         events_offset=4711,
+        session_version=3,
+        content_hash="5e" * 32,
     )
 
 

@@ -106,9 +106,9 @@ def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
     assert _refusal(_file(tmp_path, "")).message == "rows.jsonl is empty."
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+def test_a_missing_file_and_an_empty_folder_are_named(tmp_path: Path) -> None:
     assert _refusal(tmp_path / "gone.jsonl").message == f"There is no file {tmp_path / 'gone.jsonl'}."
-    assert _refusal(tmp_path).message == f"{tmp_path.name} is a folder."
+    assert _refusal(tmp_path).message == f"There is no file in {tmp_path.name}."
 
 
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
@@ -117,34 +117,8 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     assert "not a file" in _refusal(tmp_path / "pipe").message
 
 
-@pytest.mark.parametrize(
-    ("first_bytes", "kind"),
-    [
-        (b"PAR1\x15\x04", "a Parquet file"),
-        (b"PK\x03\x04\x14\x00", "a ZIP archive or an Office document"),
-        (b"%PDF-1.7\n", "a PDF document"),
-        (b"\x1f\x8b\x08\x00", "a gzip archive"),
-        ("{}".encode("utf-16"), "UTF-16 text"),
-        (b"SQLite format 3\x00", "a SQLite database"),
-    ],
-)
-def test_a_file_of_another_kind_is_recognised(tmp_path: Path, first_bytes: bytes, kind: str) -> None:
-    refusal = _refusal(_file(tmp_path, first_bytes + b"\x00" * 50))
-
-    assert refusal.message == f"rows.jsonl looks like {kind}."
-    assert "JSONL" in refusal.hint
-
-
 def test_bytes_of_no_known_kind_are_still_no_text(tmp_path: Path) -> None:
     assert _refusal(_file(tmp_path, b"\x7fELF\x00\x01")).message == "rows.jsonl is not a text file."
-
-
-@pytest.mark.parametrize("content", [f"[{GOOD},{GOOD}]", f"[\n  {GOOD}\n]\n", f"\ufeff [ {GOOD} ]"])
-def test_one_json_array_comes_with_the_command_that_converts_it(tmp_path: Path, content: str) -> None:
-    refusal = _refusal(_file(tmp_path, content, "rows.json"))
-
-    assert refusal.message == "rows.json is one JSON array, not JSONL."
-    assert "jq -c '.[]' rows.json > rows.jsonl" in refusal.hint
 
 
 def test_a_first_line_that_is_no_object_does_not_condemn_the_file(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Which checkpoints count, and what stays on disk."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,30 @@ def test_the_same_step_written_again_replaces_the_first(tmp_path: Path) -> None:
 
     assert (folder / "model.safetensors").read_bytes() == b"newer"
     assert json.loads((folder / MARKER).read_text())["files"] == {"model.safetensors": 5}
+
+
+def test_the_first_stays_whole_until_its_replacement_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=1)
+    folder = save(checkpoints, 5)
+    replace = os.replace
+
+    def cut_off(source: Path, target: Path) -> None:
+        if target == folder:
+            raise OSError("killed, says the test")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", cut_off)
+        with pytest.raises(OSError, match="killed"):
+            save(checkpoints, 5, content=b"newer")
+        assert newest_step(checkpoints) == 5
+    later = Checkpoints(tmp_path, keep=1)
+    later.clear_partial()
+
+    assert [p.name for p in later.folder.iterdir()] == ["samples_20"]
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
 
 
 def test_settings_that_do_not_change_the_result_may_change() -> None:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer_image.batches import LongestFirst, Packing, in_one_sequence, keeps_rows_apart, longest, pack
+from trainer_image.config import RunConfig
 from trainer_image.events import Metrics, Notice
 
 from . import tiny
@@ -74,6 +75,50 @@ def test_several_processes_get_as_many_rows_each_and_none_of_them_twice(
     assert set(order[rows:]) <= {rows}  # the row that teaches nothing
 
 
+@given(LENGTHS, st.integers(40, 200))
+def test_a_batch_split_by_tokens_holds_every_row_once_and_no_part_is_larger_than_the_bound(
+    lengths: list[int], capacity: int
+) -> None:
+    from trainer_image.batches import MICROBATCHES, Bounded, Padding
+
+    rows = [{"input_ids": [at] * n, "labels": [at] * n} for at, n in enumerate(lengths)]
+
+    split = Bounded(Padding(0), capacity)(rows)
+
+    assert split["samples"] == len(rows)
+    assert all(part["input_ids"].numel() <= capacity for part in split[MICROBATCHES])
+    given_rows = [row for part in split[MICROBATCHES] for row in part["labels"].tolist()]
+    assert sorted([t for t in row if t != -100] for row in given_rows) == sorted(r["labels"] for r in rows)
+
+
+def test_the_bound_in_tokens_is_the_largest_whose_step_fits(
+    tiny_model: Path, tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainer_image import peak, token_bound
+
+    asked = {"lines": [*skewed()] * 3, "drop_duplicates": False, "max_tokens_per_gpu": "auto", "max_steps": 2}
+    batch = {"per_device_batch_size": 6, "gradient_accumulation_steps": 6, "max_seq_len": 64}
+    runs = []
+    for share in ([0.5, 0.89], [0.5, 0.91]):
+        left = iter(share)
+        monkeypatch.setattr(token_bound, "LARGEST", 1024)
+        monkeypatch.setattr(peak, "share_in_use", lambda _, left=left: next(left))
+        folder = tiny.make_run(tmp_path / f"run{len(runs)}", tiny_model, **asked | batch, offline=False)
+        runs.append(train_here(folder))
+
+    assert [run.code for run in runs] == [0, 0]
+    found = [
+        [n.message.split()[1] for n in run.of(Notice) if "max_tokens_per_gpu" in n.message] for run in runs
+    ]
+    assert found == [["1,024"], ["512"]]
+    assert tiny.losses(runs[0])[2] == pytest.approx(tiny.losses(runs[1])[2], rel=1e-5)
+
+
+def test_a_bound_below_the_longest_row_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="max_tokens_per_gpu must be at least max_seq_len, 2048"):
+        RunConfig(base_model="x", max_tokens_per_gpu=2047)
+
+
 def test_epochs_differ_and_the_seed_repeats_them() -> None:
     def order(seed: int, epoch: int) -> list[int]:
         sampler = LongestFirst(50, seed=seed, first=[])
@@ -115,6 +160,14 @@ SPLITS = [
     {"per_device_batch_size": 1, "gradient_accumulation_steps": 8},
     {"per_device_batch_size": 2, "gradient_accumulation_steps": 4, "packing": True},
     {"per_device_batch_size": 4, "gradient_accumulation_steps": 2, "packing": True, "max_seq_len": 100},
+    {"per_device_batch_size": 8, "gradient_accumulation_steps": 1, "max_tokens_per_gpu": 130},
+    {"per_device_batch_size": 1, "gradient_accumulation_steps": 8, "max_tokens_per_gpu": "auto"},
+    {
+        "per_device_batch_size": 4,
+        "gradient_accumulation_steps": 2,
+        "packing": True,
+        "max_tokens_per_gpu": 200,
+    },
 ]
 
 

@@ -4,6 +4,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,8 @@ def require_same(ran: tiny.Ran, reference: tiny.Ran, *, within: float = 1e-6) ->
     ours, theirs = tiny.losses(ran), tiny.losses(reference)
     assert ours.keys() == theirs.keys()
     assert all(math.isclose(ours[step], theirs[step], rel_tol=within) for step in theirs), (ours, theirs)
-    assert [m.tokens_seen for m in ran.of(Metrics)] == [m.tokens_seen for m in reference.of(Metrics)]
+    seen, expected_seen = ({m.step: m.tokens_seen for m in r.of(Metrics)} for r in (ran, reference))
+    assert seen == expected_seen
     weights, expected = (load_file(run.folder / "output" / "model.safetensors") for run in (ran, reference))
     assert all((weights[name] - expected[name]).abs().max() < 2e-4 for name in expected)
 
@@ -82,46 +84,136 @@ def warnings(ran: tiny.Ran) -> list[str]:
     return [notice.message for notice in ran.of(Notice) if notice.level == "warning"]
 
 
+class MoreThanOneRow:
+    """Full from two rows on, at any time."""
+
+    notices = ("with 4 rows at once. From here on 2", "with 2 rows at once. From here on 1")
+
+    def __call__(self, _: Any, hidden: Any) -> bool:
+        return bool(hidden.shape[0] > 1)
+
+    def check(self) -> None: ...
+
+
+class OnceInTheThirdStep:
+    """Full once, at the second microbatch of the third step."""
+
+    notices = ("with 4 rows at once. From here on 2",)
+
+    def __init__(self) -> None:
+        self._passes: list[int] = []
+
+    def __call__(self, _: Any, hidden: Any) -> bool:
+        self._passes.append(hidden.shape[0])
+        return len(self._passes) == 6
+
+    def check(self) -> None:
+        assert self._passes == [4] * 6 + [2] * 4 + [2] * 4  # nothing lost, nothing computed twice for good
+
+
 @pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("kind", [MoreThanOneRow, OnceInTheThirdStep])
 def test_rows_are_halved_until_they_fit_and_the_run_computes_the_same(
     tiny_model: Path,
     tmp_path: Path,
     train_here: Train,
     small_memory: Callable[..., None],
     reference: tiny.Ran,
+    kind: type[MoreThanOneRow | OnceInTheThirdStep],
     backward: bool,
 ) -> None:
-    small_memory(lambda _, hidden: hidden.shape[0] > 1, backward=backward)
+    full = kind()
+    small_memory(full, backward=backward)
 
     ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS))
 
     require_same(ran, reference)
-    first, second = warnings(ran)
-    assert "with 4 rows at once. From here on 2" in first
-    assert "with 2 rows at once. From here on 1" in second
+    assert all(words in said for words, said in zip(full.notices, warnings(ran), strict=True))
+    full.check()
 
 
-@pytest.mark.parametrize("backward", [False, True])
-def test_a_failure_late_in_a_later_step_loses_and_repeats_nothing(
+def test_a_resumed_run_begins_with_the_parts_that_were_found_to_fit(
     tiny_model: Path,
     tmp_path: Path,
     train_here: Train,
     small_memory: Callable[..., None],
     reference: tiny.Ran,
-    backward: bool,
 ) -> None:
-    passes: list[int] = []
+    rows: list[int] = []
 
-    def sixth_pass(_: Any, hidden: Any) -> bool:
-        passes.append(hidden.shape[0])
-        return len(passes) == 6  # the second microbatch of the third step
+    def full(model: Any, hidden: Any) -> bool:
+        rows.append(hidden.shape[0])
+        return bool(hidden.shape[0] > 1 or not model.is_gradient_checkpointing)
 
-    small_memory(sixth_pass, backward=backward)
+    small_memory(full)
+    folder = tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS | {"save_steps": 2})
+    train_here(folder)
+    shutil.rmtree(folder / "checkpoints" / "samples_32")
+    rows.clear()
+
+    ran = train_here(folder, "--resume")
+
+    require_same(ran, reference)
+    assert set(rows) == {1}
+    assert len(warnings(ran)) == 3  # all of the first attempt
+    assert any("goes on with the smaller parts" in notice.message for notice in ran.of(Notice))
+
+
+@pytest.fixture
+def small_optimizer(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, set[int]], list[int]]:
+    """Make the making of the optimiser's state run out at the `at`-th group, in these calls."""
+    import torch
+
+    make = torch.optim.AdamW._init_group
+    calls: list[int] = []
+
+    def limit(at: int, fails: set[int]) -> list[int]:
+        def make_limited(self: Any, group: Any, *args: Any) -> Any:
+            if group is self.param_groups[at]:
+                calls.append(len(calls) + 1)
+                if calls[-1] in fails:
+                    raise torch.OutOfMemoryError("out of memory, says the test")
+            return make(self, group, *args)
+
+        monkeypatch.setattr(torch.optim.AdamW, "_init_group", make_limited)
+        return calls
+
+    return limit
+
+
+@pytest.mark.parametrize(("group", "call"), [(0, 1), (1, 1), (1, 3)], ids=["first", "half-way", "later"])
+def test_an_optimiser_that_runs_out_half_way_finishes_the_step_for_the_weights_it_had_not_reached(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_optimizer: Callable[[int, set[int]], list[int]],
+    reference: tiny.Ran,
+    group: int,
+    call: int,
+) -> None:
+    small_optimizer(group, {call})
 
     ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS))
 
-    require_same(ran, reference)
-    assert passes == [4] * 6 + [2] * 4 + [2] * 4
+    require_same(ran, reference, within=0)
+    (said,) = warnings(ran)
+    assert "in the optimiser's step" in said
+
+
+def test_an_optimiser_that_does_not_fit_at_all_ends_the_run_with_what_would_help(
+    tiny_model: Path,
+    tmp_path: Path,
+    train_here: Train,
+    small_optimizer: Callable[[int, set[int]], list[int]],
+) -> None:
+    calls = small_optimizer(1, {1, 2})
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **SETTINGS))
+
+    assert (ran.code, calls) == (1, [1, 2])
+    (problem,) = ran.of(Problem)
+    assert "not enough memory for the optimiser" in problem.message
+    assert "adamw_8bit" in problem.hint
 
 
 def test_when_one_row_is_too_many_activations_are_recomputed(

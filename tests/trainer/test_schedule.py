@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trainer_image.config import RunConfig
-from trainer_image.events import Metrics, Notice, Problem
+from trainer_image.events import Metrics, Notice, Problem, Started
 from trainer_image.schedule import warmup_steps
 
 from . import tiny
@@ -113,6 +113,34 @@ def test_a_run_made_longer_on_purpose_goes_on_by_the_new_schedule(
     rates = {event.step: event.learning_rate for event in ran.of(Metrics)}
     for step in range(13, 19):  # cosine over all 18, the first step at its beginning
         assert rates[step] == pytest.approx(5e-3 * 0.5 * (1 + math.cos(math.pi * (step - 1) / 18)))
+
+
+@pytest.mark.training
+def test_an_extended_run_that_dies_before_its_next_checkpoint_goes_on_to_the_new_length_by_a_plain_resume(
+    tiny_model: Path, tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainer_image import loop  # noqa: PLC0415
+
+    folder = tiny.make_run(tmp_path / "run", tiny_model, validation="off", offline=False, max_steps=4)
+    assert train_here(folder).code == 0
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_steps": 6}))
+
+    def die(_: object) -> None:
+        raise RuntimeError("the power is gone, says the test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Loop, "report_plan", die)
+        died = train_here(folder, "--resume", "--extend")
+    ran = train_here(folder, "--resume")
+    (folder / "config.json").write_text(json.dumps(config | {"max_steps": 7}))
+    refused = train_here(folder, "--resume")
+
+    assert died.code == 1
+    assert ran.code == 0
+    assert [s.resumed_from_step for s in ran.of(Started)][:3] == [None, 4, 4]
+    assert ran.of(Metrics)[-1].total_steps == 6
+    assert refused.code == 1  # nobody asked for that length
 
 
 @pytest.mark.training

@@ -124,6 +124,8 @@ def newest_checkpoint(folder: Path) -> Path:
         {"strategy": "ddp"},
         {"strategy": "ddp", "packing": True},
         {"strategy": "fsdp", "packing": True},
+        {"strategy": "ddp", "max_tokens_per_gpu": "auto"},
+        {"strategy": "fsdp", "max_tokens_per_gpu": 96},
     ],
     ids=str,
 )

@@ -7,14 +7,17 @@ For tests of what several processes compute; those of how they are started and e
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from . import tiny
+from . import differences, tiny
 
 PROCESSES = 2
+PATIENCE_SECONDS = 240
 
 
 class WarmRanks:
@@ -31,11 +34,16 @@ class WarmRanks:
             env=tiny.environment(),
         )
 
-    def __call__(self, run_dir: Path, *options: str) -> tiny.Ran:
+    def __call__(self, run_dir: Path, *options: str, differs: str | None = None) -> tiny.Ran:
+        """`differs` names what makes the second process another than the first; see `differences.py`.
+
+        A process that is not done after four minutes is killed, which is code 14.
+        """
         assert self._server.stdin
         assert self._server.stdout
         self._log.write_bytes(b"")
-        order = {"arguments": ["--run-dir", str(run_dir), *options], "log": str(self._log)}
+        arguments = ["--run-dir", str(run_dir), *options]
+        order = {"arguments": arguments, "log": str(self._log), "differs": differs}
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         codes: list[int] = json.loads(self._server.stdout.readline())
@@ -56,7 +64,7 @@ def serve() -> None:
         order = json.loads(line)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        pids = [_fork(rank, port, order["arguments"], order["log"]) for rank in range(PROCESSES)]
+        pids = [_fork(rank, port, order) for rank in range(PROCESSES)]
         print(json.dumps([_code_of(pid) for pid in pids]), flush=True)
 
 
@@ -64,20 +72,23 @@ def _code_of(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def _fork(rank: int, port: int, arguments: list[str], log: str) -> int:
+def _fork(rank: int, port: int, order: dict[str, Any]) -> int:
     if pid := os.fork():
         return pid
     try:
         from trainer_image import ranks, train
 
         ranks.die_with_parent()
-        file = os.open(log, os.O_WRONLY | os.O_APPEND)
+        signal.alarm(PATIENCE_SECONDS)
+        file = os.open(order["log"], os.O_WRONLY | os.O_APPEND)
         os.dup2(file, 1)
         os.dup2(file, 2)
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": PROCESSES, "LOCAL_WORLD_SIZE": PROCESSES}
         os.environ.update({name: str(value) for name, value in place.items()})
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-        os._exit(train.main(arguments))
+        if rank and order["differs"]:
+            differences.NAMED[order["differs"]]()
+        os._exit(train.main(order["arguments"]))
     finally:
         os._exit(70)  # an exception that even the trainer's main let through
 

@@ -1,6 +1,7 @@
 """Real services over a database of the test's own."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.bootstrap import build_services
+from app.domain.mapping import ColumnMapping, Part, RowKind
+from app.domain.reading import Preview, Reading, ReadOptions
 from app.paths import Paths
 from app.services.everything import Services
 from app.services.library import LibraryService
@@ -50,11 +53,15 @@ def write_rows(tmp_path: Path) -> Callable[..., Path]:
 class EndlessRows:
     """A source that never ends by itself: only a cancelled import gets out of it."""
 
-    def read_file(self, path: Path) -> Iterator[Row | Refused]:
-        line = 0
-        while True:
-            line += 1
-            yield Row(line, ({"role": "user", "content": "?"}, {"role": "assistant", "content": "!"}))
+    def read_file(self, path: Path, options: ReadOptions) -> Reading:
+        talk = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "!"})
+        return Reading(Row(line, talk) for line in count(1))
+
+    def preview_file(self, path: Path, count: int, options: ReadOptions) -> Preview:
+        mapping = ColumnMapping(RowKind.PAIR, {Part.QUESTION: "prompt", Part.ANSWER: "completion"})
+        return Preview(
+            "a JSONL file", ("prompt", "completion"), ({"prompt": "?", "completion": "!"},), mapping
+        )
 
     def read_hub(
         self, repo: str, split: str, config: str | None, *, token: str | None

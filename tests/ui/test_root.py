@@ -1,3 +1,5 @@
+import gc
+
 import flet as ft
 
 from app.domain.errors import StoreError
@@ -96,6 +98,22 @@ async def test_windows_share_one_set_of_services(services, paths):
             await screen.wait_for_text(SAMPLE_NAME)
 
     assert len(built) == 1
+
+
+def test_what_is_there_after_the_start_is_spared_by_the_garbage_collector_once(services):
+    opening = Opening(lambda: services)
+    gc.unfreeze()
+
+    try:
+        opening.settle()
+        spared = gc.get_freeze_count()
+        gc.unfreeze()
+        opening.settle()
+
+        assert spared > 10_000
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.unfreeze()
 
 
 async def choose_tab(screen, index):

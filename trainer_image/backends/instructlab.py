@@ -116,7 +116,7 @@ def arguments(
         "process_data": False,
         "ckpt_output_dir": str(folder),
         "max_seq_len": config.max_seq_len,
-        "max_batch_len": config.max_seq_len * config.per_device_batch_size,
+        "max_batch_len": config.tokens_at_once,
         "effective_batch_size": config.effective_batch_size * processes,
         "learning_rate": config.learning_rate,
         "num_epochs": config.num_epochs,

@@ -133,7 +133,7 @@ def arguments(
         "data_path": str(folder / "data.jsonl"),
         "output_dir": str(folder),
         "batch_size": config.effective_batch_size * processes,
-        "max_tokens_per_gpu": config.max_seq_len * config.per_device_batch_size,
+        "max_tokens_per_gpu": config.tokens_at_once,
         "learning_rate": config.learning_rate,
         "num_warmup_steps": warmup,
         "lr_scheduler": config.lr_scheduler

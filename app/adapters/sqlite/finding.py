@@ -19,7 +19,14 @@ class Named(Protocol):
 N = TypeVar("N", bound=Named)
 
 
-def the_one(candidates: Sequence[N], typed: str, kind: str, error: Callable[[str, str], StudioError]) -> N:
+def the_one(
+    candidates: Sequence[N],
+    typed: str,
+    kind: str,
+    error: Callable[[str, str], StudioError],
+    *,
+    listed_by: str = "",
+) -> N:
     """An exact id wins, then the name, then the start of an id. Raises `error` if none or several fit."""
     for fits in (
         [one for one in candidates if one.id == typed],
@@ -33,4 +40,7 @@ def the_one(candidates: Sequence[N], typed: str, kind: str, error: Callable[[str
             raise error(
                 f"{len(fits)} {kind}s fit '{typed}': {ids}.", "Give the whole id of the one you mean."
             )
-    raise error(f"There is no {kind} '{typed}'.", f"See which there are with: tunewright {kind}s list")
+    raise error(
+        f"There is no {kind} '{typed}'.",
+        f"See which there are with: tunewright {listed_by or kind + 's'} list",
+    )

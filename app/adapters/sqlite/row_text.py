@@ -49,6 +49,12 @@ class ContentHash:
     def hexdigest(self) -> str:
         return self._sha.hexdigest()
 
+    def copy(self) -> "ContentHash":
+        """One that goes on from here by itself."""
+        twin = ContentHash()
+        twin._sha = self._sha.copy()
+        return twin
+
 
 def _encoded(value: Any) -> str:
     text = _READABLE.encode(value)

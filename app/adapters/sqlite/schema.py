@@ -71,6 +71,9 @@ sessions = Table(
     Column("content_hash", String, nullable=False, server_default=""),
     Column("created_at", Moment, nullable=False),
     Column("held_by", String),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("deleted_at", Moment),
+    Column("is_part", Boolean, nullable=False, server_default="0"),
 )
 
 session_rows = Table(
@@ -83,6 +86,51 @@ session_rows = Table(
     Column("content_hash", LargeBinary, nullable=False),
     Column("unmask", Integer, nullable=False, server_default="0"),
     Column("meta", String, nullable=False, server_default=""),
+)
+
+session_versions = Table(
+    "session_versions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("session", ForeignKey("sessions.number"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("row_count", Integer, nullable=False),
+    Column("content_hash", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("summary", Words, nullable=False),
+)
+
+version_ranges = Table(
+    "version_ranges",
+    metadata,
+    Column("version", ForeignKey("session_versions.number"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("part", ForeignKey("sessions.number"), nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("length", Integer, nullable=False),
+)
+
+scrapes = Table(
+    "scrapes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("query", Words, nullable=False),
+    Column("cursor", Words, nullable=False, server_default="{}"),
+    Column("status", String, nullable=False),
+    Column("owner", String),
+    Column("session", ForeignKey("sessions.number")),
+    Column("row_count", Integer, nullable=False, server_default="0"),
+    Column("seen", Integer, nullable=False, server_default="0"),
+    Column("total", Integer),
+    Column("skipped", Words, nullable=False, server_default="{}"),
+    Column("message", Words, nullable=False, server_default=""),
+    Column("hint", Words, nullable=False, server_default=""),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
 )
 
 configs = Table(
@@ -124,6 +172,8 @@ runs = Table(
     Column("output_kind", String),
     Column("checkpoint", String),
     Column("events_offset", Integer, nullable=False),
+    Column("session_version", Integer),
+    Column("content_hash", String, nullable=False, server_default=""),
 )
 
 metrics = Table(
@@ -174,4 +224,15 @@ settings = Table(
     metadata,
     Column("key", Words, primary_key=True),
     Column("value", Words, nullable=False),
+)
+
+merges = Table(
+    "merges",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("recipe", Words, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+    Column("result", Words),
 )

@@ -109,6 +109,8 @@ class TrainingDraft:
     precision: Precision = "auto"
     gradient_checkpointing: bool = False
     on_oom_shorten: bool = False
+    max_tokens: str = ""
+    """Of `max_tokens_per_gpu`: a number, auto, or empty."""
     probe_memory: bool = True
     save_full_state: bool = True
     push_repo: str = ""
@@ -207,6 +209,8 @@ class TrainingDraft:
                 return f"Correct “{NUMBERS[name].label}”"
         if problem := self.method_problem():
             return problem
+        if problem := self.token_bound_problem():
+            return f"{problem} (“Tokens at once”)"
         if problem := self._rows_problem() or self._warmup_problem() or self.spread_problem():
             return problem
         if push_problem(self):
@@ -253,6 +257,7 @@ class TrainingDraft:
                 precision=self.precision,
                 gradient_checkpointing=self.gradient_checkpointing,
                 on_oom_shorten=self.on_oom_shorten,
+                max_tokens_per_gpu=self.token_bound(),
                 probe_memory=self.probe_memory,
                 save_full_state=self.save_full_state,
                 push=self.push(),
@@ -284,6 +289,21 @@ class TrainingDraft:
             return ""
         return self.spread.problem(self._method())
 
+    def token_bound(self) -> int | Literal["auto"] | None:
+        """Raises ValueError if it is neither a number nor auto nor empty."""
+        text = self.max_tokens.strip().lower()
+        return "auto" if text == "auto" else int(text) if text else None
+
+    def token_bound_problem(self) -> str:
+        """What is wrong with it, as an order; empty if nothing is."""
+        text = self.max_tokens.strip().lower()
+        if text in {"", "auto"}:
+            return ""
+        if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
+            return "Type a number of tokens, auto, or nothing"
+        longest = self._number("block_size" if self.rows["is_pretraining"] else "max_seq_len") or 0
+        return f"Type at least {longest:,.0f} tokens, the longest row" if int(text) < longest else ""
+
     def _warmup_problem(self) -> str:
         both = self._number("warmup_steps") and self._number("warmup_ratio")
         return "Set “Warm-up steps” or “Warm-up share” to 0" if both else ""
@@ -306,6 +326,7 @@ class TrainingDraft:
         self.precision = config.precision
         self.gradient_checkpointing = config.gradient_checkpointing
         self.on_oom_shorten = config.on_oom_shorten
+        self.max_tokens = str(config.max_tokens_per_gpu or "")
         self.probe_memory = config.probe_memory
         self.save_full_state = config.save_full_state
         self.push_repo = config.push.repo_id if config.push else ""

@@ -35,6 +35,7 @@ _SHOWN_IN: Final = {
     "lora_patterns": {"preset"},
     "spread": {"preset"},
     "logging": {"preset"},
+    "max_tokens": {"preset"},
     "push_repo": {"preset"},
     "push_private": {"preset"},
     "rows": {"method", "rows"},

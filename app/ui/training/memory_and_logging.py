@@ -42,6 +42,18 @@ def switches(draft: TrainingDraft) -> list[ft.Control]:
     ]
 
 
+def TokenBound(draft: TrainingDraft) -> ft.Control:
+    """How many tokens a part of the batch may have, instead of rows."""
+    return TextInput(
+        "Tokens at once",
+        draft.max_tokens,
+        partial(setattr, draft, "max_tokens"),
+        help_text=RunConfig.model_fields["max_tokens_per_gpu"].description or "",
+        error=draft.token_bound_problem(),
+        hint="auto, or a number",
+    )
+
+
 def PushFields(draft: TrainingDraft) -> list[ft.Control]:
     """Where the result goes on the Hub; an empty repository means nowhere."""
     return [

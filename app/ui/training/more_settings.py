@@ -10,7 +10,7 @@ from app.ui.theme import GAP
 from app.ui.training import typed_numbers
 from app.ui.training.draft import LrScheduler, Optimizer, Precision, TrainingDraft, push_problem
 from app.ui.training.fields import Choice, Grid, NumberField, Toggle, Wrap
-from app.ui.training.memory_and_logging import SWITCHES, PushFields, switches
+from app.ui.training.memory_and_logging import SWITCHES, PushFields, TokenBound, switches
 from app.ui.training.method_fields import lora_fields
 from trainer_image.config import Lora, RunConfig
 
@@ -74,6 +74,7 @@ def changed(draft: TrainingDraft) -> int:
         fields.append("target_modules")
     if draft.method == "lora":
         fields += [name for name in ("use_rslora", "use_dora", "base_bits") if getattr(draft, name)]
+    fields += ["max_tokens"] if draft.max_tokens.strip() else []
     fields += ["push"] if draft.push_repo.strip() else []
     return len(fields) + sum(
         not typed_numbers.is_default(name, draft.numbers[name]) for name in _shown(draft)
@@ -82,6 +83,7 @@ def changed(draft: TrainingDraft) -> int:
 
 def _badge(draft: TrainingDraft) -> ft.Control:
     wrong = sum(bool(draft.number_problem(name)) for name in _shown(draft)) + bool(push_problem(draft))
+    wrong += bool(draft.token_bound_problem())
     if wrong:
         return StatusPill(f"{wrong} to correct", "bad")
     count = changed(draft)
@@ -140,6 +142,7 @@ def _fields(draft: TrainingDraft) -> list[ft.Control]:
             toggle_checkpointing,
             help_text=_help("gradient_checkpointing"),
         ),
+        TokenBound(draft),
         *switches(draft),
         *PushFields(draft),
         Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),

@@ -1,7 +1,7 @@
 """What can be done with a run: stop it, stop it and keep its work, go on with it."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import flet as ft
 
@@ -12,7 +12,8 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
-from app.ui.training.fields import Wrap
+from app.ui.training.fields import Help, Wrap
+from app.ui.training.train_longer import use_train_longer
 from app.ui.training.watching import use_answer
 
 _PATIENCE_SECONDS: Final = 30.0
@@ -24,7 +25,7 @@ _STOPPING: Final = "It has been asked to stop and is on its way out."
 def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], None]) -> ft.Control:
     """Buttons that fit the run's state, each with its consequence."""
     is_asking, set_asking = ft.use_state(False)
-    blocked, set_blocked = ft.use_state("")
+    blocked, set_blocked = ft.use_state(("", "it is not known yet"))
     overdue, set_overdue = ft.use_state(False)
 
     def done(_: Run) -> None:
@@ -36,7 +37,8 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     save_now = use_action(lambda: training.save_now(run.id), on_done=done)
     sample_now = use_action(lambda: training.sample_now(run.id), on_done=done)
     resume = use_action(lambda: training.resume(run.id), on_done=done)
-    use_answer(lambda: training.resume_blocked(run), set_blocked, on=(run.status, run.checkpoint))
+    longer = use_train_longer(training, run, done)
+    use_answer(lambda: _blocked(training, run), set_blocked, on=(run.status, run.checkpoint))
     ft.use_dialog(_stop_dialog(run, stop, lambda: set_asking(False)) if is_asking else None)
 
     # Another window, or this app before it was killed, may have asked; that request may have been lost.
@@ -44,7 +46,7 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     is_stopping = run.is_stopping and not overdue and not (stop.problem or save.problem)
     busy = stop.is_busy or save.is_busy
     if run.status.is_final:
-        body = [] if run.status is RunStatus.FINISHED else _after(resume, blocked)
+        body = _after(run, resume, blocked, longer)
     else:
         asks = (save_now, sample_now)
         body = _during(save, asks, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
@@ -57,6 +59,10 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     )
 
 
+def _blocked(training: TrainingService, run: Run) -> tuple[str, str]:
+    return training.resume_blocked(run), training.resume_blocked(run, extend=True)
+
+
 def _during(
     save: Action,
     asks: tuple[Action, Action],
@@ -67,65 +73,91 @@ def _during(
 ) -> list[ft.Control]:
     """`asks` are to save and to sample, without stopping."""
     save_now, sample_now = asks
-    keep = ft.FilledTonalButton(
-        "Saving and stopping…" if save.is_busy else "Stop and save",
-        icon=ft.Icons.SAVE_OUTLINED,
-        disabled=busy or is_stopping,
-        tooltip=_STOPPING
-        if is_stopping
-        else "Writes a checkpoint now, then stops. Resume goes on from this step.",
-        on_click=save.run,
-    )
-    now = ft.OutlinedButton(
-        "Save now",
-        icon=ft.Icons.BOOKMARK_ADD_OUTLINED,
-        disabled=busy or is_stopping or save_now.is_busy,
-        tooltip="Writes a checkpoint after the step at hand. The run goes on.",
-        on_click=save_now.run,
-    )
-    sample = ft.OutlinedButton(
-        "Sample now",
-        icon=ft.Icons.CHAT_OUTLINED,
-        disabled=busy or is_stopping or sample_now.is_busy,
-        tooltip="The model answers questions of its data after the step at hand. The run goes on.",
-        on_click=sample_now.run,
-    )
-    stop = ft.OutlinedButton(
-        "Stop",
-        icon=ft.Icons.STOP,
-        disabled=busy or is_stopping,
-        tooltip=_STOPPING if is_stopping else "Stops at once. Steps after the last checkpoint are lost.",
-        on_click=on_stop,
-    )
-    note = "Stop and save writes a checkpoint first. Stop loses the steps after the last checkpoint."
-    return [
-        Wrap(
-            [
-                Identified("stop-save", keep),
-                Identified("save-now", now),
-                Identified("sample-now", sample),
-                Identified("stop", stop),
-            ]
+    locked = busy or is_stopping
+    buttons = [
+        _button(
+            "stop-save",
+            "Saving and stopping…" if save.is_busy else "Stop and save",
+            ft.Icons.SAVE_OUTLINED,
+            _STOPPING
+            if is_stopping
+            else "Writes a checkpoint now, then stops. Resume goes on from this step.",
+            save.run,
+            is_off=locked,
+            is_main=True,
         ),
-        ft.Text(
-            _STOPPING if is_stopping else note,
-            theme_style=ft.TextThemeStyle.BODY_SMALL,
-            color=ft.Colors.ON_SURFACE_VARIANT,
+        _button(
+            "save-now",
+            "Save now",
+            ft.Icons.BOOKMARK_ADD_OUTLINED,
+            "Writes a checkpoint after the step at hand. The run goes on.",
+            save_now.run,
+            is_off=locked or save_now.is_busy,
+        ),
+        _button(
+            "sample-now",
+            "Sample now",
+            ft.Icons.CHAT_OUTLINED,
+            "The model answers questions of its data after the step at hand. The run goes on.",
+            sample_now.run,
+            is_off=locked or sample_now.is_busy,
+        ),
+        _button(
+            "stop",
+            "Stop",
+            ft.Icons.STOP,
+            _STOPPING if is_stopping else "Stops at once. Steps after the last checkpoint are lost.",
+            on_stop,
+            is_off=locked,
         ),
     ]
+    note = "Stop and save writes a checkpoint first. Stop loses the steps after the last checkpoint."
+    return [Wrap(buttons), Help(_STOPPING if is_stopping else note)]
 
 
-def _after(resume: Action, blocked: str) -> list[ft.Control]:
-    button = ft.FilledTonalButton(
-        "Resuming…" if resume.is_busy else "Resume",
-        icon=ft.Icons.PLAY_ARROW,
-        disabled=resume.is_busy or bool(blocked),
-        tooltip=f"Cannot be resumed: {blocked}" if blocked else "Goes on from the last checkpoint.",
-        on_click=resume.run,
-    )
-    note = f"Cannot be resumed: {blocked}." if blocked else "Goes on from the last checkpoint."
-    text = ft.Text(note, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
-    return [Wrap([Identified("resume", button), text])]
+def _after(
+    run: Run, resume: Action, blocked: tuple[str, str], on_longer: Callable[[], None]
+) -> list[ft.Control]:
+    """`blocked`: why it cannot be resumed, and why it cannot be made longer."""
+    not_resumed, not_longer = blocked
+    buttons = []
+    if run.status is not RunStatus.FINISHED:
+        buttons.append(
+            _button(
+                "resume",
+                "Resuming…" if resume.is_busy else "Resume",
+                ft.Icons.PLAY_ARROW,
+                f"Cannot be resumed: {not_resumed}" if not_resumed else "Goes on from the last checkpoint.",
+                resume.run,
+                is_off=resume.is_busy or bool(not_resumed),
+                is_main=True,
+            )
+        )
+    if not not_longer:
+        tip = "Goes on from the last checkpoint to more epochs or steps than planned."
+        buttons.append(
+            _button("longer", "Train longer…", ft.Icons.MORE_TIME, tip, on_longer, is_off=resume.is_busy)
+        )
+    note = "" if run.status is RunStatus.FINISHED else _note(not_resumed)
+    return [Wrap([*buttons, *([Help(note)] if note else [])])] if buttons else []
+
+
+def _note(not_resumed: str) -> str:
+    return f"Cannot be resumed: {not_resumed}." if not_resumed else "Resume goes on from the last checkpoint."
+
+
+def _button(
+    identifier: str,
+    label: str,
+    icon: ft.IconData,
+    tooltip: str,
+    on_click: Callable[[], Any],
+    *,
+    is_off: bool,
+    is_main: bool = False,
+) -> ft.Control:
+    kind = ft.FilledTonalButton if is_main else ft.OutlinedButton
+    return Identified(identifier, kind(label, icon=icon, disabled=is_off, tooltip=tooltip, on_click=on_click))
 
 
 def _stop_dialog(run: Run, stop: Action, on_cancel: Callable[[], None]) -> ft.AlertDialog:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
@@ -49,10 +50,18 @@ def use_answer(
                     on_problem(problem)
             if every_seconds is None:
                 return
-            await asyncio.sleep(every_seconds() if callable(every_seconds) else every_seconds)
+            await asyncio.sleep(until_next(every_seconds() if callable(every_seconds) else every_seconds))
 
     # Flet 1.0.5 cancels an async effect on unmount only if the effect has a cleanup.
     ft.use_effect(ask, dependencies=[on], cleanup=_nothing)
+
+
+def until_next(period_seconds: float) -> float:
+    """Seconds to the next multiple of a period: who looks regularly looks when the others do.
+
+    What they found then reaches the screen in one frame, and a click waits for one frame at most.
+    """
+    return period_seconds - time.monotonic() % period_seconds
 
 
 def _nothing() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import flet as ft
 import pytest
 
+from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.survey_files import SqliteSurveyFiles
@@ -19,6 +20,7 @@ from app.services.chatting import ChatService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.previews import PreviewService
+from app.services.publishing import PublishingService
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
@@ -133,6 +135,7 @@ def make_studio(home, database) -> Studio:
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
+        publishing=PublishingService(world.sessions, HuggingFacePublisher(), world.secrets, home),
         previews=PreviewService(
             world.library,
             world.runs,

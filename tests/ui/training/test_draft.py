@@ -196,7 +196,7 @@ def test_loading_a_setup_leaves_nothing_of_the_one_before(first, second):
 def test_every_field_of_a_config_has_its_place_in_the_form():
     placed = set(NUMBERS) | set(ROWS) | {"base_model", "dataset", "method", "lr_scheduler", "precision"}
     placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
-    placed |= {"optimizer", "backend", "backend_args", "distributed"}
+    placed |= {"max_tokens_per_gpu", "optimizer", "backend", "backend_args", "distributed"}
     placed |= {"target_patterns", "use_rslora", "use_dora", "load_in_4bit", "load_in_8bit", "train_rest"}
 
     placed |= set(SWITCHES) | {"logging", "push"}
@@ -204,6 +204,25 @@ def test_every_field_of_a_config_has_its_place_in_the_form():
     fields = {name for part in (RunConfig, Lora, Osft) for name in part.model_fields}
     assert fields == placed
     assert set(Logging.model_fields) == set(LOGGERS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "bound", "said"),
+    [
+        ("", None, ""),
+        ("Auto", "auto", ""),
+        ("4096", 4096, ""),
+        ("2000", None, "Type at least 2,048 tokens"),
+        ("many", None, "Type a number of tokens"),
+    ],
+)
+def test_tokens_at_once_are_a_number_auto_or_nothing(typed, bound, said):
+    draft = TrainingDraft(session="any", max_tokens=typed)
+
+    assert draft.missing().startswith(said)
+    if not said:
+        assert draft.missing() == ""
+        assert draft.to_setup().config.max_tokens_per_gpu == bound
 
 
 def test_a_fresh_form_holds_the_quick_local_test_and_lacks_only_the_data():

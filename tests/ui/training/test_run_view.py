@@ -196,6 +196,34 @@ async def test_a_stopped_run_with_a_checkpoint_goes_on(studio):
         assert studio.world.launcher.job(run).resume
 
 
+async def test_a_finished_run_is_made_longer_by_a_number_and_only_by_one_that_is_more(studio):
+    run = studio.start()
+    (run.folder / "checkpoints" / "samples_10").mkdir(parents=True)
+    write_events(run, started(), step(10), CheckpointSaved(step=10, path="checkpoints/samples_10"))
+    studio.finish(run)
+    async with studio.opened() as screen:
+        await screen.click("Train longer…")
+        await screen.type("In all, epochs", "1")
+        await screen.click("Train longer")
+        await screen.wait_for_text("The run was planned for 1 epoch already.")
+
+        await screen.type("In all, epochs", "4")
+        await screen.click("Train longer")
+
+        await screen.wait_for(lambda: status(screen) == "Running")
+        job = studio.world.launcher.job(run)
+        assert (job.resume, job.extend, job.run.config.num_epochs) == (True, True, 4)
+
+
+async def test_a_run_without_a_checkpoint_offers_no_longer_training(studio):
+    studio.finish(studio.start())
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Finished")
+        await screen.settle()
+
+        assert not screen.has_button("Train longer…")
+
+
 PLAN = {
     "total_steps": 10,
     "num_rows": 5,

@@ -13,6 +13,9 @@ from app.adapters.sqlite.migrations import (
     m0001_first_tables,
     m0002_what_a_run_measures,
     m0003_where_a_row_is_from,
+    m0004_versions_of_sessions,
+    m0005_scrapes,
+    m0006_merges,
 )
 
 
@@ -29,4 +32,7 @@ MIGRATIONS: Final = (
     Migration(1, "first tables", m0001_first_tables.apply),
     Migration(2, "what a run measures", m0002_what_a_run_measures.apply),
     Migration(3, "where a row is from", m0003_where_a_row_is_from.apply),
+    Migration(4, "versions of sessions", m0004_versions_of_sessions.apply),
+    Migration(5, "scrapes", m0005_scrapes.apply),
+    Migration(6, "merges", m0006_merges.apply),
 )

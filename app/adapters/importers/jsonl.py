@@ -1,0 +1,35 @@
+"""JSONL: one JSON object a line, as `trainer_image.rows` reads it."""
+
+from typing import Final
+
+from app.adapters.importers.encodings import lines_of, utf8
+from app.adapters.importers.opening import Opened
+from app.adapters.importers.records import Format, Found, Record
+from trainer_image.rows import MAX_LINE_BYTES, Refused, RowError, parse_json
+
+TOO_LONG: Final = f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB"
+
+
+def read_jsonl(opened: Opened, _passage: int) -> Found:
+    with utf8(opened) as file:
+        for number, line in enumerate(lines_of(file), start=1):
+            if line is None:
+                yield Refused(number, "malformed", TOO_LONG)
+            elif line.strip():
+                yield record_of(number, line)
+
+
+def record_of(number: int, line: bytes) -> Record | Refused:
+    try:
+        return Record(number, parse_json(line.decode("utf-8")))
+    except RowError as refusal:
+        return Refused(number, refusal.bucket, refusal.reason)
+    except UnicodeDecodeError:
+        return Refused(number, "malformed", "the line is not UTF-8 text")
+    except RecursionError:
+        return Refused(number, "malformed", "the line is nested too deeply")
+    except ValueError as error:  # json.JSONDecodeError
+        return Refused(number, "malformed", f"the line is not JSON: {error}")
+
+
+JSONL: Final = Format("a JSONL file", read_jsonl, unit="line")

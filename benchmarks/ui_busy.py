@@ -1,0 +1,101 @@
+"""Does the window answer while the app itself works hard? Measured in a real browser.
+
+    python benchmarks/ui_busy.py [--rows 300000] [--limit-ms 100] [--only import]
+
+Serves the real app over a home of its own, clicks on the idle page, then again while each kind of work goes
+on in the app as the Data and Merge tabs start it. A click's time runs inside the page from the click to the
+frame in which what Python rendered for it is there. Exits with 1 if a 95th percentile is above the limit.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from browser.clicking import Times, clicks, judge, new_home, served, training_tab, wait_for
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--limit-ms", type=float, default=100)
+    parser.add_argument("--only", choices=WORK, help="one kind of work")
+    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.serve:
+        serve(args.serve)
+        return 0
+    return measure(args.rows, args.limit_ms, [args.only] if args.only else list(WORK))
+
+
+def serve(port: int) -> None:
+    """The real app; a kind of work begins when the file of its name appears, and leaves NAME.done."""
+    from app.bootstrap import build_services  # noqa: PLC0415
+    from app.paths import Paths  # noqa: PLC0415
+    from app.ui.window import run_window  # noqa: PLC0415
+
+    paths = Paths.from_environment()
+    paths.make()
+    services = build_services(paths)
+    services.library.ensure_sample()
+
+    def work_when_told() -> None:
+        for name in (path.name for path in watch(paths.home)):
+            WORK[name](services, paths.home)
+            (paths.home / f"{name}.done").touch()
+
+    threading.Thread(target=work_when_told, daemon=True).start()
+    run_window(lambda: services, paths, web=True, port=port, open_browser=False)
+
+
+def watch(home: Path):
+    done: set[str] = set()
+    while True:
+        for name in WORK:
+            if name not in done and (home / name).exists():
+                done.add(name)
+                yield home / name
+        time.sleep(0.02)
+
+
+def import_rows(services, home: Path) -> None:
+    services.library.import_file(home / "rows.jsonl", "busy", progress=lambda _: None)
+
+
+WORK: Mapping[str, Callable] = {"import": import_rows}
+
+
+def measure(rows: int, limit_ms: float, kinds: list[str]) -> int:
+    with new_home() as home:
+        write_rows(home / "rows.jsonl", rows)
+        with served(__file__, home) as (url, _), training_tab(url) as ui:
+            measured = {"idle page": clicks(ui.page, 15)}
+            for name in kinds:
+                measured[f"during {name} of {rows:,} rows"] = clicks_during(ui.page, home, name)
+    return judge(measured, limit_ms)
+
+
+def clicks_during(page, home: Path, name: str) -> Times:
+    started = time.monotonic()
+    (home / name).touch()
+    times = clicks(page, 300, until=(home / f"{name}.done").exists)
+    wait_for((home / f"{name}.done").exists, 300)
+    print(f"{name}: {time.monotonic() - started:.1f} s")
+    return times
+
+
+def write_rows(path: Path, rows: int) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for n in range(rows):
+            messages = [
+                {"role": "user", "content": f"Which ferry goes to island {n}, and when does it leave?"},
+                {"role": "assistant", "content": f"Ferry {n % 97} at {n % 24}:00, from the north harbour."},
+            ]
+            file.write(json.dumps({"messages": messages}) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
