@@ -1,4 +1,4 @@
-"""Real services with one process that looks at rows, for all tests of the folder: it takes seconds to start."""
+"""Real services with one process that looks at rows for all tests here: it takes seconds to start."""
 
 from collections.abc import Iterator
 

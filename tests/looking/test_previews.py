@@ -1,4 +1,4 @@
-"""Previews through the real process, with the bundled tiny model, against what the trainer makes of the rows."""
+"""Previews by the real process, with the bundled tiny model, against what the trainer makes of the rows."""
 
 import json
 import os
@@ -222,7 +222,9 @@ def test_the_trainer_says_whether_the_preview_came_true(
     services.library.export(sample.id, tmp_path / DATA_FILE)
     (tmp_path / "preview.json").write_text(json.dumps({"buckets": buckets}))
 
-    rows_of_run(CONFIG, tmp_path, load_tokenizer(str(looking_paths.tiny_model), offline=True), Reporter(tmp_path))
+    rows_of_run(
+        CONFIG, tmp_path, load_tokenizer(str(looking_paths.tiny_model), offline=True), Reporter(tmp_path)
+    )
 
     assert said in [event.message for event in events(tmp_path) if isinstance(event, Notice)]
 

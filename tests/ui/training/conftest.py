@@ -9,6 +9,7 @@ import flet as ft
 import pytest
 
 from app.adapters.hub_publishing import HuggingFacePublisher
+from app.adapters.quality_process import QualityProcess
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.survey_files import SqliteSurveyFiles
@@ -143,6 +144,7 @@ def make_studio(home, database) -> Studio:
             SqliteSurveyFiles(),
             cache=home / "previews",
             bundled_model=ROOT / "assets" / "tiny-model",
+            checker=QualityProcess(home / "logs"),
         ),
     )
     return Studio(services, world, engine)
