@@ -122,7 +122,7 @@ class Checking:
                     break
 
     def _proposed(self) -> Iterator[tuple[int, int]]:
-        """(row, earlier row) of one bucket: its first and a few right before, so that none costs its square."""
+        """(row, earlier row) of one bucket: its first and a few right before, lest one costs its square."""
         cursor = self._table.execute("SELECT bucket, number FROM buckets ORDER BY bucket, number")
         for _, members in groupby(cursor, key=itemgetter(0)):
             recent: deque[int] = deque(maxlen=_NEIGHBOURS)
