@@ -58,7 +58,7 @@ def list_sessions(services: Services, args: argparse.Namespace, output: Output) 
 
 def show_session(services: Services, args: argparse.Namespace, output: Output) -> int:
     session = services.library.find(args.session)
-    rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.version)
+    rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.number)
     output.give({"session": session, "rows": rows})
     output.say(f"{session.name} ({session.id}): {session.row_count:,} rows from {session.source}")
     for row in rows:

@@ -65,9 +65,7 @@ class MergeSource(_Frozen):
             raise ValueError("a source is one of: session, file, hub")
         if self.columns:
             if self.file is None:
-                raise ValueError(
-                    "only a file's columns can be mapped: sessions and Hub rows are told apart alone"
-                )
+                raise ValueError("only a file's columns can be mapped")
             _check_columns(self.columns)
         return self
 

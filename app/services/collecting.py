@@ -294,8 +294,9 @@ class CollectingService:
 def _finished(scrape: Scrape) -> tuple[ScrapeStatus, StudioError | None]:
     if scrape.row_count:
         return ScrapeStatus.FINISHED, None
-    nothing = ScrapeError("Nothing was found that makes a row.", "Ask for something wider.")
-    return ScrapeStatus.FINISHED, nothing
+    reasons = "; ".join(f"{count:,} × {reason}" for reason, count in scrape.skipped.items())
+    said = f"Nothing was found that makes a row{': ' if reasons else ''}{reasons}."
+    return ScrapeStatus.FINISHED, ScrapeError(said, "Ask for something else.")
 
 
 def _inside(scraper: Scraper) -> StudioError:

@@ -10,6 +10,7 @@ from app.paths import Paths
 from app.services.everything import Services
 from app.ui.data.tab import DataTab
 from app.ui.kit.identified import Identified
+from app.ui.merge.tab import MergeTab
 from app.ui.settings.tab import SettingsTab
 from app.ui.theme import NARROW_BELOW, TEXT_FONT
 from app.ui.training.draft import TrainingDraft
@@ -29,11 +30,13 @@ class _Place:
 _PLACES: Final = (
     _Place("Data", ft.Icons.DATASET_OUTLINED, ft.Icons.DATASET),
     _Place("Training", ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING),
+    _Place("Merge", ft.Icons.MERGE_OUTLINED, ft.Icons.MERGE),
     _Place("Settings", ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
 )
 _DATA: Final = 0
 _TRAINING: Final = 1
-_SETTINGS: Final = 2
+_MERGE: Final = 2
+_SETTINGS: Final = 3
 
 
 @ft.component
@@ -46,8 +49,22 @@ def Root(services: Services, paths: Paths) -> ft.Control:
     _use_shortcuts(set_chosen)
 
     tabs = [
-        DataTab(services.library, paths, services.previews, is_narrow=is_narrow),
+        DataTab(
+            services.library,
+            paths,
+            is_narrow=is_narrow,
+            publishing=services.publishing,
+            previews=services.previews,
+            collecting=services.collecting,
+        ),
         TrainingTab(services, draft, lambda: set_chosen(_DATA), is_shown=chosen == _TRAINING),
+        MergeTab(
+            services.merging,
+            services.library,
+            paths,
+            lambda: set_chosen(_DATA),
+            is_shown=chosen == _MERGE,
+        ),
         SettingsTab(services, paths, is_shown=chosen == _SETTINGS),
     ]
     return Frame(tabs, chosen, set_chosen, is_narrow=is_narrow)
@@ -145,11 +162,11 @@ def _use_is_narrow() -> bool:
 
 
 def _use_shortcuts(on_choose: Callable[[int], None]) -> None:
-    """Ctrl or Alt with 1, 2, 3: browsers keep one of the two for themselves, which one differs."""
+    """Ctrl or Alt with 1 to 4: browsers keep one of the two for themselves, which one differs."""
     page = ft.context.page
 
     def press(event: ft.KeyboardEvent) -> None:
-        if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3"):
+        if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3", "4"):
             on_choose(int(event.key) - 1)
 
     def watch() -> None:

@@ -143,6 +143,15 @@ def test_a_silent_host_is_given_up(site, open_web):
         open_web(site.place, answer_seconds=0.05).get(f"{site.url}/a")
 
 
+def test_a_host_that_sends_a_byte_now_and_then_is_not_waited_for(site, open_web):
+    site.faults.append(Fault.DRIP)
+    told: list[str] = []
+
+    open_web(site.place, answer_seconds=0.05, tell=told.append).get(f"{site.url}/a")
+
+    assert told[0] == f"Waiting 1 s: {site.place} sends too slowly."
+
+
 @pytest.mark.parametrize("target", ["http://{other}/a", "http://localhost:{port}/a", "http://[::1]:{port}/a"])
 def test_a_redirect_never_reaches_this_computer_unless_the_place_was_named(site, open_web, target):
     with running(Echo()) as other:
@@ -235,3 +244,13 @@ def test_a_proxy_is_asked_instead_of_the_host(site, open_web):
 
     assert found["headers"]["host"] == "far.example"
     assert len(site.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:9", "[::1]:9", "localhost:9", "router.lan", "metadata.internal", "intranet"]
+)
+def test_through_a_proxy_what_is_private_by_its_name_is_refused(site, open_web, host):
+    with pytest.raises(BrokenAnswerError, match="not asked for by name"):
+        open_web(proxy=site.url).get(f"http://{host}/")
+
+    assert site.requests == []

@@ -1,5 +1,6 @@
 """Starting, stopping, resuming and forgetting runs."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,21 @@ def test_a_started_run_has_its_own_copy_of_the_rows(world, request_):
     assert [m["content"] for m in rows[0]["messages"]] == ["Where is Sorrel?", "In the north."]
     assert run.status is RunStatus.RUNNING
     assert run.folder.is_relative_to(world.home / "data" / "outputs")
+
+
+def test_a_run_names_exactly_the_rows_it_was_given_whatever_becomes_of_the_session(world, request_, session):
+    changed = world.library.editing.add_row(
+        session, ({"role": "user", "content": "New?"}, {"role": "assistant", "content": "Yes."})
+    )
+
+    run = world.training.start(request_)
+    world.library.editing.delete_rows(changed, {0})
+    world.library.delete(session.id, at_once=True)
+
+    stored = world.runs.get(run.id)
+    checksum = hashlib.sha256((run.folder / "data/train.jsonl").read_bytes()).hexdigest()
+    assert (stored.session_version, stored.content_hash) == (2, changed.content_hash)
+    assert checksum == stored.content_hash
 
 
 def test_the_run_is_in_the_store_before_anything_is_launched(world, request_):

@@ -176,12 +176,18 @@ def _session_batches(work: Workspace, session: Session, label: str) -> Iterator[
         SELECT ? + position, source_line, messages, content_hash, meta, session, position
         FROM library.session_rows WHERE session = ? AND position >= ? AND position < ? ORDER BY position
     """
+    batch: list[_Stored] = []
     for piece in _pieces(work, session, label):
         shift = piece.position - piece.first
         values = (shift, piece.part, piece.first, piece.first + piece.length)
-        batch = [_Stored(*row) for row in work.sql.execute(query, values)]
-        if len(batch) != piece.length:
+        rows = [_Stored(*row) for row in work.sql.execute(query, values)]
+        if len(rows) != piece.length:
             raise changed(session.name)
+        batch += rows
+        if len(batch) >= CHUNK_ROWS:
+            yield batch
+            batch = []
+    if batch:
         yield batch
 
 

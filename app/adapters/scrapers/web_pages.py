@@ -32,7 +32,7 @@ _FIELDS: Final = (
     Field("crawl_depth", "Follow links", "How far from each address, on its own host; 0 follows none.",
           "number", 0, most=10),
     Field("crawl_prefix", "Only links that begin with", "With links: leave the rest of the host out."),
-    Field("pages", "Most pages", "It stops there.", "number", 200, least=1, most=5000),
+    Field("pages", "Most pages", "No more are asked for.", "number", 200, least=1, most=5000),
     Field("passage", "Longest passage", "In characters; a page becomes as many rows as it takes.",
           "number", 2000, least=200, most=100_000),
 )  # fmt: skip

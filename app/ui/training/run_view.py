@@ -95,7 +95,7 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
                 trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
             ),
         ],
-        subtitle=f"{run.target.label} · {run.data_label} · {wording.method(run)}",
+        subtitle=f"{run.target.label} · {wording.data(run)} · {wording.method(run)}",
         trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
 

@@ -1,0 +1,154 @@
+"""Where the result goes, the two buttons, and what came of them."""
+
+from collections.abc import Callable
+
+import flet as ft
+
+from app.domain.merging import MergePreview, SavedMerge
+from app.domain.sessions import SessionRow
+from app.paths import Paths
+from app.services.merging import MergeService
+from app.ui.data.wording import rows, shortened
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.progress_line import ProgressLine
+from app.ui.kit.section import Card, Section
+from app.ui.kit.selectable import Selectable
+from app.ui.kit.status_pill import StatusPill
+from app.ui.merge.draft import MergeDraft
+from app.ui.merge.ledger_view import LedgerView
+from app.ui.merge.running import MergeRun
+from app.ui.merge.wording import progress_text, share_of
+from app.ui.theme import GAP, SPACE
+from app.ui.training.fields import Segments, TextInput
+
+_SHOWN_ROWS = 20
+
+
+@ft.component
+def Destination(merging: MergeService, paths: Paths, draft: MergeDraft, work: MergeRun) -> ft.Control:
+    """Name, place, Preview and Merge, each with the reason why not."""
+
+    def put_name(text: str) -> None:
+        draft.name = text
+
+    def put_to(value: str) -> None:
+        draft.to = "file" if value == "file" else "session"
+        if draft.to == "file" and not draft.file:
+            draft.file = str(paths.exports / "merged.jsonl")
+
+    def put_file(text: str) -> None:
+        draft.file = text
+
+    async def preview() -> None:
+        recipe = draft.to_recipe()
+        await work.run(lambda watch: merging.preview(recipe, watch))
+
+    async def merge() -> None:
+        recipe, merge_id, path = draft.to_recipe(), draft.merge_id, draft.to_path()
+        if draft.to == "file":
+            await work.run(lambda watch: merging.to_file(recipe, path, merge_id, watch))
+        else:
+            await work.run(lambda watch: merging.to_session(recipe, merge_id, watch))
+
+    controls: list[ft.Control] = [
+        TextInput("Name of the result", draft.name, put_name),
+        Segments("to", "Write it to", draft.to, [("session", "a new session"), ("file", "a file")], put_to),
+    ]
+    if draft.to == "file":
+        help_text = "JSONL or Parquet by its ending. The file appears whole or not at all."
+        controls.append(TextInput("File to write", draft.file, put_file, help_text=help_text))
+    missing = draft.missing()
+    can_preview = not work.state.is_busy and (not missing or missing == "Name the file to write")
+    buttons = ft.Row(
+        [
+            ft.FilledButton(
+                "Merge now",
+                icon=ft.Icons.MERGE,
+                disabled=work.state.is_busy or bool(missing),
+                tooltip=missing or None,
+                on_click=merge,
+            ),
+            ft.OutlinedButton(
+                "Preview", icon=ft.Icons.VISIBILITY_OUTLINED, disabled=not can_preview, on_click=preview
+            ),
+            Identified(
+                "merge-reason",
+                ft.Text(
+                    f"{missing}." if missing else "",
+                    color=ft.Colors.ON_SURFACE_VARIANT,
+                    theme_style=ft.TextThemeStyle.BODY_SMALL,
+                ),
+                live=True,
+            ),
+        ],
+        wrap=True,
+        spacing=GAP * 1.5,
+        vertical_alignment=ft.CrossAxisAlignment.CENTER,
+    )
+    return Section("Result", [*controls, buttons])
+
+
+def Status(work: MergeRun, on_show_data: Callable[[], None]) -> ft.Control:
+    """What is going on, or how it ended; what to do before the first preview."""
+    state = work.state
+    if state.is_busy:
+        cancel = ft.OutlinedButton("Cancel merge", disabled=state.is_cancelling, on_click=work.cancel)
+        said = "Cancelling…" if state.is_cancelling else progress_text(state.progress)
+        line = ProgressLine(said, share_of(state.progress), identifier="merge-progress")
+        return Section("Merging", [line], trailing=cancel)
+    if state.problem is not None:
+        return ErrorBanner(state.problem, on_dismiss=work.forget)
+    if state.was_cancelled:
+        return Section("Merge cancelled", [ft.Text("Nothing was written.")])
+    if isinstance(state.outcome, MergePreview):
+        return _preview(state.outcome)
+    if state.outcome is not None:
+        return _merged(state.outcome, on_show_data)
+    return ft.Container(visible=False)
+
+
+def _preview(preview: MergePreview) -> ft.Control:
+    shown = preview.head[:_SHOWN_ROWS]
+    cards = ft.Column([_row(row) for row in shown], spacing=GAP, tight=True)
+    first = f"Its first {len(shown)} rows" if len(shown) > 1 else "Its rows"
+    return ft.Column(
+        [
+            Section(
+                "Preview",
+                [LedgerView(preview.ledger)],
+                subtitle="Nothing was written.",
+                trailing=StatusPill("Preview", "active"),
+            ),
+            Section(first, [Identified("merge-rows", Selectable(cards))])
+            if shown
+            else Section("No row is left", [ft.Text("Loosen the rules, or add a source.")]),
+        ],
+        spacing=SPACE,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _merged(merge: SavedMerge, on_show_data: Callable[[], None]) -> ft.Control:
+    result = merge.result
+    assert result is not None
+    place = f"written to {result.file}" if result.file else "in a new session"
+    lines: list[ft.Control] = [
+        Identified("merge-outcome", ft.Text(f"{rows(result.rows)} {place}."), live=True),
+        LedgerView(result.ledger),
+    ]
+    if result.file is None:
+        show = ft.FilledTonalButton("Show it in Data", icon=ft.Icons.DATASET_OUTLINED, on_click=on_show_data)
+        lines.append(ft.Row([show]))
+    return Section(merge.name, lines, trailing=StatusPill("Merged", "good"))
+
+
+def _row(row: SessionRow) -> ft.Control:
+    origin = row.meta.get("merged_from", {})
+    caption = f"Row {row.position + 1:,} · from {origin.get('name')}, row {origin.get('row'):,}"
+    lines: list[ft.Control] = [
+        ft.Text(caption, theme_style=ft.TextThemeStyle.LABEL_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
+    ]
+    lines += [ft.Text(f"{m['role']}: {shortened(str(m['content']), 300)}") for m in row.messages]
+    return ft.Container(Card(ft.Column(lines, spacing=2, tight=True), padding=12), key=row.position)

@@ -1,0 +1,194 @@
+"""The sources of a merge: added, put in order, weighted, capped."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import cast
+
+import flet as ft
+
+from app.domain.mapping import ColumnMapping
+from app.domain.merging import MergeSource
+from app.domain.sessions import Session
+from app.domain.typed_paths import expanded
+from app.services.library import LibraryService
+from app.ui.actions import use_action
+from app.ui.data.wording import rows
+from app.ui.kit.entered import text_of
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Section
+from app.ui.kit.typed import use_typed
+from app.ui.merge.columns import ColumnChoice
+from app.ui.merge.draft import NUMBERS, MergeDraft, SourceDraft
+from app.ui.theme import GAP, RADIUS
+from app.ui.training.fields import Choice, Grid, Segments, TextInput
+
+log = logging.getLogger(__name__)
+
+_KINDS = [("session", "Session"), ("file", "File"), ("hub", "Hugging Face")]
+
+
+@ft.component
+def Sources(library: LibraryService, draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
+    """The chosen ones, and under them the ways to add another."""
+    kind, set_kind = ft.use_state("session")
+    adding: dict[str, Callable[[], ft.Control]] = {
+        "session": lambda: _AddSession(draft, sessions),
+        "file": lambda: AddFile(draft),
+        "hub": lambda: AddHub(draft),
+    }
+    counts = {name: s.row_count for s in sessions for name in (s.name, str(s.id))}  # recipes name either
+    cards = [_source(library, draft, source, place, counts) for place, source in enumerate(draft.sources)]
+    empty = ft.Text("No source yet. Add two or more below.", color=ft.Colors.ON_SURFACE_VARIANT)
+    return Section(
+        "Sources",
+        [
+            Identified("merge-sources", ft.Column(cards or [empty], spacing=GAP, tight=True)),
+            Segments("add-from", "Add from", kind, _KINDS, set_kind),
+            ft.Container(adding[kind](), key=kind),
+        ],
+        subtitle="Of equal rows the copy of the upper source stays.",
+    )
+
+
+def _source(
+    library: LibraryService, draft: MergeDraft, source: SourceDraft, place: int, counts: dict[str, int]
+) -> ft.Control:
+    def up() -> None:
+        draft.move_up(source.key)
+
+    def remove() -> None:
+        draft.remove(source.key)
+
+    count = counts.get(source.place.session or "")
+    about = rows(count) if count is not None else "File" if source.place.file else "Hugging Face"
+    if source.place.session and count is None:
+        about = "This session is no longer here. Remove it."
+    title = ft.Column(
+        [
+            ft.Text(source.label, theme_style=ft.TextThemeStyle.LABEL_LARGE),
+            ft.Text(about, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT),
+        ],
+        spacing=2,
+        tight=True,
+        expand=True,
+    )
+    head = ft.Row(
+        [
+            title,
+            IconAction(ft.Icons.ARROW_UPWARD, f"Move {source.label} up", up, disabled=place == 0),
+            IconAction(ft.Icons.CLOSE, f"Remove {source.label}", remove),
+        ]
+    )
+    lines: list[ft.Control] = [head, _numbers(draft, source)]
+    if source.place.file:
+
+        def map_columns(mapping: ColumnMapping | None) -> None:
+            draft.change(source.key, lambda now: replace(now, mapping=mapping))
+
+        lines.append(ColumnChoice(library, source.place.file, source.mapping, map_columns))
+    return ft.Container(
+        ft.Column(lines, spacing=GAP, tight=True),
+        border=ft.Border.all(1, ft.Colors.OUTLINE_VARIANT),
+        border_radius=RADIUS,
+        padding=12,
+        key=source.key,
+    )
+
+
+def _numbers(draft: MergeDraft, source: SourceDraft) -> ft.Control:
+    fields = [_number(draft, source, name) for name in draft.shown_numbers]
+    return Grid(fields, columns=len(fields))
+
+
+def _number(draft: MergeDraft, source: SourceDraft, name: str) -> ft.Control:
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        draft.type_number(source.key, name, text_of(event))
+
+    return ft.TextField(
+        label=NUMBERS[name],
+        value=getattr(source, name),
+        hint_text="" if name == "weight" else "all",
+        error=source.problem(name) or None,
+        keyboard_type=ft.KeyboardType.NUMBER,
+        dense=True,
+        on_change=edit,
+    )
+
+
+def _AddSession(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
+    def choose(session_id: str) -> None:
+        session = next(s for s in sessions if s.id == session_id)
+        draft.add(session.name, MergeSource(session=session.id))
+
+    taken = {source.place.session for source in draft.sources}
+    free = [s for s in sessions if s.id not in taken and s.name not in taken]
+    options = [(str(s.id), f"{s.name}, {s.row_count:,} rows") for s in free]
+    if not options:
+        return ft.Text("Every session is a source already.", color=ft.Colors.ON_SURFACE_VARIANT)
+    # Another key after each choice: the dropdown is empty again.
+    choice = Choice("add-session", "Add a session", "", options, choose, hint="Choose a session")
+    return ft.Container(choice, key=len(draft.sources))
+
+
+@ft.component
+def AddFile(draft: MergeDraft) -> ft.Control:
+    path = use_typed()
+
+    def add() -> None:
+        file = expanded(path.now().strip()).absolute()
+        draft.add(file.name, MergeSource(file=file))
+
+    async def browse() -> None:
+        try:
+            files = await ft.FilePicker().pick_files(dialog_title="Choose a file of rows")
+        except Exception as error:  # no dialog on this desktop (Linux needs zenity): typing remains
+            log.warning("The file dialog could not be opened: %s", error)
+            return
+        if files and files[0].path:
+            file = expanded(files[0].path)
+            draft.add(file.name, MergeSource(file=file))
+
+    field = ft.TextField(
+        label="Path of a file to merge", value=path.shown, on_change=path.edit, on_submit=add, expand=True
+    )
+    buttons: list[ft.Control] = [
+        field,
+        ft.OutlinedButton("Add file", disabled=not path.shown.strip(), on_click=add),
+    ]
+    if not ft.context.page.web:  # a browser never tells where a chosen file lies
+        buttons.insert(1, IconAction(ft.Icons.FOLDER_OPEN, "Browse for a file to merge", browse))
+    return ft.Row(buttons)
+
+
+@ft.component
+def AddHub(draft: MergeDraft) -> ft.Control:
+    repo, set_repo = ft.use_state("")
+    split, set_split = ft.use_state("train")
+    subset, set_subset = ft.use_state("")
+
+    def make() -> MergeSource:
+        return MergeSource(hub=repo.strip(), split=split.strip() or "train", subset=subset.strip() or None)
+
+    def added(source: MergeSource) -> None:
+        draft.add(source.label, source)
+
+    add = use_action(make, on_done=added)
+    return ft.Column(
+        [
+            ErrorBanner(add.problem, on_dismiss=add.dismiss),
+            TextInput("Dataset repository", repo, set_repo, hint="owner/name"),
+            Grid([TextInput("Split", split, set_split), TextInput("Configuration", subset, set_subset)]),
+            ft.Row([ft.OutlinedButton("Add dataset", disabled=not repo.strip(), on_click=add.run)]),
+            ft.Text(
+                "It is read over the network at each preview and merge; import it first to read it once.",
+                theme_style=ft.TextThemeStyle.BODY_SMALL,
+                color=ft.Colors.ON_SURFACE_VARIANT,
+            ),
+        ],
+        spacing=cast(float, GAP * 1.5),
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )

@@ -1,0 +1,133 @@
+"""The Merge tab: what goes in and by which rules on one side, what comes out on the other."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+import flet as ft
+
+from app.domain.merging import SavedMerge
+from app.domain.sessions import Session
+from app.paths import Paths
+from app.services.library import LibraryService
+from app.services.merging import MergeService
+from app.ui.actions import use_action
+from app.ui.kit.empty_state import EmptyState
+from app.ui.kit.page_heading import PageHeading
+from app.ui.merge.draft import MergeDraft
+from app.ui.merge.result_panel import Destination, Status
+from app.ui.merge.rules import LeftOut, Order
+from app.ui.merge.running import Outcome, use_merge
+from app.ui.merge.saved_list import Listed, SavedMerges, listed
+from app.ui.merge.sources import Sources
+from app.ui.theme import PAGE_PADDING, SPACE
+from app.ui.training.watching import use_answer
+
+_TWO_COLUMNS_FROM: Final = 900
+"""Width of the tab in logical pixels."""
+_REFRESH_SECONDS: Final = 3.0  # sessions and merges may also come from the command line
+
+
+@ft.component
+def MergeTab(
+    merging: MergeService,
+    library: LibraryService,
+    paths: Paths,
+    on_go_to_data: Callable[[], None],
+    *,
+    is_shown: bool = True,
+) -> ft.Control:
+    draft, _ = ft.use_state(MergeDraft)
+    sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
+    merges, set_merges = ft.use_state(cast(tuple[Listed, ...], ()))
+    is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
+    refresh = use_action(lambda: listed(merging), on_done=set_merges)
+    page = ft.context.page
+
+    def take(found: tuple[tuple[Session, ...], tuple[Listed, ...]]) -> None:
+        set_sessions(found[0])
+        set_merges(found[1])
+
+    use_answer(
+        lambda: (tuple(library.sessions()), listed(merging)),
+        take,
+        on=is_shown,
+        every_seconds=_REFRESH_SECONDS,
+    )
+
+    def changed() -> None:
+        page.run_task(refresh.run)
+
+    def done(outcome: Outcome) -> None:
+        if isinstance(outcome, SavedMerge):
+            draft.merge_id = outcome.id
+            changed()
+
+    work = use_merge(done)
+
+    def edit(merge: SavedMerge) -> None:
+        draft.load(merge, {str(session.id): session.name for session in sessions or ()})
+        work.forget()
+
+    async def run_again(merge: SavedMerge) -> None:
+        edit(merge)
+        if merge.result is not None and (file := merge.result.file) is not None:
+            await work.run(lambda watch: merging.to_file(merge.recipe, file, merge.id, watch))
+        else:
+            await work.run(lambda watch: merging.to_session(merge.recipe, merge.id, watch))
+
+    def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
+        set_wide(event.width >= _TWO_COLUMNS_FROM)
+
+    heading = PageHeading("Merge", "Make one session of several, and see what became of every row.")
+    if sessions is not None and not sessions and not draft.sources:
+        import_button = ft.FilledButton("Import data", icon=ft.Icons.ADD, on_click=on_go_to_data)
+        nothing = EmptyState(
+            ft.Icons.MERGE, "Nothing to merge yet", "Import a first session in the Data tab.", import_button
+        )
+        return ft.Container(ft.Column([heading, nothing]), padding=PAGE_PADDING)
+    known = sessions or ()
+    form = [
+        heading,
+        SavedMerges(merging, merges, edit, run_again, changed, is_busy=work.state.is_busy),
+        Sources(library, draft, known),
+        Order(draft),
+        LeftOut(draft, known),
+    ]
+    result = [Destination(merging, paths, draft, work), Status(work, on_go_to_data)]
+    return ft.Container(
+        _beside(form, result) if is_wide else _stacked([*form, *result]),
+        expand=True,
+        on_size_change=measure,
+    )
+
+
+def _beside(form: Sequence[ft.Control], result: Sequence[ft.Control]) -> ft.Control:
+    return ft.Row(
+        [_scrolling(form, expand=5, right=SPACE), _scrolling(result, expand=6, left=SPACE)],
+        spacing=0,
+        expand=True,
+        vertical_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _stacked(controls: Sequence[ft.Control]) -> ft.Control:
+    return _scrolling(controls, expand=True, left=SPACE, right=SPACE)
+
+
+def _scrolling(
+    controls: Sequence[ft.Control],
+    *,
+    expand: bool | int,
+    left: int = PAGE_PADDING,
+    right: int = PAGE_PADDING,
+) -> ft.Control:
+    column = ft.Column(
+        list(controls), spacing=SPACE, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+    )
+    padding = ft.Padding(left=left, top=PAGE_PADDING, right=right, bottom=PAGE_PADDING)
+    return ft.Column(
+        [ft.Container(column, padding=padding)],
+        scroll=ft.ScrollMode.AUTO,
+        expand=expand,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
