@@ -85,12 +85,17 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     look = _leaf(nouns, "look", "one row of a session as a base model will see it, token by token")
     _seen_by(look)
     look.add_argument("--row", type=_count, default=1, help="which row, from 1 (1)")
+    checked = _leaf(
+        nouns, "quality", "repeats, empty answers, odd characters, languages and leaks in a session"
+    )
+    _seen_by(checked, is_model_needed=False)
     _seen_by(_leaf(nouns, "lengths", "what becomes of a session's rows, how long they are, what is wrong"))
 
 
-def _seen_by(leaf: argparse.ArgumentParser) -> None:
+def _seen_by(leaf: argparse.ArgumentParser, *, is_model_needed: bool = True) -> None:
     leaf.add_argument("session", help="name, id, or the start of an id")
-    leaf.add_argument("--model", required=True, help="Hub name or folder; tunewright/tiny is the bundled one")
+    model = "Hub name or folder; tunewright/tiny is the bundled one"
+    leaf.add_argument("--model", required=is_model_needed, metavar="M", help=model)
     leaf.add_argument("--config", metavar="FILE", help="a setup, whose other settings count")
     leaf.add_argument("--max-seq-len", type=_count, metavar="N", help="longest row in tokens")
     leaf.set_defaults(row=None)

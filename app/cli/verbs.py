@@ -12,7 +12,7 @@ from app.cli.following import follow
 from app.cli.importing import import_session
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output
-from app.cli.previewing import lengths, look
+from app.cli.previewing import lengths, look, quality
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
@@ -256,6 +256,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("sessions", "publish"): session_verbs.publish,
     ("sessions", "look"): look,
     ("sessions", "lengths"): lengths,
+    ("sessions", "quality"): quality,
     ("merge", "run"): run_merge,
     ("merge", "preview"): preview_merge,
     ("merge", "list"): list_merges,

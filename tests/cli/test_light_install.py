@@ -67,3 +67,14 @@ def test_training_here_without_them_is_refused_with_what_to_install(shell: Shell
     assert code == 1
     assert "tunewright[local]" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("verb", ["look", "lengths"])
+def test_seeing_what_a_model_sees_without_them_is_refused_with_what_to_install(shell: Shell, verb: str):
+    words = ("sessions", verb, "Ferry help desk (sample)", "--model", "tunewright/tiny")
+
+    code, output = run_without_local(shell, *words)
+
+    assert code == 1
+    assert "tunewright[local]" in output
+    assert "Traceback" not in output
