@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.domain.chat import DEFAULT_PRESET, PRESETS
+from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.targets import Target
 
 if TYPE_CHECKING:  # `--help` must not wait for what it imports
@@ -57,6 +58,9 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     train = _leaf(verbs, "train", "start a run from a setup file")
     train.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
     train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    train.add_argument(
+        "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
+    )
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
 
 

@@ -12,6 +12,7 @@ from app.cli.output import Output
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
+from app.domain.presets import with_preset
 from app.domain.runs import Run, Target
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
@@ -82,6 +83,8 @@ def train(services: Services, args: argparse.Namespace, output: Output) -> int:
     setup = read_setup(path)
     if args.target:
         setup = setup.model_copy(update={"target": Target(args.target)})
+    if args.preset:
+        setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
     run = services.training.start(services.training.request_of(setup, path.absolute().parent))
     return started(services, run, output, watch=args.follow)
 

@@ -59,14 +59,14 @@ def _presets(draft: TrainingDraft) -> ft.Control:
             "preset-" + name.lower().replace(" ", "-"),
             ft.Chip(
                 label=ft.Text(name),
-                selected=draft.preset == name,
+                selected=draft.shown_preset == name,
                 on_select=partial(_choose_preset, draft, name),
             ),
             label=f"Preset {name}",
         )
         for name in (*PRESETS, CUSTOM)
     ]
-    why = WHY.get(draft.preset, "Your own values.")
+    why = WHY.get(draft.shown_preset, "Your own values.")
     return ft.Column([Wrap(chips), Help(why)], spacing=GAP / 2, tight=True)
 
 
