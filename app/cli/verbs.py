@@ -31,7 +31,7 @@ def import_session(services: Services, args: argparse.Namespace, output: Output)
     else:
         report = services.library.import_file(expanded(args.source), args.name, progress)
     output.give(report)
-    output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
+    output.say(f"{report.session.name} ({report.session.id}): {_rows(report.accepted_count)} imported.")
     if report.refused_count:
         output.say(f"{report.refused_count:,} refused:")
         for row in report.refused[:20]:
@@ -61,7 +61,7 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
     session = services.library.find(args.session)
     rows = services.library.rows(session.id, start=args.start, limit=args.limit)
     output.give({"session": session, "rows": rows})
-    output.say(f"{session.name} ({session.id}): {session.row_count:,} rows from {session.source}")
+    output.say(f"{session.name} ({session.id}): {_rows(session.row_count)} from {session.source}")
     for row in rows:
         output.say(f"\nrow {row.position} (line {row.source_line})")
         for message in row.messages:
@@ -74,7 +74,7 @@ def export_session(services: Services, args: argparse.Namespace, output: Output)
     path = expanded(args.file).absolute()
     count = services.library.export(session.id, path)
     output.give({"session": session.id, "file": path, "rows": count})
-    output.say(f"{count:,} rows of {session.name} written to {path}.")
+    output.say(f"{_rows(count)} of {session.name} written to {path}.")
     return 0
 
 
@@ -140,7 +140,7 @@ def stop_run(services: Services, args: argparse.Namespace, output: Output) -> in
     run = services.training.stop(services.monitoring.find(args.run).id, save=args.save)
     output.give(run)
     output.say(f"{run.name}: {run.status}.")
-    if run.can_resume:
+    if run.can_resume and not services.training.resume_blocked(run):
         output.say(f"`tunewright runs resume {run.id}` goes on from {run.checkpoint}.")
     return 0
 
@@ -237,6 +237,10 @@ def doctor(services: Services, args: argparse.Namespace, output: Output) -> int:
     for finding in findings:
         output.say(f"[{finding.state:>7}] {finding.name}: {finding.text}")
     return 1 if any(finding.state == "problem" for finding in findings) else 0
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def _speed(tokens_per_second: float | None) -> str:

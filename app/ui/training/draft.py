@@ -95,6 +95,7 @@ class TrainingDraft:
     save_full_state: bool = True
     push_repo: str = ""
     push_private: bool = True
+    push_every_save: bool = False
     logging: dict[str, str] = field(default_factory=dict)
     """Field of the config's `logging` → text as typed."""
     offline: bool = False
@@ -127,6 +128,11 @@ class TrainingDraft:
         """Examples behind one step; None while a factor is not a number."""
         factors = [self._number("per_device_batch_size"), self._number("gradient_accumulation_steps")]
         return int(factors[0] * factors[1]) if factors[0] and factors[1] else None
+
+    @property
+    def epochs(self) -> float | None:
+        """None while it is not a number."""
+        return self._number("num_epochs")
 
     def type_number(self, name: str, text: str) -> None:
         """Keep the text as typed; a value that leaves the preset makes the preset Custom."""

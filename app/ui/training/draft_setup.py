@@ -111,7 +111,9 @@ def method_of(draft: "TrainingDraft") -> Lora | Osft | Sft:
 def push_of(draft: "TrainingDraft") -> Push | None:
     """Raises ValueError if the repository's name is no good."""
     repo = draft.push_repo.strip()
-    return Push(repo_id=repo, private=draft.push_private) if repo else None
+    if not repo:
+        return None
+    return Push(repo_id=repo, private=draft.push_private, every_save=draft.push_every_save)
 
 
 def _fill_lora(draft: "TrainingDraft", method: Lora) -> None:
@@ -146,6 +148,7 @@ def _fill_docker(draft: "TrainingDraft", docker: DockerOptions) -> None:
 def _fill_push(draft: "TrainingDraft", push: Push | None) -> None:
     draft.push_repo = push.repo_id if push else ""
     draft.push_private = push.private if push else True
+    draft.push_every_save = push.every_save if push else False
 
 
 def _fill_numbers(draft: "TrainingDraft", section: Any, owner: type[Any]) -> None:

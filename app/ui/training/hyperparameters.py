@@ -5,7 +5,7 @@ from typing import Final
 
 import flet as ft
 
-from app.domain.advice import advice_on_batch, advice_on_learning_rate
+from app.domain.advice import advice_on_batch, advice_on_epochs, advice_on_learning_rate
 from app.domain.presets import PRESETS, WHY
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
@@ -48,9 +48,12 @@ def _advice(draft: TrainingDraft) -> list[ft.Control]:
     rows = draft.row_count
     if not rows:
         return []
+    epochs = None if draft.numbers["max_steps"].strip() else draft.epochs
+    warning = advice_on_epochs(rows, epochs)
     sentences = (advice_on_learning_rate(draft.method, rows), advice_on_batch(rows))
     text = "Rules of thumb. Learning rate: {} Effective batch: {}".format(*sentences)
-    return [Identified("advice", Help(text))]
+    shown = [Identified("advice", Help(text))]
+    return [*shown, *([Identified("advice-epochs", Help(warning))] if warning else [])]
 
 
 def _presets(draft: TrainingDraft) -> ft.Control:

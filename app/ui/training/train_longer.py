@@ -23,7 +23,8 @@ def use_train_longer(
 ) -> Callable[[], None]:
     """Returns what opens the dialog."""
     is_open, set_open = ft.use_state(False)
-    unit, set_unit = ft.use_state(_unit_of(run))
+    chosen, set_unit = ft.use_state(_unit_of(run))
+    unit: Unit = "max_steps" if chosen == "max_steps" else "num_epochs"
     typed = use_typed()
 
     def done(longer: Run) -> None:
