@@ -75,3 +75,9 @@ def test_three_rises_in_a_row_are_told_once_with_the_best_step() -> None:
 )
 def test_nothing_else_is_called_overfitting(training: list[float], validation: list[float]) -> None:
     assert told(training, validation) == []
+
+
+def test_an_adapter_begins_with_the_guides_values() -> None:
+    method = Lora()
+
+    assert (method.lora_r, method.lora_alpha, method.lora_dropout) == (16, 32, 0.0)
