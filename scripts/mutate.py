@@ -5,7 +5,7 @@
 Each entry of `breaks.toml` names a file, a snippet of it, what is put in its place and the test that must
 then fail. Everything happens in a copy of the tree: nothing of this checkout is changed. A break counts as
 noticed only if the same test passes on the unbroken copy. Exit code 1 if one goes unnoticed. Not part of the
-test suite (it takes some minutes); `tests/test_breaks.py` sees to it that each snippet still stands in its file.
+test suite (it takes some minutes); `tests/test_breaks.py` sees to it that each snippet is still there.
 
 Chosen by hand instead of a mutation tester's thousands of random changes: the whole suite takes a quarter of
 an hour, and what matters is that each promise has one test which cannot pass without it.
