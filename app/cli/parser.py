@@ -7,6 +7,7 @@ from app.cli.collecting_words import collecting
 from app.cli.session_words import add_session_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.mapping import Part, RowKind
+from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import Target
 
@@ -135,6 +136,9 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     train = _leaf(verbs, "train", "start a run from a setup file")
     train.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
     train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    train.add_argument(
+        "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
+    )
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
 
 

@@ -10,8 +10,9 @@ from app.domain.sessions import Session
 from app.services.library import LibraryService
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.section import Section
-from app.ui.training.draft import Source, TrainingDraft
+from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
+from app.ui.training.options import Source
 from app.ui.training.watching import use_answer
 from trainer_image.config import HubDataset
 
