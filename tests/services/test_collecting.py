@@ -14,7 +14,7 @@ import pytest
 from app.adapters.scrapers.web_pages import WebPages
 from app.domain.errors import StudioError
 from app.domain.queries import WrongQueryError
-from app.domain.scraping import Batch, Pace, ScrapeStatus, eta_seconds
+from app.domain.scraping import Batch, Pace, Scrape, ScrapeStatus, eta_seconds
 from app.services.collecting import OfflineError
 from tests.emulators.hacker_news import HackerNewsEmulator
 from tests.emulators.server import Fault, running
@@ -103,6 +103,7 @@ def test_a_cancelled_one_goes_on_into_the_same_session_with_the_same_rows(shelf:
     scrape = shelf.service.collect_again(scrape.id)
 
     assert scrape.status is ScrapeStatus.FINISHED
+    assert counts(scrape) == counts(*whole.store.all())
     assert shelf.rows() == whole.rows()
     assert shelf.content_hash() == whole.content_hash()
 
@@ -147,6 +148,7 @@ def test_killed_in_the_middle_it_is_interrupted_and_goes_on_with_the_same_rows(
         assert left.scrape.status is ScrapeStatus.INTERRUPTED
         assert 0 < left.scrape.row_count < 8
         assert scrape.status is ScrapeStatus.FINISHED
+        assert counts(scrape) == counts(*whole.store.all())
         assert shelf.rows() == whole.rows()
         assert shelf.content_hash() == whole.content_hash()
 
@@ -315,6 +317,22 @@ def test_a_session_that_was_changed_meanwhile_is_gone_on_with_as_it_is(shelf: Sh
     expected = shelf.sessions.add("same", "test", iter([Row(1, pair), Row(2, other)]))
     assert (session.row_count, session.content_hash) == (2, expected.content_hash)
     assert fresh.scrape.skipped == {"collected before": 1}
+
+
+def test_a_step_that_cannot_be_stored_whole_is_not_stored_at_all(shelf: Shelf):
+    pair = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "!"})
+    writer = shelf.store.begin("hackernews", "n", "s", {"limit": 5})
+
+    with pytest.raises(TypeError):  # the cursor goes in after the rows
+        writer.append(Batch((Row(0, pair),), {"not": object()}, seen=1))
+    assert shelf.sessions.all() == []
+
+    scrape = writer.append(Batch((Row(0, pair),), {"n": 1}, seen=1))
+    assert (scrape.row_count, scrape.seen, scrape.skipped, len(shelf.rows())) == (1, 1, {}, 1)
+
+
+def counts(scrape: Scrape) -> tuple[Any, ...]:
+    return scrape.row_count, scrape.seen, scrape.total, scrape.skipped
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -84,7 +84,7 @@ class SqliteScrapeStore:
             return _get(connection, scrape_id)
 
     def find(self, prefix: str) -> Scrape:
-        return the_one(self.all(), prefix, "scrape", UnknownScrapeError)
+        return the_one(self.all(), prefix, "scrape", _unknown)
 
     def all(self) -> Sequence[Scrape]:
         with reading(self._engine) as connection:
@@ -249,6 +249,10 @@ def _row_values(number: int, position: int, row: Row, text: str) -> dict[str, An
 _WHOLE: Final = select(scrapes, sessions.c.id.label("session_id")).outerjoin(
     sessions, (sessions.c.number == scrapes.c.session) & sessions.c.held_by.is_(None)
 )
+
+
+def _unknown(message: str, hint: str) -> UnknownScrapeError:
+    return UnknownScrapeError(message, hint.replace("scrapes list", "sessions collects"))
 
 
 def _get(connection: Connection, scrape_id: ScrapeId) -> Scrape:
