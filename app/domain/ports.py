@@ -7,7 +7,7 @@ from typing import Protocol
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.queries import Query
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
-from app.domain.scraping import Batch, Scrape, ScrapeId, ScrapeStatus
+from app.domain.scraping import Batch, Cursor, Scrape, ScrapeId, ScrapeStatus
 from app.domain.sessions import Session, SessionId, SessionRow
 from trainer_image.rows import Refused, Row
 
@@ -108,6 +108,11 @@ class ScrapeWriter(Protocol):
     @property
     def scrape(self) -> Scrape:
         """As it is stored now."""
+        ...
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where to begin: empty for a new scrape."""
         ...
 
     def append(self, batch: Batch) -> Scrape:

@@ -277,7 +277,7 @@ class CollectingService:
         named = scraper.asks(scrape.query)
         try:
             with self._open_web(named, job.cancelled.is_set, tell, self._settings.proxy) as web:
-                for batch in scraper.scrape(scrape.query, scrape.cursor, web):
+                for batch in scraper.scrape(scrape.query, writer.cursor, web):
                     job.scrape = writer.append(_trainable(batch))
                     on_progress(job.progress())
                     if job.cancelled.is_set():

@@ -1,6 +1,5 @@
 """Collecting as a whole: the real store, the real client, sources on loopback."""
 
-import json
 import os
 import signal
 import subprocess
@@ -346,7 +345,6 @@ def until(condition: Callable[[], bool]) -> None:
 def test_the_query_survives_the_database(shelf: Shelf):
     query = {"urls": ("a", "b"), "sitemap": True, "limit": 3}
 
-    stored = shelf.store.begin("web", "n", "s", query).scrape
+    writer = shelf.store.begin("web", "n", "s", query)
 
-    assert stored.query == query
-    assert json.loads(json.dumps(stored.cursor)) == {}
+    assert (writer.scrape.query, writer.cursor) == (query, {})
