@@ -12,7 +12,7 @@ from app.domain.queries import Query
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.ready_rows import ReadyRow
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
-from app.domain.scraping import Batch, Scrape, ScrapeId, ScrapeStatus
+from app.domain.scraping import Batch, Cursor, Scrape, ScrapeId, ScrapeStatus
 from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion, StoredRow
 from trainer_image.rows import Refused, Row
 
@@ -206,6 +206,11 @@ class ScrapeWriter(Protocol):
     @property
     def scrape(self) -> Scrape:
         """As it is stored now."""
+        ...
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where to begin: empty for a new scrape."""
         ...
 
     def append(self, batch: Batch) -> Scrape:

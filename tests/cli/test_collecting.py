@@ -72,7 +72,7 @@ def test_ctrl_c_keeps_what_was_collected_and_resume_goes_on(shell: Shell, site: 
     ("words", "said"),
     [
         (["hackernews", "--site", "x"], "Hacker News knows no 'site'."),
-        ([], "Say where to collect from."),
+        (["--resume", "nothing"], "There is no scrape 'nothing'."),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_sent(shell: Shell, words: list[str], said: str):
@@ -80,6 +80,7 @@ def test_what_is_wrong_is_said_before_anything_is_sent(shell: Shell, words: list
 
     assert (code, said in err) == (1, True), err
     assert said in json.loads(out)["error"]["message"]
+    assert "scrapes list" not in err  # no such verb
 
 
 def test_offline_it_refuses_with_the_reason(shell: Shell, site: Website, monkeypatch):

@@ -212,11 +212,21 @@ def test_a_host_that_refuses_connections_is_unreachable(open_web):
         open_web(place).get(f"http://{place}/")
 
 
-@pytest.mark.parametrize("moment", ["while the host is silent", "while it waits"])
-def test_a_cancel_is_heard_within_a_second_whatever_it_waits_for(site, moment):
+MOMENTS = ["while the host is silent", "while it waits", "while a name is looked up"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_cancel_is_heard_within_a_second_whatever_it_waits_for(site, moment, monkeypatch):
+    def look_up(*_: object, **__: object) -> list[object]:
+        site.asked.set()
+        site.go_on.wait(60)
+        return []
+
+    if moment == MOMENTS[2]:
+        monkeypatch.setattr("socket.getaddrinfo", look_up)
     cancelled = threading.Event()
     site.retry_after = "600"
-    site.always = Fault.SILENT if moment == "while the host is silent" else Fault.TOO_MANY
+    site.always = Fault.SILENT if moment == MOMENTS[0] else Fault.TOO_MANY
     ended: list[type[Exception]] = []
 
     def ask() -> None:

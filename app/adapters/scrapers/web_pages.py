@@ -23,6 +23,8 @@ from trainer_image.rows import Row
 
 _UNREACHABLE_IN_A_ROW: Final = 3
 """So many hosts in a row: it is the network that is gone, and no host is given up for it."""
+_LARGEST_PAGE_BYTES: Final = 5 * 1024**2
+"""To read one takes the better part of a second, in which no cancel is heard."""
 _SHORTEST_PASSAGE: Final = 80
 """A shorter text is a caption or an error message."""
 
@@ -126,6 +128,8 @@ def _take(state: _State, url: str, depth: int, query: Query, web: Web) -> tuple[
 
 
 def _read(answer: WebAnswer, query: Query) -> tuple[list[Row], str]:
+    if len(answer.body) > _LARGEST_PAGE_BYTES:
+        return [], "larger than a page (5 MB)"
     page = read_page(answer)
     if page is None or len(page.text) < _SHORTEST_PASSAGE:
         return [], "no text of its own"

@@ -82,6 +82,7 @@ async def test_what_was_typed_for_one_source_is_kept_while_another_is_looked_at(
         await screen.choose("Source", "web")
         await screen.type("Addresses", "http://a.example/x")
         await screen.choose("Source", "hackernews")
+        await screen.type("Words", "harbour")
         await screen.choose("Source", "web")
 
         await screen.wait_for_text("Will ask a.example for a.example/x.")

@@ -7,7 +7,8 @@ import flet as ft
 
 from app.domain.scraping import Scrape, ScrapeStatus
 from app.domain.sessions import SessionId
-from app.services.collecting import CollectingService, Progress
+from app.services.collecting import CollectingService
+from app.services.scrape_jobs import Progress
 from app.ui.actions import use_action
 from app.ui.data.collect.wording import STATUS, counts, how_far, share
 from app.ui.data.wording import when

@@ -3,7 +3,7 @@
 from typing import Final
 
 from app.domain.scraping import Scrape, ScrapeStatus
-from app.services.collecting import Progress
+from app.services.scrape_jobs import Progress
 from app.ui.data.wording import rows
 from app.ui.kit.status_pill import Tone
 
