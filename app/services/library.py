@@ -142,7 +142,8 @@ class LibraryService:
         """Read a file into new rows at the end. Raises as `import_file` does, and StaleSessionError."""
         sieve = _Sieve(self._sources.read_file(path), path.name, progress)
         changes = (RowChange(base.row_count, row, is_new=True) for row in sieve.rows())
-        session = self._sessions.change(base, changes, f"{{rows}} of {path.name} appended")
+        summary = f"{{rows}} of {path.name} appended"
+        session = self._sessions.change(base, changes, summary, progress=progress)
         return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
 
     def duplicate(self, base: Session, name: str = "") -> Session:
