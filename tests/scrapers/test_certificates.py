@@ -6,20 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from app.domain.scraping import UnreachableError
 from tests.emulators.server import Emulator, Reply, Request, running
-
-CERTIFICATE = Path(__file__).parents[1] / "emulators/certificate/harbour.example.pem"
 
 
 class Harbour(Emulator):
     """harbour.example by HTTPS; notes the names clients ask TLS for."""
 
-    def __init__(self) -> None:
+    def __init__(self, authority: trustme.CA) -> None:
         super().__init__()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE, CERTIFICATE.with_suffix(".key"))
+        authority.issue_cert("harbour.example").configure_cert(context)
         context.sni_callback = lambda _socket, name, _context: self.names.append(name)
         self.names: list[str | None] = []
         self.socket = context.wrap_socket(self.socket, server_side=True)
@@ -29,7 +28,7 @@ class Harbour(Emulator):
 
 
 @pytest.fixture
-def harbour(monkeypatch) -> Iterator[Harbour]:
+def harbour(monkeypatch, tmp_path: Path) -> Iterator[Harbour]:
     """All names of .example lead to it, and its certificate is trusted."""
     real = socket.getaddrinfo
 
@@ -37,8 +36,10 @@ def harbour(monkeypatch) -> Iterator[Harbour]:
         return real("127.0.0.1" if host.endswith(".example") else host, port, **options)
 
     monkeypatch.setattr("socket.getaddrinfo", look_up)
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    with running(Harbour()) as emulator:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    with running(Harbour(authority)) as emulator:
         yield emulator
 
 

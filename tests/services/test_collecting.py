@@ -14,6 +14,7 @@ from app.adapters.scrapers.web_pages import WebPages
 from app.domain.errors import StudioError
 from app.domain.queries import WrongQueryError
 from app.domain.scraping import Batch, Pace, Scrape, ScrapeStatus, eta_seconds
+from app.domain.sessions import RowChange
 from app.services.collecting import OfflineError
 from tests.emulators.hacker_news import HackerNewsEmulator
 from tests.emulators.server import Fault, running
@@ -54,6 +55,21 @@ def test_what_is_collected_is_a_session_with_its_history(shelf: Shelf):
     assert (scrape.row_count, scrape.seen, scrape.total) == (8, 4, 4)
     assert scrape.skipped == {"deleted or dead": 8}
     assert [progress.scrape for progress in shelf.service.history()] == [scrape]
+
+
+def test_a_session_that_was_edited_is_left_alone_and_the_rest_goes_into_another(shelf: Shelf):
+    part = shelf.service.collect("hackernews", {}, "asked")
+    [session] = shelf.sessions.all()
+    edited = shelf.sessions.change(session, [RowChange(0, None)], "edited")
+    writer = shelf.store.resume(part)
+    new = Row(1, ({"role": "user", "content": "New?"}, {"role": "assistant", "content": "Yes."}))
+
+    after = writer.append(Batch(rows=(new,), cursor={}, seen=1))
+
+    names = {s.name: s.row_count for s in shelf.sessions.all()}
+    assert shelf.sessions.get(session.id) == edited
+    assert [row.messages for row in shelf.sessions.rows(after.session_id)] == [new.messages]
+    assert names == {"asked": 7, "asked (continued)": 1}
 
 
 def test_its_hash_is_that_of_the_same_rows_imported(shelf: Shelf):
