@@ -29,16 +29,16 @@ def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | Non
             "Reading a Hugging Face dataset needs a library that is not installed: datasets.",
             'Install it with: pip install "tunewright[local]"',
         ) from error
-    _talk_to_the_log()
+    quiet_libraries()
     try:
-        with _torch_unseen(datasets.config):
+        with torch_unseen(datasets.config):
             records = datasets.load_dataset(repo, name=config, split=split, streaming=True, token=token)
     except Exception as error:  # the library and what lies below it raise dozens of types
-        raise _explain(error, repo, split, config, token) from error
+        raise explain_hub_error(error, repo, split, config, token) from error
     return _rows(records, repo, split, config, token)
 
 
-def _talk_to_the_log() -> None:
+def quiet_libraries() -> None:
     """Both libraries print warnings, like each try to reach the Hub, to the terminal unless told not to."""
     for name in ("huggingface_hub", "datasets"):
         library = logging.getLogger(name)
@@ -47,7 +47,7 @@ def _talk_to_the_log() -> None:
 
 
 @contextmanager
-def _torch_unseen(config: Any) -> Iterator[None]:
+def torch_unseen(config: Any) -> Iterator[None]:
     """datasets 4.8 imports torch, if there is one, for every stream; the app's process must stay light."""
     before, config.TORCH_AVAILABLE = config.TORCH_AVAILABLE, False
     try:
@@ -66,7 +66,7 @@ def _rows(
         except StopIteration:
             return
         except Exception as error:
-            raise _explain(error, repo, split, config, token) from error
+            raise explain_hub_error(error, repo, split, config, token) from error
         yield _read(number, record)
 
 
@@ -82,7 +82,7 @@ def _read(number: int, record: Mapping[str, Any]) -> Row | Refused:
     return Row(number, messages)
 
 
-def _explain(
+def explain_hub_error(
     error: Exception, repo: str, split: str, config: str | None, token: str | None
 ) -> ImportFailedError:
     """The sentence for what `datasets` raised; told apart by its words, as it has few types of its own."""

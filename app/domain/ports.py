@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
+from app.domain.hub import HubDatasetParts
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.ready_rows import ReadyRow
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
@@ -224,6 +225,18 @@ class RowSource(Protocol):
         self, repo: str, split: str, config: str | None, *, token: str | None
     ) -> Iterator[Row | Refused]:
         """The same for a Hub dataset. Raises ImportFailedError (unknown, gated, no network)."""
+        ...
+
+    def why_no_hub(self) -> str:
+        """Why nothing can be read from the Hub now, as a sentence; empty if it may be asked."""
+        ...
+
+    def find_on_hub(self, words: str, *, token: str | None) -> Sequence[str]:
+        """Datasets with these words, the most used first. Raises ImportFailedError."""
+        ...
+
+    def hub_parts(self, repo: str, *, token: str | None) -> HubDatasetParts:
+        """Its configurations and splits. Raises ImportFailedError."""
         ...
 
 

@@ -97,6 +97,11 @@ def read_hub(requests: list[tuple[str, str, str | None]], token: str | None, out
     outcome.put((answers, "torch" in sys.modules))
 
 
+def read_hub_parts(repo: str, outcome: Any) -> None:
+    parts = RowSources().hub_parts(repo, token=None)
+    outcome.put((dict(parts.splits), "torch" in sys.modules))
+
+
 def _collect(request: tuple[str, str, str | None], token: str | None, rows: list[tuple[int, str]]) -> None:
     for row in RowSources().read_hub(*request, token=token):
         said = row.messages[0]["content"] if isinstance(row, Row) else row.reason
