@@ -20,7 +20,7 @@ from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.domain.errors import StudioError
 from app.domain.runs import RunId
-from trainer_image.rows import Row
+from trainer_image.rows import Refused, Row
 
 from . import examples
 
@@ -64,6 +64,14 @@ def ingest_everything(path: Path, run_id: RunId, lines: int, start: Barrier, won
 def import_without_end(path: Path, told: Connection) -> None:
     sessions = SqliteSessionStore(open_database(path), SystemProcesses())
     endless = (row for _ in count() for row in examples.rows(1000))
+    sessions.add("half", "endless", endless, progress=told.send)
+
+
+def import_table_without_end(path: Path, table: Path, told: Connection) -> None:
+    """Read a table, any format, over and over into one session."""
+    sessions = SqliteSessionStore(open_database(path), SystemProcesses())
+    sources = RowSources()
+    endless = (row for _ in count() for row in sources.read_file(table) if not isinstance(row, Refused))
     sessions.add("half", "endless", endless, progress=told.send)
 
 
