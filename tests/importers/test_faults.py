@@ -18,11 +18,8 @@ from . import making
 from .making import pairs, read, texts
 
 PAIR = {"prompt": "Q", "completion": "A"}
-_text = st.text(
-    st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Z"], include_characters="\n\t"),
-    min_size=1,
-    max_size=20,
-).filter(str.strip)
+_letters = st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Z"], include_characters="\n\t")
+_text = st.text(_letters, min_size=1, max_size=20).filter(str.strip)
 _cell = _text.filter(lambda text: text == text.strip() and "\r" not in text)
 _rows = st.lists(
     st.fixed_dictionaries({"prompt": _cell, "completion": _cell, "note": _cell}), min_size=1, max_size=8
