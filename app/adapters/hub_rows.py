@@ -3,25 +3,24 @@
 `datasets` is a heavy import and comes with the extra `local`, so it is imported when first needed.
 """
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from app.adapters.importers.json_values import plain
+from app.adapters.importers.records import Record
 from app.domain.errors import ImportFailedError
-from trainer_image.rows import Refused, Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
 
 _TOKEN_HINT: Final = "Set HF_TOKEN to a token that may read it, or run: hf auth login"  # noqa: S105
-_PLAIN_KEYS: Final = {"role", "content"}
 _LONGEST_REASON: Final = 200
 
 
-def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | None) -> Iterator[Row | Refused]:
-    """What became of each row, numbered from 1. Raises ImportFailedError, at once or while it streams."""
+def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | None) -> Iterator[Record]:
+    """Its rows, numbered from 1. Raises ImportFailedError, at once or while it streams."""
     try:
         import datasets  # noqa: PLC0415
     except ImportError as error:
@@ -58,7 +57,7 @@ def torch_unseen(config: Any) -> Iterator[None]:
 
 def _rows(
     records: Iterable[Mapping[str, Any]], repo: str, split: str, config: str | None, token: str | None
-) -> Iterator[Row | Refused]:
+) -> Iterator[Record]:
     numbered = enumerate(records, start=1)
     while True:
         try:
@@ -67,19 +66,7 @@ def _rows(
             return
         except Exception as error:
             raise explain_hub_error(error, repo, split, config, token) from error
-        yield _read(number, record)
-
-
-def _read(number: int, record: Mapping[str, Any]) -> Row | Refused:
-    try:
-        messages = to_messages(record)
-        if any(message.keys() - _PLAIN_KEYS for message in messages):
-            json.dumps(messages)  # columns may hold images, dates, bytes
-    except RowError as refusal:
-        return Refused(number, refusal.bucket, refusal.reason)
-    except (TypeError, ValueError):
-        return Refused(number, "malformed", "a message holds something that is not JSON")
-    return Row(number, messages)
+        yield Record(number, plain(record))
 
 
 def explain_hub_error(

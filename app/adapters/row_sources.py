@@ -52,8 +52,8 @@ class RowSources:
 
     def read_hub(
         self, repo: str, split: str, config: str | None, *, token: str | None
-    ) -> Iterator[Row | Refused]:
-        return read_hub_rows(repo, split, config, token=token)
+    ) -> Iterator[Row | ReadyRow | Refused]:
+        return rows_of(read_hub_rows(repo, split, config, token=token), None, is_table=True)
 
     def why_no_hub(self) -> str:
         return why_no_hub()

@@ -223,7 +223,7 @@ class RowSource(Protocol):
 
     def read_hub(
         self, repo: str, split: str, config: str | None, *, token: str | None
-    ) -> Iterator[Row | Refused]:
+    ) -> Iterator[Row | ReadyRow | Refused]:
         """The same for a Hub dataset. Raises ImportFailedError (unknown, gated, no network)."""
         ...
 

@@ -82,6 +82,30 @@ def test_a_repository_is_streamed_by_config_and_split_without_torch(repository: 
     assert not torch_imported
 
 
+def test_columns_of_other_names_are_found_and_unused_ones_kept(tmp_path: Path) -> None:
+    repository = tmp_path / "repo"
+    repository.mkdir()
+    row = {"question": "Q?", "answer": "A.", "score": 1.5, "tags": ["a"]}
+    (repository / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    code = (
+        "import json, sys\nfrom app.adapters.row_sources import RowSources\n"
+        "for row in RowSources().read_hub(sys.argv[1], 'train', None, token=None):\n"
+        "    print(json.dumps([row.messages, row.meta]))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(repository)],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    messages, meta = json.loads(done.stdout)
+    assert [message["content"] for message in messages] == ["Q?", "A."]
+    assert meta == {"score": 1.5, "tags": ["a"]}
+
+
 def test_each_refusal_of_the_hub_is_a_sentence_without_the_token(tmp_path: Path) -> None:
     with small_hub() as hub:
         answers, _ = _ask(
