@@ -3,25 +3,24 @@
 `datasets` is a heavy import and comes with the extra `local`, so it is imported when first needed.
 """
 
-import json
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from app.adapters.importers.json_values import plain
+from app.adapters.importers.records import Record
 from app.domain.errors import ImportFailedError
-from trainer_image.rows import Refused, Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
 
 _TOKEN_HINT: Final = "Set HF_TOKEN to a token that may read it, or run: hf auth login"  # noqa: S105
-_PLAIN_KEYS: Final = {"role", "content"}
 _LONGEST_REASON: Final = 200
 
 
-def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | None) -> Iterator[Row | Refused]:
-    """What became of each row, numbered from 1. Raises ImportFailedError, at once or while it streams."""
+def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | None) -> Iterator[Record]:
+    """Its rows, numbered from 1. Raises ImportFailedError, at once or while it streams."""
     try:
         import datasets  # noqa: PLC0415
     except ImportError as error:
@@ -29,16 +28,16 @@ def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | Non
             "Reading a Hugging Face dataset needs a library that is not installed: datasets.",
             'Install it with: pip install "tunewright[local]"',
         ) from error
-    _talk_to_the_log()
+    quiet_libraries()
     try:
-        with _torch_unseen(datasets.config):
+        with torch_unseen(datasets.config):
             records = datasets.load_dataset(repo, name=config, split=split, streaming=True, token=token)
     except Exception as error:  # the library and what lies below it raise dozens of types
-        raise _explain(error, repo, split, config, token) from error
+        raise explain_hub_error(error, repo, split, config, token) from error
     return _rows(records, repo, split, config, token)
 
 
-def _talk_to_the_log() -> None:
+def quiet_libraries() -> None:
     """Both libraries print warnings, like each try to reach the Hub, to the terminal unless told not to."""
     for name in ("huggingface_hub", "datasets"):
         library = logging.getLogger(name)
@@ -47,7 +46,7 @@ def _talk_to_the_log() -> None:
 
 
 @contextmanager
-def _torch_unseen(config: Any) -> Iterator[None]:
+def torch_unseen(config: Any) -> Iterator[None]:
     """datasets 4.8 imports torch, if there is one, for every stream; the app's process must stay light."""
     before, config.TORCH_AVAILABLE = config.TORCH_AVAILABLE, False
     try:
@@ -58,7 +57,7 @@ def _torch_unseen(config: Any) -> Iterator[None]:
 
 def _rows(
     records: Iterable[Mapping[str, Any]], repo: str, split: str, config: str | None, token: str | None
-) -> Iterator[Row | Refused]:
+) -> Iterator[Record]:
     numbered = enumerate(records, start=1)
     while True:
         try:
@@ -66,23 +65,11 @@ def _rows(
         except StopIteration:
             return
         except Exception as error:
-            raise _explain(error, repo, split, config, token) from error
-        yield _read(number, record)
+            raise explain_hub_error(error, repo, split, config, token) from error
+        yield Record(number, plain(record))
 
 
-def _read(number: int, record: Mapping[str, Any]) -> Row | Refused:
-    try:
-        messages = to_messages(record)
-        if any(message.keys() - _PLAIN_KEYS for message in messages):
-            json.dumps(messages)  # columns may hold images, dates, bytes
-    except RowError as refusal:
-        return Refused(number, refusal.bucket, refusal.reason)
-    except (TypeError, ValueError):
-        return Refused(number, "malformed", "a message holds something that is not JSON")
-    return Row(number, messages)
-
-
-def _explain(
+def explain_hub_error(
     error: Exception, repo: str, split: str, config: str | None, token: str | None
 ) -> ImportFailedError:
     """The sentence for what `datasets` raised; told apart by its words, as it has few types of its own."""

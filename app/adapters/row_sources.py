@@ -3,11 +3,12 @@
 What a row is, `trainer_image.rows` says, for the trainer as for this importer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from app.adapters.hub_listing import find_datasets, parts_of, why_no_hub
 from app.adapters.hub_rows import read_hub_rows
 from app.adapters.importers.encodings import encoding_of
 from app.adapters.importers.files import Source, files_in, nothing_in, source_in
@@ -15,6 +16,7 @@ from app.adapters.importers.jsonl import JSONL
 from app.adapters.importers.mapped import beginning, columns_of, rows_of, with_source
 from app.adapters.importers.records import Format, value_of
 from app.domain.errors import ImportFailedError
+from app.domain.hub import HubDatasetParts
 from app.domain.mapping_guess import guess_mapping
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.ready_rows import ReadyRow
@@ -50,8 +52,17 @@ class RowSources:
 
     def read_hub(
         self, repo: str, split: str, config: str | None, *, token: str | None
-    ) -> Iterator[Row | Refused]:
-        return read_hub_rows(repo, split, config, token=token)
+    ) -> Iterator[Row | ReadyRow | Refused]:
+        return rows_of(read_hub_rows(repo, split, config, token=token), None, is_table=True)
+
+    def why_no_hub(self) -> str:
+        return why_no_hub()
+
+    def find_on_hub(self, words: str, *, token: str | None) -> Sequence[str]:
+        return find_datasets(words, token=token)
+
+    def hub_parts(self, repo: str, *, token: str | None) -> HubDatasetParts:
+        return parts_of(repo, token=token)
 
 
 def _rows(source: Source, options: ReadOptions) -> Iterator[Row | ReadyRow | Refused]:

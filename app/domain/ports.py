@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.finding import Found, RowFilter, SearchState
+from app.domain.hub import HubDatasetParts
 from app.domain.publishing import PublishWish
 from app.domain.queries import Query
 from app.domain.reading import Preview, Reading, ReadOptions
@@ -370,8 +371,20 @@ class RowSource(Protocol):
 
     def read_hub(
         self, repo: str, split: str, config: str | None, *, token: str | None
-    ) -> Iterator[Row | Refused]:
+    ) -> Iterator[Row | ReadyRow | Refused]:
         """The same for a Hub dataset. Raises ImportFailedError (unknown, gated, no network)."""
+        ...
+
+    def why_no_hub(self) -> str:
+        """Why nothing can be read from the Hub now, as a sentence; empty if it may be asked."""
+        ...
+
+    def find_on_hub(self, words: str, *, token: str | None) -> Sequence[str]:
+        """Datasets with these words, the most used first. Raises ImportFailedError."""
+        ...
+
+    def hub_parts(self, repo: str, *, token: str | None) -> HubDatasetParts:
+        """Its configurations and splits. Raises ImportFailedError."""
         ...
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
+from app.domain.hub import HubDatasetParts
 from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
 from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
 from app.domain.reading import Preview, Reading, ReadOptions
@@ -133,6 +134,18 @@ class LibraryService:
         rows = self._sources.read_hub(repo, split, config, token=self._secrets.hf_token())
         label = f"{repo} [{config + ' / ' if config else ''}{split}]"
         return self._import(Reading(rows, "row"), name or repo.rsplit("/", 1)[-1], label, label, progress)
+
+    def why_no_hub(self) -> str:
+        """Why nothing can be read from the Hub now, as a sentence; empty if it may be asked."""
+        return self._sources.why_no_hub()
+
+    def find_on_hub(self, words: str) -> Sequence[str]:
+        """Datasets with these words, the most used first. Raises ImportFailedError."""
+        return self._sources.find_on_hub(words, token=self._secrets.hf_token())
+
+    def hub_parts(self, repo: str) -> HubDatasetParts:
+        """A dataset's configurations and splits. Raises ImportFailedError."""
+        return self._sources.hub_parts(repo, token=self._secrets.hf_token())
 
     def ensure_sample(self) -> Session | None:
         """Import the bundled sample once in the life of the database; deleting it is respected."""

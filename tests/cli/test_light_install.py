@@ -45,6 +45,7 @@ def run_without_local(shell: Shell, *words: str) -> tuple[int, str]:
         (("sessions", "list"), "Ferry help desk"),
         (("sessions", "import", "assets/sample/ferry-help-desk.jsonl"), "344 rows imported"),
         (("sessions", "collects"), "Nothing was collected yet"),
+        (("sessions", "import", "docs/user/data.md"), "rows imported"),
         (("runs", "list"), "no runs"),
         (("doctor",), "tunewright[local]"),
     ],

@@ -61,6 +61,23 @@ def test_a_file_is_imported_listed_shown_and_exported(shell: Shell, tmp_path):
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
 
 
+def test_columns_are_given_their_parts_after_a_look_at_them(shell: Shell, tmp_path):
+    table = tmp_path / "depths.csv"
+    table.write_text("frage,antwort,hafen\nWie tief?,Drei Faden.,Nord\nWo?,Hier.,Ost\n")
+
+    look = shell.ok("sessions", "import", str(table), "--preview")
+    code, _, error = shell.run("sessions", "import", str(table), "--map", "question=nein")
+    chosen = ("--map", "question=frage", "--map", "answer=antwort")
+    report = shell.json("sessions", "import", str(table), *chosen)
+    row = shell.json("sessions", "show", report["session"]["id"])["rows"][1]
+
+    assert "name them with --map" in look
+    assert "Drei Faden." in look
+    assert (code, "has no column 'nein'" in error) == (1, True)
+    assert [message["content"] for message in row["messages"]] == ["Wo?", "Hier."]
+    assert row["meta"] == {"hafen": "Ost"}
+
+
 def test_people_get_sentences_and_the_refused_lines(shell: Shell, tmp_path):
     (tmp_path / "rows.jsonl").write_text(PAIR + "broken\n")
 

@@ -50,7 +50,9 @@ def as_parquet(rows: Rows, path: Path, types: str = "") -> Path:
     with duckdb.connect() as engine:
         engine.execute(f"CREATE TABLE t ({types or ', '.join(f'{_quoted(c)} VARCHAR' for c in columns)})")
         marks = ", ".join("?" for _ in columns)
-        engine.executemany(f"INSERT INTO t VALUES ({marks})", [list(row.values()) for row in rows])
+        engine.executemany(
+            f"INSERT INTO t VALUES ({marks})", [[row[column] for column in columns] for row in rows]
+        )
         engine.execute(f"COPY t TO '{path}' (FORMAT parquet)")
     return path
 

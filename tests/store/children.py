@@ -23,7 +23,7 @@ from app.domain.errors import StaleSessionError, StudioError
 from app.domain.runs import RunId
 from app.domain.sessions import RowChange, SessionId, SessionRow
 from app.services.row_files import write_rows
-from trainer_image.rows import Row
+from trainer_image.rows import Refused, Row
 
 from . import examples
 
@@ -67,6 +67,14 @@ def ingest_everything(path: Path, run_id: RunId, lines: int, start: Barrier, won
 def import_without_end(path: Path, told: Connection) -> None:
     sessions = SqliteSessionStore(open_database(path), SystemProcesses())
     endless = (row for _ in count() for row in examples.rows(1000))
+    sessions.add("half", "endless", endless, progress=told.send)
+
+
+def import_table_without_end(path: Path, table: Path, told: Connection) -> None:
+    """Read a table, any format, over and over into one session."""
+    sessions = SqliteSessionStore(open_database(path), SystemProcesses())
+    sources = RowSources()
+    endless = (row for _ in count() for row in sources.read_file(table) if not isinstance(row, Refused))
     sessions.add("half", "endless", endless, progress=told.send)
 
 
@@ -129,6 +137,11 @@ def read_hub(requests: list[tuple[str, str, str | None]], token: str | None, out
         sentence = _sentence(partial(_collect, request, token, rows))
         answers.append((sentence, rows))
     outcome.put((answers, "torch" in sys.modules))
+
+
+def read_hub_parts(repo: str, outcome: Any) -> None:
+    parts = RowSources().hub_parts(repo, token=None)
+    outcome.put((dict(parts.splits), "torch" in sys.modules))
 
 
 def _collect(request: tuple[str, str, str | None], token: str | None, rows: list[tuple[int, str]]) -> None:

@@ -1,13 +1,15 @@
-"""A hub that refuses: the answers of huggingface.co for repositories one may not read.
+"""A hub that refuses: the answers of huggingface.co for repositories one may not read, and for a search.
 
 Status and headers as `huggingface_hub.errors` documents them; none needs a body.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 ANSWERS: Final = {
     "owner/gated-anonymous": (
@@ -48,7 +50,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_GET = do_HEAD
+    def do_GET(self) -> None:
+        """A search answers with names; everything else with its refusal."""
+        address = urlsplit(self.path)
+        if address.path != "/api/datasets":
+            self.do_HEAD()
+            return
+        self.server.tokens.add(self.headers.get("Authorization"))
+        words = parse_qs(address.query)["search"][0]
+        found = [{"id": repo, "_id": repo} for repo in ANSWERS if words in repo]
+        body = json.dumps(found).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from app.adapters.hub_listing import find_datasets
 from app.adapters.row_sources import RowSources
 from app.domain.errors import ImportFailedError
 
@@ -81,6 +82,30 @@ def test_a_repository_is_streamed_by_config_and_split_without_torch(repository: 
     assert not torch_imported
 
 
+def test_columns_of_other_names_are_found_and_unused_ones_kept(tmp_path: Path) -> None:
+    repository = tmp_path / "repo"
+    repository.mkdir()
+    row = {"question": "Q?", "answer": "A.", "score": 1.5, "tags": ["a"]}
+    (repository / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    code = (
+        "import json, sys\nfrom app.adapters.row_sources import RowSources\n"
+        "for row in RowSources().read_hub(sys.argv[1], 'train', None, token=None):\n"
+        "    print(json.dumps([row.messages, row.meta]))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(repository)],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    messages, meta = json.loads(done.stdout)
+    assert [message["content"] for message in messages] == ["Q?", "A."]
+    assert meta == {"score": 1.5, "tags": ["a"]}
+
+
 def test_each_refusal_of_the_hub_is_a_sentence_without_the_token(tmp_path: Path) -> None:
     with small_hub() as hub:
         answers, _ = _ask(
@@ -97,6 +122,37 @@ def test_each_refusal_of_the_hub_is_a_sentence_without_the_token(tmp_path: Path)
     assert said["owner/forbidden"].startswith("You may not read owner/forbidden.")
     assert hub.tokens == {f"Bearer {TOKEN}"}
     assert TOKEN not in str(said)
+
+
+def test_datasets_are_found_by_words_with_the_token(tmp_path: Path) -> None:
+    with small_hub() as hub:
+        assert find_datasets("gated", token=TOKEN, endpoint=hub.url) == [
+            "owner/gated-anonymous",
+            "owner/gated",
+        ]
+        assert find_datasets("nothing like it", token=TOKEN, endpoint=hub.url) == []
+
+    assert hub.tokens == {f"Bearer {TOKEN}"}
+
+
+def test_a_hub_that_cannot_be_reached_is_a_sentence_for_a_search_too() -> None:
+    with pytest.raises(ImportFailedError, match="cannot be reached"):
+        find_datasets("any", token=None, endpoint="http://127.0.0.1:9")
+
+
+def test_a_repository_tells_its_configurations_and_splits(repository: Path, tmp_path: Path) -> None:
+    outcome = children.FRESH.Queue()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        patch.setenv("HF_HOME", str(tmp_path))
+        [process] = children.start_all(
+            children.FRESH, children.read_hub_parts, iter([(str(repository), outcome)])
+        )
+        parts, torch_imported = outcome.get(timeout=120)
+    children.join(process)
+
+    assert parts == {"easy": ("train", "test"), "hard": ("train",)}
+    assert not torch_imported
 
 
 def test_each_try_to_reach_the_hub_is_noted_in_the_log_and_not_on_the_terminal(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from app.adapters.sqlite.transactions import reading
 from app.domain.errors import StoreError, UnknownSessionError
 from app.domain.runs import RunId
 from app.domain.sessions import SessionId, SessionRow
+from tests.importers import making
 from trainer_image.rows import Row
 
 from . import children, examples
@@ -322,6 +323,28 @@ def test_an_unknown_session_is_an_error_for_people(sessions: SqliteSessionStore)
 
 def test_a_name_that_utf8_cannot_spell_is_kept_readable(sessions: SqliteSessionStore) -> None:
     assert sessions.add("caf\udce9.jsonl", "caf\udce9.jsonl", examples.rows(1)).name == "caf?.jsonl"
+
+
+@pytest.mark.parametrize("make", [making.as_csv, making.as_parquet, making.as_json, making.as_jsonl])
+def test_an_import_of_any_format_that_is_killed_leaves_no_half_session(
+    path: Path, engine: Engine, tmp_path: Path, make: Callable[..., Path]
+) -> None:
+    table = make([{"prompt": f"Q{n}", "completion": "A", "n": str(n)} for n in range(3000)], tmp_path / "t")
+    hear, tell = children.FORKED.Pipe(duplex=False)
+    [importer] = children.start_all(
+        children.FORKED, children.import_table_without_end, iter([(path, table, tell)])
+    )
+    assert hear.poll(60)
+    while hear.recv() < 2 * BATCH_ROWS:
+        pass
+    importer.kill()
+    importer.join()
+    assert _stored_rows(engine) >= 2 * BATCH_ROWS
+
+    again = open_database(path)
+
+    assert SqliteSessionStore(again, SystemProcesses()).all() == []
+    assert _stored_rows(again) == 0
 
 
 def _wait_for_rows(engine: Engine, count: int) -> None:

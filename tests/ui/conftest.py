@@ -12,6 +12,7 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.bootstrap import build_services
+from app.domain.hub import HubDatasetParts
 from app.domain.mapping import ColumnMapping, Part, RowKind
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.paths import Paths
@@ -53,6 +54,8 @@ def write_rows(tmp_path: Path) -> Callable[..., Path]:
 class EndlessRows:
     """A source that never ends by itself: only a cancelled import gets out of it."""
 
+    hub_problem = ""
+
     def read_file(self, path: Path, options: ReadOptions) -> Reading:
         talk = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "!"})
         return Reading(Row(line, talk) for line in count(1))
@@ -69,6 +72,15 @@ class EndlessRows:
         yield Row(
             1, ({"role": "user", "content": repo}, {"role": "assistant", "content": f"{split} {config}"})
         )
+
+    def why_no_hub(self) -> str:
+        return self.hub_problem
+
+    def find_on_hub(self, words: str, *, token: str | None) -> list[str]:
+        return [f"owner/{words}", f"other/{words}-2"]
+
+    def hub_parts(self, repo: str, *, token: str | None) -> HubDatasetParts:
+        return HubDatasetParts(repo, {"small": ("train", "test"), "large": ("all",)})
 
 
 @pytest.fixture

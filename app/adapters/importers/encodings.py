@@ -22,6 +22,14 @@ _WIDE: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\
 """A letter beyond ASCII as UTF-8 has it, more or less: bytes that other encodings rarely put together."""
 
 _BLACK: Final = bytes(set(range(32)) - {9, 10, 12, 13, 27})
+_STRAY: Final = 8
+"""Control characters that a text may have by accident."""
+
+_COMMON: Final = [
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r",
+    "gb18030", "big5", "shift_jis", "cp932", "euc_jp", "euc_kr", "cp949",
+]  # fmt: skip
+"""A few odd letters among English ones could be of any encoding; of these they probably are."""
 
 
 def encoding_of(head: bytes) -> str | None:
@@ -31,7 +39,7 @@ def encoding_of(head: bytes) -> str | None:
             return name
     if b"\0" in head:
         return _without_mark(head)
-    if len(head.translate(None, _BLACK)) < len(head) * 0.99:
+    if len(head) - len(head.translate(None, _BLACK)) > max(_STRAY, len(head) * 0.01):
         return None
     if _is_utf8(head):
         return "utf-8"
@@ -103,7 +111,7 @@ def _is_utf8(head: bytes) -> bool:
 def _guessed(head: bytes) -> str:
     from charset_normalizer import from_bytes  # noqa: PLC0415
 
-    best = from_bytes(head).best()
+    best = from_bytes(head, cp_isolation=_COMMON).best()
     return best.encoding.replace("_", "-") if best else "cp1252"
 
 

@@ -134,10 +134,10 @@ def _is_object(line: str) -> bool:
 
 
 def _has_several_lines(opened: Opened) -> bool:
-    """Whether a file whose first line is longer than its head has a second one."""
+    """Whether a file whose first line is longer than its head has a second one, the first being no giant."""
     with opened.open() as file:
         first = file.readline(MAX_LINE_BYTES)
-        return bool(file.read(1)) if first.endswith(b"\n") else len(first) == MAX_LINE_BYTES
+        return first.endswith(b"\n") and bool(file.read(1))
 
 
 def _of_zip(opened: Opened) -> Format:

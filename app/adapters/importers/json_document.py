@@ -176,9 +176,9 @@ class _Text:
             try:
                 value, end = _DECODER.raw_decode(self._text, self._at)
                 if end < len(self._text) or self._is_all:
-                    source = self._text[self._at : end]
-                    self._at = end
-                    return value, source
+                    start, self._at = self._at, end
+                    is_giant = end - start > MAX_LINE_BYTES
+                    return (None, None) if is_giant else (value, self._text[start:end])
             except RecursionError:
                 raise BrokenJsonError(f"it is nested too deeply (character {self._place():,})") from None
             except ValueError as error:

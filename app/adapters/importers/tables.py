@@ -35,21 +35,22 @@ def delimiter_of(text: str, *, is_called_so: bool) -> str | None:
 
 
 def read_table(opened: Opened, _passage: int) -> Found:
-    text = opened.head.decode("utf-8", "replace")
     with utf8(opened) as file:
         head = _head(file)
-        text = b"".join(head).decode("utf-8", "replace")
+        text = b"".join(line for line in head if line).decode("utf-8", "replace")
         delimiter = delimiter_of(text, is_called_so=True) or ","
         opened.notes.append(f"Columns are separated by {_DELIMITERS[delimiter]}.")
         yield from _records(chain(head, lines_of(file)), delimiter, opened)
 
 
-def _head(file: BinaryIO) -> list[bytes]:
+def _head(file: BinaryIO) -> list[bytes | None]:
     """The first lines, as far as they are short; the others are still in the file."""
-    head = []
+    head: list[bytes | None] = []
+    size = 0
     for line in lines_of(file):
-        head.append(line if line is not None else b"\n")
-        if len(head) >= _LOOKED_AT or sum(map(len, head)) > MAX_LINE_BYTES:
+        head.append(line)
+        size += len(line or b"")
+        if len(head) >= _LOOKED_AT or size > MAX_LINE_BYTES:
             break
     return head
 

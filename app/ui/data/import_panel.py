@@ -8,12 +8,12 @@ from app.domain.sessions import ImportReport, Session
 from app.paths import Paths
 from app.services.library import LibraryService
 from app.ui.data.from_file import FromFile
+from app.ui.data.from_hub import FromHub
 from app.ui.data.import_report import ImportOutcome
 from app.ui.data.importing import Import, use_import
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
-from app.ui.kit.typed import Typed, use_typed
 from app.ui.theme import SPACE
 
 
@@ -51,37 +51,3 @@ def ImportStatus(work: Import, on_show: Callable[[Session], None]) -> ft.Control
     if work.report is not None:
         return ImportOutcome(work.report, on_show)
     return ft.Container(visible=False)
-
-
-@ft.component
-def FromHub(library: LibraryService, work: Import) -> ft.Control:
-    """A dataset by repository, split and configuration."""
-    repo, split, config = use_typed(), use_typed("train"), use_typed()
-
-    async def start() -> None:
-        name, part, variant = repo.now(), split.now() or "train", config.now() or None
-        await work.run(lambda progress: library.import_hub(name, part, variant, progress=progress))
-
-    def field(label: str, typed: Typed, hint: str = "") -> ft.Control:
-        return ft.TextField(
-            label=label, value=typed.shown, hint_text=hint, on_change=typed.edit, on_submit=start, expand=True
-        )
-
-    return Section(
-        "From Hugging Face",
-        [
-            field("Repository", repo, "owner/name"),
-            ft.Row([field("Split", split, "train"), field("Configuration", config)]),
-            ft.Row(
-                [
-                    ft.FilledButton(
-                        "Import dataset",
-                        icon=ft.Icons.CLOUD_DOWNLOAD_OUTLINED,
-                        disabled=work.is_busy or not repo.shown.strip(),
-                        on_click=start,
-                    )
-                ]
-            ),
-        ],
-        subtitle="Needs the network. Private and gated datasets need a token: see Settings.",
-    )

@@ -14,6 +14,7 @@ _EXTRA: Final = "extra"
 _CELL_WIDTH: Final = 220
 _MOST_COLUMNS: Final = 40
 _LONGEST_CELL: Final = 160
+_ROWS_SHOWN: Final = 6
 
 _PART_LABELS: Final = {
     Part.MESSAGES: "Messages",
@@ -54,10 +55,11 @@ def MappingTable(
     """Scrolls sideways; columns beyond the fortieth are kept as extra, and not shown."""
     shown = columns[:_MOST_COLUMNS]
     heads = ft.Row([_Head(column, mapping, on_change) for column in shown], spacing=GAP)
-    lines = [heads, ft.Divider(height=1), *(_line(number, shown, row) for number, row in enumerate(rows))]
+    lines = [heads, ft.Divider(height=1), *(_line(n, shown, row) for n, row in enumerate(rows[:_ROWS_SHOWN]))]
     if len(columns) > len(shown):
         lines.append(ft.Text(f"{len(columns) - len(shown)} more columns are kept as extra."))
-    table = ft.Column(lines, spacing=GAP, tight=True)
+    # The label of a dropdown stands above its border, where scrolling would cut it off.
+    table = ft.Container(ft.Column(lines, spacing=GAP, tight=True), padding=ft.Padding.only(top=8, bottom=8))
     return Identified(
         "preview-table",
         ft.Container(

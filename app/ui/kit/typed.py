@@ -15,6 +15,8 @@ class Typed:
     shown: str
     now: Callable[[], str]
     edit: Callable[[ft.Event[ft.TextField]], None]
+    put: Callable[[str], None]
+    """Fill the field with a text that was chosen rather than typed."""
 
 
 def use_typed(first: str = "") -> Typed:
@@ -26,7 +28,11 @@ def use_typed(first: str = "") -> Typed:
         newest.current = text_of(event)
         show(newest.current)
 
+    def put(text: str) -> None:
+        newest.current = text
+        show(text)
+
     def now() -> str:
         return (newest.current or "").strip()
 
-    return Typed(shown, now, edit)
+    return Typed(shown, now, edit, put)

@@ -1,0 +1,152 @@
+"""Rows from a dataset on the Hugging Face Hub: found, its parts chosen, then imported."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import flet as ft
+
+from app.domain.hub import HubDatasetParts
+from app.services.library import LibraryService
+from app.ui.actions import use_action
+from app.ui.data.importing import Import
+from app.ui.kit.entered import text_of
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.progress_line import ProgressLine
+from app.ui.kit.section import Section
+from app.ui.kit.typed import Typed, use_typed
+
+Found = HubDatasetParts | tuple[str, ...]
+"""The parts of a dataset, or the names of several that might be meant."""
+
+
+@ft.component
+def FromHub(library: LibraryService, work: Import) -> ft.Control:
+    """A repository typed or found; its split and configuration typed, or chosen once it was looked up."""
+    repo, split, config = use_typed(), use_typed("train"), use_typed()
+    found, set_found = ft.use_state(cast(Found | None, None))
+    chosen = ft.use_ref("")  # a dataset picked from a list of several
+    page = ft.context.page
+    blocked = ft.use_memo(library.why_no_hub, [])
+
+    def look_up() -> Found:
+        return _look_up(library, chosen.current or repo.now())
+
+    def take(answer: Found) -> None:
+        set_found(answer)
+        if isinstance(answer, HubDatasetParts):
+            _fill(answer, repo, split, config)
+
+    looking = use_action(look_up, take)
+
+    async def look() -> None:
+        chosen.current = ""
+        await looking.run()
+
+    def pick(name: str) -> None:
+        chosen.current = name
+        page.run_task(looking.run)
+
+    async def start() -> None:
+        name, part, variant = repo.now(), split.now() or "train", config.now() or None
+        await work.run(lambda progress: library.import_hub(name, part, variant, progress=progress))
+
+    parts = found if isinstance(found, HubDatasetParts) and found.repo == repo.shown.strip() else None
+    is_blocked = bool(blocked) or work.is_busy or looking.is_busy or not repo.shown.strip()
+    return Section(
+        "From Hugging Face",
+        [
+            Identified("hub-blocked", ft.Text(blocked, visible=bool(blocked), color=ft.Colors.TERTIARY)),
+            ErrorBanner(looking.problem, on_dismiss=looking.dismiss),
+            ft.Row(
+                [
+                    _field("Repository", repo, start, "owner/name, or words to find one by"),
+                    ft.OutlinedButton("Look up", icon=ft.Icons.SEARCH, disabled=is_blocked, on_click=look),
+                ]
+            ),
+            ProgressLine("Asking the Hub…", identifier="hub-looking")
+            if looking.is_busy
+            else ft.Container(visible=False),
+            *([_several(found, pick)] if isinstance(found, tuple) else []),
+            _parts(parts, split, config, start),
+            ft.Row(
+                [
+                    ft.FilledButton(
+                        "Import dataset",
+                        icon=ft.Icons.CLOUD_DOWNLOAD_OUTLINED,
+                        disabled=is_blocked,
+                        on_click=start,
+                    )
+                ]
+            ),
+        ],
+        subtitle="Needs the network; rows are streamed. Private and gated datasets need a token (Settings).",
+    )
+
+
+def _look_up(library: LibraryService, words: str) -> Found:
+    if "/" in words:
+        return library.hub_parts(words)
+    return tuple(library.find_on_hub(words))
+
+
+def _fill(parts: HubDatasetParts, repo: Typed, split: Typed, config: Typed) -> None:
+    """Choose what most people want: the first configuration, and its training rows."""
+    repo.put(parts.repo)
+    name = next(iter(parts.splits), "")
+    config.put(name)
+    splits = parts.splits.get(name, ())
+    split.put("train" if "train" in splits or not splits else splits[0])
+
+
+def _parts(
+    parts: HubDatasetParts | None, split: Typed, config: Typed, start: Callable[[], object]
+) -> ft.Control:
+    if parts is None:
+        return ft.Row([_field("Split", split, start, "train"), _field("Configuration", config, start)])
+
+    def choose_config(name: str) -> None:
+        config.put(name)
+        splits = parts.splits.get(name, ())
+        if split.now() not in splits and splits:
+            split.put(splits[0])
+
+    splits = parts.splits.get(config.shown, ())
+    return ft.Row(
+        [
+            _choice("Configuration", config.shown, list(parts.splits), choose_config),
+            _choice("Split", split.shown, splits, split.put),
+        ]
+    )
+
+
+def _several(names: Sequence[str], on_pick: Callable[[str], object]) -> ft.Control:
+    if not names:
+        return ft.Text("The Hub has no dataset with these words. Try others, or the whole name: owner/name.")
+    return ft.Row([_choice(f"Datasets found: {len(names)}", "", names, on_pick)])
+
+
+def _choice(label: str, value: str, names: Sequence[str], on_choose: Callable[[str], object]) -> ft.Control:
+    def choose(event: ft.Event[ft.Dropdown]) -> None:
+        on_choose(text_of(event))
+
+    dropdown = ft.Dropdown(
+        label=label,
+        value=value or None,
+        options=[ft.DropdownOption(key=name, text=name) for name in names],
+        menu_height=360,
+        expand=True,
+        on_select=choose,
+    )
+    return Identified(label, ft.Row([dropdown]), label=f"{label}: {value or 'nothing chosen'}", expand=True)
+
+
+def _field(label: str, typed: Typed, on_submit: Callable[[], object], hint: str = "") -> ft.Control:
+    return ft.TextField(
+        label=label,
+        value=typed.shown,
+        hint_text=hint or None,
+        on_change=typed.edit,
+        on_submit=on_submit,
+        expand=True,
+    )
