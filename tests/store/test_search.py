@@ -129,6 +129,19 @@ def test_what_was_changed_after_the_index_was_made_is_found_where_it_stands_now(
     assert [r.position for r in old.rows] == [MANY - 3, MANY - 2, MANY - 1]
 
 
+def test_in_a_session_cut_to_pieces_by_changes_the_index_is_asked_piece_by_piece(
+    sessions: SqliteSessionStore, large: Session
+) -> None:
+    sessions.make_search_index(large.id, quiet)
+    after = sessions.change(large, [RowChange(n, row("new")) for n in range(0, MANY, 500)], "edited")
+    ticks: list[int] = []
+
+    found = sessions.find_rows(after.id, RowFilter(text="6123: "), tick=ticks.append)
+
+    assert [r.position for r in found.rows] == [6123]
+    assert len(ticks) == 1 + len(range(0, MANY, 500))  # the row, and each new one, which no index has
+
+
 def test_the_index_is_a_file_that_may_be_deleted(
     path: Path, sessions: SqliteSessionStore, large: Session
 ) -> None:

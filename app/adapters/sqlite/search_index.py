@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Final
 
+from app.adapters.sqlite.faults import speaking_of
 from app.adapters.sqlite.transactions import BUSY_TIMEOUT_SECONDS
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class SearchIndex:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = Lock()
+        self._own = local()
         self._is_made = False
         self.problem = ""
 
@@ -109,16 +111,28 @@ class SearchIndex:
             connection.execute(statement)
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """What this thread asks within is asked on one connection: opening one takes a millisecond."""
+        with self._open() as connection:
+            self._own.connection = connection
+            try:
+                yield
+            finally:
+                self._own.connection = None
+
+    @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection | None]:
-        """None where there can be no index; the reason is in `problem`."""
-        if self.problem:
-            yield None
+        """None where there can be no index; the reason is in `problem`. Raises StoreError."""
+        held: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        if self.problem or held is not None:
+            yield held
             return
-        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
-        try:
-            yield connection if self._make(connection) else None
-        finally:
-            connection.close()
+        with speaking_of(self._path):
+            connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+            try:
+                yield connection if self._make(connection) else None
+            finally:
+                connection.close()
 
     def _make(self, connection: sqlite3.Connection) -> bool:
         with self._lock:

@@ -1,6 +1,7 @@
 """Find rows of a version: through the index where it is made, row by row where it is not."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -16,6 +17,8 @@ from app.domain.sessions import SessionRow
 
 INDEXED_FROM_ROWS: Final = 5_000
 """A smaller part is read row by row in a few milliseconds."""
+_ASKED_FROM_ROWS: Final = 200
+"""A shorter piece of a part is read sooner than the index answers."""
 _SCAN_ROWS: Final = 1_000
 _INDEX_ROWS: Final = 5_000
 _CANDIDATES: Final = 100
@@ -48,14 +51,15 @@ def find_rows(
     """The first `limit` matching rows from the position `start` on."""
     with reading(engine) as connection:
         ranges = ranges_of(connection, version, start)
-        ids = _ids_of(engine, {piece.part for piece in ranges if piece.length >= INDEXED_FROM_ROWS})
+    ids = _ids_of(engine, _large(ranges))
     found: list[SessionRow] = []
-    for piece in ranges:
-        for row in _in_range(engine, index, piece, ids.get(piece.part), wanted, tick):
-            found.append(row)
-            if len(found) == limit:
-                following = row.position + 1
-                return Found(found, following if following < version.row_count else None)
+    with index.held():
+        for piece in ranges:
+            for row in _in_range(engine, index, piece, ids.get(piece.part), wanted, tick):
+                found.append(row)
+                if len(found) == limit:
+                    following = row.position + 1
+                    return Found(found, following if following < version.row_count else None)
     return Found(found, None)
 
 
@@ -92,7 +96,7 @@ def _in_range(
     tick: Tick | None,
 ) -> Iterator[SessionRow]:
     done = 0
-    if part_id is not None and index.can_find(wanted.text):
+    if part_id is not None and piece.length >= _ASKED_FROM_ROWS and index.can_find(wanted.text):
         done = min(max(index.rows_done(piece.part, part_id) - piece.first, 0), piece.length)
     if done:
         yield from _by_index(engine, index, piece.cut(piece.position, piece.position + done), wanted, tick)
@@ -144,7 +148,7 @@ def _large_parts(engine: Engine, version: VersionRecord) -> list[tuple[int, str,
     """Parts of a version that are worth an index: number, id, rows."""
     with reading(engine) as connection:
         ranges = ranges_of(connection, version)
-    wide = {piece.part for piece in ranges if piece.length >= INDEXED_FROM_ROWS}
+    wide = _large(ranges)
     query = (
         select(sessions.c.number, sessions.c.id, func.max(session_rows.c.position) + 1)
         .join(session_rows, session_rows.c.session == sessions.c.number)
@@ -154,6 +158,14 @@ def _large_parts(engine: Engine, version: VersionRecord) -> list[tuple[int, str,
     with reading(engine) as connection:
         found = [connection.execute(query, {"part": part}).one_or_none() for part in sorted(wide)]
     return [(record[0], record[1], record[2]) for record in found if record is not None]
+
+
+def _large(ranges: Sequence[Range]) -> set[int]:
+    """Parts that give a version so many rows that an index is worth it, however many pieces they lie in."""
+    rows: Counter[int] = Counter()
+    for piece in ranges:
+        rows[piece.part] += piece.length
+    return {part for part, count in rows.items() if count >= INDEXED_FROM_ROWS}
 
 
 def _ids_of(engine: Engine, parts: set[int]) -> dict[int, str]:
