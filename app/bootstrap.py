@@ -10,6 +10,7 @@ from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.processes import SystemProcesses
+from app.adapters.quality_process import QualityProcess
 from app.adapters.row_sources import RowSources
 from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
@@ -101,5 +102,6 @@ def build_services(paths: Paths) -> Services:
             SqliteSurveyFiles(),
             cache=paths.previews,
             bundled_model=paths.tiny_model,
+            checker=QualityProcess(paths.logs),
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 
 from tests.docker_engine import CHECKOUT
+from trainer_image import sinks
 
 
 def pins(name: str) -> dict[str, str]:
@@ -20,6 +21,16 @@ def test_the_image_installs_the_versions_of_this_computer():
 
     requirements = (CHECKOUT / "trainer_image" / "requirements.txt").read_text().splitlines()
 
-    assert {"-r constraints.txt", pydantic} <= set(requirements)
+    assert {"-r constraints.txt", "-r requirements-loggers.txt", pydantic} <= set(requirements)
     assert wanted.items() <= pins("constraints.txt").items()
     assert not set(pins("requirements-cuda.txt")) & set(wanted)
+
+
+def test_the_image_carries_every_logger_the_larger_ones_with_cuda_only():
+    def packages(name: str) -> set[str]:
+        lines = (CHECKOUT / "trainer_image" / name).read_text().splitlines()
+        return {line.partition(">=")[0] for line in lines if ">=" in line and not line.startswith("#")}
+
+    assert packages("requirements-loggers.txt") == {"tensorboard", "trackio"}
+    assert {"wandb", "mlflow-skinny"} <= packages("requirements-cuda.txt")
+    assert set(sinks._NAMES) == {"tensorboard", "trackio", "wandb", "mlflow"}

@@ -76,6 +76,9 @@ class Plan(_Event):
     type: Literal["plan"] = "plan"
     total_steps: int
     num_rows: int
+    unit: Literal["rows", "blocks"] = Field(
+        "rows", description="What is counted: documents are cut in blocks."
+    )
     effective_batch_size: int
     parameters: int
     trainable_parameters: int
@@ -133,6 +136,15 @@ class Evaluation(_Event):
     best: bool = Field(description="Whether it is the lowest so far.")
 
 
+class Overfitting(_Event):
+    """The validation loss rose several times in a row while the loss on the training rows fell."""
+
+    type: Literal["overfitting"] = "overfitting"
+    step: int
+    best_step: int = Field(description="The step that was measured best.")
+    best_loss: float
+
+
 class Sample(_Event):
     """What the model answers to a question of the data after so many steps, by greedy decoding."""
 
@@ -178,6 +190,7 @@ Event = Annotated[
     | Memory
     | Metrics
     | Evaluation
+    | Overfitting
     | Sample
     | CheckpointSaved
     | Notice

@@ -26,8 +26,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         self._loop.begin_epoch()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._loop.find_token_bound()
-        self._loop.probe_memory()
+        self._loop.trials.run()
         self._loop.agree_on_memory()
         if agreement.any_of(self._commands.take_save()):
             control.should_save = self._loop.keeps_next = True

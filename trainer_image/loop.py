@@ -5,7 +5,6 @@ is read where the loop has to wait for the loss anyway.
 """
 
 import math
-import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from trainer_image import agreement, ranks, schedule, sharding, token_bound
+from trainer_image import agreement, ranks, schedule, sharding
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
@@ -32,17 +31,22 @@ from trainer_image.clock import Clock
 from trainer_image.commands import Commands
 from trainer_image.config import CHECKPOINTS_DIR, RunConfig
 from trainer_image.data import TrainingRows
-from trainer_image.events import CheckpointSaved, Plan
+from trainer_image.engines import EngineName
+from trainer_image.events import CheckpointSaved
 from trainer_image.following import Follow
-from trainer_image.models import Device, count_parameters
+from trainer_image.models import Device
 from trainer_image.optimizing import withstand_full_memory
+from trainer_image.overfitting import OverfitDetector
+from trainer_image.planning import report_plan
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
+from trainer_image.publishing import PushAtEverySave
 from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 from trainer_image.sampling import Samples
 from trainer_image.stopping import StopRequest
 from trainer_image.token_bound import splitter
+from trainer_image.trials import Trials
 from trainer_image.validation import Validation
 
 
@@ -75,9 +79,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         reporter: Reporter,
         stop: StopRequest,
         commands: Commands,
+        engine: EngineName = "transformers",
         probe: Probe | None = None,
     ) -> None:
-        self._probe = probe
+        self._engine = engine
 
         self._total_train_tokens = 0
         self._config = config
@@ -105,7 +110,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._padding = Padding(tokenizer.pad_token_id or 0)
         is_packed = config.packing and can_pack(model, rows, reporter)
         self._splits = splitter(config, self._padding, max(rows.lengths), is_packed=is_packed)
-        self._bound_is_found = False
+        self._overfit = OverfitDetector()
+        each = config.push and config.push.every_save
+        self._push_each = PushAtEverySave(config.push, reporter) if config.push and each else None
+        self._since_measured: list[float] = []
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
         super().__init__(
@@ -119,6 +127,15 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             callbacks=[Follow(self, stop, commands)],
         )
         self.remove_callback(PrinterCallback)
+        self.trials = Trials(
+            self,
+            lengths=self._lengths,
+            recovery=self._recovery,
+            clock=self._clock,
+            reporter=reporter,
+            bounded=self._splits if config.max_tokens_per_gpu == "auto" else None,
+            probe=probe,
+        )
 
     def create_accelerator_and_postprocess(self) -> None:
         sharding.allow_on_cpu(self._config, self._device)
@@ -133,6 +150,8 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             self.state.global_step, self.state.max_steps = resumed.progress.step, resumed.progress.total_steps
         else:
             self.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
+        if self._push_each:
+            self._push_each.wait()
         newest = self._checkpoints.newest()
         stopped = self.state.global_step < self.state.max_steps and not self._validation.is_hopeless
         best_step, loss = (None, None) if stopped else self._take_best()
@@ -189,12 +208,13 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             return self._step_in_parts(model, parts_of([inputs]), num_items_in_batch)
         loss: Any = 0.0
         for part in parts_of([inputs]):
-            loss = loss + self._recovery.run(part, num_items_in_batch, self._forward_and_backward)
+            loss = loss + self._recovery.run(part, num_items_in_batch, self.forward_and_backward)
         if self.accelerator.sync_gradients:
             agreement.average_gradients(self.model.parameters())
         return loss
 
-    def _forward_and_backward(self, part: Any, tokens: Any) -> Any:
+    def forward_and_backward(self, part: Any, tokens: Any) -> Any:
+        """Of one microbatch, in this process alone."""
         return super().training_step(self.model, part, tokens)
 
     def _step_in_parts(self, model: Any, parts: list[dict[str, Any]], tokens: Any) -> Any:
@@ -243,6 +263,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
         loss = agreement.of_first(own)  # everything decided below must be decided alike
         is_best = validation.record(step, loss)
+        self._look_for_overfitting(loss)
         self.sample()
         self.control.should_evaluate = False  # else it is asked again at the end of the epoch
         if is_best and self._config.load_best:
@@ -255,6 +276,20 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             )
             self.control.should_training_stop = self.control.should_save = True
         return {"eval_loss": loss}
+
+    def _look_for_overfitting(self, measured: float) -> None:
+        validation, since = self._validation, self._since_measured
+        found = self._overfit.add(
+            self.state.global_step,
+            training=sum(since) / max(len(since), 1),
+            validation=measured,
+            best_step=validation.best_step,
+            best_loss=validation.best_loss,
+        )
+        since.clear()
+        if found:
+            self._reporter.emit(found)
+            self._reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")
 
     def sample(self, *, is_asked: bool = False) -> None:
         """Let the model answer: in the first process, or in all where its weights are spread over them."""
@@ -282,49 +317,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         )
 
     def report_plan(self) -> None:
-        parameters, trainable = count_parameters(self.model)
-        plan = Plan(
-            total_steps=self.state.max_steps,
-            num_rows=len(self._lengths),
-            effective_batch_size=self._config.effective_batch_size * self.args.world_size,
-            parameters=parameters,
-            trainable_parameters=trainable,
-        )
-        self._reporter.emit(plan)
-        self._reporter.say(
-            f"{plan.num_rows} rows, {plan.total_steps} steps of {plan.effective_batch_size} examples; "
-            f"{plan.trainable_parameters:,} of {plan.parameters:,} parameters are trained"
-        )
-
-    def find_token_bound(self) -> None:
-        """Called after each step: once, if wanted, look how many tokens fit into memory at once."""
-        if self._config.max_tokens_per_gpu != "auto" or self._bound_is_found or self._splits is None:
-            return
-        self._bound_is_found = True
-        began, counted = time.perf_counter(), self._total_train_tokens
-        token_bound.find(self, self._splits, self._reporter)
-        self._total_train_tokens = counted
-        self._clock.leave_out(time.perf_counter() - began)
-
-    def probe_memory(self) -> None:
-        """Measure, once, a step on the longest rows; its time and tokens are not the run's."""
-        probe, self._probe = self._probe, None
-        if probe:
-            began, counted = time.perf_counter(), self._total_train_tokens
-            probe.measure(self)
-            self._total_train_tokens = counted
-            self._clock.leave_out(time.perf_counter() - began)
-
-    @property
-    def memory_ran_out(self) -> bool:
-        """Whether it computes in smaller parts than the config says, because it had to."""
-        return self._recovery.has_given_way
-
-    def largest_microbatch(self) -> dict[str, Any]:
-        """Made of the longest rows: of those in memory at once, it takes the most."""
-        rows = longest(self._lengths, self.args.per_device_train_batch_size)
-        parts = parts_of([self.data_collator([self.train_dataset[at] for at in rows])])
-        return max(parts, key=lambda part: part["input_ids"].numel())
+        report_plan(self, self._config, self._reporter, rows=len(self._lengths), engine=self._engine)
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """Called once a step, first thing."""
@@ -344,29 +337,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             tokens = self.accelerator.reduce(total) - (given - samples)  # each filling has one token
         self._clock.count(samples, tokens)
 
-    def tokens_of_largest_batch(self) -> int:
-        """Of one process, as if all its rows were as long as the longest."""
-        rows = longest(self._lengths, self.args.per_device_train_batch_size)
-        return len(rows) * self._lengths[rows[0]]
-
-    def try_step(self, batch: Any) -> None:
-        """Forward and backward of a microbatch as it is, gradients thrown away. Raises what it raises."""
-        count = self._get_num_items_in_batch([batch], self.args.device)
-        self._forward_and_backward(batch, count)
-        self.model.zero_grad()
-
-    def probe_step(self, batch: Any, times: int) -> None:
-        """Forward and backward as in a step, `times` microbatches of it, gradients thrown away."""
-        count = self._get_num_items_in_batch([batch] * times, self.args.device)
-        self._recovery.start_step([batch] * times)
-        for at in range(1, times + 1):
-            # The last one brings the gradients together: until then a model in parts keeps them where
-            # zero_grad does not reach, and the next step would add them to its own.
-            waits = nullcontext() if at == times else self.accelerator.no_sync(self.model_wrapped)
-            with waits:
-                self.training_step(self.model_wrapped, batch, count)
-        self.model_wrapped.zero_grad()
-
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Called once a step, when the loss is known; the last call, a summary, has none."""
         self._metrics["train"].clear()
@@ -380,6 +350,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
                 "model may be damaged.",
             )
         self._clock.end_step(loss)
+        self._since_measured.append(loss)
         self._report_step(logs["learning_rate"], grad_norm)
 
     def _report_step(self, learning_rate: float, grad_norm: float | None) -> None:
@@ -424,3 +395,5 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         path = f"{CHECKPOINTS_DIR}/{progress.name}"
         self._reporter.emit(CheckpointSaved(step=step, path=path))
         self._reporter.say(f"Checkpoint saved: {path}")
+        if self._push_each and self.is_world_process_zero():
+            self._push_each.push(self._checkpoints.folder / progress.name)

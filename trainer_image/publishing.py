@@ -4,11 +4,17 @@ A push that fails is no failure of the run: the result is on disk, and the notic
 """
 
 import os
+import threading
 from pathlib import Path
+from typing import Final
 
 from trainer_image.config import Push, RunConfig
 from trainer_image.problems import RunFailedError, bad_config
 from trainer_image.reporting import Reporter
+
+_PATIENCE_SECONDS: Final = 600
+_NOT_PUSHED: Final = ("optimizer*", "scheduler*", "rng_state*", "trainer_state.json", "*.pt", "COMPLETE.json")
+"""Of a checkpoint: what only resuming needs."""
 
 
 def require_push_possible(config: RunConfig) -> None:
@@ -48,3 +54,47 @@ def push(folder: Path, wish: Push, card: str, reporter: Reporter) -> None:
         )
         return
     reporter.notice(f"The result is on the Hub: {address}")
+
+
+class PushAtEverySave:
+    """Uploads the newest checkpoint beside the training, one at a time; a failure is a warning, no more."""
+
+    def __init__(self, wish: Push, reporter: Reporter) -> None:
+        self._wish = wish
+        self._reporter = reporter
+        self._under_way: threading.Thread | None = None
+
+    def push(self, checkpoint: Path) -> None:
+        """Begin to upload it; left out while an earlier one is still under way."""
+        if self._under_way and self._under_way.is_alive():
+            self._reporter.say(f"{checkpoint.name} is not pushed: an earlier checkpoint is still under way")
+            return
+        self._under_way = threading.Thread(target=self._upload, args=(checkpoint,), name="push", daemon=True)
+        self._under_way.start()
+
+    def wait(self) -> None:
+        """Let the last one come to its end, for ten minutes at most: the result is pushed after it."""
+        if self._under_way:
+            self._under_way.join(_PATIENCE_SECONDS)
+
+    def _upload(self, checkpoint: Path) -> None:
+        try:
+            from huggingface_hub import HfApi  # noqa: PLC0415
+
+            hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"))
+            hub.create_repo(self._wish.repo_id, private=self._wish.private, exist_ok=True)
+            hub.upload_folder(
+                repo_id=self._wish.repo_id,
+                folder_path=checkpoint,
+                path_in_repo="last-checkpoint",
+                ignore_patterns=list(_NOT_PUSHED),
+                commit_message=f"Upload checkpoint {checkpoint.name}",
+            )
+        except Exception as error:  # also of a checkpoint that newer ones have replaced meanwhile
+            self._reporter.notice(
+                f"Checkpoint {checkpoint.name} could not be pushed to {self._wish.repo_id}: "
+                f"{type(error).__name__}: {str(error)[:200]}. The run goes on; the next save tries again.",
+                level="warning",
+            )
+        else:
+            self._reporter.say(f"Pushed {checkpoint.name} to {self._wish.repo_id}/last-checkpoint")

@@ -223,6 +223,7 @@ def train(run: Run) -> int:
         reporter=reporter,
         stop=run.stop,
         commands=run.commands,
+        engine=engine.name,
         probe=probe.Probe(meter, outlook, reporter, is_resumed=run.resume_from is not None)
         if config.probe_memory
         else None,

@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.adapters.hub_rows import read_hub_rows
+from app.adapters.importers.encodings import encoding_of
 from app.adapters.importers.files import Source, files_in, nothing_in, source_in
+from app.adapters.importers.jsonl import JSONL
 from app.adapters.importers.mapped import beginning, columns_of, rows_of, with_source
-from app.adapters.importers.records import Format, Record
+from app.adapters.importers.records import Format, value_of
 from app.domain.errors import ImportFailedError
 from app.domain.mapping_guess import guess_mapping
 from app.domain.reading import Preview, Reading, ReadOptions
+from app.domain.ready_rows import ReadyRow
 from trainer_image.rows import Refused, Row
 
 _DEFAULT = ReadOptions()
@@ -32,6 +35,12 @@ class RowSources:
         source = Source(path)
         return Reading(_rows(source, options), source.format.unit, source.notes)
 
+    def is_plain_jsonl(self, path: Path) -> bool:
+        """Raises ImportFailedError if it is nothing that can be read."""
+        source = Source(path)
+        is_utf8 = encoding_of(source.opened.head) == "utf-8"
+        return source.format is JSONL and is_utf8 and not source.opened.packing
+
     def preview_file(self, path: Path, count: int, options: ReadOptions = _DEFAULT) -> Preview:
         """The first `count` rows as they stand in the file, of a folder in its first readable file."""
         if not path.is_dir():
@@ -45,7 +54,7 @@ class RowSources:
         return read_hub_rows(repo, split, config, token=token)
 
 
-def _rows(source: Source, options: ReadOptions) -> Iterator[Row | Refused]:
+def _rows(source: Source, options: ReadOptions) -> Iterator[Row | ReadyRow | Refused]:
     return rows_of(
         source.records(options.passage_characters), options.mapping, is_table=source.format.is_table
     )
@@ -66,11 +75,12 @@ def _rows_in(folder: Path, options: ReadOptions, notes: list[str]) -> Iterator[R
         notes.extend(f"{name}: {note}" for note in source.notes)
 
 
-def _with_file(item: Row | Refused, name: str, format_: Format) -> Row | Refused:
+def _with_file(item: Row | ReadyRow | Refused, name: str, format_: Format) -> Row | Refused:
     """What came from one of several files says from which, as passages do anyway."""
-    if isinstance(item, Row):
-        return replace(item, meta=with_source(item.meta, {"file": name})) if format_.is_table else item
-    return item if item.reason.startswith(name) else replace(item, reason=f"{name}: {item.reason}")
+    if isinstance(item, Refused):
+        return item if item.reason.startswith(name) else replace(item, reason=f"{name}: {item.reason}")
+    meta = with_source(item.meta, {"file": name}) if format_.is_table else item.meta
+    return Row(item.line, item.messages, meta)
 
 
 def _first_of(folder: Path) -> Source:
@@ -88,16 +98,15 @@ def _preview(source: Source, count: int, options: ReadOptions) -> Preview:
     found = source.records(options.passage_characters)
     with closing(found):
         first = beginning(found, max(count, 100) if source.format.is_table else count)
-    records = [item for item in first if isinstance(item, Record)]
-    shown = [item.value if isinstance(item.value, dict) else {} for item in records[:count]]
-    mapping = guess_mapping([item.value for item in records]) if source.format.is_table else None
+    kept = [item for item in first if not isinstance(item, Refused)]
+    values = [value_of(item) for item in kept]
+    mapping = guess_mapping(values) if source.format.is_table else None
     if not source.format.is_table:
-        shown = [{**value, **item.meta} for value, item in zip(shown, records, strict=False)]
-        records = [Record(1, row) for row in shown]
+        values = [{**value, **item.meta} for value, item in zip(values, kept, strict=True)]
     return Preview(
         source.format.name,
-        columns_of(records),
-        shown,
+        columns_of(values),
+        [value if isinstance(value, dict) else {} for value in values[:count]],
         mapping,
         source.format.is_table,
         tuple(source.notes),

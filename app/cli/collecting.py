@@ -8,8 +8,8 @@ from app.cli.collecting_words import given
 from app.cli.output import Output
 from app.domain.errors import StudioError
 from app.domain.scraping import Scrape, ScrapeStatus
-from app.services.collecting import Progress
 from app.services.everything import Services
+from app.services.scrape_jobs import Progress
 from trainer_image.events import EXIT_FAILED, EXIT_FINISHED, EXIT_STOPPED
 
 

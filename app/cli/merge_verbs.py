@@ -26,7 +26,7 @@ from app.domain.typed_paths import expanded, is_file
 from app.services.everything import Services
 from app.services.merging import with_files_in
 
-_HINT: Final = "docs/examples/merge.toml is one to start from."
+_HINT: Final = "docs/examples/merges/two-sources.toml is one to start from."
 _SHOWN: Final = 6
 
 

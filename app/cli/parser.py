@@ -7,6 +7,7 @@ from app.cli.collecting_words import collecting
 from app.cli.session_words import add_session_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.mapping import Part, RowKind
+from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import Target
 
@@ -75,7 +76,7 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     show.add_argument("session", help="name, id, or the start of an id")
     show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")
     show.add_argument("--limit", type=_count, default=5, help="how many rows (5)")
-    show.add_argument("--version", type=_count, help="an older version's rows")
+    show.add_argument("--version", dest="number", type=_count, help="an older version's rows")
     export = _leaf(nouns, "export", "write a session as JSONL of chat messages, Parquet or CSV")
     export.add_argument("session", help="name, id, or the start of an id")
     export.add_argument("file", help="where to write")
@@ -85,12 +86,17 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     look = _leaf(nouns, "look", "one row of a session as a base model will see it, token by token")
     _seen_by(look)
     look.add_argument("--row", type=_count, default=1, help="which row, from 1 (1)")
+    checked = _leaf(
+        nouns, "quality", "repeats, empty answers, odd characters, languages and leaks in a session"
+    )
+    _seen_by(checked, is_model_needed=False)
     _seen_by(_leaf(nouns, "lengths", "what becomes of a session's rows, how long they are, what is wrong"))
 
 
-def _seen_by(leaf: argparse.ArgumentParser) -> None:
+def _seen_by(leaf: argparse.ArgumentParser, *, is_model_needed: bool = True) -> None:
     leaf.add_argument("session", help="name, id, or the start of an id")
-    leaf.add_argument("--model", required=True, help="Hub name or folder; tunewright/tiny is the bundled one")
+    model = "Hub name or folder; tunewright/tiny is the bundled one"
+    leaf.add_argument("--model", required=is_model_needed, metavar="M", help=model)
     leaf.add_argument("--config", metavar="FILE", help="a setup, whose other settings count")
     leaf.add_argument("--max-seq-len", type=_count, metavar="N", help="longest row in tokens")
     leaf.set_defaults(row=None)
@@ -130,6 +136,9 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     train = _leaf(verbs, "train", "start a run from a setup file")
     train.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
     train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    train.add_argument(
+        "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
+    )
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
 
 

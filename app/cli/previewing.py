@@ -8,6 +8,7 @@ from app.cli.output import Output
 from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
 from app.domain.previews import Source, marked
+from app.domain.quality import FLAWS
 from app.domain.timeline import BUCKETS
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
@@ -72,6 +73,38 @@ def lengths(services: Services, args: argparse.Namespace, output: Output) -> int
     for verdict in verdicts:
         if not verdict.is_well:
             output.say(f"! {verdict.sentence}")
+    previews.close()
+    return 0
+
+
+def quality(services: Services, args: argparse.Namespace, output: Output) -> int:
+    """What may be wrong with a session's rows; with a model, leaks between training and validation too."""
+    session = services.library.find(args.session)
+    previews = services.previews
+    source = previews.of_session(session)
+    found = previews.quality.check(source, _counted)
+    leaks = None
+    if args.model:
+        source, config = _asked(services, args)
+        survey = previews.survey(source, config, _counted)
+        leaks = previews.quality.leaks(found, survey, config)
+    rows = {
+        flaw: previews.quality.flawed(found, flaw, start=0, limit=_ROWS_LISTED)
+        for flaw, count in found.counts.items()
+        if count
+    }
+    output.give({"quality": found, "rows": rows, "leaks": leaks})
+    output.say(f"{session.name}: {found.rows:,} rows.")
+    for flaw, count in found.counts.items():
+        output.say(f"  {count:>9,}  {FLAWS[flaw]}")
+        for row in rows.get(flaw, ()):
+            output.say(f"             row {row.number + 1}: {row.note}")
+    if leaks is not None:
+        output.say(f"  {len(leaks):>9,}  kept aside for validation with a prompt that is trained on")
+        for row in leaks[:_ROWS_LISTED]:
+            output.say(f"             row {row.number + 1}: {row.note}")
+    mix = ", ".join(f"{code or 'unclear'} {count:,}" for code, count in found.languages.items())
+    output.say(f"Languages of {found.languages_of:,} rows: {mix or 'none'}.")
     previews.close()
     return 0
 

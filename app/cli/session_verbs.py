@@ -70,7 +70,7 @@ def versions(services: Services, args: argparse.Namespace, output: Output) -> in
 
 
 def restore(services: Services, args: argparse.Namespace, output: Output) -> int:
-    session = services.library.editing.restore(_session(services, args), args.version)
+    session = services.library.editing.restore(_session(services, args), args.number)
     return _changed(session, output, _new_version(session))
 
 
@@ -99,7 +99,7 @@ def find(services: Services, args: argparse.Namespace, output: Output) -> int:
         source=args.source,
     )
     found = services.library.editing.find(
-        _session(services, args).id, wanted, start=args.start, limit=args.limit, version=args.version,
+        _session(services, args).id, wanted, start=args.start, limit=args.limit, version=args.number,
         tick=_counted("rows looked at"),
     )  # fmt: skip
     output.give(found)

@@ -29,7 +29,7 @@ def add_session_words(nouns: Any, leaf: Leaf, count: Callable[[str], int]) -> No
     append.add_argument("--session", dest="is_session", action="store_true", help="FILE is a session")
     one("versions", "what was done to a session, newest first")
     restore = one("restore", "make an older version's rows the newest ones")
-    restore.add_argument("version", type=count, help="as `sessions versions` numbers them")
+    restore.add_argument("number", metavar="VERSION", type=count, help="as `sessions versions` numbers them")
     _replace(one)
     _find(one, count)
     one("check", "count what looks like e-mail addresses, phone and account numbers, keys")
@@ -56,7 +56,7 @@ def _find(one: Callable[[str, str], argparse.ArgumentParser], count: Callable[[s
     find.add_argument("--source", default="", help="part of the file, address or author it is from")
     find.add_argument("--start", type=count, default=0, help="first row to look at, from 0")
     find.add_argument("--limit", type=count, default=20, help="how many rows (20)")
-    find.add_argument("--version", type=count, help="in an older version")
+    find.add_argument("--version", dest="number", type=count, help="in an older version")
 
 
 def _publish(one: Callable[[str, str], argparse.ArgumentParser]) -> None:

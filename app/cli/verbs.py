@@ -12,11 +12,12 @@ from app.cli.following import follow
 from app.cli.importing import import_session
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output
-from app.cli.previewing import lengths, look
+from app.cli.previewing import lengths, look, quality
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
+from app.domain.presets import with_preset
 from app.domain.runs import Run, Target
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
@@ -58,9 +59,9 @@ def list_sessions(services: Services, args: argparse.Namespace, output: Output) 
 
 def show_session(services: Services, args: argparse.Namespace, output: Output) -> int:
     session = services.library.find(args.session)
-    rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.version)
+    rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.number)
     output.give({"session": session, "rows": rows})
-    output.say(f"{session.name} ({session.id}): {session.row_count:,} rows from {session.source}")
+    output.say(f"{session.name} ({session.id}): {_rows(session.row_count)} from {session.source}")
     for row in rows:
         session_verbs.show_row(row, output)
     return 0
@@ -71,6 +72,8 @@ def train(services: Services, args: argparse.Namespace, output: Output) -> int:
     setup = read_setup(path)
     if args.target:
         setup = setup.model_copy(update={"target": Target(args.target)})
+    if args.preset:
+        setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
     run = services.training.start(services.training.request_of(setup, path.absolute().parent))
     return started(services, run, output, watch=args.follow)
 
@@ -128,7 +131,7 @@ def stop_run(services: Services, args: argparse.Namespace, output: Output) -> in
     run = services.training.stop(services.monitoring.find(args.run).id, save=args.save)
     output.give(run)
     output.say(f"{run.name}: {run.status}.")
-    if run.can_resume:
+    if run.can_resume and not services.training.resume_blocked(run):
         output.say(f"`tunewright runs resume {run.id}` goes on from {run.checkpoint}.")
     return 0
 
@@ -231,6 +234,10 @@ def _version_of(run: Run) -> str:
     return f", version {run.session_version} (content hash {run.content_hash})" if run.content_hash else ""
 
 
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
 def _speed(tokens_per_second: float | None) -> str:
     return "" if tokens_per_second is None else f"{tokens_per_second:,.0f}"
 
@@ -256,6 +263,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("sessions", "publish"): session_verbs.publish,
     ("sessions", "look"): look,
     ("sessions", "lengths"): lengths,
+    ("sessions", "quality"): quality,
     ("merge", "run"): run_merge,
     ("merge", "preview"): preview_merge,
     ("merge", "list"): list_merges,

@@ -48,3 +48,10 @@ def advice_on_learning_rate(method: Method, rows: int) -> str:
 def advice_on_batch(rows: int) -> str:
     """The sentence of `suggest_batch` for a form."""
     return f"A start for {rows:,} rows is {suggest_batch(rows)}."
+
+
+def advice_on_epochs(rows: int, epochs: float | None) -> str:
+    """A warning where so few rows are seen too often; empty otherwise."""
+    if epochs is None or epochs <= 3 or rows >= _FEW_ROWS:
+        return ""
+    return f"More than 3 epochs over {rows:,} rows: it may learn them by heart. Watch the validation loss."

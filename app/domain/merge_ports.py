@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.domain.merging import Ledger, MergeId, MergeProgress, MergeRecipe, MergeResult, SavedMerge
+from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import Session, SessionRow, StoredRow
 from trainer_image.rows import Refused, Row
 
@@ -21,7 +22,7 @@ class MergeInput:
     label: str
     version: str
     session: Session | None = None
-    rows: Iterator[Row | Refused] | None = None
+    rows: Iterator[Row | ReadyRow | Refused] | None = None
 
 
 class WorkedOut(Protocol):

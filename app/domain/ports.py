@@ -10,8 +10,9 @@ from app.domain.finding import Found, RowFilter, SearchState
 from app.domain.publishing import PublishWish
 from app.domain.queries import Query
 from app.domain.reading import Preview, Reading, ReadOptions
+from app.domain.ready_rows import ReadyRow
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
-from app.domain.scraping import Batch, Scrape, ScrapeId, ScrapeStatus
+from app.domain.scraping import Batch, Cursor, Scrape, ScrapeId, ScrapeStatus
 from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion, StoredRow
 from trainer_image.rows import Refused, Row
 
@@ -77,7 +78,12 @@ class SessionStore(Protocol):
     """Keeps collected datasets."""
 
     def add(
-        self, name: str, source: str, rows: Iterator[Row], *, progress: Callable[[int], None] | None = None
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[Row | ReadyRow],
+        *,
+        progress: Callable[[int], None] | None = None,
     ) -> Session:
         """Write a session and its rows: all of them or none, flat in memory, without blocking other writers
         for longer than one batch. An exception from `rows` leaves nothing behind."""
@@ -200,6 +206,11 @@ class ScrapeWriter(Protocol):
     @property
     def scrape(self) -> Scrape:
         """As it is stored now."""
+        ...
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where to begin: empty for a new scrape."""
         ...
 
     def append(self, batch: Batch) -> Scrape:
@@ -345,6 +356,10 @@ class RowSource(Protocol):
 
         Raises ImportFailedError, at once or while it is read, if there is nothing that can be read.
         """
+        ...
+
+    def is_plain_jsonl(self, path: Path) -> bool:
+        """Whether it is JSONL in UTF-8, not packed, as the trainer reads it. Raises ImportFailedError."""
         ...
 
     def preview_file(self, path: Path, count: int, options: ReadOptions) -> Preview:

@@ -140,12 +140,13 @@ class Length:
     """None where no run has measured how fast this goes."""
 
 
-def marked(shown: Shown) -> str:
+def marked(shown: Shown, brackets: tuple[str, str] = ("⟦", "⟧")) -> str:
     """The text of the row with what is learnt in brackets."""
+    opening, closing = brackets
     pieces, is_learnt = [], False
     for token in shown.tokens:
         if token.trained != is_learnt:
-            pieces.append("⟦" if token.trained else "⟧")
+            pieces.append(opening if token.trained else closing)
             is_learnt = token.trained
         pieces.append(token.text)
-    return "".join(pieces) + ("⟧" if is_learnt else "")
+    return "".join(pieces) + (closing if is_learnt else "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.domain.mapping import ColumnMapping
+from app.domain.ready_rows import ReadyRow
 from trainer_image.rows import Refused, Row
 
 PASSAGE_CHARACTERS: Final = 2000
@@ -20,16 +21,16 @@ class ReadOptions:
 
 
 @dataclass(frozen=True)
-class Reading(Iterable[Row | Refused]):
+class Reading(Iterable[Row | ReadyRow | Refused]):
     """The rows of one source, read as they are asked for."""
 
-    rows: Iterator[Row | Refused]
+    rows: Iterator[Row | ReadyRow | Refused]
     unit: str = "line"
     """What `Row.line` counts: a line, a row, a passage."""
     notes: list[str] = field(default_factory=list)
     """For people, on how it was read: encoding, delimiter, what was left out. Grows while reading."""
 
-    def __iter__(self) -> Iterator[Row | Refused]:
+    def __iter__(self) -> Iterator[Row | ReadyRow | Refused]:
         return self.rows
 
 

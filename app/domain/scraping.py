@@ -175,7 +175,6 @@ class Scrape:
     source: str
     """What was asked of whom, for people."""
     query: Query
-    cursor: Cursor
     status: ScrapeStatus
     started_at: datetime
     owner: str | None = None

@@ -13,6 +13,7 @@ from trainer_image.events import (
     Memory,
     Metrics,
     Notice,
+    Overfitting,
     Phase,
     Plan,
     Problem,
@@ -96,8 +97,9 @@ def as_timeline(event: Event) -> RunEvent | None:
             share = 100 * event.trainable_parameters / max(event.parameters, 1)
             return _entry(
                 event,
-                f"{event.total_steps} steps of {event.effective_batch_size} examples, {event.num_rows} rows; "
-                f"trains {event.trainable_parameters:,} of {event.parameters:,} parameters ({share:.1f} %)",
+                f"{event.total_steps} steps of {event.effective_batch_size} examples, {event.num_rows} "
+                f"{event.unit}; trains {event.trainable_parameters:,} of {event.parameters:,} parameters "
+                f"({share:.1f} %)",
             )
         case Evaluation():
             best = ", the best so far" if event.best else ""
@@ -110,8 +112,21 @@ def as_timeline(event: Event) -> RunEvent | None:
             return _memory(event)
         case CheckpointSaved():
             return _entry(event, f"Checkpoint at step {event.step}", step=event.step)
+        case _:
+            return _said(event)
+
+
+def _said(event: Notice | Overfitting | Problem | Ended) -> RunEvent:
+    match event:
         case Notice():
             return _entry(event, event.message, level=event.level)
+        case Overfitting():
+            text = (
+                "It begins to learn its rows by heart: the validation loss rose three times in a row while "
+                f"the training loss fell. The best model is that of step {event.best_step} (validation loss "
+                f"{event.best_loss:.4f})."
+            )
+            return _entry(event, text, level="warning", step=event.step)
         case Problem():
             return _entry(event, f"{event.message} {event.hint}".strip(), level="error")
         case Ended():

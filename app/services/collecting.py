@@ -3,19 +3,15 @@
 import logging
 import os
 import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.domain.errors import StudioError
 from app.domain.ports import Processes, ScrapeStore, ScrapeWriter
 from app.domain.queries import Query, WrongQueryError, checked
 from app.domain.scraping import (
-    Batch,
-    Pace,
     Scrape,
     ScrapeCancelledError,
     ScrapeError,
@@ -23,10 +19,9 @@ from app.domain.scraping import (
     Scraper,
     ScrapeStatus,
     Web,
-    eta_seconds,
 )
+from app.services.scrape_jobs import Job, Progress, trainable
 from app.services.settings import SettingsService
-from trainer_image.rows import Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
 
@@ -53,39 +48,6 @@ class Plan:
     query: Query
 
 
-@dataclass(frozen=True)
-class Progress:
-    """A scrape as it is now, with what only this process knows."""
-
-    scrape: Scrape
-    eta_seconds: float | None = None
-    waiting: str = ""
-    """Why nothing happens at the moment; empty if something does."""
-    is_here: bool = False
-    """This process collects; only then it can be cancelled here."""
-
-
-@dataclass
-class _Job:
-    """What the collecting thread shares with those who look at it and cancel it."""
-
-    scrape: Scrape
-    first: Scrape
-    cancelled: threading.Event = field(default_factory=threading.Event)
-    since: float = field(default_factory=time.monotonic)
-    waiting: str = ""
-
-    def tell(self, reason: str) -> None:
-        self.waiting = reason
-
-    def progress(self) -> Progress:
-        now = self.scrape
-        pace = Pace(
-            now.row_count - self.first.row_count, now.seen - self.first.seen, time.monotonic() - self.since
-        )
-        return Progress(now, eta_seconds(now, pace), self.waiting, is_here=True)
-
-
 class CollectingService:
     """What the Data tab and the command line can ask for. Blocking, but for `start` and `start_again`."""
 
@@ -106,7 +68,7 @@ class CollectingService:
         self._open_web = open_web
         self._free_name = free_name
         self._environment = environment
-        self._jobs: dict[ScrapeId, _Job] = {}
+        self._jobs: dict[ScrapeId, Job] = {}
         self._lock = threading.RLock()
         """Held while what is stored as running and what is in `_jobs` are made to agree."""
 
@@ -187,7 +149,7 @@ class CollectingService:
             raise StudioError("It is still collecting.", "Cancel it first.")
         self._store.forget(scrape_id)
 
-    def _begin(self, kind: str, given: Mapping[str, Any], name: str) -> tuple[_Job, Scraper, ScrapeWriter]:
+    def _begin(self, kind: str, given: Mapping[str, Any], name: str) -> tuple[Job, Scraper, ScrapeWriter]:
         scraper = self._scraper(kind)
         plan = self.plan(kind, given)
         self._refuse_offline()
@@ -197,7 +159,7 @@ class CollectingService:
             writer = self._store.begin(kind, name, source, plan.query)
             return self._job_of(writer), scraper, writer
 
-    def _resume(self, scrape_id: ScrapeId) -> tuple[_Job, Scraper, ScrapeWriter]:
+    def _resume(self, scrape_id: ScrapeId) -> tuple[Job, Scraper, ScrapeWriter]:
         with self._lock:
             stored = self._store.get(scrape_id)
             scraper = self._resumable(stored)
@@ -205,8 +167,8 @@ class CollectingService:
             writer = self._store.resume(stored)
             return self._job_of(writer), scraper, writer
 
-    def _job_of(self, writer: ScrapeWriter) -> _Job:
-        self._jobs[writer.scrape.id] = job = _Job(writer.scrape, writer.scrape)
+    def _job_of(self, writer: ScrapeWriter) -> Job:
+        self._jobs[writer.scrape.id] = job = Job(writer.scrape, writer.scrape)
         return job
 
     def _resumable(self, stored: Scrape) -> Scraper:
@@ -244,13 +206,13 @@ class CollectingService:
         said, hint = "The program that was collecting has ended.", "Resume goes on where it stopped."
         return Progress(replace(stored, status=ScrapeStatus.INTERRUPTED, message=said, hint=hint))
 
-    def _beside(self, job: _Job, scraper: Scraper, writer: ScrapeWriter) -> Scrape:
+    def _beside(self, job: Job, scraper: Scraper, writer: ScrapeWriter) -> Scrape:
         name, arguments = f"collect-{job.scrape.id}", (job, scraper, writer, _unheard)
         threading.Thread(target=self._collect, args=arguments, name=name, daemon=True).start()
         return job.first
 
     def _collect(
-        self, job: _Job, scraper: Scraper, writer: ScrapeWriter, on_progress: Callable[[Progress], None]
+        self, job: Job, scraper: Scraper, writer: ScrapeWriter, on_progress: Callable[[Progress], None]
     ) -> Scrape:
         """Until it ends. However that comes about, it is stored, and the job is over."""
         ending: tuple[ScrapeStatus, StudioError | None] = ScrapeStatus.CANCELLED, ScrapeCancelledError()
@@ -267,7 +229,7 @@ class CollectingService:
         return ended
 
     def _until_ended(
-        self, job: _Job, scraper: Scraper, writer: ScrapeWriter, on_progress: Callable[[Progress], None]
+        self, job: Job, scraper: Scraper, writer: ScrapeWriter, on_progress: Callable[[Progress], None]
     ) -> tuple[ScrapeStatus, StudioError | None]:
         def tell(reason: str) -> None:
             job.tell(reason)
@@ -277,8 +239,8 @@ class CollectingService:
         named = scraper.asks(scrape.query)
         try:
             with self._open_web(named, job.cancelled.is_set, tell, self._settings.proxy) as web:
-                for batch in scraper.scrape(scrape.query, scrape.cursor, web):
-                    job.scrape = writer.append(_trainable(batch))
+                for batch in scraper.scrape(scrape.query, writer.cursor, web):
+                    job.scrape = writer.append(trainable(batch))
                     on_progress(job.progress())
                     if job.cancelled.is_set():
                         raise ScrapeCancelledError
@@ -294,8 +256,9 @@ class CollectingService:
 def _finished(scrape: Scrape) -> tuple[ScrapeStatus, StudioError | None]:
     if scrape.row_count:
         return ScrapeStatus.FINISHED, None
-    nothing = ScrapeError("Nothing was found that makes a row.", "Ask for something wider.")
-    return ScrapeStatus.FINISHED, nothing
+    reasons = "; ".join(f"{count:,} × {reason}" for reason, count in scrape.skipped.items())
+    said = f"Nothing was found that makes a row{': ' if reasons else ''}{reasons}."
+    return ScrapeStatus.FINISHED, ScrapeError(said, "Ask for something else.")
 
 
 def _inside(scraper: Scraper) -> StudioError:
@@ -303,23 +266,6 @@ def _inside(scraper: Scraper) -> StudioError:
         f"Something went wrong inside the source {scraper.label}.",
         "The app's log has the details; what was collected is kept.",
     )
-
-
-def _trainable(batch: Batch) -> Batch:
-    """Without rows that training would refuse; the reason is counted."""
-    rows: list[Row] = []
-    refused = Counter[str]()
-    for row in batch.rows:
-        try:
-            to_messages({"messages": list(row.messages)})
-        except RowError as error:
-            refused[error.reason] += 1
-        else:
-            rows.append(row)
-    if not refused:
-        return batch
-    skipped = Counter(batch.skipped) + refused
-    return replace(batch, rows=tuple(rows), skipped=dict(skipped))
 
 
 def _unheard(_: Progress) -> None:

@@ -63,17 +63,25 @@ class EditingService:
             raise StudioError(f"{base.name} was never changed.", "There is nothing to undo.")
         return self.restore(base, base.version - 1)
 
-    def edit_row(self, base: Session, position: int, messages: Sequence[Message]) -> Session:
+    def edit_row(
+        self,
+        base: Session,
+        position: int,
+        messages: Sequence[Message],
+        progress: Progress | None = None,
+    ) -> Session:
         """Give a row these messages. Raises StudioError if nothing could be learnt from them."""
         [row] = self._sessions.rows(base.id, start=position, limit=1, version=base.version)
         change = RowChange(position, Row(row.source_line, checked(messages, position), row.meta))
-        return self._sessions.change(base, [change], f"row {position + 1:,} edited")
+        return self._sessions.change(base, [change], f"row {position + 1:,} edited", progress=progress)
 
-    def add_row(self, base: Session, messages: Sequence[Message]) -> Session:
+    def add_row(
+        self, base: Session, messages: Sequence[Message], progress: Progress | None = None
+    ) -> Session:
         """At the end."""
         position = base.row_count
         change = RowChange(position, Row(0, checked(messages, position)), is_new=True)
-        return self._sessions.change(base, [change], f"row {position + 1:,} added")
+        return self._sessions.change(base, [change], f"row {position + 1:,} added", progress=progress)
 
     def delete_rows(self, base: Session, chosen: Selection, progress: Progress | None = None) -> Session:
         changes = (RowChange(row.position, None) for row in self._chosen(base, chosen, progress))

@@ -12,6 +12,7 @@ from app.domain.errors import ImportFailedError, StudioError, UnknownSessionErro
 from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
 from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
 from app.domain.reading import Preview, Reading, ReadOptions
+from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import (
     ExportFormat,
     ImportReport,
@@ -23,14 +24,14 @@ from app.domain.sessions import (
 )
 from app.services.editing import EditingService
 from app.services.row_files import write_rows
-from trainer_image.rows import Row, RowError, to_messages
+from app.services.run_rows import clipped, take_file
+from trainer_image.rows import Refused, Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
 
 SAMPLE_NAME = "Ferry help desk (sample)"
 _SAMPLE_DONE = "library.sample_imported"
 _REFUSED_KEPT = 1000
-_LONGEST_REASON = 300
 KEPT_DELETED: Final = timedelta(days=7)
 """How long a deleted session can be brought back."""
 
@@ -172,12 +173,17 @@ class LibraryService:
     def append_file(self, base: Session, path: Path, progress: Progress | None = None) -> ImportReport:
         """Read a file into new rows at the end. Raises as `import_file` does, and StaleSessionError."""
         sieve = _Sieve(self._sources.read_file(path, _AS_GUESSED), path.name, progress)
-        changes = (RowChange(base.row_count, row, is_new=True) for row in sieve.rows())
+        rows = (Row(row.line, row.messages, row.meta) for row in sieve.rows())
+        changes = (RowChange(base.row_count, row, is_new=True) for row in rows)
         session = self._sessions.change(base, changes, f"{{rows}} of {path.name} appended")
         return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
 
     def duplicate(self, base: Session, name: str = "") -> Session:
         return self._sessions.duplicate(base, self.free_name(name.strip() or base.name))
+
+    def take_file(self, path: Path, target: Path, document_column: str | None = None) -> None:
+        """Write a file's rows as a run reads them; see `row_files.take_file`."""
+        take_file(self._sources, path, target, document_column)
 
     def rename(self, session_id: SessionId, name: str) -> Session:
         if not name.strip():
@@ -252,18 +258,18 @@ class _Sieve:
         self.refused_count = 0
         self.refused: list[RefusedRow] = []
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[Row | ReadyRow]:
         """Raises ImportFailedError at the end if nothing came through, which undoes the session."""
         for item in self._found:
             self.total += 1
             if self._progress is not None and self.total % 500 == 0:
                 self._progress(self.total)
-            if isinstance(item, Row):
+            if not isinstance(item, Refused):
                 yield item
                 continue
             self.refused_count += 1
             if len(self.refused) < _REFUSED_KEPT:
-                self.refused.append(RefusedRow(item.line, _clipped(item.reason)))
+                self.refused.append(RefusedRow(item.line, clipped(item.reason)))
         if self.total == 0:
             raise ImportFailedError(f"{self._shown} is empty.", "Choose a file with rows or text in it.")
         if self.total == self.refused_count:
@@ -278,11 +284,6 @@ def _stem(path: Path) -> str:
     """A file's name without its endings; a folder's name."""
     name = path.absolute().name
     return name if path.is_dir() else Path(name.removesuffix(".gz").removesuffix(".zst")).stem
-
-
-def _clipped(reason: str) -> str:
-    """A reason may quote the row, and a row may be megabytes."""
-    return reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 1] + "…"
 
 
 def _first_question(line: bytes) -> str | None:

@@ -23,11 +23,13 @@ from app.domain.previews import (
     Survey,
     SurveyFiles,
 )
+from app.domain.quality import QualityChecker
 from app.domain.runs import RunRequest
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL
 from app.domain.typed_paths import expanded
 from app.services.library import LibraryService
+from app.services.quality import QualityService
 from app.services.row_files import as_line
 from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Verdict, verdicts
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 
 SMALL_ROWS: Final = 2_000
 """So many rows take about a second: they are looked at whole, at once."""
+_SMALL_BYTES: Final = 1_000_000
+"""Of a file whose rows nobody has counted."""
 _SAMPLE_ROWS: Final = 500
 _SAMPLE_PAGES: Final = 10
 _PAGE: Final = 1_000
@@ -57,10 +61,12 @@ class PreviewService:
         *,
         cache: Path,
         bundled_model: Path,
+        checker: QualityChecker,
     ) -> None:
         self._library, self._runs = library, runs
         self._looker, self._files = looker, files
         self._cache, self._bundled_model = cache, bundled_model
+        self.quality = QualityService(checker, files, self.data_of, identity_of, cache=cache)
         self._known: dict[tuple[str, str], Survey] = {}
         """(content, how rows are seen) → what was found out since the app was started."""
         self._lock = threading.Lock()
@@ -108,14 +114,14 @@ class PreviewService:
 
         Raises PreviewError.
         """
-        if source.row_count is not None and source.row_count <= SMALL_ROWS:
+        if _is_small(source):
             return self.survey(source, config, _unheard)
         config = self._seen_by(config)
+        name, notices = self._looker.open(config)
+        target = self._target(source, f"{name} sample")
         with self._workplace() as place:
             data = _write(place / "rows.jsonl", self._sampled(source), _unheard)
-            target = self._cache / f"{source.identity[:16] or 'file'}-sample.sqlite"
             self._looker.survey(config, data, target, _unheard, apart=False)
-        _, notices = self._looker.open(config)
         return Survey(source, self._files.table(target), target, tuple(notices), is_sample=True)
 
     def survey(self, source: Source, config: RunConfig, progress: Progress) -> Survey:
@@ -125,10 +131,8 @@ class PreviewService:
         """
         config = self._seen_by(config)
         name, notices = self._looker.open(config)
-        source = replace(source, identity=source.identity or _identity(source))
-        target = (
-            self._cache / f"{hashlib.sha256(f'{source.identity} {name}'.encode()).hexdigest()[:32]}.sqlite"
-        )
+        source = replace(source, identity=identity_of(source))
+        target = self._target(source, name)
         if not target.is_file():
             self._look_at_all(source, config, target, progress)
             self._files.make_room(self._cache, keep=target)
@@ -196,7 +200,7 @@ class PreviewService:
             source, config = self.source_of(request), self._seen_by(request.config)
             with self._lock:
                 was_previewed = any(survey.source == source for survey in self._known.values())
-            identity = was_previewed and (source.identity or _identity(source))
+            identity = was_previewed and (identity_of(source))
         except StudioError as error:
             log.info("No preview to compare with: %s", error)
             return None
@@ -216,14 +220,23 @@ class PreviewService:
         folder = expanded(model)
         return config.model_copy(update={"base_model": str(folder.resolve())}) if folder.is_dir() else config
 
+    def _target(self, source: Source, name: str) -> Path:
+        content = f"{source.identity or source.file} {name}"
+        return self._cache / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.sqlite"
+
     def _look_at_all(self, source: Source, config: RunConfig, target: Path, progress: Progress) -> None:
-        apart = source.row_count is None or source.row_count > SMALL_ROWS
+        apart = not _is_small(source)
+        with self.data_of(source, progress) as data:
+            self._looker.survey(config, data, target, progress, apart=apart)
+
+    @contextmanager
+    def data_of(self, source: Source, progress: Progress) -> Iterator[Path]:
+        """The rows as a JSONL file, for a moment; a file stays where it lies."""
         if source.file:
-            self._looker.survey(config, source.file.absolute(), target, progress, apart=apart)
+            yield source.file.absolute()
             return
         with self._workplace() as place:
-            data = _write(place / "rows.jsonl", self._lines(source), lambda _: progress(0))
-            self._looker.survey(config, data, target, progress, apart=apart)
+            yield _write(place / "rows.jsonl", self._lines(source), lambda _: progress(0))
 
     @contextmanager
     def _workplace(self) -> Iterator[Path]:
@@ -287,9 +300,21 @@ def _file_lines(path: Path, start: int, limit: int | None) -> Iterator[str]:
         raise _unreadable(path, error) from error
 
 
-def _identity(source: Source) -> str:
-    if not source.file:
-        return ""
+def _is_small(source: Source) -> bool:
+    """Whether all of it takes about a second."""
+    if source.row_count is not None:
+        return source.row_count <= SMALL_ROWS
+    assert source.file
+    try:
+        return source.file.stat().st_size <= _SMALL_BYTES
+    except OSError as error:
+        raise _unreadable(source.file, error) from error
+
+
+def identity_of(source: Source) -> str:
+    """The same for the same content. Reads a file once. Raises PreviewError."""
+    if source.identity or not source.file:
+        return source.identity
     try:
         with source.file.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

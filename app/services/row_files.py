@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from app.domain.errors import StudioError
+from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import ExportFormat, SessionRow
+from trainer_image.rows import Row
 
 _TOLD_ROWS: Final = 500
 _GROUP_ROWS: Final = 5_000
@@ -91,7 +93,7 @@ def _speaking_of(path: Path) -> Iterator[None]:
         ) from error
 
 
-def as_line(row: SessionRow, *, with_meta: bool = False) -> str:
+def as_line(row: SessionRow | Row | ReadyRow, *, with_meta: bool = False) -> str:
     """A row as a line of JSONL."""
     return _as_json(_record(row, with_meta=with_meta)) + "\n"
 
@@ -159,7 +161,7 @@ def _parquet_library() -> tuple[Any, Any]:
         ) from error
 
 
-def _record(row: SessionRow, *, with_meta: bool) -> Mapping[str, Any]:
+def _record(row: SessionRow | Row | ReadyRow, *, with_meta: bool) -> Mapping[str, Any]:
     meta = {"meta": row.meta} if with_meta and row.meta else {}
     return {"messages": row.messages} | meta
 

@@ -287,7 +287,9 @@ class TrainingService:
             self._library.snapshot(request.session_id, run.session_version, run.folder / DATA_FILE)
         elif request.data_file:
             (run.folder / DATA_FILE).parent.mkdir()
-            shutil.copyfile(request.data_file, run.folder / DATA_FILE)
+            config = request.config
+            column = config.document_column_name if config.is_pretraining else None
+            self._library.take_file(request.data_file, run.folder / DATA_FILE, column)
         if request.expected is not None:
             told = json.dumps({"buckets": dict(request.expected)})
             (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")

@@ -49,7 +49,14 @@ def Root(services: Services, paths: Paths) -> ft.Control:
     _use_shortcuts(set_chosen)
 
     tabs = [
-        DataTab(services.library, paths, services.previews, is_narrow=is_narrow),
+        DataTab(
+            services.library,
+            paths,
+            is_narrow=is_narrow,
+            publishing=services.publishing,
+            previews=services.previews,
+            collecting=services.collecting,
+        ),
         TrainingTab(services, draft, lambda: set_chosen(_DATA), is_shown=chosen == _TRAINING),
         MergeTab(
             services.merging,

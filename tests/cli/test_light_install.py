@@ -44,6 +44,7 @@ def run_without_local(shell: Shell, *words: str) -> tuple[int, str]:
     [
         (("sessions", "list"), "Ferry help desk"),
         (("sessions", "import", "assets/sample/ferry-help-desk.jsonl"), "344 rows imported"),
+        (("sessions", "collects"), "Nothing was collected yet"),
         (("runs", "list"), "no runs"),
         (("doctor",), "tunewright[local]"),
     ],
@@ -62,6 +63,17 @@ def test_training_here_without_them_is_refused_with_what_to_install(shell: Shell
     setup.write_text('session = "Ferry help desk (sample)"\n[config]\nbase_model = "tunewright/tiny"\n')
 
     code, output = run_without_local(shell, "train", "--config", str(setup))
+
+    assert code == 1
+    assert "tunewright[local]" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("verb", ["look", "lengths"])
+def test_seeing_what_a_model_sees_without_them_is_refused_with_what_to_install(shell: Shell, verb: str):
+    words = ("sessions", verb, "Ferry help desk (sample)", "--model", "tunewright/tiny")
+
+    code, output = run_without_local(shell, *words)
 
     assert code == 1
     assert "tunewright[local]" in output

@@ -66,7 +66,7 @@ def test_people_get_sentences_and_the_refused_lines(shell: Shell, tmp_path):
 
     text = shell.ok("sessions", "import", str(tmp_path / "rows.jsonl"))
 
-    assert "1 rows imported" in text
+    assert "1 row imported" in text
     assert "line 2: the line is not JSON" in text
 
 

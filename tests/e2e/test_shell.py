@@ -38,11 +38,11 @@ def test_a_file_is_imported_through_the_browsers_own_chooser(ui: FletUI, tmp_pat
 
 
 def test_a_useless_file_is_explained_and_the_app_goes_on(ui: FletUI, tmp_path: Path):
-    file = tmp_path / "letter.txt"
+    file = tmp_path / "letter.jsonl"
     file.write_text("Dear ferry company,\n")
 
     import_file(ui, file)
-    ui.wait_for_text("No row of letter.txt can be used", "problem")
+    ui.wait_for_text("No row of letter.jsonl can be used", "problem")
     ui.screenshot("import-refused-light")
     ui.click("Dismiss")
 
@@ -184,6 +184,8 @@ def import_file(ui: FletUI, file: Path) -> None:
     with ui.page.expect_file_chooser() as chooser:
         ui.click("Choose a file…")
     chooser.value.set_files(str(file))
+    ui.wait_for_text(file.name)
+    ui.click("Import")
 
 
 def brightness(page: Page) -> float:

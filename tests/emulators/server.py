@@ -26,6 +26,7 @@ class Fault(Enum):
     CUT_BODY = "the connection ends before the announced length"
     RESET = "the connection is reset"
     SILENT = "nothing at all, until the emulator is told to go on"
+    DRIP = "a byte now and then, without end"
     LOOP = "a redirect to itself"
     HUGE = "more bytes than anybody wants"
 
@@ -140,6 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.asked.set()
                 self.server.go_on.wait(60)
                 self._send(self.server.answer(request))
+            case Fault.DRIP:
+                self._drip()
             case Fault.LOOP:
                 self._send(Reply("", 302, {"Location": request.target}))
             case Fault.HUGE:
@@ -156,6 +159,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(announced or len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _drip(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        while not self.server.go_on.wait(0.01):  # until the client has gone, which raises
+            self.wfile.write(b" ")
 
     def _reset(self) -> None:
         """SO_LINGER of 0 s makes the close a reset."""

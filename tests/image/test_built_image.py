@@ -48,7 +48,7 @@ def test_everything_training_needs_can_be_imported_by_anybody(
     docker_client: docker.DockerClient, trainer_image: str
 ):
     code = (
-        "import getpass, bitsandbytes, datasets, peft, torch, transformers, trl; "
+        "import getpass, bitsandbytes, datasets, peft, tensorboard, torch, trackio, transformers, trl; "
         "from trl import SFTTrainer; from peft import LoraConfig; "
         "versions = torch.__version__.split('+')[0], transformers.__version__, trl.__version__; "
         "print('as', getpass.getuser(), *versions)"

@@ -16,6 +16,7 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from app.adapters.row_sources import RowSources
 from app.domain.reading import Reading, ReadOptions
+from app.domain.ready_rows import ReadyRow
 from trainer_image.rows import Refused, Row
 
 Rows = Sequence[Mapping[str, Any]]
@@ -118,8 +119,12 @@ def zstandard_packed(path: Path) -> Path:
 def read(path: Path, **options: Any) -> tuple[list[Row], list[Refused], Reading]:
     reading = RowSources().read_file(path, ReadOptions(**options))
     found = list(reading)
-    rows = [item for item in found if isinstance(item, Row)]
+    rows = [Row(*as_row(item)) for item in found if not isinstance(item, Refused)]
     return rows, [item for item in found if isinstance(item, Refused)], reading
+
+
+def as_row(item: Row | ReadyRow) -> tuple[Any, ...]:
+    return item.line, item.messages, item.meta
 
 
 def pairs(rows: Sequence[Row]) -> list[tuple[str, str]]:

@@ -143,6 +143,15 @@ def test_a_silent_host_is_given_up(site, open_web):
         open_web(site.place, answer_seconds=0.05).get(f"{site.url}/a")
 
 
+def test_a_host_that_sends_a_byte_now_and_then_is_not_waited_for(site, open_web):
+    site.faults.append(Fault.DRIP)
+    told: list[str] = []
+
+    open_web(site.place, answer_seconds=0.05, tell=told.append).get(f"{site.url}/a")
+
+    assert told[0] == f"Waiting 1 s: {site.place} sends too slowly."
+
+
 @pytest.mark.parametrize("target", ["http://{other}/a", "http://localhost:{port}/a", "http://[::1]:{port}/a"])
 def test_a_redirect_never_reaches_this_computer_unless_the_place_was_named(site, open_web, target):
     with running(Echo()) as other:
@@ -203,11 +212,21 @@ def test_a_host_that_refuses_connections_is_unreachable(open_web):
         open_web(place).get(f"http://{place}/")
 
 
-@pytest.mark.parametrize("moment", ["while the host is silent", "while it waits"])
-def test_a_cancel_is_heard_within_a_second_whatever_it_waits_for(site, moment):
+MOMENTS = ["while the host is silent", "while it waits", "while a name is looked up"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_cancel_is_heard_within_a_second_whatever_it_waits_for(site, moment, monkeypatch):
+    def look_up(*_: object, **__: object) -> list[object]:
+        site.asked.set()
+        site.go_on.wait(60)
+        return []
+
+    if moment == MOMENTS[2]:
+        monkeypatch.setattr("socket.getaddrinfo", look_up)
     cancelled = threading.Event()
     site.retry_after = "600"
-    site.always = Fault.SILENT if moment == "while the host is silent" else Fault.TOO_MANY
+    site.always = Fault.SILENT if moment == MOMENTS[0] else Fault.TOO_MANY
     ended: list[type[Exception]] = []
 
     def ask() -> None:
@@ -235,3 +254,13 @@ def test_a_proxy_is_asked_instead_of_the_host(site, open_web):
 
     assert found["headers"]["host"] == "far.example"
     assert len(site.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:9", "[::1]:9", "localhost:9", "router.lan", "metadata.internal", "intranet"]
+)
+def test_through_a_proxy_what_is_private_by_its_name_is_refused(site, open_web, host):
+    with pytest.raises(BrokenAnswerError, match="not asked for by name"):
+        open_web(proxy=site.url).get(f"http://{host}/")
+
+    assert site.requests == []

@@ -79,15 +79,6 @@ def test_comments_below_the_score_are_counted(site, scraper, open_web):
     assert batch.skipped == {"score below 4": 2}
 
 
-def test_it_goes_on_from_any_cursor(site, scraper, open_web):
-    web = open_web(site.place)
-    found = list(batches(scraper, web, subreddit="harbours"))
-
-    for n, batch in enumerate(found):
-        rest = list(batches(scraper, web, batch.cursor, subreddit="harbours"))
-        assert [b.rows for b in rest] == [b.rows for b in found[n + 1 :]]
-
-
 def test_a_private_subreddit_is_said_with_what_reddit_says(site, scraper, open_web):
     with pytest.raises(ScrapeError, match=r"refused.*private") as error:
         all_rows(scraper, open_web(site.place), subreddit="secret")

@@ -53,16 +53,6 @@ def test_all_pages_are_read_and_the_total_is_known_from_the_first(site, scraper,
     assert [batch.is_last for batch in found] == [False, False, True]
 
 
-def test_it_goes_on_from_any_cursor(site, scraper, open_web):
-    web = open_web(site.place)
-    found = list(batches(scraper, web, site="cooking", limit=20))
-
-    rest = list(batches(scraper, web, found[0].cursor, site="cooking", limit=20))
-
-    assert [batch.rows for batch in rest] == [batch.rows for batch in found[1:]]
-    assert list(batches(scraper, web, found[-1].cursor, site="cooking", limit=20)) == []
-
-
 def test_what_the_person_asked_for_is_what_the_site_is_asked(site, scraper, open_web):
     asked = {"site": "cooking", "tag": ["bread", "oven"], "query": "sour dough", "sort": "relevance"}
     all_rows(scraper, open_web(site.place), **asked)

@@ -155,23 +155,15 @@ def test_a_lost_network_ends_it_with_nothing_given_up(site, scraper, open_web):
     assert cursor["queue"] == [(site.page(1), 0)]
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"urls": "{page0}\n{page1}\n{page2}"},
-        {"urls": "{site}/sitemap.xml", "sitemap": True},
-        {"urls": "{page0}", "crawl_depth": 5},
-    ],
-    ids=["list", "sitemap", "crawl"],
-)
-def test_it_goes_on_from_any_cursor(site, scraper, open_web, given):
-    urls = given["urls"].format(site=site.url, **{f"page{n}": site.page(n) for n in range(3)})
+def test_a_sitemap_goes_on_from_any_cursor_without_being_asked_again(site, scraper, open_web):
+    given = {"urls": [f"{site.url}/sitemap.xml"], "sitemap": True}
     web = open_web(site.place)
-    found = list(batches(scraper, web, **{**given, "urls": urls}))
+    found = list(batches(scraper, web, **given))
 
     for n, batch in enumerate(found):
-        rest = list(batches(scraper, web, batch.cursor, **{**given, "urls": urls}))
+        rest = list(batches(scraper, web, batch.cursor, **given))
         assert [b.rows for b in rest] == [b.rows for b in found[n + 1 :]]
+    assert site.paths().count("/sitemap.xml") == 1
 
 
 @pytest.mark.parametrize("urls", ["", "example.org", "ftp://example.org/", "https://me:secret@example.org/"])

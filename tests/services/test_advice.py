@@ -2,7 +2,13 @@
 
 import pytest
 
-from app.domain.advice import advice_on_batch, advice_on_learning_rate, suggest_batch, suggest_learning_rate
+from app.domain.advice import (
+    advice_on_batch,
+    advice_on_epochs,
+    advice_on_learning_rate,
+    suggest_batch,
+    suggest_learning_rate,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +46,10 @@ def test_advice_is_a_sentence_with_the_numbers():
         == "A start for 1,200 rows is 2e-06; lower for models of 7B and more."
     )
     assert advice_on_batch(999) == "A start for 999 rows is 64."
+
+
+@pytest.mark.parametrize(
+    ("rows", "epochs", "is_said"), [(999, 4, True), (999, 3, False), (1000, 4, False), (10, None, False)]
+)
+def test_many_epochs_over_few_rows_are_warned_of_beside_the_form(rows, epochs, is_said):
+    assert bool(advice_on_epochs(rows, epochs)) == is_said

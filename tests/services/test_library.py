@@ -1,12 +1,18 @@
 """Sessions come in whole, with an account of what did not."""
 
+import csv
 import json
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
+from app.domain.sessions import ExportFormat
 from app.services.library import ImportCancelledError, random_prompts
+from app.services.row_files import ExportCancelledError
+from tests.store import children
+from trainer_image.rows import Row, to_messages
 
 
 def write(path, *records):
@@ -157,3 +163,121 @@ def test_random_prompts_are_distinct_questions_of_the_data(tmp_path):
     assert all(len(set(pick)) == 5 for pick in picks)
     assert len({prompt for pick in picks for prompt in pick}) > 30
     assert random_prompts(tmp_path / "gone.jsonl", 5) == []
+
+
+def rows_with_everything(world):
+    call = {"type": "function", "function": {"name": "sound", "arguments": {"place": "harbour"}}}
+    return world.sessions.add(
+        "all",
+        "test",
+        iter(
+            [
+                Row(
+                    1,
+                    (
+                        {
+                            "role": "user",
+                            "content": 'How deep, "exactly"?\nNow.',
+                            "tools": [{"name": "sound"}],
+                        },
+                        {
+                            "role": "assistant",
+                            "content": "",
+                            "tool_calls": [call],
+                            "reasoning_content": "Hm.",
+                        },
+                        {"role": "tool", "content": "3", "name": "sound", "tool_call_id": "1"},
+                        {"role": "assistant", "content": "Drei Faden 🚢.", "unmask": True},
+                    ),
+                    {"url": "https://example.org", "page": 3, "unused": {"deep": [1]}},
+                ),
+                Row(2, ({"role": "user", "content": "cut \ud83d"}, {"role": "assistant", "content": "A"})),
+            ]
+        ),
+    )
+
+
+def test_a_session_and_what_is_known_of_its_rows_survive_export_and_import(world, tmp_path):
+    session = rows_with_everything(world)
+
+    world.library.export(session.id, tmp_path / "all.jsonl")
+    again = world.library.import_file(tmp_path / "all.jsonl").session
+
+    assert again.content_hash == session.content_hash
+    assert [row.meta for row in world.library.rows(again.id)] == [
+        row.meta for row in world.library.rows(session.id)
+    ]
+
+
+def test_csv_holds_messages_as_json_text_and_reads_back_as_the_same_rows(world, tmp_path):
+    session = rows_with_everything(world)
+
+    world.library.export(session.id, tmp_path / "all.csv", ExportFormat.CSV)
+
+    with (tmp_path / "all.csv").open(newline="", encoding="utf-8") as file:
+        records = list(csv.DictReader(file))
+    assert [to_messages(record) for record in records] == [
+        row.messages for row in world.library.rows(session.id)
+    ]
+    assert json.loads(records[0]["meta"])["page"] == 3
+
+
+def test_parquet_holds_conversations_and_reads_back_as_the_same_rows(world, tmp_path):
+    session = world.library.editing.delete_rows(rows_with_everything(world), {1})
+
+    world.library.export(session.id, tmp_path / "all.parquet", ExportFormat.PARQUET)
+
+    [record] = pyarrow.parquet.read_table(tmp_path / "all.parquet").to_pylist()
+    assert to_messages(record) == world.library.rows(session.id)[0].messages
+    assert json.loads(record["meta"])["unused"] == {"deep": [1]}
+
+
+def test_parquet_refuses_what_it_cannot_hold_and_leaves_no_file(world, tmp_path):
+    session = rows_with_everything(world)
+
+    with pytest.raises(StudioError, match="rows 1 to 2 has half a character"):
+        world.library.export(session.id, tmp_path / "all.parquet", ExportFormat.PARQUET)
+
+    assert list(tmp_path.glob("all*")) == []
+
+
+def test_a_file_that_is_there_is_not_overwritten_unasked(world, session, tmp_path):
+    (tmp_path / "mine.jsonl").write_text("mine")
+
+    with pytest.raises(StudioError, match="exists already"):
+        world.library.export(session.id, tmp_path / "mine.jsonl")
+    assert (tmp_path / "mine.jsonl").read_text() == "mine"
+
+    world.library.export(session.id, tmp_path / "mine.jsonl", overwrite=True)
+    assert (tmp_path / "mine.jsonl").read_text() != "mine"
+
+
+@pytest.mark.parametrize("file_format", list(ExportFormat))
+def test_a_cancelled_export_leaves_the_file_that_was_there(world, tmp_path, file_format):
+    path = write(tmp_path / "rows.jsonl", *[PAIR] * 600)
+    session = world.library.import_file(path).session
+    (tmp_path / "out").write_text("old")
+
+    def cancel(count):
+        raise ExportCancelledError
+
+    with pytest.raises(ExportCancelledError):
+        world.library.export(session.id, tmp_path / "out", file_format, overwrite=True, progress=cancel)
+
+    assert (tmp_path / "out").read_text() == "old"
+    assert list(tmp_path.glob("*.partial")) == []
+
+
+def test_an_export_that_is_killed_leaves_the_file_that_was_there(tmp_path):
+    path = write(tmp_path / "rows.jsonl", PAIR)
+    before = path.read_bytes()
+    hear, tell = children.FRESH.Pipe(duplex=False)
+    [exporter] = children.start_all(children.FRESH, children.export_without_end, iter([(path, tell)]))
+    assert hear.poll(60)
+    while hear.recv() < 5_000:
+        pass
+
+    exporter.kill()
+    exporter.join()
+
+    assert path.read_bytes() == before

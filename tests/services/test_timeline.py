@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from app.domain.timeline import BUCKETS, as_timeline
-from trainer_image.events import Evaluation, Memory, Rows
+from trainer_image.events import Evaluation, Memory, Overfitting, Plan, Rows
 from trainer_image.rows import Bucket
 
 
@@ -69,3 +69,27 @@ def test_a_measured_peak_stands_beside_the_estimate_of_the_same_without_the_gpus
 
     assert entry is not None
     assert entry.text == "Memory: 2.90 GB measured on the longest rows; 3.00 GB were estimated"
+
+
+def test_the_plan_of_documents_counts_blocks():
+    plan = Plan(
+        total_steps=4,
+        num_rows=3,
+        unit="blocks",
+        effective_batch_size=1,
+        parameters=10,
+        trainable_parameters=1,
+    )
+
+    entry = as_timeline(plan)
+
+    assert entry
+    assert "4 steps of 1 examples, 3 blocks; trains" in entry.text
+
+
+def test_overfitting_points_to_the_best_step():
+    entry = as_timeline(Overfitting(step=50, best_step=20, best_loss=1.25))
+
+    assert entry
+    assert (entry.level, entry.step) == ("warning", 50)
+    assert "The best model is that of step 20 (validation loss 1.2500)" in entry.text

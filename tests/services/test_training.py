@@ -1,5 +1,6 @@
 """Starting, stopping, resuming and forgetting runs."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,12 @@ import pytest
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.runs import DockerOptions, JobPhase, JobState, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
+from tests.importers import making
 from tests.services.conftest import World, ends, started, step, write_events
 from trainer_image.checkpoints import is_extension
 from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND, HubDataset, RunConfig
 from trainer_image.events import CheckpointSaved, Result
+from trainer_image.rows import Refused, Row, read_jsonl
 
 
 @pytest.fixture
@@ -36,6 +39,62 @@ def test_a_started_run_has_its_own_copy_of_the_rows(world, request_):
     assert [m["content"] for m in rows[0]["messages"]] == ["Where is Sorrel?", "In the north."]
     assert run.status is RunStatus.RUNNING
     assert run.folder.is_relative_to(world.home / "data" / "outputs")
+
+
+def test_a_run_names_exactly_the_rows_it_was_given_whatever_becomes_of_the_session(world, request_, session):
+    changed = world.library.editing.add_row(
+        session, ({"role": "user", "content": "New?"}, {"role": "assistant", "content": "Yes."})
+    )
+
+    run = world.training.start(request_)
+    world.library.editing.delete_rows(changed, {0})
+    world.library.delete(session.id, at_once=True)
+
+    stored = world.runs.get(run.id)
+    checksum = hashlib.sha256((run.folder / "data/train.jsonl").read_bytes()).hexdigest()
+    assert (stored.session_version, stored.content_hash) == (2, changed.content_hash)
+    assert checksum == stored.content_hash
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.json", "rows.parquet", "rows.jsonl", "rows.tsv.gz"])
+def test_a_file_of_any_kind_is_in_the_run_as_the_trainer_reads_it(world, request_, name):
+    rows = [{"Frage": "Wie tief?", "answer": "Drei Faden."}, {"Frage": "Wo?", "answer": " "}]
+    make = {
+        "rows.csv": making.as_csv,
+        "rows.json": making.as_json,
+        "rows.parquet": making.as_parquet,
+        "rows.jsonl": making.as_jsonl,
+        "rows.tsv.gz": lambda rows, path: making.gzipped(making.as_csv(rows, path, delimiter="\t")),
+    }[name]
+    file = make([{"question": row["Frage"], "answer": row["answer"]} for row in rows], world.home / name)
+
+    run = world.training.start(replace(request_, session_id=None, data_file=file))
+
+    found = list(read_jsonl(run.folder / "data/train.jsonl"))
+    assert [type(row) for row in found] == [Row, Refused]
+    assert [m["content"] for m in found[0].messages] == ["Wie tief?", "Drei Faden."]
+    assert "the answer is empty" in (run.folder / "data/train.jsonl").read_text()
+
+
+def test_a_text_file_becomes_the_documents_of_a_run(world, request_):
+    (world.home / "story.txt").write_text("The harbour silts up.\n")
+    config = RunConfig(base_model="owner/model", is_pretraining=True, block_size=64)
+
+    run = world.training.start(
+        replace(request_, session_id=None, data_file=world.home / "story.txt", config=config)
+    )
+
+    [row] = read_jsonl(run.folder / "data/train.jsonl", document_column="document")
+    assert row.messages == ({"role": "document", "content": "The harbour silts up."},)
+
+
+def test_jsonl_the_trainer_knows_is_copied_byte_by_byte(world, request_):
+    content = b'{"prompt": "Q", "completion": "A",   "id": 1}\r\nbroken\n'
+    (world.home / "rows.jsonl").write_bytes(content)
+
+    run = world.training.start(replace(request_, session_id=None, data_file=world.home / "rows.jsonl"))
+
+    assert (run.folder / "data/train.jsonl").read_bytes() == content
 
 
 def test_the_run_is_in_the_store_before_anything_is_launched(world, request_):

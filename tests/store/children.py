@@ -21,7 +21,8 @@ from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.domain.errors import StaleSessionError, StudioError
 from app.domain.runs import RunId
-from app.domain.sessions import RowChange, SessionId
+from app.domain.sessions import RowChange, SessionId, SessionRow
+from app.services.row_files import write_rows
 from trainer_image.rows import Row
 
 from . import examples
@@ -98,6 +99,12 @@ def _counting(told: Connection) -> Callable[[int], None]:
     """Progress as a count of calls, each 500 changes."""
     calls = count(0, 500)
     return lambda _: told.send(next(calls))
+
+
+def export_without_end(path: Path, told: Connection) -> None:
+    messages = examples.messages("Does it end?")
+    endless = (SessionRow(n, n, messages) for n in count())
+    write_rows(path, endless, overwrite=True, progress=told.send)
 
 
 def add_run(path: Path, run_id: str) -> None:

@@ -14,9 +14,10 @@ from sqlalchemy import Engine, event, func, select
 from app.adapters.processes import SystemProcesses
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.leftovers import clear_leftovers
+from app.adapters.sqlite.row_batches import BATCH_CHARACTERS, BATCH_ROWS
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.schema import session_rows
-from app.adapters.sqlite.sessions import BATCH_CHARACTERS, BATCH_ROWS, SqliteSessionStore
+from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.transactions import reading
 from app.domain.errors import StoreError, UnknownSessionError
 from app.domain.runs import RunId
@@ -158,7 +159,7 @@ def test_an_unfinished_session_is_not_seen_and_survives_another_opening(
         yield from examples.rows(BATCH_ROWS + 1)
         second_window = open_database(path)
         assert SqliteSessionStore(second_window, SystemProcesses()).all() == []
-        assert _stored_rows(second_window) == BATCH_ROWS
+        _wait_for_rows(second_window, BATCH_ROWS)
         second_window.dispose()
 
     session = sessions.add("s", "test", looking())
@@ -175,6 +176,7 @@ def test_another_process_writes_between_any_two_batches(
     def interrupted() -> Iterator[Row]:
         for batch in range(3):
             yield from examples.rows(BATCH_ROWS)
+            _wait_for_rows(engine, (batch + 1) * BATCH_ROWS)  # a fork must not meet a thread that writes
             [writer] = children.start_all(children.FORKED, children.add_run, iter([(path, f"run-{batch}")]))
             children.join(writer)
             assert runs.get(RunId(f"run-{batch}"))
@@ -320,3 +322,9 @@ def test_an_unknown_session_is_an_error_for_people(sessions: SqliteSessionStore)
 
 def test_a_name_that_utf8_cannot_spell_is_kept_readable(sessions: SqliteSessionStore) -> None:
     assert sessions.add("caf\udce9.jsonl", "caf\udce9.jsonl", examples.rows(1)).name == "caf?.jsonl"
+
+
+def _wait_for_rows(engine: Engine, count: int) -> None:
+    """A batch is written while the next one is read."""
+    while _stored_rows(engine) != count:
+        pass

@@ -213,3 +213,26 @@ def test_a_card_names_the_method(method: dict[str, Any], words: str) -> None:
     card = model_card(config, EVENTS, best_step=None, versions={})
 
     assert f"\nbase, fine-tuned by {words} on a data set that is not public.\n" in card
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("refuses", [None, 507])
+def test_each_save_is_pushed_beside_the_training_and_its_failure_stops_nothing(
+    tiny_model: Path, tmp_path: Path, train_here: Train, hub: Hub, refuses: int | None
+) -> None:
+    hub.refuses = refuses
+    push = {"repo_id": "me/rivers", "every_save": True}
+
+    ran = train_here(pushing_run(tmp_path, tiny_model, push=push, save_steps=2))
+
+    assert ran.code == 0, ran.of(Problem)
+    pushed = {path for path in hub.files if path.startswith("last-checkpoint/")}
+    said = [
+        notice.message
+        for notice in ran.of(Notice)
+        if "Checkpoint samples_8 could not be pushed" in notice.message
+    ]
+    assert bool(said) == bool(refuses)
+    if not refuses:
+        assert "last-checkpoint/model.safetensors" in pushed
+        assert not any("optimizer" in path or "rng" in path for path in pushed)

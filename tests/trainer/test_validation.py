@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Notice, Plan
+from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Notice, Overfitting, Plan
 
 from . import tiny
 from .prepared import pair, write
@@ -68,6 +68,7 @@ def test_the_best_model_is_the_result_and_is_said_to_be(overfitted: tiny.Ran) ->
         e.loss < min([math.inf, *(b.loss for b in evaluations[:at])]) for at, e in enumerate(evaluations)
     ]
     assert best.step < 28, "the run did not overfit"
+    assert [event.best_step for event in overfitted.of(Overfitting)] == [best.step]
     assert (overfitted.result.best_step, overfitted.result.validation_loss) == (best.step, best.loss)
     assert math.isclose(loss_of(overfitted.folder / "output"), best.loss, rel_tol=1e-5)
     assert any(f"the model of step {best.step}" in notice.message for notice in overfitted.of(Notice))

@@ -4,16 +4,21 @@ from typing import Final
 
 from app.adapters.importers.encodings import lines_of, utf8
 from app.adapters.importers.opening import Opened
+from app.adapters.importers.plain_chats import plain_reader
 from app.adapters.importers.records import Format, Found, Record
+from app.domain.ready_rows import ReadyRow
 from trainer_image.rows import MAX_LINE_BYTES, Refused, RowError, parse_json
 
 TOO_LONG: Final = f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB"
 
 
 def read_jsonl(opened: Opened, _passage: int) -> Found:
+    plain = plain_reader()
     with utf8(opened) as file:
         for number, line in enumerate(lines_of(file), start=1):
-            if line is None:
+            if line is not None and (text := plain(line)) is not None:
+                yield ReadyRow(number, text)
+            elif line is None:
                 yield Refused(number, "malformed", TOO_LONG)
             elif line.strip():
                 yield record_of(number, line)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.adapters.importers.opening import Opened
+from app.domain.ready_rows import ReadyRow
 from trainer_image.rows import Refused
 
 
@@ -18,7 +19,14 @@ class Record:
     """What the format knows besides: file, page, title, author."""
 
 
-Found = Generator[Record | Refused, None, None]
+Item = Record | ReadyRow | Refused
+"""A `ReadyRow` is a record that is a plain chat, and a row already."""
+
+Found = Generator[Item, None, None]
+
+
+def value_of(item: Record | ReadyRow) -> Any:
+    return item.value if isinstance(item, Record) else {"messages": list(item.messages)}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from app.adapters.sqlite.row_text import from_text, meta_to_text, row_hash, to_t
 from app.domain.merge_ports import MergeInput
 from app.domain.merge_rows import prompt_key, question_key, system_of, with_system
 from app.domain.merging import Example, Fate, MergeError, MergeRecipe
+from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import Message, Session
 from trainer_image.rows import Refused, Row
 
@@ -178,12 +179,18 @@ def _session_batches(work: Workspace, session: Session, label: str) -> Iterator[
         SELECT ? + position, source_line, messages, content_hash, meta, session, position
         FROM library.session_rows WHERE session = ? AND position >= ? AND position < ? ORDER BY position
     """
+    batch: list[_Stored] = []
     for piece in _pieces(work, session, label):
         shift = piece.position - piece.first
         values = (shift, piece.part, piece.first, piece.first + piece.length)
-        batch = [_Stored(*row) for row in work.sql.execute(query, values)]
-        if len(batch) != piece.length:
+        rows = [_Stored(*row) for row in work.sql.execute(query, values)]
+        if len(rows) != piece.length:
             raise changed(session.name)
+        batch += rows
+        if len(batch) >= CHUNK_ROWS:
+            yield batch
+            batch = []
+    if batch:
         yield batch
 
 
@@ -225,23 +232,25 @@ def _take_rows(work: Workspace, reader: Reader, place: int, given: MergeInput) -
     found = given.rows or iter(())
     while batch := list(islice(found, CHUNK_ROWS)):
         work.say(f"Reading {given.label}", intake.rows)
-        rows = []
+        rows: list[Row | ReadyRow] = []
         for item in batch:
-            if isinstance(item, Row):
-                rows.append(item)
-            else:
+            if isinstance(item, Refused):
                 _refuse(intake, place, item)
+            else:
+                rows.append(item)
         _find_system(reader, given.label, (row.messages for row in rows))
         _put_outside_rows(work, reader, place, rows, intake)
         intake.rows += len(batch)
     return intake
 
 
-def _put_outside_rows(work: Workspace, reader: Reader, place: int, found: list[Row], intake: Intake) -> None:
+def _put_outside_rows(
+    work: Workspace, reader: Reader, place: int, found: list[Row | ReadyRow], intake: Intake
+) -> None:
     rows, texts = [], []
     for n, row in enumerate(found, start=_next_number(work)):
         intake.columns.update(dict.fromkeys(row.meta))
-        text = to_text(row.messages)
+        text = row.text if isinstance(row, ReadyRow) else to_text(row.messages)
         seen = reader.read(row.messages, text, row_hash(text))
         has_meta = bool(row.meta)
         looked_at = (seen.hash, has_meta, seen.prompt, seen.question)

@@ -18,6 +18,7 @@ from app.adapters.scrapers.patience import PassingError
 from app.domain.scraping import BrokenAnswerError
 
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
+_LOCAL_NAMES: Final = (".localhost", ".local", ".internal", ".lan", ".home", ".home.arpa")
 LOOK_UP_SECONDS: Final = 15.0
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
@@ -84,6 +85,19 @@ async def _resolved(host: str, port: int) -> list[str]:
 
     threading.Thread(target=ask, name=f"look-up-{host}", daemon=True).start()
     return await found
+
+
+def refuse_by_name(url: str, named: Collection[str]) -> None:
+    """For a request through a proxy, which looks names up itself: raises BrokenAnswerError for a private
+    address, and for a name that means this computer or its network."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if place_of(url) in named:
+        return
+    try:
+        refuse_private(host, [host])
+    except ValueError:  # a name
+        is_local = "." not in host or host.endswith(_LOCAL_NAMES)
+        refuse_private(host, ["127.0.0.1"] if is_local else [])
 
 
 def refuse_private(host: str, addresses: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from app.adapters.scrapers.addresses import look_up, place_of
+from app.adapters.scrapers.addresses import look_up, place_of, refuse_by_name
 from app.adapters.scrapers.patience import PassingError
 from app.adapters.scrapers.robots import PROGRAM
 from app.domain.scraping import BrokenAnswerError, ScrapeError, WebAnswer
@@ -51,8 +51,8 @@ class Transport:
     ) -> WebAnswer:
         """Redirects are not followed. Raises PassingError, BrokenAnswerError."""
         proxy = self._proxy_for(url)
-        if proxy:  # it looks names up, so what is private can be told only where this computer knows it too
-            await self._look_up_leniently(url)
+        if proxy:
+            refuse_by_name(url, self._named)
             return await self._attempt(url, "", params, headers, proxy)
         *others, last = await look_up(url, self._named)
         for address in others:
@@ -62,12 +62,6 @@ class Transport:
                 if not error.is_connection:
                     raise
         return await self._attempt(url, last, params, headers, "")
-
-    async def _look_up_leniently(self, url: str) -> None:
-        try:
-            await look_up(url, self._named)
-        except PassingError:
-            return
 
     def _proxy_for(self, url: str) -> str:
         """The setting's, else the environment's for that host."""
@@ -88,7 +82,7 @@ class Transport:
         """To `address`, or by name where it is empty."""
         import httpx  # noqa: PLC0415
 
-        client = await self._client_for(place_of(url), proxy)
+        client = await self._client_for(url, proxy)
         wanted = httpx.URL(url, params={**httpx.URL(url).params, **params} if params else None)
         sent = {**(headers or {}), "Host": place_of(url)}
         host = urlsplit(url).hostname or ""
@@ -127,20 +121,23 @@ class Transport:
                 )
         return b"".join(pieces)
 
-    async def _client_for(self, place: str, proxy: str) -> "httpx.AsyncClient":
+    async def _client_for(self, url: str, proxy: str) -> "httpx.AsyncClient":
         import httpx  # noqa: PLC0415
 
+        scheme = urlsplit(url).scheme
+        place = f"{scheme}://{place_of(url)}"
         if self._client is not None and self._client_of == place:
             return self._client
         await self.close()
-        self._certificates = self._certificates or httpx.create_ssl_context()
+        if scheme == "https" and self._certificates is None:
+            self._certificates = httpx.create_ssl_context()
         limits = httpx.Timeout(self._answer_seconds, connect=_CONNECT_SECONDS)
         try:
             self._client = httpx.AsyncClient(
                 timeout=limits,
                 proxy=proxy or None,
                 trust_env=False,
-                verify=self._certificates,
+                verify=self._certificates or _trusting_nobody(),
                 headers={"User-Agent": user_agent()},
             )
         except (ValueError, ImportError) as error:
@@ -149,6 +146,11 @@ class Transport:
             ) from error
         self._client_of = place
         return self._client
+
+
+def _trusting_nobody() -> ssl.SSLContext:
+    """For plain HTTP: the real certificates take a tenth of a second to read."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _connecting(error: Exception) -> str:

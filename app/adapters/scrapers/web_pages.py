@@ -23,6 +23,8 @@ from trainer_image.rows import Row
 
 _UNREACHABLE_IN_A_ROW: Final = 3
 """So many hosts in a row: it is the network that is gone, and no host is given up for it."""
+_LARGEST_PAGE_BYTES: Final = 5 * 1024**2
+"""To read one takes the better part of a second, in which no cancel is heard."""
 _SHORTEST_PASSAGE: Final = 80
 """A shorter text is a caption or an error message."""
 
@@ -32,7 +34,7 @@ _FIELDS: Final = (
     Field("crawl_depth", "Follow links", "How far from each address, on its own host; 0 follows none.",
           "number", 0, most=10),
     Field("crawl_prefix", "Only links that begin with", "With links: leave the rest of the host out."),
-    Field("pages", "Most pages", "It stops there.", "number", 200, least=1, most=5000),
+    Field("pages", "Most pages", "No more are asked for.", "number", 200, least=1, most=5000),
     Field("passage", "Longest passage", "In characters; a page becomes as many rows as it takes.",
           "number", 2000, least=200, most=100_000),
 )  # fmt: skip
@@ -126,6 +128,8 @@ def _take(state: _State, url: str, depth: int, query: Query, web: Web) -> tuple[
 
 
 def _read(answer: WebAnswer, query: Query) -> tuple[list[Row], str]:
+    if len(answer.body) > _LARGEST_PAGE_BYTES:
+        return [], "larger than a page (5 MB)"
     page = read_page(answer)
     if page is None or len(page.text) < _SHORTEST_PASSAGE:
         return [], "no text of its own"

@@ -44,7 +44,11 @@ class ContentHash:
         self._sha = hashlib.sha256()
 
     def add(self, text: str) -> None:
-        self._sha.update(b'{"messages": %s}\n' % text.encode())
+        self.add_encoded(text.encode())
+
+    def add_encoded(self, encoded: bytes) -> None:
+        """The next row's text, in UTF-8."""
+        self._sha.update(b'{"messages": %s}\n' % encoded)
 
     def hexdigest(self) -> str:
         return self._sha.hexdigest()

@@ -84,7 +84,7 @@ class SqliteScrapeStore:
             return _get(connection, scrape_id)
 
     def find(self, prefix: str) -> Scrape:
-        return the_one(self.all(), prefix, "scrape", UnknownScrapeError)
+        return the_one(self.all(), prefix, "scrape", _unknown)
 
     def all(self) -> Sequence[Scrape]:
         with reading(self._engine) as connection:
@@ -96,21 +96,28 @@ class SqliteScrapeStore:
             connection.execute(delete(scrapes).where(scrapes.c.id == scrape_id))
 
     def _writer(self, scrape_id: ScrapeId) -> "SqliteScrapeWriter":
-        return SqliteScrapeWriter(self._engine, self.get(scrape_id), self._clock)
+        with reading(self._engine) as connection:
+            scrape, cursor = _get(connection, scrape_id), _cursor_of(connection, scrape_id)
+        return SqliteScrapeWriter(self._engine, scrape, cursor, self._clock)
 
 
 class SqliteScrapeWriter:
     """ScrapeWriter on SQLite; for one thread."""
 
-    def __init__(self, engine: Engine, scrape: Scrape, clock: Callable[[], datetime]) -> None:
+    def __init__(self, engine: Engine, scrape: Scrape, cursor: Cursor, clock: Callable[[], datetime]) -> None:
         self._engine = engine
         self._scrape = scrape
+        self._cursor = cursor
         self._clock = clock
         self._end = _SessionEnd()
 
     @property
     def scrape(self) -> Scrape:
         return self._scrape
+
+    @property
+    def cursor(self) -> Cursor:
+        return self._cursor
 
     def append(self, batch: Batch) -> Scrape:
         with writing(self._engine) as connection:
@@ -126,6 +133,7 @@ class SqliteScrapeWriter:
             }
             connection.execute(update(scrapes).where(scrapes.c.id == stored.id).values(progress))
             self._scrape = _get(connection, stored.id)
+        self._cursor = batch.cursor
         return self._scrape
 
     def end(self, status: ScrapeStatus, message: str = "", hint: str = "") -> Scrape:
@@ -253,11 +261,14 @@ def _row_values(number: int, position: int, row: Row, text: str) -> dict[str, An
 
 
 _is_edited: Final = exists().where(session_versions.c.session == sessions.c.number).label("is_edited")
-
-
-_WHOLE: Final = select(scrapes, sessions.c.id.label("session_id")).outerjoin(
+_SHOWN: Final = [column for column in scrapes.c if column.name != "cursor"]  # which may be large
+_WHOLE: Final = select(*_SHOWN, sessions.c.id.label("session_id")).outerjoin(
     sessions, (sessions.c.number == scrapes.c.session) & sessions.c.held_by.is_(None)
 )
+
+
+def _unknown(message: str, hint: str) -> UnknownScrapeError:
+    return UnknownScrapeError(message, hint.replace("scrapes list", "sessions collects"))
 
 
 def _get(connection: Connection, scrape_id: ScrapeId) -> Scrape:
@@ -268,12 +279,17 @@ def _get(connection: Connection, scrape_id: ScrapeId) -> Scrape:
     return _scrape(record)
 
 
+def _cursor_of(connection: Connection, scrape_id: ScrapeId) -> Cursor:
+    text = connection.execute(select(scrapes.c.cursor).where(scrapes.c.id == scrape_id)).scalar_one()
+    cursor: dict[str, Any] = json.loads(text)
+    return cursor
+
+
 def _scrape(record: Mapping[Any, Any]) -> Scrape:
     values = {key: record[key] for key in _PLAIN}
     scrape = Scrape(
         **values,
         query=_query(record["query"]),
-        cursor=json.loads(record["cursor"]),
         skipped=json.loads(record["skipped"]),
         status=ScrapeStatus(record["status"]),
     )

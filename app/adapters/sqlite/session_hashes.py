@@ -13,14 +13,16 @@ from itertools import takewhile
 from threading import Lock
 from typing import Final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from app.adapters.sqlite.row_ranges import Range
 from app.adapters.sqlite.row_text import ContentHash
-from app.adapters.sqlite.schema import session_rows
 from app.adapters.sqlite.transactions import reading
 
 STEP_ROWS: Final = 5_000
+_TEXTS: Final = (
+    "SELECT messages FROM session_rows WHERE session = ? AND position >= ? AND position < ? ORDER BY position"
+)
 _REMEMBERED: Final = 4
 """Versions; each keeps a state of about 200 bytes for every `STEP_ROWS` rows."""
 
@@ -85,16 +87,9 @@ def _common_rows(one: Sequence[Range], other: Sequence[Range]) -> int:
 def _add(engine: Engine, content: ContentHash, ranges: Sequence[Range], start: int, end: int) -> None:
     at = bisect_left(ranges, start + 1, key=lambda piece: piece.end)
     with reading(engine) as connection:
+        cursor = connection.connection.cursor()  # a million rows: SQLAlchemy's own cost as much as the hash
         for piece in takewhile(lambda piece: piece.position < end, ranges[at:]):
             rows = piece.cut(start, end)
-            query = (
-                select(session_rows.c.messages)
-                .where(
-                    session_rows.c.session == rows.part,
-                    session_rows.c.position >= rows.first,
-                    session_rows.c.position < rows.first + rows.length,
-                )
-                .order_by(session_rows.c.position)
-            )
-            for text in connection.execute(query).scalars():
+            cursor.execute(_TEXTS, (rows.part, rows.first, rows.first + rows.length))
+            for (text,) in cursor.fetchall():
                 content.add(text)

@@ -12,14 +12,12 @@ from sqlalchemy import Engine, RowMapping, insert, select, update
 
 from app.adapters.sqlite.finding import the_one
 from app.adapters.sqlite.leftovers import remove_session
+from app.adapters.sqlite.row_batches import store_rows
 from app.adapters.sqlite.row_ranges import VersionRecord, ranges_of, read, version_record
 from app.adapters.sqlite.row_text import (
     ContentHash,
     from_text,
     meta_from_text,
-    meta_to_text,
-    row_hash,
-    to_text,
 )
 from app.adapters.sqlite.schema import sessions
 from app.adapters.sqlite.search_index import SearchIndex
@@ -39,22 +37,13 @@ from app.adapters.sqlite.transactions import file_of, reading, writing
 from app.domain.errors import StoreError, UnknownSessionError
 from app.domain.finding import Found, RowFilter, SearchState
 from app.domain.ports import Processes
+from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import RowChange, Session, SessionId, SessionRow, SessionVersion, StoredRow
 from trainer_image.rows import Row
 
 log = logging.getLogger(__name__)
 
-BATCH_ROWS: Final = 2_000
-BATCH_CHARACTERS: Final = 8_000_000
-"""A batch is written when it has as many rows or as much text, whichever is first."""
 READ_ROWS: Final = 1_000
-
-_INSERT_ROW: Final = (
-    "INSERT INTO session_rows (session, position, source_line, messages, content_hash, meta)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
-)
-Staged = tuple[int, int, int, str, bytes, str]
-"""One row's values for `_INSERT_ROW`."""
 
 
 class SqliteSessionStore:
@@ -74,10 +63,15 @@ class SqliteSessionStore:
         self._index = SearchIndex(database.with_name(f"{database.stem}-search{database.suffix}"))
 
     def add(
-        self, name: str, source: str, rows: Iterator[Row], *, progress: Callable[[int], None] | None = None
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[Row | ReadyRow],
+        *,
+        progress: Callable[[int], None] | None = None,
     ) -> Session:
         """`progress` is told the number of rows stored so far after each batch."""
-        return self.add_stored(name, source, map(_stored, rows), progress=progress)
+        return self._add(name, source, rows, progress)
 
     def add_stored(
         self,
@@ -87,16 +81,19 @@ class SqliteSessionStore:
         *,
         progress: Callable[[int], None] | None = None,
     ) -> Session:
+        return self._add(name, source, rows, progress)
+
+    def _add(
+        self,
+        name: str,
+        source: str,
+        rows: Iterator[Row | ReadyRow] | Iterator[StoredRow],
+        progress: Callable[[int], None] | None,
+    ) -> Session:
         number = self._stage(name, source)
         try:
             content = ContentHash()
-            count = 0
-            for batch in _batches(number, rows, content):
-                with writing(self._engine) as connection:
-                    connection.exec_driver_sql(_INSERT_ROW, batch)
-                count += len(batch)
-                if progress is not None:
-                    progress(count)
+            count = store_rows(self._engine, number, rows, content, progress)
             return self._publish(number, count, content.hexdigest())
         except BaseException:
             self._discard(number)
@@ -308,23 +305,3 @@ def _unknown(session_id: SessionId) -> UnknownSessionError:
     return UnknownSessionError(
         f"There is no session {session_id}.", "It may have been deleted; choose another."
     )
-
-
-def _stored(row: Row) -> StoredRow:
-    text = to_text(row.messages)
-    return row.line, text, row_hash(text), meta_to_text(row.meta)
-
-
-def _batches(number: int, rows: Iterator[StoredRow], content: ContentHash) -> Iterator[list[Staged]]:
-    """Rows ready to insert, numbered from 0; everything slow is done here, while nobody is locked out."""
-    batch: list[Staged] = []
-    characters = 0
-    for position, (line, text, text_hash, meta) in enumerate(rows):
-        content.add(text)
-        batch.append((number, position, line, text, text_hash, meta))
-        characters += len(text) + len(meta)
-        if len(batch) >= BATCH_ROWS or characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch

@@ -1,6 +1,7 @@
 """One row of a session: question beside answer, or the turns of a conversation as bubbles."""
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 import flet as ft
@@ -13,18 +14,17 @@ from app.ui.theme import CODE_FONT, GAP, RADIUS
 _ROLES: Final = {"system": "System", "user": "Question", "assistant": "Answer", "tool": "Tool"}
 
 
-def RowCard(row: SessionRow) -> ft.Control:
-    """The row's place and line, and its messages."""
+def RowCard(row: SessionRow, *, controls: Sequence[ft.Control] = ()) -> ft.Control:
+    """The row's place and line, and its messages; `controls` stand beside its number."""
     is_pair = [m["role"] for m in row.messages] == ["user", "assistant"]
     number = ft.Text(
-        f"Row {row.position + 1:,} · line {row.source_line:,}",
+        f"Row {row.position + 1:,} · " + (f"line {row.source_line:,}" if row.source_line else "typed in"),
         theme_style=ft.TextThemeStyle.LABEL_SMALL,
         color=ft.Colors.ON_SURFACE_VARIANT,
     )
+    head = ft.Row([ft.Container(number, expand=True), *controls], spacing=GAP) if controls else number
     body = _side_by_side(row) if is_pair else _bubbles(row)
-    return ft.Container(
-        Card(ft.Column([number, body], spacing=GAP, tight=True), padding=14), key=row.position
-    )
+    return ft.Container(Card(ft.Column([head, body], spacing=GAP, tight=True), padding=14), key=row.position)
 
 
 def _side_by_side(row: SessionRow) -> ft.Control:

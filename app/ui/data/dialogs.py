@@ -1,4 +1,4 @@
-"""Rename and delete a session, each by a dialog that stays open until it worked."""
+"""Rename, tag and delete a session, each by a dialog that stays open until it worked."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,8 @@ def use_delete(
     delete = use_action(lambda: library.delete(session.id), on_done=done)
     dialog = ConfirmDialog(
         f"Delete “{session.name}”?",
-        "Its rows are removed from this computer. Runs that used it keep their own copy of what they saw.",
+        "It can be brought back for a week, under Recently deleted; then its rows are removed from this"
+        " computer. Runs that used it keep their own copy of what they saw.",
         confirm="Delete",
         on_confirm=delete.run,
         on_cancel=lambda: set_open(False),
@@ -67,6 +68,43 @@ def use_rename(
         problem=save.problem,
         is_dangerous=False,
         extra=ft.TextField(label="Name", value=name, autofocus=True, on_change=edit, on_submit=save.run),
+    )
+    ft.use_dialog(dialog if is_open else None)
+    return open_dialog
+
+
+def use_tags(
+    library: LibraryService, session: Session, on_changed: Callable[[], object]
+) -> Callable[[], None]:
+    """Returns what opens the dialog."""
+    is_open, set_open = ft.use_state(False)
+    text, set_text = ft.use_state("")
+    typed = ft.use_ref("")
+
+    def done(_: Session) -> None:
+        set_open(False)
+        on_changed()
+
+    def open_dialog() -> None:
+        typed.current = ", ".join(session.tags)
+        set_text(typed.current)
+        set_open(True)
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        typed.current = text_of(event)
+        set_text(typed.current)
+
+    save = use_action(lambda: library.tag(session.id, (typed.current or "").split(",")), on_done=done)
+    dialog = ConfirmDialog(
+        "Tags",
+        "Words to find this session by, with commas between them.",
+        confirm="Save tags",
+        on_confirm=save.run,
+        on_cancel=lambda: set_open(False),
+        is_busy=save.is_busy,
+        problem=save.problem,
+        is_dangerous=False,
+        extra=ft.TextField(label="Tags", value=text, autofocus=True, on_change=edit, on_submit=save.run),
     )
     ft.use_dialog(dialog if is_open else None)
     return open_dialog

@@ -3,12 +3,13 @@
 import asyncio
 import re
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Final
 
 import flet as ft
 
-from app.domain.sessions import Session
+from app.domain.sessions import ExportFormat, Session
 from app.paths import Paths
 from app.ui.data.wording import rows
 from app.ui.kit.copy_button import CopyButton
@@ -25,12 +26,16 @@ _DOWNLOAD_LIMIT: Final = 50 * 1024 * 1024
 class Exported:
     path: Path
     row_count: int
+    note: str = ""
+    """What to know about its format."""
 
 
-def export_path(paths: Paths, session: Session) -> Path:
-    """A name that every file system takes, in the exports folder; a second export replaces the first."""
+def export_path(paths: Paths, session: Session, file_format: ExportFormat = ExportFormat.JSONL) -> Path:
+    """A name in the exports folder that every file system takes, and that is free."""
     stem = re.sub(r"[^\w.-]+", "-", session.name).strip("-.")[:80] or "session"
-    return paths.exports / f"{stem}-{session.id[:6]}.jsonl"
+    stem = f"{stem}-{session.id[:6]}-v{session.version}"
+    names = (f"{stem}{n}.{file_format.value}" for n in chain([""], (f" ({n})" for n in count(2))))
+    return next(path for name in names if not (path := paths.exports / name).exists())
 
 
 def ExportLine(exported: Exported | None) -> ft.Control:
@@ -39,7 +44,10 @@ def ExportLine(exported: Exported | None) -> ft.Control:
         return ft.Container(visible=False)
     line: list[ft.Control] = [
         ft.Icon(ft.Icons.CHECK_CIRCLE_OUTLINE, color=ft.Colors.PRIMARY),
-        Selectable(ft.Text(f"{rows(exported.row_count)} written to {exported.path}"), expand=True),
+        Selectable(
+            ft.Text(f"{rows(exported.row_count)} written to {exported.path}. {exported.note}".strip()),
+            expand=True,
+        ),
         CopyButton(str(exported.path), what="the file's path"),
     ]
     if ft.context.page.web:

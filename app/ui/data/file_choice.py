@@ -45,7 +45,7 @@ async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> Pat
                 sent.set_result(None)
 
     picker = ft.FilePicker(on_upload=heard)
-    chosen = await picker.pick_files(dialog_title="Choose a JSONL file")
+    chosen = await picker.pick_files(dialog_title="Choose a file with rows or text")
     if not chosen:
         return None
     file = chosen[0]
@@ -57,6 +57,12 @@ async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> Pat
     await picker.upload([ft.FilePickerUploadFile(upload_url=address, id=file.id, name=file.name)])
     await asyncio.wait_for(sent, _UPLOAD_SECONDS)
     return paths.uploads / stored
+
+
+async def choose_folder() -> Path | None:
+    """The chosen folder, on the desktop; None if the person changed their mind."""
+    chosen = await ft.FilePicker().get_directory_path(dialog_title="Choose a folder of files")
+    return Path(chosen) if chosen else None
 
 
 def forget_upload(paths: Paths, file: Path) -> None:

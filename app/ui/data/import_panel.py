@@ -1,17 +1,13 @@
 """Bring rows in: from a file or from Hugging Face; what became of every row is said."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import cast
 
 import flet as ft
 
 from app.domain.sessions import ImportReport, Session
-from app.domain.typed_paths import expanded
 from app.paths import Paths
 from app.services.library import LibraryService
-from app.ui.actions import Problem, problem_of
-from app.ui.data.file_choice import choose_file, forget_upload, why_no_chooser
+from app.ui.data.from_file import FromFile
 from app.ui.data.import_report import ImportOutcome
 from app.ui.data.importing import Import, use_import
 from app.ui.kit.error_banner import ErrorBanner
@@ -55,79 +51,6 @@ def ImportStatus(work: Import, on_show: Callable[[Session], None]) -> ft.Control
     if work.report is not None:
         return ImportOutcome(work.report, on_show)
     return ft.Container(visible=False)
-
-
-@ft.component
-def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
-    """The system's chooser (in the browser: an upload), or a typed path."""
-    path = use_typed()
-    sent, set_sent = ft.use_state(cast(float | None, None))
-    problem, set_problem = ft.use_state(cast(Problem | None, None))
-    missing_chooser = why_no_chooser(ft.context.page)
-
-    async def choose() -> None:
-        set_problem(None)
-        try:
-            chosen = await choose_file(paths, set_sent)
-        except Exception as error:
-            set_problem(problem_of(error))
-            return
-        finally:
-            set_sent(None)
-        if chosen is not None:
-            await work.run(lambda progress: _import_chosen(library, paths, chosen, progress))
-
-    async def import_path() -> None:
-        file = path.now()
-        await work.run(lambda progress: library.import_file(expanded(file), progress=progress))
-
-    typed = ft.TextField(
-        label="Path of a file",
-        value=path.shown,
-        on_change=path.edit,
-        on_submit=import_path,
-        expand=True,
-    )
-    return Section(
-        "From a file",
-        [
-            ft.Text(missing_chooser, visible=bool(missing_chooser), color=ft.Colors.TERTIARY),
-            ErrorBanner(problem, on_dismiss=lambda: set_problem(None)),
-            ft.Row(
-                [
-                    ft.FilledButton(
-                        "Choose a file…",
-                        icon=ft.Icons.UPLOAD_FILE_OUTLINED,
-                        disabled=work.is_busy or sent is not None or bool(missing_chooser),
-                        on_click=choose,
-                    )
-                ]
-            ),
-            ProgressLine("Uploading…", sent, identifier="upload")
-            if sent is not None
-            else ft.Container(visible=False),
-            ft.Row(
-                [
-                    typed,
-                    ft.OutlinedButton(
-                        "Import path", disabled=work.is_busy or not path.shown.strip(), on_click=import_path
-                    ),
-                ]
-            ),
-        ],
-        subtitle="JSONL, one JSON object a line: chat messages, ShareGPT conversations, prompt and "
-        "completion, or instruction, input and output.",
-    )
-
-
-def _import_chosen(
-    library: LibraryService, paths: Paths, file: Path, progress: Callable[[int], None]
-) -> ImportReport:
-    """Import, and remove the copy if it was an upload, whatever came of it."""
-    try:
-        return library.import_file(file, progress=progress)
-    finally:
-        forget_upload(paths, file)
 
 
 @ft.component

@@ -1,6 +1,7 @@
 """How an import ended: what is in, and which lines were refused and why."""
 
 from collections.abc import Callable
+from typing import Final
 
 import flet as ft
 
@@ -11,6 +12,8 @@ from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
 from app.ui.theme import CODE_FONT, GAP, RADIUS
+
+_NOTES_SHOWN: Final = 12
 
 
 def ImportOutcome(report: ImportReport, on_show: Callable[[Session], None]) -> ft.Control:
@@ -24,6 +27,7 @@ def ImportOutcome(report: ImportReport, on_show: Callable[[Session], None]) -> f
         report.session.name,
         [
             Identified("import-outcome", ft.Text(outcome(report)), live=True),
+            *(ft.Text(note, key=note) for note in report.notes[:_NOTES_SHOWN]),
             *([_refused(report)] if report.refused else []),
             ft.Row([ft.FilledTonalButton("Show the rows", icon=ft.Icons.TABLE_ROWS_OUTLINED, on_click=show)]),
         ],
@@ -33,21 +37,21 @@ def ImportOutcome(report: ImportReport, on_show: Callable[[Session], None]) -> f
 
 def _refused(report: ImportReport) -> ft.Control:
     beyond = report.refused_count - len(report.refused)
-    lines: list[ft.Control] = [_line(row) for row in report.refused]
+    lines: list[ft.Control] = [_line(row, report.unit) for row in report.refused]
     if beyond:
         lines.append(ft.Text(f"… and {beyond:,} more", key="beyond"))
     scroll = ft.ListView(lines, spacing=GAP / 2, padding=12, height=min(24 + 48 * len(lines), 240))
     return Identified(
         "refused-rows",
         ft.Container(Selectable(scroll), bgcolor=ft.Colors.SURFACE_CONTAINER, border_radius=RADIUS - 4),
-        label="Refused lines",
+        label="What was refused",
     )
 
 
-def _line(row: RefusedRow) -> ft.Control:
+def _line(row: RefusedRow, unit: str) -> ft.Control:
     return ft.Row(
         [
-            ft.Text(f"Line {row.source_line:,}", font_family=CODE_FONT, size=13, width=104),
+            ft.Text(f"{unit.capitalize()} {row.source_line:,}", font_family=CODE_FONT, size=13, width=104),
             ft.Text(row.reason, expand=True),
         ],
         vertical_alignment=ft.CrossAxisAlignment.START,

@@ -1,9 +1,10 @@
-"""All sessions, found by name or source."""
+"""All sessions, found by name, source or tag."""
 
 from collections.abc import Callable, Sequence
 
 import flet as ft
 
+from app.domain.finding import is_wanted
 from app.domain.sessions import Session, SessionId
 from app.ui.data.wording import about
 from app.ui.kit.empty_state import EmptyState
@@ -16,16 +17,20 @@ from app.ui.theme import GAP, RADIUS
 def SessionList(
     sessions: Sequence[Session], chosen: SessionId | None, on_choose: Callable[[SessionId], None]
 ) -> ft.Control:
-    """A search box over the names; the chosen one is marked."""
+    """A search box over names, sources and tags, and the tags to choose from; the chosen one is marked."""
     query, set_query = ft.use_state("")
+    tag, set_tag = ft.use_state("")
 
     def search(event: ft.Event[ft.TextField]) -> None:
         set_query(text_of(event))
 
-    wanted = query.strip().lower()
-    found = [s for s in sessions if wanted in s.name.lower() or wanted in s.source.lower()]
+    tags = sorted({tag for session in sessions for tag in session.tags})
+    only = tag if tag in tags else ""
+    found = [s for s in sessions if is_wanted(s, query, only)]
     entries = [_entry(s, is_chosen=s.id == chosen, on_choose=on_choose) for s in found]
-    nothing = EmptyState(ft.Icons.SEARCH_OFF, "Nothing found", f"No session matches “{query.strip()}”.")
+    nothing = EmptyState(
+        ft.Icons.SEARCH_OFF, "Nothing found", f"No session matches “{query.strip() or only}”."
+    )
     listed = ft.ListView(entries, spacing=4, expand=True) if entries or not sessions else nothing
     return ft.Column(
         [
@@ -36,12 +41,27 @@ def SessionList(
                 on_change=search,
                 dense=True,
             ),
+            ft.Row(
+                [_tag_chip(one, is_chosen=one == only, on_choose=set_tag) for one in tags],
+                scroll=ft.ScrollMode.AUTO,
+                visible=bool(tags),
+                spacing=GAP,
+            ),
             Identified("sessions", listed, label="Sessions", expand=True),
         ],
         spacing=GAP * 1.5,
         expand=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
+
+
+def _tag_chip(tag: str, *, is_chosen: bool, on_choose: Callable[[str], None]) -> ft.Control:
+    """Choosing the chosen one again shows all."""
+
+    def choose() -> None:
+        on_choose("" if is_chosen else tag)
+
+    return ft.Chip(label=ft.Text(tag), selected=is_chosen, on_select=choose, key=tag)
 
 
 def _entry(session: Session, *, is_chosen: bool, on_choose: Callable[[SessionId], None]) -> ft.Control:

@@ -1,8 +1,7 @@
-"""One session: its name and origin, what can be done with it, and its rows."""
+"""One session: its name and origin, what can be done with it, and the ways to look at it."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import flet as ft
 
@@ -10,19 +9,25 @@ from app.domain.sessions import Session
 from app.paths import Paths
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
-from app.ui.actions import use_action
-from app.ui.data.dialogs import use_delete, use_rename
-from app.ui.data.exporting import Exported, ExportLine, export_path
-from app.ui.data.model_view.panel import SeenByModel
-from app.ui.data.preview import Preview
+from app.services.publishing import PublishingService
+from app.ui.data.model_view.panel import SeenByModelView
+from app.ui.data.rows.view import RowsView
+from app.ui.data.session_actions import SessionActions
+from app.ui.data.session_context import SessionContext, View
+from app.ui.data.versions_view import VersionsView
 from app.ui.data.wording import about
-from app.ui.kit.error_banner import ErrorBanner
-from app.ui.kit.icon_action import IconAction
+from app.ui.kit.entered import first_of
+from app.ui.kit.identified import Identified
 from app.ui.theme import GAP, SPACE
-from app.ui.training.fields import Segments
-from app.ui.training.mounting import keyed
 
 _VIEWS: Final = (("rows", "Rows"), ("model", "What the model sees"))
+
+VIEWS: Final = (
+    View("Rows", ft.Icons.TABLE_ROWS_OUTLINED, RowsView),
+    View("What the model sees", ft.Icons.VISIBILITY_OUTLINED, SeenByModelView),
+    View("Versions", ft.Icons.HISTORY, VersionsView),
+)
+"""The ways to look at a session; another one is another line."""
 
 
 @ft.component
@@ -31,60 +36,65 @@ def SessionView(
     paths: Paths,
     session: Session,
     on_changed: Callable[[], object],
+    publishing: PublishingService | None = None,
     previews: PreviewService | None = None,
 ) -> ft.Control:
-    """`on_changed` is told after a rename or a delete. With `previews` the rows are shown as models see them,
-    too."""
-    view, set_view = ft.use_state("rows")
-    exported, set_exported = ft.use_state(cast(Exported | None, None))
-    rename = use_rename(library, session, on_changed)
-    delete = use_delete(library, session, on_changed)
+    """`on_changed` is told after every change, a delete too."""
+    known, set_known = ft.use_state(session)
+    chosen, set_chosen = ft.use_state(VIEWS[0].label)
+    newest = known if known.id == session.id and known.version > session.version else session
 
-    def write() -> Exported:
-        path: Path = export_path(paths, session)
-        return Exported(path, library.export(session.id, path))
+    def changed(after: Session) -> None:
+        set_known(after)
+        on_changed()
 
-    export = use_action(write, on_done=set_exported)
-    buttons = ft.Row(
-        [
-            ft.OutlinedButton(
-                "Export JSONL",
-                icon=ft.Icons.FILE_DOWNLOAD_OUTLINED,
-                disabled=export.is_busy,
-                on_click=export.run,
-            ),
-            IconAction(ft.Icons.EDIT_OUTLINED, "Rename session", rename),
-            IconAction(ft.Icons.DELETE_OUTLINE, "Delete session", delete),
-        ],
-        spacing=GAP,
-        tight=True,
-    )
-    title = ft.Column(
-        [
-            ft.Text(session.name, theme_style=ft.TextThemeStyle.TITLE_LARGE),
-            ft.Text(about(session), color=ft.Colors.ON_SURFACE_VARIANT),
-        ],
-        spacing=2,
-        tight=True,
-    )
+    context = SessionContext(library, paths, newest, changed, publishing, previews)
+    view = next(view for view in VIEWS if view.label == chosen)
     return ft.Column(
         [
-            ft.Row(
-                [title, buttons],
-                wrap=True,
-                alignment=ft.MainAxisAlignment.SPACE_BETWEEN,
-                vertical_alignment=ft.CrossAxisAlignment.CENTER,
-            ),
-            ErrorBanner(export.problem, on_dismiss=export.dismiss),
-            ExportLine(exported),
-            Segments("session-view", "Show", view, _VIEWS, set_view)
-            if previews is not None
-            else ft.Container(visible=False),
-            Preview(library, session)
-            if previews is None or view == "rows"
-            else keyed(SeenByModel, f"seen-{session.id}", previews, session),
+            _title(newest),
+            SessionActions(context, on_changed),
+            Identified("session-views", ft.Row([_switch(chosen, set_chosen)], scroll=ft.ScrollMode.AUTO)),
+            ft.Container(view.show(context), key=view.label),
         ],
         spacing=SPACE,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _title(session: Session) -> ft.Control:
+    lines: list[ft.Control] = [
+        ft.Semantics(
+            content=ft.Text(session.name, theme_style=ft.TextThemeStyle.TITLE_LARGE),
+            header=True,
+            heading_level=2,
+        ),
+        ft.Text(about(session), color=ft.Colors.ON_SURFACE_VARIANT),
+    ]
+    if session.tags:
+        lines.append(ft.Row([Tag(tag) for tag in session.tags], wrap=True, spacing=GAP, run_spacing=GAP))
+    return ft.Column(lines, spacing=4, tight=True)
+
+
+def Tag(text: str) -> ft.Control:
+    return ft.Container(
+        ft.Text(text, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.ON_SECONDARY_CONTAINER),
+        bgcolor=ft.Colors.SECONDARY_CONTAINER,
+        border_radius=999,
+        padding=ft.Padding.symmetric(horizontal=10, vertical=3),
+        key=text,
+    )
+
+
+def _switch(chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
+    def choose(event: ft.Event[ft.SegmentedButton]) -> None:
+        if wanted := first_of(event):
+            on_choose(wanted)
+
+    return ft.SegmentedButton(
+        [ft.Segment(view.label, icon=view.icon, label=ft.Text(view.label)) for view in VIEWS],
+        selected=[chosen],
+        show_selected_icon=False,
+        on_change=choose,
     )

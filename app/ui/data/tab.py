@@ -7,10 +7,14 @@ import flet as ft
 
 from app.domain.sessions import ImportReport, Session, SessionId
 from app.paths import Paths
+from app.services.collecting import CollectingService
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
+from app.services.publishing import PublishingService
 from app.ui.actions import use_action
+from app.ui.data.collect.panel import CollectPanel
 from app.ui.data.import_panel import ImportPanel
+from app.ui.data.recently_deleted import RecentlyDeleted
 from app.ui.data.session_list import SessionList
 from app.ui.data.session_view import SessionView
 from app.ui.kit.empty_state import EmptyState
@@ -26,7 +30,13 @@ _REFRESH_SECONDS: Final = 3.0  # sessions may also come from the command line
 
 @ft.component
 def DataTab(
-    library: LibraryService, paths: Paths, previews: PreviewService | None = None, *, is_narrow: bool
+    library: LibraryService,
+    paths: Paths,
+    *,
+    is_narrow: bool,
+    publishing: PublishingService | None = None,
+    previews: PreviewService | None = None,
+    collecting: CollectingService | None = None,
 ) -> ft.Control:
     """Nothing chosen shows what to do; the import panel stays mounted, so that an import goes on unseen."""
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
@@ -62,17 +72,27 @@ def DataTab(
         PageHeading("Data", "What a model can learn from.", trailing=import_button),
         ErrorBanner(refresh.problem, retry=("Try again", refresh.run)),
         _list_or_empty(sessions, None if is_importing else chosen, choose),
+        RecentlyDeleted(library, changed, count=len(sessions or ())),
     ]
     detail = [
         ft.Row([ft.TextButton("All sessions", icon=ft.Icons.ARROW_BACK, on_click=back)], visible=is_narrow),
         ft.Container(ImportPanel(library, paths, imported, show), visible=is_importing),
+        ft.Container(_collect(collecting, choose, is_shown=is_importing), visible=is_importing),
         ft.Container(
-            _session_or_hint(library, paths, session, changed, previews),
+            _session_or_hint(library, paths, session, changed, publishing, previews),
             visible=not is_importing,
             key=chosen or "none",
         ),
     ]
     return _panes(overview, detail, is_narrow=is_narrow, shows_detail=is_importing or session is not None)
+
+
+def _collect(
+    collecting: CollectingService | None, on_show: Callable[[SessionId], None], *, is_shown: bool
+) -> ft.Control:
+    if collecting is None:
+        return ft.Container(visible=False)
+    return CollectPanel(collecting, on_show, is_shown=is_shown)
 
 
 def _panes(
@@ -123,10 +143,11 @@ def _session_or_hint(
     paths: Paths,
     session: Session | None,
     on_changed: Callable[[], object],
+    publishing: PublishingService | None,
     previews: PreviewService | None,
 ) -> ft.Control:
     if session is not None:
-        return SessionView(library, paths, session, on_changed, previews)
+        return SessionView(library, paths, session, on_changed, publishing, previews)
     return EmptyState(
         ft.Icons.TABLE_ROWS_OUTLINED,
         "Choose a session",

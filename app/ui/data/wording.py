@@ -16,7 +16,8 @@ def when(moment: datetime) -> str:
 
 
 def about(session: Session) -> str:
-    return f"{rows(session.row_count)} · {session.source} · {when(session.created_at)}"
+    version = f" · version {session.version}" if session.version > 1 else ""
+    return f"{rows(session.row_count)} · {session.source} · {when(session.created_at)}{version}"
 
 
 def outcome(report: ImportReport) -> str:

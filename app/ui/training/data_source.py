@@ -10,8 +10,9 @@ from app.domain.sessions import Session
 from app.services.library import LibraryService
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.section import Section
-from app.ui.training.draft import Source, TrainingDraft
+from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
+from app.ui.training.options import Source
 from app.ui.training.watching import use_answer
 from trainer_image.config import HubDataset
 
@@ -118,7 +119,7 @@ def _file_field(draft: TrainingDraft) -> ft.Control:
 
     async def browse() -> None:
         try:
-            files = await ft.FilePicker().pick_files(allowed_extensions=["jsonl"])
+            files = await ft.FilePicker().pick_files()
         except Exception as error:  # no dialog on this desktop (Linux needs zenity): typing remains
             log.warning("The file dialog could not be opened: %s", error)
             return
@@ -129,8 +130,8 @@ def _file_field(draft: TrainingDraft) -> ft.Control:
         "Data file",
         draft.file,
         edit,
-        help_text="A JSONL file on this computer: chat messages, prompt/completion, or "
-        "instruction/input/output. It is copied into the run.",
+        help_text="A file on this computer: JSONL, JSON, CSV, TSV, Parquet, or a text. Its rows are copied "
+        "into the run, by the columns the Data tab would guess.",
         hint="/home/me/rows.jsonl",
     )
     if ft.context.page.web:  # a browser never tells where a chosen file lies

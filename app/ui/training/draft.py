@@ -1,25 +1,24 @@
 """The half-filled training form: everything a person chose or typed, exactly as they left it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import flet as ft
 from pydantic import ValidationError
 
+from app.domain import presets
 from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, Method, preset_values
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
-from app.ui.training import typed_numbers
+from app.ui.training import draft_setup, typed_numbers
 from app.ui.training.inference.draft import ChatDraft
-from app.ui.training.options import LISTED_MODELS
+from app.ui.training.options import ROWS, Source
 from app.ui.training.selection import RunSelection
 from app.ui.training.spread_draft import SpreadDraft
 from app.ui.training.typed_numbers import NUMBERS
-from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft
+from trainer_image.config import FileDataset, Lora, Osft, RunConfig, Sft
 
 CUSTOM: Final = "Custom"
 
@@ -29,25 +28,6 @@ Precision = Literal["auto", "float32", "bfloat16"]
 TargetModules = Literal["auto", "all-linear", "attention", "custom"]
 BaseBits = Literal["", "4", "8"]
 """In how many bits LoRA keeps the frozen model; empty for as it is."""
-
-
-class Source(StrEnum):
-    """Where the rows come from."""
-
-    SESSION = "session"
-    HUB = "hub"
-    FILE = "file"
-
-    @property
-    def label(self) -> str:
-        return {Source.SESSION: "Session", Source.HUB: "Hugging Face", Source.FILE: "File"}[self]
-
-
-ROWS: Final = (
-    "over_long", "drop_duplicates", "unmask_messages", "is_pretraining", "document_column_name", "packing",
-    "validation", "validation_file", "load_best",
-)  # fmt: skip
-"""Fields of the config on what becomes of the rows that are no numbers."""
 
 
 def _first_rows() -> dict[str, Any]:
@@ -64,7 +44,7 @@ def _first_numbers() -> dict[str, str]:
 def push_problem(draft: "TrainingDraft") -> str:
     """What is wrong with the repository to push to, in a sentence; empty if nothing is."""
     try:
-        draft.push()
+        draft_setup.push_of(draft)
     except ValidationError:
         return "Type it as owner/name: letters, digits, dots, dashes and underscores."
     return ""
@@ -115,6 +95,7 @@ class TrainingDraft:
     save_full_state: bool = True
     push_repo: str = ""
     push_private: bool = True
+    push_every_save: bool = False
     logging: dict[str, str] = field(default_factory=dict)
     """Field of the config's `logging` → text as typed."""
     offline: bool = False
@@ -148,23 +129,39 @@ class TrainingDraft:
         factors = [self._number("per_device_batch_size"), self._number("gradient_accumulation_steps")]
         return int(factors[0] * factors[1]) if factors[0] and factors[1] else None
 
+    @property
+    def epochs(self) -> float | None:
+        """None while it is not a number."""
+        return self._number("num_epochs")
+
     def type_number(self, name: str, text: str) -> None:
         """Keep the text as typed; a value that leaves the preset makes the preset Custom."""
         self.numbers[name] = text
-        wanted = preset_values(self.preset, self.method)
-        if name in wanted and self._number(name) != wanted[name]:
-            self.preset = CUSTOM
+        self.preset = self.shown_preset
 
     def apply_preset(self, name: str) -> None:
         """Put the preset's values into the fields; Custom leaves them as they are."""
         self.preset = name
-        for number, value in preset_values(name, self.method).items():
-            self.numbers[number] = typed_numbers.as_text(value)
+        self.method = presets.method_of(name) or self.method
+        values = {**preset_values(name, self.method), **presets.method_values(name)}
+        if values.pop("load_in_4bit", False):
+            self.base_bits = "4"
+        for field_name, value in values.items():
+            if field_name in NUMBERS:
+                self.numbers[field_name] = typed_numbers.as_text(value)
+            else:
+                setattr(self, field_name, value)
+
+    @property
+    def shown_preset(self) -> str:
+        """The chosen preset, while the form still says what it sets."""
+        return self.preset if self._holds(self.preset) else CUSTOM
 
     def choose_method(self, method: Method) -> None:
         """A preset's values depend on the method; own values stay as they are."""
         self.method = method
-        self.apply_preset(self.preset)
+        is_for_it = presets.method_of(self.preset) in {None, method}
+        self.apply_preset(self.preset if is_for_it else CUSTOM)
 
     def restore(self, last: Setup | None) -> None:
         """Begin where the person left off; None if no setup was ever started."""
@@ -241,40 +238,7 @@ class TrainingDraft:
 
     def to_setup(self) -> Setup:
         """What the form says. Raises ValueError if `missing()` has something to say."""
-        return Setup(
-            target=self.target,
-            session=self.session if self.source is Source.SESSION else None,
-            file=Path(self.file.strip()) if self.source is Source.FILE and self.file.strip() else None,
-            output_name=self.output_name.strip(),
-            docker=self.docker_options(),
-            config=RunConfig(
-                base_model=self.base_model,
-                dataset=self._dataset(),
-                method=self._method(),
-                lr_scheduler=self.lr_scheduler,
-                optimizer=self.optimizer,
-                **self.spread.values(),
-                precision=self.precision,
-                gradient_checkpointing=self.gradient_checkpointing,
-                on_oom_shorten=self.on_oom_shorten,
-                max_tokens_per_gpu=self.token_bound(),
-                probe_memory=self.probe_memory,
-                save_full_state=self.save_full_state,
-                push=self.push(),
-                logging=Logging(**{name: text.strip() or None for name, text in self.logging.items()}),
-                offline=self.offline,
-                **self._rows(),
-                **self._values(RunConfig),
-            ),
-        )
-
-    def _rows(self) -> dict[str, Any]:
-        file = (self.rows["validation_file"] or "").strip() or None
-        column = self.rows["document_column_name"].strip() or _first_rows()["document_column_name"]
-        values = {**self.rows, "validation_file": file, "document_column_name": column}
-        if values["is_pretraining"]:  # their switches are not shown: documents are learnt whole
-            values |= {"packing": False, "unmask_messages": False}
-        return values
+        return draft_setup.setup_of(self)
 
     def _rows_problem(self) -> str:
         if self.rows["is_pretraining"] and not self._number("block_size"):
@@ -287,7 +251,7 @@ class TrainingDraft:
         """What is wrong with several GPUs and the backend; empty while the method itself is not right."""
         if self.method_problem() or any(self.number_problem(name) for name in self._active_numbers()):
             return ""
-        return self.spread.problem(self._method())
+        return self.spread.problem(draft_setup.method_of(self))
 
     def token_bound(self) -> int | Literal["auto"] | None:
         """Raises ValueError if it is neither a number nor auto nor empty."""
@@ -310,117 +274,12 @@ class TrainingDraft:
 
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
-        config = setup.config
-        self.target = setup.target
-        self.output_name = setup.output_name
-        self._load_data(setup)
-        self.is_model_typed = config.base_model not in LISTED_MODELS
-        if self.is_model_typed:
-            self.typed_model = config.base_model
-        else:
-            self.listed_model = config.base_model
-        self._load_docker(setup.docker)
-        self.lr_scheduler = config.lr_scheduler
-        self.optimizer = config.optimizer
-        self.spread = SpreadDraft.of(config)
-        self.precision = config.precision
-        self.gradient_checkpointing = config.gradient_checkpointing
-        self.on_oom_shorten = config.on_oom_shorten
-        self.max_tokens = str(config.max_tokens_per_gpu or "")
-        self.probe_memory = config.probe_memory
-        self.save_full_state = config.save_full_state
-        self.push_repo = config.push.repo_id if config.push else ""
-        self.push_private = config.push.private if config.push else True
-        self.logging = {name: text for name, text in config.logging.model_dump().items() if text}
-        self.offline = config.offline
-        self.rows = {name: getattr(config, name) for name in ROWS}
-        self.method = config.method.kind
-        self._load_numbers(config, RunConfig)
-        if isinstance(config.method, Lora):
-            self._load_lora(config.method)
-        elif isinstance(config.method, Osft):
-            self.osft_patterns = " ".join(config.method.target_patterns)
-            self.train_rest = config.method.train_rest
-            self._load_numbers(config.method, Osft)
-        self.preset = next(
-            (name for name in PRESETS if self._matches(preset_values(name, self.method))), CUSTOM
-        )
-
-    def _load_lora(self, method: Lora) -> None:
-        self.target_modules = method.target_modules
-        self.lora_patterns = " ".join(method.target_patterns)
-        self.use_rslora, self.use_dora = method.use_rslora, method.use_dora
-        self.base_bits = "4" if method.load_in_4bit else "8" if method.load_in_8bit else ""
-        self._load_numbers(method, Lora)
-
-    def _load_data(self, setup: Setup) -> None:
-        dataset = setup.config.dataset
-        self.file_dataset = dataset if isinstance(dataset, FileDataset) else FileDataset()
-        if isinstance(dataset, HubDataset):
-            self.source = Source.HUB
-            self.hub_repo, self.hub_split = dataset.repo, dataset.split
-            self.hub_config = dataset.config or ""
-        elif setup.session:
-            self.source, self.session = Source.SESSION, setup.session
-        else:
-            self.source, self.file = Source.FILE, str(setup.file) if setup.file else ""
-
-    def _load_docker(self, docker: DockerOptions) -> None:
-        self.image = docker.image
-        self.data_dir = str(docker.data_dir) if docker.data_dir else ""
-        self.use_gpu = docker.use_gpu
-        self.pass_hf_token = docker.pass_hf_token
-        self.container_name = docker.container_name
-
-    def _load_numbers(self, section: Any, owner: type[Any]) -> None:
-        for name, number in NUMBERS.items():
-            if number.owner is owner:
-                self.numbers[name] = typed_numbers.as_text(getattr(section, name))
+        draft_setup.fill(self, setup)
+        self.preset = next((name for name in PRESETS if self._holds(name)), CUSTOM)
 
     def docker_options(self) -> DockerOptions:
         """The Docker settings as they stand, complete or not."""
-        return DockerOptions(
-            image=self.image.strip(),
-            data_dir=Path(self.data_dir.strip()) if self.data_dir.strip() else None,
-            use_gpu=self.use_gpu,
-            pass_hf_token=self.pass_hf_token,
-            container_name=self.container_name.strip(),
-        )
-
-    def _dataset(self) -> FileDataset | HubDataset:
-        if self.source is not Source.HUB:
-            return self.file_dataset
-        return HubDataset(
-            repo=self.hub_repo.strip(),
-            split=self.hub_split.strip(),
-            config=self.hub_config.strip() or None,
-        )
-
-    def push(self) -> Push | None:
-        repo = self.push_repo.strip()
-        return Push(repo_id=repo, private=self.push_private) if repo else None
-
-    def _method(self) -> Lora | Osft | Sft:
-        if self.method == "sft":
-            return Sft()
-        if self.method == "osft":
-            return Osft(target_patterns=self.patterns, train_rest=self.train_rest, **self._values(Osft))
-        return Lora(
-            target_modules=self.target_modules,
-            target_patterns=self.patterns,
-            use_rslora=self.use_rslora,
-            use_dora=self.use_dora,
-            load_in_4bit=self.base_bits == "4",
-            load_in_8bit=self.base_bits == "8",
-            **self._values(Lora),
-        )
-
-    def _values(self, owner: type[Any]) -> dict[str, Any]:
-        return {
-            name: typed_numbers.read(name, self.numbers[name])
-            for name, number in NUMBERS.items()
-            if number.owner is owner
-        }
+        return draft_setup.docker_of(self)
 
     def _active_numbers(self) -> list[str]:
         owners = {RunConfig, {"lora": Lora, "osft": Osft, "sft": Sft}[self.method]}
@@ -429,5 +288,14 @@ class TrainingDraft:
     def _number(self, name: str) -> float | None:
         return None if self.number_problem(name) else typed_numbers.read(name, self.numbers[name])
 
-    def _matches(self, wanted: Mapping[str, float]) -> bool:
-        return all(self._number(name) == value for name, value in wanted.items())
+    def _holds(self, preset: str) -> bool:
+        """Whether the form says what the preset sets."""
+        if presets.method_of(preset) not in {None, self.method}:
+            return False
+        wanted = {**preset_values(preset, self.method), **presets.method_values(preset)}
+        return all(self._said(name) == value for name, value in wanted.items())
+
+    def _said(self, name: str) -> Any:
+        if name == "load_in_4bit":
+            return self.base_bits == "4"
+        return self._number(name) if name in NUMBERS else getattr(self, name)

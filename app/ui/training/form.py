@@ -38,6 +38,7 @@ _SHOWN_IN: Final = {
     "max_tokens": {"preset"},
     "push_repo": {"preset"},
     "push_private": {"preset"},
+    "push_every_save": {"preset"},
     "rows": {"method", "rows"},
     "numbers": {"method", "preset", "rows"},
     "preset": {"preset"},

@@ -5,7 +5,7 @@ from typing import Final
 
 import flet as ft
 
-from app.domain.advice import advice_on_batch, advice_on_learning_rate
+from app.domain.advice import advice_on_batch, advice_on_epochs, advice_on_learning_rate
 from app.domain.presets import PRESETS, WHY
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
@@ -48,9 +48,12 @@ def _advice(draft: TrainingDraft) -> list[ft.Control]:
     rows = draft.row_count
     if not rows:
         return []
+    epochs = None if draft.numbers["max_steps"].strip() else draft.epochs
+    warning = advice_on_epochs(rows, epochs)
     sentences = (advice_on_learning_rate(draft.method, rows), advice_on_batch(rows))
     text = "Rules of thumb. Learning rate: {} Effective batch: {}".format(*sentences)
-    return [Identified("advice", Help(text))]
+    shown = [Identified("advice", Help(text))]
+    return [*shown, *([Identified("advice-epochs", Help(warning))] if warning else [])]
 
 
 def _presets(draft: TrainingDraft) -> ft.Control:
@@ -59,14 +62,14 @@ def _presets(draft: TrainingDraft) -> ft.Control:
             "preset-" + name.lower().replace(" ", "-"),
             ft.Chip(
                 label=ft.Text(name),
-                selected=draft.preset == name,
+                selected=draft.shown_preset == name,
                 on_select=partial(_choose_preset, draft, name),
             ),
             label=f"Preset {name}",
         )
         for name in (*PRESETS, CUSTOM)
     ]
-    why = WHY.get(draft.preset, "Your own values.")
+    why = WHY.get(draft.shown_preset, "Your own values.")
     return ft.Column([Wrap(chips), Help(why)], spacing=GAP / 2, tight=True)
 
 

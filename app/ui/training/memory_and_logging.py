@@ -70,6 +70,12 @@ def PushFields(draft: TrainingDraft) -> list[ft.Control]:
             partial(setattr, draft, "push_private"),
             help_text=Push.model_fields["private"].description or "",
         ),
+        Toggle(
+            "Push at every save",
+            draft.push_every_save,
+            partial(setattr, draft, "push_every_save"),
+            help_text=Push.model_fields["every_save"].description or "",
+        ),
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import flet as ft
 
+from app.domain.presets import RATIO_BANDS
 from app.ui.theme import GAP
 from app.ui.training.draft import BaseBits, TargetModules, TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, NumberField, Segments, TextInput, Toggle
@@ -69,11 +70,27 @@ def osft_fields(draft: TrainingDraft) -> ft.Control:
 
     return Grid(
         [
-            NumberField(draft, "unfreeze_rank_ratio"),
+            ft.Column([NumberField(draft, "unfreeze_rank_ratio"), _bands(draft)], spacing=GAP, tight=True),
             _patterns(draft, draft.osft_patterns, edit_patterns, _help(Osft, "target_patterns")),
             Toggle("Train the rest too", draft.train_rest, toggle_rest, help_text=_help(Osft, "train_rest")),
         ]
     )
+
+
+def _bands(draft: TrainingDraft) -> ft.Control:
+    """Named ratios; none is chosen while another is typed."""
+    typed = draft.numbers["unfreeze_rank_ratio"].strip()
+    chosen = next((band for band in RATIO_BANDS if f"{band.ratio:g}" == typed), None)
+
+    def choose(label: str) -> None:
+        ratio = next(band.ratio for band in RATIO_BANDS if band.label == label)
+        draft.type_number("unfreeze_rank_ratio", f"{ratio:g}")
+
+    options = [(band.label, f"{band.label} {band.ratio:g}") for band in RATIO_BANDS]
+    bands = Segments(
+        "ratio-bands", "How freely it may change", chosen.label if chosen else "", options, choose
+    )
+    return ft.Column([bands, *([Help(chosen.why)] if chosen else [])], spacing=GAP / 2, tight=True)
 
 
 def _patterns(draft: TrainingDraft, text: str, edit: Callable[[str], None], help_text: str) -> ft.Control:

@@ -2,9 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from app.domain.setups import BUNDLED_MODEL
+
+
+class Source(StrEnum):
+    """Where the rows come from."""
+
+    SESSION = "session"
+    HUB = "hub"
+    FILE = "file"
+
+    @property
+    def label(self) -> str:
+        return {Source.SESSION: "Session", Source.HUB: "Hugging Face", Source.FILE: "File"}[self]
+
+
+ROWS: Final = (
+    "over_long", "drop_duplicates", "unmask_messages", "is_pretraining", "document_column_name", "packing",
+    "validation", "validation_file", "load_best",
+)  # fmt: skip
+"""Fields of the config on what becomes of the rows that are no numbers."""
 
 
 @dataclass(frozen=True)

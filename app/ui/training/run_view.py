@@ -7,6 +7,7 @@ from typing import Final
 
 import flet as ft
 
+from app.domain.expected_loss import expected_loss_note
 from app.domain.runs import Measurement, Metric, Run, RunEvent, RunStatus, SampleAnswer
 from app.services.everything import Services
 from app.services.monitoring import MonitoringService
@@ -18,6 +19,7 @@ from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.section import Section
 from app.ui.theme import GAP
 from app.ui.training import wording
+from app.ui.training.fields import Help
 from app.ui.training.log_view import LogView
 from app.ui.training.loss_chart import LossChart
 from app.ui.training.mounting import keyed, memoised
@@ -85,6 +87,7 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
             _figures(run, report.metrics[-1] if report.metrics else None),
             keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
             memoised(LossChart, f"chart-{run.id}", *curve.shown(report, is_live=is_live)),
+            *_guide(run, report.metrics[-1] if report.metrics else None),
             memoised(SampleList, f"samples-{run.id}", report.samples),
             memoised(Timeline, f"timeline-{run.id}", report.events),
             memoised(LogView, f"log-{run.id}", services.monitoring, _still(run)),
@@ -95,7 +98,7 @@ def RunView(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.
                 trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
             ),
         ],
-        subtitle=f"{run.target.label} · {run.data_label} · {wording.method(run)}",
+        subtitle=f"{run.target.label} · {wording.data(run)} · {wording.method(run)}",
         trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
 
@@ -156,6 +159,12 @@ def _figures(run: Run, last: Metric | None) -> ft.Control:
         for name, label, value in figures
     ]
     return ft.ResponsiveRow(cells, spacing=GAP, run_spacing=GAP)
+
+
+def _guide(run: Run, last: Metric | None) -> list[ft.Control]:
+    """What the training guide expects of the loss by now, where it says something."""
+    note = expected_loss_note(run.config, epoch=last.epoch, loss=last.loss) if last else ""
+    return [Identified("loss-guide", Help(note))] if note else []
 
 
 def _figure(label: str, value: str) -> ft.Control:

@@ -1,7 +1,7 @@
 """Make an ended run longer: the question how long it is to be in all."""
 
 from collections.abc import Callable
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 import flet as ft
 
@@ -23,8 +23,8 @@ def use_train_longer(
 ) -> Callable[[], None]:
     """Returns what opens the dialog."""
     is_open, set_open = ft.use_state(False)
-    chosen, set_unit = ft.use_state(str(_unit_of(run)))
-    unit = cast(Unit, chosen)  # as a type argument, mypy takes a literal for any text
+    chosen, set_unit = ft.use_state(_unit_of(run))
+    unit: Unit = "max_steps" if chosen == "max_steps" else "num_epochs"
     typed = use_typed()
 
     def done(longer: Run) -> None:

@@ -94,3 +94,10 @@ def clock(moment: datetime) -> str:
 
 def now_utc() -> datetime:
     return datetime.now(UTC)
+
+
+def data(run: Run) -> str:
+    """What it trains on, with the version of the session and the hash of its rows."""
+    if not run.content_hash:
+        return run.data_label
+    return f"{run.data_label}, version {run.session_version} ({run.content_hash[:8]})"

@@ -46,7 +46,7 @@ async def test_a_file_that_cannot_be_used_is_a_banner_and_stores_nothing(library
 
 async def test_a_file_that_is_not_there_is_a_banner(library, paths, tmp_path):
     async with mounted(DataTab, library, paths, is_narrow=False) as screen:
-        await import_path(screen, tmp_path / "missing.jsonl")
+        await open_path(screen, tmp_path / "missing.jsonl")
 
         await screen.wait_for(lambda: screen.identified("problem"))
         assert "missing.jsonl" in screen.text()
@@ -54,9 +54,7 @@ async def test_a_file_that_is_not_there_is_a_banner(library, paths, tmp_path):
 
 async def test_an_import_counts_and_can_be_cancelled(endless_library, paths, tmp_path):
     async with mounted(DataTab, endless_library, paths, is_narrow=False) as screen:
-        await open_import(screen)
-        await screen.type("Path of a file", str(tmp_path / "endless.jsonl"))
-        screen.start(screen.click("Import path"))
+        await import_path(screen, tmp_path / "endless.jsonl")
         await screen.wait_for(lambda: "00 rows read" in screen.text())
 
         await screen.click("Cancel import")
@@ -67,9 +65,7 @@ async def test_an_import_counts_and_can_be_cancelled(endless_library, paths, tmp
 
 async def test_a_cancelled_import_can_be_followed_by_another(endless_library, paths):
     async with mounted(DataTab, endless_library, paths, is_narrow=False) as screen:
-        await open_import(screen)
-        await screen.type("Path of a file", "x.jsonl")
-        screen.start(screen.click("Import path"))
+        await import_path(screen, Path("x.jsonl"))
         await screen.wait_for_text("rows read")
         await screen.click("Cancel import")
         await screen.wait_for_text("Import cancelled")
@@ -96,14 +92,14 @@ async def test_a_click_takes_what_was_typed_even_where_it_is_not_drawn_yet(endle
         assert [s.source for s in endless_library.sessions()] == ["owner/talk [test]"]
 
 
-async def test_a_bug_while_importing_is_a_banner(library, paths, tmp_path, monkeypatch):
+async def test_a_bug_while_importing_is_a_banner(library, paths, write_rows, monkeypatch):
     def break_down(*_args, **_kwargs):
         raise ZeroDivisionError
 
     monkeypatch.setattr(library, "import_file", break_down)
 
     async with mounted(DataTab, library, paths, is_narrow=False) as screen:
-        await import_path(screen, tmp_path / "any.jsonl")
+        await import_path(screen, write_rows())
 
         await screen.wait_for_text("Something went wrong inside the app.")
 
@@ -118,6 +114,8 @@ async def test_the_desktop_chooser_gives_a_path(library, paths, write_rows, monk
         ]
         await open_import(screen)
         screen.start(screen.click("Choose a file…"))
+        await screen.wait_for(lambda: screen.has_button("Import"))
+        screen.start(screen.click("Import"))
 
         await screen.wait_for_text("3 rows imported, 0 refused")
         assert file.exists()
@@ -154,6 +152,8 @@ async def test_in_the_browser_the_file_is_uploaded_imported_and_the_upload_remov
         receive_uploads(screen, paths, file)
         await open_import(screen)
         screen.start(screen.click("Choose a file…"))
+        await screen.wait_for(lambda: screen.has_button("Import"))
+        screen.start(screen.click("Import"))
 
         await screen.wait_for_text("3 rows imported, 0 refused")
         assert [(s.name, s.source) for s in library.sessions()] == [("from-my-laptop", file.name)]
@@ -194,6 +194,12 @@ async def open_import(screen) -> None:
 
 
 async def import_path(screen, file: Path) -> None:
+    await open_path(screen, file)
+    await screen.wait_for(lambda: screen.has_button("Import"))
+    screen.start(screen.click("Import"))
+
+
+async def open_path(screen, file: Path) -> None:
     await open_import(screen)
-    await screen.type("Path of a file", str(file))
-    screen.start(screen.click("Import path"))
+    await screen.type("Path of a file or folder", str(file))
+    screen.start(screen.click("Open path"))

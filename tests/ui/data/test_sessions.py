@@ -193,9 +193,9 @@ async def test_every_icon_button_has_a_name(library, paths, session):
 
 
 @asynccontextmanager
-async def opened_session(library, paths, name, *, web=False):
+async def opened_session(library, paths, name, *, web=False, publishing=None):
     """The Data tab with this session chosen and its rows on the screen."""
-    async with mounted(DataTab, library, paths, is_narrow=False, web=web) as screen:
+    async with mounted(DataTab, library, paths, is_narrow=False, web=web, publishing=publishing) as screen:
         await screen.wait_for(lambda: screen.has_button(name))
         await screen.click(name)
         await screen.wait_for(lambda: screen.identified("rows"))

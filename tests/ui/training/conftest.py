@@ -2,25 +2,21 @@
 
 import queue
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import flet as ft
 import pytest
 
-from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.engine import open_database
-from app.adapters.survey_files import SqliteSurveyFiles
-from app.adapters.trainer_looker import TrainerLooker
+from app.bootstrap import build_services
 from app.domain.chat import EngineStatus, Sampling, Voice
 from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, Target
 from app.domain.sessions import Session
+from app.paths import Paths
 from app.services.chatting import ChatService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
-from app.services.previews import PreviewService
-from app.services.publishing import PublishingService
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
@@ -28,8 +24,6 @@ from tests.services.conftest import World, ends, make_world
 from tests.ui.harness import Screen, mounted
 from trainer_image.config import RunConfig
 from trainer_image.events import Result
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class DirectedEngine:
@@ -128,22 +122,14 @@ def make_studio(home, database) -> Studio:
     world, engine = make_world(home, database), DirectedEngine()
     world.library.ensure_sample()
     launchers = {Target.LOCAL: world.launcher, Target.DOCKER: world.launcher}
-    services = Services(
+    services = replace(
+        build_services(Paths(home)),
         library=world.library,
         training=world.training,
         monitoring=world.monitoring,
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
-        publishing=PublishingService(world.sessions, HuggingFacePublisher(), world.secrets, home),
-        previews=PreviewService(
-            world.library,
-            world.runs,
-            TrainerLooker(ROOT / "trainer_image", log_dir=home / "logs", secrets=world.secrets.hf_token),
-            SqliteSurveyFiles(),
-            cache=home / "previews",
-            bundled_model=ROOT / "assets" / "tiny-model",
-        ),
     )
     return Studio(services, world, engine)
 

@@ -12,9 +12,10 @@ from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL, Setup
-from app.ui.training.draft import CUSTOM, ROWS, Source, TrainingDraft
+from app.ui.training.draft import CUSTOM, TrainingDraft
 from app.ui.training.memory_and_logging import LOGGERS, SWITCHES
 from app.ui.training.more_settings import changed
+from app.ui.training.options import ROWS, Source
 from app.ui.training.typed_numbers import NUMBERS
 from trainer_image.config import (
     Distributed,

@@ -266,3 +266,29 @@ async def test_packing_and_what_happens_to_long_rows_are_chosen(studio):
         await screen.choose("Rows that are too long", "truncate")
 
         assert (studio.draft.rows["packing"], studio.draft.rows["over_long"]) == (True, "truncate")
+
+
+async def test_a_preset_of_one_method_brings_it_along_and_an_edit_makes_it_custom(studio):
+    studio.draft.choose_method("sft")
+    async with studio.opened() as screen:
+        await screen.fire(chip(screen, "QLoRA template"), "select", True)
+        await screen.wait_for(lambda: screen.find(ft.TextField, "Learning rate").value == "0.0002")
+
+        assert (studio.draft.method, studio.draft.base_bits, studio.draft.numbers["lora_r"]) == (
+            "lora",
+            "4",
+            "64",
+        )
+        assert chip(screen, "QLoRA template").selected
+        await screen.type("Epochs", "2")
+        await screen.wait_for(lambda: chip(screen, "Custom").selected)
+
+
+async def test_a_named_ratio_is_the_number_in_the_field(studio):
+    async with studio.opened() as screen:
+        await choose_segment(screen, "method", "osft")
+        await screen.wait_for(lambda: screen.find(ft.TextField, "Unfreeze rank ratio"))
+
+        await choose_segment(screen, "ratio-bands", "Conservative")
+
+        await screen.wait_for(lambda: screen.find(ft.TextField, "Unfreeze rank ratio").value == "0.2")

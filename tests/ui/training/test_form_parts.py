@@ -9,9 +9,10 @@ import pytest
 
 from app.domain.presets import Method
 from app.domain.runs import Target
-from app.ui.training.draft import Source, TrainingDraft
+from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm, shown_in
 from app.ui.training.memory_and_logging import LOGGERS
+from app.ui.training.options import Source
 from tests.ui.harness import Screen, mounted
 
 _PARTS = ("target", "method", "preset", "rows", "output")

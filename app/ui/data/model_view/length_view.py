@@ -9,6 +9,8 @@ from app.domain.previews import Length, Survey
 from app.services.previews import PreviewService
 from app.ui.actions import Problem
 from app.ui.data.model_view.scale import Scale, bars, scale_of
+from app.ui.kit.entered import text_of
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
 from app.ui.training.watching import use_answer
@@ -17,8 +19,11 @@ from trainer_image.config import RunConfig
 from trainer_image.look_protocol import Estimated
 
 _HEIGHT: Final = 150
-_STEPS: Final = 200
-"""Places of the slider under the histogram, for the keyboard."""
+_LABEL: Final = 62
+_STEPS: Final = 100
+"""Of the axis, for the keyboard."""
+_LONGEST: Final = 1_048_576
+"""Of the run's config."""
 _GB: Final = 1e9
 
 
@@ -39,14 +44,15 @@ def LengthView(
         set_problem(None)
         set_memory(found)
 
+    percentiles = previews.percentiles(survey)
+    longest = min(line, percentiles.get("max", line))
     use_answer(
-        lambda: previews.memory(config, max_seq_len=line),
+        lambda: previews.memory(config, max_seq_len=longest),
         remember,
-        on=(shape, line),
+        on=(shape, longest),
         delay_seconds=0.3,
         on_problem=set_problem,
     )
-    percentiles = previews.percentiles(survey)
     if not percentiles:
         return ft.Text("No row came to tokens, so there are no lengths to show.")
     counts = survey.table.lengths()
@@ -79,7 +85,7 @@ def Histogram(
     percentiles: Mapping[str, int],
     on_line: Callable[[int], None],
 ) -> ft.Control:
-    """The bars with the line on them: dragged with the pointer, or moved by the slider with the keyboard."""
+    """The bars with the line on them: dragged with the pointer, or moved with the keyboard."""
     width, set_width = ft.use_state(600.0)
 
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
@@ -92,13 +98,15 @@ def Histogram(
         if event.local_position is not None:
             on_line(scale.length(event.local_position.x / width))
 
-    def slide(event: ft.Event[ft.Slider]) -> None:
-        on_line(scale.length(float(event.data or 0) / _STEPS))
-
-    marks = [_mark(name, scale.place(value) * width) for name, value in percentiles.items() if name != "max"]
+    marks = [
+        control
+        for name, value in percentiles.items()
+        if name != "max"
+        for control in _mark(name, scale.place(value) * width)
+    ]
     place = scale.place(line)
     canvas = ft.Stack(
-        [_bars(counts, scale, place), *marks, _line(line, place * width, width)],
+        [_bars(counts, scale, place), *marks, *_line(line, place * width, width)],
         height=_HEIGHT + 20,
     )
     area = ft.GestureDetector(
@@ -107,15 +115,6 @@ def Histogram(
         drag_interval=30,
         on_horizontal_drag_update=drag,
         on_tap_down=tap,
-    )
-    slider = ft.Slider(
-        value=round(place * _STEPS),
-        min=0,
-        max=_STEPS,
-        divisions=_STEPS,
-        label=f"{line:,}",
-        padding=ft.Padding.all(0),
-        on_change=slide,
     )
     axis = ft.Row(
         [
@@ -132,11 +131,42 @@ def Histogram(
         [
             Identified("histogram", area, label=label),
             axis,
-            Identified("length-slider", slider, label=f"Longest row: {line:,} tokens. Arrow keys move it."),
+            _by_keyboard(scale, line, on_line),
         ],
         spacing=2,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _by_keyboard(scale: Scale, line: int, on_line: Callable[[int], None]) -> ft.Control:
+    """The line without a pointer: typed, or a hundredth of the axis at a time.
+
+    Not by `ft.Slider`: Flet 1.0.5 lays a node over the whole window for it, and who uses the app through its
+    semantics can click nothing else any more.
+    """
+
+    def step(by: int) -> None:
+        moved = scale.length(scale.place(line) + by / _STEPS)
+        on_line(moved if moved != line else max(line + by, 1))
+
+    def typed(event: ft.Event[ft.TextField]) -> None:
+        text = text_of(event).strip()
+        if text.isascii() and text.isdigit() and 0 < int(text) <= _LONGEST:
+            on_line(int(text))
+
+    field = ft.TextField(
+        value=str(line), label="Longest row", width=130, dense=True, on_submit=typed, on_blur=typed
+    )
+    return ft.Row(
+        [
+            IconAction(ft.Icons.REMOVE, "Shorter longest row", lambda: step(-1)),
+            field,
+            IconAction(ft.Icons.ADD, "Longer longest row", lambda: step(1)),
+            ft.Container(_small("tokens: drag the line, type, or step"), expand=True),
+        ],
+        spacing=GAP / 2,
+        vertical_alignment=ft.CrossAxisAlignment.CENTER,
     )
 
 
@@ -161,36 +191,31 @@ def _bars(counts: Mapping[int, int], scale: Scale, place: float) -> ft.Control:
     return ft.Container(row, left=0, right=0, bottom=0, height=_HEIGHT, alignment=ft.Alignment.BOTTOM_CENTER)
 
 
-def _mark(name: str, left: float) -> ft.Control:
-    column = ft.Column(
-        [ft.Text(name, size=10.5, color=ft.Colors.ON_SURFACE_VARIANT), _stroke(ft.Colors.OUTLINE, 1)],
-        spacing=0,
-        tight=True,
-        horizontal_alignment=ft.CrossAxisAlignment.CENTER,
-        width=30,
-    )
-    return ft.Container(column, left=left - 15, top=14)
+def _mark(name: str, left: float) -> list[ft.Control]:
+    """A thin line with its name, each name on a height of its own."""
+    top = {"p50": 16, "p95": 16, "p99": 30}[name]
+    text = ft.Text(name, size=10.5, color=ft.Colors.ON_SURFACE_VARIANT)
+    return [
+        ft.Container(_stroke(ft.Colors.OUTLINE, 1), left=left, top=top),
+        ft.Container(text, left=left + 3, top=top),
+    ]
 
 
-def _line(line: int, left: float, width: float) -> ft.Control:
+def _line(line: int, left: float, width: float) -> list[ft.Control]:
     shown = ft.Container(
-        ft.Text(f"{line:,}", size=12, color=ft.Colors.ON_TERTIARY),
+        ft.Text(f"{line:,}", size=12, color=ft.Colors.ON_TERTIARY, text_align=ft.TextAlign.CENTER),
         bgcolor=ft.Colors.TERTIARY,
         border_radius=4,
-        padding=ft.Padding.symmetric(horizontal=6, vertical=0),
+        width=_LABEL,
     )
-    column = ft.Column(
-        [shown, _stroke(ft.Colors.TERTIARY, 3)],
-        spacing=0,
-        tight=True,
-        width=80,
-        horizontal_alignment=ft.CrossAxisAlignment.CENTER,
-    )
-    return ft.Container(column, left=min(max(left - 40, -38), width - 42), top=0)
+    return [
+        ft.Container(_stroke(ft.Colors.TERTIARY, 3), left=min(max(left - 1.5, 0), width - 3), top=0),
+        ft.Container(shown, left=min(max(left - _LABEL / 2, 0), width - _LABEL), top=0),
+    ]
 
 
 def _stroke(color: str, width: float) -> ft.Control:
-    return ft.Container(width=width, height=_HEIGHT, bgcolor=color)
+    return ft.Container(width=width, height=_HEIGHT + 20, bgcolor=color)
 
 
 def _small(text: str) -> ft.Control:

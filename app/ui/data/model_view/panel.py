@@ -6,6 +6,7 @@ from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL
 from app.services.previews import PreviewService
 from app.ui.data.model_view.view import ModelView
+from app.ui.data.session_context import SessionContext
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
 from app.ui.theme import GAP
@@ -13,6 +14,13 @@ from app.ui.training.fields import Choice
 from app.ui.training.mounting import keyed
 from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
 from trainer_image.config import RunConfig
+
+
+def SeenByModelView(context: SessionContext) -> ft.Control:
+    if context.previews is None:
+        return ft.Text("What a model sees cannot be shown here.")
+    key = f"seen-{context.session.id}-{context.session.version}"
+    return keyed(SeenByModel, key, context.previews, context.session)
 
 
 @ft.component

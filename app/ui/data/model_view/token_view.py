@@ -15,6 +15,10 @@ from trainer_image.look_protocol import Shown, ShownToken
 
 ROLES: Final = {"begin": "BOS", "end": "EOS", "end_of_turn": "end of turn", "special": "special"}
 """What a special token stands for → the words beside it."""
+BRACKETS: Final = ("«", "»")
+"""Around what is learnt; the fonts have no rarer ones."""
+_SPECIAL_FONT: Final = f"{TEXT_FONT} SemiBold"
+"""Not the code font: it draws `<|` as one sign."""
 
 
 def TokenView(shown: Shown) -> ft.Control:
@@ -63,7 +67,7 @@ def _tokens(shown: Shown) -> ft.Control:
         if token.role:
             spans.append(ft.TextSpan(f" {ROLES[token.role]} ", _NAME))
     text = ft.Text(spans=spans, font_family=CODE_FONT, size=13.5)
-    label = f"Tokens of the row; what is learnt stands in brackets: {marked(shown)}"
+    label = f"Tokens of the row; what is learnt stands in brackets: {marked(shown, BRACKETS)}"
     box = ft.Container(
         Selectable(text), bgcolor=ft.Colors.SURFACE_CONTAINER_LOW, border_radius=GAP, padding=14
     )
@@ -93,13 +97,13 @@ def _style(token: ShownToken, *, is_odd: bool, is_cut: bool) -> ft.TextStyle:
             decoration=ft.TextDecoration.UNDERLINE,
             decoration_color=ft.Colors.PRIMARY,
             decoration_thickness=2,
-            weight=ft.FontWeight.BOLD if token.role else None,
+            font_family=_SPECIAL_FONT if token.role else None,
         )
     if token.role:
         return ft.TextStyle(
             color=ft.Colors.ON_TERTIARY_CONTAINER,
             bgcolor=ft.Colors.TERTIARY_CONTAINER,
-            weight=ft.FontWeight.BOLD,
+            font_family=_SPECIAL_FONT,
         )
     tint = ft.Colors.SURFACE_CONTAINER_HIGHEST if is_odd else ft.Colors.SURFACE_CONTAINER
     return ft.TextStyle(color=ft.Colors.ON_SURFACE_VARIANT, bgcolor=tint)
@@ -128,9 +132,11 @@ def _finding(text: str) -> ft.Control:
 
 
 def _as_text(shown: Shown) -> ft.Control:
-    body = Selectable(Identified("tokens-as-text", ft.Text(marked(shown), font_family=CODE_FONT, size=12.5)))
+    body = Selectable(
+        Identified("tokens-as-text", ft.Text(marked(shown, BRACKETS), font_family=CODE_FONT, size=12.5))
+    )
     return ft.ExpansionTile(
-        title=ft.Text("As text, with what is learnt in ⟦…⟧", theme_style=ft.TextThemeStyle.LABEL_LARGE),
+        title=ft.Text("As text, with what is learnt in «…»", theme_style=ft.TextThemeStyle.LABEL_LARGE),
         controls=[ft.Row([ft.Container(body, expand=True)])],
         tile_padding=ft.Padding.all(0),
         shape=ft.RoundedRectangleBorder(),

@@ -10,12 +10,27 @@ from trainer_image.judging import Verdict
 
 
 def VerdictList(notices: Sequence[str], verdicts: Sequence[Verdict]) -> ft.Control:
-    """What is not well first; what is well folded into fewer words."""
+    """What is not well in sight; what is well folded away."""
     ill = [*notices, *(verdict.sentence for verdict in verdicts if not verdict.is_well)]
-    well = [verdict.sentence for verdict in verdicts if verdict.is_well]
-    lines = [_line(text, is_well=False) for text in ill] + [_line(text, is_well=True) for text in well]
+    well = [_line(verdict.sentence, is_well=True) for verdict in verdicts if verdict.is_well]
+    lines = [_line(text, is_well=False) for text in ill]
+    if well:
+        lines.append(_folded(well))
     return Identified(
         "verdicts", ft.Column(lines, spacing=GAP / 2, tight=True), label="Verdicts on the data", live=True
+    )
+
+
+def _folded(well: list[ft.Control]) -> ft.Control:
+    count = "1 check is well" if len(well) == 1 else f"{len(well)} checks are well"
+    return ft.ExpansionTile(
+        title=ft.Text(count, theme_style=ft.TextThemeStyle.LABEL_LARGE),
+        leading=ft.Icon(ft.Icons.CHECK_CIRCLE_OUTLINE, color=ft.Colors.PRIMARY, size=20),
+        controls=[ft.Column(well, spacing=GAP / 2, tight=True)],
+        controls_padding=ft.Padding.only(left=GAP, bottom=GAP),
+        tile_padding=ft.Padding.all(0),
+        dense=True,
+        shape=ft.RoundedRectangleBorder(),
     )
 
 

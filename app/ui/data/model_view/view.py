@@ -9,6 +9,7 @@ from app.domain.previews import Source, Survey
 from app.services.previews import PreviewService
 from app.ui.data.model_view.ledger_view import LedgerView
 from app.ui.data.model_view.length_view import LengthView
+from app.ui.data.model_view.quality_view import QualityView
 from app.ui.data.model_view.stepper import RowStepper
 from app.ui.data.model_view.surveying import Surveying, use_survey
 from app.ui.data.model_view.verdict_list import VerdictList
@@ -22,7 +23,12 @@ from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 from trainer_image.judging import Verdict
 
-_VIEWS: Final = (("rows", "Ledger"), ("tokens", "Tokens"), ("lengths", "Lengths"))
+_VIEWS: Final = (
+    ("rows", "Ledger"),
+    ("tokens", "Tokens"),
+    ("lengths", "Lengths"),
+    ("quality", "Quality"),
+)
 
 
 @ft.component
@@ -63,6 +69,8 @@ def ModelView(
     elif survey is not None and view == "rows":
         body.append(keyed(Verdicts, "verdicts", previews, survey, config))
         body.append(LedgerView(previews, survey, config, bucket, set_bucket, open_row))
+    elif survey is not None and view == "quality":
+        body.append(keyed(QualityView, f"quality-{seen}", previews, survey, config, open_row))
     elif survey is not None:
         body.append(keyed(LengthView, f"lengths-{survey.path.name}", previews, survey, config, on_use_length))
     return ft.Column(body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)

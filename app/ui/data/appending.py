@@ -1,0 +1,91 @@
+"""Add the rows of a file, or of another session, at the end of a session."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import flet as ft
+
+from app.domain.sessions import ImportReport, Session
+from app.domain.typed_paths import expanded
+from app.services.library import LibraryService
+from app.ui.actions import use_action
+from app.ui.data.wording import rows
+from app.ui.data.working import WorkStatus, counting, use_work
+from app.ui.kit.typed import use_typed
+from app.ui.theme import GAP
+from app.ui.training.fields import Choice
+
+
+def use_appending(
+    library: LibraryService, session: Session, on_done: Callable[[Session], None]
+) -> Callable[[], object]:
+    """Returns what opens the dialog. It stays open to say what was refused."""
+    is_open, set_open = ft.use_state(False)
+    others, set_others = ft.use_state(cast(Sequence[Session], ()))
+    other, set_other = ft.use_state("")
+    said, set_said = ft.use_state("")
+    path = use_typed()
+    work = use_work()
+    look = use_action(library.sessions, on_done=set_others)
+
+    async def open_dialog() -> None:
+        set_said("")
+        set_open(True)
+        await look.run()
+
+    def close() -> None:
+        work.cancel()
+        set_open(False)
+
+    def appended(after: Session) -> None:
+        close()
+        on_done(after)
+
+    def read(report: ImportReport) -> None:
+        on_done(report.session)
+        if not report.refused_count:
+            close()
+            return
+        first = report.refused[0]
+        set_said(
+            f"{rows(report.accepted_count)} appended, {report.refused_count:,} refused;"
+            f" line {first.source_line}: {first.reason}."
+        )
+
+    async def append() -> None:
+        if path.now():
+            file = expanded(path.now())
+            await work.run(lambda tell: library.append_file(session, file, counting(tell, "rows read")), read)
+        elif other:
+            chosen = next(s for s in others if s.id == other)
+            await work.run(lambda _: library.editing.append_session(session, chosen), appended)
+        else:
+            set_said("Choose a session, or type the path of a JSONL file.")
+
+    options = [(str(s.id), f"{s.name}, {rows(s.row_count)}") for s in others]
+    dialog = ft.AlertDialog(
+        title=ft.Text(f"Append to “{session.name}”", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        content=ft.Container(
+            ft.Column(
+                [
+                    Choice("append-session", "Rows of this session", other, options, set_other, hint="None"),
+                    ft.TextField(
+                        label="Or of this JSONL file", value=path.shown, on_change=path.edit, on_submit=append
+                    ),
+                    WorkStatus(work, identifier="append-progress"),
+                    ft.Text(said, visible=bool(said)),
+                ],
+                spacing=GAP * 2,
+                tight=True,
+                horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+            ),
+            width=480,
+        ),
+        actions=[
+            ft.TextButton("Close", on_click=close),
+            ft.FilledButton("Append", disabled=work.is_busy, on_click=append),
+        ],
+        on_dismiss=close,
+    )
+    ft.use_dialog(dialog if is_open else None)
+    return open_dialog

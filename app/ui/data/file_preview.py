@@ -1,0 +1,114 @@
+"""What a chosen file holds and how it will be read, before anything is imported."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import flet as ft
+
+from app.domain.mapping import ColumnMapping, RowKind
+from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE, Preview, ReadOptions
+from app.ui.data.mapping_table import KindChoice, MappingTable
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Section
+from app.ui.kit.selectable import Selectable
+from app.ui.kit.typed import use_typed
+from app.ui.theme import GAP
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A file that was looked into."""
+
+    file: Path
+    preview: Preview
+
+
+@ft.component
+def FilePreview(
+    looked: Looked,
+    is_busy: bool,
+    on_import: Callable[[ReadOptions], Coroutine[Any, Any, None]],
+    on_back: Callable[[], None],
+) -> ft.Control:
+    """The first rows with the mapping in their heads, or the first passages; then Import."""
+    preview = looked.preview
+    changed, set_changed = ft.use_state(cast(ColumnMapping | None, None))
+    size = use_typed(str(PASSAGE_CHARACTERS))
+    mapping = changed or preview.mapping
+    problem = "" if preview.is_table else _size_problem(size.shown)
+
+    async def start() -> None:
+        passage = PASSAGE_CHARACTERS if preview.is_table else int(size.now().replace(",", ""))
+        await on_import(ReadOptions(changed, passage))
+
+    def choose_kind(kind: RowKind) -> None:
+        set_changed(mapping.of_kind(kind) if mapping else ColumnMapping(kind))
+
+    is_ready = not problem and (not preview.is_table or not preview.columns or _is_whole(mapping))
+    body: list[ft.Control] = [Identified("mapping-status", ft.Text(_status(preview, mapping)), live=True)]
+    if preview.is_table and preview.columns:
+        body += [
+            KindChoice(mapping, choose_kind),
+            MappingTable(preview.columns, preview.rows, mapping, set_changed),
+        ]
+    elif not preview.is_table:
+        body += [
+            ft.TextField(
+                label="Most characters in a passage",
+                value=size.shown,
+                error=problem or None,
+                keyboard_type=ft.KeyboardType.NUMBER,
+                on_change=size.edit,
+            ),
+            _passages(preview),
+        ]
+    if preview.problems:
+        body.append(_problems(preview))
+    start_button = ft.FilledButton(
+        "Import", icon=ft.Icons.DOWNLOAD_OUTLINED, disabled=is_busy or not is_ready, on_click=start
+    )
+    back_button = ft.OutlinedButton("Choose something else", disabled=is_busy, on_click=on_back)
+    body.append(ft.Row([start_button, back_button], wrap=True))
+    subtitle = " ".join([f"It is {preview.format}.", *preview.notes])
+    return Section(looked.file.name or str(looked.file), body, subtitle=subtitle)
+
+
+def _is_whole(mapping: ColumnMapping | None) -> bool:
+    return mapping is not None and not mapping.missing
+
+
+def _status(preview: Preview, mapping: ColumnMapping | None) -> str:
+    if not preview.is_table:
+        return "The text is cut into passages, at the ends of paragraphs and sentences. Each is a document."
+    if not preview.columns:
+        return "None of its first rows can be read."
+    if mapping is None:
+        return "Choose what each row is, and in the heads of the columns which part each one plays."
+    return mapping.sentence(preview.columns)
+
+
+def _size_problem(text: str) -> str:
+    digits = text.strip().replace(",", "")
+    if digits.isascii() and digits.isdigit() and SHORTEST_PASSAGE <= int(digits) <= 1_000_000:
+        return ""
+    return f"A whole number from {SHORTEST_PASSAGE} to 1,000,000"
+
+
+def _passages(preview: Preview) -> ft.Control:
+    texts = [str(row.get("document", "")) for row in preview.rows[:5]]
+    lines: list[ft.Control] = [
+        ft.Text(text[:400] + ("…" if len(text) > 400 else ""), key=n) for n, text in enumerate(texts)
+    ]
+    return Identified("preview-table", Selectable(ft.Column(lines, spacing=GAP * 2)), label="First passages")
+
+
+def _problems(preview: Preview) -> ft.Control:
+    count = len(preview.problems)
+    first = "; ".join(f"{item.line:,}: {item.reason}" for item in preview.problems[:3])
+    more = "; …" if count > 3 else ""
+    return ft.Text(
+        f"Of its first rows, {count:,} cannot be read and will be listed: {first}{more}",
+        color=ft.Colors.TERTIARY,
+    )

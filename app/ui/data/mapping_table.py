@@ -1,0 +1,118 @@
+"""The first rows of a table; in its heads one chooses which part each column plays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import flet as ft
+
+from app.domain.mapping import ColumnMapping, Part, RowKind
+from app.ui.kit.entered import text_of
+from app.ui.kit.identified import Identified
+from app.ui.theme import CODE_FONT, GAP, RADIUS
+
+_EXTRA: Final = "extra"
+_CELL_WIDTH: Final = 220
+_MOST_COLUMNS: Final = 40
+_LONGEST_CELL: Final = 160
+
+_PART_LABELS: Final = {
+    Part.MESSAGES: "Messages",
+    Part.QUESTION: "Question",
+    Part.ANSWER: "Answer",
+    Part.INPUT: "Input",
+    Part.TEXT: "Text",
+    Part.SYSTEM: "System prompt",
+    Part.TOOLS: "Tools",
+    Part.UNMASK: "Learn all (unmask)",
+}
+
+
+def KindChoice(mapping: ColumnMapping | None, on_choose: Callable[[RowKind], None]) -> ft.Control:
+    """What a row of the table is."""
+
+    def choose(event: ft.Event[ft.Dropdown]) -> None:
+        on_choose(RowKind(text_of(event)))
+
+    dropdown = ft.Dropdown(
+        label="Each row is",
+        value=mapping.kind.value if mapping else None,
+        options=[ft.DropdownOption(key=kind.value, text=kind.label.capitalize()) for kind in RowKind],
+        hint_text="Choose",
+        expand=True,
+        on_select=choose,
+    )
+    chosen = mapping.kind.label if mapping else "nothing chosen"
+    return Identified("row-kind", ft.Row([dropdown]), label=f"Each row is: {chosen}")
+
+
+def MappingTable(
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    mapping: ColumnMapping | None,
+    on_change: Callable[[ColumnMapping], None],
+) -> ft.Control:
+    """Scrolls sideways; columns beyond the fortieth are kept as extra, and not shown."""
+    shown = columns[:_MOST_COLUMNS]
+    heads = ft.Row([_Head(column, mapping, on_change) for column in shown], spacing=GAP)
+    lines = [heads, ft.Divider(height=1), *(_line(number, shown, row) for number, row in enumerate(rows))]
+    if len(columns) > len(shown):
+        lines.append(ft.Text(f"{len(columns) - len(shown)} more columns are kept as extra."))
+    table = ft.Column(lines, spacing=GAP, tight=True)
+    return Identified(
+        "preview-table",
+        ft.Container(
+            ft.Row([table], scroll=ft.ScrollMode.ALWAYS, vertical_alignment=ft.CrossAxisAlignment.START),
+            bgcolor=ft.Colors.SURFACE_CONTAINER,
+            border_radius=RADIUS - 4,
+            padding=12,
+        ),
+        label="First rows",
+    )
+
+
+def _Head(
+    column: str, mapping: ColumnMapping | None, on_change: Callable[[ColumnMapping], None]
+) -> ft.Control:
+    part = mapping.part_of(column) if mapping else None
+
+    def choose(event: ft.Event[ft.Dropdown]) -> None:
+        chosen = text_of(event)
+        if mapping is not None:
+            on_change(mapping.playing(column, None if chosen == _EXTRA else Part(chosen)))
+
+    options = [ft.DropdownOption(key=_EXTRA, text="Kept as extra")]
+    options += (
+        [ft.DropdownOption(key=p.value, text=_PART_LABELS[p]) for p in mapping.kind.parts] if mapping else []
+    )
+    dropdown = ft.Dropdown(
+        label=column,
+        value=part.value if part else _EXTRA,
+        options=options,
+        disabled=mapping is None,
+        expand=True,
+        filled=part is not None,
+        on_select=choose,
+    )
+    said = _PART_LABELS[part] if part else "kept as extra"
+    return Identified(
+        f"column-{column}",
+        ft.Container(ft.Row([dropdown]), width=_CELL_WIDTH),
+        label=f"Column {column}: {said}",
+    )
+
+
+def _line(number: int, columns: Sequence[str], row: Mapping[str, Any]) -> ft.Control:
+    return ft.Row(
+        [ft.Container(_cell(row.get(column)), width=_CELL_WIDTH, key=column) for column in columns],
+        spacing=GAP,
+        vertical_alignment=ft.CrossAxisAlignment.START,
+        key=number,
+    )
+
+
+def _cell(value: Any) -> ft.Control:
+    text = value if isinstance(value, str) else "" if value is None else repr(value)
+    text = " ".join(text[: 4 * _LONGEST_CELL].split())
+    clipped = text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
+    font = None if isinstance(value, str) else CODE_FONT
+    return ft.Text(clipped, size=13, max_lines=3, overflow=ft.TextOverflow.ELLIPSIS, font_family=font)

@@ -1,0 +1,214 @@
+"""What may be wrong with rows: repeats, empty answers, odd characters, languages and leaks."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, cast
+
+import flet as ft
+
+from app.domain.previews import PreviewCancelledError, Survey
+from app.domain.quality import FLAWS, Flawed, Quality
+from app.services.previews import PreviewService
+from app.ui.actions import Problem, problem_of, use_action
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.paging_bar import PagingBar
+from app.ui.kit.progress_line import ProgressLine
+from app.ui.kit.selectable import Selectable
+from app.ui.theme import GAP
+from trainer_image.config import RunConfig
+
+_PAGE: Final = 20
+_LOOK_SECONDS: Final = 0.2
+_LANGUAGES: Final = 6
+_LEAKS: Final = "leaks"
+
+
+@dataclass(frozen=True)
+class _State:
+    quality: Quality | None = None
+    leaks: tuple[Flawed, ...] | None = None
+    is_busy: bool = False
+    rows: int = 0
+    problem: Problem | None = None
+    was_cancelled: bool = False
+
+
+@dataclass
+class _Ticket:
+    """What the looking thread and the event loop share: two plain values, each written by one side."""
+
+    rows: int = 0
+    is_cancelled: bool = False
+
+    def report(self, rows: int) -> None:
+        self.rows = rows
+        if self.is_cancelled:
+            raise PreviewCancelledError
+
+
+@ft.component
+def QualityView(
+    previews: PreviewService, survey: Survey, config: RunConfig, on_open: Callable[[int], None]
+) -> ft.Control:
+    """Looks when it is mounted; give it another key for other rows. `on_open` is told a number from 0."""
+    state, set_state = ft.use_state(_State(is_busy=True))
+    chosen, set_chosen = ft.use_state("")
+    ticket = ft.use_ref(cast(_Ticket | None, None))
+
+    def find(mine: _Ticket) -> tuple[Quality, tuple[Flawed, ...] | None]:
+        found = previews.quality.check(survey.source, mine.report)
+        leaks = previews.quality.leaks(found, survey, config)
+        return found, None if leaks is None else tuple(leaks)
+
+    async def look() -> None:
+        mine = ticket.current = _Ticket()
+        set_state(_State(is_busy=True))
+        task = asyncio.create_task(asyncio.to_thread(find, mine))
+        try:
+            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
+                set_state(_State(is_busy=True, rows=mine.rows))
+            quality, leaks = task.result()
+            set_state(_State(quality, leaks))
+        except PreviewCancelledError:
+            set_state(_State(was_cancelled=True))
+        except Exception as error:
+            set_state(_State(problem=problem_of(error)))
+
+    def cancel() -> None:
+        if ticket.current is not None:
+            ticket.current.is_cancelled = True
+            set_state(lambda s: replace(s, is_busy=True))
+
+    split = (config.validation, config.validation_share, config.seed, config.max_seq_len, survey)
+    ft.use_effect(look, dependencies=[split], cleanup=cancel)
+    if state.is_busy:
+        return _progress(state, survey, cancel)
+    if state.problem or state.quality is None:
+        again = ft.OutlinedButton("Look again", on_click=look)
+        said = ft.Text("Looking was cancelled; nothing was changed.", visible=state.was_cancelled)
+        return ft.Column([ErrorBanner(state.problem), said, ft.Row([again])], spacing=GAP, tight=True)
+    lines: list[ft.Control] = [_summary(state.quality), _flaws(state, chosen, set_chosen)]
+    lines.append(_languages(state.quality, chosen, set_chosen))
+    if chosen:
+        listed = FlawedRows(previews, state.quality, state.leaks or (), chosen, on_open)
+        lines.append(ft.Container(listed, key=chosen))
+    return ft.Column(lines, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def _progress(state: _State, survey: Survey, cancel: Callable[[], None]) -> ft.Control:
+    total = survey.table.total
+    line = ProgressLine(
+        f"Comparing all rows with each other: {state.rows:,} of {total:,}…",
+        state.rows / total if total and state.rows else None,
+        identifier="quality-progress",
+    )
+    return ft.Row(
+        [ft.Container(line, expand=True), ft.OutlinedButton("Cancel", on_click=cancel)], spacing=GAP
+    )
+
+
+def _summary(quality: Quality) -> ft.Control:
+    wrong = [f"{count:,} {FLAWS[flaw]}" for flaw, count in quality.counts.items() if count]
+    text = f"{quality.rows:,} rows: " + (", ".join(wrong) if wrong else "nothing wrong was found")
+    return Identified("quality", ft.Text(f"{text}."), live=True, label="Quality of the rows")
+
+
+def _flaws(state: _State, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
+    assert state.quality
+    chips = [
+        _chip(f"{count:,} {FLAWS[flaw]}", flaw, count, chosen, on_choose)
+        for flaw, count in state.quality.counts.items()
+    ]
+    if state.leaks is not None:
+        text = f"{len(state.leaks):,} kept aside with a prompt that is trained on"
+        chips.append(_chip(text, _LEAKS, len(state.leaks), chosen, on_choose))
+    return ft.Row(chips, wrap=True, spacing=GAP, run_spacing=GAP)
+
+
+def _languages(quality: Quality, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
+    of = f" (of {quality.languages_of:,} rows)" if quality.languages_of < quality.rows else ""
+    chips = [
+        _chip(f"{count:,} {code or 'too short or mixed'}", f"language:{code}", count, chosen, on_choose)
+        for code, count in list(quality.languages.items())[:_LANGUAGES]
+    ]
+    title = ft.Text(f"Languages{of}", theme_style=ft.TextThemeStyle.LABEL_MEDIUM)
+    return ft.Column(
+        [title, ft.Row(chips, wrap=True, spacing=GAP, run_spacing=GAP)], spacing=GAP / 2, tight=True
+    )
+
+
+def _chip(text: str, kind: str, count: int, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
+    is_chosen = kind == chosen
+
+    def choose() -> None:
+        on_choose("" if is_chosen else kind)
+
+    icon = ft.Icons.EXPAND_LESS if is_chosen else ft.Icons.EXPAND_MORE
+    button = ft.OutlinedButton(
+        text, icon=icon if count else ft.Icons.CHECK, disabled=not count, on_click=choose
+    )
+    return ft.Container(button)
+
+
+@ft.component
+def FlawedRows(
+    previews: PreviewService,
+    quality: Quality,
+    leaks: Sequence[Flawed],
+    kind: str,
+    on_open: Callable[[int], None],
+) -> ft.Control:
+    """The rows of one kind, page by page. Give it another key for another kind."""
+    start, set_start = ft.use_state(0)
+    rows, set_rows = ft.use_state(cast(Sequence[Flawed], ()))
+    wanted = ft.use_ref(0)
+
+    def read() -> Sequence[Flawed]:
+        first = wanted.current or 0
+        if kind == _LEAKS:
+            return leaks[first : first + _PAGE]
+        return previews.quality.flawed(quality, kind, start=first, limit=_PAGE)
+
+    load = use_action(read, set_rows)
+    language = kind.removeprefix("language:")
+    counts: dict[str, int] = {str(flaw): count for flaw, count in quality.counts.items()}
+    counts[_LEAKS] = len(leaks)
+    total = counts.get(kind, quality.languages.get(language, 0))
+
+    async def move(to: int) -> None:
+        wanted.current = to
+        set_start(to)
+        await load.run()
+
+    async def first() -> None:
+        await move(0)
+
+    ft.use_effect(first, dependencies=[], cleanup=_nothing)
+    listed = ft.Column([_row(row, on_open) for row in rows], spacing=0, tight=True)
+    return ft.Column(
+        [
+            ErrorBanner(load.problem, retry=("Try again", load.run)),
+            Identified("flawed", Selectable(listed)),
+            PagingBar(start, _PAGE, total, move),
+        ],
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _row(row: Flawed, on_open: Callable[[int], None]) -> ft.Control:
+    return ft.Row(
+        [
+            ft.TextButton(f"Row {row.number + 1:,}", on_click=lambda: on_open(row.number)),
+            ft.Text(row.note, expand=True),
+        ],
+        key=row.number,
+        spacing=GAP,
+    )
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,118 @@
+"""Say which rows are wanted: by words at once, by what they are behind a button."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Final
+
+import flet as ft
+
+from app.domain.errors import StudioError
+from app.domain.finding import RowFilter
+from app.ui.actions import Problem
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.typed import use_typed
+from app.ui.theme import GAP
+from app.ui.training.fields import Choice, Grid
+
+Search = Callable[[RowFilter], Coroutine[Any, Any, None]]
+
+_ANY: Final = "any"
+_YES_NO: Final = {_ANY: None, "yes": True, "no": False}
+_ROLES: Final = (
+    (_ANY, "Any role"), ("system", "Has a system message"), ("user", "Has a question"),
+    ("assistant", "Has an answer"), ("tool", "Has a tool's result"), ("document", "Is a document"),
+)  # fmt: skip
+
+
+@ft.component
+def FilterBar(
+    wanted: RowFilter, on_search: Search, on_show_all: Callable[[], Any], *, is_busy: bool
+) -> ft.Control:
+    """Enter searches; "Show all" goes back to every row. Give it another key to empty it."""
+    words = use_typed()
+    shortest, longest, source = use_typed(), use_typed(), use_typed()
+    kinds, set_kinds = ft.use_state(RowFilter())
+    is_open, set_open = ft.use_state(False)
+    problem, set_problem = ft.use_state(Problem(""))
+
+    async def search() -> None:
+        try:
+            asked = replace(
+                kinds,
+                text=words.now(),
+                source=source.now(),
+                min_characters=_number(shortest.now()),
+                max_characters=_number(longest.now()),
+            )
+        except StudioError as error:
+            set_problem(Problem(error.message, error.hint))
+            return
+        set_problem(Problem(""))
+        await on_search(asked)
+
+    line: list[ft.Control] = [
+        ft.TextField(
+            label="Find in rows",
+            prefix_icon=ft.Icons.SEARCH,
+            value=words.shown,
+            on_change=words.edit,
+            on_submit=search,
+            dense=True,
+            expand=True,
+        ),
+        ft.OutlinedButton("Find", disabled=is_busy, on_click=search),
+    ]
+    more: list[ft.Control] = [
+        ft.TextButton(
+            "Fewer filters" if is_open else "Filters",
+            icon=ft.Icons.FILTER_LIST,
+            on_click=lambda: set_open(not is_open),
+        ),
+    ]
+    if not wanted.is_empty:
+        more.append(ft.TextButton("Show all", on_click=on_show_all))
+    fields = Grid(
+        [
+            Choice(
+                "filter-role", "Roles", kinds.role or _ANY, _ROLES,
+                lambda key: set_kinds(replace(kinds, role="" if key == _ANY else key)),
+            ),
+            _yes_or_no("filter-tools", "Tool calls", kinds.has_tool_calls,
+                       lambda value: set_kinds(replace(kinds, has_tool_calls=value))),
+            _yes_or_no("filter-unmask", "Learnt whole", kinds.unmask,
+                       lambda value: set_kinds(replace(kinds, unmask=value))),
+            ft.TextField(label="From (file, address, author)", value=source.shown, on_change=source.edit,
+                         on_submit=search),
+            ft.TextField(label="At least so many characters", value=shortest.shown, on_change=shortest.edit,
+                         on_submit=search),
+            ft.TextField(label="At most so many characters", value=longest.shown, on_change=longest.edit,
+                         on_submit=search),
+        ]
+    )  # fmt: skip
+    return ft.Column(
+        [
+            ft.Row(line, spacing=GAP, vertical_alignment=ft.CrossAxisAlignment.CENTER),
+            ft.Row(more, spacing=GAP, wrap=True),
+            ft.Container(fields, visible=is_open),
+            ErrorBanner(problem if problem.message else None),
+        ],
+        spacing=GAP * 1.5,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _yes_or_no(
+    identifier: str, label: str, value: bool | None, on_choose: Callable[[bool | None], None]
+) -> ft.Control:
+    key = next(key for key, its in _YES_NO.items() if its is value)
+    options = ((_ANY, "Any"), ("yes", "Yes"), ("no", "No"))
+    return Choice(identifier, label, key, options, lambda chosen: on_choose(_YES_NO[chosen]))
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise StudioError(f"'{text[:30]}' is no number of characters.", "Type a whole number, or nothing.")
+    return int(text)

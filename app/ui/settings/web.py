@@ -1,0 +1,80 @@
+"""How collecting from the web reaches the network, or that it must not."""
+
+from collections.abc import Callable
+from typing import cast
+
+import flet as ft
+
+from app.services.settings import SettingsService
+from app.ui.actions import use_action
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.section import Section
+from app.ui.kit.typed import use_typed
+from app.ui.training.fields import Toggle
+from app.ui.training.watching import use_answer
+
+
+@ft.component
+def Web(settings: SettingsService) -> ft.Control:
+    """The proxy is kept by a button, the switch at once."""
+    page = ft.context.page
+    saved, set_saved = ft.use_state(cast(str | None, None))
+    offline, set_offline = ft.use_state(False)
+    wanted = ft.use_ref(False)
+
+    def loaded(found: tuple[str, bool]) -> None:
+        set_saved(found[0])
+        set_offline(found[1])
+
+    use_answer(lambda: (settings.proxy, settings.is_offline), loaded, on=())
+    switch = use_action(lambda: settings.set_offline(wanted.current is True), on_done=lambda _: None)
+
+    def toggle(value: bool) -> None:
+        wanted.current = value
+        set_offline(value)
+        page.run_task(switch.run)
+
+    return Section(
+        "Collecting from the web",
+        [
+            Proxy(settings, saved, set_saved) if saved is not None else ft.Container(visible=False),
+            Toggle(
+                "Stay offline",
+                offline,
+                toggle,
+                help_text="Nothing is collected from the web while this is on.",
+            ),
+            ErrorBanner(switch.problem, on_dismiss=switch.dismiss),
+        ],
+    )
+
+
+@ft.component
+def Proxy(settings: SettingsService, saved: str, on_saved: Callable[[str], None]) -> ft.Control:
+    address = use_typed(saved)
+    save = use_action(lambda: settings.set_proxy(address.now()), on_done=lambda _: on_saved(address.now()))
+    return ft.Column(
+        [
+            ft.Row(
+                [
+                    ft.TextField(
+                        label="Proxy",
+                        value=address.shown,
+                        hint_text="http://proxy.example:3128",
+                        helper="Empty: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, if they are set.",
+                        on_change=address.edit,
+                        on_submit=save.run,
+                        expand=True,
+                    ),
+                    ft.OutlinedButton(
+                        "Save proxy",
+                        disabled=save.is_busy or address.shown.strip() == saved,
+                        on_click=save.run,
+                    ),
+                ],
+                vertical_alignment=ft.CrossAxisAlignment.START,
+            ),
+            ErrorBanner(save.problem, on_dismiss=save.dismiss),
+        ],
+        tight=True,
+    )

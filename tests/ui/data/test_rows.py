@@ -1,0 +1,283 @@
+"""Rows are found, chosen and changed in the window, and every change can be taken back."""
+
+import json
+
+import flet as ft
+import pytest
+
+from app.domain.finding import RowFilter
+from tests.ui.data.test_sessions import opened_session
+
+
+@pytest.fixture
+def session(library, write_rows):
+    return library.import_file(write_rows("talk.jsonl", good=60)).session
+
+
+def newest(library):
+    return library.sessions()[0]
+
+
+def question(library, position=0):
+    return library.rows(newest(library).id, start=position, limit=1)[0].messages[0]["content"]
+
+
+async def test_rows_are_found_by_what_they_say(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.type("Find in rows", "question 5")
+        await screen.click("Find")
+        await screen.wait_for_text("Hits 1 to 11")
+
+        assert "Question 59?" in screen.text()
+        assert "Question 1?" not in screen.text()
+
+        await screen.click("Show all")
+        await screen.wait_for_text("1 to 25 of 60")
+        assert screen.find(ft.TextField, "Find in rows").value == ""
+
+
+async def test_hits_are_leafed_through_both_ways(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.type("Find in rows", "question")
+        await screen.fire(screen.find(ft.TextField, "Find in rows"), "submit", "question")
+        await screen.wait_for_text("Hits 1 to 25, perhaps more")
+
+        await screen.click("Next hits")
+        await screen.wait_for_text("Hits 26 to 50")
+        await screen.click("Next hits")
+        await screen.wait_for_text("Hits 51 to 60")
+        assert screen.button("Next hits").disabled
+        await screen.click("Previous hits")
+
+        await screen.wait_for_text("Question 26?")
+
+
+async def test_nothing_found_says_so(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.type("Find in rows", "zebra")
+        await screen.click("Find")
+
+        await screen.wait_for_text("No row is like that.")
+
+
+async def test_filters_find_rows_by_what_they_are(library, paths, session):
+    library.editing.set_unmask(session, {6}, unmask=True)
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.wait_for_text("Learnt whole")
+        await screen.click("Filters")
+        await screen.choose("Learnt whole", "yes")
+        await screen.click("Find")
+        await screen.wait_for_text("Hits 1 to 1")
+
+        assert "Question 7?" in screen.text()
+
+        await screen.type("At least so many characters", "many")
+        await screen.click("Find")
+        await screen.wait_for_text("'many' is no number of characters.")
+
+
+async def test_a_row_is_edited_and_the_edit_undone(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Edit row 2")
+        await screen.type("Text of message 1", "Question two?")
+        await screen.click("Save row")
+
+        await screen.wait_for_text("Version 2: row 2 edited")
+        await screen.wait_for_text("Question two?")
+        assert question(library, 1) == "Question two?"
+
+        await screen.click("Undo")
+        await screen.wait_for_text("Version 3: version 1 restored")
+        assert newest(library).content_hash == session.content_hash
+
+
+async def test_a_row_without_an_answer_is_refused_in_the_dialog_with_the_trainers_reason(
+    library, paths, session
+):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Edit row 1")
+        await screen.click("Delete message 2")
+        await screen.click("Save row")
+
+        await screen.wait_for_text("the conversation has no assistant message")
+        assert newest(library) == session
+        await screen.click("Cancel")
+        await screen.click("Edit row 1")
+        assert screen.find(ft.TextField, "Text of message 2").value == "Answer 1."
+
+
+async def test_a_row_is_added_at_the_end(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Add row")
+        await screen.type("Text of message 1", "One more?")
+        await screen.type("Text of message 2", "Yes.")
+        await screen.set_value(screen.find(ft.Switch, "Learn every message"), True)
+        await screen.click("Save row")
+
+        await screen.wait_for_text("Version 2: row 61 added")
+        assert question(library, 60) == "One more?"
+        assert len(library.editing.find(newest(library).id, RowFilter(unmask=True)).rows) == 1
+
+
+async def test_chosen_rows_are_deleted_together(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        for row in (1, 3):
+            [box] = [b for b in screen.controls(ft.Checkbox) if b.semantics_label == f"Choose row {row}"]
+            await screen.set_value(box, True)
+        await screen.click("Delete 2 rows")
+
+        await screen.wait_for_text("Version 2: 2 rows deleted")
+        await screen.wait_for_text("1 to 25 of 58")
+        assert question(library) == "Question 2?"
+
+
+async def test_all_that_match_are_learnt_whole(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.type("Find in rows", "Answer 4")
+        await screen.click("Find")
+        await screen.wait_for_text("Rows that match")
+        await screen.click("Learn all that match whole")
+
+        await screen.wait_for_text("Version 2: 11 rows learnt whole")
+
+
+async def test_a_replacement_is_previewed_then_made(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Find and replace")
+        await screen.type("Find", "Question 1")
+        await screen.type("Replace with", "Riddle 1")
+        assert screen.button("Replace").disabled
+        await screen.click("Preview")
+        await screen.wait_for_text("11 rows would change.")
+        assert "Then: Riddle 1?" in screen.text()
+        assert question(library) == "Question 1?"
+
+        await screen.click("Replace in 11 rows")
+
+        await screen.wait_for_text("Version 2: 11 rows changed by find and replace")
+        assert question(library) == "Riddle 1?"
+
+
+async def test_a_change_from_elsewhere_is_told_and_nothing_is_lost(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Edit row 1")
+        library.editing.delete_rows(session, {0})
+        await screen.type("Text of message 1", "Mine?")
+        await screen.click("Save row")
+
+        await screen.wait_for_text("was changed elsewhere")
+        assert question(library) == "Question 2?"
+
+
+async def test_any_row_can_be_gone_to(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.fire(screen.find(ft.TextField, "Go to row"), "submit", "31")
+
+        await screen.wait_for_text("31 to 55 of 60")
+
+
+async def test_versions_are_listed_looked_at_and_restored(library, paths, session):
+    library.editing.delete_rows(session, {0})
+    async with opened_session(library, paths, "talk") as screen:
+        await choose_view(screen, "Versions")
+        await screen.wait_for_text("Version 2: 1 row deleted (now)")
+        await screen.click("Show version 1")
+        await screen.wait_for_text("Question 1?")
+
+        await screen.click("Restore version 1")
+
+        await screen.wait_for_text("Version 3: version 1 restored (now)")
+        assert question(library) == "Question 1?"
+
+
+async def choose_view(screen, label):
+    [switch] = screen.controls(ft.SegmentedButton)
+    screen.page.session.apply_patch(switch._i, {"selected": [label]})
+    await screen.fire(switch, "change", [label])
+
+
+async def test_tags_are_given_and_chosen_from(library, paths, session, write_rows):
+    library.import_file(write_rows("other.jsonl"))
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Tag session")
+        await screen.type("Tags", "sea, checked")
+        await screen.click("Save tags")
+        await screen.wait_for(lambda: len(list(screen.controls(ft.Chip))) == 2)
+
+        await screen.fire(screen.find(ft.Chip, "checked"), "select", True)
+
+        assert screen.has_button("talk")
+        assert not screen.has_button("other")
+
+
+async def test_a_deleted_session_is_brought_back(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Delete session")
+        await screen.click("Delete")
+        await screen.wait_for_text("No sessions yet")
+        await screen.click("Recently deleted (1)")
+        await screen.click("Bring talk back")
+
+        await screen.wait_for(lambda: screen.has_button("talk"))
+        assert library.sessions() == [session]
+
+
+async def test_a_second_export_gets_a_name_of_its_own_and_csv_says_how_it_nests(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        for count in (1, 2):
+            await screen.click("Export JSONL")
+            await screen.wait_for(lambda count=count: len(list(paths.exports.glob("*.jsonl"))) == count)
+        await screen.click("Export CSV")
+        await screen.wait_for_text("CSV knows no nesting")
+
+        assert len(list(paths.exports.iterdir())) == 3
+
+
+async def test_a_copy_and_appended_rows(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Duplicate")
+        await screen.wait_for(lambda: screen.has_button("talk (2)"))
+        copy = library.find("talk (2)")
+        await screen.click("Append rows")
+        await screen.choose("Rows of this session", str(copy.id))
+        await screen.click("Append")
+
+        await screen.wait_for_text("Version 2: 60 rows of talk (2) appended")
+
+
+async def test_appending_a_file_says_what_was_refused(library, paths, session, write_rows):
+    path = write_rows("more.jsonl", good=1, lines=("broken",))
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Append rows")
+        await screen.type("Or of this JSONL file", str(path))
+        await screen.click("Append")
+
+        await screen.wait_for_text("1 row appended, 1 refused; line 2")
+        assert newest(library).row_count == 61
+
+
+async def test_personal_data_is_shown_before_a_push_and_the_reason_why_none_is_possible(
+    library, services, paths, write_rows, monkeypatch
+):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    line = json.dumps({"prompt": "Who?", "completion": "ana@harbour.io"})
+    library.import_file(write_rows("leaky.jsonl", good=1, lines=(line,)))
+
+    async with opened_session(library, paths, "leaky", publishing=services.publishing) as screen:
+        await screen.click("Publish on the Hub")
+        await screen.wait_for_text("1 e-mail addresses in 1 row")
+
+        assert "row 2" in screen.text()
+        assert "ana@" not in "\n".join(screen.identified("personal-data"))
+        assert "Offline mode is on" in screen.text()
+        assert screen.button("Publish privately").disabled
+
+
+async def test_every_control_of_the_editor_has_a_name(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Filters")
+        await screen.click("Edit row 1")
+
+        assert all(box.semantics_label or box.label for box in screen.controls(ft.Checkbox))
+        assert all(field.label for field in screen.controls(ft.TextField))
+        assert all(button.icon.semantics_label for button in screen.controls(ft.IconButton))
