@@ -36,7 +36,7 @@ def MergeTab(
     *,
     is_shown: bool = True,
 ) -> ft.Control:
-    draft, _ = ft.use_state(MergeDraft)
+    draft, _ = ft.use_state(_new_draft)
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
     merges, set_merges = ft.use_state(cast(tuple[Listed, ...], ()))
     is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
@@ -99,6 +99,10 @@ def MergeTab(
         expand=True,
         on_size_change=measure,
     )
+
+
+def _new_draft() -> MergeDraft:
+    return MergeDraft()
 
 
 def _beside(form: Sequence[ft.Control], result: Sequence[ft.Control]) -> ft.Control:
