@@ -36,7 +36,8 @@ def run_merge(services: Services, args: argparse.Namespace, output: Output) -> i
         wish = PublishWish(args.to_hub, is_private=not args.public)
         merge = services.merging.to_hub(recipe, wish, merge_id, _progress)
     elif args.to:
-        merge = services.merging.to_file(recipe, expanded(args.to).absolute(), merge_id, _progress)
+        path = expanded(args.to).absolute()
+        merge = services.merging.to_file(recipe, path, merge_id, _progress, overwrite=args.force)
     else:
         merge = services.merging.to_session(recipe, merge_id, _progress)
     output.give(merge)

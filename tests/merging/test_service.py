@@ -1,4 +1,5 @@
 import json
+import sys
 from itertools import count
 
 import pyarrow.parquet
@@ -111,6 +112,15 @@ def test_almost_equal_rows_are_removed_with_how_alike_they_are_and_others_are_no
     assert strict.rows_out == 3
 
 
+def test_without_the_library_for_almost_equal_rows_it_is_named(world, two, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rensa", None)
+
+    with pytest.raises(MergeError, match="not installed: rensa"):
+        world.merging.preview(of(*two, near_duplicates=True))
+
+    assert world.merging.preview(of(*two)).ledger.rows_out == 4
+
+
 def test_what_is_almost_a_held_out_row_is_a_leak(world):
     held = world.session([pair("q", SAID)], "held")
     session = world.session([pair("other", SAID.replace("church", "chapel")), pair("b", SAID[:20])], "rows")
@@ -161,6 +171,17 @@ def test_a_file_is_whole_in_both_formats(world, two, tmp_path):
     assert [json.loads(row["meta"]) for row in table] == [line["meta"] for line in lines]
 
 
+def test_a_file_that_is_there_is_replaced_only_by_the_merge_that_made_it(world, two, tmp_path):
+    path = tmp_path / "m.jsonl"
+    merge = world.merging.to_file(of(*two), path)
+
+    again = world.merging.to_file(of(two[0]), path, merge.id)
+    with pytest.raises(MergeError, match="exists already"):
+        world.merging.to_file(of(*two), path)
+
+    assert again.result.rows == len(path.read_text().splitlines()) == 3
+
+
 def test_a_cancelled_merge_leaves_no_session_no_file_and_no_working_file(world, two, tmp_path):
     def stop_while_writing(progress):
         if progress.stage == "Writing":
@@ -170,7 +191,7 @@ def test_a_cancelled_merge_leaves_no_session_no_file_and_no_working_file(world, 
     with pytest.raises(MergeCancelledError):
         world.merging.to_session(of(*two), watch=stop_while_writing)
     with pytest.raises(MergeCancelledError):
-        world.merging.to_file(of(*two), tmp_path / "m.jsonl", watch=stop_while_writing)
+        world.merging.to_file(of(*two), tmp_path / "m.jsonl", watch=stop_while_writing, overwrite=True)
 
     assert len(world.sessions.all()) == 2
     assert world.merging.saved() == []

@@ -36,6 +36,23 @@ def MergeTab(
     *,
     is_shown: bool = True,
 ) -> ft.Control:
+    """Nothing before it is shown for the first time: the app opens sooner. From then on it keeps its state."""
+    was_shown = ft.use_ref(False)
+    was_shown.current = was_shown.current or is_shown
+    if not was_shown.current:
+        return ft.Container()
+    return Merge(merging, library, paths, on_go_to_data, is_shown=is_shown)
+
+
+@ft.component
+def Merge(
+    merging: MergeService,
+    library: LibraryService,
+    paths: Paths,
+    on_go_to_data: Callable[[], None],
+    *,
+    is_shown: bool,
+) -> ft.Control:
     draft, _ = ft.use_state(_new_draft)
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
     merges, set_merges = ft.use_state(cast(tuple[Listed, ...], ()))
@@ -51,7 +68,7 @@ def MergeTab(
         lambda: (tuple(library.sessions()), listed(merging)),
         take,
         on=is_shown,
-        every_seconds=_REFRESH_SECONDS,
+        every_seconds=_REFRESH_SECONDS if is_shown else None,
     )
 
     def changed() -> None:
