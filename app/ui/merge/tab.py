@@ -36,7 +36,7 @@ def MergeTab(
     *,
     is_shown: bool = True,
 ) -> ft.Control:
-    """Nothing before it is shown for the first time: the app opens sooner. From then on it keeps its state."""
+    """Nothing before it is first shown: the app opens sooner. From then on it keeps its state."""
     was_shown = ft.use_ref(False)
     was_shown.current = was_shown.current or is_shown
     if not was_shown.current:
