@@ -53,7 +53,7 @@ def Merge(
     *,
     is_shown: bool,
 ) -> ft.Control:
-    draft, _ = ft.use_state(_new_draft)
+    draft = ft.use_memo(MergeDraft, dependencies=[])
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
     merges, set_merges = ft.use_state(cast(tuple[Listed, ...], ()))
     is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
@@ -96,7 +96,7 @@ def Merge(
         set_wide(event.width >= _TWO_COLUMNS_FROM)
 
     heading = PageHeading("Merge", "Make one session of several, and see what became of every row.")
-    if sessions is not None and not sessions and not draft.sources:
+    if sessions is not None and not (sessions or merges or draft.sources):
         import_button = ft.FilledButton("Import data", icon=ft.Icons.ADD, on_click=on_go_to_data)
         nothing = EmptyState(
             ft.Icons.MERGE, "Nothing to merge yet", "Import a first session in the Data tab.", import_button
@@ -116,10 +116,6 @@ def Merge(
         expand=True,
         on_size_change=measure,
     )
-
-
-def _new_draft() -> MergeDraft:
-    return MergeDraft()
 
 
 def _beside(form: Sequence[ft.Control], result: Sequence[ft.Control]) -> ft.Control:
