@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from app.domain.errors import StudioError
 from app.domain.merging import Fate, MergeCancelledError, MergeError, MergeRecipe, MergeSource
 from app.domain.publishing import PublishWish
+from app.domain.sessions import RowChange
 from tests.merging import children
 from tests.merging.conftest import World, make_world, pair
 from trainer_image.rows import Row
@@ -121,6 +122,17 @@ def test_without_the_library_for_almost_equal_rows_it_is_named(world, two, monke
     assert world.merging.preview(of(*two)).ledger.rows_out == 4
 
 
+def test_a_row_is_compared_with_rows_that_stay_so_that_a_chain_does_not_eat_them(world):
+    """Each text is the last one moved on by two words: neighbours are 80 % alike, the ends 64 %."""
+    texts = [" ".join(f"w{n}" for n in range(first, first + 20)) for first in (0, 2, 4)]
+    session = world.session([pair("q", text) for text in texts], "chain")
+
+    rules = {"near_duplicates": True, "similarity": 0.7, "conflicts": "off"}
+    ledger = world.merging.preview(of(session, **rules)).ledger
+
+    assert [(example.row, example.other_row) for example in ledger.examples] == [(2, 1)]
+
+
 def test_what_is_almost_a_held_out_row_is_a_leak(world):
     held = world.session([pair("q", SAID)], "held")
     session = world.session([pair("other", SAID.replace("church", "chapel")), pair("b", SAID[:20])], "rows")
@@ -221,6 +233,17 @@ def test_a_source_deleted_while_it_is_merged_is_said_and_nothing_is_written(worl
         world.merging.to_session(of(*two), watch=delete_then)
 
     assert [session.name for session in world.sessions.all()] == ["first"]
+
+
+def test_a_source_edited_while_it_is_merged_is_said_and_nothing_is_written(world, two):
+    def edit_then(progress):
+        if progress.stage == "Writing":
+            world.sessions.change(two[1], [RowChange(0, None)], "edited")
+
+    with pytest.raises(MergeError, match="changed or deleted while it was merged"):
+        world.merging.to_session(of(*two), watch=edit_then)
+
+    assert {session.name for session in world.sessions.all()} == {"first", "second"}
 
 
 def test_nothing_left_is_said_and_nothing_is_written(world, two):
