@@ -93,6 +93,12 @@ class SqliteSurveyFiles:
             for number, line, length, kind, reason in found
         ]
 
+    def rows(self, path: Path, bucket: str, numbers: Sequence[int]) -> Sequence[Fate]:
+        wanted = ", ".join(str(int(number)) for number in numbers)
+        query = f"SELECT number, line, length FROM rows WHERE number IN ({wanted}) ORDER BY number"  # noqa: S608
+        found = _select(path, query)
+        return [Fate(number, line, bucket, "", length) for number, line, length in found]
+
     def kept(self, path: Path, config: RunConfig) -> Sequence[int]:
         query = f"SELECT number FROM rows WHERE ({_BUCKET}) = 'trained' ORDER BY number"  # noqa: S608
         return [number for (number,) in _select(path, query, _limits(config))]

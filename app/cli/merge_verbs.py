@@ -27,7 +27,8 @@ from app.services.everything import Services
 from app.services.merging import with_files_in
 
 _HINT: Final = "docs/examples/merges/two-sources.toml is one to start from."
-_SHOWN: Final = 6
+_SHOWN: Final = 3
+"""Examples of each fate."""
 
 
 def run_merge(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -167,11 +168,12 @@ def _say_ledger(ledger: Ledger, output: Output) -> None:
     for account in ledger.accounts:
         if account.extra_columns:
             output.say(f"{account.label}: kept beside the rows: {', '.join(account.extra_columns)}.")
-    for example in ledger.examples[:_SHOWN]:
+    shown = [e for f in Fate for e in [e for e in ledger.examples if e.fate is f][:_SHOWN]]
+    for example in shown:
         place = f"{ledger.accounts[example.source].label}, row {example.row}"
-        said = example.reason or " / ".join(example.text.splitlines())[:100]
-        output.say(f"  {example.fate.label}: {place}: {said}")
-    if len(ledger.examples) > _SHOWN:
+        said = example.reason or " / ".join(example.text.splitlines())
+        output.say(f"  {example.fate.label}: {place}: {said[:100]}")
+    if len(ledger.examples) > len(shown):
         output.say(f"  … --json lists {len(ledger.examples)} of them.")
 
 

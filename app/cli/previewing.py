@@ -35,7 +35,6 @@ def look(services: Services, args: argparse.Namespace, output: Output) -> int:
         output.say(f"  {token.text}  {_MARKS[token.role]}, id {token.id}")
     for finding in shown.findings:
         output.say(f"  {finding}")
-    services.previews.close()
     return 0
 
 
@@ -73,7 +72,6 @@ def lengths(services: Services, args: argparse.Namespace, output: Output) -> int
     for verdict in verdicts:
         if not verdict.is_well:
             output.say(f"! {verdict.sentence}")
-    previews.close()
     return 0
 
 
@@ -105,7 +103,6 @@ def quality(services: Services, args: argparse.Namespace, output: Output) -> int
             output.say(f"             row {row.number + 1}: {row.note}")
     mix = ", ".join(f"{code or 'unclear'} {count:,}" for code, count in found.languages.items())
     output.say(f"Languages of {found.languages_of:,} rows: {mix or 'none'}.")
-    previews.close()
     return 0
 
 

@@ -22,7 +22,9 @@ class Kind:
     label: str
     """In the plural: "e-mail addresses"."""
     pattern: re.Pattern[str]
-    holds: _Check = field(default=lambda _: True)
+    needs: tuple[str, ...]
+    """A text without any of these has none of the kind: telling so is ten times quicker than the pattern."""
+    holds: _Check
 
 
 def _digits(text: str) -> str:
@@ -59,38 +61,51 @@ def _is_iban(text: str) -> bool:
     return int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1
 
 
-def _kind(name: str, label: str, pattern: str, holds: _Check | None = None) -> Kind:
-    compiled = re.compile(pattern)
-    return Kind(name, label, compiled, holds) if holds else Kind(name, label, compiled)
+def _kind(
+    name: str, label: str, needs: tuple[str, ...], pattern: str, holds: _Check = lambda _: True
+) -> Kind:
+    return Kind(name, label, re.compile(pattern), needs, holds)
 
+
+_DIGITS: Final = tuple("0123456789")
 
 KINDS: Final = (
-    _kind("private_key", "private keys", r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----"),
-    _kind("hugging_face_token", "Hugging Face tokens", r"\bhf_[A-Za-z0-9]{30,}\b"),
-    _kind("anthropic_key", "Anthropic keys", r"\bsk-ant-[A-Za-z0-9_-]{20,}"),
-    _kind("openai_key", "OpenAI keys", r"\bsk-(?!ant-)(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{40,}"),
-    _kind("github_token", "GitHub tokens", r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40})"),
-    _kind("aws_key", "AWS access keys", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    _kind("google_key", "Google API keys", r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
-    _kind("slack_token", "Slack tokens", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
     _kind(
-        "email", "e-mail addresses",
+        "private_key", "private keys", ("-----BEGIN",),
+        r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY(?: BLOCK)?-----",
+    ),
+    _kind("hugging_face_token", "Hugging Face tokens", ("hf_",), r"\bhf_[A-Za-z0-9]{30,}\b"),
+    _kind("anthropic_key", "Anthropic keys", ("sk-ant-",), r"\bsk-ant-[A-Za-z0-9_-]{20,}"),
+    _kind(
+        "openai_key", "OpenAI keys", ("sk-",), r"\bsk-(?!ant-)(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{40,}"
+    ),
+    _kind(
+        "github_token", "GitHub tokens", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{40})",
+    ),
+    _kind("aws_key", "AWS access keys", ("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    _kind(
+        "google_key", "Google API keys", ("AIza",), r"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"
+    ),
+    _kind("slack_token", "Slack tokens", ("xox",), r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
+    _kind(
+        "email", "e-mail addresses", ("@",),
         r"(?<![\w.+/-])[A-Za-z0-9](?:[\w.%+-]{0,62}[\w%+-])?@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
         r"[A-Za-z]{2,24}\b",
         _is_address,
     ),
     _kind(
-        "iban", "bank account numbers (IBAN)",
+        "iban", "bank account numbers (IBAN)", _DIGITS,
         r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b",
         _is_iban,
     ),
     _kind(
-        "card", "payment card numbers",
+        "card", "payment card numbers", _DIGITS,
         r"(?<![\w.,-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\w-]|[.,]\d)",
         _is_card,
     ),
     _kind(
-        "phone", "phone numbers",
+        "phone", "phone numbers", _DIGITS,
         r"(?<![\w+.,/-])(?<!\d )(?:"
         r"\+[1-9]\d{0,2}(?:[ ./-]?\(?\d{1,5}\)?){2,6}"  # +49 30 123456, +1 (212) 555-0123
         r"|\(\d{3}\) ?\d{3}[-. ]\d{4}|\d{3}[-.]\d{3}[-.]\d{4}"  # North America
@@ -146,6 +161,8 @@ def kinds_in(text: str) -> Mapping[str, int]:
     counts: dict[str, int] = {}
     taken: list[tuple[int, int]] = []
     for kind in KINDS:
+        if not any(part in text for part in kind.needs):
+            continue
         for match in kind.pattern.finditer(text):
             overlaps = any(match.start() < end and start < match.end() for start, end in taken)
             if not overlaps and kind.holds(match.group()):

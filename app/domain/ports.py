@@ -169,7 +169,9 @@ class SessionStore(Protocol):
         """An older version's rows as a new version. Raises as `change` does."""
         ...
 
-    def append(self, base: Session, other: Session) -> Session:
+    def append(
+        self, base: Session, other: Session, *, progress: Callable[[int], None] | None = None
+    ) -> Session:
         """The rows of `other` after those of `base`, as a new version. Raises as `change` does."""
         ...
 

@@ -111,6 +111,10 @@ class SurveyFiles(Protocol):
         """The rows of one bucket in their order; "trained" has those the split keeps aside, too."""
         ...
 
+    def rows(self, path: Path, bucket: str, numbers: Sequence[int]) -> Sequence[Fate]:
+        """These rows, which are known to end in the bucket, in their order."""
+        ...
+
     def kept(self, path: Path, config: RunConfig) -> Sequence[int]:
         """Numbers of the rows to train on, those the split keeps aside among them, in their order."""
         ...

@@ -85,7 +85,7 @@ class EditingService:
 
     def delete_rows(self, base: Session, chosen: Selection, progress: Progress | None = None) -> Session:
         changes = (RowChange(row.position, None) for row in self._chosen(base, chosen, progress))
-        return self._change_some(base, changes, "deleted")
+        return self._change_some(base, changes, "deleted", progress)
 
     def set_unmask(
         self, base: Session, chosen: Selection, *, unmask: bool, progress: Progress | None = None
@@ -96,7 +96,8 @@ class EditingService:
             for row in self._chosen(base, chosen, progress)
             if is_unmasked(row.messages) != unmask and row.messages[0]["role"] != DOCUMENT
         )
-        return self._change_some(base, changes, "learnt whole" if unmask else "learnt by their answers only")
+        done = "learnt whole" if unmask else "learnt by their answers only"
+        return self._change_some(base, changes, done, progress)
 
     def preview_replace(self, base: Session, wish: Replacement, progress: Progress | None = None) -> Preview:
         """How many rows a replacement would change. Raises StudioError if a row would become useless."""
@@ -115,10 +116,10 @@ class EditingService:
             RowChange(row.position, Row(row.source_line, messages, row.meta))
             for row, messages in self._replaced(base, wish, progress)
         )
-        return self._change_some(base, changes, "changed by find and replace")
+        return self._change_some(base, changes, "changed by find and replace", progress)
 
-    def append_session(self, base: Session, other: Session) -> Session:
-        return self._sessions.append(base, other)
+    def append_session(self, base: Session, other: Session, progress: Progress | None = None) -> Session:
+        return self._sessions.append(base, other, progress=progress)
 
     def _replaced(
         self, base: Session, wish: Replacement, progress: Progress | None
@@ -144,12 +145,14 @@ class EditingService:
             yield from found.rows
             start = found.next_start
 
-    def _change_some(self, base: Session, changes: Iterator[RowChange], done: str) -> Session:
+    def _change_some(
+        self, base: Session, changes: Iterator[RowChange], done: str, progress: Progress | None
+    ) -> Session:
         """Raises StudioError if there is nothing to change: a version like the one before helps nobody."""
         first = next(changes, None)
         if first is None:
             raise StudioError("No row would change.", "Choose other rows, or look for something else.")
-        return self._sessions.change(base, chain([first], changes), "{rows} " + done)
+        return self._sessions.change(base, chain([first], changes), "{rows} " + done, progress=progress)
 
 
 def checked(messages: Sequence[Message], position: int) -> tuple[Message, ...]:

@@ -175,7 +175,8 @@ class LibraryService:
         sieve = _Sieve(self._sources.read_file(path, _AS_GUESSED), path.name, progress)
         rows = (Row(row.line, row.messages, row.meta) for row in sieve.rows())
         changes = (RowChange(base.row_count, row, is_new=True) for row in rows)
-        session = self._sessions.change(base, changes, f"{{rows}} of {path.name} appended")
+        summary = f"{{rows}} of {path.name} appended"
+        session = self._sessions.change(base, changes, summary, progress=progress)
         return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
 
     def duplicate(self, base: Session, name: str = "") -> Session:

@@ -29,7 +29,7 @@ from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL
 from app.domain.typed_paths import expanded
 from app.services.library import LibraryService
-from app.services.quality import QualityService
+from app.services.quality import QualityService, split_of
 from app.services.row_files import as_line
 from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Verdict, verdicts
@@ -175,10 +175,12 @@ class PreviewService:
     def fates(
         self, survey: Survey, config: RunConfig, bucket: str, *, start: int, limit: int
     ) -> Sequence[Fate]:
-        """One page of the rows that end in a bucket; "trained" has those the split keeps aside, too."""
-        if bucket == "validation" and config.validation != "file":
-            bucket = "trained"
-        return self._files.fates(survey.path, config, bucket, start=start, limit=limit)
+        """One page of the rows that end in a bucket, in their order."""
+        if bucket not in {"trained", "validation"} or config.validation == "file":
+            return self._files.fates(survey.path, config, bucket, start=start, limit=limit)
+        aside, trained = split_of(self._files.kept(survey.path, config), config)
+        numbers = (aside if bucket == "validation" else trained)[start : start + limit]
+        return self._files.rows(survey.path, bucket, numbers)
 
     def memory(self, config: RunConfig, *, max_seq_len: int) -> Estimated:
         """What the run takes at its peak on this computer. Raises PreviewError."""

@@ -53,11 +53,10 @@ class QualityService:
         """Rows kept aside whose prompt is trained on, too; None if nothing is drawn from these rows."""
         if config.validation in {"file", "off"} or survey.is_sample:
             return None
-        kept = self._files.kept(survey.path, config)
-        aside = {kept[at] for at in drawn(len(kept), validation_count(config, len(kept)), seed=config.seed)}
+        aside, trained = map(set, split_of(self._files.kept(survey.path, config), config))
         if not aside:
             return None
-        trained, asked = set(kept) - aside, dict[bytes, int]()
+        asked: dict[bytes, int] = {}
         for number, prompt in self._checker.prompts(quality.path):
             if number in trained:
                 asked.setdefault(prompt, number)
@@ -66,3 +65,12 @@ class QualityService:
             for number, prompt in self._checker.prompts(quality.path)
             if number in aside and prompt in asked
         ]
+
+
+def split_of(kept: Sequence[int], config: RunConfig) -> tuple[list[int], list[int]]:
+    """(kept aside, trained on) of the rows that are kept, as the run's seed draws them; both in order."""
+    aside = set(drawn(len(kept), validation_count(config, len(kept)), seed=config.seed))
+    return (
+        [number for at, number in enumerate(kept) if at in aside],
+        [number for at, number in enumerate(kept) if at not in aside],
+    )

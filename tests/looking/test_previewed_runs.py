@@ -20,6 +20,7 @@ def studio(tmp_path, monkeypatch, services):
     made = make_studio(tmp_path, database)
     own = made.services.previews
     own._looker = services.previews._looker
+    made.draft.offline = True  # as the process that runs already
     file = tmp_path / "rows.jsonl"
     file.write_text("\n".join(json.dumps(row) for row in ROWS), encoding="utf-8")
     made.services.library.import_file(file)

@@ -65,6 +65,26 @@ def test_the_numbers_of_a_preview_are_those_of_the_run(
     assert [(fate.line, fate.reason) for fate in fates] == refused
 
 
+def test_the_rows_a_bucket_leads_to_are_those_the_run_keeps_aside(
+    services: Services, sample: Session, looking_paths: Paths, tmp_path: Path
+) -> None:
+    services.library.export(sample.id, tmp_path / DATA_FILE)
+    words = load_tokenizer(str(looking_paths.tiny_model), offline=True)
+    rows = rows_of_run(CONFIG, tmp_path, words, Reporter(tmp_path))
+    assert rows.validation is not None
+    source = services.previews.of_session(sample)
+    survey = services.previews.survey(source, CONFIG, _unheard)
+
+    aside = services.previews.fates(survey, CONFIG, "validation", start=0, limit=100)
+    trained = services.previews.fates(survey, CONFIG, "trained", start=300, limit=20)
+
+    shown = [services.previews.show(source, CONFIG, fate.number) for fate in aside]
+    assert [[token.id for token in row.tokens] for row in shown] == [
+        row.tolist() for row in rows.validation.input_ids
+    ]
+    assert [fate.length for fate in trained] == rows.lengths[300:]
+
+
 def test_a_second_look_at_the_same_rows_is_taken_from_the_first(
     services: Services, sample: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,26 +57,28 @@ class RowEdits:
             splice, count = _spliced(self._engine, part, old, record.row_count, changes, progress)
             part.flush()
             summary = summary.replace("{rows}", "1 row" if count == 1 else f"{count:,} rows")
-            self._publish(base, splice.ranges, part, summary, progress)
+            content_hash = self._hashes.of(self._engine, splice.ranges, progress)
+            self._publish(base, splice.ranges, part, summary, content_hash)
         except BaseException:
             part.discard()
             raise
 
     def share(
-        self, base: Session, ranges: list[Range], summary: str, progress: Progress | None = None
-    ) -> None:
-        """Make `ranges` of rows that are there already the next version."""
-        self._publish(base, ranges, None, summary, progress)
-
-    def _publish(
         self,
         base: Session,
         ranges: list[Range],
-        part: "_Part | None",
         summary: str,
-        progress: Progress | None,
+        *,
+        content_hash: str = "",
+        progress: Progress | None = None,
     ) -> None:
-        content_hash = self._hashes.of(self._engine, ranges, progress)
+        """Make `ranges` of rows that are there already the next version; `content_hash` if it is known."""
+        content_hash = content_hash or self._hashes.of(self._engine, ranges, progress)
+        self._publish(base, ranges, None, summary, content_hash)
+
+    def _publish(
+        self, base: Session, ranges: list[Range], part: "_Part | None", summary: str, content_hash: str
+    ) -> None:
         with writing(self._engine) as connection:
             record = newest_of(connection, base)
             keep_import(connection, record, base)

@@ -1,6 +1,6 @@
 """What a session was before: its versions, and bringing one back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, insert, select, update
@@ -38,7 +38,9 @@ def restore(engine: Engine, edits: RowEdits, base: Session, version: int) -> Non
         if record is None:
             raise no_version(base.id, version)
         ranges = ranges_of(connection, record)
-    edits.share(base, ranges, f"version {version} restored")
+        known = select(session_versions.c.content_hash).where(session_versions.c.number == record.number)
+        content_hash = connection.execute(known).scalar_one_or_none() or base.content_hash
+    edits.share(base, ranges, f"version {version} restored", content_hash=content_hash)
 
 
 def duplicate(engine: Engine, base: Session, new_id: SessionId, name: str, now: datetime) -> None:
@@ -58,14 +60,21 @@ def duplicate(engine: Engine, base: Session, new_id: SessionId, name: str, now: 
         store_version(connection, number, 1, ranges, base.content_hash, f"copied from {base.name}", now)
 
 
-def append(engine: Engine, edits: RowEdits, base: Session, other: Session) -> None:
+def append(
+    engine: Engine,
+    edits: RowEdits,
+    base: Session,
+    other: Session,
+    progress: Callable[[int], None] | None = None,
+) -> None:
     """The rows of `other`, which it shares, after those of `base`."""
     with reading(engine) as connection:
         ranges = ranges_of(connection, newest_of(connection, base))
         end = base.row_count
         for piece in ranges_of(connection, newest_of(connection, other)):
             ranges.append(type(piece)(end + piece.position, piece.part, piece.first, piece.length))
-    edits.share(base, ranges, f"{other.row_count:,} rows of {other.name} appended")
+    summary = f"{other.row_count:,} rows of {other.name} appended"
+    edits.share(base, ranges, summary, progress=progress)
 
 
 def set_deleted(engine: Engine, session_id: SessionId, moment: datetime | None) -> bool:

@@ -177,8 +177,10 @@ class SqliteSessionStore:
         restore(self._engine, self._edits, base, version)
         return self.get(base.id)
 
-    def append(self, base: Session, other: Session) -> Session:
-        append(self._engine, self._edits, base, other)
+    def append(
+        self, base: Session, other: Session, *, progress: Callable[[int], None] | None = None
+    ) -> Session:
+        append(self._engine, self._edits, base, other, progress)
         return self.get(base.id)
 
     def duplicate(self, base: Session, name: str) -> Session:

@@ -55,10 +55,13 @@ def use_appending(
     async def append() -> None:
         if path.now():
             file = expanded(path.now())
-            await work.run(lambda tell: library.append_file(session, file, counting(tell, "rows read")), read)
+            await work.run(lambda tell: library.append_file(session, file, counting(tell, "rows done")), read)
         elif other:
             chosen = next(s for s in others if s.id == other)
-            await work.run(lambda _: library.editing.append_session(session, chosen), appended)
+            await work.run(
+                lambda tell: library.editing.append_session(session, chosen, counting(tell, "rows hashed")),
+                appended,
+            )
         else:
             set_said("Choose a session, or type the path of a JSONL file.")
 

@@ -133,7 +133,8 @@ def _list_or_empty(
         return EmptyState(
             ft.Icons.DATASET_OUTLINED,
             "No sessions yet",
-            "A session is a set of questions and answers. Import a file or a Hugging Face dataset to begin.",
+            "A session is a set of questions and answers. Import a file or a Hugging Face dataset, or collect"
+            " from the web, to begin.",
         )
     return SessionList(sessions, chosen, on_choose)
 
@@ -151,5 +152,5 @@ def _session_or_hint(
     return EmptyState(
         ft.Icons.TABLE_ROWS_OUTLINED,
         "Choose a session",
-        "Its rows appear here. Import data adds another one, from a file or from Hugging Face.",
+        "Its rows appear here. Import data adds another one: from a file, from Hugging Face or from the web.",
     )

@@ -169,6 +169,15 @@ async def test_a_change_from_elsewhere_is_told_and_nothing_is_lost(library, path
         assert question(library) == "Question 2?"
 
 
+async def test_a_large_session_is_made_quick_to_search_while_it_is_looked_at(library, paths, write_rows):
+    large = library.import_file(write_rows("large.jsonl", good=5_001)).session
+    assert not library.editing.search_state(large.id).is_ready
+
+    async with opened_session(library, paths, "large") as screen:
+        await screen.wait_for(lambda: library.editing.search_state(large.id).is_ready)
+        await screen.wait_for(lambda: not screen.identified("search-index"))
+
+
 async def test_any_row_can_be_gone_to(library, paths, session):
     async with opened_session(library, paths, "talk") as screen:
         await screen.fire(screen.find(ft.TextField, "Go to row"), "submit", "31")

@@ -55,6 +55,12 @@ async def test_measurements_are_in_the_chart_and_samples_below_it(studio):
         assert "validation" in screen.texts()
 
 
+async def test_a_run_says_which_version_of_the_session_it_trains_on(studio):
+    run = studio.start("exact")
+    async with studio.opened() as screen:
+        await screen.wait_for_text(f"Ferry help desk (sample), version 1 ({run.content_hash[:8]})")
+
+
 async def test_sample_now_asks_the_trainer_and_leaves_the_run_going(studio):
     run = studio.start()
     async with studio.opened() as screen:

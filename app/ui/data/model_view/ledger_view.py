@@ -102,10 +102,7 @@ def Fates(
     load = use_action(
         lambda: previews.fates(survey, config, bucket, start=wanted.current or 0, limit=_PAGE), set_fates
     )
-    outlook = survey.table.outlook(config).buckets
-    total = outlook.get(bucket, 0)
-    if bucket in {"trained", "validation"} and config.validation != "file":
-        total = outlook.get("trained", 0) + outlook.get("validation", 0)
+    total = survey.table.outlook(config).buckets.get(bucket, 0)
 
     async def move(to: int) -> None:
         wanted.current = to
@@ -116,12 +113,9 @@ def Fates(
         await move(0)
 
     ft.use_effect(first, dependencies=[], cleanup=_nothing)
-    lines: list[ft.Control] = [ErrorBanner(load.problem, retry=("Try again", load.run))]
-    if bucket in {"trained", "validation"} and config.validation != "file":
-        lines.append(ft.Text("Those kept aside for validation are drawn from these by the run's seed."))
     return ft.Column(
         [
-            *lines,
+            ErrorBanner(load.problem, retry=("Try again", load.run)),
             Identified(
                 "fates", Selectable(ft.Column([_fate(f, on_open) for f in fates], spacing=0, tight=True))
             ),

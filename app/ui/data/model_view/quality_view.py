@@ -116,21 +116,26 @@ def _summary(quality: Quality) -> ft.Control:
 
 
 def _flaws(state: _State, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
+    """What was found as buttons that lead to the rows; what was not found in one line."""
     assert state.quality
-    chips = [
-        _chip(f"{count:,} {FLAWS[flaw]}", flaw, count, chosen, on_choose)
-        for flaw, count in state.quality.counts.items()
-    ]
+    kinds = [(str(flaw), count, FLAWS[flaw]) for flaw, count in state.quality.counts.items()]
     if state.leaks is not None:
-        text = f"{len(state.leaks):,} kept aside with a prompt that is trained on"
-        chips.append(_chip(text, _LEAKS, len(state.leaks), chosen, on_choose))
-    return ft.Row(chips, wrap=True, spacing=GAP, run_spacing=GAP)
+        kinds.append((_LEAKS, len(state.leaks), "kept aside with a prompt that is trained on"))
+    chips = [_chip(f"{count:,} {text}", kind, chosen, on_choose) for kind, count, text in kinds if count]
+    none = ", ".join(text for _, count, text in kinds if not count)
+    lines: list[ft.Control] = [ft.Row(chips, wrap=True, spacing=GAP, run_spacing=GAP)] if chips else []
+    if none:
+        icon = ft.Icon(
+            ft.Icons.CHECK_CIRCLE_OUTLINE, color=ft.Colors.PRIMARY, size=18, semantics_label="Well"
+        )
+        lines.append(ft.Row([icon, ft.Text(f"No row is {none}.", expand=True)], spacing=GAP))
+    return ft.Column(lines, spacing=GAP, tight=True)
 
 
 def _languages(quality: Quality, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
     of = f" (of {quality.languages_of:,} rows)" if quality.languages_of < quality.rows else ""
     chips = [
-        _chip(f"{count:,} {code or 'too short or mixed'}", f"language:{code}", count, chosen, on_choose)
+        _chip(f"{count:,} {code or 'too short or mixed'}", f"language:{code}", chosen, on_choose)
         for code, count in list(quality.languages.items())[:_LANGUAGES]
     ]
     title = ft.Text(f"Languages{of}", theme_style=ft.TextThemeStyle.LABEL_MEDIUM)
@@ -139,17 +144,14 @@ def _languages(quality: Quality, chosen: str, on_choose: Callable[[str], None]) 
     )
 
 
-def _chip(text: str, kind: str, count: int, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
+def _chip(text: str, kind: str, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
     is_chosen = kind == chosen
 
     def choose() -> None:
         on_choose("" if is_chosen else kind)
 
     icon = ft.Icons.EXPAND_LESS if is_chosen else ft.Icons.EXPAND_MORE
-    button = ft.OutlinedButton(
-        text, icon=icon if count else ft.Icons.CHECK, disabled=not count, on_click=choose
-    )
-    return ft.Container(button)
+    return ft.Container(ft.OutlinedButton(text, icon=icon, on_click=choose))
 
 
 @ft.component
