@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from app.cli.output import Output
 from app.domain.errors import StudioError, UnknownSessionError
 from app.domain.merging import (
+    Example,
     Fate,
     Ledger,
     MergeId,
@@ -168,13 +169,17 @@ def _say_ledger(ledger: Ledger, output: Output) -> None:
     for account in ledger.accounts:
         if account.extra_columns:
             output.say(f"{account.label}: kept beside the rows: {', '.join(account.extra_columns)}.")
-    shown = [e for f in Fate for e in [e for e in ledger.examples if e.fate is f][:_SHOWN]]
+    shown = [example for fate in Fate for example in _examples(ledger, fate)[:_SHOWN]]
     for example in shown:
         place = f"{ledger.accounts[example.source].label}, row {example.row}"
         said = example.reason or " / ".join(example.text.splitlines())
         output.say(f"  {example.fate.label}: {place}: {said[:100]}")
     if len(ledger.examples) > len(shown):
         output.say(f"  … --json lists {len(ledger.examples)} of them.")
+
+
+def _examples(ledger: Ledger, fate: Fate) -> list[Example]:
+    return [example for example in ledger.examples if example.fate is fate]
 
 
 def _session(merge: SavedMerge) -> Any:
