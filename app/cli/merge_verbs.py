@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from app.cli.output import Output
 from app.domain.errors import StudioError, UnknownSessionError
 from app.domain.merging import (
+    Example,
     Fate,
     Ledger,
     MergeId,
@@ -27,7 +28,8 @@ from app.services.everything import Services
 from app.services.merging import with_files_in
 
 _HINT: Final = "docs/examples/merges/two-sources.toml is one to start from."
-_SHOWN: Final = 6
+_SHOWN: Final = 3
+"""Examples of each fate."""
 
 
 def run_merge(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -36,7 +38,8 @@ def run_merge(services: Services, args: argparse.Namespace, output: Output) -> i
         wish = PublishWish(args.to_hub, is_private=not args.public)
         merge = services.merging.to_hub(recipe, wish, merge_id, _progress)
     elif args.to:
-        merge = services.merging.to_file(recipe, expanded(args.to).absolute(), merge_id, _progress)
+        path = expanded(args.to).absolute()
+        merge = services.merging.to_file(recipe, path, merge_id, _progress, overwrite=args.force)
     else:
         merge = services.merging.to_session(recipe, merge_id, _progress)
     output.give(merge)
@@ -166,12 +169,17 @@ def _say_ledger(ledger: Ledger, output: Output) -> None:
     for account in ledger.accounts:
         if account.extra_columns:
             output.say(f"{account.label}: kept beside the rows: {', '.join(account.extra_columns)}.")
-    for example in ledger.examples[:_SHOWN]:
+    shown = [example for fate in Fate for example in _examples(ledger, fate)[:_SHOWN]]
+    for example in shown:
         place = f"{ledger.accounts[example.source].label}, row {example.row}"
-        said = example.reason or " / ".join(example.text.splitlines())[:100]
-        output.say(f"  {example.fate.label}: {place}: {said}")
-    if len(ledger.examples) > _SHOWN:
+        said = example.reason or " / ".join(example.text.splitlines())
+        output.say(f"  {example.fate.label}: {place}: {said[:100]}")
+    if len(ledger.examples) > len(shown):
         output.say(f"  … --json lists {len(ledger.examples)} of them.")
+
+
+def _examples(ledger: Ledger, fate: Fate) -> list[Example]:
+    return [example for example in ledger.examples if example.fate is fate]
 
 
 def _session(merge: SavedMerge) -> Any:

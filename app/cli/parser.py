@@ -120,6 +120,7 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         leaf.add_argument("--name", default="", help="name of the result")
         if name == "run":
             leaf.add_argument("--to", metavar="FILE", help="write this .jsonl or .parquet file instead")
+            leaf.add_argument("--force", action="store_true", help="with --to: replace a file that is there")
             leaf.add_argument("--to-hub", metavar="REPO", help="also publish the session, private")
             leaf.add_argument("--public", action="store_true", help="with --to-hub: for everybody to see")
         else:

@@ -32,6 +32,7 @@ from app.domain.ports import RowSource, Secrets, SessionStore
 from app.domain.publishing import PublishWish
 from app.domain.reading import ReadOptions
 from app.domain.sessions import Session, SessionId
+from app.domain.typed_paths import is_file
 from app.services.publishing import PublishingService
 
 log = logging.getLogger(__name__)
@@ -103,9 +104,20 @@ class MergeService:
         return self._keep(recipe, merge_id, result)
 
     def to_file(
-        self, recipe: MergeRecipe, path: Path, merge_id: MergeId | None = None, watch: Watch | None = None
+        self,
+        recipe: MergeRecipe,
+        path: Path,
+        merge_id: MergeId | None = None,
+        watch: Watch | None = None,
+        *,
+        overwrite: bool = False,
     ) -> SavedMerge:
-        """The same into a .jsonl or .parquet file, which appears whole or not at all."""
+        """The same into a .jsonl or .parquet file, which appears whole or not at all.
+
+        A file that is there already is replaced only with `overwrite`, or if this merge made it.
+        """
+        if not overwrite and is_file(path) and not self._has_made(merge_id, path):
+            raise MergeError(f"{path} exists already.", "Name another file, or remove that one first.")
         with self._worked_out(recipe, watch) as merged:
             _refuse_nothing(merged)
             self._writer.write(path, merged.rows())
@@ -189,6 +201,9 @@ class MergeService:
     def _keep(self, recipe: MergeRecipe, merge_id: MergeId | None, result: MergeResult) -> SavedMerge:
         merge = self._merges.save(recipe, merge_id)
         return self._merges.note_result(merge.id, result)
+
+    def _has_made(self, merge_id: MergeId | None, path: Path) -> bool:
+        return any(m.id == merge_id and m.result and m.result.file == path for m in self._merges.all())
 
     def _free_name(self, name: str) -> str:
         taken = {session.name for session in self._sessions.all()}

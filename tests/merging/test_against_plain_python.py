@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain.merge_ports import MergeInput
+from app.domain.merge_rows import jaccard, shingles
 from app.domain.merging import MergeRecipe, MergeSource
 from tests.merging import plain
-from tests.merging.conftest import make_world
+from tests.merging.conftest import make_world, pair
 from trainer_image.rows import Refused, Row
 
 WORDS = st.sampled_from(["ferry", "Ferry", "pier  two", "pier two", "Quill", "north\n", "é—✓"])
@@ -114,3 +115,42 @@ def test_the_same_rows_in_the_same_order_and_every_row_has_one_fate(shared_world
         assert account.removed == {fate: counted.count(fate) for fate in set(counted)}
         assert account.rows_in == len(found[source])
         assert account.is_balanced
+
+
+TEXTS = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=12).map(" ".join)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    texts=st.lists(TEXTS, min_size=1, max_size=20),
+    held_out=st.lists(TEXTS, max_size=3),
+    similarity=st.sampled_from([0.5, 0.7, 0.9, 1.0]),
+)
+def test_what_is_removed_as_almost_equal_is_so_to_a_row_that_stays(shared_world, texts, held_out, similarity):
+    session = shared_world.session([pair("q", text, line) for line, text in enumerate(texts, start=1)])
+    held = shared_world.session([pair("x", text, line) for line, text in enumerate(held_out, start=1)])
+    recipe = MergeRecipe(
+        sources=(MergeSource(session=session.id),),
+        exact_duplicates=False,
+        near_duplicates=True,
+        similarity=similarity,
+        conflicts="off",
+        held_out=held.id,
+        near_leaks=True,
+    )
+    inputs = [MergeInput(session.name, "", session=session)]
+
+    with shared_world.engine.work_out(recipe, inputs, held, lambda progress: None) as merged:
+        stays = [line - 1 for line, *_ in merged.rows()]
+        examples = merged.ledger.examples
+
+    triples = [shingles(pair("q", text).messages) for text in texts]
+    others = [shingles(pair("x", text).messages) for text in held_out]
+    assert sorted([*stays, *(example.row - 1 for example in examples)]) == list(range(len(texts)))
+    for example in examples:
+        other = others if example.other_source == -1 else triples
+        assert example.similarity == jaccard(triples[example.row - 1], other[example.other_row - 1])
+        assert example.similarity >= similarity
+        assert example.other_source == -1 or example.other_row - 1 in stays
+    kept = [frozenset(triples[row]) for row in stays]
+    assert len(kept) == len(set(kept)), "rows with the same triples never both stay"

@@ -1,4 +1,5 @@
 import json
+import sys
 from itertools import count
 
 import pyarrow.parquet
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from app.domain.errors import StudioError
 from app.domain.merging import Fate, MergeCancelledError, MergeError, MergeRecipe, MergeSource
 from app.domain.publishing import PublishWish
+from app.domain.sessions import RowChange
 from tests.merging import children
 from tests.merging.conftest import World, make_world, pair
 from trainer_image.rows import Row
@@ -111,6 +113,26 @@ def test_almost_equal_rows_are_removed_with_how_alike_they_are_and_others_are_no
     assert strict.rows_out == 3
 
 
+def test_without_the_library_for_almost_equal_rows_it_is_named(world, two, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rensa", None)
+
+    with pytest.raises(MergeError, match="not installed: rensa"):
+        world.merging.preview(of(*two, near_duplicates=True))
+
+    assert world.merging.preview(of(*two)).ledger.rows_out == 4
+
+
+def test_a_row_is_compared_with_rows_that_stay_so_that_a_chain_does_not_eat_them(world):
+    """Each text is the last one moved on by two words: neighbours are 80 % alike, the ends 64 %."""
+    texts = [" ".join(f"w{n}" for n in range(first, first + 20)) for first in (0, 2, 4)]
+    session = world.session([pair("q", text) for text in texts], "chain")
+
+    rules = {"near_duplicates": True, "similarity": 0.7, "conflicts": "off"}
+    ledger = world.merging.preview(of(session, **rules)).ledger
+
+    assert [(example.row, example.other_row) for example in ledger.examples] == [(2, 1)]
+
+
 def test_what_is_almost_a_held_out_row_is_a_leak(world):
     held = world.session([pair("q", SAID)], "held")
     session = world.session([pair("other", SAID.replace("church", "chapel")), pair("b", SAID[:20])], "rows")
@@ -161,6 +183,17 @@ def test_a_file_is_whole_in_both_formats(world, two, tmp_path):
     assert [json.loads(row["meta"]) for row in table] == [line["meta"] for line in lines]
 
 
+def test_a_file_that_is_there_is_replaced_only_by_the_merge_that_made_it(world, two, tmp_path):
+    path = tmp_path / "m.jsonl"
+    merge = world.merging.to_file(of(*two), path)
+
+    again = world.merging.to_file(of(two[0]), path, merge.id)
+    with pytest.raises(MergeError, match="exists already"):
+        world.merging.to_file(of(*two), path)
+
+    assert again.result.rows == len(path.read_text().splitlines()) == 3
+
+
 def test_a_cancelled_merge_leaves_no_session_no_file_and_no_working_file(world, two, tmp_path):
     def stop_while_writing(progress):
         if progress.stage == "Writing":
@@ -170,7 +203,7 @@ def test_a_cancelled_merge_leaves_no_session_no_file_and_no_working_file(world, 
     with pytest.raises(MergeCancelledError):
         world.merging.to_session(of(*two), watch=stop_while_writing)
     with pytest.raises(MergeCancelledError):
-        world.merging.to_file(of(*two), tmp_path / "m.jsonl", watch=stop_while_writing)
+        world.merging.to_file(of(*two), tmp_path / "m.jsonl", watch=stop_while_writing, overwrite=True)
 
     assert len(world.sessions.all()) == 2
     assert world.merging.saved() == []
@@ -200,6 +233,17 @@ def test_a_source_deleted_while_it_is_merged_is_said_and_nothing_is_written(worl
         world.merging.to_session(of(*two), watch=delete_then)
 
     assert [session.name for session in world.sessions.all()] == ["first"]
+
+
+def test_a_source_edited_while_it_is_merged_is_said_and_nothing_is_written(world, two):
+    def edit_then(progress):
+        if progress.stage == "Writing":
+            world.sessions.change(two[1], [RowChange(0, None)], "edited")
+
+    with pytest.raises(MergeError, match="changed or deleted while it was merged"):
+        world.merging.to_session(of(*two), watch=edit_then)
+
+    assert {session.name for session in world.sessions.all()} == {"first", "second"}
 
 
 def test_nothing_left_is_said_and_nothing_is_written(world, two):

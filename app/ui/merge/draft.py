@@ -115,7 +115,11 @@ class MergeDraft:
         self.sources = [change(source) if source.key == key else source for source in self.sources]
 
     def type_number(self, key: int, name: str, text: str) -> None:
-        self.change(key, lambda source: replace(source, **{name: text}))
+        changed: dict[str, Any] = {name: text}
+        self.change(key, lambda source: replace(source, **changed))
+
+    def map_columns(self, key: int, mapping: ColumnMapping | None) -> None:
+        self.change(key, lambda source: replace(source, mapping=mapping))
 
     def remove(self, key: int) -> None:
         self.sources = [source for source in self.sources if source.key != key]
@@ -197,8 +201,7 @@ class MergeDraft:
             self.type_number(key, "cap", str(source.cap or ""))
             self.type_number(key, "share", f"{source.share * 100:g}" if source.share else "")
             if source.columns:
-                mapping = ColumnMapping.from_record(source.columns)
-                self.change(key, lambda s, mapping=mapping: replace(s, mapping=mapping))
+                self.map_columns(key, ColumnMapping.from_record(source.columns))
         for name in ("name", "how", "until", "shuffle", "system", "system_text", "exact_duplicates"):
             setattr(self, name, getattr(recipe, name))
         self.near_duplicates, self.near_leaks = recipe.near_duplicates, recipe.near_leaks

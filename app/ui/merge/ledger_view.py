@@ -31,9 +31,11 @@ def _table(ledger: Ledger, fates: list[Fate]) -> ft.Control:
     def number(count: int) -> ft.DataCell:
         return ft.DataCell(ft.Text(f"{count:,}" if count else "–"))
 
-    columns = [ft.DataColumn(ft.Text("Source")), ft.DataColumn(ft.Text("Rows in"), numeric=True)]
-    columns += [ft.DataColumn(ft.Text(title_of(fate)), numeric=True) for fate in fates]
-    columns.append(ft.DataColumn(ft.Text("Rows out"), numeric=True))
+    columns = [ft.DataColumn(label=ft.Text("Source"))]
+    columns += [
+        ft.DataColumn(label=ft.Text(title), numeric=True)
+        for title in ("Rows in", *map(title_of, fates), "Rows out")
+    ]
     return ft.DataTable(
         columns,
         [

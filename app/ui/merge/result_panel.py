@@ -129,7 +129,12 @@ def Status(work: MergeRun, on_show_data: Callable[[], None]) -> ft.Control:
 
 def _preview(preview: MergePreview) -> ft.Control:
     shown = preview.head[:_SHOWN_ROWS]
-    cards = ft.Column([_row(row) for row in shown], spacing=GAP, tight=True)
+    cards = ft.Column(
+        [_row(row) for row in shown],
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
     first = f"Its first {len(shown)} rows" if len(shown) > 1 else "Its rows"
     return ft.Column(
         [

@@ -1,7 +1,7 @@
 """How rows are put together, and which are left out."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import flet as ft
 
@@ -107,4 +107,4 @@ def LeftOut(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
         controls.append(
             Grid([TextInput("Almost equal from, in %", draft.similarity, put("similarity"), hint="80")])
         )
-    return Section("What is left out", cast(list[ft.Control], controls))
+    return Section("What is left out", controls)

@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import cast
 
 import flet as ft
 
@@ -86,7 +84,7 @@ def _source(
     if source.place.file:
 
         def map_columns(mapping: ColumnMapping | None) -> None:
-            draft.change(source.key, lambda now: replace(now, mapping=mapping))
+            draft.map_columns(source.key, mapping)
 
         lines.append(ColumnChoice(library, source.place.file, source.mapping, map_columns))
     return ft.Container(
@@ -188,7 +186,7 @@ def AddHub(draft: MergeDraft) -> ft.Control:
                 color=ft.Colors.ON_SURFACE_VARIANT,
             ),
         ],
-        spacing=cast(float, GAP * 1.5),
+        spacing=GAP * 1.5,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )

@@ -36,7 +36,24 @@ def MergeTab(
     *,
     is_shown: bool = True,
 ) -> ft.Control:
-    draft, _ = ft.use_state(MergeDraft)
+    """Nothing before it is first shown: the app opens sooner. From then on it keeps its state."""
+    was_shown = ft.use_ref(False)
+    was_shown.current = was_shown.current or is_shown
+    if not was_shown.current:
+        return ft.Container()
+    return Merge(merging, library, paths, on_go_to_data, is_shown=is_shown)
+
+
+@ft.component
+def Merge(
+    merging: MergeService,
+    library: LibraryService,
+    paths: Paths,
+    on_go_to_data: Callable[[], None],
+    *,
+    is_shown: bool,
+) -> ft.Control:
+    draft = ft.use_memo(MergeDraft, dependencies=[])
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
     merges, set_merges = ft.use_state(cast(tuple[Listed, ...], ()))
     is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
@@ -51,7 +68,7 @@ def MergeTab(
         lambda: (tuple(library.sessions()), listed(merging)),
         take,
         on=is_shown,
-        every_seconds=_REFRESH_SECONDS,
+        every_seconds=_REFRESH_SECONDS if is_shown else None,
     )
 
     def changed() -> None:
@@ -79,7 +96,7 @@ def MergeTab(
         set_wide(event.width >= _TWO_COLUMNS_FROM)
 
     heading = PageHeading("Merge", "Make one session of several, and see what became of every row.")
-    if sessions is not None and not sessions and not draft.sources:
+    if sessions is not None and not (sessions or merges or draft.sources):
         import_button = ft.FilledButton("Import data", icon=ft.Icons.ADD, on_click=on_go_to_data)
         nothing = EmptyState(
             ft.Icons.MERGE, "Nothing to merge yet", "Import a first session in the Data tab.", import_button

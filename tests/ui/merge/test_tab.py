@@ -42,6 +42,11 @@ async def test_without_a_session_the_tab_says_what_to_do(merging, library, paths
         assert gone == [1]
 
 
+async def test_a_tab_that_was_never_shown_holds_nothing(merging, library, paths, two):
+    async with tab(merging, library, paths, is_shown=False) as screen:
+        assert screen.texts() == []
+
+
 async def test_nothing_can_be_merged_before_there_is_a_source(merging, library, paths, two):
     async with tab(merging, library, paths) as screen:
         await screen.wait_for_text("No source yet")
