@@ -15,7 +15,7 @@ from trainer_image.judging import warnings
 from trainer_image.look_protocol import Shown
 from trainer_image.rendering import render
 from trainer_image.rows import parse_line, read_jsonl
-from trainer_image.showing import Eyes
+from trainer_image.showing import Eyes, _parts
 from trainer_image.surveying import Surveying
 from trainer_image.verdicts import CHANGES
 from trainer_image.workers import masking_of
@@ -69,6 +69,12 @@ def test_a_preview_shows_the_very_tokens_and_the_very_mask_that_are_trained_on(
     texts = ["".join(token.text for token in row.tokens) for row in seen]
     rows = list(read_jsonl(tmp_path / "data" / "train.jsonl"))
     assert texts == [render(words, list(row.messages)) for row in rows]  # type: ignore[union-attr]
+
+
+def test_blanks_that_a_tokenizer_skips_are_shown_with_the_token_after_them() -> None:
+    offsets = [(0, 2), (3, 8), (9, 10), (9, 10), (10, 10)]  # the third and fourth share a letter
+
+    assert _parts("Hi there 🚢", offsets) == ["Hi", " there", " 🚢", "", ""]
 
 
 def test_what_special_tokens_stand_for_is_said(tmp_path: Path) -> None:
@@ -204,6 +210,8 @@ def test_a_previewed_ledger_is_the_ledger_of_the_run(tmp_path: Path, family: str
         for fate in files.fates(found.path, found.config, bucket, start=0, limit=100)
     }
     assert lines == {(refused.line, refused.bucket, refused.reason) for refused in ledger.refused}
+    kept = outlook.buckets.get("trained", 0) + outlook.buckets.get("validation", 0)
+    assert len(files.kept(found.path, found.config)) == kept
 
 
 @pytest.mark.parametrize("family", SPECIAL)
