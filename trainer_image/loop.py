@@ -150,10 +150,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             self.state.global_step, self.state.max_steps = resumed.progress.step, resumed.progress.total_steps
         else:
             self.train(resume_from_checkpoint=str(resumed.folder) if resumed else None)
-        if self._push_each:
-            self._push_each.wait()
         newest = self._checkpoints.newest()
         stopped = self.state.global_step < self.state.max_steps and not self._validation.is_hopeless
+        if self._push_each and not stopped:  # somebody who stops a run does not wait for the network
+            self._push_each.wait()
         best_step, loss = (None, None) if stopped else self._take_best()
         return Outcome(
             step=self.state.global_step,
@@ -292,11 +292,11 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             self._reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")
 
     def sample(self, *, is_asked: bool = False) -> None:
-        """Let the model answer: in the first process, or in all where its weights are spread over them."""
+        """Let the model answer, in all processes: its weights may be spread over them, and none is to wait
+        long for another."""
         if is_asked:
             self._samples.explain_none()
-        if ranks.is_first() or sharding.is_on(self._config):
-            self._samples.take(self.model, self.state.global_step, self.compute_loss_context_manager())
+        self._samples.take(self.model, self.state.global_step, self.compute_loss_context_manager())
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Called once the number of steps is known."""

@@ -99,7 +99,7 @@ def test_a_failed_write_leaves_the_earlier_one_and_nothing_partial(tmp_path: Pat
 
 
 def test_a_run_begun_anew_resumes_from_its_own_checkpoints(tmp_path: Path) -> None:
-    checkpoints = Checkpoints(tmp_path, keep=1)
+    checkpoints = Checkpoints(tmp_path, keep=2)
     save(checkpoints, 50)
 
     save(checkpoints, 5)

@@ -119,3 +119,16 @@ def test_a_template_without_an_end_of_turn_gets_a_warning(words: Any) -> None:
 def test_a_model_without_a_chat_template_is_refused(words: Any) -> None:
     with pytest.raises(RunFailedError, match="no chat template"):
         masking_for(with_template(words, None))
+
+
+@pytest.mark.parametrize("encode", [encode_by_markers, encode_by_prefixes])
+def test_an_answer_that_is_the_very_beginning_is_learnt_but_for_its_first_token(
+    words: Any, encode: Any
+) -> None:
+    bare = (
+        "{% for m in messages %}{% generation %}{{ m['content'] }}<|im_end|>{% endgeneration %}{% endfor %}"
+    )
+
+    encoded = encode(with_template(words, bare), [{"role": "assistant", "content": "abc"}])
+
+    assert encoded.trained == [False] + [True] * (len(encoded.input_ids) - 1)  # nothing predicts the first

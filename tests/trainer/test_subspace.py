@@ -33,7 +33,16 @@ def leak(part: Any) -> float:
 
 @pytest.mark.parametrize(
     ("rank", "ratio", "frozen"),
-    [(10, 0.5, 5), (10, 0.9, 1), (10, 1.0, 0), (7, 0.5, 3), (10, 0.001, 9), (1, 0.5, 0), (1024, 0.25, 768)],
+    [
+        (10, 0.5, 5),
+        (10, 0.9, 1),
+        (10, 1.0, 0),
+        (7, 0.5, 3),
+        (10, 0.001, 9),
+        (10, 1e-9, 9),
+        (1, 0.5, 0),
+        (1024, 0.25, 768),
+    ],
 )
 def test_the_frozen_rank_is_the_rest_of_the_ratio_and_leaves_one_direction(
     rank: int, ratio: float, frozen: int

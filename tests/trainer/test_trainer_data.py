@@ -14,6 +14,7 @@ from trainer_image.rows import Row
 from trainer_image.sources import open_rows
 
 from . import tiny
+from .prepared import tokens_of
 
 pytestmark = pytest.mark.training
 
@@ -105,3 +106,10 @@ def test_the_hash_of_the_data_changes_with_any_token(tmp_path: Path) -> None:
 
     assert one.sha256() != other.sha256()
     assert one.sha256() == one.sha256()
+
+
+def test_the_hash_of_the_data_changes_with_what_of_it_is_learnt() -> None:
+    one = tokens_of([(1, False), (2, True), (3, True)])
+    other = tokens_of([(1, False), (2, False), (3, True)])
+
+    assert one.sha256() != other.sha256()
