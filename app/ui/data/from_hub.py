@@ -56,7 +56,7 @@ def FromHub(library: LibraryService, work: Import) -> ft.Control:
     return Section(
         "From Hugging Face",
         [
-            Identified("hub-blocked", ft.Text(blocked, visible=bool(blocked), color=ft.Colors.TERTIARY)),
+            *([Identified("hub-blocked", ft.Text(blocked, color=ft.Colors.TERTIARY))] if blocked else []),
             ErrorBanner(looking.problem, on_dismiss=looking.dismiss),
             ft.Row(
                 [

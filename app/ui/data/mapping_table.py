@@ -59,7 +59,7 @@ def MappingTable(
     if len(columns) > len(shown):
         lines.append(ft.Text(f"{len(columns) - len(shown)} more columns are kept as extra."))
     # The label of a dropdown stands above its border, where scrolling would cut it off.
-    table = ft.Container(ft.Column(lines, spacing=GAP, tight=True), padding=ft.Padding.only(top=8, bottom=8))
+    table = ft.Container(ft.Column(lines, spacing=GAP, tight=True), padding=ft.Padding.only(top=8, bottom=16))
     return Identified(
         "preview-table",
         ft.Container(
