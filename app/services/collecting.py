@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.domain.errors import StudioError
-from app.domain.ports import Processes, ScrapeStore, ScrapeWriter
+from app.domain.ports import Processes
 from app.domain.queries import Query, WrongQueryError, checked
+from app.domain.scrape_ports import ScrapeStore, ScrapeWriter
 from app.domain.scraping import (
     Scrape,
     ScrapeCancelledError,

@@ -6,7 +6,7 @@ from itertools import chain
 from app.domain.edits import Example, Preview, Replacement, unmasked
 from app.domain.errors import StudioError
 from app.domain.finding import Found, RowFilter, SearchState, is_unmasked
-from app.domain.ports import SessionStore
+from app.domain.session_ports import SessionStore
 from app.domain.sessions import Message, RowChange, Session, SessionId, SessionRow, SessionVersion
 from trainer_image.rows import DOCUMENT, Row, RowError, to_document, to_messages
 

@@ -11,9 +11,10 @@ from typing import Final
 from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
 from app.domain.hub import HubDatasetParts
 from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
-from app.domain.ports import RowSource, Secrets, SessionStore, SettingsStore
+from app.domain.ports import Secrets, SettingsStore
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.ready_rows import ReadyRow
+from app.domain.session_ports import RowSource, SessionStore
 from app.domain.sessions import (
     ExportFormat,
     ImportReport,

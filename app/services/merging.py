@@ -28,9 +28,10 @@ from app.domain.merging import (
     MergeSource,
     SavedMerge,
 )
-from app.domain.ports import RowSource, Secrets, SessionStore
+from app.domain.ports import Secrets
 from app.domain.publishing import PublishWish
 from app.domain.reading import ReadOptions
+from app.domain.session_ports import RowSource, SessionStore
 from app.domain.sessions import Session, SessionId
 from app.domain.typed_paths import is_file
 from app.services.publishing import PublishingService

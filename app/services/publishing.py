@@ -9,8 +9,9 @@ from typing import Final
 from app.domain.errors import StudioError
 from app.domain.finding import searchable
 from app.domain.personal_data import KindFound, Tally
-from app.domain.ports import HubPublisher, Secrets, SessionStore
+from app.domain.ports import Secrets
 from app.domain.publishing import Published, PublishWish, dataset_card, found_in_words
+from app.domain.session_ports import HubPublisher, SessionStore
 from app.domain.sessions import Session, SessionRow
 from app.services.row_files import write_rows
 

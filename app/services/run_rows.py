@@ -7,8 +7,8 @@ from typing import Final
 
 from app.domain.errors import ImportFailedError
 from app.domain.mapping import ColumnMapping, Part, RowKind, mapping_by_names
-from app.domain.ports import RowSource
 from app.domain.reading import Preview, ReadOptions
+from app.domain.session_ports import RowSource
 from app.services.row_files import as_line
 from trainer_image.rows import Refused
 
