@@ -61,8 +61,8 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def as_pdf(pages: Sequence[str], path: Path, password: str = "") -> Path:
-    """A page of text each; a page without any is what a scan looks like."""
+def as_pdf(pages: Sequence[str], path: Path, password: str | None = None) -> Path:
+    """A page of text each; a page without any is what a scan looks like. An empty password opens it to all."""
     writer = PdfWriter()
     for text in pages:
         page = writer.add_blank_page(300, 300)
@@ -76,8 +76,8 @@ def as_pdf(pages: Sequence[str], path: Path, password: str = "") -> Path:
         content = DecodedStreamObject()
         content.set_data(f"BT /F1 9 Tf 10 250 Td ({text}) Tj ET".encode() if text else b"")
         page[NameObject("/Contents")] = writer._add_object(content)
-    if password:
-        writer.encrypt(password, algorithm="RC4-128")
+    if password is not None:
+        writer.encrypt(password, owner_password="owner", algorithm="RC4-128")
     writer.write(path)
     return path
 

@@ -92,6 +92,10 @@ def test_a_locked_pdf_says_so_and_one_that_opens_without_asking_is_read(tmp_path
     with pytest.raises(ImportFailedError, match=r"locked.pdf is locked with a password"):
         read(making.as_pdf(["Secret."], tmp_path / "locked.pdf", password="mellon"))
 
+    rows, _, _ = read(making.as_pdf(STORY[:1], tmp_path / "open.pdf", password=""))
+
+    assert texts(rows) == STORY[:1]
+
 
 @pytest.mark.parametrize("name", ["book.pdf", "page.docx", "rows.parquet"])
 def test_a_damaged_file_is_a_sentence(tmp_path: Path, name: str) -> None:

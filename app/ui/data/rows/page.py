@@ -30,12 +30,14 @@ class Page:
     rows: Sequence[SessionRow] = ()
     next_start: int | None = None
     """Where the next hits are looked for."""
+    is_loaded: bool = False
+    """Whether this was looked for at all."""
 
 
 def load(library: LibraryService, session: Session, place: Place, tell: Tell) -> Page:
     if place.wanted.is_empty:
         found = library.rows(session.id, start=place.start, limit=PAGE_ROWS)
-        return Page(place, found)
+        return Page(place, found, is_loaded=True)
     hits = library.editing.find(
         session.id,
         place.wanted,
@@ -43,4 +45,4 @@ def load(library: LibraryService, session: Session, place: Place, tell: Tell) ->
         limit=PAGE_ROWS,
         tick=lambda at: tell(f"Looking: row {at:,} of {session.row_count:,}"),
     )
-    return Page(place, hits.rows, hits.next_start)
+    return Page(place, hits.rows, hits.next_start, is_loaded=True)

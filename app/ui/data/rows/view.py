@@ -143,7 +143,7 @@ def _controls(
 
 
 def _rows_or_hint(page: Page, cards: Sequence[ft.Control], *, is_busy: bool) -> ft.Control:
-    if cards or is_busy:
+    if cards or is_busy or not page.is_loaded:
         return Identified("rows", Selectable(ft.Column(list(cards), spacing=GAP, tight=True)))
     if not page.place.wanted.is_empty:
         return EmptyState(
