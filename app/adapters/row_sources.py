@@ -72,7 +72,7 @@ def _rows(source: Source, options: ReadOptions) -> Iterator[Row | ReadyRow | Ref
 
 
 def _rows_in(folder: Path, options: ReadOptions, notes: list[str]) -> Iterator[Row | Refused]:
-    for path in files_in(folder):
+    for path in files_in(folder, notes):
         source = source_in(folder, path)
         if isinstance(source, Refused):
             yield source
@@ -97,7 +97,7 @@ def _with_file(item: Row | ReadyRow | Refused, name: str, format_: Format) -> Ro
 def _first_of(folder: Path) -> Source:
     """The first file that can be read. Raises ImportFailedError if there is none."""
     refused: list[Refused] = []
-    for path in files_in(folder):
+    for path in files_in(folder, []):
         source = source_in(folder, path)
         if isinstance(source, Source):
             return source

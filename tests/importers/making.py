@@ -62,7 +62,7 @@ def _quoted(name: str) -> str:
 
 
 def as_pdf(pages: Sequence[str], path: Path, password: str | None = None) -> Path:
-    """A page of text each; a page without any is what a scan looks like. An empty password opens it to all."""
+    """A page of text each; a page without any is what a scan looks like. An empty password opens it."""
     writer = PdfWriter()
     for text in pages:
         page = writer.add_blank_page(300, 300)

@@ -212,8 +212,9 @@ def test_a_folder_gives_the_rows_of_all_its_files_and_says_which_could_not_be_re
     (folder / "d.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     (folder / "e.jsonl").write_text('{"prompt": "Q"}\n')
 
-    rows, refused, _ = read(folder)
+    rows, refused, reading = read(folder)
 
+    assert "Left out, being hidden or links to folders: .hidden." in reading.notes
     assert [(row.meta["file"], row.messages[0]["content"]) for row in rows] == [
         ("a.csv", ROWS[0]["prompt"]),
         ("c.txt", "A text of some words."),

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from app.adapters.importers.finding import READABLE, format_of
 from app.adapters.importers.opening import DamagedError, Opened, unreadable
 from app.adapters.importers.records import Format, Found
 from app.domain.errors import ImportFailedError
 from trainer_image.rows import Refused
+
+_NAMED: Final = 10
 
 
 class Source:
@@ -41,11 +44,19 @@ class Source:
             raise unreadable(self.opened.path, error) from error
 
 
-def files_in(folder: Path) -> Iterator[Path]:
-    """All files below a folder in the order of their names, hidden ones and links to folders aside."""
+def files_in(folder: Path, notes: list[str]) -> Iterator[Path]:
+    """All files below a folder in the order of their names; hidden ones and links to folders are left out,
+    which is noted at the end."""
+    left_out: list[str] = []
     for place, folders, names in os.walk(folder):
+        found = [*folders, *names]
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        left_out += sorted({*(name for name in found if name.startswith(".")), *links})
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(place) / name for name in sorted(names) if not name.startswith("."))
+    if left_out:
+        shown = ", ".join(left_out[:_NAMED]) + (", …" if len(left_out) > _NAMED else "")
+        notes.append(f"Left out, being hidden or links to folders: {shown}.")
 
 
 def source_in(folder: Path, path: Path) -> Source | Refused:
