@@ -5,6 +5,7 @@ after the other. A step cut off half-way has changed some weights and not others
 that the step is repeated for exactly those it has not reached.
 """
 
+from types import MethodType
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ def withstand_full_memory(optimizer: Any, reporter: Reporter) -> None:
     """
     step = optimizer.step
 
-    def whole_step(*args: Any, **kwargs: Any) -> Any:
+    def whole_step(_: Any, *args: Any, **kwargs: Any) -> Any:
         weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         before = _Changes(optimizer, weights)
         try:
@@ -39,7 +40,7 @@ def withstand_full_memory(optimizer: Any, reporter: Reporter) -> None:
         )
         return _finish(step, weights, left, *args, **kwargs)
 
-    optimizer.step = whole_step
+    optimizer.step = MethodType(whole_step, optimizer)  # torch's schedulers wrap what is a method only
 
 
 def _finish(step: Any, weights: list[Any], left: list[Any], *args: Any, **kwargs: Any) -> Any:

@@ -92,11 +92,21 @@ def test_the_optimiser_is_the_one_chosen(
 
 @pytest.mark.training
 def test_a_run_made_longer_on_purpose_goes_on_by_the_new_schedule(
-    tiny_model: Path, tmp_path: Path, train_here: Train
+    tiny_model: Path, tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import torch  # noqa: PLC0415
+
     folder = tiny.make_run(tmp_path / "run", tiny_model, validation="off", offline=False)
     assert train_here(folder).code == 0
     config = json.loads((folder / "config.json").read_text())
+    used: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        used.append(self.param_groups[0]["lr"])
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noted)
     longer = config | {"num_epochs": 9, "keep_checkpoints": 5, "save_steps": 3}
     (folder / "config.json").write_text(json.dumps(longer))
 
@@ -111,8 +121,10 @@ def test_a_run_made_longer_on_purpose_goes_on_by_the_new_schedule(
     assert "12 steps and now has 18" in said
     assert ran.result.step == ran.result.total_steps == 18
     rates = {event.step: event.learning_rate for event in ran.of(Metrics)}
-    for step in range(13, 19):  # cosine over all 18, the first step at its beginning
-        assert rates[step] == pytest.approx(5e-3 * 0.5 * (1 + math.cos(math.pi * (step - 1) / 18)))
+    # Cosine over all 18, the first step at its beginning; what is said is what the optimiser used.
+    expected = [5e-3 * 0.5 * (1 + math.cos(math.pi * (at - 1) / 18)) for at in range(13, 19)]
+    assert [rates[at] for at in range(13, 19)] == pytest.approx(expected)
+    assert used == pytest.approx(expected)
 
 
 @pytest.mark.training
