@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from app.cli.output import Output
+from app.cli.output import Output, counted_rows
 from app.domain.errors import StudioError
 from app.domain.mapping import ColumnMapping, RowKind
 from app.domain.reading import Preview, ReadOptions
@@ -58,7 +58,9 @@ def _show(preview: Preview, chosen: ColumnMapping | None, output: Output) -> int
 
 def _tell(report: ImportReport, output: Output) -> int:
     output.give(report)
-    output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
+    output.say(
+        f"{report.session.name} ({report.session.id}): {counted_rows(report.accepted_count)} imported."
+    )
     for note in report.notes[:20]:
         output.say(note)
     if report.refused_count:
