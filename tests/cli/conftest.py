@@ -32,7 +32,7 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
             # Ctrl+C reaches it, also where the tests run in the background, which ignore it.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
     def run(self, *words: str) -> tuple[int, str, str]:
