@@ -70,9 +70,9 @@ def explain(error: BaseException) -> RunFailedError | None:
         if _is_broken_installation(link):
             return RunFailedError(
                 "A training library does not fit the others: its compiled part cannot be loaded.",
-                "In Docker: build the image anew. On this computer, in this order: clear the caches of pip or "
-                "uv, remove the GPU caches (~/.triton, ~/.cache/torch, ~/.nv), make a new virtual environment, "
-                "install tunewright[local] into it, start the run again.",
+                "In Docker: build the image anew. On this computer, in this order: clear the caches of pip "
+                "or uv, remove the GPU caches (~/.triton, ~/.cache/torch, ~/.nv), make a new virtual "
+                "environment, install tunewright[local] into it, start the run again.",
             )
     return None
 
