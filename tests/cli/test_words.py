@@ -78,6 +78,25 @@ def test_columns_are_given_their_parts_after_a_look_at_them(shell: Shell, tmp_pa
     assert row["meta"] == {"hafen": "Ost"}
 
 
+def test_columns_of_a_hub_dataset_are_given_their_parts_after_a_look_at_them(shell: Shell, tmp_path):
+    repository = tmp_path / "depths"  # `datasets` takes a folder for a repository
+    repository.mkdir()
+    rows = [{"frage": f"Wie tief {n}?", "antwort": "Drei Faden.", "hafen": "Nord"} for n in range(3)]
+    (repository / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("sessions", "import", str(repository), "--hub")
+
+    look = shell.ok(*words, "--preview")
+    code, _, error = shell.run(*words, "--map", "question=nein")
+    report = shell.json(*words, "--map", "question=frage", "--map", "answer=antwort")
+    row = shell.json("sessions", "show", report["session"]["id"])["rows"][1]
+
+    assert "It is a dataset of the Hugging Face Hub." in look
+    assert "name them with --map" in look
+    assert (code, "[train] has no column 'nein'. It has: frage, antwort, hafen." in error) == (1, True)
+    assert [message["content"] for message in row["messages"]] == ["Wie tief 1?", "Drei Faden."]
+    assert row["meta"] == {"hafen": "Nord"}
+
+
 def test_people_get_sentences_and_the_refused_lines(shell: Shell, tmp_path):
     (tmp_path / "rows.jsonl").write_text(PAIR + "broken\n")
 
