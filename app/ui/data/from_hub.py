@@ -33,13 +33,25 @@ class Looked:
     preview: Preview
 
 
+@dataclass(frozen=True)
+class _Form:
+    """What was typed and found; still there after a look at the rows."""
+
+    repo: Typed
+    split: Typed
+    config: Typed
+    found: Found | None
+    find: Callable[[Found], None]
+
+
 @ft.component
 def FromHub(library: LibraryService, work: Import) -> ft.Control:
     """First the choice of a dataset; it is imported at once, or after a look at its first rows."""
     looked, set_looked = ft.use_state(cast(Looked | None, None))
-    typed = (use_typed(), use_typed("train"), use_typed())  # here: they are still there after the look
+    found, set_found = ft.use_state(cast(Found | None, None))
+    form = _Form(use_typed(), use_typed("train"), use_typed(), found, set_found)
     if looked is None:
-        return _DatasetChoice(library, work, *typed, set_looked)
+        return _DatasetChoice(library, work, form, set_looked)
 
     async def start(options: ReadOptions) -> None:
         place = (looked.repo, looked.split, looked.config)
@@ -55,15 +67,10 @@ def FromHub(library: LibraryService, work: Import) -> ft.Control:
 
 @ft.component
 def _DatasetChoice(
-    library: LibraryService,
-    work: Import,
-    repo: Typed,
-    split: Typed,
-    config: Typed,
-    on_looked: Callable[[Looked], None],
+    library: LibraryService, work: Import, form: _Form, on_looked: Callable[[Looked], None]
 ) -> ft.Control:
     """A repository typed or found; its split and configuration typed, or chosen once it was looked up."""
-    found, set_found = ft.use_state(cast(Found | None, None))
+    repo, split, config, found = form.repo, form.split, form.config, form.found
     chosen = ft.use_ref("")  # a dataset picked from a list of several
     page = ft.context.page
     blocked = ft.use_memo(library.why_no_hub, [])
@@ -72,7 +79,7 @@ def _DatasetChoice(
         return _look_up(library, chosen.current or repo.now())
 
     def take(answer: Found) -> None:
-        set_found(answer)
+        form.find(answer)
         if isinstance(answer, HubDatasetParts):
             _fill(answer, repo, split, config)
 

@@ -73,17 +73,21 @@ async def test_a_dataset_that_cannot_be_looked_at_says_so_and_what_was_typed_sta
         assert screen.find(ft.TextField, "Repository").value == "owner/gone"
 
 
-async def test_what_was_typed_is_still_there_after_a_look(endless_library, endless_rows, paths):
+async def test_what_was_typed_and_found_is_still_there_after_a_look(endless_library, endless_rows, paths):
     endless_rows.hub_record = {"text": "The sea."}
 
     async with mounted(DataTab, endless_library, paths, is_narrow=False) as screen:
         await open_import(screen)
         await screen.type("Repository", "owner/sea")
+        screen.start(screen.click("Look up"))
+        await screen.choose("Split", "test")
         screen.start(screen.click("Look at its rows"))
+        await screen.wait_for_text("owner/sea [small / test]")
         await screen.click("Choose something else")
 
         await screen.wait_for_text("From Hugging Face")
         assert screen.find(ft.TextField, "Repository").value == "owner/sea"
+        assert screen.find(ft.Dropdown, "Split").value == "test"
 
 
 async def test_offline_the_hub_is_disabled_with_the_reason(library, paths, monkeypatch):
