@@ -62,7 +62,7 @@ def _HubColumns(
     )
     if preview is not None:
         return _columns(preview, mapping, on_choose)
-    said = mapping.sentence(()) if mapping else "Its columns are told apart as it is read."
+    said = mapping.sentence(()) if mapping else "Which column plays which part is guessed as it is read."
     button = ft.OutlinedButton(
         "Look at its columns",
         icon=ft.Icons.TABLE_ROWS_OUTLINED,

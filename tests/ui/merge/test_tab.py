@@ -250,7 +250,7 @@ async def test_the_columns_of_a_hub_dataset_can_be_chosen(merging, library, path
         await screen.fire(add_from(screen), "change", ["hub"])
         await screen.type("Dataset repository", str(repository))
         await screen.click("Add dataset")
-        await screen.wait_for_text("Its columns are told apart as it is read.")
+        await screen.wait_for_text("Which column plays which part is guessed as it is read.")
         await screen.click("Look at its columns")
         await screen.wait_for_text("A dataset of the Hugging Face Hub.")
         await screen.choose("Rows are", "pair")
