@@ -10,7 +10,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, delete, exists, select, update
 
-from app.adapters.sqlite.schema import runs, session_rows, session_versions, sessions, version_ranges
+from app.adapters.sqlite.schema import (
+    runs,
+    scrapes,
+    session_rows,
+    session_versions,
+    sessions,
+    version_ranges,
+)
 from app.adapters.sqlite.transactions import reading, writing
 from app.domain.ports import Processes
 
@@ -64,6 +71,7 @@ def _let_go(connection: Connection, number: int, *, is_part: bool) -> bool:
     if not is_part:
         own_id = select(sessions.c.id).where(sessions.c.number == number).scalar_subquery()
         connection.execute(update(runs).where(runs.c.session_id == own_id).values(session_id=None))
+        connection.execute(update(scrapes).where(scrapes.c.session == number).values(session=None))
         connection.execute(
             update(sessions).where(sessions.c.number == number).values(held_by=None, is_part=True, name="")
         )

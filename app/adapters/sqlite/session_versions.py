@@ -74,7 +74,7 @@ def append(
         for piece in ranges_of(connection, newest_of(connection, other)):
             ranges.append(type(piece)(end + piece.position, piece.part, piece.first, piece.length))
     summary = f"{other.row_count:,} rows of {other.name} appended"
-    edits.share(base, ranges, summary, progress=progress)
+    edits.share(base, ranges, summary, of=other, progress=progress)
 
 
 def set_deleted(engine: Engine, session_id: SessionId, moment: datetime | None) -> bool:
