@@ -179,10 +179,11 @@ class LibraryService:
         rows = self._sessions.rows(session_id)
         return write_rows(path, rows, file_format, overwrite=overwrite, progress=progress)
 
-    def snapshot(self, session_id: SessionId, version: int | None, path: Path) -> int:
-        """Write the rows of a version for a run: JSONL of `messages` only, whose checksum is the content
-        hash."""
-        return write_rows(path, self._sessions.rows(session_id, version=version), with_meta=False)
+    def snapshot(self, session: Session, path: Path) -> int:
+        """Write the rows of a session as it was seen for a run: JSONL of `messages` only, whose checksum is
+        the content hash. What was collected since is left out."""
+        rows = self._sessions.rows(session.id, version=session.version, limit=session.row_count)
+        return write_rows(path, rows, with_meta=False)
 
     def append_file(self, base: Session, path: Path, progress: Progress | None = None) -> ImportReport:
         """Read a file into new rows at the end. Raises as `import_file` does, and StaleSessionError."""

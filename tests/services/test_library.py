@@ -222,6 +222,17 @@ def test_csv_holds_messages_as_json_text_and_reads_back_as_the_same_rows(world, 
     assert json.loads(records[0]["meta"])["page"] == 3
 
 
+@pytest.mark.parametrize("file_format", [ExportFormat.CSV, ExportFormat.PARQUET])
+def test_a_row_of_which_nothing_is_known_comes_back_so_from_among_others(world, tmp_path, file_format):
+    talk = ({"role": "user", "content": "Where?"}, {"role": "assistant", "content": "Here."})
+    session = world.sessions.add("s", "x", iter([Row(1, talk, {"page": 1}), Row(2, talk)]))
+
+    world.library.export(session.id, tmp_path / "file", file_format)
+    again = world.library.import_file(tmp_path / "file").session
+
+    assert [dict(row.meta) for row in world.library.rows(again.id)] == [{"page": 1}, {}]
+
+
 def test_parquet_holds_conversations_and_reads_back_as_the_same_rows(world, tmp_path):
     session = world.library.editing.delete_rows(rows_with_everything(world), {1})
 
