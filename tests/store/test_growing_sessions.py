@@ -1,13 +1,11 @@
 """Sessions that are being collected grow in place: what meets them elsewhere takes no row for another."""
 
-import hashlib
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine
 
 from app.adapters.processes import SystemProcesses
-from app.adapters.sqlite.row_text import ContentHash, to_text
 from app.adapters.sqlite.scrapes import SqliteScrapeStore, SqliteScrapeWriter
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.domain.errors import StaleSessionError, StoreError, UnknownSessionError
