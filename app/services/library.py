@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
+from app.domain.errors import ImportFailedError, StudioError
 from app.domain.hub import HubDatasetParts
 from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
 from app.domain.ports import Secrets, SettingsStore
@@ -158,10 +158,10 @@ class LibraryService:
 
     def sample(self) -> Session:
         """The bundled sample, imported now if it is not there."""
-        try:
-            return self._sessions.find(SAMPLE_NAME)
-        except UnknownSessionError:
-            return self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample").session
+        for session in self._sessions.all():
+            if session.name == SAMPLE_NAME:
+                return session
+        return self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample").session
 
     def export(
         self,

@@ -292,3 +292,11 @@ def test_an_export_that_is_killed_leaves_the_file_that_was_there(tmp_path):
     exporter.join()
 
     assert path.read_bytes() == before
+
+
+def test_of_two_sessions_called_like_the_sample_one_is_taken_and_no_third_made(world):
+    first, second = world.library.sample(), world.library.duplicate(world.library.sample())
+    world.library.rename(second.id, first.name)
+
+    assert world.library.sample().id in {first.id, second.id}
+    assert len(world.library.sessions()) == 2

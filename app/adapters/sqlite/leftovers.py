@@ -6,6 +6,8 @@ What a killed process held is removed when the database is opened next.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, delete, exists, select, update
@@ -19,6 +21,7 @@ from app.adapters.sqlite.schema import (
     version_ranges,
 )
 from app.adapters.sqlite.transactions import reading, writing
+from app.domain.errors import StoreError
 from app.domain.ports import Processes
 
 log = logging.getLogger(__name__)
@@ -27,15 +30,26 @@ DELETE_BATCH_ROWS: Final = 5_000
 
 
 def clear_leftovers(engine: Engine, processes: Processes) -> None:
-    """Remove sessions held by processes that are no more."""
+    """Remove sessions held by processes that are no more, or leave that to the next opening: on a full disk
+    nothing can be removed, and what is whole can be read all the same."""
     query = select(sessions.c.number, sessions.c.held_by).where(sessions.c.held_by.is_not(None))
     with reading(engine) as connection:
         held = connection.execute(query).all()
     for number, holder in held:
         if not processes.is_alive(holder):
             log.info("Clearing away session number %d, left unfinished by %s", number, holder)
-            remove_session(engine, number)
-    remove_unused_parts(engine)
+            with _left_for_later():
+                remove_session(engine, number)
+    with _left_for_later():
+        remove_unused_parts(engine)
+
+
+@contextmanager
+def _left_for_later() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        log.warning("What was left unfinished stays for now: %s", error)
 
 
 def remove_session(engine: Engine, number: int) -> None:

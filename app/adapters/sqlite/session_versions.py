@@ -34,6 +34,7 @@ def as_imported(session: Session) -> SessionVersion:
 def restore(engine: Engine, edits: RowEdits, base: Session, version: int) -> None:
     """Make an older version the newest one again, as a new version. Raises UnknownSessionError."""
     with reading(engine) as connection:
+        newest_of(connection, base)
         record = version_record(connection, base.id, version)
         if record is None:
             raise no_version(base.id, version)
