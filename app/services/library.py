@@ -169,14 +169,15 @@ class LibraryService:
         path: Path,
         file_format: ExportFormat = ExportFormat.JSONL,
         *,
+        version: int | None = None,
         overwrite: bool = False,
         progress: Progress | None = None,
     ) -> int:
-        """Write a session with all that is known of its rows; returns the number of rows.
+        """Write a session, or an older version, with all that is known of its rows; returns how many.
 
         The file appears whole or not at all. Raises StudioError if it cannot be written, or is there already.
         """
-        rows = self._sessions.rows(session_id)
+        rows = self._sessions.rows(session_id, version=version)
         return write_rows(path, rows, file_format, overwrite=overwrite, progress=progress)
 
     def snapshot(self, session: Session, path: Path) -> int:
@@ -192,7 +193,7 @@ class LibraryService:
         changes = (RowChange(base.row_count, row, is_new=True) for row in rows)
         summary = f"{{rows}} of {path.name} appended"
         session = self._sessions.change(base, changes, summary, progress=progress)
-        return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
+        return sieve.report(session)
 
     def duplicate(self, base: Session, name: str = "") -> Session:
         return self._sessions.duplicate(base, self.free_name(name.strip() or base.name))
@@ -245,14 +246,7 @@ class LibraryService:
         sieve = _Sieve(reading, shown, progress)
         session = self._sessions.add(self.free_name(name.strip() or shown), source, sieve.rows())
         log.info("Session %s: %d rows, %d refused", session.id, session.row_count, sieve.refused_count)
-        return ImportReport(
-            session,
-            sieve.total,
-            sieve.refused_count,
-            tuple(sieve.refused),
-            reading.unit,
-            tuple(reading.notes),
-        )
+        return sieve.report(session)
 
     def free_name(self, name: str) -> str:
         """`name`, with a number if a session has it already."""
@@ -267,6 +261,7 @@ class _Sieve:
 
     def __init__(self, reading: Reading, shown: str, progress: Progress | None) -> None:
         self._found = iter(reading)
+        self._reading = reading
         self._unit = reading.unit
         self._shown = shown
         self._progress = progress
@@ -294,6 +289,17 @@ class _Sieve:
                 f"No row of {self._shown} can be used: {self._unit} {first.source_line}: {first.reason}.",
                 _NO_PASSAGE if self._unit == "passage" else _NO_ROW,
             )
+
+    def report(self, session: Session) -> ImportReport:
+        """At the end."""
+        return ImportReport(
+            session,
+            self.total,
+            self.refused_count,
+            tuple(self.refused),
+            self._unit,
+            tuple(self._reading.notes),
+        )
 
 
 def _stem(path: Path) -> str:

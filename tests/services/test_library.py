@@ -300,3 +300,16 @@ def test_of_two_sessions_called_like_the_sample_one_is_taken_and_no_third_made(w
 
     assert world.library.sample().id in {first.id, second.id}
     assert len(world.library.sessions()) == 2
+
+
+def test_a_text_that_is_appended_says_how_it_was_read_as_one_that_is_imported_does(world, tmp_path):
+    (tmp_path / "old.txt").write_bytes(
+        "Die Fähre fährt über die Förde, und der Käpt’n grüßt.\n".encode("cp1252")
+    )
+    imported = world.library.import_file(tmp_path / "old.txt")
+
+    appended = world.library.append_file(world.library.sample(), tmp_path / "old.txt")
+
+    assert (appended.unit, appended.notes) == (imported.unit, imported.notes)
+    assert "passage" in appended.unit
+    assert "Read as" in " ".join(appended.notes)
