@@ -82,6 +82,7 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     export.add_argument("file", help="where to write")
     export.add_argument("--format", choices=["jsonl", "parquet", "csv"], help="else by the file's ending")
     export.add_argument("--force", action="store_true", help="replace a file that is there")
+    export.add_argument("--version", dest="number", type=_count, help="an older version's rows")
     add_session_words(nouns, _leaf, _count)
     look = _leaf(nouns, "look", "one row of a session as a base model will see it, token by token")
     _seen_by(look)

@@ -51,8 +51,10 @@ def append(services: Services, args: argparse.Namespace, output: Output) -> int:
     report = services.library.append_file(base, expanded(args.rows), _counted("rows read"))
     output.give(report)
     output.say(f"{_new_version(report.session)} {report.refused_count:,} refused.")
+    for note in report.notes[:20]:
+        output.say(note)
     for row in report.refused[:20]:
-        output.say(f"  line {row.source_line}: {row.reason}")
+        output.say(f"  {report.unit} {row.source_line}: {row.reason}")
     return 0
 
 
@@ -142,7 +144,12 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     path = expanded(args.file).absolute()
     file_format = ExportFormat(args.format) if args.format else _SUFFIXES.get(path.suffix, ExportFormat.JSONL)
     count = services.library.export(
-        session.id, path, file_format, overwrite=args.force, progress=_counted("rows written")
+        session.id,
+        path,
+        file_format,
+        version=args.number,
+        overwrite=args.force,
+        progress=_counted("rows written"),
     )
     output.give({"session": session.id, "file": path, "rows": count, "format": file_format})
     output.say(f"{count:,} rows of {session.name} written to {path}.")

@@ -25,7 +25,9 @@ def add_session_words(nouns: Any, leaf: Leaf, count: Callable[[str], int]) -> No
         "--name", default="", help="name of the copy"
     )
     append = one("append", "add the rows of a file, or of another session, at the end")
-    append.add_argument("rows", metavar="FILE", help="a JSONL file, or with --session another session")
+    append.add_argument(
+        "rows", metavar="FILE", help="a file as `import` reads it, or with --session a session"
+    )
     append.add_argument("--session", dest="is_session", action="store_true", help="FILE is a session")
     one("versions", "what was done to a session, newest first")
     restore = one("restore", "make an older version's rows the newest ones")

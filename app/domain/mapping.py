@@ -228,8 +228,15 @@ def _is_in(messages: Sequence[Message], part: Part, value: Any) -> bool:
     return bool(messages[0]["role"] != DOCUMENT)
 
 
+_EXPORTED: Final = ("meta", "tools")
+
+
 def _unfolded(unused: Mapping[str, Any]) -> dict[str, Any]:
-    """An exported row has what is known of it in one column, `meta`; in CSV and Parquet that is JSON text."""
+    """An exported row has what is known of it in one column, `meta`; in CSV and Parquet that is JSON text.
+
+    Both have their columns for every row: what is empty there was never known.
+    """
+    unused = {c: value for c, value in unused.items() if c not in _EXPORTED or value not in (None, "")}
     known = unused.get("meta")
     if isinstance(known, str):
         with suppress(ValueError, RecursionError):

@@ -36,6 +36,8 @@ class Source:
     label: str = ""
     row_count: int | None = None
     """None where nobody has counted them yet."""
+    version: int | None = field(default=None, compare=False)
+    """Of the session."""
     identity: str = field(default="", compare=False)
     """Names the content; empty for a file until it was read."""
 

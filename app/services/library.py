@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
+from app.domain.errors import ImportFailedError, StudioError
 from app.domain.hub import HubDatasetParts, hub_label
 from app.domain.mapping import ColumnMapping
 from app.domain.ports import Secrets, SettingsStore
@@ -153,10 +153,10 @@ class LibraryService:
 
     def sample(self) -> Session:
         """The bundled sample, imported now if it is not there."""
-        try:
-            return self._sessions.find(SAMPLE_NAME)
-        except UnknownSessionError:
-            return self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample").session
+        for session in self._sessions.all():
+            if session.name == SAMPLE_NAME:
+                return session
+        return self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample").session
 
     def export(
         self,
@@ -164,20 +164,22 @@ class LibraryService:
         path: Path,
         file_format: ExportFormat = ExportFormat.JSONL,
         *,
+        version: int | None = None,
         overwrite: bool = False,
         progress: Progress | None = None,
     ) -> int:
-        """Write a session with all that is known of its rows; returns the number of rows.
+        """Write a session, or an older version, with all that is known of its rows; returns how many.
 
         The file appears whole or not at all. Raises StudioError if it cannot be written, or is there already.
         """
-        rows = self._sessions.rows(session_id)
+        rows = self._sessions.rows(session_id, version=version)
         return write_rows(path, rows, file_format, overwrite=overwrite, progress=progress)
 
-    def snapshot(self, session_id: SessionId, version: int | None, path: Path) -> int:
-        """Write the rows of a version for a run: JSONL of `messages` only, whose checksum is the content
-        hash."""
-        return write_rows(path, self._sessions.rows(session_id, version=version), with_meta=False)
+    def snapshot(self, session: Session, path: Path) -> int:
+        """Write the rows of a session as it was seen for a run: JSONL of `messages` only, whose checksum is
+        the content hash. What was collected since is left out."""
+        rows = self._sessions.rows(session.id, version=session.version, limit=session.row_count)
+        return write_rows(path, rows, with_meta=False)
 
     def append_file(self, base: Session, path: Path, progress: Progress | None = None) -> ImportReport:
         """Read a file into new rows at the end. Raises as `import_file` does, and StaleSessionError."""
@@ -186,7 +188,7 @@ class LibraryService:
         changes = (RowChange(base.row_count, row, is_new=True) for row in rows)
         summary = f"{{rows}} of {path.name} appended"
         session = self._sessions.change(base, changes, summary, progress=progress)
-        return ImportReport(session, sieve.total, sieve.refused_count, tuple(sieve.refused))
+        return sieve.report(session)
 
     def duplicate(self, base: Session, name: str = "") -> Session:
         return self._sessions.duplicate(base, self.free_name(name.strip() or base.name))
@@ -239,14 +241,7 @@ class LibraryService:
         sieve = _Sieve(reading, shown, progress)
         session = self._sessions.add(self.free_name(name.strip() or shown), source, sieve.rows())
         log.info("Session %s: %d rows, %d refused", session.id, session.row_count, sieve.refused_count)
-        return ImportReport(
-            session,
-            sieve.total,
-            sieve.refused_count,
-            tuple(sieve.refused),
-            reading.unit,
-            tuple(reading.notes),
-        )
+        return sieve.report(session)
 
     def free_name(self, name: str) -> str:
         """`name`, with a number if a session has it already."""
@@ -261,6 +256,7 @@ class _Sieve:
 
     def __init__(self, reading: Reading, shown: str, progress: Progress | None) -> None:
         self._found = iter(reading)
+        self._reading = reading
         self._unit = reading.unit
         self._shown = shown
         self._progress = progress
@@ -288,6 +284,17 @@ class _Sieve:
                 f"No row of {self._shown} can be used: {self._unit} {first.source_line}: {first.reason}.",
                 _NO_PASSAGE if self._unit == "passage" else _NO_ROW,
             )
+
+    def report(self, session: Session) -> ImportReport:
+        """At the end."""
+        return ImportReport(
+            session,
+            self.total,
+            self.refused_count,
+            tuple(self.refused),
+            self._unit,
+            tuple(self._reading.notes),
+        )
 
 
 def _stem(path: Path) -> str:

@@ -80,6 +80,7 @@ class PreviewService:
             session_id=session.id,
             label=session.name,
             row_count=session.row_count,
+            version=session.version,
             identity=session.content_hash,
         )
 
@@ -250,14 +251,19 @@ class PreviewService:
     def _lines(self, source: Source, *, start: int = 0, limit: int | None = None) -> Iterator[str]:
         """Rows as JSONL, as a run would be given them."""
         if source.session_id:
-            return self._session_lines(source.session_id, start, limit)
+            return self._session_lines(source.session_id, source.version, start, limit, source.row_count)
         assert source.file
         return _file_lines(source.file, start, limit)
 
-    def _session_lines(self, session_id: SessionId, start: int, limit: int | None) -> Iterator[str]:
-        end = start + limit if limit is not None else self._library.get(session_id).row_count
+    def _session_lines(
+        self, session_id: SessionId, version: int | None, start: int, limit: int | None, count: int | None
+    ) -> Iterator[str]:
+        """Of the version whose identity the source has, whatever became of the session since."""
+        count = self._library.get(session_id).row_count if count is None else count
+        end = count if limit is None else min(start + limit, count)
         for first in range(start, end, _PAGE):
-            for row in self._library.rows(session_id, start=first, limit=min(_PAGE, end - first)):
+            size = min(_PAGE, end - first)
+            for row in self._library.rows(session_id, start=first, limit=size, version=version):
                 yield as_line(row)
 
     def _sampled(self, source: Source) -> Iterator[str]:

@@ -71,7 +71,7 @@ class PublishingService:
             path = Path(folder) / "train.jsonl"
             count = write_rows(
                 path,
-                self._sessions.rows(session.id, version=session.version),
+                self._seen(session),
                 progress=lambda done: progress(f"Writing the file: {done:,} of {session.row_count:,} rows"),
             )
             card = dataset_card(
@@ -79,6 +79,10 @@ class PublishingService:
             )
             url = self._hub.publish(path, card, wish, token=self._secrets.hf_token(), progress=progress)
         return Published(url, count)
+
+    def _seen(self, session: Session) -> Iterator[SessionRow]:
+        """The rows the person saw: what is collected meanwhile was not looked at, and is not sent."""
+        return self._sessions.rows(session.id, version=session.version, limit=session.row_count)
 
     def _licenses(self, session: Session, progress: Progress) -> list[tuple[str, int]]:
         named = Counter(
@@ -89,7 +93,7 @@ class PublishingService:
         return named.most_common(20)
 
     def _rows(self, session: Session, progress: Callable[[int], None] | None) -> Iterator[SessionRow]:
-        for row in self._sessions.rows(session.id, version=session.version):
+        for row in self._seen(session):
             if progress is not None and row.position % _TOLD_ROWS == 0:
                 progress(row.position)
             yield row

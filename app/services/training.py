@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from app.domain.errors import StudioError, TargetError
 from app.domain.ports import Launchers, Processes, RunStore, Secrets
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
+from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder
 from app.services.library import LibraryService
@@ -111,10 +112,11 @@ class TrainingService:
         """
         if missing := self.missing(request):
             raise StudioError(f"The run cannot start yet. {missing}.", "Then start it again.")
-        run = self._new_run(request)
+        session = self._library.get(request.session_id) if request.session_id else None
+        run = self._new_run(request, session)
         self._runs.add(run)
         try:
-            self._prepare(run, request)
+            self._prepare(run, request, session)
             return self._launch(run, resume=False)
         except StudioError as error:
             self._fail(run, error.message, error.hint)
@@ -241,9 +243,9 @@ class TrainingService:
                 ) from error
         self._runs.delete(run_id)
 
-    def _new_run(self, request: RunRequest) -> Run:
+    def _new_run(self, request: RunRequest, session: Session | None) -> Run:
         run_id = RunId(dice.token_hex(6))
-        label = self._data_label(request)
+        label = _data_label(request, session)
         slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40] or "data"
         name = request.output_name or f"{slug}-{request.config.method.kind}-{run_id[:6]}"
         model = request.config.base_model
@@ -251,7 +253,6 @@ class TrainingService:
         if _looks_like_path(model):
             model = str(expanded(model).resolve())
         dataset = request.config.dataset if isinstance(request.config.dataset, HubDataset) else FileDataset()
-        session = self._library.get(request.session_id) if request.session_id else None
         return Run(
             id=run_id,
             name=name,
@@ -272,19 +273,11 @@ class TrainingService:
         chosen = request.docker.data_dir if request.target is Target.DOCKER else None
         return expanded(chosen or self._data_dir).absolute() / "outputs" / name
 
-    def _data_label(self, request: RunRequest) -> str:
-        if request.session_id:
-            return self._library.get(request.session_id).name
-        if request.data_file:
-            return request.data_file.name
-        assert isinstance(request.config.dataset, HubDataset)
-        return request.config.dataset.repo
-
-    def _prepare(self, run: Run, request: RunRequest) -> None:
+    def _prepare(self, run: Run, request: RunRequest, session: Session | None) -> None:
         """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
         run.folder.mkdir(parents=True)
-        if request.session_id:
-            self._library.snapshot(request.session_id, run.session_version, run.folder / DATA_FILE)
+        if session is not None:
+            self._library.snapshot(session, run.folder / DATA_FILE)
         elif request.data_file:
             (run.folder / DATA_FILE).parent.mkdir()
             config = request.config
@@ -316,6 +309,15 @@ class TrainingService:
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
+
+
+def _data_label(request: RunRequest, session: Session | None) -> str:
+    if session is not None:
+        return session.name
+    if request.data_file:
+        return request.data_file.name
+    assert isinstance(request.config.dataset, HubDataset)
+    return request.config.dataset.repo
 
 
 def _note_extension(run: Run, config: RunConfig) -> None:

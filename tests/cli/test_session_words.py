@@ -1,5 +1,6 @@
 """Sessions are kept in order from the command line, and nothing is destroyed unasked."""
 
+import hashlib
 import json
 
 import pytest
@@ -52,12 +53,15 @@ def test_rows_are_changed_each_change_is_a_version_and_old_ones_come_back(shell:
     assert (now["version"], now["content_hash"]) == (5, found[-1]["content_hash"])
     old = shell.json("sessions", "show", talk, "--version", "2")["rows"]
     assert old[0]["messages"][0]["content"] == "Riddle 1?"
+    shell.ok("sessions", "export", talk, str(tmp_path / "old.jsonl"), "--version", "2")
+    assert hashlib.sha256((tmp_path / "old.jsonl").read_bytes()).hexdigest() == found[-2]["content_hash"]
 
 
 def test_rows_are_found(shell: Shell, talk):
     found = shell.json("sessions", "find", talk, "question 3")
     some = shell.json("sessions", "find", talk, "--role", "user", "--tool-calls", "no", "--limit", "2")
     none = shell.ok("sessions", "find", talk, "zebra")
+    assert shell.json("sessions", "find", talk, "question", "--limit", "0")["rows"] == []
 
     assert [row["position"] for row in found["rows"]] == [2]
     assert ([row["position"] for row in some["rows"]], some["next_start"]) == ([0, 1], 2)

@@ -1,5 +1,6 @@
 """Previews by the real process, with the bundled tiny model, against what the trainer makes of the rows."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -252,6 +253,18 @@ def test_the_trainer_says_whether_the_preview_came_true(
 def test_samples_are_for_sources_with_more_rows_than_a_second_can_take() -> None:
     assert service.SMALL_ROWS < 2_600
     assert Source(label="a", identity="x") == Source(label="a", identity="y")
+
+
+def test_rows_are_looked_at_as_the_version_that_was_chosen_has_them(services: Services) -> None:
+    talk = ({"role": "user", "content": "Old?"}, {"role": "assistant", "content": "Yes."})
+    session = services.library.duplicate(services.library.sample())
+    source = services.previews.of_session(session)
+    services.library.editing.edit_row(session, 0, talk)
+
+    with services.previews.data_of(source, _unheard) as data:
+        lines = data.read_text(encoding="utf-8")
+
+    assert hashlib.sha256(lines.encode()).hexdigest() == source.identity
 
 
 def events(folder: Path) -> list[Any]:

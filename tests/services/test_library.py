@@ -222,6 +222,17 @@ def test_csv_holds_messages_as_json_text_and_reads_back_as_the_same_rows(world, 
     assert json.loads(records[0]["meta"])["page"] == 3
 
 
+@pytest.mark.parametrize("file_format", [ExportFormat.CSV, ExportFormat.PARQUET])
+def test_a_row_of_which_nothing_is_known_comes_back_so_from_among_others(world, tmp_path, file_format):
+    talk = ({"role": "user", "content": "Where?"}, {"role": "assistant", "content": "Here."})
+    session = world.sessions.add("s", "x", iter([Row(1, talk, {"page": 1}), Row(2, talk)]))
+
+    world.library.export(session.id, tmp_path / "file", file_format)
+    again = world.library.import_file(tmp_path / "file").session
+
+    assert [dict(row.meta) for row in world.library.rows(again.id)] == [{"page": 1}, {}]
+
+
 def test_parquet_holds_conversations_and_reads_back_as_the_same_rows(world, tmp_path):
     session = world.library.editing.delete_rows(rows_with_everything(world), {1})
 
@@ -281,3 +292,24 @@ def test_an_export_that_is_killed_leaves_the_file_that_was_there(tmp_path):
     exporter.join()
 
     assert path.read_bytes() == before
+
+
+def test_of_two_sessions_called_like_the_sample_one_is_taken_and_no_third_made(world):
+    first, second = world.library.sample(), world.library.duplicate(world.library.sample())
+    world.library.rename(second.id, first.name)
+
+    assert world.library.sample().id in {first.id, second.id}
+    assert len(world.library.sessions()) == 2
+
+
+def test_a_text_that_is_appended_says_how_it_was_read_as_one_that_is_imported_does(world, tmp_path):
+    (tmp_path / "old.txt").write_bytes(
+        "Die Fähre fährt über die Förde, und der Käpt’n grüßt.\n".encode("cp1252")
+    )
+    imported = world.library.import_file(tmp_path / "old.txt")
+
+    appended = world.library.append_file(world.library.sample(), tmp_path / "old.txt")
+
+    assert (appended.unit, appended.notes) == (imported.unit, imported.notes)
+    assert "passage" in appended.unit
+    assert "Read as" in " ".join(appended.notes)

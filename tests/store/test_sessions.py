@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, func, insert, select
 
 from app.adapters.processes import SystemProcesses
 from app.adapters.sqlite.engine import open_database
@@ -17,8 +18,9 @@ from app.adapters.sqlite.leftovers import clear_leftovers
 from app.adapters.sqlite.row_batches import BATCH_CHARACTERS, BATCH_ROWS
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.schema import session_rows
+from app.adapters.sqlite.schema import sessions as sessions_table
 from app.adapters.sqlite.sessions import SqliteSessionStore
-from app.adapters.sqlite.transactions import reading
+from app.adapters.sqlite.transactions import reading, writing
 from app.domain.errors import StoreError, UnknownSessionError
 from app.domain.runs import RunId
 from app.domain.sessions import SessionId, SessionRow
@@ -26,6 +28,10 @@ from tests.importers import making
 from trainer_image.rows import Row
 
 from . import children, examples
+
+
+def _forbid_writing(connection: sqlite3.Connection, _: object) -> None:
+    connection.execute("PRAGMA query_only = ON")
 
 
 def _stored_rows(engine: Engine) -> int:
@@ -252,6 +258,26 @@ def test_a_disk_that_fills_up_is_a_sentence_and_nothing_is_lost(
     assert _stored_rows(again) == 100
     SqliteSessionStore(again, SystemProcesses()).add("after", "test", examples.rows(100))
     again.dispose()
+
+
+def test_what_cannot_be_cleared_away_for_now_keeps_nobody_from_what_is_whole(
+    path: Path, engine: Engine, sessions: SqliteSessionStore
+) -> None:
+    whole = sessions.add("whole", "test", examples.rows(3))
+    with writing(engine) as connection:
+        left = {"id": "left", "name": "", "source": "", "created_at": examples.NOON, "held_by": "1:0"}
+        connection.execute(insert(sessions_table), left)
+    engine.dispose()
+    event.listen(engine, "connect", _forbid_writing)
+
+    clear_leftovers(engine, SystemProcesses())
+
+    assert sessions.all() == [whole]
+    event.remove(engine, "connect", _forbid_writing)
+    engine.dispose()
+    clear_leftovers(engine, SystemProcesses())
+    with reading(engine) as connection:
+        assert connection.execute(select(sessions_table.c.id)).scalars().all() == [whole.id]
 
 
 def test_no_room_in_the_database_is_a_sentence(path: Path, engine: Engine) -> None:

@@ -20,6 +20,7 @@ from app.adapters.sqlite.session_edits import COPIED_GAP_ROWS
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.transactions import reading, writing
 from app.domain.errors import StaleSessionError, UnknownSessionError
+from app.domain.finding import RowFilter
 from app.domain.sessions import RowChange, Session
 from trainer_image.rows import Row
 
@@ -322,6 +323,18 @@ def test_a_deleted_session_comes_back_until_it_is_purged(
     assert sessions.purge(examples.NOON.replace(year=2999)) == 1
     assert sessions.all() == [kept]
     assert count(engine, session_rows) == 3
+
+
+def test_a_session_that_is_gone_is_not_called_one_without_that_version(sessions: SqliteSessionStore) -> None:
+    session = sessions.add("s", "test", map(row, "abc"))
+    sessions.delete(session.id)
+
+    for ask in (
+        lambda: sessions.restore(session, 1),
+        lambda: sessions.find_rows(session.id, RowFilter(), version=1),
+    ):
+        with pytest.raises(UnknownSessionError, match=f"There is no session {session.id}"):
+            ask()
 
 
 def test_a_version_there_is_not_is_said(sessions: SqliteSessionStore) -> None:

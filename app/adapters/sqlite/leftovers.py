@@ -6,12 +6,22 @@ What a killed process held is removed when the database is opened next.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, delete, exists, select, update
 
-from app.adapters.sqlite.schema import runs, session_rows, session_versions, sessions, version_ranges
+from app.adapters.sqlite.schema import (
+    runs,
+    scrapes,
+    session_rows,
+    session_versions,
+    sessions,
+    version_ranges,
+)
 from app.adapters.sqlite.transactions import reading, writing
+from app.domain.errors import StoreError
 from app.domain.ports import Processes
 
 log = logging.getLogger(__name__)
@@ -20,15 +30,26 @@ DELETE_BATCH_ROWS: Final = 5_000
 
 
 def clear_leftovers(engine: Engine, processes: Processes) -> None:
-    """Remove sessions held by processes that are no more."""
+    """Remove sessions held by processes that are no more, or leave that to the next opening: on a full disk
+    nothing can be removed, and what is whole can be read all the same."""
     query = select(sessions.c.number, sessions.c.held_by).where(sessions.c.held_by.is_not(None))
     with reading(engine) as connection:
         held = connection.execute(query).all()
     for number, holder in held:
         if not processes.is_alive(holder):
             log.info("Clearing away session number %d, left unfinished by %s", number, holder)
-            remove_session(engine, number)
-    remove_unused_parts(engine)
+            with _left_for_later():
+                remove_session(engine, number)
+    with _left_for_later():
+        remove_unused_parts(engine)
+
+
+@contextmanager
+def _left_for_later() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        log.warning("What was left unfinished stays for now: %s", error)
 
 
 def remove_session(engine: Engine, number: int) -> None:
@@ -64,6 +85,7 @@ def _let_go(connection: Connection, number: int, *, is_part: bool) -> bool:
     if not is_part:
         own_id = select(sessions.c.id).where(sessions.c.number == number).scalar_subquery()
         connection.execute(update(runs).where(runs.c.session_id == own_id).values(session_id=None))
+        connection.execute(update(scrapes).where(scrapes.c.session == number).values(session=None))
         connection.execute(
             update(sessions).where(sessions.c.number == number).values(held_by=None, is_part=True, name="")
         )

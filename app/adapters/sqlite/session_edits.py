@@ -70,17 +70,27 @@ class RowEdits:
         summary: str,
         *,
         content_hash: str = "",
+        of: Session | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Make `ranges` of rows that are there already the next version; `content_hash` if it is known."""
+        """Make `ranges` of rows that are there already the next version; `content_hash` if it is known, and
+        the other session they are `of`, which may be deleted meanwhile."""
         content_hash = content_hash or self._hashes.of(self._engine, ranges, progress)
-        self._publish(base, ranges, None, summary, content_hash)
+        self._publish(base, ranges, None, summary, content_hash, of)
 
     def _publish(
-        self, base: Session, ranges: list[Range], part: "_Part | None", summary: str, content_hash: str
+        self,
+        base: Session,
+        ranges: list[Range],
+        part: "_Part | None",
+        summary: str,
+        content_hash: str,
+        other: Session | None = None,
     ) -> None:
         with writing(self._engine) as connection:
             record = newest_of(connection, base)
+            if other is not None:
+                newest_of(connection, other)
             keep_import(connection, record, base)
             count = ranges[-1].end if ranges else 0
             now = self._clock()
@@ -95,25 +105,31 @@ class RowEdits:
 
 
 def newest_of(connection: Connection, base: Session) -> VersionRecord:
-    """Raises StaleSessionError if there is a newer one than `base`, UnknownSessionError if it is deleted."""
+    """Raises StaleSessionError if it isn't as `base` has it, UnknownSessionError if it is deleted.
+
+    A session that is being collected has more rows with every step, of the same version.
+    """
     newest = connection.execute(
-        select(sessions.c.version).where(
+        select(sessions.c.version, sessions.c.content_hash).where(
             sessions.c.id == base.id,
             sessions.c.held_by.is_(None),
             sessions.c.is_part.is_(False),
             sessions.c.deleted_at.is_(None),
         )
-    ).scalar_one_or_none()
+    ).one_or_none()
     record = version_record(connection, base.id, None) if newest is not None else None
-    if record is None:
+    if newest is None or record is None:
         raise UnknownSessionError(
             f"There is no session {base.id} any more.", "It was deleted; nothing of your change was stored."
         )
-    if newest != base.version:
+    hint = "Nothing of your change was stored. Look at the rows as they are now, then make it again."
+    if newest.version != base.version:
         raise StaleSessionError(
-            f"{base.name} was changed elsewhere: you saw version {base.version}, now it is {newest}.",
-            "Nothing of your change was stored. Look at the rows as they are now, then make it again.",
+            f"{base.name} was changed elsewhere: you saw version {base.version}, now it is {newest.version}.",
+            hint,
         )
+    if newest.content_hash != base.content_hash:
+        raise StaleSessionError(f"{base.name} has other rows than you saw: it is being collected.", hint)
     return record
 
 

@@ -49,6 +49,8 @@ def find_rows(
     tick: Tick | None,
 ) -> Found:
     """The first `limit` matching rows from the position `start` on."""
+    if limit <= 0:
+        return Found([], start if start < version.row_count else None)
     with reading(engine) as connection:
         ranges = ranges_of(connection, version, start)
     ids = _ids_of(engine, _large(ranges))

@@ -34,6 +34,7 @@ def as_imported(session: Session) -> SessionVersion:
 def restore(engine: Engine, edits: RowEdits, base: Session, version: int) -> None:
     """Make an older version the newest one again, as a new version. Raises UnknownSessionError."""
     with reading(engine) as connection:
+        newest_of(connection, base)
         record = version_record(connection, base.id, version)
         if record is None:
             raise no_version(base.id, version)
@@ -74,7 +75,7 @@ def append(
         for piece in ranges_of(connection, newest_of(connection, other)):
             ranges.append(type(piece)(end + piece.position, piece.part, piece.first, piece.length))
     summary = f"{other.row_count:,} rows of {other.name} appended"
-    edits.share(base, ranges, summary, progress=progress)
+    edits.share(base, ranges, summary, of=other, progress=progress)
 
 
 def set_deleted(engine: Engine, session_id: SessionId, moment: datetime | None) -> bool:

@@ -229,7 +229,8 @@ class SqliteSessionStore:
         with reading(self._engine) as connection:
             record = version_record(connection, session_id, version)
         if record is None:
-            raise _unknown(session_id) if version is None else no_version(session_id, version)
+            self.get(session_id)  # says so if it is the session that is gone
+            raise no_version(session_id, version or 0)
         return record
 
     def _update(self, session_id: SessionId, **values: object) -> Session:

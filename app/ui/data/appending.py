@@ -49,7 +49,7 @@ def use_appending(
         first = report.refused[0]
         set_said(
             f"{rows(report.accepted_count)} appended, {report.refused_count:,} refused;"
-            f" line {first.source_line}: {first.reason}."
+            f" {report.unit} {first.source_line}: {first.reason}."
         )
 
     async def append() -> None:
