@@ -2,7 +2,9 @@
 
 import logging
 import logging.handlers
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.cli.output import Output, never_choke
@@ -14,6 +16,23 @@ if TYPE_CHECKING:
     from app.services.everything import Services
 
 log = logging.getLogger(__name__)
+
+
+def program() -> int:
+    """`main` as a process of its own.
+
+    Who looks at a dataset of the Hub leaves its stream before the end. Arrow's threads may then still read
+    ahead, and an interpreter that ends under them aborts now and then (huggingface/datasets#7566): so it does
+    not end, it is left.
+    """
+    code = main()
+    if "datasets" not in sys.modules:
+        return code
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a pipe that nobody reads any more, a stream closed already
+            stream.flush()
+    os._exit(code)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,4 +104,4 @@ def _prepare(paths: Paths) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

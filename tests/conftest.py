@@ -1,7 +1,9 @@
 """What holds for every test."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # Models of tests are so small that a second thread only waits: in the way, where other tests run beside.
@@ -10,3 +12,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # In CI the same examples every time: a change is judged by its own merits. Elsewhere new ones are looked for.
 settings.register_profile("ci", derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+@pytest.fixture(autouse=True)
+def _environment_as_it_was() -> Iterator[None]:
+    """What a test, or what it calls, puts into the environment ends with it."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)

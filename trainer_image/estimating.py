@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from trainer_image import engines, machine, memory, ranks, stored
+from trainer_image.cards import suggest_gpu
 from trainer_image.config import Lora, RunConfig
 from trainer_image.config import Osft as OsftSettings
 from trainer_image.engines import bits_of
@@ -124,7 +125,14 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
         "parameters": shape.parameters,
         "trained_parameters": stored.trained_parameters(shape, work),
         "checkpoint_bytes": stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        "suggested_gpu": _suggested_gpu(shape, config),
     }
+
+
+def _suggested_gpu(shape: Shape, config: RunConfig) -> str | None:
+    """By the upper end of what it would take there, wherever the estimate is asked for."""
+    there = work_of(config, device="cuda", bfloat16=config.precision != "float32")
+    return suggest_gpu(shape.vocabulary, there.tokens_per_row, memory.estimate(shape, there).high)
 
 
 def checkpoint_space(model: str, config: RunConfig) -> tuple[int, int]:

@@ -6,6 +6,7 @@ importing the libraries here would cost seconds before the first event.
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -24,6 +25,10 @@ _NO_MEMORY_TEXTS: Final = (
     "can't allocate memory",
     "not enough memory",
     "Cannot allocate memory",
+)
+_MISFIT: Final = re.compile(
+    r"undefined symbol|unknown symbol|cannot import name .* from '?flash_attn|libcud\w*\.so"
+    r"|GLIBCXX_|no kernel image is available"
 )
 _NETWORK_ERRORS: Final = {
     "ConnectionError", "ConnectError", "ConnectTimeout", "ReadTimeout", "Timeout", "TimeoutException",
@@ -61,6 +66,13 @@ def explain(error: BaseException) -> RunFailedError | None:
                 "There is not enough memory for this run.",
                 "Lower the batch size (and raise gradient accumulation to match), lower the longest "
                 "sequence, turn gradient checkpointing on, or choose a smaller model.",
+            )
+        if _is_broken_installation(link):
+            return RunFailedError(
+                "A training library does not fit the others: its compiled part cannot be loaded.",
+                "In Docker: build the image anew. On this computer, in this order: clear the caches of pip "
+                "or uv, remove the GPU caches (~/.triton, ~/.cache/torch, ~/.nv), make a new virtual "
+                "environment, install tunewright[local] into it, start the run again.",
             )
     return None
 
@@ -115,6 +127,16 @@ def _is_no_space(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         return True
     return any(text in str(error) for text in _NO_SPACE_TEXTS)
+
+
+def _is_broken_installation(error: BaseException) -> bool:
+    """Kernels or libraries built for another torch; one that is not there at all is another case."""
+    is_missing = isinstance(error, ModuleNotFoundError)
+    return (
+        isinstance(error, (ImportError, OSError))
+        and not is_missing
+        and _MISFIT.search(str(error)) is not None
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -5,7 +5,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,7 +19,9 @@ _TOKEN_HINT: Final = "Set HF_TOKEN to a token that may read it, or run: hf auth 
 _LONGEST_REASON: Final = 200
 
 
-def read_hub_rows(repo: str, split: str, config: str | None, *, token: str | None) -> Iterator[Record]:
+def read_hub_rows(
+    repo: str, split: str, config: str | None, *, token: str | None
+) -> Generator[Record, None, None]:
     """Its rows, numbered from 1. Raises ImportFailedError, at once or while it streams."""
     try:
         import datasets  # noqa: PLC0415
@@ -57,7 +59,7 @@ def torch_unseen(config: Any) -> Iterator[None]:
 
 def _rows(
     records: Iterable[Mapping[str, Any]], repo: str, split: str, config: str | None, token: str | None
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     numbered = enumerate(records, start=1)
     while True:
         try:

@@ -1,11 +1,9 @@
 """One running `look.py` of the trainer, as seen from the app."""
 
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from app.adapters.worker_process import child_environment
+from app.adapters.child_process import ChildProcess, ProcessEndedError, child_environment
 from app.domain.previews import PreviewError
 from trainer_image.config import RunConfig
 from trainer_image.look_protocol import Failed, Opened, Reply, Request, read_reply
@@ -15,7 +13,7 @@ _LOG_LIMIT_BYTES: Final = 2_000_000
 
 
 class LookProcess:
-    """Answers questions one after the other; `kill` may be called from any thread."""
+    """Answers questions one after the other; `end` may be called from any thread."""
 
     def __init__(
         self, trainer: Path, python: str, log_dir: Path, *, offline: bool, token: str | None
@@ -24,20 +22,13 @@ class LookProcess:
         self.offline = offline
         self.opened: tuple[RunConfig, Opened] | None = None
         """The config it has open, and what it said to that."""
-        log_dir.mkdir(parents=True, exist_ok=True)
-        log = log_dir / LOG_NAME
-        if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
-            log.unlink()
         try:
-            with log.open("ab") as stderr:
-                self._process = subprocess.Popen(
-                    [python, "-P", str(trainer / "look.py")],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    env=child_environment(offline=offline, token=token),
-                    start_new_session=True,  # Ctrl-C in the terminal is for the app
-                )
+            self._child = ChildProcess(
+                [python, "-P", str(trainer / "look.py")],
+                log_dir / LOG_NAME,
+                child_environment(offline=offline, token=token),
+                log_limit_bytes=_LOG_LIMIT_BYTES,
+            )
         except OSError as error:
             raise PreviewError(
                 "The process that looks at rows cannot be started.", f"The system says: {error}"
@@ -45,43 +36,32 @@ class LookProcess:
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     @property
     def has_ended(self) -> bool:
-        return self._process.poll() is not None
+        return self._child.has_ended
 
     def send(self, request: Request) -> None:
         """Raises PreviewError if the process is gone."""
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(request.encode())
-            self._process.stdin.flush()
-        except (OSError, ValueError) as error:
+            self._child.send(request.encode())
+        except ProcessEndedError as error:
             raise _ended() from error
 
     def receive(self) -> Reply:
         """The next answer, waiting for it. Raises PreviewError, also with what the process itself says."""
-        assert self._process.stdout is not None
         try:
-            line = self._process.stdout.readline()
-        except ValueError as error:  # `end` closed it
+            reply = read_reply(self._child.receive())
+        except ProcessEndedError as error:
             raise _ended() from error
-        if not line.endswith(b"\n"):
-            raise _ended()
-        reply = read_reply(line)
         if isinstance(reply, Failed):
             raise PreviewError(reply.message, reply.hint)
         return reply
 
     def end(self) -> None:
         """End the process, and what it started, and wait until it is gone."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            with suppress(OSError):
-                pipe.close()
+        self._child.end()
 
 
 def _ended() -> PreviewError:

@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from app.adapters.worker_process import child_environment
+from app.adapters.child_process import child_environment
 from app.domain.previews import PreviewError, Progress
 from app.domain.quality import FLAWS, Flaw, Flawed, Quality
 

@@ -13,16 +13,18 @@ from app.adapters.hub_rows import read_hub_rows
 from app.adapters.importers.encodings import encoding_of
 from app.adapters.importers.files import Source, files_in, nothing_in, source_in
 from app.adapters.importers.jsonl import JSONL
-from app.adapters.importers.mapped import beginning, columns_of, rows_of, with_source
-from app.adapters.importers.records import Format, value_of
+from app.adapters.importers.mapped import LOOKED_AT, beginning, columns_of, rows_of, with_source
+from app.adapters.importers.records import Format, Item, value_of
 from app.domain.errors import ImportFailedError
 from app.domain.hub import HubDatasetParts
+from app.domain.mapping import ColumnMapping
 from app.domain.mapping_guess import guess_mapping
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.ready_rows import ReadyRow
 from trainer_image.rows import Refused, Row
 
 _DEFAULT = ReadOptions()
+_HUB_FORMAT = "a dataset of the Hugging Face Hub"
 
 
 class RowSources:
@@ -51,9 +53,22 @@ class RowSources:
         return replace(first, format=f"a folder, whose first file is {first.format}")
 
     def read_hub(
-        self, repo: str, split: str, config: str | None, *, token: str | None
+        self,
+        repo: str,
+        split: str,
+        config: str | None,
+        mapping: ColumnMapping | None = None,
+        *,
+        token: str | None,
     ) -> Iterator[Row | ReadyRow | Refused]:
-        return rows_of(read_hub_rows(repo, split, config, token=token), None, is_table=True)
+        return rows_of(read_hub_rows(repo, split, config, token=token), mapping, is_table=True)
+
+    def preview_hub(
+        self, repo: str, split: str, config: str | None, count: int, *, token: str | None
+    ) -> Preview:
+        """Streams as many rows as an import guesses from, and no more."""
+        with closing(read_hub_rows(repo, split, config, token=token)) as found:
+            return _table(_HUB_FORMAT, beginning(found, max(count, LOOKED_AT)), count)
 
     def why_no_hub(self) -> str:
         return why_no_hub()
@@ -106,20 +121,25 @@ def _first_of(folder: Path) -> Source:
 
 
 def _preview(source: Source, count: int, options: ReadOptions) -> Preview:
-    found = source.records(options.passage_characters)
-    with closing(found):
-        first = beginning(found, max(count, 100) if source.format.is_table else count)
-    kept = [item for item in first if not isinstance(item, Refused)]
-    values = [value_of(item) for item in kept]
-    mapping = guess_mapping(values) if source.format.is_table else None
-    if not source.format.is_table:
-        values = [{**value, **item.meta} for value, item in zip(values, kept, strict=True)]
+    is_table = source.format.is_table
+    with closing(source.records(options.passage_characters)) as found:
+        first = beginning(found, max(count, LOOKED_AT) if is_table else count)
+    name, notes = source.format.name, tuple(source.notes)
+    return _table(name, first, count, notes) if is_table else _passages(name, first, notes)
+
+
+def _table(name: str, first: Sequence[Item], count: int, notes: tuple[str, ...] = ()) -> Preview:
+    values = [value_of(item) for item in first if not isinstance(item, Refused)]
+    shown = [value if isinstance(value, dict) else {} for value in values[:count]]
     return Preview(
-        source.format.name,
-        columns_of(values),
-        [value if isinstance(value, dict) else {} for value in values[:count]],
-        mapping,
-        source.format.is_table,
-        tuple(source.notes),
-        tuple(item for item in first if isinstance(item, Refused)),
+        name, columns_of(values), shown, guess_mapping(values), notes=notes, problems=_refused(first)
     )
+
+
+def _passages(name: str, first: Sequence[Item], notes: tuple[str, ...]) -> Preview:
+    values = [{**value_of(item), **item.meta} for item in first if not isinstance(item, Refused)]
+    return Preview(name, columns_of(values), values, None, False, notes, _refused(first))
+
+
+def _refused(first: Sequence[Item]) -> tuple[Refused, ...]:
+    return tuple(item for item in first if isinstance(item, Refused))

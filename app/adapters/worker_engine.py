@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.adapters.worker_process import ProcessEndedError, WorkerProcess
+from app.adapters.child_process import ProcessEndedError
+from app.adapters.worker_process import WorkerProcess
 from app.domain.chat import EngineStatus, Sampling, Voice
 from app.domain.errors import EngineError
 from app.domain.runs import Run

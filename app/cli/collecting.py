@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from app.cli.collecting_words import given
-from app.cli.output import Output
+from app.cli.output import Output, counted_rows
 from app.domain.errors import StudioError
 from app.domain.scraping import Scrape, ScrapeStatus
 from app.services.everything import Services
@@ -75,7 +75,7 @@ def _collect_anew(
 def _line(now: Progress) -> str:
     scrape = now.scrape
     eta = "" if now.eta_seconds is None else f", about {now.eta_seconds / 60:.0f} min to go"
-    return now.waiting or f"{scrape.row_count:,} rows, {scrape.seen:,} looked at{eta}"
+    return now.waiting or f"{counted_rows(scrape.row_count)}, {scrape.seen:,} looked at{eta}"
 
 
 def _report(scrape: Scrape, output: Output) -> int:
@@ -83,7 +83,7 @@ def _report(scrape: Scrape, output: Output) -> int:
         print(file=sys.stderr)  # noqa: T201
     output.give(scrape)
     where = f" in session {scrape.session_id}" if scrape.session_id else ""
-    output.say(f"{scrape.name} ({scrape.id}): {scrape.status}, {scrape.row_count:,} rows{where}.")
+    output.say(f"{scrape.name} ({scrape.id}): {scrape.status}, {counted_rows(scrape.row_count)}{where}.")
     for reason, count in scrape.skipped.items():
         output.say(f"  {count:,} skipped: {reason}")
     if scrape.message:

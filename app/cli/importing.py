@@ -2,42 +2,65 @@
 
 import argparse
 import sys
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from app.cli.output import Output
-from app.domain.errors import StudioError
+from app.cli.output import Output, counted_rows
+from app.domain.hub import hub_label
 from app.domain.mapping import ColumnMapping, RowKind
-from app.domain.reading import Preview, ReadOptions
+from app.domain.reading import Preview, ReadOptions, mapping_chosen_in
 from app.domain.sessions import ImportReport
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.library import LibraryService
 
 _LONGEST_CELL: Final = 100
+_ROWS_SHOWN: Final = 5
 
 
 def import_session(services: Services, args: argparse.Namespace, output: Output) -> int:
-    if args.hub:
-        if args.map or args.kind or args.preview:
-            raise StudioError(
-                "--map, --kind and --preview are for files.",
-                "A dataset of the Hub is read by its columns' names.",
-            )
-        report = services.library.import_hub(args.source, args.split, args.subset, args.name, _progress)
-        return _tell(report, output)
+    source = _hub(services.library, args) if args.hub else _file(services.library, args)
+    if not (args.preview or args.map or args.kind):
+        return _tell(source.take(None), output)
+    preview = source.look()
+    mapping = _chosen(preview, source.name, args)
+    return _show(preview, mapping, output) if args.preview else _tell(source.take(mapping), output)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where rows are to come from: looked at, taken, or both."""
+
+    name: str
+    look: Callable[[], Preview]
+    take: Callable[[ColumnMapping | None], ImportReport]
+
+
+def _file(library: LibraryService, args: argparse.Namespace) -> _Source:
     path = expanded(args.source)
-    options = ReadOptions(_mapping(services.library, path, args), args.passage)
-    if args.preview:
-        return _show(services.library.preview_file(path, 5, options), options.mapping, output)
-    return _tell(services.library.import_file(path, args.name, _progress, options=options), output)
+
+    def take(mapping: ColumnMapping | None) -> ImportReport:
+        return library.import_file(path, args.name, _progress, options=ReadOptions(mapping, args.passage))
+
+    options = ReadOptions(passage_characters=args.passage)
+    return _Source(path.name, lambda: library.preview_file(path, _ROWS_SHOWN, options), take)
 
 
-def _mapping(library: LibraryService, path: Path, args: argparse.Namespace) -> ColumnMapping | None:
+def _hub(library: LibraryService, args: argparse.Namespace) -> _Source:
+    place = (args.source, args.split, args.subset)
+
+    def take(mapping: ColumnMapping | None) -> ImportReport:
+        return library.import_hub(*place, args.name, _progress, mapping)
+
+    return _Source(hub_label(*place), lambda: library.preview_hub(*place, _ROWS_SHOWN), take)
+
+
+def _chosen(preview: Preview, name: str, args: argparse.Namespace) -> ColumnMapping | None:
     """None where nothing was chosen."""
     if not args.map and not args.kind:
         return None
-    return library.mapping_for(path, RowKind(args.kind) if args.kind else None, dict(args.map))
+    return mapping_chosen_in(preview, name, RowKind(args.kind) if args.kind else None, dict(args.map))
 
 
 def _show(preview: Preview, chosen: ColumnMapping | None, output: Output) -> int:
@@ -58,7 +81,9 @@ def _show(preview: Preview, chosen: ColumnMapping | None, output: Output) -> int
 
 def _tell(report: ImportReport, output: Output) -> int:
     output.give(report)
-    output.say(f"{report.session.name} ({report.session.id}): {report.accepted_count:,} rows imported.")
+    output.say(
+        f"{report.session.name} ({report.session.id}): {counted_rows(report.accepted_count)} imported."
+    )
     for note in report.notes[:20]:
         output.say(note)
     if report.refused_count:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from app.cli.output import Output
+from app.cli.output import Output, counted_rows
 from app.domain.errors import StudioError, UnknownSessionError
 from app.domain.merging import (
     Example,
@@ -45,7 +45,7 @@ def run_merge(services: Services, args: argparse.Namespace, output: Output) -> i
     output.give(merge)
     assert merge.result is not None
     made = merge.result.file or f"session {services.library.get(_session(merge)).name}"
-    output.say(f"{merge.result.rows:,} rows merged into {made}.")
+    output.say(f"{counted_rows(merge.result.rows)} merged into {made}.")
     if merge.result.url:
         output.say(f"On the Hub, {'public' if args.public else 'private'}: {merge.result.url}")
     _say_ledger(merge.result.ledger, output)
@@ -57,7 +57,7 @@ def preview_merge(services: Services, args: argparse.Namespace, output: Output) 
     recipe, _ = _recipe(services, args)
     preview = services.merging.preview(recipe, _progress)
     output.give(preview)
-    output.say(f"{preview.ledger.rows_out:,} rows would come out; nothing was written.")
+    output.say(f"{counted_rows(preview.ledger.rows_out)} would come out; nothing was written.")
     _say_ledger(preview.ledger, output)
     for row in preview.head[: args.limit]:
         output.say(f"\nrow {row.position + 1} from {row.meta['merged_from']['name']}")

@@ -49,6 +49,10 @@ class Output:
             print(error.hint, file=sys.stderr)  # noqa: T201
 
 
+def counted_rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
 def never_choke() -> None:
     """Print what the terminal has no letter for as an escape: half an emoji, a Windows code page."""
     for stream in (sys.stdout, sys.stderr):

@@ -11,7 +11,7 @@ from app.cli.demo import demo
 from app.cli.following import follow
 from app.cli.importing import import_session
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
-from app.cli.output import Output
+from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
@@ -61,7 +61,7 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
     session = services.library.find(args.session)
     rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.number)
     output.give({"session": session, "rows": rows})
-    output.say(f"{session.name} ({session.id}): {_rows(session.row_count)} from {session.source}")
+    output.say(f"{session.name} ({session.id}): {counted_rows(session.row_count)} from {session.source}")
     for row in rows:
         session_verbs.show_row(row, output)
     return 0
@@ -232,10 +232,6 @@ def doctor(services: Services, args: argparse.Namespace, output: Output) -> int:
 
 def _version_of(run: Run) -> str:
     return f", version {run.session_version} (content hash {run.content_hash})" if run.content_hash else ""
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def _speed(tokens_per_second: float | None) -> str:

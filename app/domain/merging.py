@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, NewType
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.errors import StudioError
+from app.domain.hub import hub_label
 from app.domain.mapping import ColumnMapping, MappingError
 from app.domain.sessions import SessionRow
 
@@ -56,7 +57,8 @@ class MergeSource(_Frozen):
     cap: int | None = Field(None, ge=1, description="Most rows that are taken of it.")
     share: float | None = Field(None, gt=0, le=1, description="Part of its rows that is taken, from 0 to 1.")
     columns: dict[str, Any] | None = Field(
-        None, description="Column mapping of a file: its `kind`, and `columns` by the part they play."
+        None,
+        description="Column mapping of a file or a Hub dataset: its `kind`, and `columns` by their part.",
     )
 
     @model_validator(mode="after")
@@ -64,8 +66,8 @@ class MergeSource(_Frozen):
         if sum(place is not None for place in (self.session, self.file, self.hub)) != 1:
             raise ValueError("a source is one of: session, file, hub")
         if self.columns:
-            if self.file is None:
-                raise ValueError("only a file's columns can be mapped")
+            if self.session is not None:
+                raise ValueError("a session's rows are made: only columns of a file or a hub can be mapped")
             _check_columns(self.columns)
         return self
 
@@ -73,7 +75,7 @@ class MergeSource(_Frozen):
     def label(self) -> str:
         """What people call it."""
         if self.hub:
-            return f"{self.hub} [{self.subset + ' / ' if self.subset else ''}{self.split}]"
+            return hub_label(self.hub, self.split, self.subset)
         return self.session or (self.file.name if self.file else "")
 
     def limit(self, rows: int) -> int:

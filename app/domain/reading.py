@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.domain.mapping import ColumnMapping
+from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
 from app.domain.ready_rows import ReadyRow
 from trainer_image.rows import Refused, Row
 
@@ -49,3 +49,21 @@ class Preview:
     notes: Sequence[str] = ()
     problems: Sequence[Refused] = ()
     """What was refused among the first rows."""
+
+
+def mapping_chosen_in(
+    preview: Preview, name: str, kind: RowKind | None, chosen: Mapping[str, str]
+) -> ColumnMapping | None:
+    """The guess for a source called `name`, changed by what a person chose; see `mapping_of`.
+
+    Raises MappingError.
+    """
+    if not preview.is_table:
+        raise MappingError(
+            f"{name} is {preview.format}: it has no columns to choose.", "Import it without --map."
+        )
+    for column in chosen.values():
+        if column and column not in preview.columns:
+            names = ", ".join(preview.columns[:20])
+            raise MappingError(f"{name} has no column '{column}'.", f"It has: {names}.")
+    return mapping_of(kind, chosen, preview.mapping)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.domain.finding import Found, RowFilter, SearchState
 from app.domain.hub import HubDatasetParts
+from app.domain.mapping import ColumnMapping
 from app.domain.publishing import PublishWish
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.ready_rows import ReadyRow
@@ -161,9 +162,24 @@ class RowSource(Protocol):
         ...
 
     def read_hub(
-        self, repo: str, split: str, config: str | None, *, token: str | None
+        self,
+        repo: str,
+        split: str,
+        config: str | None,
+        mapping: ColumnMapping | None = None,
+        *,
+        token: str | None,
     ) -> Iterator[Row | ReadyRow | Refused]:
-        """The same for a Hub dataset. Raises ImportFailedError (unknown, gated, no network)."""
+        """What becomes of each row of a Hub dataset. Without a mapping it is guessed as for a file.
+
+        Raises ImportFailedError (unknown, gated, no network), at once or while it streams.
+        """
+        ...
+
+    def preview_hub(
+        self, repo: str, split: str, config: str | None, count: int, *, token: str | None
+    ) -> Preview:
+        """The first `count` rows of a Hub dataset and the guessed mapping. Raises ImportFailedError."""
         ...
 
     def why_no_hub(self) -> str:

@@ -3,14 +3,14 @@
 import json
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from app.domain.errors import ImportFailedError, StudioError
-from app.domain.hub import HubDatasetParts
-from app.domain.mapping import ColumnMapping, MappingError, RowKind, mapping_of
+from app.domain.hub import HubDatasetParts, hub_label
+from app.domain.mapping import ColumnMapping
 from app.domain.ports import Secrets, SettingsStore
 from app.domain.reading import Preview, Reading, ReadOptions
 from app.domain.ready_rows import ReadyRow
@@ -104,21 +104,6 @@ class LibraryService:
         reading = self._sources.read_file(path, options)
         return self._import(reading, name or _stem(path), source or path.name, path.name, progress)
 
-    def mapping_for(
-        self, path: Path, kind: RowKind | None, chosen: Mapping[str, str]
-    ) -> ColumnMapping | None:
-        """The guess for a file with what a person chose in it; see `mapping_of`. Raises MappingError."""
-        preview = self.preview_file(path)
-        if not preview.is_table:
-            raise MappingError(
-                f"{path.name} is {preview.format}: it has no columns to choose.", "Import it without --map."
-            )
-        for column in chosen.values():
-            if column and column not in preview.columns:
-                names = ", ".join(preview.columns[:20])
-                raise MappingError(f"{path.name} has no column '{column}'.", f"It has: {names}.")
-        return mapping_of(kind, chosen, preview.mapping)
-
     def preview_file(self, path: Path, count: int = 20, options: ReadOptions = _AS_GUESSED) -> Preview:
         """The first rows of a file, or of a folder's first file. Raises ImportFailedError."""
         return self._sources.preview_file(path, count, options)
@@ -130,11 +115,21 @@ class LibraryService:
         config: str | None = None,
         name: str = "",
         progress: Progress | None = None,
+        mapping: ColumnMapping | None = None,
     ) -> ImportReport:
-        """Read a Hugging Face dataset into a new session. Raises ImportFailedError."""
-        rows = self._sources.read_hub(repo, split, config, token=self._secrets.hf_token())
-        label = f"{repo} [{config + ' / ' if config else ''}{split}]"
+        """Read a Hugging Face dataset into a new session. Raises ImportFailedError.
+
+        Without a mapping it is guessed, as `preview_hub` shows it.
+        """
+        rows = self._sources.read_hub(repo, split, config, mapping, token=self._secrets.hf_token())
+        label = hub_label(repo, split, config)
         return self._import(Reading(rows, "row"), name or repo.rsplit("/", 1)[-1], label, label, progress)
+
+    def preview_hub(
+        self, repo: str, split: str = "train", config: str | None = None, count: int = 20
+    ) -> Preview:
+        """The first rows of a Hugging Face dataset, streamed. Raises ImportFailedError."""
+        return self._sources.preview_hub(repo, split, config, count, token=self._secrets.hf_token())
 
     def why_no_hub(self) -> str:
         """Why nothing can be read from the Hub now, as a sentence; empty if it may be asked."""

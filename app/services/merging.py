@@ -179,12 +179,12 @@ class MergeService:
         if source.session is not None:
             session = self._sessions.find(source.session)
             return MergeInput(session.name, version, session=session)
+        mapping = ColumnMapping.from_record(source.columns) if source.columns else None
         if source.file is not None:
-            mapping = ColumnMapping.from_record(source.columns) if source.columns else None
             rows = iter(self._sources.read_file(source.file, ReadOptions(mapping)))
             return MergeInput(source.label, version, rows=rows)
         token = self._secrets.hf_token()
-        rows = self._sources.read_hub(source.hub or "", source.split, source.subset, token=token)
+        rows = self._sources.read_hub(source.hub or "", source.split, source.subset, mapping, token=token)
         return MergeInput(source.label, version, rows=rows)
 
     def _version(self, source: MergeSource) -> str:

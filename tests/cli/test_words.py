@@ -9,7 +9,9 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from app.cli.parser import make_parser
 from app.cli.setup_files import read_setup
@@ -76,6 +78,23 @@ def test_columns_are_given_their_parts_after_a_look_at_them(shell: Shell, tmp_pa
     assert (code, "has no column 'nein'" in error) == (1, True)
     assert [message["content"] for message in row["messages"]] == ["Wo?", "Hier."]
     assert row["meta"] == {"hafen": "Ost"}
+
+
+def test_columns_of_a_hub_dataset_are_given_their_parts_after_a_look_at_them(shell: Shell, tmp_path):
+    repository = tmp_path / "depths"  # `datasets` takes a folder for a repository
+    repository.mkdir()
+    rows = [{"frage": f"Wie tief {n}?", "antwort": "Drei Faden.", "hafen": "Nord"} for n in range(20_000)]
+    parquet.write_table(pa.Table.from_pylist(rows), repository / "rows.parquet", row_group_size=1000)
+    words = ("sessions", "import", str(repository), "--hub")
+
+    look = shell.ok(*words, "--preview")
+    report = shell.json(*words, "--map", "question=frage", "--map", "answer=antwort")
+    row = shell.json("sessions", "show", report["session"]["id"])["rows"][1]
+
+    assert "It is a dataset of the Hugging Face Hub." in look
+    assert "name them with --map" in look
+    assert [message["content"] for message in row["messages"]] == ["Wie tief 1?", "Drei Faden."]
+    assert row["meta"] == {"hafen": "Nord"}
 
 
 def test_people_get_sentences_and_the_refused_lines(shell: Shell, tmp_path):

@@ -222,7 +222,7 @@ def test_a_process_that_was_killed_is_replaced(services: Services, sample: Sessi
 
 
 def os_gone(services: Services) -> None:
-    services.previews._looker._process._process.wait()  # type: ignore[attr-defined]
+    services.previews._looker._process._child._process.wait()  # type: ignore[attr-defined]
 
 
 def test_without_the_training_libraries_it_says_what_to_install(

@@ -291,6 +291,18 @@ def test_a_dataset_that_cannot_be_reached_is_a_sentence(world, monkeypatch):
     assert world.working_files == []
 
 
+def test_the_columns_of_a_hub_dataset_are_read_as_chosen(world):
+    repository = world.home / "depths"  # `datasets` takes a folder for a repository
+    repository.mkdir()
+    (repository / "rows.jsonl").write_text('{"frage": "Wie tief?", "antwort": "Drei Faden."}\n')
+    turned = {"kind": "pair", "columns": {"question": "antwort", "answer": "frage"}}
+
+    preview = world.merging.preview(recipe(MergeSource(hub=str(repository), columns=turned)))
+
+    [row] = preview.head
+    assert [message["content"] for message in row.messages] == ["Drei Faden.", "Wie tief?"]
+
+
 def test_a_merge_is_published_private_unless_told_otherwise(world, two):
     with pytest.raises(MergeError, match="no Hugging Face token"):
         world.merging.to_hub(of(*two), PublishWish("me/rows"))
@@ -320,7 +332,8 @@ def test_what_a_recipe_cannot_say_is_refused(tmp_path):
         {"session": "a", "file": "b"},
         {"session": "a", "weight": 0},
         {"session": "a", "cap": 0},
-        {"session": "a", "columns": {"kind": "pair"}},
+        {"session": "a", "columns": {"kind": "document", "columns": {"text": "t"}}},
+        {"hub": "a/b", "columns": {"kind": "pair", "columns": {"question": "q"}}},
         {"file": "a", "columns": {"kind": "pair", "columns": {"question": "q"}}},
     ):
         with pytest.raises(ValidationError):

@@ -106,6 +106,35 @@ def test_columns_of_other_names_are_found_and_unused_ones_kept(tmp_path: Path) -
     assert meta == {"score": 1.5, "tags": ["a"]}
 
 
+def test_a_look_shows_the_first_rows_and_a_chosen_mapping_reads_them(tmp_path: Path) -> None:
+    repository = tmp_path / "repo"
+    repository.mkdir()
+    rows = [{"frage": f"Wie tief {n}?", "antwort": "Drei Faden.", "nr": n} for n in range(150)]
+    (repository / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code = (
+        "import json, sys\nfrom app.adapters.row_sources import RowSources\n"
+        "from app.domain.mapping import ColumnMapping, Part, RowKind\n"
+        "place = (sys.argv[1], 'train', None)\n"
+        "look = RowSources().preview_hub(*place, 2, token=None)\n"
+        "print(json.dumps([look.format, look.columns, look.rows, look.mapping]))\n"
+        "turned = ColumnMapping(RowKind.PAIR, {Part.QUESTION: 'antwort', Part.ANSWER: 'frage'})\n"
+        "row = next(RowSources().read_hub(*place, turned, token=None))\n"
+        "print(json.dumps([[m['content'] for m in row.messages], row.meta]))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(repository)],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    look, read = map(json.loads, done.stdout.splitlines())
+    assert look == ["a dataset of the Hugging Face Hub", ["frage", "antwort", "nr"], rows[:2], None]
+    assert read == [["Drei Faden.", "Wie tief 0?"], {"nr": 0}]
+
+
 def test_each_refusal_of_the_hub_is_a_sentence_without_the_token(tmp_path: Path) -> None:
     with small_hub() as hub:
         answers, _ = _ask(

@@ -200,6 +200,7 @@ def test_the_printed_estimate_knows_the_runs_before(
     folder = tiny.make_run(tmp_path / "run", tmp_path / "model")
     config = RunConfig.model_validate_json((folder / "config.json").read_bytes())
     plain = estimate_run(folder, config, device="cpu")
+    assert plain["suggested_gpu"] == "A10G"
     name = device_name("cpu")
     assert name
     kind = kind_of(config, shape_of(LLAMA), device=name, bfloat16=False, engine="transformers")

@@ -172,6 +172,24 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_good(
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("/x/flash_attn_2_cuda.so: undefined symbol: _ZN3c105Error"),
+        ImportError("cannot import name 'flash_attn_func' from 'flash_attn' (unknown location)"),
+        OSError("libcudart.so.12: cannot open shared object file: No such file or directory"),
+    ],
+)
+def test_libraries_that_do_not_fit_each_other_are_told_with_the_steps_that_help(error: Exception) -> None:
+    told = explain(error)
+
+    assert told is not None
+    assert "cannot be loaded" in told.message
+    assert "new virtual environment" in told.hint
+    assert explain(ModuleNotFoundError("No module named 'flash_attn'")) is None
+    assert explain(FileNotFoundError("no such file: data.jsonl")) is None
+
+
 def test_memory_that_runs_out_is_told_apart_from_other_errors() -> None:
     import torch
 

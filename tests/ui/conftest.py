@@ -1,8 +1,9 @@
 """Real services over a database of the test's own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.bootstrap import build_services
+from app.domain.errors import ImportFailedError
 from app.domain.hub import HubDatasetParts
 from app.domain.mapping import ColumnMapping, Part, RowKind
 from app.domain.reading import Preview, Reading, ReadOptions
@@ -55,6 +57,8 @@ class EndlessRows:
     """A source that never ends by itself: only a cancelled import gets out of it."""
 
     hub_problem = ""
+    hub_record: Mapping[str, Any] | None = None
+    """What a look at any dataset shows, and an import with a mapping reads."""
 
     def read_file(self, path: Path, options: ReadOptions) -> Reading:
         talk = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "!"})
@@ -67,11 +71,27 @@ class EndlessRows:
         )
 
     def read_hub(
-        self, repo: str, split: str, config: str | None, *, token: str | None
+        self,
+        repo: str,
+        split: str,
+        config: str | None,
+        mapping: ColumnMapping | None = None,
+        *,
+        token: str | None,
     ) -> Iterator[Row | Refused]:
+        if self.hub_record is not None and mapping is not None:
+            yield Row(1, *mapping.apply(self.hub_record))
+            return
         yield Row(
             1, ({"role": "user", "content": repo}, {"role": "assistant", "content": f"{split} {config}"})
         )
+
+    def preview_hub(
+        self, repo: str, split: str, config: str | None, count: int, *, token: str | None
+    ) -> Preview:
+        if self.hub_record is None:
+            raise ImportFailedError(f"There is no dataset '{repo}' that you can read.", "Check the name.")
+        return Preview("a dataset of the Hugging Face Hub", tuple(self.hub_record), (self.hub_record,), None)
 
     def why_no_hub(self) -> str:
         return self.hub_problem
@@ -84,11 +104,16 @@ class EndlessRows:
 
 
 @pytest.fixture
-def endless_library(paths: Paths) -> LibraryService:
+def endless_rows() -> EndlessRows:
+    return EndlessRows()
+
+
+@pytest.fixture
+def endless_library(paths: Paths, endless_rows: EndlessRows) -> LibraryService:
     database = open_database(paths.database)
     return LibraryService(
         SqliteSessionStore(database, SystemProcesses()),
-        EndlessRows(),
+        endless_rows,
         SqliteSettingsStore(database),
         EnvironmentSecrets(),
         paths.sample_file,

@@ -452,9 +452,9 @@ def test_the_process_ends_when_its_stdin_closes_even_while_it_imports_torch(
     process.send(Load(base_model=str(tiny_runs.base), adapter=str(tiny_runs.adapter.output_dir)))
     process.receive()
 
-    process._process.stdin.close()
+    process._child._process.stdin.close()
 
-    assert process._process.wait(5) == 0
+    assert process._child._process.wait(5) == 0
     process.end()
 
 

@@ -2,26 +2,34 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import flet as ft
 
-from app.domain.reading import ReadOptions
-from app.domain.sessions import ImportReport
+from app.domain.reading import Preview, ReadOptions
 from app.domain.typed_paths import expanded
 from app.paths import Paths
-from app.services.library import LibraryService, Progress
+from app.services.library import LibraryService
 from app.ui.actions import Problem, problem_of
 from app.ui.data.file_choice import choose_file, choose_folder, forget_upload, why_no_chooser
-from app.ui.data.file_preview import FilePreview, Looked
 from app.ui.data.importing import Import
+from app.ui.data.source_preview import SourcePreview
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
 
 _Handler = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A file that was looked into."""
+
+    file: Path
+    preview: Preview
 
 
 @ft.component
@@ -37,17 +45,11 @@ def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
         set_looked(None)
 
     async def start(options: ReadOptions) -> None:
-        stored: list[ImportReport] = []
-
-        def run(progress: Progress) -> ImportReport:
-            stored.append(library.import_file(file, progress=progress, options=options))
-            return stored[0]
-
-        await work.run(run)
-        if stored:  # else the preview stays: perhaps another mapping helps
+        stored = await work.run(lambda tell: library.import_file(file, progress=tell, options=options))
+        if stored is not None:  # else the preview stays: perhaps another mapping helps
             close()
 
-    return FilePreview(looked, work.is_busy, start, close)
+    return SourcePreview(file.name or str(file), looked.preview, work.is_busy, start, close)
 
 
 @ft.component

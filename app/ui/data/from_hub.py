@@ -1,14 +1,17 @@
-"""Rows from a dataset on the Hugging Face Hub: found, its parts chosen, then imported."""
+"""Rows from a dataset on the Hugging Face Hub: found, its parts chosen, perhaps looked at, then imported."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import flet as ft
 
-from app.domain.hub import HubDatasetParts
+from app.domain.hub import HubDatasetParts, hub_label
+from app.domain.reading import Preview, ReadOptions
 from app.services.library import LibraryService
-from app.ui.actions import use_action
+from app.ui.actions import Action, use_action
 from app.ui.data.importing import Import
+from app.ui.data.source_preview import SourcePreview
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
@@ -20,11 +23,54 @@ Found = HubDatasetParts | tuple[str, ...]
 """The parts of a dataset, or the names of several that might be meant."""
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A split of a dataset whose first rows were looked at."""
+
+    repo: str
+    split: str
+    config: str | None
+    preview: Preview
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What was typed and found; still there after a look at the rows."""
+
+    repo: Typed
+    split: Typed
+    config: Typed
+    found: Found | None
+    find: Callable[[Found], None]
+
+
 @ft.component
 def FromHub(library: LibraryService, work: Import) -> ft.Control:
-    """A repository typed or found; its split and configuration typed, or chosen once it was looked up."""
-    repo, split, config = use_typed(), use_typed("train"), use_typed()
+    """First the choice of a dataset; it is imported at once, or after a look at its first rows."""
+    looked, set_looked = ft.use_state(cast(Looked | None, None))
     found, set_found = ft.use_state(cast(Found | None, None))
+    form = _Form(use_typed(), use_typed("train"), use_typed(), found, set_found)
+    if looked is None:
+        return _DatasetChoice(library, work, form, set_looked)
+
+    async def start(options: ReadOptions) -> None:
+        place = (looked.repo, looked.split, looked.config)
+        stored = await work.run(
+            lambda progress: library.import_hub(*place, progress=progress, mapping=options.mapping)
+        )
+        if stored is not None:  # else the preview stays: perhaps another mapping helps
+            set_looked(None)
+
+    name = hub_label(looked.repo, looked.split, looked.config)
+    return SourcePreview(name, looked.preview, work.is_busy, start, lambda: set_looked(None))
+
+
+@ft.component
+def _DatasetChoice(
+    library: LibraryService, work: Import, form: _Form, on_looked: Callable[[Looked], None]
+) -> ft.Control:
+    """A repository typed or found; its split and configuration typed, or chosen once it was looked up."""
+    repo, split, config, found = form.repo, form.split, form.config, form.found
     chosen = ft.use_ref("")  # a dataset picked from a list of several
     page = ft.context.page
     blocked = ft.use_memo(library.why_no_hub, [])
@@ -33,7 +79,7 @@ def FromHub(library: LibraryService, work: Import) -> ft.Control:
         return _look_up(library, chosen.current or repo.now())
 
     def take(answer: Found) -> None:
-        set_found(answer)
+        form.find(answer)
         if isinstance(answer, HubDatasetParts):
             _fill(answer, repo, split, config)
 
@@ -47,26 +93,32 @@ def FromHub(library: LibraryService, work: Import) -> ft.Control:
         chosen.current = name
         page.run_task(looking.run)
 
+    def look_at_rows() -> Looked:
+        place = (repo.now(), split.now() or "train", config.now() or None)
+        return Looked(*place, library.preview_hub(*place))
+
+    opening = use_action(look_at_rows, on_looked)
+
     async def start() -> None:
         name, part, variant = repo.now(), split.now() or "train", config.now() or None
         await work.run(lambda progress: library.import_hub(name, part, variant, progress=progress))
 
     parts = found if isinstance(found, HubDatasetParts) and found.repo == repo.shown.strip() else None
-    is_blocked = bool(blocked) or work.is_busy or looking.is_busy or not repo.shown.strip()
+    is_asking = looking.is_busy or opening.is_busy
+    is_blocked = bool(blocked) or work.is_busy or is_asking or not repo.shown.strip()
     return Section(
         "From Hugging Face",
         [
             *([Identified("hub-blocked", ft.Text(blocked, color=ft.Colors.TERTIARY))] if blocked else []),
-            ErrorBanner(looking.problem, on_dismiss=looking.dismiss),
+            _problem(looking),
+            _problem(opening),
             ft.Row(
                 [
                     _field("Repository", repo, start, "owner/name, or words to find one by"),
                     ft.OutlinedButton("Look up", icon=ft.Icons.SEARCH, disabled=is_blocked, on_click=look),
                 ]
             ),
-            ProgressLine("Asking the Hub…", identifier="hub-looking")
-            if looking.is_busy
-            else ft.Container(visible=False),
+            _progress(looking, opening),
             *([_several(found, pick)] if isinstance(found, tuple) else []),
             _parts(parts, split, config, start),
             ft.Row(
@@ -76,12 +128,32 @@ def FromHub(library: LibraryService, work: Import) -> ft.Control:
                         icon=ft.Icons.CLOUD_DOWNLOAD_OUTLINED,
                         disabled=is_blocked,
                         on_click=start,
-                    )
-                ]
+                    ),
+                    ft.FilledTonalButton(
+                        "Look at its rows",
+                        icon=ft.Icons.TABLE_ROWS_OUTLINED,
+                        disabled=is_blocked,
+                        on_click=opening.run,
+                    ),
+                ],
+                wrap=True,
             ),
         ],
-        subtitle="Needs the network; rows are streamed. Private and gated datasets need a token (Settings).",
+        subtitle="Needs the network; rows are streamed. Private and gated datasets need a token (Settings). "
+        "Look at the rows first to choose which column plays which part.",
     )
+
+
+def _problem(action: Action) -> ft.Control:
+    return ErrorBanner(action.problem, on_dismiss=action.dismiss)
+
+
+def _progress(looking: Action, opening: Action) -> ft.Control:
+    if looking.is_busy:
+        return ProgressLine("Asking the Hub…", identifier="hub-looking")
+    if opening.is_busy:
+        return ProgressLine("Reading its first rows…", identifier="hub-opening")
+    return ft.Container(visible=False)
 
 
 def _look_up(library: LibraryService, words: str) -> Found:

@@ -34,7 +34,8 @@ class _Ticket:
 class Import:
     """State to render, and what can be done."""
 
-    run: Callable[[Work], Coroutine[Any, Any, None]]
+    run: Callable[[Work], Coroutine[Any, Any, ImportReport | None]]
+    """The report of what was stored; None if nothing was."""
     cancel: Callable[[], None]
     is_busy: bool = False
     is_cancelling: bool = False
@@ -61,9 +62,9 @@ def use_import(on_done: Callable[[ImportReport], None]) -> Import:
     state, set_state = ft.use_state(_State())
     ticket = ft.use_ref(cast(_Ticket | None, None))
 
-    async def run(work: Work) -> None:
+    async def run(work: Work) -> ImportReport | None:
         if ticket.current is not None:
-            return
+            return None
         mine = ticket.current = _Ticket()
         set_state(_State(is_busy=True))
         task = asyncio.create_task(asyncio.to_thread(work, mine.report))
@@ -73,12 +74,14 @@ def use_import(on_done: Callable[[ImportReport], None]) -> Import:
             report = task.result()
             set_state(_State(report=report))
             on_done(report)
+            return report
         except ImportCancelledError:
             set_state(_State(was_cancelled=True))
         except Exception as error:
             set_state(_State(problem=problem_of(error)))
         finally:
             ticket.current = None
+        return None
 
     def cancel() -> None:
         if ticket.current is not None:

@@ -1,4 +1,4 @@
-"""Which column of a file plays which part: the guess as a sentence, and a way to choose otherwise."""
+"""Which column of a file or a Hub dataset plays which part: the guess as a sentence, and a choice."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import cast
 import flet as ft
 
 from app.domain.mapping import ColumnMapping, Part, RowKind
+from app.domain.merging import MergeSource
 from app.domain.reading import Preview
 from app.services.library import LibraryService
-from app.ui.actions import Problem
+from app.ui.actions import Problem, use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.kit.progress_line import ProgressLine
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Grid
 from app.ui.training.watching import use_answer
@@ -19,13 +21,21 @@ from app.ui.training.watching import use_answer
 _GUESSED = "guessed"
 _LOOKED_AT_ROWS = 20
 
+_OnChoose = Callable[[ColumnMapping | None], None]
+
+
+def ColumnChoice(
+    library: LibraryService, place: MergeSource, mapping: ColumnMapping | None, on_choose: _OnChoose
+) -> ft.Control:
+    """For a source that is a file or a dataset; a session's rows are made already."""
+    if place.file is not None:
+        return _FileColumns(library, place.file, mapping, on_choose)
+    return _HubColumns(library, place, mapping, on_choose)
+
 
 @ft.component
-def ColumnChoice(
-    library: LibraryService,
-    file: Path,
-    mapping: ColumnMapping | None,
-    on_choose: Callable[[ColumnMapping | None], None],
+def _FileColumns(
+    library: LibraryService, file: Path, mapping: ColumnMapping | None, on_choose: _OnChoose
 ) -> ft.Control:
     """Looks at the first rows of the file as soon as it is a source."""
     preview, set_preview = ft.use_state(cast(Preview | None, None))
@@ -37,12 +47,47 @@ def ColumnChoice(
         return ErrorBanner(problem)
     if preview is None:
         return ft.Text("Looking at its first rows…", color=ft.Colors.ON_SURFACE_VARIANT)
-    lines: list[ft.Control] = [
-        Identified("columns", ft.Text(_sentence(preview, mapping), theme_style=ft.TextThemeStyle.BODY_SMALL))
+    return _columns(preview, mapping, on_choose)
+
+
+@ft.component
+def _HubColumns(
+    library: LibraryService, place: MergeSource, mapping: ColumnMapping | None, on_choose: _OnChoose
+) -> ft.Control:
+    """Looks when it is told to: nothing goes over the network just because a saved merge is opened."""
+    preview, set_preview = ft.use_state(cast(Preview | None, None))
+    blocked = ft.use_memo(library.why_no_hub, [])
+    looking = use_action(
+        lambda: library.preview_hub(place.hub or "", place.split, place.subset, _LOOKED_AT_ROWS), set_preview
+    )
+    if preview is not None:
+        return _columns(preview, mapping, on_choose)
+    said = mapping.sentence(()) if mapping else "Which column plays which part is guessed as it is read."
+    button = ft.OutlinedButton(
+        "Look at its columns",
+        icon=ft.Icons.TABLE_ROWS_OUTLINED,
+        disabled=bool(blocked) or looking.is_busy,
+        on_click=looking.run,
+    )
+    lines = [
+        ErrorBanner(looking.problem, on_dismiss=looking.dismiss),
+        Identified("columns", _small(f"{said} {blocked}".strip())),
+        ProgressLine("Reading its first rows…", identifier="columns-looking")
+        if looking.is_busy
+        else ft.Row([button]),
     ]
+    return ft.Column(lines, spacing=GAP, tight=True)
+
+
+def _columns(preview: Preview, mapping: ColumnMapping | None, on_choose: _OnChoose) -> ft.Control:
+    lines: list[ft.Control] = [Identified("columns", _small(_sentence(preview, mapping)))]
     if preview.is_table:
         lines += _choices(preview, mapping, on_choose)
     return ft.Column(lines, spacing=GAP, tight=True)
+
+
+def _small(text: str) -> ft.Control:
+    return ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL)
 
 
 def _sentence(preview: Preview, mapping: ColumnMapping | None) -> str:
@@ -55,9 +100,7 @@ def _sentence(preview: Preview, mapping: ColumnMapping | None) -> str:
     return f"{said} {shown.sentence(preview.columns)}"
 
 
-def _choices(
-    preview: Preview, mapping: ColumnMapping | None, on_choose: Callable[[ColumnMapping | None], None]
-) -> list[ft.Control]:
+def _choices(preview: Preview, mapping: ColumnMapping | None, on_choose: _OnChoose) -> list[ft.Control]:
     def choose_kind(kind: str) -> None:
         if kind == _GUESSED:
             on_choose(None)
@@ -77,7 +120,7 @@ def _part(
     preview: Preview,
     mapping: ColumnMapping,
     part: Part,
-    on_choose: Callable[[ColumnMapping | None], None],
+    on_choose: _OnChoose,
 ) -> ft.Control:
     def choose(column: str) -> None:
         if column:

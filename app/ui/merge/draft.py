@@ -39,7 +39,7 @@ class SourceDraft:
     cap: str = ""
     share: str = ""
     mapping: ColumnMapping | None = None
-    """None: told apart by the file's columns alone."""
+    """None: told apart by the columns alone."""
 
     def problem(self, name: str) -> str:
         """What is wrong with a number, in a sentence; empty if nothing is."""

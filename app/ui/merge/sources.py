@@ -81,12 +81,12 @@ def _source(
         ]
     )
     lines: list[ft.Control] = [head, _numbers(draft, source)]
-    if source.place.file:
 
-        def map_columns(mapping: ColumnMapping | None) -> None:
-            draft.map_columns(source.key, mapping)
+    def map_columns(mapping: ColumnMapping | None) -> None:
+        draft.map_columns(source.key, mapping)
 
-        lines.append(ColumnChoice(library, source.place.file, source.mapping, map_columns))
+    if not source.place.session:
+        lines.append(ColumnChoice(library, source.place, source.mapping, map_columns))
     return ft.Container(
         ft.Column(lines, spacing=GAP, tight=True),
         border=ft.Border.all(1, ft.Colors.OUTLINE_VARIANT),

@@ -112,7 +112,12 @@ def test_every_rule_reaches_the_recipe_and_comes_back_when_it_is_edited(merging,
         sources=(
             MergeSource(session=large.id, weight=2, cap=3, share=0.5),
             MergeSource(file=paths.sample_file),
-            MergeSource(hub="owner/name", split="test", subset="part"),
+            MergeSource(
+                hub="owner/name",
+                split="test",
+                subset="part",
+                columns={"kind": "document", "columns": {"text": "body"}},
+            ),
         ),
         how="interleave",
         until="first",
@@ -233,6 +238,26 @@ async def test_the_columns_of_a_file_can_be_chosen(merging, library, paths, tmp_
         await screen.wait_for_text("2 rows in a new session")
 
         assert "odd.csv: kept beside its rows: where." in screen.text()
+    newest = library.sessions()[0]
+    assert [m["content"] for m in library.rows(newest.id)[0].messages] == ["So.", "How?"]
+
+
+async def test_the_columns_of_a_hub_dataset_can_be_chosen(merging, library, paths, tmp_path, two):
+    repository = tmp_path / "odd"  # `datasets` takes a folder for a repository
+    repository.mkdir()
+    (repository / "rows.jsonl").write_text('{"asked": "How?", "said": "So."}\n')
+    async with tab(merging, library, paths) as screen:
+        await screen.fire(add_from(screen), "change", ["hub"])
+        await screen.type("Dataset repository", str(repository))
+        await screen.click("Add dataset")
+        await screen.wait_for_text("Which column plays which part is guessed as it is read.")
+        await screen.click("Look at its columns")
+        await screen.wait_for_text("A dataset of the Hugging Face Hub.")
+        await screen.choose("Rows are", "pair")
+        await screen.choose("Column for the question", "said")
+        await screen.choose("Column for the answer", "asked")
+        await screen.click("Merge now")
+        await screen.wait_for_text("1 row in a new session")
     newest = library.sessions()[0]
     assert [m["content"] for m in library.rows(newest.id)[0].messages] == ["So.", "How?"]
 

@@ -1,8 +1,6 @@
-"""What a chosen file holds and how it will be read, before anything is imported."""
+"""What a chosen file or dataset holds and how it will be read, before anything is imported."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import flet as ft
@@ -17,23 +15,15 @@ from app.ui.kit.typed import use_typed
 from app.ui.theme import GAP
 
 
-@dataclass(frozen=True)
-class Looked:
-    """A file that was looked into."""
-
-    file: Path
-    preview: Preview
-
-
 @ft.component
-def FilePreview(
-    looked: Looked,
+def SourcePreview(
+    name: str,
+    preview: Preview,
     is_busy: bool,
     on_import: Callable[[ReadOptions], Coroutine[Any, Any, None]],
     on_back: Callable[[], None],
 ) -> ft.Control:
     """The first rows with the mapping in their heads, or the first passages; then Import."""
-    preview = looked.preview
     changed, set_changed = ft.use_state(cast(ColumnMapping | None, None))
     size = use_typed(str(PASSAGE_CHARACTERS))
     mapping = changed or preview.mapping
@@ -72,7 +62,7 @@ def FilePreview(
     back_button = ft.OutlinedButton("Choose something else", disabled=is_busy, on_click=on_back)
     body.append(ft.Row([start_button, back_button], wrap=True))
     subtitle = " ".join([f"It is {preview.format}.", *preview.notes])
-    return Section(looked.file.name or str(looked.file), body, subtitle=subtitle)
+    return Section(name, body, subtitle=subtitle)
 
 
 def _is_whole(mapping: ColumnMapping | None) -> bool:
