@@ -6,6 +6,7 @@ import flet as ft
 import pytest
 
 from app.domain.finding import RowFilter
+from app.ui.data import tab
 from tests.ui.data.test_sessions import opened_session
 
 
@@ -166,6 +167,37 @@ async def test_a_change_from_elsewhere_is_told_and_nothing_is_lost(library, path
         await screen.click("Save row")
 
         await screen.wait_for_text("was changed elsewhere")
+        assert question(library) == "Question 2?"
+
+
+async def test_a_row_that_was_opened_is_never_saved_in_the_place_of_another(
+    library, paths, session, monkeypatch
+):
+    monkeypatch.setattr(tab, "_REFRESH_SECONDS", 0.1)
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Edit row 1")
+        library.editing.delete_rows(session, {0})
+        await screen.wait_for_text("59 rows")
+        await screen.type("Text of message 1", "Mine?")
+        await screen.click("Save row")
+
+        await screen.wait_for_text("was changed elsewhere")
+        assert question(library) == "Question 2?"
+
+
+async def test_what_was_chosen_is_chosen_no_more_when_the_rows_were_changed_elsewhere(
+    library, paths, session, monkeypatch
+):
+    monkeypatch.setattr(tab, "_REFRESH_SECONDS", 0.1)
+    async with opened_session(library, paths, "talk") as screen:
+        [box] = [b for b in screen.controls(ft.Checkbox) if b.semantics_label == "Choose row 1"]
+        await screen.set_value(box, True)
+        await screen.wait_for_text("1 row chosen")
+        library.editing.delete_rows(session, {0})
+
+        await screen.wait_for_text("1 to 25 of 59")
+
+        await screen.wait_for(lambda: "1 row chosen" not in screen.text())
         assert question(library) == "Question 2?"
 
 
