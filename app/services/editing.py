@@ -71,7 +71,11 @@ class EditingService:
         progress: Progress | None = None,
     ) -> Session:
         """Give a row these messages. Raises StudioError if nothing could be learnt from them."""
-        [row] = self._sessions.rows(base.id, start=position, limit=1, version=base.version)
+        row = next(self._sessions.rows(base.id, start=position, limit=1, version=base.version), None)
+        if row is None:
+            raise StudioError(
+                f"{base.name} has no row {position + 1:,}.", "Look at the rows as they are now."
+            )
         change = RowChange(position, Row(row.source_line, checked(messages, position), row.meta))
         return self._sessions.change(base, [change], f"row {position + 1:,} edited", progress=progress)
 

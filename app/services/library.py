@@ -26,7 +26,7 @@ from app.domain.sessions import (
 )
 from app.services.editing import EditingService
 from app.services.row_files import write_rows
-from app.services.run_rows import clipped, take_file
+from app.services.run_rows import clipped, is_for_the_trainer, take_file
 from trainer_image.rows import Refused, Row, RowError, to_messages
 
 log = logging.getLogger(__name__)
@@ -196,6 +196,10 @@ class LibraryService:
     def take_file(self, path: Path, target: Path, document_column: str | None = None) -> None:
         """Write a file's rows as a run reads them; see `row_files.take_file`."""
         take_file(self._sources, path, target, document_column)
+
+    def is_for_the_trainer(self, path: Path, document_column: str | None = None) -> bool:
+        """Whether a run reads a file as it is; else `take_file` converts it."""
+        return is_for_the_trainer(self._sources, path, document_column)
 
     def rename(self, session_id: SessionId, name: str) -> Session:
         if not name.strip():

@@ -85,11 +85,21 @@ class PreviewService:
         )
 
     def source_of(self, request: RunRequest) -> Source:
-        """The rows a run would train on. Raises PreviewError if they cannot be looked at beforehand."""
+        """The rows a run would train on. Raises PreviewError if they cannot be looked at beforehand.
+
+        A file that a run converts is converted here, too, once; that takes its time.
+        """
+        source = self._source_of(request)
+        if request.data_file and source.file and not source.file.is_file():
+            self._convert(request.data_file, source.file, request.config)
+        return source
+
+    def _source_of(self, request: RunRequest) -> Source:
         if request.session_id:
             return self.of_session(self._library.get(request.session_id))
         if request.data_file:
-            return Source(file=request.data_file, label=request.data_file.name)
+            file = self._as_run_reads(request.data_file, request.config)
+            return Source(file=file, label=request.data_file.name)
         if isinstance(request.config.dataset, HubDataset):
             raise PreviewError(
                 "A Hugging Face dataset can be previewed once it is on this computer.",
@@ -200,7 +210,7 @@ class PreviewService:
     def expected(self, request: RunRequest) -> dict[str, int] | None:
         """The ledger a preview has shown for this very run; None if nobody previewed all of its rows."""
         try:
-            source, config = self.source_of(request), self._seen_by(request.config)
+            source, config = self._source_of(request), self._seen_by(request.config)
             with self._lock:
                 was_previewed = any(survey.source == source for survey in self._known.values())
             identity = was_previewed and (identity_of(source))
@@ -226,6 +236,29 @@ class PreviewService:
     def _target(self, source: Source, name: str) -> Path:
         content = f"{source.identity or source.file} {name}"
         return self._cache / f"{hashlib.sha256(content.encode()).hexdigest()[:32]}.sqlite"
+
+    def _as_run_reads(self, path: Path, config: RunConfig) -> Path:
+        """The file itself, or where it is, or will be, converted."""
+        column = config.document_column_name if config.is_pretraining else None
+        if self._library.is_for_the_trainer(path, column):
+            return path
+        status = path.stat()
+        content = f"{path.absolute()} {status.st_size} {status.st_mtime_ns} {column}"
+        return self._cache / f"{hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:32]}.jsonl"
+
+    def _convert(self, path: Path, target: Path, config: RunConfig) -> None:
+        column = config.document_column_name if config.is_pretraining else None
+        try:
+            with self._workplace() as place:
+                self._library.take_file(path, place / target.name, column)
+                for old in sorted(self._cache.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)[:-1]:
+                    old.unlink(missing_ok=True)
+                (place / target.name).replace(target)
+        except OSError as error:
+            raise PreviewError(
+                f"{path.name} could not be read and converted: {error.strerror or error}.",
+                "Make room and look again.",
+            ) from error
 
     def _look_at_all(self, source: Source, config: RunConfig, target: Path, progress: Progress) -> None:
         apart = not _is_small(source)

@@ -24,7 +24,7 @@ def take_file(sources: RowSource, path: Path, target: Path, document_column: str
     ImportFailedError, and OSError if `target` cannot be written.
     """
     preview = sources.preview_file(path, _LOOKED_AT, ReadOptions())
-    if sources.is_plain_jsonl(path) and _trainer_knows(preview, document_column):
+    if _is_for_the_trainer(sources, path, preview, document_column):
         shutil.copyfile(path, target)
         return
     mapping = None
@@ -40,6 +40,18 @@ def take_file(sources: RowSource, path: Path, target: Path, document_column: str
         raise ImportFailedError(
             f"No row of {path.name} can be used.", "Import it in the Data tab: it says why, row by row."
         )
+
+
+def is_for_the_trainer(sources: RowSource, path: Path, document_column: str | None) -> bool:
+    """Whether `take_file` would take it as it is. Raises ImportFailedError."""
+    preview = sources.preview_file(path, _LOOKED_AT, ReadOptions())
+    return _is_for_the_trainer(sources, path, preview, document_column)
+
+
+def _is_for_the_trainer(
+    sources: RowSource, path: Path, preview: Preview, document_column: str | None
+) -> bool:
+    return sources.is_plain_jsonl(path) and _trainer_knows(preview, document_column)
 
 
 def clipped(reason: str) -> str:

@@ -155,6 +155,26 @@ def test_a_file_is_looked_at_where_it_lies(services: Services, tmp_path: Path) -
         services.previews.show(source, CONFIG, 2)
 
 
+def test_a_file_that_a_run_converts_is_looked_at_as_the_run_reads_it(
+    services: Services, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("question,answer\nHm?,Ah.\nWo?,\nWie?,So.\n", encoding="utf-8")
+    request = RunRequest(CONFIG, Target.LOCAL, data_file=file)
+
+    before = services.previews.expected(request)
+    source = services.previews.source_of(request)
+    survey = services.previews.survey(source, CONFIG, _unheard)
+    services.library.take_file(file, tmp_path / "taken.jsonl")
+
+    assert before is None
+    assert source.label == "rows.csv"
+    assert source.file is not None
+    assert source.file.read_text() == (tmp_path / "taken.jsonl").read_text()
+    assert services.previews.expected(request) == dict(survey.table.outlook(CONFIG).buckets)
+    assert survey.table.outlook(CONFIG).buckets["trained"] == 2
+
+
 def test_a_run_is_told_what_its_preview_said_and_no_other_run_is(services: Services, sample: Session) -> None:
     services.previews.survey(services.previews.of_session(sample), CONFIG, _unheard)
     mine = RunRequest(CONFIG, Target.LOCAL, session_id=sample.id)

@@ -5,8 +5,14 @@ import json
 import flet as ft
 import pytest
 
+from app.adapters.processes import SystemProcesses
+from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.domain.finding import RowFilter
+from app.domain.scraping import Batch
+from app.ui.data import tab
 from tests.ui.data.test_sessions import opened_session
+from trainer_image.rows import Row
 
 
 @pytest.fixture
@@ -158,6 +164,41 @@ async def test_a_replacement_is_previewed_then_made(library, paths, session):
         assert question(library) == "Riddle 1?"
 
 
+async def test_a_replacement_changes_the_rows_of_its_preview_or_none(library, paths, session, monkeypatch):
+    monkeypatch.setattr(tab, "_REFRESH_SECONDS", 0.1)
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Find and replace")
+        await screen.type("Find", "Question 1")
+        await screen.type("Replace with", "Riddle 1")
+        await screen.click("Preview")
+        await screen.wait_for_text("11 rows would change.")
+        library.editing.append_session(session, session)
+        await screen.wait_for_text("120 rows")
+
+        await screen.click("Replace in 11 rows")
+
+        await screen.wait_for_text("was changed elsewhere")
+        assert question(library) == "Question 1?"
+
+
+async def test_rows_that_are_collected_come_into_the_page_that_is_looked_at(library, paths, monkeypatch):
+    monkeypatch.setattr(tab, "_REFRESH_SECONDS", 0.1)
+    database = open_database(paths.database)
+    writer = SqliteScrapeStore(database, SystemProcesses()).begin("web", "Pages", "here", {"limit": 9})
+    writer.append(Batch((collected("First?"),), {}))
+    async with opened_session(library, paths, "Pages") as screen:
+        await screen.wait_for_text("First?")
+
+        writer.append(Batch((collected("Second?"),), {}))
+
+        await screen.wait_for_text("Second?")
+    database.dispose()
+
+
+def collected(question):
+    return Row(1, ({"role": "user", "content": question}, {"role": "assistant", "content": "Yes."}))
+
+
 async def test_a_change_from_elsewhere_is_told_and_nothing_is_lost(library, paths, session):
     async with opened_session(library, paths, "talk") as screen:
         await screen.click("Edit row 1")
@@ -166,6 +207,37 @@ async def test_a_change_from_elsewhere_is_told_and_nothing_is_lost(library, path
         await screen.click("Save row")
 
         await screen.wait_for_text("was changed elsewhere")
+        assert question(library) == "Question 2?"
+
+
+async def test_a_row_that_was_opened_is_never_saved_in_the_place_of_another(
+    library, paths, session, monkeypatch
+):
+    monkeypatch.setattr(tab, "_REFRESH_SECONDS", 0.1)
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Edit row 1")
+        library.editing.delete_rows(session, {0})
+        await screen.wait_for_text("59 rows")
+        await screen.type("Text of message 1", "Mine?")
+        await screen.click("Save row")
+
+        await screen.wait_for_text("was changed elsewhere")
+        assert question(library) == "Question 2?"
+
+
+async def test_what_was_chosen_is_chosen_no_more_when_the_rows_were_changed_elsewhere(
+    library, paths, session, monkeypatch
+):
+    monkeypatch.setattr(tab, "_REFRESH_SECONDS", 0.1)
+    async with opened_session(library, paths, "talk") as screen:
+        [box] = [b for b in screen.controls(ft.Checkbox) if b.semantics_label == "Choose row 1"]
+        await screen.set_value(box, True)
+        await screen.wait_for_text("1 row chosen")
+        library.editing.delete_rows(session, {0})
+
+        await screen.wait_for_text("1 to 25 of 59")
+
+        await screen.wait_for(lambda: "1 row chosen" not in screen.text())
         assert question(library) == "Question 2?"
 
 

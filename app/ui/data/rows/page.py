@@ -32,17 +32,20 @@ class Page:
     """Where the next hits are looked for."""
     is_loaded: bool = False
     """Whether this was looked for at all."""
+    session: Session | None = None
+    """As it was then: what is changed is changed in the rows a person saw, not in those that came after."""
 
 
 def load(library: LibraryService, session: Session, place: Place, tell: Tell) -> Page:
     if place.wanted.is_empty:
-        found = library.rows(session.id, start=place.start, limit=PAGE_ROWS)
-        return Page(place, found, is_loaded=True)
+        found = library.rows(session.id, start=place.start, limit=PAGE_ROWS, version=session.version)
+        return Page(place, found, is_loaded=True, session=session)
     hits = library.editing.find(
         session.id,
         place.wanted,
         start=place.start,
         limit=PAGE_ROWS,
+        version=session.version,
         tick=lambda at: tell(f"Looking: row {at:,} of {session.row_count:,}"),
     )
-    return Page(place, hits.rows, hits.next_start, is_loaded=True)
+    return Page(place, hits.rows, hits.next_start, is_loaded=True, session=session)

@@ -23,7 +23,7 @@ def use_replacing(
     is_open, set_open = ft.use_state(False)
     find, put = use_typed(), use_typed()
     match_case, set_match_case = ft.use_state(True)
-    preview, set_preview = ft.use_state(cast(tuple[Replacement, Preview] | None, None))
+    preview, set_preview = ft.use_state(cast(tuple[Session, Replacement, Preview] | None, None))
     work = use_work()
 
     def wish() -> Replacement:
@@ -34,7 +34,7 @@ def use_replacing(
         set_preview(None)
         await work.run(
             lambda tell: editing.preview_replace(session, asked, counting(tell, "rows looked at")),
-            lambda found: set_preview((asked, found)),
+            lambda found: set_preview((session, asked, found)),
         )
 
     def replaced(after: Session) -> None:
@@ -43,17 +43,15 @@ def use_replacing(
 
     async def replace() -> None:
         if preview is not None:
-            asked = preview[0]
-            await work.run(
-                lambda tell: editing.replace(session, asked, counting(tell, "rows done")), replaced
-            )
+            seen, asked, _ = preview
+            await work.run(lambda tell: editing.replace(seen, asked, counting(tell, "rows done")), replaced)
 
     def close() -> None:
         work.cancel()
         set_open(False)
         set_preview(None)
 
-    count = preview[1].row_count if preview else 0
+    count = preview[2].row_count if preview else 0
     dialog = ft.AlertDialog(
         title=ft.Text("Find and replace", theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(
@@ -67,7 +65,7 @@ def use_replacing(
                         on_change=lambda event: set_match_case(is_on(event)),
                     ),
                     WorkStatus(work, identifier="replace-progress"),
-                    _examples(preview[1] if preview else None),
+                    _examples(preview[2] if preview else None),
                 ],
                 spacing=GAP * 1.5,
                 tight=True,

@@ -29,6 +29,9 @@ from app.ui.kit.status_pill import StatusPill
 from app.ui.theme import GAP
 from app.ui.training.mounting import keyed
 
+_Edited = tuple[Session, SessionRow]
+"""A row, and the session as it was when the row was opened."""
+
 
 @ft.component
 def RowsView(context: SessionContext) -> ft.Control:
@@ -36,15 +39,22 @@ def RowsView(context: SessionContext) -> ft.Control:
     library, session = context.library, context.session
     page, set_page = ft.use_state(Page())
     chosen, set_chosen = ft.use_state(cast(frozenset[int], frozenset()))
-    edited, set_edited = ft.use_state(cast(SessionRow | None, None))
+    edited, set_edited = ft.use_state(cast(_Edited | None, None))
     is_adding, set_adding = ft.use_state(False)
     emptied, empty_filter = ft.use_state(0)
     loading, changing = use_work(), use_work()
-    wanted = ft.use_ref(Place())
+    wanted, version = ft.use_ref(Place()), ft.use_ref(session.version)
+    seen = page.session or session
+
+    def show(fresh: Page) -> None:
+        if fresh.session is not None and fresh.session.version != version.current:
+            version.current = fresh.session.version
+            set_chosen(frozenset())  # other rows may stand in those places now
+        set_page(fresh)
 
     async def go(place: Place) -> None:
         wanted.current = place
-        await loading.run(lambda tell: load(library, session, place, tell), set_page)
+        await loading.run(lambda tell: load(library, session, place, tell), show)
 
     async def again() -> None:
         await go(wanted.current or Place())
@@ -67,12 +77,12 @@ def RowsView(context: SessionContext) -> ft.Control:
     def choose(position: int, event: ft.Event[ft.Checkbox]) -> None:
         set_chosen(chosen | {position} if is_on(event) else chosen - {position})
 
-    ft.use_effect(again, dependencies=[session.id, session.version], cleanup=_nothing)
+    ft.use_effect(again, dependencies=[session.id, session.version, session.row_count], cleanup=_nothing)
     use_row_editor(
-        f"Row {edited.position + 1:,}" if edited else "Row",
-        edited.messages if edited else None,
+        f"Row {edited[1].position + 1:,}" if edited else "Row",
+        edited[1].messages if edited else None,
         lambda messages, tell: library.editing.edit_row(
-            session, edited.position if edited else 0, messages, tell
+            edited[0] if edited else seen, edited[1].position if edited else 0, messages, tell
         ),
         changed,
         lambda: set_edited(None),
@@ -88,7 +98,10 @@ def RowsView(context: SessionContext) -> ft.Control:
     undo = use_action(lambda: library.editing.undo(session), on_done=changed)
 
     def card(row: SessionRow) -> ft.Control:
-        return RowCard(row, controls=_controls(row, row.position in chosen, choose, set_edited))
+        def edit(row: SessionRow) -> None:
+            set_edited((seen, row))
+
+        return RowCard(row, controls=_controls(row, row.position in chosen, choose, edit))
 
     tools = ft.Row(
         [
@@ -111,7 +124,7 @@ def RowsView(context: SessionContext) -> ft.Control:
             SearchIndexLine(library.editing, session),
             tools,
             ChangeLine(library.editing, session, undo),
-            BulkBar(library.editing, session, page, chosen, set_chosen, changing, changed),
+            BulkBar(library.editing, seen, page, chosen, set_chosen, changing, changed),
             WorkStatus(loading, identifier="search-progress"),
             WorkStatus(changing, identifier="change-progress"),
             _rows_or_hint(page, [card(row) for row in page.rows], is_busy=loading.is_busy),
