@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 
+import huggingface_hub.constants  # noqa: F401 - looks at HF_HUB_OFFLINE once: before a test sets it
 import pytest
 from hypothesis import settings
 

@@ -2,6 +2,7 @@ import json
 import sys
 from itertools import count
 
+import huggingface_hub
 import pyarrow.parquet
 import pytest
 from pydantic import ValidationError
@@ -279,10 +280,17 @@ def test_a_deleted_merge_is_gone_and_what_it_made_stays(world, two):
         world.merging.save(of(*two), merge.id)
 
 
-def test_a_dataset_that_cannot_be_reached_is_a_sentence(world, monkeypatch):
+@pytest.fixture
+def offline(monkeypatch):
+    """The library keeps its connections, and with them whether it is offline."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    huggingface_hub.close_session()
+    yield
+    huggingface_hub.close_session()
 
+
+def test_a_dataset_that_cannot_be_reached_is_a_sentence(world, offline):
     with pytest.raises(StudioError) as raised:
         world.merging.preview(recipe(MergeSource(hub="owner/nothing")))
 
