@@ -63,7 +63,7 @@ def use_appending(
                 appended,
             )
         else:
-            set_said("Choose a session, or type the path of a JSONL file.")
+            set_said("Choose a session, or type the path of a file.")
 
     options = [(str(s.id), f"{s.name}, {rows(s.row_count)}") for s in others]
     dialog = ft.AlertDialog(
@@ -73,7 +73,7 @@ def use_appending(
                 [
                     Choice("append-session", "Rows of this session", other, options, set_other, hint="None"),
                     ft.TextField(
-                        label="Or of this JSONL file", value=path.shown, on_change=path.edit, on_submit=append
+                        label="Or of this file", value=path.shown, on_change=path.edit, on_submit=append
                     ),
                     WorkStatus(work, identifier="append-progress"),
                     ft.Text(said, visible=bool(said)),

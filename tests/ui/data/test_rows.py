@@ -330,7 +330,7 @@ async def test_appending_a_file_says_what_was_refused(library, paths, session, w
     path = write_rows("more.jsonl", good=1, lines=("broken",))
     async with opened_session(library, paths, "talk") as screen:
         await screen.click("Append rows")
-        await screen.type("Or of this JSONL file", str(path))
+        await screen.type("Or of this file", str(path))
         await screen.click("Append")
 
         await screen.wait_for_text("1 row appended, 1 refused; line 2")
