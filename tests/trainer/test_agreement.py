@@ -1,5 +1,6 @@
 """Processes of which one is different decide alike what is done next, and compute the same."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Notice, Sample
 
 from . import tiny
-from .test_several_processes import TWO, lines
+from .test_several_processes import TWO, lines, newest_checkpoint
 
 pytestmark = [
     pytest.mark.training,
@@ -87,6 +88,9 @@ def test_when_memory_runs_out_in_one_process_all_take_smaller_parts_and_learn_th
     assert max(abs(ours[step] - theirs[step]) for step in theirs) < 1e-5
     (agreed,) = [n.message for n in ran.of(Notice) if "one of the processes" in n.message]
     assert "From here on all compute in its smaller parts" in agreed
+    # Written by the first process, which itself never ran out.
+    kept = json.loads((newest_checkpoint(ran.folder) / "COMPLETE.json").read_text())["memory"]
+    assert kept["limit"] == 1 if differs == "has_room_for_one_row" else kept["recompute"]
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
