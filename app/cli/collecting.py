@@ -2,37 +2,49 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+import time
+from typing import Final
 
 from app.cli.collecting_words import given
 from app.cli.output import Output, counted_rows
 from app.domain.errors import StudioError
-from app.domain.scraping import Scrape, ScrapeStatus
+from app.domain.scraping import Scrape, ScrapeId, ScrapeStatus
 from app.services.everything import Services
 from app.services.scrape_jobs import Progress
 from trainer_image.events import EXIT_FAILED, EXIT_FINISHED, EXIT_STOPPED
 
+_LOOK_SECONDS: Final = 0.1
+
 
 def collect(services: Services, args: argparse.Namespace, output: Output) -> int:
-    """Ctrl+C keeps what was collected, and says how to go on."""
-    said: list[str] = []
+    """Ctrl+C keeps what was collected, and says how to go on.
 
-    def progress(now: Progress) -> None:
-        said[:] = [now.scrape.id]
+    The work is another thread's: Ctrl+C in the middle of a request leaves the HTTP library in pieces.
+    """
+    if args.resume:
+        scrape = services.collecting.start_again(services.collecting.find(args.resume).id)
+    else:
+        scrape = _begin_anew(services, args, output)
+    try:
+        ended = _followed(services, scrape.id)
+    except KeyboardInterrupt:
+        services.collecting.cancel(scrape.id)
+        _followed(services, scrape.id)
+        goes_on = f"`tunewright sessions collect --resume {scrape.id}` goes on."
+        output.say(f"\nCancelled; what was collected is kept. {goes_on}")
+        return 130
+    return _report(ended, output)
+
+
+def _followed(services: Services, scrape_id: ScrapeId) -> Scrape:
+    """The scrape, once it has ended."""
+    while True:
+        now = services.collecting.progress(scrape_id)
+        if now.scrape.status is not ScrapeStatus.RUNNING:
+            return now.scrape
         if sys.stderr.isatty():
             print(f"\r\033[K{_line(now)}", end="", file=sys.stderr)  # noqa: T201
-
-    try:
-        if args.resume:
-            found = services.collecting.find(args.resume)
-            scrape = services.collecting.collect_again(found.id, progress)
-        else:
-            scrape = _collect_anew(services, args, output, progress)
-    except KeyboardInterrupt:
-        hint = f" `tunewright sessions collect --resume {said[0]}` goes on." if said else ""
-        output.say(f"\nCancelled; what was collected is kept.{hint}")
-        return 130
-    return _report(scrape, output)
+        time.sleep(_LOOK_SECONDS)
 
 
 def list_collects(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -60,16 +72,14 @@ def list_collects(services: Services, args: argparse.Namespace, output: Output) 
     return 0
 
 
-def _collect_anew(
-    services: Services, args: argparse.Namespace, output: Output, progress: Callable[[Progress], None]
-) -> Scrape:
+def _begin_anew(services: Services, args: argparse.Namespace, output: Output) -> Scrape:
     if not args.source:
         kinds = ", ".join(scraper.kind for scraper in services.collecting.sources())
         raise StudioError("Say where to collect from.", f"One of: {kinds}; or --resume ID.")
     fields = given(args)
     plan = services.collecting.plan(args.source, fields)
     output.say(f"Asking {', '.join(plan.asks)} for {plan.title}.")
-    return services.collecting.collect(args.source, fields, args.name, progress)
+    return services.collecting.start(args.source, fields, args.name)
 
 
 def _line(now: Progress) -> str:
