@@ -79,11 +79,15 @@ def ask(ui: FletUI, number: int, question: str) -> str:
     """The answer to a question, once it is whole: the button is to be had again."""
     ui.fill("Prompt", question)
     ui.click("Run Inference")
-    ui.wait_for_text(r"\S", f"chat-answer-{number}", timeout=90)
-    ui.wait_for(
-        lambda: ui.identified("chat-progress").count() == 0, lambda: str(ui.text("chat-progress")), 60
-    )
-    return (ui.text(f"chat-answer-{number}") or "").strip()
+    found = [""]
+
+    def is_whole() -> bool:
+        is_answering = ui.identified("chat-progress").count() > 0
+        found[0] = (ui.text(f"chat-answer-{number}") or "").strip()
+        return not is_answering and found[0] != "" and not found[0].endswith("…")
+
+    ui.wait_for(is_whole, lambda: f"{found[0]!r}; {ui.text('chat-progress')}", 90)
+    return found[0]
 
 
 def learn_and_talk(ui: FletUI, shot: str) -> None:
