@@ -3,15 +3,15 @@
 import importlib.util
 import logging
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from app.adapters.child_process import child_environment
+from app.adapters.found_rows import select
 from app.domain.previews import PreviewError, Progress
 from app.domain.quality import FLAWS, Flaw, Flawed, Quality
 
@@ -102,13 +102,7 @@ def _clear(target: Path) -> None:
 
 
 def _select(path: Path, query: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as table:
-            return table.execute(query, values or {}).fetchall()
-    except sqlite3.Error as error:
-        raise PreviewError(
-            "What was found out about the rows can no longer be read.", "Look at the quality again."
-        ) from error
+    return select(path, query, values, again="Look at the quality again.")
 
 
 def _is_installed(name: str) -> bool:

@@ -2,13 +2,12 @@
 
 import logging
 import os
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from app.domain.previews import Fate, PreviewError
+from app.adapters.found_rows import select
+from app.domain.previews import Fate
 from trainer_image.config import RunConfig
 from trainer_image.judging import Facts
 from trainer_image.lengths import KINDS, Group, Late, Part, Table
@@ -117,13 +116,7 @@ class SqliteSurveyFiles:
 
 
 def _select(path: Path, query: str, values: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as table:
-            return table.execute(query, values or {}).fetchall()
-    except sqlite3.Error as error:
-        raise PreviewError(
-            "What was found out about the rows can no longer be read.", "Preview the data again."
-        ) from error
+    return select(path, query, values, again="Preview the data again.")
 
 
 def _limits(config: RunConfig) -> dict[str, Any]:

@@ -114,7 +114,8 @@ class CollectingService:
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Scrape:
         """Collect until it ends, one way or another: the status says which. Raises WrongQueryError and
-        OfflineError before anything is sent or stored; KeyboardInterrupt leaves it cancelled."""
+        OfflineError before anything is sent or stored. Not for a thread that Ctrl+C may interrupt: use
+        `start` there, and `cancel`."""
         return self._collect(*self._begin(kind, given, name), on_progress)
 
     def collect_again(

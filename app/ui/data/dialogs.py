@@ -40,71 +40,69 @@ def use_rename(
     library: LibraryService, session: Session, on_changed: Callable[[], object]
 ) -> Callable[[], None]:
     """Returns what opens the dialog."""
-    is_open, set_open = ft.use_state(False)
-    name, set_name = ft.use_state(session.name)
-    typed = ft.use_ref(session.name)  # a click may come before the last letters are drawn
-
-    def done(_: Session) -> None:
-        set_open(False)
-        on_changed()
-
-    def open_dialog() -> None:
-        typed.current = session.name
-        set_name(session.name)
-        set_open(True)
-
-    def edit(event: ft.Event[ft.TextField]) -> None:
-        typed.current = text_of(event)
-        set_name(typed.current)
-
-    save = use_action(lambda: library.rename(session.id, typed.current or ""), on_done=done)
-    dialog = ConfirmDialog(
+    return _use_line(
         "Rename session",
         "Runs that used it keep the name it had.",
-        confirm="Save name",
-        on_confirm=save.run,
-        on_cancel=lambda: set_open(False),
-        is_busy=save.is_busy,
-        problem=save.problem,
-        is_dangerous=False,
-        extra=ft.TextField(label="Name", value=name, autofocus=True, on_change=edit, on_submit=save.run),
+        "Name",
+        session.name,
+        lambda text: library.rename(session.id, text),
+        on_changed,
     )
-    ft.use_dialog(dialog if is_open else None)
-    return open_dialog
 
 
 def use_tags(
     library: LibraryService, session: Session, on_changed: Callable[[], object]
 ) -> Callable[[], None]:
     """Returns what opens the dialog."""
+    return _use_line(
+        "Tags",
+        "Words to find this session by, with commas between them.",
+        "Tags",
+        ", ".join(session.tags),
+        lambda text: library.tag(session.id, text.split(",")),
+        on_changed,
+    )
+
+
+def _use_line(
+    title: str,
+    said: str,
+    label: str,
+    before: str,
+    keep: Callable[[str], Session],
+    on_changed: Callable[[], object],
+) -> Callable[[], None]:
+    """A dialog with one line of text, which begins as `before` each time; returns what opens it."""
     is_open, set_open = ft.use_state(False)
-    text, set_text = ft.use_state("")
-    typed = ft.use_ref("")
+    text, set_text = ft.use_state(before)
+    typed = ft.use_ref(before)  # a click may come before the last letters are drawn
+
+    def put(value: str) -> None:
+        typed.current = value
+        set_text(value)
 
     def done(_: Session) -> None:
         set_open(False)
         on_changed()
 
     def open_dialog() -> None:
-        typed.current = ", ".join(session.tags)
-        set_text(typed.current)
+        put(before)
         set_open(True)
 
     def edit(event: ft.Event[ft.TextField]) -> None:
-        typed.current = text_of(event)
-        set_text(typed.current)
+        put(text_of(event))
 
-    save = use_action(lambda: library.tag(session.id, (typed.current or "").split(",")), on_done=done)
+    save = use_action(lambda: keep(typed.current or ""), on_done=done)
     dialog = ConfirmDialog(
-        "Tags",
-        "Words to find this session by, with commas between them.",
-        confirm="Save tags",
+        title,
+        said,
+        confirm=f"Save {label.lower()}",
         on_confirm=save.run,
         on_cancel=lambda: set_open(False),
         is_busy=save.is_busy,
         problem=save.problem,
         is_dangerous=False,
-        extra=ft.TextField(label="Tags", value=text, autofocus=True, on_change=edit, on_submit=save.run),
+        extra=ft.TextField(label=label, value=text, autofocus=True, on_change=edit, on_submit=save.run),
     )
     ft.use_dialog(dialog if is_open else None)
     return open_dialog
