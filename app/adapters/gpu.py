@@ -1,14 +1,8 @@
 """NVIDIA GPUs of this computer, read through NVML. Any other GPU counts as none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Gpu:
-    name: str
-    memory_bytes: int
-    free_bytes: int
+from app.domain.gpus import GIB, Gpu
 
 
 def nvidia_gpus() -> Sequence[Gpu]:
@@ -29,7 +23,7 @@ def nvidia_gpus() -> Sequence[Gpu]:
 
 def describe_gpus() -> list[str]:
     """One line a GPU, for people."""
-    return [f"{gpu.name}, {gpu.memory_bytes / 1024**3:.0f} GB" for gpu in nvidia_gpus()]
+    return [f"{gpu.name}, {gpu.memory_bytes / GIB:.0f} GB" for gpu in nvidia_gpus()]
 
 
 def _read(index: int) -> Gpu:

@@ -1,17 +1,21 @@
 """A setup: everything that describes a run, as a file a person can keep, share and start from."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.runs import DockerOptions, Target
 from trainer_image.config import FileDataset, HubDataset, RunConfig
 
-SETUP_VERSION: Final = 1
+SETUP_VERSION: Final = 2
 
 BUNDLED_MODEL: Final = "tunewright/tiny"
 """Stands for the tiny model shipped with the app, wherever the app lies."""
+
+
+Skill = Literal["beginner", "expert"]
+"""How much of the form a person wants to see."""
 
 
 class Setup(BaseModel):
@@ -19,13 +23,20 @@ class Setup(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    setup_version: Literal[1] = SETUP_VERSION
+    setup_version: Literal[2] = SETUP_VERSION
+    skill: Skill = Field("beginner", description="How much of the form is shown: beginner or expert.")
+    preset: str = Field("", description="The preset its values came from, by name; empty: none.")
     target: Target = Target.LOCAL
     session: str | None = Field(None, description="Name or id of a collected session.")
     file: Path | None = Field(None, description="JSONL file; relative to the setup's own file.")
     output_name: str = Field("", description="Name of the run's folder; empty: made up.")
     docker: DockerOptions = DockerOptions()
     config: RunConfig
+
+    @model_validator(mode="before")
+    @classmethod
+    def _today(cls, document: Any) -> Any:
+        return migrated(document) if isinstance(document, dict) else document
 
     @model_validator(mode="after")
     def _one_source(self) -> "Setup":
@@ -36,3 +47,11 @@ class Setup(BaseModel):
         if not any(sources) and self.config.dataset == FileDataset():
             raise ValueError("no data: name a session, a file, or a Hub dataset in config.dataset")
         return self
+
+
+def migrated(document: dict[str, Any]) -> dict[str, Any]:
+    """A setup of an older version as one of today; anything else as it came.
+
+    Version 1 knew neither skill nor preset.
+    """
+    return document | {"setup_version": 2} if document.get("setup_version") == 1 else document

@@ -11,7 +11,7 @@ from app.domain import presets
 from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, Method, preset_values
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
-from app.domain.setups import BUNDLED_MODEL, Setup
+from app.domain.setups import BUNDLED_MODEL, Setup, Skill
 from app.ui.training import draft_setup, typed_numbers
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import ROWS, Source
@@ -55,6 +55,7 @@ def push_problem(draft: "TrainingDraft") -> str:
 class TrainingDraft:
     """State of the form. What is not shown for the chosen target, source or method is kept all the same."""
 
+    skill: Skill = "beginner"
     target: Target = Target.LOCAL
     source: Source = Source.SESSION
     session: str = ""
@@ -275,7 +276,8 @@ class TrainingDraft:
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         draft_setup.fill(self, setup)
-        self.preset = next((name for name in PRESETS if self._holds(name)), CUSTOM)
+        kept = (setup.preset, *PRESETS)
+        self.preset = next((name for name in kept if name in PRESETS and self._holds(name)), CUSTOM)
 
     def docker_options(self) -> DockerOptions:
         """The Docker settings as they stand, complete or not."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.domain.presets import PRESETS
 from app.domain.runs import DockerOptions
 from app.domain.setups import Setup
 from app.ui.training import typed_numbers
@@ -19,6 +20,8 @@ def setup_of(draft: "TrainingDraft") -> Setup:
     """Raises ValueError if the draft's `missing()` has something to say."""
     is_file = draft.source is Source.FILE and draft.file.strip()
     return Setup(
+        skill=draft.skill,
+        preset=draft.shown_preset if draft.shown_preset in PRESETS else "",
         target=draft.target,
         session=draft.session if draft.source is Source.SESSION else None,
         file=Path(draft.file.strip()) if is_file else None,
@@ -49,6 +52,7 @@ def setup_of(draft: "TrainingDraft") -> Setup:
 def fill(draft: "TrainingDraft", setup: Setup) -> None:
     """So that `setup_of` gives the same setup again."""
     config = setup.config
+    draft.skill = setup.skill
     draft.target = setup.target
     draft.output_name = setup.output_name
     _fill_data(draft, setup)

@@ -20,9 +20,11 @@ from app.ui.training.hyperparameters import Hyperparameters
 from app.ui.training.method_section import MethodSection
 from app.ui.training.mounting import drawn, keyed
 from app.ui.training.preview_section import PreviewSection
+from app.ui.training.skill_choice import SkillChoice
 from app.ui.training.target_section import OutputSection, TargetSection
 
 _SHOWN_IN: Final = {
+    "skill": {"skill"},
     "source": {"data"},
     "session": {"data", "preset"},
     "hub_repo": {"data"},
@@ -60,21 +62,46 @@ def TrainingForm(
     def part(name: str, build: Callable[[], ft.Control]) -> ft.Control:
         return drawn(name, shown_in(name, draft), build)
 
+    data = DataSource(services.library, draft, on_go_to_data, is_shown=is_shown)
+    parts = _beginners if draft.skill == "beginner" else _experts
     return ft.Column(
         [
             PageHeading("Training", "Make a model learn from your data."),
-            part("target", lambda: TargetSection(draft)),
-            DataSource(services.library, draft, on_go_to_data, is_shown=is_shown),
-            part("method", lambda: MethodSection(draft)),
-            part("preset", lambda: Hyperparameters(draft)),
-            part("rows", lambda: DataSettings(draft)),
-            part("output", lambda: OutputSection(services.training, draft)),
-            keyed(PreviewSection, "preview", services, draft),
+            part("skill", lambda: SkillChoice(draft)),
+            *parts(services, draft, data, part),
         ],
         spacing=SPACE,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
         tight=True,
     )
+
+
+Part = Callable[[str, Callable[[], ft.Control]], ft.Control]
+"""Draws a part of the form, by its name, only when what it shows has changed."""
+
+
+def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
+    return [
+        part("target", lambda: TargetSection(draft)),
+        data,
+        part("method", lambda: MethodSection(draft)),
+        part("preset", lambda: Hyperparameters(draft)),
+        part("rows", lambda: DataSettings(draft)),
+        part("output", lambda: OutputSection(services.training, draft)),
+        keyed(PreviewSection, "preview", services, draft),
+    ]
+
+
+def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
+    return [
+        part("target", lambda: TargetSection(draft)),
+        data,
+        part("method", lambda: MethodSection(draft)),
+        part("preset", lambda: Hyperparameters(draft)),
+        part("rows", lambda: DataSettings(draft)),
+        part("output", lambda: OutputSection(services.training, draft)),
+        keyed(PreviewSection, "preview", services, draft),
+    ]
 
 
 def shown_in(part: str, draft: TrainingDraft) -> Hashable:

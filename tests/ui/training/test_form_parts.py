@@ -27,6 +27,7 @@ _NOT_SHOWN = {
 }
 _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
+    "skill": "expert",
     "optimizer": "sgd",
     "strategy": "fsdp",
     "backend": "unsloth",

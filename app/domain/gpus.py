@@ -1,0 +1,20 @@
+"""What is known of a GPU of this computer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+GIB: Final = 1024**3
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU, as NVML tells it now."""
+
+    name: str
+    memory_bytes: int
+    free_bytes: int
+
+
+Gpus = Callable[[], Sequence[Gpu]]
+"""Reads them now; empty without an NVIDIA driver."""
