@@ -4,7 +4,7 @@ import os
 
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
-from app.adapters.gpu import describe_gpus
+from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
@@ -36,6 +36,7 @@ from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
+from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 
@@ -65,6 +66,17 @@ def build_services(paths: Paths) -> Services:
         library.free_name,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
+    training = TrainingService(
+        runs,
+        launchers,
+        library,
+        monitoring,
+        processes,
+        secrets,
+        data_dir=paths.data,
+        bundled_model=paths.tiny_model,
+        clock=utc_now,
+    )
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
@@ -79,17 +91,7 @@ def build_services(paths: Paths) -> Services:
             publishing,
             utc_now,
         ),
-        training=TrainingService(
-            runs,
-            launchers,
-            library,
-            monitoring,
-            processes,
-            secrets,
-            data_dir=paths.data,
-            bundled_model=paths.tiny_model,
-            clock=utc_now,
-        ),
+        training=training,
         monitoring=monitoring,
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=SettingsService(settings),
@@ -104,4 +106,5 @@ def build_services(paths: Paths) -> Services:
             bundled_model=paths.tiny_model,
             checker=QualityProcess(paths.logs),
         ),
+        queue=QueueService(runs, training, monitoring, processes, settings, nvidia_gpus, utc_now),
     )

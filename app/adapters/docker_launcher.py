@@ -79,7 +79,9 @@ class DockerLauncher:
             engine.require_image(image)
             self._make_way(engine, run)
             write_config(run.folder, wanted.config)
-            container_id = engine.start(wanted, image, gpu=self._gpu(run), mem_limit=self._mem_limit)
+            container_id = engine.start(
+                wanted, image, gpu=self._gpu(run), mem_limit=self._mem_limit, only_gpu=run.gpu
+            )
         return JobHandle(container_id)
 
     def find(self, run: Run) -> JobHandle | None:

@@ -1,6 +1,7 @@
 """NVIDIA GPUs of this computer, read through NVML. Any other GPU counts as none."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from app.domain.gpus import GIB, Gpu
 
@@ -32,4 +33,14 @@ def _read(index: int) -> Gpu:
     device = pynvml.nvmlDeviceGetHandleByIndex(index)
     memory = pynvml.nvmlDeviceGetMemoryInfo(device)
     name = pynvml.nvmlDeviceGetName(device)
-    return Gpu(name if isinstance(name, str) else name.decode(), int(memory.total), int(memory.free))
+    name = name if isinstance(name, str) else name.decode()
+    return Gpu(name, int(memory.total), int(memory.free), _busy_percent(device))
+
+
+def _busy_percent(device: Any) -> int | None:
+    import pynvml  # noqa: PLC0415
+
+    try:
+        return int(pynvml.nvmlDeviceGetUtilizationRates(device).gpu)
+    except pynvml.NVMLError:  # MIG parts and some laptops do not say
+        return None

@@ -73,7 +73,7 @@ class ProcessLauncher:
                 process = subprocess.Popen(
                     command,
                     cwd=run.folder,
-                    env=_environment(secrets, self._shared),
+                    env=_environment(secrets, self._shared, run.gpu),
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
@@ -170,13 +170,17 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _environment(secrets: Mapping[str, str], shared: Mapping[str, str]) -> dict[str, str]:
+def _environment(
+    secrets: Mapping[str, str], shared: Mapping[str, str], gpu: int | None = None
+) -> dict[str, str]:
     """What the job inherits: everything but what looks like a secret, plus the secrets meant for it.
 
-    What runs share, and where, is said too, unless the user's own environment says it.
+    What runs share, and where, is said too, unless the user's own environment says it. With `gpu`, counted as
+    NVML does, it sees that one alone.
     """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    return {**shared, **inherited, "PYTHONUNBUFFERED": "1", **secrets}
+    one_gpu = {} if gpu is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu)}
+    return {**shared, **inherited, **one_gpu, "PYTHONUNBUFFERED": "1", **secrets}
 
 
 def _detached() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Read setup files, .toml or .json, with errors that name the field."""
 
+import argparse
 import json
 import tomllib
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.domain.errors import StudioError
+from app.domain.presets import with_preset
 from app.domain.setups import Setup
+from app.domain.targets import Target
+from app.domain.typed_paths import expanded
 
 _HINT = "docs/examples/ has one setup per method to start from."
 
@@ -29,6 +33,17 @@ def read_setup(path: Path) -> Setup:
     except ValueError as error:  # tomllib and json say where
         kind = "TOML" if path.suffix == ".toml" else "JSON"
         raise StudioError(f"The setup {path.name} is not {kind}: {error}.", _HINT) from error
+
+
+def asked_setup(args: argparse.Namespace) -> tuple[Setup, Path]:
+    """The setup that `--config`, `--target` and `--preset` ask for, and the folder its paths start at."""
+    path = expanded(args.config)
+    setup = read_setup(path)
+    if args.target:
+        setup = setup.model_copy(update={"target": Target(args.target)})
+    if args.preset:
+        setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
+    return setup, path.absolute().parent
 
 
 def _first(error: ValidationError) -> str:

@@ -13,12 +13,12 @@ from app.cli.importing import import_session
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
-from app.cli.setup_files import read_setup
+from app.cli.queue_verbs import QUEUE_VERBS
+from app.cli.setup_files import asked_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
-from app.domain.presets import with_preset
-from app.domain.runs import Run, Target
+from app.domain.runs import Run
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
@@ -68,13 +68,8 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    path = expanded(args.config)
-    setup = read_setup(path)
-    if args.target:
-        setup = setup.model_copy(update={"target": Target(args.target)})
-    if args.preset:
-        setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
-    run = services.training.start(services.training.request_of(setup, path.absolute().parent))
+    setup, folder = asked_setup(args)
+    run = services.training.start(services.training.request_of(setup, folder))
     return started(services, run, output, watch=args.follow)
 
 
@@ -275,6 +270,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
+    **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
     ("chat", None): chat,
     ("doctor", None): doctor,
     ("demo", None): demo,

@@ -14,6 +14,8 @@ class Gpu:
     name: str
     memory_bytes: int
     free_bytes: int
+    busy_percent: int | None = None
+    """How much of the last moment it computed; None where the driver does not say."""
 
 
 Gpus = Callable[[], Sequence[Gpu]]

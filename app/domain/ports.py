@@ -1,6 +1,6 @@
 """What the services need from the outside world. Implemented in `app.adapters`, faked in `tests`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
@@ -34,6 +34,14 @@ class RunStore(Protocol):
         """
         ...
 
+    def decide(self, change: Callable[[Sequence[Run]], Iterable[Run]]) -> Sequence[Run]:
+        """Read all runs that have not ended, and write those that `change` gives back, in one transaction.
+
+        For what depends on several runs at once: whose turn it is. Returns what was written. Raises
+        UnknownRunError if one of them is none of the store's.
+        """
+        ...
+
     def ingest(
         self,
         run_id: RunId,
@@ -53,6 +61,10 @@ class RunStore(Protocol):
 
     def metrics(self, run_id: RunId, *, after_step: int = -1) -> Sequence[Metric]:
         """Metrics by step, ascending."""
+        ...
+
+    def outline(self, run_id: RunId, steps: Sequence[int]) -> Sequence[float]:
+        """The loss at each of these steps, or at the next one reported; quick however long the run is."""
         ...
 
     def events(self, run_id: RunId, *, last: int = 500, of_type: str = "") -> Sequence[RunEvent]:

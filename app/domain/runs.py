@@ -22,6 +22,8 @@ LOG_FILE: Final = "log.txt"
 
 
 class RunStatus(StrEnum):
+    QUEUED = "queued"
+    """Its folder and its data are ready; it waits for its turn."""
     STARTING = "starting"
     RUNNING = "running"
     FINISHED = "finished"
@@ -107,6 +109,21 @@ class Run:
     """Which version of the session it trains on; with `content_hash`, exactly which rows."""
     content_hash: str = ""
     """SHA-256 of the rows it was given, hex: the checksum of its data file."""
+    queue_position: int | None = None
+    """Its place in the queue, small first; kept until it truly runs, so that no crash loses it."""
+    gpu: int | None = None
+    """The one GPU of this computer it is to use; None: as the trainer finds them."""
+    cloned_from: RunId | None = None
+    """The run whose settings it was begun with."""
+    note: str = ""
+    """What a person wrote about it."""
+    origin: str = ""
+    """The trainer that made it, if it was imported: its settings are not known then, and its folder is not
+    ours."""
+
+    @property
+    def is_imported(self) -> bool:
+        return bool(self.origin)
 
     @property
     def can_resume(self) -> bool:
@@ -151,7 +168,12 @@ class Run:
         if self.status.is_final:
             return replace(self, handle=handle)
         return replace(
-            self, handle=handle, owner=None, status=RunStatus.RUNNING, started_at=self.started_at or now
+            self,
+            handle=handle,
+            owner=None,
+            status=RunStatus.RUNNING,
+            started_at=self.started_at or now,
+            queue_position=None,
         )
 
     def ended(self, status: RunStatus, message: str = "", hint: str = "", *, now: datetime) -> "Run":
@@ -164,6 +186,7 @@ class Run:
             owner=None,
             eta_seconds=None,
             phase="",
+            queue_position=None,
         )
 
 

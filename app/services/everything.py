@@ -10,6 +10,7 @@ from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
+from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 
@@ -26,3 +27,4 @@ class Services:
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService
+    queue: QueueService

@@ -99,6 +99,10 @@ class TrainingService:
         """What the target itself would refuse, as sentences. May take a second."""
         return list(self._launchers[request.target].problems(request.docker))
 
+    def launch_problems(self, run: Run) -> list[str]:
+        """What the target would refuse of a run that is to be launched now. May take a second."""
+        return list(self._launchers[run.target].problems(run.docker))
+
     def output_folder(self, request: RunRequest) -> Path:
         """Where the run would lie on this computer; "…" stands for a name that is made at the start."""
         return self._folder(request, request.output_name or "…")
@@ -110,6 +114,19 @@ class TrainingService:
         run rather than a job nobody knows about. Raises StudioError if it did not start; it is then
         recorded as failed, unless something was missing from the start.
         """
+        run = self.prepare(request)
+        try:
+            return self._launch(run, resume=False)
+        except StudioError as error:
+            self._fail(run, error.message, error.hint)
+            raise
+
+    def prepare(self, request: RunRequest) -> Run:
+        """Record a run that is starting, and give it its folder and its rows, which no later edit changes.
+
+        Raises StudioError if that cannot be done; the run is then recorded as failed, unless something was
+        missing from the start.
+        """
         if missing := self.missing(request):
             raise StudioError(f"The run cannot start yet. {missing}.", "Then start it again.")
         session = self._library.get(request.session_id) if request.session_id else None
@@ -117,7 +134,7 @@ class TrainingService:
         self._runs.add(run)
         try:
             self._prepare(run, request, session)
-            return self._launch(run, resume=False)
+            return run
         except StudioError as error:
             self._fail(run, error.message, error.hint)
             raise
@@ -126,6 +143,20 @@ class TrainingService:
             hint = "Make room, or make the folder writable, then start again."
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
+
+    def launch_claimed(self, run: Run) -> Run:
+        """Launch a prepared run that this process has claimed; a later attempt goes on from its checkpoint.
+
+        Raises StudioError if it did not start; it is then recorded as failed.
+        """
+        try:
+            # An app that was killed at just this point may have got as far as starting it.
+            if handle := self._launchers[run.target].find(run):
+                return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+            return self._launch(run, resume=run.attempt > 1)
+        except StudioError as error:
+            self._fail(run, error.message, error.hint)
+            raise
 
     def stop(self, run_id: RunId, *, save: bool) -> Run:
         """End a run and return it as it then truly is. With `save` it writes a checkpoint first.
@@ -136,7 +167,7 @@ class TrainingService:
         if run.status.is_final:
             return run
         launcher = self._launchers[run.target]
-        handle = run.handle or launcher.find(run)
+        handle = None if run.status is RunStatus.QUEUED else run.handle or launcher.find(run)
         if handle is None:
             return self._runs.update(
                 run_id, lambda r: r if r.status.is_final else r.ended(RunStatus.STOPPED, now=self._clock())

@@ -19,6 +19,7 @@ from app.domain.runs import JobState, Run, Target
 from app.services.chatting import ChatService
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
+from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 from tests.fakes import FakeLauncher
@@ -71,6 +72,8 @@ class World:
     training: TrainingService
     chats: ChatService
     settings: SettingsService
+    queue: QueueService
+    settings_store: SqliteSettingsStore
     now: list[datetime] = field(default_factory=lambda: [NOON])
 
 
@@ -114,6 +117,8 @@ def make_world(home: Path, database) -> World:
         training,
         chats,
         SettingsService(settings),
+        QueueService(runs, training, monitoring, processes, settings, list, lambda: NOON),
+        settings,
     )
 
 

@@ -129,6 +129,7 @@ def make_studio(home, database) -> Studio:
         monitoring=world.monitoring,
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
+        queue=world.queue,
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
     return Studio(services, world, engine)
