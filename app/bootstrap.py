@@ -31,6 +31,7 @@ from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.history import HistoryService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
@@ -77,6 +78,7 @@ def build_services(paths: Paths) -> Services:
         bundled_model=paths.tiny_model,
         clock=utc_now,
     )
+    chats = SqliteChatStore(database)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
@@ -93,7 +95,7 @@ def build_services(paths: Paths) -> Services:
         ),
         training=training,
         monitoring=monitoring,
-        chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
+        chats=ChatService(runs, chats, engine, paths.exports),
         settings=SettingsService(settings),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         publishing=publishing,
@@ -105,6 +107,15 @@ def build_services(paths: Paths) -> Services:
             cache=paths.previews,
             bundled_model=paths.tiny_model,
             checker=QualityProcess(paths.logs),
+        ),
+        history=HistoryService(
+            runs,
+            chats,
+            monitoring,
+            library,
+            bundled_model=paths.tiny_model,
+            exports=paths.exports,
+            clock=utc_now,
         ),
         queue=QueueService(runs, training, monitoring, processes, settings, nvidia_gpus, utc_now),
     )

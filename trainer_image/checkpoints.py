@@ -109,6 +109,15 @@ class Checkpoints:
         """The whole checkpoint of that step, if there is one."""
         return next((c for c in self._whole() if c.progress.step == step), None)
 
+    def named(self, name: str) -> Checkpoint | None:
+        """The whole checkpoint of that name, if there is one."""
+        return next((c for c in self._whole() if c.folder.name == name), None)
+
+    def make_newest(self, checkpoint: Checkpoint) -> None:
+        """Training goes on from here: whatever happens before the next one, a plain resume then does too."""
+        marker = {**checkpoint.progress.model_dump(), "saved_at": time.time()}
+        write_json_atomically(checkpoint.folder / MARKER, marker)
+
     @property
     def partial(self) -> Path:
         """Where one is being written."""

@@ -63,7 +63,13 @@ class DockerLauncher:
         return [*self._engine_problems(docker.image), *_folder_problems(docker.data_dir or self._data_dir)]
 
     def launch(
-        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+        self,
+        run: Run,
+        *,
+        resume: bool,
+        extend: bool = False,
+        resume_from: str = "",
+        secrets: Mapping[str, str],
     ) -> JobHandle:
         """Also removes the ended containers of earlier attempts, once their logs are copied."""
         image = run.docker.image
@@ -73,6 +79,7 @@ class DockerLauncher:
                 data_dir(run, self._data_dir),
                 resume=resume,
                 extend=extend,
+                resume_from=resume_from,
                 secrets=secrets,
                 more=self._shared,
             )

@@ -19,7 +19,7 @@ from typing import Any, Final
 import psutil
 
 from app.adapters import job_processes
-from app.adapters.run_files import Job, read_exit_code, read_job, write_config
+from app.adapters.run_files import Job, read_exit_code, read_job, resume_options, write_config
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, ROWS_CACHE_VARIABLE
@@ -59,14 +59,20 @@ class ProcessLauncher:
         return ()
 
     def launch(
-        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+        self,
+        run: Run,
+        *,
+        resume: bool,
+        extend: bool = False,
+        resume_from: str = "",
+        secrets: Mapping[str, str],
     ) -> JobHandle:
         """Start the supervisor and wait until it has started the trainer, a fraction of a second."""
         for problem in self.problems(run.docker):
             raise TargetError(problem, "Install it where Tunewright runs, then start the run again.")
         self._refuse_if_alive(run)
         write_config(run.folder, run.config)
-        command = self._command(run, [*["--resume"] * resume, *["--extend"] * extend])
+        command = self._command(run, resume_options(resume=resume, extend=extend, resume_from=resume_from))
         try:
             with (run.folder / SUPERVISOR_LOG).open("ab") as errors:
                 said_before = errors.tell()

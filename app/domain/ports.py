@@ -63,6 +63,10 @@ class RunStore(Protocol):
         """Metrics by step, ascending."""
         ...
 
+    def go_back(self, run_id: RunId, step: int) -> None:
+        """Forget what was measured after a step that the run begins again from."""
+        ...
+
     def outline(self, run_id: RunId, steps: Sequence[int]) -> Sequence[float]:
         """The loss at each of these steps, or at the next one reported; quick however long the run is."""
         ...
@@ -121,11 +125,18 @@ class Launcher(Protocol):
         ...
 
     def launch(
-        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+        self,
+        run: Run,
+        *,
+        resume: bool,
+        extend: bool = False,
+        resume_from: str = "",
+        secrets: Mapping[str, str],
     ) -> JobHandle:
         """Start the job and return without waiting for it.
 
-        With `extend` a resumed run may have another length than it had when its checkpoint was written.
+        It resumes from the newest whole checkpoint, or from the one called `resume_from`. With `extend`
+        a resumed run may have another length than it had when its checkpoint was written.
         `secrets` (HF_TOKEN) reach the job by its environment only. Raises TargetError if it did not
         start; then nothing is left running.
         """

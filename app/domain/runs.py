@@ -62,6 +62,8 @@ class RunRequest:
     docker: DockerOptions = DockerOptions()
     expected: Mapping[str, int] | None = None
     """The ledger a preview showed, bucket → rows: the trainer says whether it came true."""
+    cloned_from: RunId | None = None
+    """The run whose settings the form was filled with."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ class Standing:
     rules: QueueRules
     reason: str
     """Why the first one waits, as a sentence; empty if there is none or its turn has come."""
+    has_gpu: bool = True
+    """Whether there is a GPU whose idleness can be waited for; looked at only if that is asked for."""
 
 
 class QueueService:
@@ -137,12 +139,12 @@ class QueueService:
 
         return self._runs.update(run_id, out)
 
-    def standing(self, runs: Iterable[Run] | None = None) -> Standing:
-        """`runs`: all of them, if they have just been read."""
+    def standing(self, runs: Iterable[Run] | None = None, *, reason: str = "") -> Standing:
+        """`runs`: all of them, if they have just been read; `reason`: what `advance` has just said."""
         known = list(self._runs.all() if runs is None else runs)
         queue, rules = waiting(known), self.rules()
-        reason = self._turn(known, rules).reason if queue else ""
-        return Standing(tuple(queue), rules, reason)
+        reason = reason or (self._turn(known, rules).reason if queue else "")
+        return Standing(tuple(queue), rules, reason, has_gpu=not rules.only_idle or bool(self._gpus()))
 
     def advance(self, runs: Sequence[Run] | None = None) -> Turn:
         """Start the first of the queue if its turn has come. Call it again and again.

@@ -18,6 +18,7 @@ from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder
+from app.services.checkpoints import SavedState, saved_states
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from trainer_image.config import (
@@ -206,8 +207,9 @@ class TrainingService:
             ) from error
         return run
 
-    def resume(self, run_id: RunId, *, extend: Length | None = None) -> Run:
-        """Launch a stopped or failed run again from its newest whole checkpoint.
+    def resume(self, run_id: RunId, *, extend: Length | None = None, checkpoint: str = "") -> Run:
+        """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
+        which everything measured is then forgotten.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -216,6 +218,7 @@ class TrainingService:
         if reason := self.resume_blocked(before, extend=extend is not None):
             hint = "Start a new run instead." if before.status.is_final else "Let it go on, or stop it."
             raise StudioError(f"This run cannot be resumed: {reason}.", hint)
+        chosen = self._checkpoint(before, checkpoint) if checkpoint else None
         config = before.config
         if extend:
             config = _of_length(config, extend)
@@ -238,8 +241,10 @@ class TrainingService:
             )
 
         run = self._runs.update(run_id, claim)
+        if chosen is not None:
+            self._runs.go_back(run_id, chosen.step)
         try:
-            return self._launch(run, resume=True, extend=extend is not None)
+            return self._launch(run, resume=True, extend=extend is not None, resume_from=checkpoint)
         except StudioError as error:
             self._fail(run, error.message, error.hint)
             raise
@@ -247,6 +252,8 @@ class TrainingService:
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
         can."""
+        if run.is_imported:
+            return "another trainer made it"
         if not run.status.is_final:
             return "it is still going"
         if run.status is RunStatus.FINISHED and not extend:
@@ -259,11 +266,23 @@ class TrainingService:
             return "its checkpoint is no longer on disk"
         return ""
 
+    def _checkpoint(self, run: Run, name: str) -> SavedState:
+        """Raise StudioError if it isn't whole."""
+        found = next((state for state in saved_states(run) if state.name == name), None)
+        reason = "there is no whole checkpoint of that name" if found is None else found.blocked
+        if found is None or reason:
+            raise StudioError(
+                f"This run cannot be resumed from {name[:100]}: {reason}.", "Choose another checkpoint."
+            )
+        return found
+
     def delete(self, run_id: RunId, *, files: bool) -> None:
         """Forget an ended run; with `files` its folder goes too. Raises StudioError if it is still going."""
         run = self._runs.get(run_id)
         if not run.status.is_final:
             raise StudioError("This run is still going.", "Stop it first, then delete it.")
+        if files and run.is_imported:
+            raise StudioError("These files are another trainer's.", "Delete the run without its files.")
         if files and run.folder.exists():
             try:
                 shutil.rmtree(run.folder)
@@ -298,6 +317,7 @@ class TrainingService:
             status=RunStatus.STARTING,
             created_at=self._clock(),
             owner=self._processes.me(),
+            cloned_from=request.cloned_from,
         )
 
     def _folder(self, request: RunRequest, name: str) -> Path:
@@ -318,11 +338,15 @@ class TrainingService:
             told = json.dumps({"buckets": dict(request.expected)})
             (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
 
-    def _launch(self, run: Run, *, resume: bool, extend: bool = False) -> Run:
+    def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
         token = self._secrets.hf_token()
         try:
             handle = self._launchers[run.target].launch(
-                run, resume=resume, extend=extend, secrets={"HF_TOKEN": token} if token else {}
+                run,
+                resume=resume,
+                extend=extend,
+                resume_from=resume_from,
+                secrets={"HF_TOKEN": token} if token else {},
             )
         except StudioError:
             raise

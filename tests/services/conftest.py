@@ -17,6 +17,7 @@ from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.domain.chat import EngineStatus, Sampling, Voice
 from app.domain.runs import JobState, Run, Target
 from app.services.chatting import ChatService
+from app.services.history import HistoryService
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from app.services.queueing import QueueService
@@ -74,6 +75,7 @@ class World:
     settings: SettingsService
     queue: QueueService
     settings_store: SqliteSettingsStore
+    history: HistoryService
     now: list[datetime] = field(default_factory=lambda: [NOON])
 
 
@@ -104,7 +106,8 @@ def make_world(home: Path, database) -> World:
         bundled_model=home / "tiny-model",
         clock=lambda: NOON,
     )
-    chats = ChatService(runs, SqliteChatStore(database), engine, home / "exports")
+    chat_store, exports = SqliteChatStore(database), home / "exports"
+    chats = ChatService(runs, chat_store, engine, exports)
     return World(
         home,
         launcher,
@@ -119,6 +122,15 @@ def make_world(home: Path, database) -> World:
         SettingsService(settings),
         QueueService(runs, training, monitoring, processes, settings, list, lambda: NOON),
         settings,
+        HistoryService(
+            runs,
+            chat_store,
+            monitoring,
+            library,
+            bundled_model=home / "tiny-model",
+            exports=exports,
+            clock=lambda: NOON,
+        ),
     )
 
 

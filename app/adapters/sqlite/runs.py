@@ -97,6 +97,13 @@ class SqliteRunStore:
         with reading(self._engine) as connection:
             return [Metric(*record) for record in connection.execute(query)]
 
+    def go_back(self, run_id: RunId, step: int) -> None:
+        metric, event = metric_table.c, event_table.c
+        measured = event.type.in_(("evaluation", "sample"))
+        with writing(self._engine) as connection:
+            connection.execute(delete(metric_table).where(metric.run_id == run_id, metric.step > step))
+            connection.execute(delete(event_table).where(event.run_id == run_id, measured, event.step > step))
+
     def outline(self, run_id: RunId, steps: Sequence[int]) -> Sequence[float]:
         # One look into the primary key a step, whatever the length of the run.
         query = text(

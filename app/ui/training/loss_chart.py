@@ -76,8 +76,8 @@ def _chart(points: Sequence[Point], smoothed: Sequence[Point], measured: Sequenc
         max_x=last,
         min_y=low,
         max_y=high,
-        left_axis=_axis(fc, low, high, size=48),
-        bottom_axis=_axis(fc, first, last, size=28, is_whole=True),
+        left_axis=chart_axis(fc, low, high, size=48),
+        bottom_axis=chart_axis(fc, first, last, size=28, is_whole=True),
         horizontal_grid_lines=fc.ChartGridLines(
             interval=tick(high - low), color=ft.Colors.OUTLINE_VARIANT, width=1
         ),
@@ -97,7 +97,7 @@ def _line(fc: Any, points: Sequence[Point], *, color: str, width: float, has_poi
     )
 
 
-def _axis(fc: Any, low: float, high: float, *, size: float, is_whole: bool = False) -> Any:
+def chart_axis(fc: Any, low: float, high: float, *, size: float, is_whole: bool = False) -> Any:
     step = max(tick(high - low), 1.0) if is_whole else tick(high - low)
     values = [round(n * step, 10) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
     labels = [

@@ -8,7 +8,7 @@ from typing import Final
 import flet as ft
 
 from app.domain.errors import StudioError
-from app.domain.runs import DockerOptions, Run, RunRequest, Target
+from app.domain.runs import DockerOptions, Run, RunId, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.actions import use_action
@@ -48,7 +48,9 @@ def StartPanel(services: Services, draft: TrainingDraft, on_started: Callable[[R
         every_seconds=_TARGET_SECONDS,
     )
     # As the form stands at the click, which may come before the last letters are drawn.
-    start = use_action(lambda: _start(services, _read(draft)[0]), on_done=on_started)
+    start = use_action(
+        lambda: _start(services, _read(draft)[0], draft.selection.cloned_from), on_done=on_started
+    )
 
     reason = (
         incomplete
@@ -116,12 +118,18 @@ def _target_problem(services: Services, target: Target, docker: DockerOptions) -
         return str(error)
 
 
-def _start(services: Services, setup: Setup | None) -> Run:
+def _start(services: Services, setup: Setup | None, cloned_from: RunId | None) -> Run:
     if setup is None:
         raise StudioError("The form is not complete.", "Fill in what is missing, then press Start again.")
     request = _request(services, setup)
     services.settings.remember_setup(setup)
-    return services.training.start(replace(request, expected=services.previews.expected(request)))
+    return services.training.start(
+        replace(
+            request,
+            expected=services.previews.expected(request),
+            cloned_from=cloned_from,
+        )
+    )
 
 
 def _request(services: Services, setup: Setup) -> RunRequest:

@@ -1,6 +1,6 @@
 """The Training tab: describe a run on one side, watch it and talk to it on the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import flet as ft
@@ -9,10 +9,11 @@ from app.domain.runs import Run
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.kit.identified import Identified
-from app.ui.theme import PAGE_PADDING, SPACE
+from app.ui.theme import GAP, PAGE_PADDING, SPACE
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm
 from app.ui.training.mounting import Unwatched, keyed, memoised
+from app.ui.training.queue.add import AddToQueue
 from app.ui.training.run_column import RunColumn
 from app.ui.training.start_panel import StartPanel
 from app.ui.training.watching import use_answer
@@ -40,14 +41,26 @@ def TrainingTab(
     use_answer(services.settings.last_setup, restore, on="once")
 
     def started(run: Run) -> None:
+        draft.selection.cloned_from = None
         draft.selection.choose(run.id)
 
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         set_wide(event.width >= _TWO_COLUMNS_FROM)
 
     form = keyed(TrainingForm, "form", services, draft, on_go_to_data, is_shown=is_shown)
-    start = keyed(StartPanel, "start", services, draft, started)
-    run = memoised(RunColumn, "run", services, draft.selection, draft.chat)
+
+    def added(runs: Sequence[Run]) -> None:
+        draft.selection.queued(runs)
+
+    start = ft.Column(
+        [
+            keyed(StartPanel, "start", services, draft, started),
+            keyed(AddToQueue, "add-to-queue", services, draft, added),
+        ],
+        spacing=GAP,
+        tight=True,
+    )
+    run = memoised(RunColumn, "run", services, draft.selection, draft.chat, draft.load)
     return ft.Container(
         _beside(form, start, run) if is_wide else _stacked(form, start, run),
         expand=True,

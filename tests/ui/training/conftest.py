@@ -130,6 +130,7 @@ def make_studio(home, database) -> Studio:
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         queue=world.queue,
+        history=world.history,
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
     return Studio(services, world, engine)
