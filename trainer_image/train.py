@@ -137,7 +137,7 @@ def prepare(
     """Check everything that can be checked in a second. Raises RunFailedError."""
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
-    checkpoint = _checkpoint(checkpoints, resume_from) if resume else None
+    checkpoint = checkpoints.to_resume(resume_from) if resume else None
     reporter.emit(
         Started(
             attempt=reporter.attempt,
@@ -167,22 +167,6 @@ def prepare(
         sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
     return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop, commands)
-
-
-def _checkpoint(checkpoints: Checkpoints, name: str | None) -> Checkpoint | None:
-    """The one to go on from. Raises RunFailedError if the one that was named isn't whole."""
-    if name is None:
-        return checkpoints.newest()
-    named = checkpoints.named(name)
-    if named is None:
-        raise RunFailedError(
-            f"This run cannot be resumed from {name}: there is no whole checkpoint of that name.",
-            "Choose another one, or resume from the newest.",
-        )
-    require_full_state(named.progress)
-    if ranks.is_first():
-        checkpoints.make_newest(named)
-    return named
 
 
 def train(run: Run) -> int:

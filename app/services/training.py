@@ -10,26 +10,22 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from app.domain.errors import StudioError, TargetError
 from app.domain.ports import Launchers, Processes, RunStore, Secrets
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder
-from app.services.checkpoints import SavedState, saved_states
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
+from app.services.resuming import checkpoint_of, note_extension, of_length
 from trainer_image.config import (
     DATA_FILE,
-    EXTENSION_FILE,
     PREVIEW_FILE,
     SAMPLE_COMMAND,
     SAVE_COMMAND,
     FileDataset,
     HubDataset,
-    RunConfig,
 )
 
 log = logging.getLogger(__name__)
@@ -218,11 +214,11 @@ class TrainingService:
         if reason := self.resume_blocked(before, extend=extend is not None):
             hint = "Start a new run instead." if before.status.is_final else "Let it go on, or stop it."
             raise StudioError(f"This run cannot be resumed: {reason}.", hint)
-        chosen = self._checkpoint(before, checkpoint) if checkpoint else None
+        chosen = checkpoint_of(before, checkpoint) if checkpoint else None
         config = before.config
         if extend:
-            config = _of_length(config, extend)
-            _note_extension(before, config)
+            config = of_length(config, extend)
+            note_extension(before, config)
 
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
@@ -265,16 +261,6 @@ class TrainingService:
         if not (run.folder / run.checkpoint).is_dir():
             return "its checkpoint is no longer on disk"
         return ""
-
-    def _checkpoint(self, run: Run, name: str) -> SavedState:
-        """Raise StudioError if it isn't whole."""
-        found = next((state for state in saved_states(run) if state.name == name), None)
-        reason = "there is no whole checkpoint of that name" if found is None else found.blocked
-        if found is None or reason:
-            raise StudioError(
-                f"This run cannot be resumed from {name[:100]}: {reason}.", "Choose another checkpoint."
-            )
-        return found
 
     def delete(self, run_id: RunId, *, files: bool) -> None:
         """Forget an ended run; with `files` its folder goes too. Raises StudioError if it is still going."""
@@ -373,29 +359,6 @@ def _data_label(request: RunRequest, session: Session | None) -> str:
         return request.data_file.name
     assert isinstance(request.config.dataset, HubDataset)
     return request.config.dataset.repo
-
-
-def _note_extension(run: Run, config: RunConfig) -> None:
-    """Before anything else: if the app or the trainer then dies, a plain resume goes on to this length too.
-    Raises StudioError."""
-    path = run.folder / EXTENSION_FILE
-    try:
-        path.write_text(json.dumps(config.length), encoding="utf-8")
-    except OSError as error:
-        raise StudioError(
-            f"The run's folder could not be written: {error.strerror or error}.",
-            "Make room on the disk, then try again.",
-        ) from error
-
-
-def _of_length(config: RunConfig, length: Length) -> RunConfig:
-    """Raise StudioError if it can't be so long."""
-    name, value = length
-    try:
-        return RunConfig.model_validate(config.model_dump() | {name: value})
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise StudioError(f"A run cannot have {name} = {value}: {reason}.", "Give another number.") from error
 
 
 def _looks_like_path(model: str) -> bool:

@@ -51,9 +51,9 @@ def test_a_sparkline_has_few_points_of_a_long_run_its_first_and_last_among_them(
 
 
 def test_a_run_without_steps_has_no_sparkline(world, session):
-    assert world.history.sparklines([replace(ended(world, "a"), step=0)]) == {
-        RunId(world.runs.all()[0].id): ()
-    }
+    run = replace(ended(world, "a"), step=0)
+
+    assert world.history.sparklines([run]) == {run.id: ()}
 
 
 def test_a_clone_is_the_run_again_on_the_same_rows(world, session):
