@@ -37,8 +37,10 @@ class RunSelection:
         self.compared = rest if run_id in self.compared else (*rest, run_id)
 
     def settle(self, runs: Sequence[Run]) -> None:
-        """Keep a choice that still exists; else take the newest run that is going, else the newest."""
+        """Keep a choice that still exists; else take the newest run that is going, else the newest that does
+        not wait."""
         if any(run.id == self.run_id for run in runs):
             return
         going = (run.id for run in runs if run.status in (RunStatus.STARTING, RunStatus.RUNNING))
-        self.run_id = next(going, runs[0].id if runs else None)
+        begun = (run.id for run in runs if run.status is not RunStatus.QUEUED)
+        self.run_id = next(going, None) or next(begun, runs[0].id if runs else None)

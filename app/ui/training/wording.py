@@ -63,7 +63,7 @@ def progress(run: Run) -> float | None:
     """Share done between 0 and 1; None if it is going and the number of steps is not yet known."""
     if run.total_steps > 0:
         return min(run.step / run.total_steps, 1.0)
-    return 0.0 if run.status.is_final else None
+    return 0.0 if run.status.is_final or run.status is RunStatus.QUEUED else None
 
 
 def steps(run: Run) -> str:

@@ -36,6 +36,13 @@ class CardHandlers:
     wish: Callable[[Wish, RunId], None]
 
 
+@dataclass(frozen=True)
+class _Looks:
+    is_shown: bool
+    is_compared: bool
+    is_narrow: bool
+
+
 def RunCard(
     run: Run,
     losses: tuple[float, ...],
@@ -44,14 +51,28 @@ def RunCard(
     *,
     is_shown: bool,
     is_compared: bool,
+    is_narrow: bool,
 ) -> ft.Control:
     """Drawn anew only when it says something else: a history of hundreds of runs is read once a second."""
     facts = _facts(run)
-    shown = (run.name, facts, run.status, run.is_stopping, run.note, losses, lineage, is_shown, is_compared)
+    shown = (
+        run.name,
+        facts,
+        run.status,
+        run.is_stopping,
+        run.note,
+        losses,
+        lineage,
+        is_shown,
+        is_compared,
+        is_narrow,
+    )
     return drawn(
         f"history-{run.id}",
         shown,
-        lambda: _card(run, facts, losses, lineage, on, is_shown=is_shown, is_compared=is_compared),
+        lambda: _card(
+            run, facts, losses, lineage, on, is_shown=is_shown, is_compared=is_compared, is_narrow=is_narrow
+        ),
     )
 
 
@@ -63,27 +84,23 @@ def _facts(run: Run) -> str:
 
 
 def _card(
-    run: Run,
-    facts: str,
-    losses: Sequence[float],
-    lineage: str,
-    on: CardHandlers,
-    *,
-    is_shown: bool,
-    is_compared: bool,
+    run: Run, facts: str, losses: Sequence[float], lineage: str, on: CardHandlers, looks: _Looks
 ) -> ft.Control:
     lines: list[ft.Control] = [_small(facts)]
     if lineage:
         lines.append(_small(lineage[0].upper() + lineage[1:], icon=ft.Icons.ACCOUNT_TREE_OUTLINED))
     if run.note:
         lines.append(_small(run.note, icon=ft.Icons.STICKY_NOTE_2_OUTLINED))
+    buttons = ft.Row(_buttons(run, on, is_compared=looks.is_compared), spacing=0, tight=True)
+    if looks.is_narrow:
+        lines.append(buttons)
     state = ft.Column([RunStatusPill(run), Sparkline(losses)], spacing=GAP / 2, tight=True)
     tile = ft.ListTile(
         title=ft.Text(run.name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
         subtitle=ft.Column(lines, spacing=2, tight=True),
         leading=ft.Container(state, width=104),
-        trailing=ft.Row(_buttons(run, on, is_compared=is_compared), spacing=0, tight=True),
-        selected=is_shown,
+        trailing=None if looks.is_narrow else buttons,
+        selected=looks.is_shown,
         selected_tile_color=ft.Colors.SURFACE_CONTAINER,
         shape=ft.RoundedRectangleBorder(radius=GAP),
         content_padding=ft.Padding.only(left=GAP, right=0),
@@ -94,12 +111,11 @@ def _card(
 
 def _buttons(run: Run, on: CardHandlers, *, is_compared: bool) -> list[ft.Control]:
     compare = IconAction(
-        ft.Icons.STACKED_LINE_CHART,
+        ft.Icons.CHECK_CIRCLE if is_compared else ft.Icons.STACKED_LINE_CHART,
         f"Stop comparing {run.name}" if is_compared else f"Compare {run.name}",
         partial(on.compare, run.id),
         color=ft.Colors.PRIMARY if is_compared else None,
     )
-    compare.selected = is_compared
     delete = IconAction(
         ft.Icons.DELETE_OUTLINE,
         f"Delete {run.name}" if run.status.is_final else "Stop the run before deleting it",

@@ -12,7 +12,7 @@ from app.services.everything import Services
 from app.services.history import SPARK_POINTS, in_order, matches
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
-from app.ui.theme import GAP
+from app.ui.theme import GAP, NARROW_BELOW
 from app.ui.training.fields import Choice, Help, TextInput
 from app.ui.training.history.card import CardHandlers, RunCard
 from app.ui.training.history.compare import CompareRuns
@@ -47,6 +47,7 @@ def RunHistory(
     shown = found[:count]
     use_answer(lambda: services.history.sparklines(shown), set_sparks, on=tuple(map(_progress, shown)))
 
+    is_narrow = (ft.context.page.width or NARROW_BELOW) < NARROW_BELOW
     handlers = CardHandlers(selection.choose, selection.toggle_compared, wishes.wish)
     cards = [
         RunCard(
@@ -56,6 +57,7 @@ def RunHistory(
             handlers,
             is_shown=run.id == selection.run_id,
             is_compared=run.id in selection.compared,
+            is_narrow=is_narrow,
         )
         for run in shown
     ]
@@ -72,7 +74,7 @@ def RunHistory(
     trailing = ft.Row(
         [
             keyed(ImportRun, "import-run", services.history, selection, on_changed),
-            *([] if selection.is_queue_open else [_open_queue(selection)]),
+            *([] if any(r.status is RunStatus.QUEUED for r in runs) else [_queue_button(selection)]),
         ],
         tight=True,
         spacing=0,
@@ -92,12 +94,13 @@ def _progress(run: Run) -> tuple[RunId, int]:
     return run.id, run.step * SPARK_POINTS // max(run.total_steps, run.step, 1)
 
 
-def _open_queue(selection: RunSelection) -> ft.Control:
-    def show() -> None:
-        selection.is_queue_open = True
+def _queue_button(selection: RunSelection) -> ft.Control:
+    def toggle() -> None:
+        selection.is_queue_open = not selection.is_queue_open
 
+    label = "Hide queue" if selection.is_queue_open else "Queue"
     tip = "Runs one after another, and when they may start."
-    return Identified("open-queue", ft.TextButton("Queue", icon=ft.Icons.QUEUE, tooltip=tip, on_click=show))
+    return Identified("open-queue", ft.TextButton(label, icon=ft.Icons.QUEUE, tooltip=tip, on_click=toggle))
 
 
 def _filter(

@@ -71,7 +71,7 @@ def use_wishes(
         on_changed()
 
     failed = next((action for action in (clone, back) if action.problem), None)
-    shown: list[ft.Control] = [Identified("history-told", Help(told), live=True)]
+    shown: list[ft.Control] = [Identified("history-told", Help(told), live=True)] if told else []
     if failed:
         shown.append(ErrorBanner(failed.problem, on_dismiss=failed.dismiss))
     if asked is not None:

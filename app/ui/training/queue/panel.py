@@ -21,7 +21,7 @@ from app.ui.training.fields import Choice, Help, Toggle
 
 COPY: Final = (
     "Runs one after another, one on each GPU. They start while Tunewright is open; while it is closed "
-    "nothing starts, unless `tunewright queue run` goes on in a terminal."
+    "nothing starts, unless “tunewright queue run” goes on in a terminal."
 )
 _HOURS: Final = [(str(hour), f"{hour}:00") for hour in range(24)]
 
