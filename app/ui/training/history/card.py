@@ -55,25 +55,9 @@ def RunCard(
 ) -> ft.Control:
     """Drawn anew only when it says something else: a history of hundreds of runs is read once a second."""
     facts = _facts(run)
-    shown = (
-        run.name,
-        facts,
-        run.status,
-        run.is_stopping,
-        run.note,
-        losses,
-        lineage,
-        is_shown,
-        is_compared,
-        is_narrow,
-    )
-    return drawn(
-        f"history-{run.id}",
-        shown,
-        lambda: _card(
-            run, facts, losses, lineage, on, is_shown=is_shown, is_compared=is_compared, is_narrow=is_narrow
-        ),
-    )
+    looks = _Looks(is_shown, is_compared, is_narrow)
+    shown = (run.name, facts, run.status, run.is_stopping, run.note, losses, lineage, looks)
+    return drawn(f"history-{run.id}", shown, lambda: _card(run, facts, losses, lineage, on, looks))
 
 
 def _facts(run: Run) -> str:
@@ -91,7 +75,8 @@ def _card(
         lines.append(_small(lineage[0].upper() + lineage[1:], icon=ft.Icons.ACCOUNT_TREE_OUTLINED))
     if run.note:
         lines.append(_small(run.note, icon=ft.Icons.STICKY_NOTE_2_OUTLINED))
-    buttons = ft.Row(_buttons(run, on, is_compared=looks.is_compared), spacing=0, tight=True)
+    row = ft.Row(_buttons(run, on, is_compared=looks.is_compared), spacing=0, tight=True)
+    buttons = Identified(f"buttons-{run.id}", row)  # else the tile takes the first one's name for its own
     if looks.is_narrow:
         lines.append(buttons)
     state = ft.Column([RunStatusPill(run), Sparkline(losses)], spacing=GAP / 2, tight=True)

@@ -23,6 +23,8 @@ from app.ui.training.selection import RunSelection
 from app.ui.training.watching import use_answer
 
 _PAGE: Final = 20
+_BUTTONS_BELOW: Final = 480
+"""Narrower than this, the buttons of a card go under its words."""
 _FILTER_FROM: Final = 5
 """Runs from which on searching is offered."""
 _STATUSES: Final = [("", "All"), *((s.value, s.value.capitalize()) for s in RunStatus)]
@@ -40,6 +42,7 @@ def RunHistory(
     words, set_words = ft.use_state("")
     status, set_status = ft.use_state("")
     count, set_count = ft.use_state(_PAGE)
+    is_narrow, set_narrow = ft.use_state((ft.context.page.width or NARROW_BELOW) < NARROW_BELOW)
     sparks, set_sparks = ft.use_state(cast(Mapping[RunId, tuple[float, ...]], {}))
 
     wishes = use_wishes(services, runs, selection, on_clone, on_changed)
@@ -47,7 +50,6 @@ def RunHistory(
     shown = found[:count]
     use_answer(lambda: services.history.sparklines(shown), set_sparks, on=tuple(map(_progress, shown)))
 
-    is_narrow = (ft.context.page.width or NARROW_BELOW) < NARROW_BELOW
     handlers = CardHandlers(selection.choose, selection.toggle_compared, wishes.wish)
     cards = [
         RunCard(
@@ -79,7 +81,11 @@ def RunHistory(
         tight=True,
         spacing=0,
     )
-    section = Section("Run history", body, trailing=trailing)
+
+    def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
+        set_narrow(event.width < _BUTTONS_BELOW)
+
+    section = ft.Container(Section("Run history", body, trailing=trailing), on_size_change=measure)
     compared = in_order(runs, selection.compared)
     if len(compared) < 2:
         return section
