@@ -219,6 +219,19 @@ def test_a_home_that_cannot_be_used_is_said(tmp_path):
     assert "TUNEWRIGHT_HOME" in err
 
 
+def test_one_variable_moves_everything_the_app_owns(tmp_path):
+    shell, elsewhere = Shell(tmp_path / "home"), tmp_path / "person"
+    elsewhere.mkdir()
+    shell.environment |= {"HOME": str(elsewhere), "TMPDIR": str(elsewhere)}
+    for name in [n for n in shell.environment if n.startswith("XDG_")]:
+        del shell.environment[name]
+
+    shell.ok("sessions", "export", "Ferry help desk (sample)", str(tmp_path / "out.jsonl"))
+
+    assert list(elsewhere.iterdir()) == []
+    assert (tmp_path / "home" / "tunewright.db").is_file()
+
+
 def test_the_doctor_looks_at_everything(shell: Shell):
     code, out, _ = shell.run("doctor", "--json")
 
