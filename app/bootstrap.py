@@ -31,6 +31,7 @@ from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.job_scripts import JobScriptService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
@@ -104,4 +105,5 @@ def build_services(paths: Paths) -> Services:
             bundled_model=paths.tiny_model,
             checker=QualityProcess(paths.logs),
         ),
+        job_scripts=JobScriptService(library, paths.trainer),
     )

@@ -28,6 +28,7 @@ def make_parser() -> argparse.ArgumentParser:
     _sessions(verbs)
     _merge(verbs)
     _train(verbs)
+    _jobs(verbs)
     _runs(verbs)
     _chat(verbs)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
@@ -142,6 +143,19 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
     )
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+
+
+def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("jobs", help="runs as Hugging Face Jobs")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    script = _leaf(nouns, "script", "write a run as one script for Hugging Face Jobs, and start nothing")
+    script.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
+    script.add_argument("--to", required=True, metavar="FILE", help="where to write the script")
+    script.add_argument("--flavor", required=True, help="which machine, like a10g-large")
+    script.add_argument(
+        "--timeout", required=True, metavar="TIME", help="when it is ended at the latest, like 6h"
+    )
+    script.add_argument("--force", action="store_true", help="replace a file that is there")
 
 
 def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -10,6 +10,7 @@ from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
 from app.cli.importing import import_session
+from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
@@ -266,6 +267,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "show"): show_merge,
     ("merge", "delete"): delete_merge,
     ("train", None): train,
+    ("jobs", "script"): write_job_script,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,
     ("runs", "stop"): stop_run,

@@ -20,6 +20,7 @@ from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
+from app.services.run_data import write_run_data
 from trainer_image.config import (
     DATA_FILE,
     EXTENSION_FILE,
@@ -276,13 +277,7 @@ class TrainingService:
     def _prepare(self, run: Run, request: RunRequest, session: Session | None) -> None:
         """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
         run.folder.mkdir(parents=True)
-        if session is not None:
-            self._library.snapshot(session, run.folder / DATA_FILE)
-        elif request.data_file:
-            (run.folder / DATA_FILE).parent.mkdir()
-            config = request.config
-            column = config.document_column_name if config.is_pretraining else None
-            self._library.take_file(request.data_file, run.folder / DATA_FILE, column)
+        write_run_data(self._library, request, session, run.folder / DATA_FILE)
         if request.expected is not None:
             told = json.dumps({"buckets": dict(request.expected)})
             (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
