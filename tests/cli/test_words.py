@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from app.__main__ import program
 from app.cli.parser import make_parser
 from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
@@ -217,6 +219,12 @@ def test_a_home_that_cannot_be_used_is_said(tmp_path):
 
     assert code == 1
     assert "TUNEWRIGHT_HOME" in err
+
+
+def test_the_console_script_is_this_program():
+    [script] = entry_points(group="console_scripts", name="tunewright")
+
+    assert script.load() is program
 
 
 def test_one_variable_moves_everything_the_app_owns(tmp_path):
