@@ -68,7 +68,9 @@ def test_a_session_is_renamed_exported_downloaded_and_deleted(ui: FletUI, tmp_pa
     ui.wait_for_text("40 rows written to", "exported")
     with ui.page.expect_download() as download:
         ui.click("Download the file")
-    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    [exported] = (app.home / "exports").iterdir()
+    assert Path(download.value.path()).read_bytes() == exported.read_bytes()
+    lines = exported.read_text(encoding="utf-8").splitlines()
     assert json.loads(lines[0])["messages"][1]["content"] == "Island 1 is 3 miles away."
     assert len(lines) == 40
 
