@@ -60,7 +60,10 @@ def test_sessions_and_files_are_merged_without_a_recipe(shell: Shell, recipe):
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ('name = "x"\n[[sources]]\nsession = "a"\nfile = "b"\n', "one of: session, file, hub"),
+        (
+            'name = "x"\n[[sources]]\nsession = "a"\nfile = "b"\n',
+            "sources.0: a source is one of: session, file, hub.",
+        ),
         ("name = ", "is not TOML"),
         ('[[sources]]\nfile = "nothing.jsonl"\n', "There is no file"),
     ],
