@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.elsewhere import Elsewhere
-from app.domain.errors import ImportFailedError, StudioError
+from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
 from app.domain.hub import HubDatasetParts, hub_label
 from app.domain.mapping import ColumnMapping
 from app.domain.ports import Secrets, SettingsStore
@@ -159,8 +159,16 @@ class LibraryService:
         if self._settings.get(_SAMPLE_DONE):
             return None
         session = self.sample()
-        self._settings.set(_SAMPLE_DONE, "yes")
-        return session
+        first = SessionId(self._settings.claim(_SAMPLE_DONE, session.id))
+        return session if first == session.id else self._only(first, session)
+
+    def _only(self, first: SessionId, second: Session) -> Session:
+        """Of two samples, imported by two starts at once, the first."""
+        self._sessions.delete(second.id)
+        try:
+            return self._sessions.rename(first, SAMPLE_NAME)
+        except UnknownSessionError:  # deleted within that second
+            return self.sample()
 
     def sample(self) -> Session:
         """The bundled sample, imported now if it is not there."""

@@ -203,16 +203,19 @@ class MergeService:
         return MergeInput(source.label, version, rows=rows)
 
     def _version(self, source: MergeSource) -> str:
-        """A session by its content, a file by size and time; the Hub is not asked."""
+        """A session by its content, a file or a folder's files by size and time; the Hub is not asked."""
         if source.session is not None:
             return self._sessions.find(source.session).content_hash
         if source.file is None:
             return ""
         try:
-            status = source.file.stat()
+            found = [file.stat() for file in [source.file, *source.file.rglob("*")]]
         except (OSError, ValueError) as error:
             raise MergeError(f"There is no file {source.file}.", "Check the name and the folder.") from error
-        return f"{status.st_size}:{status.st_mtime_ns}"
+        if len(found) == 1:
+            return f"{found[0].st_size}:{found[0].st_mtime_ns}"
+        size, newest = sum(one.st_size for one in found), max(one.st_mtime_ns for one in found)
+        return f"{len(found)}:{size}:{newest}"
 
     def _keep(self, recipe: MergeRecipe, merge_id: MergeId | None, result: MergeResult) -> SavedMerge:
         merge = self._merges.save(recipe, merge_id)
