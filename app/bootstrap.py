@@ -24,6 +24,7 @@ from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.adapters.survey_files import SqliteSurveyFiles
 from app.adapters.trainer_looker import TrainerLooker
 from app.adapters.worker_engine import WorkerEngine
+from app.domain.elsewhere import Elsewhere
 from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
@@ -41,8 +42,11 @@ from app.services.settings import SettingsService
 from app.services.training import TrainingService
 
 
-def build_services(paths: Paths) -> Services:
-    """Open the database and put everything together. Raises StoreError."""
+def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services:
+    """Open the database and put everything together. Raises StoreError.
+
+    With `elsewhere`, what takes long is done there.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
     processes, secrets = SystemProcesses(), EnvironmentSecrets()
     database = open_database(paths.database)
@@ -55,7 +59,7 @@ def build_services(paths: Paths) -> Services:
         Target.DOCKER: DockerLauncher(paths.data),
     }
     sessions, sources = SqliteSessionStore(database, processes), RowSources()
-    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file)
+    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file, elsewhere)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
     collecting = CollectingService(
         scrapers,
@@ -79,6 +83,7 @@ def build_services(paths: Paths) -> Services:
             secrets,
             publishing,
             utc_now,
+            elsewhere,
         ),
         training=TrainingService(
             runs,

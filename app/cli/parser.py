@@ -117,7 +117,7 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
             "--sources",
             nargs="+",
             metavar="SOURCE",
-            help="instead: sessions and files, in this order",
+            help="instead: sessions, files and folders of files, in this order",
         )
         leaf.add_argument("--name", default="", help="name of the result")
         if name == "run":

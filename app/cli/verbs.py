@@ -62,7 +62,12 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
     session = services.library.find(args.session)
     rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.number)
     output.give({"session": session, "rows": rows})
-    output.say(f"{session.name} ({session.id}): {counted_rows(session.row_count)} from {session.source}")
+    count, version = session.row_count, ""
+    if args.number is not None:
+        found = services.library.editing.versions(session.id)
+        count = next(v.row_count for v in found if v.version == args.number)
+        version = f", version {args.number}"
+    output.say(f"{session.name} ({session.id}{version}): {counted_rows(count)} from {session.source}")
     for row in rows:
         session_verbs.show_row(row, output)
     return 0

@@ -83,6 +83,10 @@ class SettingsStore(Protocol):
 
     def set(self, key: str, value: str) -> None: ...
 
+    def claim(self, key: str, value: str) -> str:
+        """Set it if it was never set; returns what it is now. Of several who claim at once one gets it."""
+        ...
+
 
 class ConfigStore(Protocol):
     """Saved setups: named JSON documents."""
