@@ -100,7 +100,7 @@ def child_environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
     env["HF_HUB_DISABLE_TELEMETRY"] = "1"
     env["TOKENIZERS_PARALLELISM"] = "false"
     if offline:
-        return network.without_proxies(env) | network.OFFLINE_ENVIRONMENT
+        return {**network.without_proxies(env), **network.OFFLINE_ENVIRONMENT}
     if token:
         env["HF_TOKEN"] = token
     return env

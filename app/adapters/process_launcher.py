@@ -178,7 +178,9 @@ def _environment(secrets: Mapping[str, str], shared: Mapping[str, str], *, offli
     """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     environment = {**shared, **inherited, "PYTHONUNBUFFERED": "1", **secrets}
-    return network.without_proxies(environment) | network.OFFLINE_ENVIRONMENT if offline else environment
+    if not offline:
+        return environment
+    return {**network.without_proxies(environment), **network.OFFLINE_ENVIRONMENT}
 
 
 def _detached() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.typed import Typed, use_typed
+from app.ui.offline import use_reason
 
 Found = HubDatasetParts | tuple[str, ...]
 """The parts of a dataset, or the names of several that might be meant."""
@@ -73,7 +74,7 @@ def _DatasetChoice(
     repo, split, config, found = form.repo, form.split, form.config, form.found
     chosen = ft.use_ref("")  # a dataset picked from a list of several
     page = ft.context.page
-    blocked = ft.use_memo(library.why_no_hub, [])
+    blocked = use_reason(library.why_no_hub)
 
     def look_up() -> Found:
         return _look_up(library, chosen.current or repo.now())
