@@ -112,7 +112,7 @@ async def test_a_scrape_is_removed_from_the_list_after_a_question_and_its_sessio
 async def test_offline_it_is_disabled_with_the_reason(shelf: Shelf):
     shelf.settings.set_offline(True)
     async with panel(shelf, []) as screen:
-        await screen.wait_for_text("Nothing can be collected now: Offline mode is on: it was switched on in Settings.")
+        await screen.wait_for_text("Nothing can be collected now: Offline mode is on: it was switched on")
 
         assert screen.button("Start collecting").disabled
 
