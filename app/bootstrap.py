@@ -9,6 +9,7 @@ from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.process_launcher import ProcessLauncher
+from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
 from app.adapters.quality_process import QualityProcess
 from app.adapters.row_sources import RowSources
@@ -36,6 +37,7 @@ from app.services.job_scripts import JobScriptService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
+from app.services.offline import OfflineService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -51,6 +53,9 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
     processes, secrets = SystemProcesses(), EnvironmentSecrets()
     database = open_database(paths.database)
     settings = SqliteSettingsStore(database)
+    preferences = SettingsService(settings)
+    offline = OfflineService(preferences, ProcessNetwork())
+    offline.reason()  # from here on this process is held to it
     runs = SqliteRunStore(database)
     launchers: Launchers = {
         Target.LOCAL: ProcessLauncher(
@@ -65,9 +70,10 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         scrapers,
         SqliteScrapeStore(database, processes),
         processes,
-        SettingsService(settings),
+        preferences,
         open_web,
         library.free_name,
+        offline,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
@@ -95,10 +101,12 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             data_dir=paths.data,
             bundled_model=paths.tiny_model,
             clock=utc_now,
+            offline=offline.reason,
         ),
         monitoring=monitoring,
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
-        settings=SettingsService(settings),
+        settings=preferences,
+        offline=offline,
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         publishing=publishing,
         previews=PreviewService(

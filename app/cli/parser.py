@@ -34,6 +34,8 @@ def make_parser() -> argparse.ArgumentParser:
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
     _leaf(verbs, "doctor", "look at this computer and say what works")
+    offline = _leaf(verbs, "offline", "say whether the network is used, or switch offline mode")
+    offline.add_argument("to", nargs="?", choices=["on", "off"], help="the switch; else nothing is changed")
     demo = _leaf(
         verbs, "demo", "train the bundled tiny model on the sample and chat with it, in the terminal"
     )

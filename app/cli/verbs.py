@@ -12,6 +12,7 @@ from app.cli.following import follow
 from app.cli.importing import import_session
 from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
+from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
 from app.cli.setup_files import read_setup
@@ -284,5 +285,6 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "metrics"): print_metrics,
     ("chat", None): chat,
     ("doctor", None): doctor,
+    ("offline", None): offline,
     ("demo", None): demo,
 }

@@ -9,6 +9,7 @@ from app.services.job_scripts import JobScriptService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
+from app.services.offline import OfflineService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -24,6 +25,7 @@ class Services:
     monitoring: MonitoringService
     chats: ChatService
     settings: SettingsService
+    offline: OfflineService
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService

@@ -52,7 +52,9 @@ class TrainingService:
         data_dir: Path,
         bundled_model: Path,
         clock: Callable[[], datetime],
+        offline: Callable[[], str] = lambda: "",
     ) -> None:
+        """`offline` says why the network is not used, as a sentence; empty if it is."""
         self._runs = runs
         self._launchers = launchers
         self._library = library
@@ -62,6 +64,7 @@ class TrainingService:
         self._data_dir = data_dir
         self._bundled_model = bundled_model
         self._clock = clock
+        self._offline = offline
 
     def request_of(self, setup: Setup, folder: Path) -> RunRequest:
         """What a setup asks for; its relative paths start at `folder`. Raises UnknownSessionError."""
@@ -88,12 +91,25 @@ class TrainingService:
             return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
         if _looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
-        if config.offline and isinstance(config.dataset, HubDataset):
-            return "Choose a session or a file: offline mode is on"
+        if problem := self._offline_problem(request):
+            return problem
         if request.output_name and not _NAME.fullmatch(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
         if request.output_name and self._folder(request, request.output_name).exists():
             return f"Choose another output name: {request.output_name} is taken"
+        return ""
+
+    def _offline_problem(self, request: RunRequest) -> str:
+        """What of a request an offline run cannot have, as an order; empty if there is nothing."""
+        is_mode = bool(self._offline())
+        if not (is_mode or request.config.offline):
+            return ""
+        if is_mode and request.target.needs_network:
+            return f"Choose a target on this computer: {request.target.label} needs the network"
+        if isinstance(request.config.dataset, HubDataset):
+            return "Choose a session or a file: offline mode is on"
+        if is_mode and request.config.push is not None:
+            return "Leave “Push to Hub repository” empty: offline mode is on"
         return ""
 
     def target_problems(self, request: RunRequest) -> list[str]:
@@ -187,6 +203,8 @@ class TrainingService:
             hint = "Start a new run instead." if before.status.is_final else "Let it go on, or stop it."
             raise StudioError(f"This run cannot be resumed: {reason}.", hint)
         config = before.config
+        if self._offline():
+            config = config.model_copy(update={"offline": True, "push": None})
         if extend:
             config = _of_length(config, extend)
             _note_extension(before, config)
@@ -258,7 +276,13 @@ class TrainingService:
             id=run_id,
             name=name,
             target=request.target,
-            config=request.config.model_copy(update={"base_model": model, "dataset": dataset}),
+            config=request.config.model_copy(
+                update={
+                    "base_model": model,
+                    "dataset": dataset,
+                    "offline": request.config.offline or bool(self._offline()),
+                }
+            ),
             docker=request.docker,
             folder=self._folder(request, name),
             data_label=label,
@@ -283,7 +307,7 @@ class TrainingService:
             (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False) -> Run:
-        token = self._secrets.hf_token()
+        token = None if run.config.offline else self._secrets.hf_token()
         try:
             handle = self._launchers[run.target].launch(
                 run, resume=resume, extend=extend, secrets={"HF_TOKEN": token} if token else {}
