@@ -15,6 +15,7 @@ from app.adapters.row_sources import RowSources
 from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
@@ -37,6 +38,7 @@ from app.services.monitoring import MonitoringService, utc_now
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
+from app.services.setups import SetupService
 from app.services.training import TrainingService
 
 
@@ -64,6 +66,17 @@ def build_services(paths: Paths) -> Services:
         open_web,
         library.free_name,
     )
+    training = TrainingService(
+        runs,
+        launchers,
+        library,
+        monitoring,
+        processes,
+        secrets,
+        data_dir=paths.data,
+        bundled_model=paths.tiny_model,
+        clock=utc_now,
+    )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
@@ -79,20 +92,11 @@ def build_services(paths: Paths) -> Services:
             publishing,
             utc_now,
         ),
-        training=TrainingService(
-            runs,
-            launchers,
-            library,
-            monitoring,
-            processes,
-            secrets,
-            data_dir=paths.data,
-            bundled_model=paths.tiny_model,
-            clock=utc_now,
-        ),
+        training=training,
         monitoring=monitoring,
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=SettingsService(settings),
+        setups=SetupService(SqliteConfigStore(database), library, training),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         publishing=publishing,
         previews=PreviewService(

@@ -11,6 +11,7 @@ from app.services.monitoring import MonitoringService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
+from app.services.setups import SetupService
 from app.services.training import TrainingService
 
 
@@ -23,6 +24,7 @@ class Services:
     monitoring: MonitoringService
     chats: ChatService
     settings: SettingsService
+    setups: SetupService
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService
