@@ -16,6 +16,7 @@ from app.adapters.row_sources import RowSources
 from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
@@ -41,6 +42,7 @@ from app.services.offline import OfflineService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
+from app.services.setups import SetupService
 from app.services.training import TrainingService
 
 
@@ -75,6 +77,18 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         library.free_name,
         offline,
     )
+    training = TrainingService(
+        runs,
+        launchers,
+        library,
+        monitoring,
+        processes,
+        secrets,
+        data_dir=paths.data,
+        bundled_model=paths.tiny_model,
+        clock=utc_now,
+        offline=offline.reason,
+    )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
@@ -91,22 +105,12 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             utc_now,
             elsewhere,
         ),
-        training=TrainingService(
-            runs,
-            launchers,
-            library,
-            monitoring,
-            processes,
-            secrets,
-            data_dir=paths.data,
-            bundled_model=paths.tiny_model,
-            clock=utc_now,
-            offline=offline.reason,
-        ),
+        training=training,
         monitoring=monitoring,
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=preferences,
         offline=offline,
+        setups=SetupService(SqliteConfigStore(database), library, training),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         publishing=publishing,
         previews=PreviewService(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
 from app.cli.session_words import add_session_words
+from app.cli.setup_words import add_setup_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.mapping import Part, RowKind
 from app.domain.presets import PRESETS as RUN_PRESETS
@@ -27,6 +28,8 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     _sessions(verbs)
     _merge(verbs)
+    setups = verbs.add_parser("setups", help="saved setups: everything that describes a run")
+    add_setup_words(setups.add_subparsers(dest="noun", metavar="VERB", required=True), _leaf)
     _train(verbs)
     _jobs(verbs)
     _runs(verbs)
@@ -138,8 +141,10 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    train = _leaf(verbs, "train", "start a run from a setup file")
-    train.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
+    train = _leaf(verbs, "train", "start a run from a setup")
+    what = train.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
+    what.add_argument("--setup", metavar="NAME", help="a saved setup")
     train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
     train.add_argument(
         "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"

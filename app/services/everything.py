@@ -13,6 +13,7 @@ from app.services.offline import OfflineService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
+from app.services.setups import SetupService
 from app.services.training import TrainingService
 
 
@@ -26,6 +27,7 @@ class Services:
     chats: ChatService
     settings: SettingsService
     offline: OfflineService
+    setups: SetupService
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService

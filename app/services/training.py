@@ -12,12 +12,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.domain.errors import StudioError, TargetError
+from app.domain.errors import StudioError, TargetError, UnknownSessionError
 from app.domain.ports import Launchers, Processes, RunStore, Secrets
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
-from app.domain.typed_paths import expanded, is_file, is_folder
+from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from app.services.run_data import write_run_data
@@ -68,7 +68,7 @@ class TrainingService:
 
     def request_of(self, setup: Setup, folder: Path) -> RunRequest:
         """What a setup asks for; its relative paths start at `folder`. Raises UnknownSessionError."""
-        session = self._library.find(setup.session) if setup.session else None
+        session = self._session_of(setup)
         return RunRequest(
             setup.config,
             setup.target,
@@ -77,6 +77,18 @@ class TrainingService:
             output_name=setup.output_name,
             docker=setup.docker,
         )
+
+    def _session_of(self, setup: Setup) -> Session | None:
+        """Never one of the same name in its place."""
+        try:
+            return self._library.find(setup.session) if setup.session else None
+        except UnknownSessionError as error:
+            if not setup.session_name:
+                raise
+            raise UnknownSessionError(
+                f"The session “{setup.session_name}” of this setup is not here.",
+                "Choose another session, or bring it back in the Data tab.",
+            ) from error
 
     def missing(self, request: RunRequest) -> str:
         """The one thing still missing before a run can start, as an order to the person; empty if ready.
@@ -89,7 +101,7 @@ class TrainingService:
         if request.data_file and not is_file(request.data_file):
             kind = "is a folder" if is_folder(request.data_file) else "does not"
             return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
-        if _looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
+        if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
         if problem := self._offline_problem(request):
             return problem
@@ -269,7 +281,7 @@ class TrainingService:
         name = request.output_name or f"{slug}-{request.config.method.kind}-{run_id[:6]}"
         model = request.config.base_model
         model = str(self._bundled_model) if model == BUNDLED_MODEL else model
-        if _looks_like_path(model):
+        if looks_like_path(model):
             model = str(expanded(model).resolve())
         dataset = request.config.dataset if isinstance(request.config.dataset, HubDataset) else FileDataset()
         return Run(
@@ -360,8 +372,3 @@ def _of_length(config: RunConfig, length: Length) -> RunConfig:
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise StudioError(f"A run cannot have {name} = {value}: {reason}.", "Give another number.") from error
-
-
-def _looks_like_path(model: str) -> bool:
-    """Hub names are `owner/name`; anything absolute, relative by dots or from home is a folder."""
-    return model.startswith(("/", "./", "../", "~", "\\")) or Path(model).is_absolute()

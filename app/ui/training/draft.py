@@ -60,6 +60,8 @@ class TrainingDraft:
     source: Source = Source.SESSION
     session: str = ""
     """Id or name of a session, as it was chosen or loaded."""
+    session_names: dict[str, str] = field(default_factory=dict)
+    """Session, by id and by name → what it is called, as far as it is known; stays when it is deleted."""
     hub_repo: str = ""
     hub_split: str = "train"
     hub_config: str = ""
@@ -183,6 +185,9 @@ class TrainingDraft:
         counts = {key: s.row_count for s in sessions for key in (str(s.id), s.name)}
         if counts != self.row_counts:
             self.row_counts = counts
+        names = {**self.session_names, **{str(s.id): s.name for s in sessions}}
+        if names != self.session_names:
+            self.session_names = names
 
     def go_offline(self, reason: str) -> None:
         """Follow offline mode: what needs the network is taken back, as often as it is asked for."""
