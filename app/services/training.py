@@ -23,6 +23,7 @@ from app.services.monitoring import MonitoringService
 from trainer_image.config import (
     DATA_FILE,
     EXTENSION_FILE,
+    FINISH_COMMAND,
     PREVIEW_FILE,
     SAMPLE_COMMAND,
     SAVE_COMMAND,
@@ -159,6 +160,13 @@ class TrainingService:
         Raises StudioError if the run isn't going, or its folder can't be written.
         """
         return self._ask(run_id, SAMPLE_COMMAND)
+
+    def finish_now(self, run_id: RunId) -> Run:
+        """Ask a run to end after the step at hand and finish: its result is the model measured best.
+
+        Raises StudioError if the run isn't going, or its folder can't be written.
+        """
+        return self._ask(run_id, FINISH_COMMAND)
 
     def _ask(self, run_id: RunId, command: str) -> Run:
         run = self._monitoring.refresh(run_id)
