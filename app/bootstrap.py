@@ -29,6 +29,7 @@ from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.library import LibraryService
@@ -94,6 +95,7 @@ def build_services(paths: Paths) -> Services:
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=SettingsService(settings),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
+        diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
         previews=PreviewService(
             library,

@@ -13,6 +13,7 @@ from app.cli.importing import import_session
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
+from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
 from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
@@ -271,7 +272,11 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "stop"): stop_run,
     ("runs", "checkpoint"): checkpoint_run,
     ("runs", "sample"): sample_run,
+    ("runs", "finish"): finish_run,
+    ("runs", "diagnose"): diagnose_run,
+    ("runs", "curve"): export_curve,
     ("runs", "resume"): resume_run,
+    ("check-job", None): check_job,
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,

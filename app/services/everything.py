@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
@@ -24,5 +25,6 @@ class Services:
     chats: ChatService
     settings: SettingsService
     doctor: DoctorService
+    diagnostics: DiagnosticsService
     publishing: PublishingService
     previews: PreviewService

@@ -14,6 +14,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from app.domain.checkpoints import SavedCheckpoint, checkpoints_of
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import Launcher, Launchers, Processes, RunStore
 from app.domain.runs import (
@@ -75,6 +76,14 @@ class MonitoringService:
         """The newest answers, newest first."""
         entries = self._runs.events(run_id, last=last, of_type="sample")
         return [sample for entry in reversed(entries) if (sample := as_sample(entry))]
+
+    def checkpoints(self, run: Run) -> Sequence[SavedCheckpoint]:
+        """Those it has written, the newest first, and whether they are still on the disk."""
+        entries = self._runs.events(run.id, last=_MEASUREMENTS, of_type="checkpoint")
+        if not entries:
+            return ()
+        saved = checkpoints_of(entries, self._runs.metrics(run.id), self.measurements(run.id))
+        return tuple(replace(s, is_on_disk=(run.folder / s.path).is_dir()) for s in saved)
 
     def refresh_all(self) -> Sequence[Run]:
         """Make every run that is not known to have ended true; returns all runs, newest first."""

@@ -221,6 +221,33 @@ class TrainingService:
             self._fail(run, error.message, error.hint)
             raise
 
+    def setup_of(self, run: Run, config: RunConfig | None = None) -> Setup:
+        """The setup that makes a run like this one, with `config` in the place of its own.
+
+        Its rows are those of the session as it is now; if that is gone, the copy in the run's folder.
+        """
+        config = config or run.config
+        if config.base_model == str(self._bundled_model.resolve()):
+            config = config.model_copy(update={"base_model": BUNDLED_MODEL})
+        is_hub = isinstance(config.dataset, HubDataset)
+        session = None if is_hub else self._session_left(run)
+        return Setup(
+            target=run.target,
+            session=session,
+            file=None if is_hub or session else run.folder / DATA_FILE,
+            docker=replace(run.docker, container_name=""),
+            config=config,
+        )
+
+    def _session_left(self, run: Run) -> str | None:
+        is_there = any(session.id == run.session_id for session in self._library.sessions())
+        return str(run.session_id) if is_there else None
+
+    def retry(self, run_id: RunId, config: RunConfig) -> Run:
+        """Start a new run like an earlier one, with other settings. Raises StudioError."""
+        setup = self.setup_of(self._runs.get(run_id), config)
+        return self.start(self.request_of(setup, Path.home()))
+
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
         can."""
