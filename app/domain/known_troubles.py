@@ -56,7 +56,7 @@ TREES: Final = (
         "memory",
         re.compile(
             r"not enough memory for this run|memory ran out|killed from outside|out of memory"
-            r"|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|Cannot allocate memory|DefaultCPUAllocator: can't allocate",
+            r"|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|Cannot allocate memory|can't allocate memory",
             re.IGNORECASE,
         ),
         "It did not fit into memory.",

@@ -28,6 +28,8 @@ class Stage:
     state: StageState
     seconds: float | None = None
     """How long it took, or has taken so far; None if that is not known."""
+    note: str = ""
+    """How far it is, where it counts something."""
 
 
 def stages_of(run: Run, events: Sequence[RunEvent], now: datetime) -> tuple[Stage, ...]:
