@@ -12,7 +12,7 @@ _NAMED: Final = (
 )
 _SECRET_NAME: Final = re.compile(rf"(?i){_NAMED}|(?:^|_)key$|_pat$")
 _TOKENS: Final = re.compile(
-    r"\bhf_[A-Za-z0-9]{8,}|\b(?:api_org|rpa|sk|pk|r8|gsk)_[A-Za-z0-9_-]{12,}|\bsk-[A-Za-z0-9_-]{12,}"
+    r"hf_[A-Za-z0-9]{8,}|\b(?:api_org|rpa|sk|pk|r8|gsk)_[A-Za-z0-9_-]{12,}|\bsk-[A-Za-z0-9_-]{12,}"
     r"|\bgh[pousr]_[A-Za-z0-9]{16,}|\bgithub_pat_\w{16,}|\bglpat-[\w-]{16,}|\bAKIA[A-Z0-9]{12,}"
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{4,}|\bBearer\s+[\w.~+/=-]{8,}"
 )

@@ -1,5 +1,6 @@
 """How it learns: the charts, how they are looked at, and what the coach says about them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -52,7 +53,7 @@ def Learning(run: Run, data: CurveData, hands: Hands) -> ft.Control:
     return ft.Column(body, spacing=GAP, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
-def _settings(settings: ChartSettings, change: ft.StateSetter[ChartSettings]) -> ft.Control:
+def _settings(settings: ChartSettings, change: Callable[[ChartSettings], None]) -> ft.Control:
     spans = [(str(span), "Off" if span == 1 else str(span)) for span in SPANS]
     windows = [(str(window), f"Last {window:,}" if window else "All") for window in WINDOWS]
     return Identified(
