@@ -15,6 +15,7 @@ from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, 
 from app.domain.sessions import Session
 from app.paths import Paths
 from app.services.chatting import ChatService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.ui.training.draft import TrainingDraft
@@ -129,6 +130,12 @@ def make_studio(home, database) -> Studio:
         monitoring=world.monitoring,
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
+        diagnostics=DiagnosticsService(
+            world.monitoring,
+            world.secrets,
+            home / "exports",
+            environment=lambda: {"SOME_API_KEY": "never-to-be-shown"},
+        ),
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
     return Studio(services, world, engine)

@@ -55,10 +55,13 @@ def _steps(trouble: Trouble) -> list[ft.Control]:
 
 @ft.component
 def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Control:
-    """The next change, what it costs and would take, and a button that starts a run with it."""
+    """The next change, what it costs, and buttons that start a run with it or open it in the form.
+
+    What it would take is worked out once somebody asks: another process does it, for seconds.
+    """
     is_asking, set_asking = ft.use_state(False)
     said, say = ft.use_state("")
-    estimate, set_estimate = ft.use_state(_ASKING if trouble.tree == "memory" else "")
+    estimate, set_estimate = ft.use_state("")
 
     def started(new: Run) -> None:
         set_asking(False)
@@ -71,30 +74,23 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     def unknown(problem: Problem) -> None:
         set_estimate(f"What it would take is not known: {problem.message}")
 
+    def reckon() -> str:
+        if not is_asking or trouble.tree != "memory":
+            return ""
+        return _estimated(hands.services.previews, run.config, knob.config)
+
     retry = use_action(lambda: hands.training.retry(run.id, knob.config), on_done=started)
     copy = use_action(lambda: hands.training.setup_of(run, knob.config), on_done=loaded)
-    use_answer(
-        lambda: _estimated(hands.services.previews, run.config, knob.config) if estimate else "",
-        set_estimate,
-        on=knob,
-        on_problem=unknown,
-    )
-    ft.use_dialog(_confirm(run, knob, retry, lambda: set_asking(False)) if is_asking else None)
-    lines: list[ft.Control] = [
-        Wrap(
-            [
-                ft.FilledTonalButton(
-                    f"{knob.label}…", icon=ft.Icons.REPLAY, on_click=lambda: set_asking(True)
-                ),
-                ft.OutlinedButton(
-                    "Open in the form", icon=ft.Icons.EDIT_OUTLINED, on_click=copy.run, disabled=copy.is_busy
-                ),
-            ]
+    use_answer(reckon, set_estimate, on=(is_asking, knob.label), on_problem=unknown)
+    told = estimate or (_ASKING if trouble.tree == "memory" else "")
+    ft.use_dialog(_confirm(run, knob, retry, told, lambda: set_asking(False)) if is_asking else None)
+    buttons: list[ft.Control] = [
+        ft.FilledTonalButton(f"{knob.label}…", icon=ft.Icons.REPLAY, on_click=lambda: set_asking(True)),
+        ft.OutlinedButton(
+            "Open in the form", icon=ft.Icons.EDIT_OUTLINED, on_click=copy.run, disabled=copy.is_busy
         ),
-        Help(knob.cost),
     ]
-    if estimate:
-        lines.append(Identified("retry-estimate", Help(estimate), live=True))
+    lines: list[ft.Control] = [Wrap(buttons), Help(knob.cost)]
     if copy.problem:
         lines.append(ErrorBanner(copy.problem, on_dismiss=copy.dismiss))
     if said:
@@ -102,7 +98,9 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     return ft.Column(lines, spacing=GAP / 2, tight=True)
 
 
-def _confirm(run: Run, knob: Knob, retry: Action, on_cancel: Callable[[], None]) -> ft.AlertDialog:
+def _confirm(
+    run: Run, knob: Knob, retry: Action, estimate: str, on_cancel: Callable[[], None]
+) -> ft.AlertDialog:
     what = f"A new run starts on {run.target.label} with the same data; this one stays in the history."
     return ConfirmDialog(
         f"{knob.label}?",
@@ -113,6 +111,7 @@ def _confirm(run: Run, knob: Knob, retry: Action, on_cancel: Callable[[], None])
         is_busy=retry.is_busy,
         problem=retry.problem,
         is_dangerous=False,
+        extra=Identified("retry-estimate", Help(estimate), live=True) if estimate else None,
     )
 
 
