@@ -32,6 +32,7 @@ from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.job_scripts import JobScriptService
@@ -112,6 +113,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         offline=offline,
         setups=SetupService(SqliteConfigStore(database), library, training),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
+        diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
         previews=PreviewService(
             library,

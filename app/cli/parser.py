@@ -163,6 +163,8 @@ def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "--timeout", required=True, metavar="TIME", help="when it is ended at the latest, like 6h"
     )
     script.add_argument("--force", action="store_true", help="replace a file that is there")
+    check = _leaf(nouns, "check", "look over an `hf jobs` command before it costs anything")
+    check.add_argument("command", metavar="COMMAND", help="the whole command as one argument, or - to read it")
 
 
 def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -174,6 +176,7 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     stop.add_argument("--save", action="store_true", help="save a checkpoint and the model first")
     _run(_leaf(nouns, "checkpoint", "save a checkpoint now, without stopping"))
     _run(_leaf(nouns, "sample", "let the model answer questions of its data now, without stopping"))
+    _run(_leaf(nouns, "finish", "end it after the step at hand; its result is the model measured best"))
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     resume.add_argument(
@@ -186,6 +189,11 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     log.add_argument("--follow", action="store_true", help="keep printing until the run ends")
     metrics = _run(_leaf(nouns, "metrics", "loss and speed, step by step"))
     metrics.add_argument("--after", type=_count, default=-1, metavar="STEP", help="only later steps")
+    curve = _run(_leaf(nouns, "curve", "write its numbers, step by step, as a CSV file"))
+    curve.add_argument("file", help="where to write")
+    curve.add_argument("--force", action="store_true", help="replace a file that is there")
+    why = _run(_leaf(nouns, "diagnose", "why it failed, what to do, and what to show to somebody who helps"))
+    why.add_argument("--zip", action="store_true", help="write it as a file into the folder for exports")
 
 
 def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -16,6 +16,7 @@ from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_me
 from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
+from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
@@ -289,7 +290,11 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "stop"): stop_run,
     ("runs", "checkpoint"): checkpoint_run,
     ("runs", "sample"): sample_run,
+    ("runs", "finish"): finish_run,
+    ("runs", "diagnose"): diagnose_run,
+    ("runs", "curve"): export_curve,
     ("runs", "resume"): resume_run,
+    ("jobs", "check"): check_job,
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.job_scripts import JobScriptService
 from app.services.library import LibraryService
@@ -29,6 +30,7 @@ class Services:
     offline: OfflineService
     setups: SetupService
     doctor: DoctorService
+    diagnostics: DiagnosticsService
     publishing: PublishingService
     previews: PreviewService
     job_scripts: JobScriptService

@@ -24,6 +24,7 @@ from app.services.run_data import write_run_data
 from trainer_image.config import (
     DATA_FILE,
     EXTENSION_FILE,
+    FINISH_COMMAND,
     PREVIEW_FILE,
     SAMPLE_COMMAND,
     SAVE_COMMAND,
@@ -189,6 +190,13 @@ class TrainingService:
         """
         return self._ask(run_id, SAMPLE_COMMAND)
 
+    def finish_now(self, run_id: RunId) -> Run:
+        """Ask a run to end after the step at hand and finish: its result is the model measured best.
+
+        Raises StudioError if the run isn't going, or its folder can't be written.
+        """
+        return self._ask(run_id, FINISH_COMMAND)
+
     def _ask(self, run_id: RunId, command: str) -> Run:
         run = self._monitoring.refresh(run_id)
         if run.status is not RunStatus.RUNNING:
@@ -243,6 +251,33 @@ class TrainingService:
         except StudioError as error:
             self._fail(run, error.message, error.hint)
             raise
+
+    def setup_of(self, run: Run, config: RunConfig | None = None) -> Setup:
+        """The setup that makes a run like this one, with `config` in the place of its own.
+
+        Its rows are those of the session as it is now; if that is gone, the copy in the run's folder.
+        """
+        config = config or run.config
+        if config.base_model == str(self._bundled_model.resolve()):
+            config = config.model_copy(update={"base_model": BUNDLED_MODEL})
+        is_hub = isinstance(config.dataset, HubDataset)
+        session = None if is_hub else self._session_left(run)
+        return Setup(
+            target=run.target,
+            session=session,
+            file=None if is_hub or session else run.folder / DATA_FILE,
+            docker=replace(run.docker, container_name=""),
+            config=config,
+        )
+
+    def _session_left(self, run: Run) -> str | None:
+        is_there = any(session.id == run.session_id for session in self._library.sessions())
+        return str(run.session_id) if is_there else None
+
+    def retry(self, run_id: RunId, config: RunConfig) -> Run:
+        """Start a new run like an earlier one, with other settings. Raises StudioError."""
+        setup = self.setup_of(self._runs.get(run_id), config)
+        return self.start(self.request_of(setup, Path.home()))
 
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it

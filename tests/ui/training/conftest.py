@@ -16,6 +16,7 @@ from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, 
 from app.domain.sessions import Session
 from app.paths import Paths
 from app.services.chatting import ChatService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.setups import SetupService
@@ -132,6 +133,12 @@ def make_studio(home, database) -> Studio:
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         setups=SetupService(SqliteConfigStore(database), world.library, world.training),
+        diagnostics=DiagnosticsService(
+            world.monitoring,
+            world.secrets,
+            home / "exports",
+            environment=lambda: {"SOME_API_KEY": "never-to-be-shown"},
+        ),
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
     return Studio(services, world, engine)
