@@ -164,7 +164,7 @@ def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     script.add_argument("--force", action="store_true", help="replace a file that is there")
     check = _leaf(nouns, "check", "look over an `hf jobs` command before it costs anything")
-    check.add_argument("command", metavar="COMMAND", help="the whole command as one argument, or - to read it")
+    check.add_argument("command", metavar="COMMAND", help="the command as one argument, or - to read it")
 
 
 def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
