@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, RunConfig
-from trainer_image.engines import EngineName, bits_of
+from trainer_image.demand import EngineName, bits_of
 from trainer_image.events import Memory
 from trainer_image.reporting import Reporter
 from trainer_image.shapes import Shape
