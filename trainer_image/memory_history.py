@@ -102,11 +102,15 @@ class MemoryHistory:
 
     def runs(self, kind: Kind) -> list[Known]:
         """Those like it, oldest first; none if there is no such file, or it cannot be read."""
+        return [known for known in self.every() if known.kind == kind]
+
+    def every(self) -> list[Known]:
+        """All, oldest first."""
         try:
             lines = self._path.read_bytes().splitlines()
         except OSError:
             return []
-        return [known for line in lines if (known := _parse(line)) and known.kind == kind]
+        return [known for line in lines if (known := _parse(line))]
 
     def has_any(self, method: str) -> bool:
         """Whether it is worth finding out which device this is."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from app.cli import session_verbs
+from app.cli.auto_setting import automatic
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
@@ -74,8 +75,14 @@ def train(services: Services, args: argparse.Namespace, output: Output) -> int:
         setup = setup.model_copy(update={"target": Target(args.target)})
     if args.preset:
         setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
-    run = services.training.start(services.training.request_of(setup, path.absolute().parent))
-    return started(services, run, output, watch=args.follow)
+    if args.preview and not args.auto:
+        raise StudioError("--preview shows what --auto would choose.", "Give --auto too.")
+    request = services.training.request_of(setup, path.absolute().parent)
+    if args.auto:
+        request = automatic(services, request, output)
+    if args.preview:
+        return 0
+    return started(services, services.training.start(request), output, watch=args.follow)
 
 
 def started(services: Services, run: Run, output: Output, *, watch: bool) -> int:

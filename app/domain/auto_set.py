@@ -46,6 +46,9 @@ class Wishes:
     """Numbers that stay as the config has them."""
 
 
+NO_WISHES: Final = Wishes()
+
+
 @dataclass(frozen=True)
 class KnownRows:
     """What is known of the rows to train on."""
@@ -97,7 +100,7 @@ class Case:
     machine: Machine
     model: Model
     peak: Peak
-    wishes: Wishes = Wishes()
+    wishes: Wishes = NO_WISHES
 
     def needs(self, config: RunConfig) -> int:
         return self.peak(self.model.shape, config)

@@ -1,7 +1,8 @@
 """How large a model is when only its name is known, and which sizes of models there are to choose from."""
 
 import re
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Protocol
 
 from trainer_image.shapes import Shape, shape_of
 
@@ -25,6 +26,14 @@ USUAL_SIZES: Final = tuple(
     round(billions * 10**9) for billions in (0.14, 0.36, 0.5, 1, 1.5, 3, 4, 7, 8, 14, 32, 70)
 )
 """Parameters of models that are commonly had, smallest first."""
+
+
+class ModelConfigs(Protocol):
+    """Where the `config.json` of models comes from."""
+
+    def of(self, model: str, *, offline: bool) -> Mapping[str, Any]:
+        """The content of its config.json. Blocking; raises StudioError if it cannot be had."""
+        ...
 
 
 def parameters_in_name(name: str) -> int | None:

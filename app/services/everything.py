@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.services.auto_setting import AutoSettingService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
@@ -26,3 +27,4 @@ class Services:
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService
+    auto: AutoSettingService
