@@ -22,7 +22,7 @@ def TargetSection(draft: TrainingDraft) -> ft.Control:
     """The choice of the target, and the Docker settings while it is Docker."""
 
     def choose(value: str) -> None:
-        draft.target = Target(value)
+        draft.choose_target(Target(value))
 
     body = [
         Choice(
