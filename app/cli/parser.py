@@ -149,6 +149,12 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     train.add_argument(
         "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
     )
+    train.add_argument(
+        "--auto",
+        action="store_true",
+        help="work out what fits this GPU, model and data, say why, and train with that",
+    )
+    train.add_argument("--preview", action="store_true", help="with --auto: say it, and start nothing")
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
 
 

@@ -70,7 +70,7 @@ class Studio:
     services: Services
     world: World
     engine: DirectedEngine
-    draft: TrainingDraft = field(default_factory=TrainingDraft)
+    draft: TrainingDraft = field(default_factory=lambda: TrainingDraft(skill="expert"))
     went_to_data: list[bool] = field(default_factory=list)
 
     def opened(self, *, width: int = 1280, web: bool = False):
