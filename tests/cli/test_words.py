@@ -16,8 +16,8 @@ from pyarrow import parquet
 
 from app.__main__ import program
 from app.cli.parser import make_parser
-from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
+from app.services.setup_files import read_setup
 from tests.cli.conftest import ROOT, Shell
 from trainer_image.config import Lora, Osft, Sft
 
