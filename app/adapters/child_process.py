@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from trainer_image import network
+
 _BELOW_NORMAL: Final = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 """There is such a class on Windows only."""
 
@@ -100,7 +102,10 @@ class ChildProcess:
 
 
 def child_environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
-    """This process's environment for a child of ours, with the token only if one is given."""
+    """This process's environment for a child of ours, with the token only if one is given.
+
+    An offline one holds itself to it by the guard of `trainer_image.network`, which its entry point asks.
+    """
     env = {key: value for key, value in os.environ.items() if key not in TOKENS}
     root = str(Path(__file__).resolve().parents[2])
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH")]))
@@ -109,8 +114,7 @@ def child_environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
     env["HF_HUB_DISABLE_TELEMETRY"] = "1"
     env["TOKENIZERS_PARALLELISM"] = "false"
     if offline:
-        env["HF_HUB_OFFLINE"] = "1"
-        env["TRANSFORMERS_OFFLINE"] = "1"
-    elif token:
+        return {**network.without_proxies(env), **network.OFFLINE_ENVIRONMENT}
+    if token:
         env["HF_TOKEN"] = token
     return env

@@ -70,7 +70,10 @@ def test_sessions_files_and_folders_are_merged_without_a_recipe(shell: Shell, re
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ('name = "x"\n[[sources]]\nsession = "a"\nfile = "b"\n', "one of: session, file, hub"),
+        (
+            'name = "x"\n[[sources]]\nsession = "a"\nfile = "b"\n',
+            "sources.0: a source is one of: session, file, hub.",
+        ),
         ("name = ", "is not TOML"),
         ('[[sources]]\nfile = "nothing.jsonl"\n', "There is no file"),
     ],

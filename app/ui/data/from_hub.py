@@ -19,6 +19,7 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.typed import Typed, use_typed
 from app.ui.long_work import LongWork
+from app.ui.offline import use_reason
 from app.ui.theme import GAP
 
 Found = HubDatasetParts | tuple[str, ...]
@@ -84,7 +85,7 @@ def _DatasetChoice(
     repo, split, config, found = form.repo, form.split, form.config, form.found
     chosen = ft.use_ref("")  # a dataset picked from a list of several
     page = ft.context.page
-    blocked = ft.use_memo(library.why_no_hub, [])
+    blocked = use_reason(library.why_no_hub)
 
     def look_up() -> Found:
         return _look_up(library, chosen.current or repo.now())
