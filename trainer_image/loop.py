@@ -277,6 +277,14 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             self.control.should_training_stop = self.control.should_save = True
         return {"eval_loss": loss}
 
+    def finish_here(self) -> None:
+        """Between two steps: train no further and go on to the result, because somebody asked for it."""
+        step, best = self.state.global_step, self._validation.best_step
+        self._validation.is_ended = True
+        self.control.should_training_stop = self.control.should_save = True
+        found = f"the best one, of step {best}" if best and self._config.load_best else "the one at hand"
+        self._reporter.notice(f"Finished at step {step}, as asked; the result is {found}.")
+
     def _look_for_overfitting(self, measured: float) -> None:
         validation, since = self._validation, self._since_measured
         found = self._overfit.add(
