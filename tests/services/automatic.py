@@ -24,7 +24,7 @@ class Unseen:
         raise PreviewError("Rows cannot be looked at here.")
 
 
-def auto(services, *gpus, models=None, previews=None, trains_on_gpus=True, history=Path("none")):
+def auto(services, *gpus, models=None, previews=None, trains_on_gpus=True, history=Path("none"), offline=""):
     return AutoSettingService(
         lambda: gpus,
         models or FoundModelConfigs(lambda: None),
@@ -32,6 +32,7 @@ def auto(services, *gpus, models=None, previews=None, trains_on_gpus=True, histo
         computer_memory=computer_memory,
         history=history,
         bundled_model=Path("assets/tiny-model").resolve(),
+        offline=lambda: offline,
         trains_on_gpus=lambda: trains_on_gpus,
     )
 
@@ -39,7 +40,10 @@ def auto(services, *gpus, models=None, previews=None, trains_on_gpus=True, histo
 class Shelf:
     """Configs of models by name; of any other it says that there is none."""
 
+    asked_offline: bool | None = None
+
     def of(self, model, *, offline):
+        self.asked_offline = offline
         if model not in CONFIGS:
             raise StudioError(f"{model} could not be had.", "Check the network.")
         return CONFIGS[model]

@@ -64,6 +64,14 @@ def test_a_model_whose_config_is_not_to_be_had_is_sized_by_its_name_and_said_to_
     assert any("me/new-1B could not be had." in note for note in answer.notes)
 
 
+def test_offline_nobody_is_asked_over_the_network(services):
+    shelf = Shelf()
+
+    auto(services, models=shelf, offline="It is off.").settings_for(request(services, "gpt2"))
+
+    assert shelf.asked_offline
+
+
 def test_a_model_of_which_nothing_is_known_is_not_guessed_at(services):
     answer = auto(services, CARD, models=Shelf()).settings_for(request(services, "me/new"))
 
