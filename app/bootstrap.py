@@ -9,12 +9,14 @@ from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.process_launcher import ProcessLauncher
+from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
 from app.adapters.quality_process import QualityProcess
 from app.adapters.row_sources import RowSources
 from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
@@ -24,6 +26,7 @@ from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.adapters.survey_files import SqliteSurveyFiles
 from app.adapters.trainer_looker import TrainerLooker
 from app.adapters.worker_engine import WorkerEngine
+from app.domain.elsewhere import Elsewhere
 from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
@@ -32,21 +35,30 @@ from app.services.collecting import CollectingService
 from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.job_scripts import JobScriptService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
+from app.services.offline import OfflineService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
+from app.services.setups import SetupService
 from app.services.training import TrainingService
 
 
-def build_services(paths: Paths) -> Services:
-    """Open the database and put everything together. Raises StoreError."""
+def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services:
+    """Open the database and put everything together. Raises StoreError.
+
+    With `elsewhere`, what takes long is done there.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
     processes, secrets = SystemProcesses(), EnvironmentSecrets()
     database = open_database(paths.database)
     settings = SqliteSettingsStore(database)
+    preferences = SettingsService(settings)
+    offline = OfflineService(preferences, ProcessNetwork())
+    offline.reason()  # from here on this process is held to it
     runs = SqliteRunStore(database)
     launchers: Launchers = {
         Target.LOCAL: ProcessLauncher(
@@ -55,15 +67,28 @@ def build_services(paths: Paths) -> Services:
         Target.DOCKER: DockerLauncher(paths.data),
     }
     sessions, sources = SqliteSessionStore(database, processes), RowSources()
-    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file)
+    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file, elsewhere)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
     collecting = CollectingService(
         scrapers,
         SqliteScrapeStore(database, processes),
         processes,
-        SettingsService(settings),
+        preferences,
         open_web,
         library.free_name,
+        offline,
+    )
+    training = TrainingService(
+        runs,
+        launchers,
+        library,
+        monitoring,
+        processes,
+        secrets,
+        data_dir=paths.data,
+        bundled_model=paths.tiny_model,
+        clock=utc_now,
+        offline=offline.reason,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
@@ -79,21 +104,14 @@ def build_services(paths: Paths) -> Services:
             secrets,
             publishing,
             utc_now,
+            elsewhere,
         ),
-        training=TrainingService(
-            runs,
-            launchers,
-            library,
-            monitoring,
-            processes,
-            secrets,
-            data_dir=paths.data,
-            bundled_model=paths.tiny_model,
-            clock=utc_now,
-        ),
+        training=training,
         monitoring=monitoring,
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
-        settings=SettingsService(settings),
+        settings=preferences,
+        offline=offline,
+        setups=SetupService(SqliteConfigStore(database), library, training),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
@@ -106,4 +124,5 @@ def build_services(paths: Paths) -> Services:
             bundled_model=paths.tiny_model,
             checker=QualityProcess(paths.logs),
         ),
+        job_scripts=JobScriptService(library, paths.trainer),
     )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
 from app.cli.session_words import add_session_words
+from app.cli.setup_words import add_setup_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.mapping import Part, RowKind
 from app.domain.presets import PRESETS as RUN_PRESETS
@@ -27,7 +28,10 @@ def make_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     _sessions(verbs)
     _merge(verbs)
+    setups = verbs.add_parser("setups", help="saved setups: everything that describes a run")
+    add_setup_words(setups.add_subparsers(dest="noun", metavar="VERB", required=True), _leaf)
     _train(verbs)
+    _jobs(verbs)
     _runs(verbs)
     _chat(verbs)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
@@ -35,6 +39,8 @@ def make_parser() -> argparse.ArgumentParser:
     job = _leaf(verbs, "check-job", "look over an `hf jobs` command before it costs anything")
     job.add_argument("command", metavar="COMMAND", help="the whole command as one argument, or - to read it")
     _leaf(verbs, "doctor", "look at this computer and say what works")
+    offline = _leaf(verbs, "offline", "say whether the network is used, or switch offline mode")
+    offline.add_argument("to", nargs="?", choices=["on", "off"], help="the switch; else nothing is changed")
     demo = _leaf(
         verbs, "demo", "train the bundled tiny model on the sample and chat with it, in the terminal"
     )
@@ -118,7 +124,7 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
             "--sources",
             nargs="+",
             metavar="SOURCE",
-            help="instead: sessions and files, in this order",
+            help="instead: sessions, files and folders of files, in this order",
         )
         leaf.add_argument("--name", default="", help="name of the result")
         if name == "run":
@@ -137,13 +143,28 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    train = _leaf(verbs, "train", "start a run from a setup file")
-    train.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
+    train = _leaf(verbs, "train", "start a run from a setup")
+    what = train.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
+    what.add_argument("--setup", metavar="NAME", help="a saved setup")
     train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
     train.add_argument(
         "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
     )
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+
+
+def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("jobs", help="runs as Hugging Face Jobs")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    script = _leaf(nouns, "script", "write a run as one script for Hugging Face Jobs, and start nothing")
+    script.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
+    script.add_argument("--to", required=True, metavar="FILE", help="where to write the script")
+    script.add_argument("--flavor", required=True, help="which machine, like a10g-large")
+    script.add_argument(
+        "--timeout", required=True, metavar="TIME", help="when it is ended at the latest, like 6h"
+    )
+    script.add_argument("--force", action="store_true", help="replace a file that is there")
 
 
 def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

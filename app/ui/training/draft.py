@@ -60,6 +60,8 @@ class TrainingDraft:
     source: Source = Source.SESSION
     session: str = ""
     """Id or name of a session, as it was chosen or loaded."""
+    session_names: dict[str, str] = field(default_factory=dict)
+    """Session, by id and by name → what it is called, as far as it is known; stays when it is deleted."""
     hub_repo: str = ""
     hub_split: str = "train"
     hub_config: str = ""
@@ -112,6 +114,8 @@ class TrainingDraft:
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
+    offline_reason: str = ""
+    """Why the network is not used now, as a sentence; empty if it is."""
     row_counts: dict[str, int] = field(default_factory=dict)
     """Session, by id and by name → its rows, for advice."""
     is_restored: bool = False
@@ -181,6 +185,20 @@ class TrainingDraft:
         counts = {key: s.row_count for s in sessions for key in (str(s.id), s.name)}
         if counts != self.row_counts:
             self.row_counts = counts
+        names = {**self.session_names, **{str(s.id): s.name for s in sessions}}
+        if names != self.session_names:
+            self.session_names = names
+
+    def go_offline(self, reason: str) -> None:
+        """Follow offline mode: what needs the network is taken back, as often as it is asked for."""
+        if reason != self.offline_reason:
+            self.offline_reason = reason
+        if reason and self.source is Source.HUB:
+            self.source = Source.SESSION
+        if reason and self.push_repo:
+            self.push_repo = ""
+        if reason and self.target.needs_network:
+            self.target = Target.LOCAL
 
     @property
     def row_count(self) -> int | None:

@@ -24,6 +24,7 @@ def setup_of(draft: "TrainingDraft") -> Setup:
         preset=draft.shown_preset if draft.shown_preset in PRESETS else "",
         target=draft.target,
         session=draft.session if draft.source is Source.SESSION else None,
+        session_name=draft.session_names.get(draft.session, "") if draft.source is Source.SESSION else "",
         file=Path(draft.file.strip()) if is_file else None,
         output_name=draft.output_name.strip(),
         docker=docker_of(draft),
@@ -137,6 +138,7 @@ def _fill_data(draft: "TrainingDraft", setup: Setup) -> None:
         draft.hub_config = dataset.config or ""
     elif setup.session:
         draft.source, draft.session = Source.SESSION, setup.session
+        draft.session_names = {**draft.session_names, setup.session: setup.session_name}
     else:
         draft.source, draft.file = Source.FILE, str(setup.file) if setup.file else ""
 

@@ -22,7 +22,9 @@ from app.ui.training.mounting import drawn, keyed
 from app.ui.training.preview_section import PreviewSection
 from app.ui.training.skill_choice import SkillChoice
 from app.ui.training.target_section import OutputSection, TargetSection
+from app.ui.training.watching import use_answer
 
+_SECONDS: Final = 2.0
 _SHOWN_IN: Final = {
     "skill": {"skill"},
     "source": {"data"},
@@ -47,6 +49,7 @@ _SHOWN_IN: Final = {
     "output_name": {"output"},
     "image": {"target"},
     "container_name": {"target"},
+    "offline_reason": {"target", "data", "preset"},
     "selection": set(),
     "chat": set(),
 }  # fmt: skip
@@ -62,6 +65,9 @@ def TrainingForm(
     def part(name: str, build: Callable[[], ft.Control]) -> ft.Control:
         return drawn(name, shown_in(name, draft), build)
 
+    use_answer(
+        services.offline.reason, draft.go_offline, on=(is_shown, draft.is_restored), every_seconds=_SECONDS
+    )
     data = DataSource(services.library, draft, on_go_to_data, is_shown=is_shown)
     parts = _beginners if draft.skill == "beginner" else _experts
     return ft.Column(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import flet as ft
 
@@ -14,6 +14,7 @@ from app.services.everything import Services
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.landmarks import use_landmark
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.watching import use_answer
@@ -50,6 +51,7 @@ def StartPanel(services: Services, draft: TrainingDraft, on_started: Callable[[R
     # As the form stands at the click, which may come before the last letters are drawn.
     start = use_action(lambda: _start(services, _read(draft)[0]), on_done=on_started)
 
+    place = use_landmark("training-1-start")
     reason = (
         incomplete
         or _reason(request_verdict, asked)
@@ -60,7 +62,7 @@ def StartPanel(services: Services, draft: TrainingDraft, on_started: Callable[[R
             ErrorBanner(start.problem, on_dismiss=start.dismiss),
             ft.Row(
                 [
-                    Identified("start", _button(start.is_busy, reason, start.run)),
+                    Identified("start", _button(start.is_busy, reason, start.run, place)),
                     Identified("start-reason", _reason_text(reason), live=True, expand=True),
                 ],
                 spacing=GAP * 1.5,
@@ -71,9 +73,10 @@ def StartPanel(services: Services, draft: TrainingDraft, on_started: Callable[[R
     )
 
 
-def _button(is_busy: bool, reason: str, on_click: Callable[[], object]) -> ft.Control:
+def _button(is_busy: bool, reason: str, on_click: Callable[[], object], place: "ft.Ref[Any]") -> ft.Control:
     return ft.FilledButton(
         "Starting…" if is_busy else "Start training",
+        ref=place,
         icon=ft.Icons.PLAY_ARROW,
         disabled=is_busy or bool(reason),
         tooltip=reason or None,

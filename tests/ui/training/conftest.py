@@ -8,6 +8,7 @@ import flet as ft
 import pytest
 
 from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.bootstrap import build_services
 from app.domain.chat import EngineStatus, Sampling, Voice
@@ -18,6 +19,7 @@ from app.services.chatting import ChatService
 from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.setups import SetupService
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
@@ -136,6 +138,7 @@ def make_studio(home, database) -> Studio:
             home / "exports",
             environment=lambda: {"SOME_API_KEY": "never-to-be-shown"},
         ),
+        setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
     return Studio(services, world, engine)
