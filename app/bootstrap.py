@@ -2,12 +2,14 @@
 
 import os
 
+from app.adapters.computer_memory import computer_memory
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
-from app.adapters.gpu import describe_gpus
+from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
+from app.adapters.model_configs import FoundModelConfigs
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
@@ -30,6 +32,7 @@ from app.domain.elsewhere import Elsewhere
 from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
+from app.services.auto_setting import AutoSettingService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.diagnostics import DiagnosticsService
@@ -91,6 +94,15 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         offline=offline.reason,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
+    previews = PreviewService(
+        library,
+        runs,
+        TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token),
+        SqliteSurveyFiles(),
+        cache=paths.previews,
+        bundled_model=paths.tiny_model,
+        checker=QualityProcess(paths.logs),
+    )
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
@@ -115,14 +127,14 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
-        previews=PreviewService(
-            library,
-            runs,
-            TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token),
-            SqliteSurveyFiles(),
-            cache=paths.previews,
+        previews=previews,
+        auto=AutoSettingService(
+            nvidia_gpus,
+            FoundModelConfigs(secrets.hf_token),
+            previews,
+            computer_memory=computer_memory,
+            history=paths.memory_history,
             bundled_model=paths.tiny_model,
-            checker=QualityProcess(paths.logs),
         ),
         job_scripts=JobScriptService(library, paths.trainer),
     )

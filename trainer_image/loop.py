@@ -31,7 +31,7 @@ from trainer_image.clock import Clock
 from trainer_image.commands import Commands
 from trainer_image.config import CHECKPOINTS_DIR, RunConfig
 from trainer_image.data import TrainingRows
-from trainer_image.engines import EngineName
+from trainer_image.demand import EngineName
 from trainer_image.events import CheckpointSaved
 from trainer_image.following import Follow
 from trainer_image.models import Device

@@ -3,10 +3,10 @@
 import argparse
 
 from app.cli.output import Output
-from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
+from app.services.setup_files import read_setup
 
 
 def write_job_script(services: Services, args: argparse.Namespace, output: Output) -> int:

@@ -36,8 +36,6 @@ def make_parser() -> argparse.ArgumentParser:
     _chat(verbs)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
-    job = _leaf(verbs, "check-job", "look over an `hf jobs` command before it costs anything")
-    job.add_argument("command", metavar="COMMAND", help="the whole command as one argument, or - to read it")
     _leaf(verbs, "doctor", "look at this computer and say what works")
     offline = _leaf(verbs, "offline", "say whether the network is used, or switch offline mode")
     offline.add_argument("to", nargs="?", choices=["on", "off"], help="the switch; else nothing is changed")
@@ -151,6 +149,12 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     train.add_argument(
         "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
     )
+    train.add_argument(
+        "--auto",
+        action="store_true",
+        help="work out what fits this GPU, model and data, say why, and train with that",
+    )
+    train.add_argument("--preview", action="store_true", help="with --auto: say it, and start nothing")
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
 
 
@@ -165,6 +169,8 @@ def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         "--timeout", required=True, metavar="TIME", help="when it is ended at the latest, like 6h"
     )
     script.add_argument("--force", action="store_true", help="replace a file that is there")
+    check = _leaf(nouns, "check", "look over an `hf jobs` command before it costs anything")
+    check.add_argument("command", metavar="COMMAND", help="the command as one argument, or - to read it")
 
 
 def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

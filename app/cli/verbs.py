@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.cli import session_verbs, setup_verbs
+from app.cli.auto_setting import automatic
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
@@ -83,8 +84,14 @@ def train(services: Services, args: argparse.Namespace, output: Output) -> int:
         setup = setup.model_copy(update={"target": Target(args.target)})
     if args.preset:
         setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
-    run = services.training.start(services.training.request_of(setup, folder))
-    return started(services, run, output, watch=args.follow)
+    if args.preview and not args.auto:
+        raise StudioError("--preview shows what --auto would choose.", "Give --auto too.")
+    request = services.training.request_of(setup, folder)
+    if args.auto:
+        request = automatic(services, request, output)
+    if args.preview:
+        return 0
+    return started(services, services.training.start(request), output, watch=args.follow)
 
 
 def _setup(services: Services, args: argparse.Namespace) -> tuple[Setup, Path]:
@@ -294,7 +301,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "diagnose"): diagnose_run,
     ("runs", "curve"): export_curve,
     ("runs", "resume"): resume_run,
-    ("check-job", None): check_job,
+    ("jobs", "check"): check_job,
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,

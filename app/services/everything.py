@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.services.auto_setting import AutoSettingService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.diagnostics import DiagnosticsService
@@ -34,3 +35,4 @@ class Services:
     publishing: PublishingService
     previews: PreviewService
     job_scripts: JobScriptService
+    auto: AutoSettingService

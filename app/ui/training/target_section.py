@@ -23,7 +23,7 @@ def TargetSection(draft: TrainingDraft) -> ft.Control:
     """The choice of the target, and the Docker settings while it is Docker."""
 
     def choose(value: str) -> None:
-        draft.target = Target(value)
+        draft.choose_target(Target(value))
 
     elsewhere = [target for target in Target if target.needs_network and draft.offline_reason]
     body = [

@@ -70,7 +70,7 @@ class Studio:
     services: Services
     world: World
     engine: DirectedEngine
-    draft: TrainingDraft = field(default_factory=TrainingDraft)
+    draft: TrainingDraft = field(default_factory=lambda: TrainingDraft(skill="expert"))
     went_to_data: list[bool] = field(default_factory=list)
 
     def opened(self, *, width: int = 1280, web: bool = False):
@@ -132,13 +132,13 @@ def make_studio(home, database) -> Studio:
         monitoring=world.monitoring,
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
+        setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         diagnostics=DiagnosticsService(
             world.monitoring,
             world.secrets,
             home / "exports",
             environment=lambda: {"SOME_API_KEY": "never-to-be-shown"},
         ),
-        setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
     return Studio(services, world, engine)
