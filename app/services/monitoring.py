@@ -38,7 +38,7 @@ from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, R
 log = logging.getLogger(__name__)
 
 _CHUNK: Final = 1024 * 1024
-_STAGES: Final = 20
+_STAGES: Final = 30
 _MEASUREMENTS: Final = 2000
 """Most that a chart is given; the newest."""
 
@@ -73,7 +73,7 @@ class MonitoringService:
         """How far its newest attempt has come, stage by stage."""
         told = [
             event
-            for kind in ("started", "phase")  # in this order: a phase never begins before its attempt
+            for kind in ("started", "phase", "download")  # at the same time an attempt begins before a phase
             for event in self._runs.events(run.id, last=_STAGES, of_type=kind)
         ]
         return stages_of(run, sorted(told, key=lambda event: event.time), self._clock())

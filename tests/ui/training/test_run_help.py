@@ -169,7 +169,7 @@ async def test_checkpoints_are_listed_with_what_was_measured_there(studio):
 
         assert screen.identified("checkpoints") == [
             "Step 10 · 40 examples · epoch 0.10 · loss 1.250 · validation 1.500 · the best",
-            "Step 5 · 20 examples · epoch 0.10 · loss 2.000 · removed, as newer ones came",
+            "Step 5 · 20 examples · epoch 0.10 · loss 2.000 · removed since",
         ]
         assert screen.has_button("Copy the folder of step 10")
 

@@ -42,11 +42,11 @@ def _legend(plot: Plot) -> ft.Control:
     entries = [_entry(_COLORS[line.role], line.name, height=3) for line in _smooth_first(plot.lines)]
     for name, role in dict.fromkeys((shade.name, shade.role) for shade in plot.shades):
         entries.append(_entry(_FILLS[role], name, height=12))
-    row = ft.Row(entries, spacing=GAP * 2, run_spacing=2, wrap=True, alignment=ft.MainAxisAlignment.END)
+    row = ft.Row(entries, spacing=GAP * 2, run_spacing=2, wrap=True)
     if not plot.note:
         return row
     note = ft.Text(plot.note, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
-    return ft.Column([row, note], spacing=2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.END)
+    return ft.Column([row, note], spacing=2, tight=True)
 
 
 def _smooth_first(lines: tuple[PlotLine, ...]) -> list[PlotLine]:
