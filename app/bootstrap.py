@@ -2,12 +2,15 @@
 
 import os
 
+from app.adapters.computer import PsutilComputer
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
-from app.adapters.gpu import describe_gpus
+from app.adapters.gpu import describe_gpus, nvidia_gpus
+from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
+from app.adapters.model_files import FoundModels
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.processes import SystemProcesses
 from app.adapters.quality_process import QualityProcess
@@ -34,6 +37,7 @@ from app.services.everything import Services
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
+from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -66,6 +70,31 @@ def build_services(paths: Paths) -> Services:
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
+    training = TrainingService(
+        runs,
+        launchers,
+        library,
+        monitoring,
+        processes,
+        secrets,
+        data_dir=paths.data,
+        bundled_model=paths.tiny_model,
+        clock=utc_now,
+    )
+    previews = PreviewService(
+        library,
+        runs,
+        TrainerLooker(
+            paths.trainer,
+            log_dir=paths.logs,
+            secrets=secrets.hf_token,
+            memory_history=paths.memory_history,
+        ),
+        SqliteSurveyFiles(),
+        cache=paths.previews,
+        bundled_model=paths.tiny_model,
+        checker=QualityProcess(paths.logs),
+    )
     return Services(
         library=library,
         collecting=collecting,
@@ -79,29 +108,23 @@ def build_services(paths: Paths) -> Services:
             publishing,
             utc_now,
         ),
-        training=TrainingService(
-            runs,
-            launchers,
-            library,
-            monitoring,
-            processes,
-            secrets,
-            data_dir=paths.data,
-            bundled_model=paths.tiny_model,
-            clock=utc_now,
-        ),
+        training=training,
         monitoring=monitoring,
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=SettingsService(settings),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         publishing=publishing,
-        previews=PreviewService(
+        previews=previews,
+        preflight=PreflightService(
+            training,
+            previews,
             library,
+            SettingsService(settings),
             runs,
-            TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token),
-            SqliteSurveyFiles(),
-            cache=paths.previews,
-            bundled_model=paths.tiny_model,
-            checker=QualityProcess(paths.logs),
+            FoundModels(),
+            HuggingFaceHub(),
+            PsutilComputer(),
+            nvidia_gpus,
+            secrets,
         ),
     )

@@ -125,8 +125,24 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
         "parameters": shape.parameters,
         "trained_parameters": stored.trained_parameters(shape, work),
         "checkpoint_bytes": stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        "result_bytes": stored.result_bytes(shape, work),
+        "directions": _directions(shape, work),
         "suggested_gpu": _suggested_gpu(shape, config),
     }
+
+
+def _directions(shape: Shape, work: Work) -> list[dict[str, Any]]:
+    """Of each kind of matrix OSFT factorises; none with another method."""
+    method = work.method
+    if not isinstance(method, Osft):
+        return []
+    return [
+        {
+            **{name: getattr(matrix, name) for name in ("name", "rows", "columns", "copies", "rank")},
+            "trained": stored.trained_rank(matrix, method.unfreeze_rank_ratio),
+        }
+        for matrix in shape.matching(method.patterns)
+    ]
 
 
 def _suggested_gpu(shape: Shape, config: RunConfig) -> str | None:

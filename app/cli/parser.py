@@ -135,13 +135,20 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = _leaf(verbs, "check", "what a run would take, and what speaks against it; starts nothing")
+    check.add_argument("config", metavar="SETUP", help="a setup, .toml or .json")
+    _over_the_setup(check)
     train = _leaf(verbs, "train", "start a run from a setup file")
     train.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
-    train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
-    train.add_argument(
+    _over_the_setup(train)
+    train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+
+
+def _over_the_setup(leaf: argparse.ArgumentParser) -> None:
+    leaf.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    leaf.add_argument(
         "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
     )
-    train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
 
 
 def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from app.cli import session_verbs
+from app.cli.checking import asked, check, require_ready
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
@@ -13,12 +14,10 @@ from app.cli.importing import import_session
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
-from app.cli.setup_files import read_setup
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
-from app.domain.presets import with_preset
-from app.domain.runs import Run, Target
+from app.domain.runs import Run
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
@@ -68,13 +67,9 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    path = expanded(args.config)
-    setup = read_setup(path)
-    if args.target:
-        setup = setup.model_copy(update={"target": Target(args.target)})
-    if args.preset:
-        setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
-    run = services.training.start(services.training.request_of(setup, path.absolute().parent))
+    request = asked(services, args)
+    require_ready(services, request, output)
+    run = services.training.start(request)
     return started(services, run, output, watch=args.follow)
 
 
@@ -265,6 +260,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "list"): list_merges,
     ("merge", "show"): show_merge,
     ("merge", "delete"): delete_merge,
+    ("check", None): check,
     ("train", None): train,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,

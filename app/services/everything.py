@@ -8,6 +8,7 @@ from app.services.doctor import DoctorService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
+from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -26,3 +27,4 @@ class Services:
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService
+    preflight: PreflightService
