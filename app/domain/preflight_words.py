@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.domain.preflight import ActiveLogger, Extent, Readiness, gigabytes
+from app.domain.preflight import ActiveLogger, DiskNeed, Extent, Readiness, gigabytes
 
 _ABILITIES: Final = {
     "lora": "LoRA",
@@ -57,6 +57,17 @@ def length(extent: Extent | None) -> str:
     time = f"roughly {duration(extent.seconds)}" if extent.seconds is not None else ""
     told = ", ".join(filter(None, (steps, rows, time))) or "as many steps as the rows come to"
     return told if time else f"{told}; the time is known after the first ones"
+
+
+def short_length(extent: Extent) -> str:
+    """Steps and time only; empty if neither is known."""
+    steps = f"{extent.steps:,} steps" if extent.steps is not None else ""
+    time = f"roughly {duration(extent.seconds)}" if extent.seconds is not None else ""
+    return ", ".join(filter(None, (steps, time)))
+
+
+def short_disk(need: DiskNeed) -> str:
+    return f"{gigabytes(need.most)} of {gigabytes(need.free)} free"
 
 
 def disk(found: Readiness) -> str:

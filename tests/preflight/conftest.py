@@ -1,6 +1,6 @@
 """The checks over real services and files, with a Hub on loopback and a trainer's answer that is known."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,67 +14,16 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.survey_files import SqliteSurveyFiles
 from app.domain.gpus import Gpu
 from app.domain.preflight import Readiness
-from app.domain.preflight_ports import ComputerMemory
 from app.domain.runs import RunRequest, Target
 from app.paths import Paths
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from tests.emulators.model_hub import ModelHub
 from tests.emulators.server import running
+from tests.preflight.known import KnownComputer, KnownTrainer
 from tests.services.conftest import World, make_world
 from trainer_image.config import RunConfig
-from trainer_image.look_protocol import Ability, Estimated, Examined
-
-GB = 10**9
-
-
-class KnownTrainer:
-    """A `Looker` that has one answer to each question; keeps what it was asked."""
-
-    def __init__(self) -> None:
-        self.estimated = Estimated(
-            device="cpu",
-            low=2 * GB,
-            expected=3 * GB,
-            high=4 * GB,
-            known_model=True,
-            checkpoint_bytes=10**6,
-            result_bytes=10**6,
-        )
-        self.examined = Examined(abilities=(), loggers=())
-        self.fail_with: Exception | None = None
-        self.asked: list[tuple[RunConfig, str | None, int | None]] = []
-
-    def problem(self) -> str:
-        return ""
-
-    def estimate(self, config: RunConfig, *, device: Any = None, rows: int | None = None) -> Estimated:
-        self.asked.append((config, device, rows))
-        if self.fail_with:
-            raise self.fail_with
-        return self.estimated
-
-    def examine(self, config: RunConfig) -> Examined:
-        return self.examined
-
-    def open(self, config: RunConfig) -> tuple[str, Sequence[str]]:
-        raise NotImplementedError
-
-    def show(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError
-
-    def survey(self, *_: Any, **__: Any) -> int:
-        raise NotImplementedError
-
-    def close(self) -> None: ...
-
-
-@dataclass
-class KnownComputer:
-    free: int = 16 * GB
-
-    def memory(self) -> ComputerMemory:
-        return ComputerMemory(32 * GB, self.free)
+from trainer_image.look_protocol import Ability
 
 
 @dataclass
@@ -122,7 +71,16 @@ def checked(tmp_path, hub, monkeypatch) -> Iterator[Checked]:
     world = make_world(tmp_path, database)
     world.library.ensure_sample()
     trainer, computer, gpus = KnownTrainer(), KnownComputer(), []
-    paths = Paths(tmp_path)
+    service = preflight_of(world, trainer, computer, gpus)
+    yield Checked(world, service, trainer, computer, hub, cache, gpus)
+    database.dispose()
+
+
+def preflight_of(
+    world: World, trainer: KnownTrainer, computer: KnownComputer, gpus: list[Gpu]
+) -> PreflightService:
+    """The real service over a test's world."""
+    paths = Paths(world.home)
     previews = PreviewService(
         world.library,
         world.runs,
@@ -132,7 +90,7 @@ def checked(tmp_path, hub, monkeypatch) -> Iterator[Checked]:
         bundled_model=paths.tiny_model,
         checker=QualityProcess(paths.logs),
     )
-    service = PreflightService(
+    return PreflightService(
         world.training,
         previews,
         world.library,
@@ -144,8 +102,6 @@ def checked(tmp_path, hub, monkeypatch) -> Iterator[Checked]:
         lambda: gpus,
         world.secrets,
     )
-    yield Checked(world, service, trainer, computer, hub, cache, gpus)
-    database.dispose()
 
 
 def cannot(name: str, why_not: str) -> Ability:

@@ -11,7 +11,8 @@ from app.domain.previews import PreviewError
 from app.domain.runs import DockerOptions, Target
 from tests.emulators.model_hub import COMMIT, HubModel, sha_of
 from tests.emulators.server import Fault
-from tests.preflight.conftest import GB, Checked, cannot
+from tests.preflight.conftest import Checked, cannot
+from tests.preflight.known import GB
 from trainer_image.config import HubDataset, Lora, Push
 from trainer_image.look_protocol import Directions, Examined, LoggerAsked
 
