@@ -5,6 +5,7 @@ import os
 from app.adapters.computer import PsutilComputer
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
+from app.adapters.file_manager import FileManager
 from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
@@ -80,6 +81,7 @@ def build_services(paths: Paths) -> Services:
         data_dir=paths.data,
         bundled_model=paths.tiny_model,
         clock=utc_now,
+        open_folder=FileManager(),
     )
     previews = PreviewService(
         library,

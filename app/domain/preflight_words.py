@@ -52,8 +52,8 @@ def length(extent: Extent | None) -> str:
     if extent is None:
         return ""
     about = "" if extent.is_exact else "about "
-    rows = f"{extent.rows:,} rows to learn" if extent.rows is not None else ""
-    steps = f"{about}{extent.steps:,} steps" if extent.steps is not None else ""
+    rows = f"{about}{extent.rows:,} rows to learn" if extent.rows is not None else ""
+    steps = f"{extent.steps:,} steps" if extent.steps is not None else ""
     time = f"roughly {duration(extent.seconds)}" if extent.seconds is not None else ""
     told = ", ".join(filter(None, (steps, rows, time))) or "as many steps as the rows come to"
     return told if time else f"{told}; the time is known after the first ones"
@@ -88,6 +88,11 @@ def download(found: Readiness) -> str:
         return "already on this computer"
     begun = f"; {gigabytes(it.here)} of it are here already" if it.here else ""
     return f"downloads {gigabytes(it.left)} at the start{begun}"
+
+
+def short_download(found: Readiness) -> str:
+    it = found.download
+    return "" if it is None else f"downloads {gigabytes(it.left)}" if it.left else "model is here"
 
 
 def cost(found: Readiness) -> str:

@@ -5,9 +5,12 @@ import threading
 
 import flet as ft
 
+from app.domain.errors import StudioError
 from app.domain.gpus import Gpu
+from app.ui.training.ready.latest import use_latest
 from tests.preflight.conftest import preflight_of
 from tests.preflight.known import GB, KnownComputer
+from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_session
 from trainer_image.look_protocol import Ability, Directions, Examined, LoggerAsked
 
@@ -40,7 +43,7 @@ async def test_memory_length_disk_and_download_stand_above_start(studio):
         ]
         figures = " | ".join(screen.identified("ready-figures"))
         assert figures.startswith("50 steps | 4.0 MB of ")
-        assert "already on this computer | no cost" in figures
+        assert "model is here | no cost" in figures
 
 
 async def test_the_bar_ends_beyond_the_card_where_it_does_not_fit_and_says_so(studio):
@@ -155,27 +158,43 @@ async def test_the_details_name_the_directions_of_osft_and_can_be_asked_for_agai
         await screen.wait_for_text("128 of 256 directions in each of 4 mlp.up_proj (512 × 256)")
 
 
-async def test_never_two_checks_at_a_time_and_the_last_one_counts(studio):
-    going, most, gate = [0], [0], threading.Event()
-    estimate = studio.trainer.estimate
+async def test_the_output_folder_is_opened_in_the_file_manager_or_it_is_said_why_not(studio, tmp_path):
+    def refuse(folder) -> None:
+        raise StudioError("The folder cannot be shown: there is no desktop here.", f"It is {folder}")
 
-    def slow(config, **kwargs):
-        going[0] += 1
-        most[0] = max(most[0], going[0])
-        gate.wait(10)
-        going[0] -= 1
-        return estimate(config, **kwargs)
-
-    studio.trainer.estimate = slow
     async with studio.opened() as screen:
-        await choose_session(screen, studio)
-        await screen.wait_for(lambda: going[0])
-        for rate in ("0.01", "0.02"):
-            await screen.type("Learning rate", rate)
-            await screen.wait_for(lambda: state(screen) == "Checking…")
+        await screen.click("Open folder")
+        assert studio.world.opened == [tmp_path]
+
+        studio.services.training._open_folder = refuse
+        await screen.click("Open folder")
+
+        await screen.wait_for_text("there is no desktop here. It is")
+
+
+@ft.component
+def _Asker(ask, on_result):
+    typed, set_typed = ft.use_state("a")
+    use_latest(lambda: ask(typed), on_result, on=typed, delay_seconds=0)
+    return ft.TextField(label="Typed", value=typed, on_change=lambda event: set_typed(event.control.value))
+
+
+async def test_never_two_questions_at_a_time_and_the_last_one_counts():
+    begun, answers, gate = [], [], threading.Event()
+
+    def ask(typed: str) -> str:
+        begun.append(typed)
+        gate.wait(10)
+        return typed
+
+    async with mounted(_Asker, ask, answers.append) as screen:
+        await screen.wait_for(lambda: begun)
+        for text in ("ab", "abc"):
+            await screen.type("Typed", text)
+            await screen.settle()
+        assert begun == ["a"]
 
         gate.set()
 
-        await screen.wait_for(lambda: state(screen) == "Ready")
-        assert most == [1]
-        assert studio.trainer.asked[-1][0].learning_rate == 0.02
+        await screen.wait_for(lambda: answers)
+        assert (begun, answers) == (["a", "abc"], ["abc"])

@@ -74,7 +74,7 @@ def _figures(found: Readiness) -> list[tuple[ft.IconData, str, str]]:
     return [
         (ft.Icons.LINEAR_SCALE, "Length", words.short_length(extent) if extent else ""),
         (ft.Icons.SAVE_OUTLINED, "Disk", words.short_disk(disk) if disk else ""),
-        (ft.Icons.DOWNLOAD_OUTLINED, "Model", words.download(found)),
+        (ft.Icons.DOWNLOAD_OUTLINED, "Model", words.short_download(found)),
         (ft.Icons.PAYMENTS_OUTLINED, "Cost", "no cost" if words.cost(found) else ""),
     ]
 
