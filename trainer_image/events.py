@@ -125,6 +125,7 @@ class Metrics(_Event):
     eta_seconds: float | None = None
     gpu_memory_gb: float | None = Field(None, description="Most that tensors have held so far, in GiB.")
     gpu_utilisation: float | None = Field(None, description="Of the GPU, in percent, where NVML tells.")
+    gpu_temperature: float | None = Field(None, description="Of the GPU, in °C, where NVML tells.")
 
 
 class Evaluation(_Event):

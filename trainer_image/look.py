@@ -18,6 +18,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != _HERE)]
 
+from trainer_image import network
 from trainer_image.config import RunConfig
 from trainer_image.look_protocol import (
     Estimate,
@@ -136,6 +137,7 @@ def _estimated(request: Estimate) -> Estimated:
 
 
 def main() -> None:
+    network.obey_environment()
     requests, answers = _private_pipes()
 
     def answer(reply: Reply) -> None:

@@ -26,7 +26,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image import backends, doctor, launching, ranks, schedule, sharding, sinks
+from trainer_image import backends, doctor, launching, network, ranks, schedule, sharding, sinks
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -72,6 +72,7 @@ class Run:
 
 
 def main(argv: list[str]) -> int:
+    network.obey_environment()
     args = parse_arguments(argv)
     if args.doctor:
         print(json.dumps(doctor.examine(), indent=1))  # noqa: T201
@@ -353,9 +354,7 @@ def set_environment(config: RunConfig) -> None:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     if config.offline:
-        os.environ["WANDB_MODE"] = "offline"
-        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
-            os.environ[name] = "1"
+        network.close("This run is offline.")
 
 
 def run_as_program(act: Callable[[list[str]], int]) -> None:

@@ -16,7 +16,6 @@ from app.domain.preflight_ports import Account
 log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS: Final = 5.0
-_TRUE: Final = {"1", "ON", "YES", "TRUE"}
 _TOKENS_PAGE: Final = "https://huggingface.co/settings/tokens"
 _SMALL_FILES: Final = re.compile(r"[^/]+\.(json|model|txt|jinja|tiktoken)")
 _WEIGHTS: Final = (
@@ -28,11 +27,6 @@ _UNREACHABLE: Final = {"ConnectError", "TimeoutException", "NetworkError", "Prox
 
 class HuggingFaceHub:
     """Implements `Hub` over `huggingface_hub`."""
-
-    def why_not(self) -> str:
-        if os.environ.get("HF_HUB_OFFLINE", "").strip().upper() in _TRUE:
-            return "Offline mode is on: HF_HUB_OFFLINE is set."
-        return ""
 
     def model(self, name: str, *, token: str | None, cache: Path | None) -> Download:
         from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415 a third of a second

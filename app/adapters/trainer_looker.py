@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeVar
 from app.adapters.look_process import LookProcess
 from app.domain.previews import PreviewError, Progress
 from trainer_image import look_protocol as say
+from trainer_image import network
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, RunConfig
 from trainer_image.look_protocol import Estimated, Examined, Opened, Shown, Surveyed
 
@@ -129,7 +130,7 @@ class TrainerLooker:
 
     def _ready(self, config: RunConfig) -> LookProcess:
         process = self._process
-        if process is not None and not process.has_ended and process.offline == config.offline:
+        if process is not None and not process.has_ended and process.offline == _is_offline(config):
             return process
         self.close()
         self._process = self._start(config)
@@ -138,14 +139,10 @@ class TrainerLooker:
     def _start(self, config: RunConfig) -> LookProcess:
         if problem := self.problem():
             raise PreviewError(problem, "Install it where Tunewright runs, then look again.")
-        token = None if config.offline else self._secrets()
+        offline = _is_offline(config)
+        token = None if offline else self._secrets()
         return LookProcess(
-            self._trainer,
-            self._python,
-            self._log_dir,
-            offline=config.offline,
-            token=token,
-            shared=self._shared,
+            self._trainer, self._python, self._log_dir, offline=offline, token=token, shared=self._shared
         )
 
     def _end_when_idle(self) -> None:
@@ -158,6 +155,10 @@ class TrainerLooker:
     def _end_idle(self) -> None:
         with self._turn:
             self.close()
+
+
+def _is_offline(config: RunConfig) -> bool:
+    return config.offline or bool(network.reason())
 
 
 def _open(process: LookProcess, config: RunConfig) -> Opened:

@@ -1,21 +1,25 @@
 """What a run would take and what speaks against it, before it is started."""
 
 import argparse
+from pathlib import Path
 
 from app.cli.output import Output
-from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
 from app.domain.preflight import Remark
 from app.domain.preflight_words import facts
 from app.domain.presets import with_preset
 from app.domain.runs import RunRequest, Target
+from app.domain.setups import Setup
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
+from app.services.setup_files import read_setup
 
 
 def check(services: Services, args: argparse.Namespace, output: Output) -> int:
     """Exit code 1 if something blocks the start."""
-    found = services.preflight.check(asked(services, args))
+    is_file = expanded(args.setup).suffix in {".toml", ".json"}
+    setup, folder = setup_of(services, args, args.setup, is_file=is_file)
+    found = services.preflight.check(services.training.request_of(setup, folder))
     output.give({"can_start": found.can_start, **vars(found)})
     for label, text in facts(found):
         output.say(f"{label + ':':<12}{text}")
@@ -26,15 +30,15 @@ def check(services: Services, args: argparse.Namespace, output: Output) -> int:
     return 0 if found.can_start else 1
 
 
-def asked(services: Services, args: argparse.Namespace) -> RunRequest:
-    """The run a setup file describes, with what the command line puts over it."""
-    path = expanded(args.config)
-    setup = read_setup(path)
+def setup_of(services: Services, args: argparse.Namespace, name: str, *, is_file: bool) -> tuple[Setup, Path]:
+    """The setup that was named, with what the command line puts over it, and where its paths start."""
+    path = expanded(name)
+    setup = read_setup(path) if is_file else services.setups.load(name)
     if args.target:
         setup = setup.model_copy(update={"target": Target(args.target)})
     if args.preset:
         setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
-    return services.training.request_of(setup, path.absolute().parent)
+    return setup, path.absolute().parent if is_file else Path.home()
 
 
 def require_ready(services: Services, request: RunRequest, output: Output) -> None:

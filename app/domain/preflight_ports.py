@@ -8,14 +8,6 @@ from app.domain.preflight import Download
 
 
 @dataclass(frozen=True)
-class ComputerMemory:
-    """Bytes of this computer's memory."""
-
-    total: int
-    free: int
-
-
-@dataclass(frozen=True)
 class Account:
     """Whom a token belongs to, and what it is good for."""
 
@@ -39,10 +31,6 @@ class ModelFiles(Protocol):
 class Hub(Protocol):
     """The Hugging Face Hub, asked with short patience. Methods block; raise StudioError with what to do."""
 
-    def why_not(self) -> str:
-        """Why it may not be asked at all, as a sentence; empty if it may. Asks nobody."""
-        ...
-
     def model(self, name: str, *, token: str | None, cache: Path | None) -> Download:
         """What loading it takes, once it is sure that it may be had."""
         ...
@@ -50,9 +38,3 @@ class Hub(Protocol):
     def require_dataset(self, repo: str, *, token: str | None) -> None: ...
 
     def account(self, token: str) -> Account: ...
-
-
-class Computer(Protocol):
-    """Quick looks at this computer."""
-
-    def memory(self) -> ComputerMemory: ...

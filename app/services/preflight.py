@@ -12,7 +12,7 @@ from app.domain.errors import StudioError
 from app.domain.gpus import Gpu, Gpus
 from app.domain.ports import RunStore, Secrets
 from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Readiness, Remark
-from app.domain.preflight_ports import Computer, Hub, ModelFiles
+from app.domain.preflight_ports import Hub, ModelFiles
 from app.domain.runs import RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
 from app.domain.typed_paths import expanded
@@ -20,7 +20,6 @@ from app.services.extent import extent_of, rows_of
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
 from app.services.remembering import Remembering
-from app.services.settings import SettingsService
 from app.services.side_by_side import Question, answers
 from app.services.training import TrainingService
 from trainer_image.config import HubDataset, RunConfig
@@ -37,6 +36,7 @@ _NAMES: Final = {
     "size": "Memory and disk",
     "place": "What is installed",
 }
+_BY_THE_RUN: Final = "The run itself is to stay offline."
 _CONTAINER_CACHE: Final = Path("cache/huggingface/hub")
 """Of a Docker target, in its data folder."""
 
@@ -67,18 +67,19 @@ class PreflightService:
         training: TrainingService,
         previews: PreviewService,
         library: LibraryService,
-        settings: SettingsService,
         runs: RunStore,
         models: ModelFiles,
         hub: Hub,
-        computer: Computer,
-        gpus: Gpus,
         secrets: Secrets,
+        *,
+        gpus: Gpus,
+        computer_memory: Callable[[], tuple[int, int]],
+        offline: Callable[[], str],
     ) -> None:
+        """`computer_memory`: all and what is free. `offline`: why the network is not used, or nothing."""
         self._training, self._previews, self._library = training, previews, library
-        self._settings, self._runs = settings, runs
-        self._models, self._hub, self._computer = models, hub, computer
-        self._gpus, self._secrets = gpus, secrets
+        self._runs, self._models, self._hub, self._secrets = runs, models, hub, secrets
+        self._gpus, self._computer_memory, self._offline = gpus, computer_memory, offline
         self._remembered = Remembering()
 
     def check(self, request: RunRequest) -> Readiness:
@@ -106,9 +107,7 @@ class PreflightService:
         return _concluded(together)
 
     def _asked(self, request: RunRequest) -> _Asked:
-        why_not = self._hub.why_not()
-        if self._settings.is_offline or request.config.offline:
-            why_not = "Offline mode is on."
+        why_not = self._offline() or (_BY_THE_RUN if request.config.offline else "")
         config = request.config.model_copy(update={"offline": True}) if why_not else request.config
         cache = None
         if request.target is Target.DOCKER:
@@ -218,8 +217,8 @@ class PreflightService:
             runs_known=found.runs_known,
         )
         if found.device == "cpu":
-            memory = self._computer.memory()
-            return replace(need, free=memory.free, total=memory.total)
+            total, free = self._computer_memory()
+            return replace(need, free=free, total=total)
         if not gpus:
             return need
         return replace(need, device_name=gpus[0].name, free=gpus[0].free_bytes, total=gpus[0].memory_bytes)

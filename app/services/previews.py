@@ -152,6 +152,21 @@ class PreviewService:
             self._known[source.identity, _eye(config)] = survey
         return survey
 
+    def known_or_sampled(self, source: Source, config: RunConfig) -> Survey:
+        """All that was found out about the source since the app was started, else what a sample tells.
+
+        Raises PreviewError.
+        """
+        with self._lock:
+            candidates = list(self._known.items())
+        eye = _eye(self.seen_by(config))
+        found = (
+            survey
+            for (_, seen), survey in candidates
+            if seen == eye and survey.source == source and source.identity in {"", survey.source.identity}
+        )
+        return next(found, None) or self.sample(source, config)
+
     def verdicts(self, survey: Survey, config: RunConfig) -> list[Verdict]:
         """What is to be said of the data before a run, well or not: the sentences `train.py` reports."""
         if config.is_pretraining:

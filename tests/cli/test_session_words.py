@@ -53,6 +53,10 @@ def test_rows_are_changed_each_change_is_a_version_and_old_ones_come_back(shell:
     assert (now["version"], now["content_hash"]) == (5, found[-1]["content_hash"])
     old = shell.json("sessions", "show", talk, "--version", "2")["rows"]
     assert old[0]["messages"][0]["content"] == "Riddle 1?"
+    assert f"({talk}, version 3): 10 rows from talk.jsonl" in shell.ok(
+        "sessions", "show", talk, "--version", "3"
+    )
+    assert f"({talk}): 5 rows from talk.jsonl" in shell.ok("sessions", "show", talk)
     shell.ok("sessions", "export", talk, str(tmp_path / "old.jsonl"), "--version", "2")
     assert hashlib.sha256((tmp_path / "old.jsonl").read_bytes()).hexdigest() == found[-2]["content_hash"]
 

@@ -7,15 +7,17 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from app.__main__ import program
 from app.cli.parser import make_parser
-from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
+from app.services.setup_files import read_setup
 from tests.cli.conftest import ROOT, Shell
 from trainer_image.config import Lora, Osft, Sft
 
@@ -217,6 +219,25 @@ def test_a_home_that_cannot_be_used_is_said(tmp_path):
 
     assert code == 1
     assert "TUNEWRIGHT_HOME" in err
+
+
+def test_the_console_script_is_this_program():
+    [script] = entry_points(group="console_scripts", name="tunewright")
+
+    assert script.load() is program
+
+
+def test_one_variable_moves_everything_the_app_owns(tmp_path):
+    shell, elsewhere = Shell(tmp_path / "home"), tmp_path / "person"
+    elsewhere.mkdir()
+    shell.environment |= {"HOME": str(elsewhere), "TMPDIR": str(elsewhere)}
+    for name in [n for n in shell.environment if n.startswith("XDG_")]:
+        del shell.environment[name]
+
+    shell.ok("sessions", "export", "Ferry help desk (sample)", str(tmp_path / "out.jsonl"))
+
+    assert list(elsewhere.iterdir()) == []
+    assert (tmp_path / "home" / "tunewright.db").is_file()
 
 
 def test_the_doctor_looks_at_everything(shell: Shell):

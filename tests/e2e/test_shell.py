@@ -13,6 +13,9 @@ from tests.e2e.flet_ui import FletUI
 
 pytestmark = pytest.mark.browser
 
+BY_POLICY = {"csp", "net::ERR_BLOCKED_BY_CSP"}
+"""What Chromium says of a request that the page's content security policy stopped."""
+
 
 def test_the_sample_is_there_and_its_rows_can_be_read(ui: FletUI):
     ui.screenshot("data-light")
@@ -65,7 +68,9 @@ def test_a_session_is_renamed_exported_downloaded_and_deleted(ui: FletUI, tmp_pa
     ui.wait_for_text("40 rows written to", "exported")
     with ui.page.expect_download() as download:
         ui.click("Download the file")
-    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+    [exported] = (app.home / "exports").iterdir()
+    assert Path(download.value.path()).read_bytes() == exported.read_bytes()
+    lines = exported.read_text(encoding="utf-8").splitlines()
     assert json.loads(lines[0])["messages"][1]["content"] == "Island 1 is 3 miles away."
     assert len(lines) == 40
 
@@ -134,6 +139,8 @@ def test_every_tab_can_be_reached_in_every_look(
 def test_nothing_is_fetched_from_anywhere_else(page: Page, app: RunningApp):
     reached: list[str] = []
     page.on("response", lambda response: reached.append(response.url))
+    # Of what failed only the page's own policy counts as not asked for: there may be no network here.
+    page.on("requestfailed", lambda r: reached.append(r.url) if r.failure not in BY_POLICY else None)
 
     ui = FletUI(page).open(app.url)
     ui.wait_for_text("Import data")

@@ -9,8 +9,8 @@ from app.paths import Paths
 from app.services.everything import Services
 from trainer_image.config import Logging, Lora, Osft, RunConfig
 from trainer_image.estimating import shape_of_model
-from trainer_image.machine import device_name
 from trainer_image.memory_history import Known, MemoryHistory, kind_of
+from trainer_image.models import device_name
 
 pytestmark = pytest.mark.training
 

@@ -94,13 +94,13 @@ def preflight_of(
         world.training,
         previews,
         world.library,
-        world.settings,
         world.runs,
         FoundModels(),
         HuggingFaceHub(),
-        computer,
-        lambda: gpus,
         world.secrets,
+        gpus=lambda: gpus,
+        computer_memory=computer.memory,
+        offline=lambda: "Offline mode is on." if world.settings.is_offline else "",
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.domain.preflight_ports import ComputerMemory
 from trainer_image.config import RunConfig
 from trainer_image.look_protocol import Estimated, Examined
 
@@ -56,5 +55,6 @@ class KnownTrainer:
 class KnownComputer:
     free: int = 16 * GB
 
-    def memory(self) -> ComputerMemory:
-        return ComputerMemory(32 * GB, self.free)
+    def memory(self) -> tuple[int, int]:
+        """(all, what is free)."""
+        return 32 * GB, self.free

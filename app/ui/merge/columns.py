@@ -14,6 +14,7 @@ from app.ui.actions import Problem, use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
+from app.ui.offline import use_reason
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Grid
 from app.ui.training.watching import use_answer
@@ -56,7 +57,7 @@ def _HubColumns(
 ) -> ft.Control:
     """Looks when it is told to: nothing goes over the network just because a saved merge is opened."""
     preview, set_preview = ft.use_state(cast(Preview | None, None))
-    blocked = ft.use_memo(library.why_no_hub, [])
+    blocked = use_reason(library.why_no_hub)
     looking = use_action(
         lambda: library.preview_hub(place.hub or "", place.split, place.subset, _LOOKED_AT_ROWS), set_preview
     )

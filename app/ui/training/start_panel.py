@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import flet as ft
 
@@ -16,6 +16,7 @@ from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.landmarks import use_landmark
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import drawn
@@ -71,6 +72,7 @@ def StartPanel(
         read = has_read.current = read | {remark.message for remark in found.warnings}
     # As the form stands at the click, which may come before the last letters are drawn.
     begin = use_action(lambda: start(services, _read(draft)[0], known, read), on_done=end)
+    place = use_landmark("training-1-start")
     about = _About(reason, found, known.asked == asked, read)
     return ft.Column(
         [
@@ -79,7 +81,7 @@ def StartPanel(
             *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
             ft.Row(
                 [
-                    Identified("start", _button(about, begin.run, is_busy=begin.is_busy)),
+                    Identified("start", _button(about, begin.run, place, is_busy=begin.is_busy)),
                     ReadyPill(found, is_current=about.is_current, is_blocked=bool(reason)),
                     Identified("start-reason", _reason_text(about.sentence), live=True, expand=True),
                     *([_fold(set_open, is_open=is_open)] if found else []),
@@ -152,10 +154,13 @@ def _fold(set_open: Callable[[bool], None], *, is_open: bool) -> ft.Control:
     return IconAction(icon, name, lambda: set_open(not is_open))
 
 
-def _button(about: _About, on_click: Callable[[], object], *, is_busy: bool) -> ft.Control:
+def _button(
+    about: _About, on_click: Callable[[], object], place: "ft.Ref[Any]", *, is_busy: bool
+) -> ft.Control:
     label = "Start anyway" if about.warnings and about.is_read else "Start training"
     return ft.FilledButton(
         "Starting…" if is_busy else label,
+        ref=place,
         icon=ft.Icons.PLAY_ARROW,
         disabled=is_busy or bool(about.blocked),
         tooltip=about.blocked or None,

@@ -98,7 +98,7 @@ async def test_offline_the_hub_is_disabled_with_the_reason(library, paths, monke
         await screen.type("Repository", "owner/talk")
 
         assert screen.identified("hub-blocked") == [
-            "Offline mode is on: HF_HUB_OFFLINE is set. Unset it and start Tunewright again."
+            "Offline mode is on: the environment variable HF_HUB_OFFLINE is set."
         ]
         assert screen.button("Import dataset").disabled
         assert screen.button("Look up").disabled

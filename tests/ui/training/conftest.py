@@ -8,6 +8,7 @@ import flet as ft
 import pytest
 
 from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.bootstrap import build_services
 from app.domain.chat import EngineStatus, Sampling, Voice
@@ -15,8 +16,10 @@ from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, 
 from app.domain.sessions import Session
 from app.paths import Paths
 from app.services.chatting import ChatService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.setups import SetupService
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
@@ -71,7 +74,7 @@ class Studio:
     engine: DirectedEngine
     trainer: KnownTrainer = field(default_factory=KnownTrainer)
     """Says what a run would take."""
-    draft: TrainingDraft = field(default_factory=TrainingDraft)
+    draft: TrainingDraft = field(default_factory=lambda: TrainingDraft(skill="expert"))
     went_to_data: list[bool] = field(default_factory=list)
 
     def opened(self, *, width: int = 1280, web: bool = False):
@@ -134,6 +137,13 @@ def make_studio(home, database) -> Studio:
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         preflight=preflight_of(world, trainer, KnownComputer(), []),
+        setups=SetupService(SqliteConfigStore(database), world.library, world.training),
+        diagnostics=DiagnosticsService(
+            world.monitoring,
+            world.secrets,
+            home / "exports",
+            environment=lambda: {"SOME_API_KEY": "never-to-be-shown"},
+        ),
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
     return Studio(services, world, engine, trainer)

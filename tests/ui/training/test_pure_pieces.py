@@ -13,7 +13,7 @@ from app.ui.training import wording
 from app.ui.training.curves import bounds, decimate, smooth, tick
 from app.ui.training.log_buffer import LogBuffer
 from app.ui.training.log_view import LogReader
-from app.ui.training.run_view import Curve, Report
+from app.ui.training.run.report import Curve, Report
 from app.ui.training.selection import RunSelection
 from trainer_image.config import RunConfig
 
