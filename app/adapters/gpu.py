@@ -1,9 +1,11 @@
 """NVIDIA GPUs of this computer, read through NVML. Any other GPU counts as none."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from app.domain.gpus import GIB, Gpu
+
+_AMPERE: Final = 8
 
 
 def nvidia_gpus() -> Sequence[Gpu]:
@@ -33,8 +35,14 @@ def _read(index: int) -> Gpu:
     device = pynvml.nvmlDeviceGetHandleByIndex(index)
     memory = pynvml.nvmlDeviceGetMemoryInfo(device)
     name = pynvml.nvmlDeviceGetName(device)
-    name = name if isinstance(name, str) else name.decode()
-    return Gpu(name, int(memory.total), int(memory.free), _busy_percent(device))
+    generation, _ = pynvml.nvmlDeviceGetCudaComputeCapability(device)
+    return Gpu(
+        name if isinstance(name, str) else name.decode(),
+        int(memory.total),
+        int(memory.free),
+        has_bfloat16=generation >= _AMPERE,
+        busy_percent=_busy_percent(device),
+    )
 
 
 def _busy_percent(device: Any) -> int | None:

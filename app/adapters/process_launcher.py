@@ -22,6 +22,7 @@ from app.adapters import job_processes
 from app.adapters.run_files import Job, read_exit_code, read_job, resume_options, write_config
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
+from trainer_image import network
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, ROWS_CACHE_VARIABLE
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class ProcessLauncher:
                 process = subprocess.Popen(
                     command,
                     cwd=run.folder,
-                    env=_environment(secrets, self._shared, run.gpu),
+                    env=_environment(secrets, self._shared, offline=run.config.offline, gpu=run.gpu),
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
@@ -177,7 +178,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _environment(
-    secrets: Mapping[str, str], shared: Mapping[str, str], gpu: int | None = None
+    secrets: Mapping[str, str], shared: Mapping[str, str], *, offline: bool, gpu: int | None
 ) -> dict[str, str]:
     """What the job inherits: everything but what looks like a secret, plus the secrets meant for it.
 
@@ -186,7 +187,10 @@ def _environment(
     """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     one_gpu = {} if gpu is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu)}
-    return {**shared, **inherited, **one_gpu, "PYTHONUNBUFFERED": "1", **secrets}
+    environment = {**shared, **inherited, **one_gpu, "PYTHONUNBUFFERED": "1", **secrets}
+    if not offline:
+        return environment
+    return {**network.without_proxies(environment), **network.OFFLINE_ENVIRONMENT}
 
 
 def _detached() -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, cast, get_args
 
+from app.cli.checking import setup_of
 from app.cli.output import Output
-from app.cli.setup_files import asked_setup
 from app.domain.errors import StudioError
 from app.domain.fan_out import fan_out
 from app.domain.presets import Method
@@ -37,7 +37,7 @@ def list_queue(services: Services, args: argparse.Namespace, output: Output) -> 
 
 
 def add(services: Services, args: argparse.Namespace, output: Output) -> int:
-    setup, folder = asked_setup(args)
+    setup, folder = setup_of(services, args, args.config, is_file=True)
     setups = [setup] if args.methods is None else fan_out(setup, _methods(args), rows=_rows(services, setup))
     runs = [services.queue.add(services.training.request_of(one, folder)) for one in setups]
     output.give(runs if args.methods else runs[0])

@@ -5,16 +5,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from app.cli import session_verbs
+from app.cli import session_verbs, setup_verbs
+from app.cli.auto_setting import automatic
+from app.cli.checking import check, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
 from app.cli.importing import import_session
+from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
+from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
 from app.cli.queue_verbs import QUEUE_VERBS
-from app.cli.setup_files import asked_setup
+from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
@@ -61,16 +65,28 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
     session = services.library.find(args.session)
     rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.number)
     output.give({"session": session, "rows": rows})
-    output.say(f"{session.name} ({session.id}): {counted_rows(session.row_count)} from {session.source}")
+    count, version = session.row_count, ""
+    if args.number is not None:
+        found = services.library.editing.versions(session.id)
+        count = next(v.row_count for v in found if v.version == args.number)
+        version = f", version {args.number}"
+    output.say(f"{session.name} ({session.id}{version}): {counted_rows(count)} from {session.source}")
     for row in rows:
         session_verbs.show_row(row, output)
     return 0
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    setup, folder = asked_setup(args)
-    run = services.training.start(services.training.request_of(setup, folder))
-    return started(services, run, output, watch=args.follow)
+    setup, folder = setup_of(services, args, args.setup or args.config, is_file=not args.setup)
+    if args.preview and not args.auto:
+        raise StudioError("--preview shows what --auto would choose.", "Give --auto too.")
+    request = services.training.request_of(setup, folder)
+    if args.auto:
+        request = automatic(services, request, output)
+    if args.preview:
+        return 0
+    require_ready(services, request, output)
+    return started(services, services.training.start(request), output, watch=args.follow)
 
 
 def started(services: Services, run: Run, output: Output, *, watch: bool) -> int:
@@ -260,18 +276,26 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "list"): list_merges,
     ("merge", "show"): show_merge,
     ("merge", "delete"): delete_merge,
+    ("check", None): check,
+    **{("setups", noun): verb for noun, verb in setup_verbs.VERBS.items()},
     ("train", None): train,
+    ("jobs", "script"): write_job_script,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,
     ("runs", "stop"): stop_run,
     ("runs", "checkpoint"): checkpoint_run,
     ("runs", "sample"): sample_run,
+    ("runs", "finish"): finish_run,
+    ("runs", "diagnose"): diagnose_run,
+    ("runs", "curve"): export_curve,
     ("runs", "resume"): resume_run,
+    ("jobs", "check"): check_job,
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
     **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
     ("chat", None): chat,
     ("doctor", None): doctor,
+    ("offline", None): offline,
     ("demo", None): demo,
 }

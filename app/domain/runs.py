@@ -165,6 +165,20 @@ class Run:
     def checkpoints_dir(self) -> Path:
         return self.folder / CHECKPOINTS_DIR
 
+    def begun_again(self, owner: str, *, attempt: int) -> "Run":
+        """Starting, by that process; what the attempt before said of its end is forgotten."""
+        return replace(
+            self,
+            status=RunStatus.STARTING,
+            attempt=attempt,
+            owner=owner,
+            handle=None,
+            stop_requested=False,
+            ended_at=None,
+            message="",
+            hint="",
+        )
+
     def launched(self, handle: JobHandle, now: datetime) -> "Run":
         """A run that somebody stopped, or that ended, while it was being launched stays so."""
         if self.status.is_final:
@@ -210,6 +224,8 @@ class Metric:
     """Most that the trainer's tensors have held, in GiB."""
     gpu_utilisation: float | None = None
     """In percent."""
+    gpu_temperature: float | None = None
+    """In °C."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +260,7 @@ class RunEvent:
     """"info", "warning" or "error"."""
     step: int | None = None
     detail: str = ""
-    """For measurements and samples the event itself, as JSON."""
+    """For phases, checkpoints, measurements and samples the event itself, as JSON."""
 
 
 class JobPhase(StrEnum):

@@ -9,18 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from app.domain.errors import StudioError, UnknownSessionError
+from app.domain.errors import StudioError
 from app.domain.lineage import Dependents, dependents
 from app.domain.ports import ChatStore, RunStore
 from app.domain.runs import DockerOptions, Metric, Run, RunId, RunStatus, Target
-from app.domain.setups import BUNDLED_MODEL, Setup
+from app.domain.sessions import Session
+from app.domain.setups import Setup
 from app.domain.typed_paths import expanded
 from app.services.checkpoints import SavedState, saved_states
 from app.services.foreign_runs import FoundRun, look_into
 from app.services.library import LibraryService
 from app.services.loss_files import LossPoint
 from app.services.monitoring import MonitoringService
-from trainer_image.config import DATA_FILE, FileDataset, Lora, RunConfig, Sft
+from app.services.training import TrainingService
+from trainer_image.config import Lora, RunConfig, Sft
 
 SPARK_POINTS: Final = 40
 LONGEST_NAME: Final = 100
@@ -52,8 +54,8 @@ class HistoryService:
         chats: ChatStore,
         monitoring: MonitoringService,
         library: LibraryService,
+        training: TrainingService,
         *,
-        bundled_model: Path,
         exports: Path,
         clock: Callable[[], datetime],
     ) -> None:
@@ -61,7 +63,7 @@ class HistoryService:
         self._chats = chats
         self._monitoring = monitoring
         self._library = library
-        self._bundled_model = bundled_model
+        self._training = training
         self._exports = exports
         self._clock = clock
         self._sparks: dict[RunId, tuple[int, tuple[float, ...]]] = {}
@@ -121,19 +123,9 @@ class HistoryService:
         """Raises StudioError for an imported run, whose settings nobody knows."""
         if run.is_imported:
             raise StudioError("The settings of an imported run are not known.", "Fill in the form by hand.")
-        bundled = Path(run.config.base_model) == self._bundled_model.resolve()
-        changes = {"base_model": BUNDLED_MODEL} if bundled else {}
-        config = run.config.model_copy(update=changes)
-        setup = {"skill": "expert", "target": run.target, "docker": run.docker, "config": config}
-        if not isinstance(config.dataset, FileDataset):
-            return Clone(Setup.model_validate(setup))
-        session, note = self._rows_of(run)
-        if session:
-            return Clone(Setup.model_validate({**setup, "session": session}), (note,) if note else ())
-        file = run.folder / DATA_FILE
-        if not file.is_file():
-            note = "Its rows are no longer there: choose a dataset."
-        return Clone(Setup.model_validate({**setup, "file": file}), (note,))
+        setup = self._training.setup_of(run).model_copy(update={"skill": "expert"})  # hides nothing
+        note = self._note_on_rows(run, setup)
+        return Clone(setup, (note,) if note else ())
 
     def look_into(self, folder: str) -> FoundRun:
         """Raises StudioError with what is wrong with the folder."""
@@ -188,20 +180,24 @@ class HistoryService:
         self._sparks[run.id] = (run.step, losses)
         return losses
 
-    def _rows_of(self, run: Run) -> tuple[str, str]:
-        """The run's session if it still is there, and what to know about it."""
-        if run.session_id is None:
-            return "", "The run's own copy of its rows is used."
-        try:
-            session = self._library.get(run.session_id)
-        except UnknownSessionError:
-            return "", "Its session was deleted: the run's own copy of its rows is used."
-        if session.content_hash == run.content_hash:
-            return session.id, ""
-        return session.id, (
-            f"{session.name} has changed since: the run saw version {run.session_version}, "
-            f"now it is version {session.version}."
-        )
+    def _note_on_rows(self, run: Run, setup: Setup) -> str:
+        """What to know of the rows a clone trains on; empty if they are those of the run."""
+        if setup.session:
+            session = self._library.find(setup.session)
+            return "" if session.content_hash == run.content_hash else _changed(run, session)
+        if setup.file is None:
+            return ""
+        if not setup.file.is_file():
+            return "Its rows are no longer there: choose a dataset."
+        gone = "Its session was deleted: the" if run.session_id else "The"
+        return f"{gone} run's own copy of its rows is used."
+
+
+def _changed(run: Run, session: Session) -> str:
+    return (
+        f"{session.name} has changed since: the run saw version {run.session_version}, "
+        f"now it is version {session.version}."
+    )
 
 
 def matches(run: Run, words: str, status: str = "") -> bool:

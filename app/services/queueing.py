@@ -93,17 +93,7 @@ class QueueService:
             if stored.status not in (RunStatus.STOPPED, RunStatus.FAILED):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             began = stored.started_at is not None or stored.attempt > 1
-            return replace(
-                stored,
-                status=RunStatus.STARTING,
-                attempt=stored.attempt + began,
-                owner=self._processes.me(),
-                handle=None,
-                stop_requested=False,
-                ended_at=None,
-                message="",
-                hint="",
-            )
+            return stored.begun_again(self._processes.me(), attempt=stored.attempt + began)
 
         return self._enqueue(self._runs.update(run_id, fresh))
 

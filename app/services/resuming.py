@@ -1,13 +1,8 @@
-"""What a resume may ask for: another length, or an older checkpoint."""
-
-import json
-
-from pydantic import ValidationError
+"""Whether, and from where, a run can go on."""
 
 from app.domain.errors import StudioError
-from app.domain.runs import Length, Run
+from app.domain.runs import Run, RunStatus
 from app.services.checkpoints import SavedState, saved_states
-from trainer_image.config import EXTENSION_FILE, RunConfig
 
 
 def checkpoint_of(run: Run, name: str) -> SavedState:
@@ -21,24 +16,19 @@ def checkpoint_of(run: Run, name: str) -> SavedState:
     return found
 
 
-def note_extension(run: Run, config: RunConfig) -> None:
-    """Before anything else: if the app or the trainer then dies, a plain resume goes on to this length too.
-    Raises StudioError."""
-    path = run.folder / EXTENSION_FILE
-    try:
-        path.write_text(json.dumps(config.length), encoding="utf-8")
-    except OSError as error:
-        raise StudioError(
-            f"The run's folder could not be written: {error.strerror or error}.",
-            "Make room on the disk, then try again.",
-        ) from error
-
-
-def of_length(config: RunConfig, length: Length) -> RunConfig:
-    """Raise StudioError if it can't be so long."""
-    name, value = length
-    try:
-        return RunConfig.model_validate(config.model_dump() | {name: value})
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise StudioError(f"A run cannot have {name} = {value}: {reason}.", "Give another number.") from error
+def resume_blocked(run: Run, *, extend: bool) -> str:
+    """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
+    can."""
+    if run.is_imported:
+        return "another trainer made it"
+    if not run.status.is_final:
+        return "it is still going"
+    if run.status is RunStatus.FINISHED and not extend:
+        return "it has finished"
+    if run.checkpoint is None:
+        return "it ended before its first checkpoint"
+    if not run.config.save_full_state:
+        return "its checkpoints hold the weights only"
+    if not (run.folder / run.checkpoint).is_dir():
+        return "its checkpoint is no longer on disk"
+    return ""

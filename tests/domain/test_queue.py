@@ -12,9 +12,9 @@ from tests.store import examples
 from trainer_image.config import RunConfig
 
 NOON = datetime(2026, 3, 1, 12)
-IDLE = Gpu("A", 24 * GIB, 23 * GIB, 0)
-BUSY = Gpu("B", 24 * GIB, 23 * GIB, 95)
-FULL = Gpu("C", 24 * GIB, 5 * GIB, 0)
+IDLE = Gpu("A", 24 * GIB, 23 * GIB, busy_percent=0)
+BUSY = Gpu("B", 24 * GIB, 23 * GIB, busy_percent=95)
+FULL = Gpu("C", 24 * GIB, 5 * GIB, busy_percent=0)
 ON_ALL = RunConfig(base_model="a/b", distributed={"nproc_per_node": "gpu"})
 
 

@@ -76,6 +76,8 @@ class World:
     queue: QueueService
     settings_store: SqliteSettingsStore
     history: HistoryService
+    opened: list[Path]
+    """Folders shown in the file manager."""
     now: list[datetime] = field(default_factory=lambda: [NOON])
 
 
@@ -88,6 +90,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def make_world(home: Path, database) -> World:
     processes, secrets, launcher, engine = SystemProcesses(), FixedSecrets(), FakeLauncher(), EchoEngine()
+    opened: list[Path] = []
     runs, settings = SqliteRunStore(database), SqliteSettingsStore(database)
     sample = home / "sample.jsonl"
     sample.write_text('{"prompt": "Where is Sorrel?", "completion": "In the north."}\n')
@@ -105,6 +108,7 @@ def make_world(home: Path, database) -> World:
         data_dir=home / "data",
         bundled_model=home / "tiny-model",
         clock=lambda: NOON,
+        open_folder=opened.append,
     )
     chat_store, exports = SqliteChatStore(database), home / "exports"
     chats = ChatService(runs, chat_store, engine, exports)
@@ -127,10 +131,11 @@ def make_world(home: Path, database) -> World:
             chat_store,
             monitoring,
             library,
-            bundled_model=home / "tiny-model",
+            training,
             exports=exports,
             clock=lambda: NOON,
         ),
+        opened,
     )
 
 

@@ -216,7 +216,7 @@ def test_a_run_without_rows_or_folder_cannot_go_back(world, three):
 
 
 def test_with_two_gpus_two_runs_go_each_on_its_own(world, three):
-    cards = [Gpu("A", GIB, GIB, 0), Gpu("B", GIB, GIB, 0)]
+    cards = [Gpu("A", GIB, GIB), Gpu("B", GIB, GIB)]
     queue = QueueService(
         world.runs,
         world.training,

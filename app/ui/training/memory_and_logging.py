@@ -61,7 +61,8 @@ def PushFields(draft: TrainingDraft) -> list[ft.Control]:
             "Push to Hub repository",
             draft.push_repo,
             partial(setattr, draft, "push_repo"),
-            help_text=Push.model_fields["repo_id"].description or "",
+            help_text=draft.offline_reason or Push.model_fields["repo_id"].description or "",
+            disabled=bool(draft.offline_reason),
             error=push_problem(draft),
         ),
         Toggle(

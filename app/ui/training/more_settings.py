@@ -145,7 +145,13 @@ def _fields(draft: TrainingDraft) -> list[ft.Control]:
         TokenBound(draft),
         *switches(draft),
         *PushFields(draft),
-        Toggle("Offline", draft.offline, toggle_offline, help_text=_help("offline")),
+        Toggle(
+            "Offline",
+            draft.offline or bool(draft.offline_reason),
+            toggle_offline,
+            help_text=draft.offline_reason or _help("offline"),
+            disabled=bool(draft.offline_reason),
+        ),
     ]
 
 

@@ -7,20 +7,20 @@ from typing import Final, cast
 import flet as ft
 
 from app.domain.runs import Run
-from app.domain.setups import Setup
 from app.services.everything import Services
 from app.services.queueing import Standing
 from app.ui.actions import Problem
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.theme import SPACE
+from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.import_run import ImportRun
 from app.ui.training.history.section import RunHistory
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.inference.panel import InferencePanel
-from app.ui.training.mounting import keyed, memoised
+from app.ui.training.mounting import Unwatched, keyed, memoised
 from app.ui.training.queue.panel import QueuePanel
-from app.ui.training.run_view import RunView
+from app.ui.training.run.view import RunView, talk_place
 from app.ui.training.selection import RunSelection
 from app.ui.training.watching import use_answer
 
@@ -37,7 +37,7 @@ class Look:
 
 @ft.component
 def RunColumn(
-    services: Services, selection: RunSelection, chat: ChatDraft, on_clone: Callable[[Setup], None]
+    services: Services, selection: RunSelection, chat: ChatDraft, form: Unwatched[TrainingDraft]
 ) -> ft.Control:
     """Reads all runs once a second, and starts what waits. Memoise it, so that typing in the form leaves it
     alone."""
@@ -56,6 +56,9 @@ def RunColumn(
     def look_again() -> None:
         selection.version += 1
 
+    def started(run: Run) -> None:
+        selection.choose(run.id)
+
     if look is None:
         return ErrorBanner(problem)
     if not look.runs and problem is None:
@@ -64,11 +67,12 @@ def RunColumn(
     run = next((run for run in runs if run.id == selection.run_id), None)
     body: list[ft.Control] = [ErrorBanner(problem)] if problem else []
     if run is not None:
-        body.append(keyed(RunView, f"run-{run.id}", services, run, look_again))
-        body.append(memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat))
+        body.append(keyed(RunView, f"run-{run.id}", services, run, look_again, form.value.load, started))
+        panel = memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat)
+        body.append(talk_place(panel))
     if look.standing.runs or look.standing.rules.is_paused or selection.is_queue_open:
         body.append(memoised(QueuePanel, "queue", services.queue, look.standing, look_again))
-    body.append(keyed(RunHistory, "history", services, runs, selection, on_clone, look_again))
+    body.append(keyed(RunHistory, "history", services, runs, selection, form.value.load, look_again))
     return ft.Column(body, spacing=SPACE, horizontal_alignment=ft.CrossAxisAlignment.STRETCH, tight=True)
 
 

@@ -54,13 +54,13 @@ def TrainingTab(
 
     start = ft.Column(
         [
-            keyed(StartPanel, "start", services, draft, started),
+            keyed(StartPanel, "start", services, draft, started, is_shown=is_shown),
             keyed(AddToQueue, "add-to-queue", services, draft, added),
         ],
         spacing=GAP,
         tight=True,
     )
-    run = memoised(RunColumn, "run", services, draft.selection, draft.chat, draft.load)
+    run = memoised(RunColumn, "run", services, draft.selection, draft.chat, kept)
     return ft.Container(
         _beside(form, start, run) if is_wide else _stacked(form, start, run),
         expand=True,

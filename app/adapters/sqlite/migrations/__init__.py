@@ -16,7 +16,8 @@ from app.adapters.sqlite.migrations import (
     m0004_versions_of_sessions,
     m0005_scrapes,
     m0006_merges,
-    m0007_history_and_queue,
+    m0007_how_warm_the_gpu_is,
+    m0008_history_and_queue,
 )
 
 
@@ -36,5 +37,6 @@ MIGRATIONS: Final = (
     Migration(4, "versions of sessions", m0004_versions_of_sessions.apply),
     Migration(5, "scrapes", m0005_scrapes.apply),
     Migration(6, "merges", m0006_merges.apply),
-    Migration(7, "history and queue", m0007_history_and_queue.apply),
+    Migration(7, "how warm the GPU is", m0007_how_warm_the_gpu_is.apply),
+    Migration(8, "history and queue", m0008_history_and_queue.apply),
 )

@@ -20,7 +20,6 @@ from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.curves import Point, bounds, decimate, tick
 from app.ui.training.fields import Help, Segments
-from app.ui.training.loss_chart import chart_axis
 from app.ui.training.saving import offer_file
 from app.ui.training.selection import RunSelection
 from app.ui.training.watching import use_answer
@@ -127,8 +126,8 @@ def _chart(curves: Sequence[Sequence[LossPoint]], *, is_smooth: bool) -> ft.Cont
         max_x=max(last, first + 1),
         min_y=low,
         max_y=high,
-        left_axis=chart_axis(fc, low, high, size=48),
-        bottom_axis=chart_axis(fc, first, max(last, first + 1), size=28, is_whole=True),
+        left_axis=_axis(fc, low, high, size=48),
+        bottom_axis=_axis(fc, first, max(last, first + 1), size=28, is_whole=True),
         horizontal_grid_lines=fc.ChartGridLines(
             interval=tick(high - low), color=ft.Colors.OUTLINE_VARIANT, width=1
         ),
@@ -240,3 +239,13 @@ def _difference(runs: Sequence[Run]) -> list[ft.Control]:
         for d in found
     ]
     return [title, Identified("compare-differences", ft.Column(lines, spacing=GAP / 2, tight=True))]
+
+
+def _axis(fc: Any, low: float, high: float, *, size: float, is_whole: bool = False) -> Any:
+    step = max(tick(high - low), 1.0) if is_whole else tick(high - low)
+    values = [round(n * step, 10) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    labels = [
+        fc.ChartAxisLabel(value=v, label=ft.Text(f"{v:g}", theme_style=ft.TextThemeStyle.BODY_SMALL))
+        for v in values
+    ]
+    return fc.ChartAxis(labels=labels, label_size=size)

@@ -1,0 +1,33 @@
+"""The rows of a run, as a file the trainer reads, and the folder they lie in."""
+
+import shutil
+from pathlib import Path
+
+from app.domain.errors import StudioError
+from app.domain.runs import Run, RunRequest
+from app.domain.sessions import Session
+from app.services.library import LibraryService
+
+
+def write_run_data(library: LibraryService, request: RunRequest, session: Session | None, path: Path) -> None:
+    """Write the rows of a session, as it was when it was read, or of a file; nothing for a Hub dataset."""
+    if session is not None:
+        library.snapshot(session, path)
+    elif request.data_file:
+        path.parent.mkdir(exist_ok=True)
+        config = request.config
+        column = config.document_column_name if config.is_pretraining else None
+        library.take_file(request.data_file, path, column)
+
+
+def remove_folder(run: Run) -> None:
+    """Remove the run's folder, if it is still there. Raises StudioError if something of it stays."""
+    if not run.folder.exists():
+        return
+    try:
+        shutil.rmtree(run.folder)
+    except OSError as error:
+        raise StudioError(
+            f"The files in {run.folder} could not all be deleted: {error.strerror or error}.",
+            "Delete them yourself, or delete the run without its files.",
+        ) from error
