@@ -10,20 +10,18 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from app.domain.errors import StudioError, TargetError, UnknownSessionError
-from app.domain.ports import Launchers, Processes, RunStore, Secrets
+from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
+from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from app.services.run_data import write_run_data
 from trainer_image.config import (
     DATA_FILE,
-    EXTENSION_FILE,
     FINISH_COMMAND,
     PREVIEW_FILE,
     SAMPLE_COMMAND,
@@ -53,6 +51,7 @@ class TrainingService:
         data_dir: Path,
         bundled_model: Path,
         clock: Callable[[], datetime],
+        open_folder: OpenFolder,
         offline: Callable[[], str] = lambda: "",
     ) -> None:
         """`offline` says why the network is not used, as a sentence; empty if it is."""
@@ -65,6 +64,7 @@ class TrainingService:
         self._data_dir = data_dir
         self._bundled_model = bundled_model
         self._clock = clock
+        self._open_folder = open_folder
         self._offline = offline
 
     def request_of(self, setup: Setup, folder: Path) -> RunRequest:
@@ -132,6 +132,13 @@ class TrainingService:
     def output_folder(self, request: RunRequest) -> Path:
         """Where the run would lie on this computer; "…" stands for a name that is made at the start."""
         return self._folder(request, request.output_name or "…")
+
+    def show_folder(self, folder: Path) -> None:
+        """Open it in the file manager; the nearest one above it where it is not there yet. Raises
+        StudioError."""
+        while not folder.is_dir() and folder != folder.parent:
+            folder = folder.parent
+        self._open_folder(folder)
 
     def start(self, request: RunRequest) -> Run:
         """Record a run, give it its folder and data, and launch it.
@@ -226,8 +233,8 @@ class TrainingService:
         if self._offline():
             config = config.model_copy(update={"offline": True, "push": None})
         if extend:
-            config = _of_length(config, extend)
-            _note_extension(before, config)
+            config = of_length(config, extend)
+            note_extension(before, config)
 
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
@@ -384,26 +391,3 @@ def _data_label(request: RunRequest, session: Session | None) -> str:
         return request.data_file.name
     assert isinstance(request.config.dataset, HubDataset)
     return request.config.dataset.repo
-
-
-def _note_extension(run: Run, config: RunConfig) -> None:
-    """Before anything else: if the app or the trainer then dies, a plain resume goes on to this length too.
-    Raises StudioError."""
-    path = run.folder / EXTENSION_FILE
-    try:
-        path.write_text(json.dumps(config.length), encoding="utf-8")
-    except OSError as error:
-        raise StudioError(
-            f"The run's folder could not be written: {error.strerror or error}.",
-            "Make room on the disk, then try again.",
-        ) from error
-
-
-def _of_length(config: RunConfig, length: Length) -> RunConfig:
-    """Raise StudioError if it can't be so long."""
-    name, value = length
-    try:
-        return RunConfig.model_validate(config.model_dump() | {name: value})
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise StudioError(f"A run cannot have {name} = {value}: {reason}.", "Give another number.") from error

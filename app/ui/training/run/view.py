@@ -15,6 +15,7 @@ from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.labeled_value import LabeledValue
+from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
@@ -24,6 +25,7 @@ from app.ui.training.run.checkpoints_view import CheckpointList
 from app.ui.training.run.figures import Figures, Guide, Progress
 from app.ui.training.run.hands import Hands
 from app.ui.training.run.learning import Learning
+from app.ui.training.run.log_search import LogSearch
 from app.ui.training.run.phase_strip import PhaseStrip
 from app.ui.training.run.plots import CurveData
 from app.ui.training.run.report import Curve, Report, read_report
@@ -85,11 +87,18 @@ def RunView(
             memoised(CheckpointList, f"checkpoints-{run.id}", still, report.checkpoints),
             memoised(Timeline, f"timeline-{run.id}", report.events),
             memoised(LogView, f"log-{run.id}", services.monitoring, still),
+            memoised(LogSearch, f"log-search-{run.id}", services.monitoring, still),
             LabeledValue(
                 "Output folder",
                 str(run.output_dir or run.folder),
                 is_code=True,
                 trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
+            ),
+            memoised(
+                OpenFolderButton,
+                f"open-{run.id}",
+                services.training.show_folder,
+                run.output_dir or run.folder,
             ),
         ],
         subtitle=f"{run.target.label} · {wording.data(run)} · {wording.method(run)}",
