@@ -5,11 +5,14 @@ import os
 from app.adapters.computer_memory import computer_memory
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
+from app.adapters.file_manager import FileManager
 from app.adapters.gpu import describe_gpus, nvidia_gpus
+from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.model_configs import FoundModelConfigs
+from app.adapters.model_files import FoundModels
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
@@ -43,6 +46,7 @@ from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
 from app.services.offline import OfflineService
+from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -92,12 +96,18 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         bundled_model=paths.tiny_model,
         clock=utc_now,
         offline=offline.reason,
+        open_folder=FileManager(),
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     previews = PreviewService(
         library,
         runs,
-        TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token),
+        TrainerLooker(
+            paths.trainer,
+            log_dir=paths.logs,
+            secrets=secrets.hf_token,
+            memory_history=paths.memory_history,
+        ),
         SqliteSurveyFiles(),
         cache=paths.previews,
         bundled_model=paths.tiny_model,
@@ -128,6 +138,18 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
         previews=previews,
+        preflight=PreflightService(
+            training,
+            previews,
+            library,
+            runs,
+            FoundModels(),
+            HuggingFaceHub(),
+            secrets,
+            gpus=nvidia_gpus,
+            computer_memory=computer_memory,
+            offline=offline.reason,
+        ),
         auto=AutoSettingService(
             nvidia_gpus,
             FoundModelConfigs(secrets.hf_token),

@@ -20,7 +20,7 @@ from trainer_image.models import Device, device_name, find_model
 from trainer_image.problems import RunFailedError, explain_hub
 from trainer_image.reporting import Reporter
 from trainer_image.shapes import Shape, shape_of
-from trainer_image.stored import Work
+from trainer_image.stored import Osft, Work
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,24 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
         "parameters": shape.parameters,
         "trained_parameters": stored.trained_parameters(shape, work),
         "checkpoint_bytes": stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        "result_bytes": stored.result_bytes(shape, work),
+        "directions": _directions(shape, work),
         "suggested_gpu": _suggested_gpu(shape, config),
     }
+
+
+def _directions(shape: Shape, work: Work) -> list[dict[str, Any]]:
+    """Of each kind of matrix OSFT factorises; none with another method."""
+    method = work.method
+    if not isinstance(method, Osft):
+        return []
+    return [
+        {
+            **{name: getattr(matrix, name) for name in ("name", "rows", "columns", "copies", "rank")},
+            "trained": stored.trained_rank(matrix, method.unfreeze_rank_ratio),
+        }
+        for matrix in shape.matching(method.patterns)
+    ]
 
 
 def _suggested_gpu(shape: Shape, config: RunConfig) -> str | None:

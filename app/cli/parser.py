@@ -133,14 +133,14 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = _leaf(verbs, "check", "what a run would take, and what speaks against it; starts nothing")
+    check.add_argument("setup", metavar="SETUP", help="a saved setup, or a file, .toml or .json")
+    _over_the_setup(check)
     train = _leaf(verbs, "train", "start a run from a setup")
     what = train.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
     what.add_argument("--setup", metavar="NAME", help="a saved setup")
-    train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
-    train.add_argument(
-        "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
-    )
+    _over_the_setup(train)
     train.add_argument(
         "--auto",
         action="store_true",
@@ -148,6 +148,13 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     train.add_argument("--preview", action="store_true", help="with --auto: say it, and start nothing")
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+
+
+def _over_the_setup(leaf: argparse.ArgumentParser) -> None:
+    leaf.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    leaf.add_argument(
+        "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
+    )
 
 
 def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -4,10 +4,10 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from app.cli import session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
+from app.cli.checking import check, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
@@ -21,13 +21,10 @@ from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
-from app.domain.presets import with_preset
-from app.domain.runs import Run, Target
-from app.domain.setups import Setup
+from app.domain.runs import Run
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
-from app.services.setup_files import read_setup
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
@@ -79,11 +76,7 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    setup, folder = _setup(services, args)
-    if args.target:
-        setup = setup.model_copy(update={"target": Target(args.target)})
-    if args.preset:
-        setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
+    setup, folder = setup_of(services, args, args.setup or args.config, is_file=not args.setup)
     if args.preview and not args.auto:
         raise StudioError("--preview shows what --auto would choose.", "Give --auto too.")
     request = services.training.request_of(setup, folder)
@@ -91,15 +84,8 @@ def train(services: Services, args: argparse.Namespace, output: Output) -> int:
         request = automatic(services, request, output)
     if args.preview:
         return 0
+    require_ready(services, request, output)
     return started(services, services.training.start(request), output, watch=args.follow)
-
-
-def _setup(services: Services, args: argparse.Namespace) -> tuple[Setup, Path]:
-    """The setup that was named, and the folder its relative paths start at."""
-    if args.setup:
-        return services.setups.load(args.setup), Path.home()
-    path = expanded(args.config)
-    return read_setup(path), path.absolute().parent
 
 
 def started(services: Services, run: Run, output: Output, *, watch: bool) -> int:
@@ -289,6 +275,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "list"): list_merges,
     ("merge", "show"): show_merge,
     ("merge", "delete"): delete_merge,
+    ("check", None): check,
     **{("setups", noun): verb for noun, verb in setup_verbs.VERBS.items()},
     ("train", None): train,
     ("jobs", "script"): write_job_script,

@@ -1,6 +1,7 @@
 """What the services need from the outside world. Implemented in `app.adapters`, faked in `tests`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
@@ -156,6 +157,10 @@ class Launcher(Protocol):
 
 
 Launchers = Mapping[Target, Launcher]
+
+
+OpenFolder = Callable[[Path], None]
+"""Shows a folder in this computer's file manager. Raises StudioError where there is none."""
 
 
 class Processes(Protocol):

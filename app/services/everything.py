@@ -12,6 +12,7 @@ from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
 from app.services.offline import OfflineService
+from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -34,5 +35,6 @@ class Services:
     diagnostics: DiagnosticsService
     publishing: PublishingService
     previews: PreviewService
+    preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from app.domain.errors import StudioError
 from app.domain.hub import hub_label
@@ -37,7 +37,7 @@ from app.services.row_files import as_line
 from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Verdict, verdicts
 from trainer_image.lengths import lost_share, padding, percentile, steps, steps_of_epoch, tokens
-from trainer_image.look_protocol import Estimated, Shown
+from trainer_image.look_protocol import Estimated, Examined, Shown
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class PreviewService:
 
     def seen_as(self, source: Source, config: RunConfig) -> str:
         """Alike as long as a survey of the source under the config would find the same."""
-        return f"{source.session_id} {source.file} {source.identity} {_eye(self._seen_by(config))}"
+        return f"{source.session_id} {source.file} {source.identity} {_eye(self.seen_by(config))}"
 
     def show(
         self, source: Source, config: RunConfig, number: int, *, start: int = 0, limit: int = TOKENS_SHOWN
@@ -133,7 +133,7 @@ class PreviewService:
         line = next(self._lines(source, start=number, limit=1), None)
         if line is None:
             raise PreviewError(f"There is no row {number + 1:,}.", "Choose an earlier one.")
-        return self._looker.show(self._seen_by(config), line, number=number + 1, start=start, limit=limit)
+        return self._looker.show(self.seen_by(config), line, number=number + 1, start=start, limit=limit)
 
     def sample(self, source: Source, config: RunConfig) -> Survey:
         """What a few rows from all over the source tell, at once; all of them where they are few.
@@ -143,7 +143,7 @@ class PreviewService:
         self.prepare(source, config, _unheard)
         if _is_small(source):
             return self.survey(source, config, _unheard)
-        config = self._seen_by(config)
+        config = self.seen_by(config)
         name, notices = self._looker.open(config)
         target = self._target(source, f"{name} sample")
         with self._workplace() as place:
@@ -157,7 +157,7 @@ class PreviewService:
         `progress` may raise to cancel; nothing half-done is kept.
         """
         self.prepare(source, config, progress)
-        config = self._seen_by(config)
+        config = self.seen_by(config)
         name, notices = self._looker.open(config)
         source = replace(source, identity=identity_of(source))
         target = self._target(source, name)
@@ -177,7 +177,7 @@ class PreviewService:
         """
         with self._lock:
             candidates = list(self._known.items())
-        eye = _eye(self._seen_by(config))
+        eye = _eye(self.seen_by(config))
         found = (
             survey
             for (_, seen), survey in candidates
@@ -228,11 +228,11 @@ class PreviewService:
 
     def memory(self, config: RunConfig, *, max_seq_len: int) -> Estimated:
         """What the run takes at its peak on this computer. Raises PreviewError."""
-        return self._looker.estimate(self._seen_by(config).model_copy(update={"max_seq_len": max_seq_len}))
+        return self._looker.estimate(self.seen_by(config).model_copy(update={"max_seq_len": max_seq_len}))
 
     def speed(self, config: RunConfig) -> float | None:
         """Tokens a second, as the newest run of this model and method measured; None if none did."""
-        model = self._seen_by(config).base_model
+        model = self.seen_by(config).base_model
         for run in islice(self._runs.all(), _RUNS_ASKED):
             if run.config.base_model == model and run.config.method.kind == config.method.kind:
                 metrics = self._runs.metrics(run.id, after_step=max(run.step - 1, 0))
@@ -240,12 +240,28 @@ class PreviewService:
                     return metrics[-1].tokens_per_second
         return None
 
+    def outlook(
+        self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None
+    ) -> Estimated:
+        """What the run takes in memory and on disk, on this device, and cautions. Raises PreviewError."""
+        return self._looker.estimate(self.seen_by(config), device=device, rows=rows)
+
+    def examine(self, config: RunConfig) -> Examined:
+        """What can be trained on this computer, and where the run's numbers go. Raises PreviewError."""
+        return self._looker.examine(config)
+
     def expected(self, request: RunRequest) -> dict[str, int] | None:
         """The ledger a preview has shown for this very run; None if nobody previewed all of its rows."""
+        survey = self.known(request)
+        outlook = survey.table.outlook(self.seen_by(request.config)) if survey else None
+        return dict(outlook.buckets) if outlook and outlook.is_exact else None
+
+    def known(self, request: RunRequest) -> Survey | None:
+        """What was found out about all rows of this very run since the app was started, if anything was."""
         if request.data_file is None and not request.session_id:
             return None
         try:
-            source, config = self.source_of(request), self._seen_by(request.config)
+            source, config = self.source_of(request), self.seen_by(request.config)
             with self._lock:
                 was_previewed = any(survey.source == source for survey in self._known.values())
             identity = was_previewed and (identity_of(source))
@@ -253,14 +269,12 @@ class PreviewService:
             log.info("No preview to compare with: %s", error)
             return None
         with self._lock:
-            survey = self._known.get((identity, _eye(config))) if identity else None
-        outlook = survey.table.outlook(config) if survey else None
-        return dict(outlook.buckets) if outlook and outlook.is_exact else None
+            return self._known.get((identity, _eye(config))) if identity else None
 
     def close(self) -> None:
         self._looker.close()
 
-    def _seen_by(self, config: RunConfig) -> RunConfig:
+    def seen_by(self, config: RunConfig) -> RunConfig:
         """The config with its model where it is on this computer."""
         model = config.base_model
         if model == BUNDLED_MODEL:

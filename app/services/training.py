@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from app.domain.errors import StudioError, TargetError, UnknownSessionError
-from app.domain.ports import Launchers, Processes, RunStore, Secrets
+from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -51,6 +51,7 @@ class TrainingService:
         data_dir: Path,
         bundled_model: Path,
         clock: Callable[[], datetime],
+        open_folder: OpenFolder,
         offline: Callable[[], str] = lambda: "",
     ) -> None:
         """`offline` says why the network is not used, as a sentence; empty if it is."""
@@ -63,6 +64,7 @@ class TrainingService:
         self._data_dir = data_dir
         self._bundled_model = bundled_model
         self._clock = clock
+        self._open_folder = open_folder
         self._offline = offline
 
     def request_of(self, setup: Setup, folder: Path) -> RunRequest:
@@ -130,6 +132,13 @@ class TrainingService:
     def output_folder(self, request: RunRequest) -> Path:
         """Where the run would lie on this computer; "…" stands for a name that is made at the start."""
         return self._folder(request, request.output_name or "…")
+
+    def show_folder(self, folder: Path) -> None:
+        """Open it in the file manager; the nearest one above it where it is not there yet. Raises
+        StudioError."""
+        while not folder.is_dir() and folder != folder.parent:
+            folder = folder.parent
+        self._open_folder(folder)
 
     def start(self, request: RunRequest) -> Run:
         """Record a run, give it its folder and data, and launch it.

@@ -274,6 +274,23 @@ def test_the_curve_another_trainer_left_is_printed(shell: Shell, tmp_path):
     assert "0.5000" in shell.ok("losses", str(tmp_path))
 
 
+def test_a_run_is_checked_before_it_is_started(shell: Shell, tmp_path):
+    setup = (ROOT / "docs/examples/lora.toml").read_text()
+    broken = tmp_path / "broken.toml"
+    broken.write_text(setup.replace('tunewright/tiny"', 'nobody/no-model"\noffline = true'))
+
+    found = shell.json("check", str(ROOT / "docs/examples/lora.toml"))
+    code, out, _ = shell.run("check", str(broken))
+    refused, _, why = shell.run("train", "--config", str(broken))
+
+    assert found["can_start"]
+    assert found["memory"]["low"] <= found["memory"]["expected"] <= found["memory"]["high"]
+    assert code == refused == 1
+    assert "Error: The base model nobody/no-model is not on this computer" in out
+    assert "nobody/no-model is not on this computer" in why
+    assert shell.json("runs", "list") == []
+
+
 def test_the_example_setups_are_valid():
     for path in (ROOT / "docs/examples").glob("*.toml"):
         setup = read_setup(path)

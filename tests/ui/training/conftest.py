@@ -23,6 +23,8 @@ from app.services.setups import SetupService
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
+from tests.preflight.conftest import preflight_of
+from tests.preflight.known import KnownComputer, KnownTrainer
 from tests.services.conftest import World, ends, make_world
 from tests.ui.harness import Screen, mounted
 from trainer_image.config import RunConfig
@@ -70,6 +72,8 @@ class Studio:
     services: Services
     world: World
     engine: DirectedEngine
+    trainer: KnownTrainer = field(default_factory=KnownTrainer)
+    """Says what a run would take."""
     draft: TrainingDraft = field(default_factory=lambda: TrainingDraft(skill="expert"))
     went_to_data: list[bool] = field(default_factory=list)
 
@@ -122,7 +126,7 @@ def studio(tmp_path, monkeypatch) -> Iterator[Studio]:
 
 
 def make_studio(home, database) -> Studio:
-    world, engine = make_world(home, database), DirectedEngine()
+    world, engine, trainer = make_world(home, database), DirectedEngine(), KnownTrainer()
     world.library.ensure_sample()
     launchers = {Target.LOCAL: world.launcher, Target.DOCKER: world.launcher}
     services = replace(
@@ -132,6 +136,7 @@ def make_studio(home, database) -> Studio:
         monitoring=world.monitoring,
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
+        preflight=preflight_of(world, trainer, KnownComputer(), []),
         setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         diagnostics=DiagnosticsService(
             world.monitoring,
@@ -141,7 +146,7 @@ def make_studio(home, database) -> Studio:
         ),
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
-    return Studio(services, world, engine)
+    return Studio(services, world, engine, trainer)
 
 
 async def choose_session(screen: Screen, studio: Studio) -> None:

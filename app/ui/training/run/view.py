@@ -15,6 +15,7 @@ from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.labeled_value import LabeledValue
+from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
@@ -92,6 +93,12 @@ def RunView(
                 str(run.output_dir or run.folder),
                 is_code=True,
                 trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
+            ),
+            memoised(
+                OpenFolderButton,
+                f"open-{run.id}",
+                services.training.show_folder,
+                run.output_dir or run.folder,
             ),
         ],
         subtitle=f"{run.target.label} · {wording.data(run)} · {wording.method(run)}",
