@@ -157,6 +157,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             computer_memory=computer_memory,
             history=paths.memory_history,
             bundled_model=paths.tiny_model,
+            offline=offline.reason,
         ),
         job_scripts=JobScriptService(library, paths.trainer),
     )

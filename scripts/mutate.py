@@ -6,6 +6,8 @@ Each entry of `breaks.toml` names a file, a snippet of it, what is put in its pl
 then fail. Everything happens in a copy of the tree: nothing of this checkout is changed. A break counts as
 noticed only if the same test passes on the unbroken copy. Exit code 1 if one goes unnoticed. Not part of the
 test suite (it takes some minutes); `tests/test_breaks.py` sees to it that each snippet is still there.
+Tests in containers need an engine (`scripts/with-engine.sh -- …`, and TUNEWRIGHT_TEST_IMAGE for the journey),
+those in the browser CHROMIUM (`scripts/chromium.sh` finds one).
 
 Chosen by hand instead of a mutation tester's thousands of random changes: the whole suite takes a quarter of
 an hour, and what matters is that each promise has one test which cannot pass without it.

@@ -35,7 +35,17 @@ class Phase(_Event):
     """What it is busy with now."""
 
     type: Literal["phase"] = "phase"
-    name: Literal["load_data", "load_model", "prepare", "train", "save", "done"]
+    name: Literal["load_data", "download", "load_model", "prepare", "train", "save", "done"]
+
+
+class Download(_Event):
+    """How much of a model has come from the Hub: told at every twentieth of it."""
+
+    type: Literal["download"] = "download"
+    name: str
+    done: int = Field(description="In bytes.")
+    total: int
+    eta_seconds: float | None = None
 
 
 class Rows(_Event):
@@ -186,6 +196,7 @@ class Ended(_Event):
 Event = Annotated[
     Started
     | Phase
+    | Download
     | Rows
     | Plan
     | Memory

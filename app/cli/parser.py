@@ -4,10 +4,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
+from app.cli.mapping_words import add_mapping
 from app.cli.session_words import add_session_words
 from app.cli.setup_words import add_setup_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
-from app.domain.mapping import Part, RowKind
 from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import Target
@@ -61,15 +61,7 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     listed.add_argument("--deleted", action="store_true", help="those that `undelete` can bring back")
     collecting(_leaf(nouns, "collect", "collect rows from the web into a session, or go on with --resume"))
     _leaf(nouns, "collects", "what was collected from the web, and how it ended")
-    take.add_argument("--kind", choices=[k.value for k in RowKind], help="what a row is; else it is guessed")
-    take.add_argument(
-        "--map",
-        action="append",
-        type=_pairing,
-        default=[],
-        metavar="PART=COLUMN",
-        help=f"which column plays a part; may be repeated. Parts: {', '.join(Part)}",
-    )
+    add_mapping(take)
     take.add_argument(
         "--passage",
         type=_passage,
@@ -236,13 +228,6 @@ def _length(text: str) -> "Length":
     if name not in ("num_epochs", "max_steps") or not number.isdecimal():
         raise argparse.ArgumentTypeError("a length is num_epochs=N or max_steps=N, N being a whole number")
     return ("num_epochs" if name == "num_epochs" else "max_steps"), int(number)
-
-
-def _pairing(text: str) -> tuple[str, str]:
-    part, is_pair, column = text.partition("=")
-    if not is_pair or part not in list(Part):
-        raise argparse.ArgumentTypeError(f"it is PART=COLUMN, the part one of: {', '.join(Part)}")
-    return part, column
 
 
 def _passage(text: str) -> int:

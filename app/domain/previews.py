@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from app.domain.errors import StudioError
 from app.domain.sessions import SessionId
-from trainer_image.config import RunConfig
+from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Facts
 from trainer_image.lengths import Table
 from trainer_image.look_protocol import Estimated, Examined, Shown
@@ -40,6 +40,13 @@ class Source:
     """Of the session."""
     identity: str = field(default="", compare=False)
     """Names the content; empty for a file until it was read."""
+    made_of: Path | HubDataset | None = field(default=None, compare=False)
+    """What `file` is made of where it is not there yet: converted, or streamed."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether there is more than can be looked at: of a dataset on the Hub its first rows are."""
+        return isinstance(self.made_of, HubDataset)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from app.domain.runs import Run, RunEvent, RunStatus
-from trainer_image.events import Phase, parse_event
+from trainer_image.events import Download, Phase, parse_event
 
 _STAGES: Final = (
     ("load_data", "Read data"),
@@ -41,8 +41,22 @@ def stages_of(run: Run, events: Sequence[RunEvent], now: datetime) -> tuple[Stag
     for number, (phase, label) in enumerate(names):
         began, ended = entered.get(phase), _left(phase, entered, run.ended_at or now)
         seconds = (ended - began).total_seconds() if began and ended else None
-        stages.append(Stage(phase, label, _state(number, at, run.status), seconds))
+        state = _state(number, at, run.status)
+        note = _downloaded(events, state) if phase == "download" else ""
+        stages.append(Stage(phase, label, state, seconds, note))
     return tuple(stages)
+
+
+def _downloaded(events: Sequence[RunEvent], state: StageState) -> str:
+    """How many bytes have come, and while it goes on how long the rest takes."""
+    told = [parse_event(event.detail) for event in events if event.type == "download"]
+    last = next((event for event in reversed(told) if isinstance(event, Download)), None)
+    if last is None:
+        return ""
+    note = f"{last.done / 1e9:.1f} of {last.total / 1e9:.1f} GB"
+    if state != "now" or last.eta_seconds is None:
+        return note
+    return f"{note}, about {max(round(last.eta_seconds / 60), 1)} min left (rough)"
 
 
 def _entered(events: Sequence[RunEvent]) -> dict[str, datetime]:

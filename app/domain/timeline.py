@@ -7,6 +7,7 @@ from typing import Final
 from app.domain.runs import Measurement, Metric, RunEvent, SampleAnswer
 from trainer_image.events import (
     CheckpointSaved,
+    Download,
     Ended,
     Evaluation,
     Event,
@@ -112,6 +113,9 @@ def as_timeline(event: Event) -> RunEvent | None:
             return replace(_in_full(event, text), step=event.step)
         case Memory():
             return _memory(event)
+        case Download():
+            text = f"Downloaded {_gb(event.done)} of {_gb(event.total)} of {event.name}"
+            return _in_full(event, text)
         case CheckpointSaved():
             return replace(_in_full(event, f"Checkpoint at step {event.step}"), step=event.step)
         case _:

@@ -55,12 +55,14 @@ class AutoSettingService:
         computer_memory: Callable[[], tuple[int, int]],
         history: Path,
         bundled_model: Path,
+        offline: Callable[[], str],
         trains_on_gpus: Callable[[], bool] = lambda: likely_device() == "cuda",
     ) -> None:
-        """`trains_on_gpus` says whether a run of this computer itself would use one that is there."""
+        """`offline` says why the network is not used; `trains_on_gpus` whether a run of this computer itself
+        would use a GPU that is there."""
         self._gpus, self._models, self._previews = gpus, models, previews
         self._computer_memory, self._history = computer_memory, MemoryHistory(history)
-        self._bundled_model = bundled_model
+        self._bundled_model, self._offline = bundled_model, offline
         self._trains_on_gpus = trains_on_gpus
 
     def settings_for(self, request: RunRequest, wishes: Wishes = NO_WISHES) -> AutoSet:
@@ -90,7 +92,7 @@ class AutoSettingService:
         name = config.base_model
         place = str(self._bundled_model) if name == BUNDLED_MODEL else name
         try:
-            found = self._models.of(place, offline=config.offline)
+            found = self._models.of(place, offline=config.offline or bool(self._offline()))
             shape = shape_of(found)
         except (StudioError, RunFailedError) as error:
             return self._by_its_name(name, error, notes)

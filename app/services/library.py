@@ -202,9 +202,15 @@ class LibraryService:
         return write_rows(path, rows, with_meta=False)
 
     @elsewhere_if(lambda _, given: is_long_file(given["path"]))
-    def append_file(self, base: Session, path: Path, progress: Progress | None = None) -> ImportReport:
+    def append_file(
+        self,
+        base: Session,
+        path: Path,
+        progress: Progress | None = None,
+        options: ReadOptions = _AS_GUESSED,
+    ) -> ImportReport:
         """Read a file into new rows at the end. Raises as `import_file` does, and StaleSessionError."""
-        sieve = _Sieve(self._sources.read_file(path, _AS_GUESSED), path.name, progress)
+        sieve = _Sieve(self._sources.read_file(path, options), path.name, progress)
         rows = (Row(row.line, row.messages, row.meta) for row in sieve.rows())
         changes = (RowChange(base.row_count, row, is_new=True) for row in rows)
         summary = f"{{rows}} of {path.name} appended"
@@ -214,9 +220,16 @@ class LibraryService:
     def duplicate(self, base: Session, name: str = "") -> Session:
         return self._sessions.duplicate(base, self.free_name(name.strip() or base.name))
 
-    def take_file(self, path: Path, target: Path, document_column: str | None = None) -> None:
+    @elsewhere_if(lambda _, given: is_long_file(given["path"]))
+    def take_file(
+        self,
+        path: Path,
+        target: Path,
+        document_column: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Write a file's rows as a run reads them; see `row_files.take_file`."""
-        take_file(self._sources, path, target, document_column)
+        take_file(self._sources, path, target, document_column, progress)
 
     def is_for_the_trainer(self, path: Path, document_column: str | None = None) -> bool:
         """Whether a run reads a file as it is; else `take_file` converts it."""

@@ -1,9 +1,11 @@
 """See what a base model will see of some rows before a run: token by token, row by row, length by length."""
 
 import hashlib
+import json
 import logging
 import tempfile
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from app.domain.errors import StudioError
+from app.domain.hub import hub_label
 from app.domain.ports import RunStore
 from app.domain.previews import (
     Fate,
@@ -43,6 +46,8 @@ SMALL_ROWS: Final = 2_000
 _SMALL_BYTES: Final = 1_000_000
 """Of a file whose rows nobody has counted."""
 _SAMPLE_ROWS: Final = 500
+HUB_ROWS: Final = 500
+"""So many of a dataset on the Hub are looked at, which takes seconds to stream."""
 _SAMPLE_PAGES: Final = 10
 _PAGE: Final = 1_000
 _RUNS_ASKED: Final = 200
@@ -70,6 +75,8 @@ class PreviewService:
         self._known: dict[tuple[str, str], Survey] = {}
         """(content, how rows are seen) → what was found out since the app was started."""
         self._lock = threading.Lock()
+        self._began = uuid.uuid4()
+        """What is on the Hub is read anew after each start: it may have changed."""
 
     def problem(self) -> str:
         """Why nothing can be looked at on this computer, as a sentence; empty if it can."""
@@ -85,27 +92,34 @@ class PreviewService:
         )
 
     def source_of(self, request: RunRequest) -> Source:
-        """The rows a run would train on. Raises PreviewError if they cannot be looked at beforehand.
-
-        A file that a run converts is converted here, too, once; that takes its time.
-        """
-        source = self._source_of(request)
-        if request.data_file and source.file and not source.file.is_file():
-            self._convert(request.data_file, source.file, request.config)
-        return source
-
-    def _source_of(self, request: RunRequest) -> Source:
+        """The rows a run would train on. Quick. Raises PreviewError if they cannot be looked at before."""
         if request.session_id:
             return self.of_session(self._library.get(request.session_id))
         if request.data_file:
             file = self._as_run_reads(request.data_file, request.config)
-            return Source(file=file, label=request.data_file.name)
+            made_of = None if file == request.data_file else request.data_file
+            return Source(file=file, label=request.data_file.name, made_of=made_of)
         if isinstance(request.config.dataset, HubDataset):
-            raise PreviewError(
-                "A Hugging Face dataset can be previewed once it is on this computer.",
-                "Import it in the Data tab, then choose it here as a session.",
-            )
+            return self._of_hub(request.config.dataset, offline=request.config.offline)
         raise PreviewError("There are no rows to look at yet.", "Choose a session or a file.")
+
+    def prepare(self, source: Source, config: RunConfig, progress: Progress) -> None:
+        """Make the file of a source where it has none yet: converted as a run would, or its first rows
+        streamed from the Hub. `progress` may raise to cancel; then there is none. Raises StudioError."""
+        if source.file is None or source.made_of is None or source.file.is_file():
+            return
+        progress(0)
+        try:
+            with self._workplace() as place:
+                self._make(source.made_of, place / source.file.name, config, progress)
+                for old in sorted(self._cache.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)[:-1]:
+                    old.unlink(missing_ok=True)
+                (place / source.file.name).replace(source.file)
+        except OSError as error:
+            raise PreviewError(
+                f"{source.label} could not be read and converted: {error.strerror or error}.",
+                "Make room and look again.",
+            ) from error
 
     def seen_as(self, source: Source, config: RunConfig) -> str:
         """Alike as long as a survey of the source under the config would find the same."""
@@ -115,6 +129,7 @@ class PreviewService:
         self, source: Source, config: RunConfig, number: int, *, start: int = 0, limit: int = TOKENS_SHOWN
     ) -> Shown:
         """Row `number`, from 0, as the model sees it. Raises PreviewError."""
+        self.prepare(source, config, _unheard)
         line = next(self._lines(source, start=number, limit=1), None)
         if line is None:
             raise PreviewError(f"There is no row {number + 1:,}.", "Choose an earlier one.")
@@ -125,6 +140,7 @@ class PreviewService:
 
         Raises PreviewError.
         """
+        self.prepare(source, config, _unheard)
         if _is_small(source):
             return self.survey(source, config, _unheard)
         config = self.seen_by(config)
@@ -140,6 +156,7 @@ class PreviewService:
 
         `progress` may raise to cancel; nothing half-done is kept.
         """
+        self.prepare(source, config, progress)
         config = self.seen_by(config)
         name, notices = self._looker.open(config)
         source = replace(source, identity=identity_of(source))
@@ -147,7 +164,8 @@ class PreviewService:
         if not target.is_file():
             self._look_at_all(source, config, target, progress)
             self._files.make_room(self._cache, keep=target)
-        survey = Survey(source, self._files.table(target), target, tuple(notices))
+        table = self._files.table(target)
+        survey = Survey(source, table, target, tuple(notices), is_sample=source.is_part)
         with self._lock:
             self._known[source.identity, _eye(config)] = survey
         return survey
@@ -240,8 +258,10 @@ class PreviewService:
 
     def known(self, request: RunRequest) -> Survey | None:
         """What was found out about all rows of this very run since the app was started, if anything was."""
+        if request.data_file is None and not request.session_id:
+            return None
         try:
-            source, config = self._source_of(request), self.seen_by(request.config)
+            source, config = self.source_of(request), self.seen_by(request.config)
             with self._lock:
                 was_previewed = any(survey.source == source for survey in self._known.values())
             identity = was_previewed and (identity_of(source))
@@ -275,19 +295,24 @@ class PreviewService:
         content = f"{path.absolute()} {status.st_size} {status.st_mtime_ns} {column}"
         return self._cache / f"{hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:32]}.jsonl"
 
-    def _convert(self, path: Path, target: Path, config: RunConfig) -> None:
-        column = config.document_column_name if config.is_pretraining else None
-        try:
-            with self._workplace() as place:
-                self._library.take_file(path, place / target.name, column)
-                for old in sorted(self._cache.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)[:-1]:
-                    old.unlink(missing_ok=True)
-                (place / target.name).replace(target)
-        except OSError as error:
+    def _of_hub(self, dataset: HubDataset, *, offline: bool) -> Source:
+        if reason := "The run is to stay offline." if offline else self._library.why_no_hub():
             raise PreviewError(
-                f"{path.name} could not be read and converted: {error.strerror or error}.",
-                "Make room and look again.",
-            ) from error
+                f"{dataset.repo} cannot be looked at now. {reason}",
+                "Import it once, then choose the session.",
+            )
+        content = f"hub {self._began} {dataset.model_dump_json()}"
+        file = self._cache / f"{hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:32]}.jsonl"
+        label = hub_label(dataset.repo, dataset.split, dataset.config)
+        return Source(file=file, label=label, made_of=dataset)
+
+    def _make(self, made_of: Path | HubDataset, target: Path, config: RunConfig, progress: Progress) -> None:
+        if isinstance(made_of, Path):
+            column = config.document_column_name if config.is_pretraining else None
+            self._library.take_file(made_of, target, column, progress)
+            return
+        first = self._library.preview_hub(made_of.repo, made_of.split, made_of.config, HUB_ROWS)
+        _write(target, (json.dumps(row, ensure_ascii=True) + "\n" for row in first.rows), progress)
 
     def _look_at_all(self, source: Source, config: RunConfig, target: Path, progress: Progress) -> None:
         apart = not _is_small(source)

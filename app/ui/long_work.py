@@ -103,7 +103,7 @@ def use_long_work(
         try:
             while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
                 if only_looks and mine.is_cancelled:
-                    task.add_done_callback(_hear_nothing_of)
+                    task.add_done_callback(hear_nothing_of)
                     raise cancelled()
                 set_state(WorkState(is_busy=True, is_cancelling=mine.is_cancelled, news=mine.news))
             result = task.result()
@@ -127,7 +127,7 @@ def use_long_work(
     return LongWork(run, state, cancel, lambda: set_state(WorkState()))
 
 
-def _hear_nothing_of(task: asyncio.Task[object]) -> None:
+def hear_nothing_of(task: asyncio.Task[object]) -> None:
     """Else asyncio reports what it raises as forgotten."""
     if not task.cancelled():
         task.exception()

@@ -10,7 +10,8 @@ from app.cli.parser import make_parser
 from app.cli.verbs import train
 from app.domain.errors import StudioError
 from app.domain.setups import BUNDLED_MODEL
-from tests.services.test_auto_setting import CARD, Shelf, auto, services
+from tests.services.automatic import CARD, Shelf, auto
+from tests.services.test_auto_setting import services
 
 __all__ = ["services"]
 

@@ -2,29 +2,23 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from app.adapters.computer_memory import computer_memory
 from app.adapters.model_configs import FoundModelConfigs
 from app.bootstrap import build_services
 from app.domain.auto_set import Wishes
 from app.domain.errors import StudioError
 from app.domain.gpus import GIB, Gpu
-from app.domain.previews import PreviewError
 from app.domain.runs import DockerOptions, RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
 from app.paths import Paths
-from app.services.auto_setting import AutoSettingService
+from tests.services.automatic import CARD, CONFIGS, Shelf, auto
 from trainer_image.config import Lora, RunConfig, Sft
 from trainer_image.demand import work_of
 from trainer_image.memory import estimate
 from trainer_image.memory_history import Known, MemoryHistory, kind_of
 from trainer_image.shapes import shape_of
-
-CONFIGS = json.loads((Path(__file__).parents[1] / "trainer/model_configs.json").read_text())
-CARD = Gpu("NVIDIA RTX 4070", 12 * GIB, 12 * GIB)
 
 
 @pytest.fixture
@@ -35,37 +29,6 @@ def services(tmp_path):
     made.library.ensure_sample()
     yield made
     made.previews.close()
-
-
-class Unseen:
-    """Previews where rows are counted, and cannot be looked at: nothing has to be started for it."""
-
-    def __init__(self, previews):
-        self.source_of = previews.source_of
-
-    def known_or_sampled(self, source, config):
-        raise PreviewError("Rows cannot be looked at here.")
-
-
-def auto(services, *gpus, models=None, previews=None, trains_on_gpus=True, history=Path("none")):
-    return AutoSettingService(
-        lambda: gpus,
-        models or FoundModelConfigs(lambda: None),
-        previews or Unseen(services.previews),
-        computer_memory=computer_memory,
-        history=history,
-        bundled_model=Path("assets/tiny-model").resolve(),
-        trains_on_gpus=lambda: trains_on_gpus,
-    )
-
-
-class Shelf:
-    """Configs of models by name; of any other it says that there is none."""
-
-    def of(self, model, *, offline):
-        if model not in CONFIGS:
-            raise StudioError(f"{model} could not be had.", "Check the network.")
-        return CONFIGS[model]
 
 
 def request(services, model=BUNDLED_MODEL, **changes):
@@ -99,6 +62,14 @@ def test_a_model_whose_config_is_not_to_be_had_is_sized_by_its_name_and_said_to_
     assert answer.choices
     assert any("told from its name, about 1 billion" in note for note in answer.notes)
     assert any("me/new-1B could not be had." in note for note in answer.notes)
+
+
+def test_offline_nobody_is_asked_over_the_network(services):
+    shelf = Shelf()
+
+    auto(services, models=shelf, offline="It is off.").settings_for(request(services, "gpt2"))
+
+    assert shelf.asked_offline
 
 
 def test_a_model_of_which_nothing_is_known_is_not_guessed_at(services):

@@ -30,7 +30,7 @@ _LABELS: Final = {
     "max_steps": "Max steps",
     "per_device_batch_size": "Rows at once",
     "gradient_accumulation_steps": "Accumulation",
-    "bits": "Few bits",
+    "bits": "4-bit",
     "gradient_checkpointing": "Checkpointing",
     "max_seq_len": "Longest row",
 }

@@ -5,7 +5,7 @@ from functools import partial
 import flet as ft
 
 from app.domain.advice import advice_on_batch, advice_on_epochs, advice_on_learning_rate
-from app.domain.presets import WHY, offered_for
+from app.domain.presets import AUTO_SET, WHY, offered_for
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.theme import GAP
@@ -66,7 +66,7 @@ def _choose(draft: TrainingDraft, name: str) -> None:
 def _advice(draft: TrainingDraft) -> list[ft.Control]:
     """Rules of thumb for as many rows as the chosen session has."""
     rows = draft.row_count
-    if not rows:
+    if not rows or draft.shown_preset == AUTO_SET:  # which gives its reasons itself
         return []
     epochs = None if draft.numbers["max_steps"].strip() else draft.epochs
     sentences = (advice_on_learning_rate(draft.method, rows), advice_on_batch(rows))

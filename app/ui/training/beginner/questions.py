@@ -1,5 +1,6 @@
 """Three questions instead of a choice of methods; "not sure" is always an answer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -13,14 +14,14 @@ from app.ui.kit.section import Section
 from app.ui.theme import GAP
 from app.ui.training.beginner import auto_form
 from app.ui.training.draft import TrainingDraft
-from app.ui.training.fields import Help, Segments
+from app.ui.training.fields import Help, Option, Wrap
 
 _UNSURE: Final = ("unsure", "Not sure")
 _QUESTIONS: Final = (
     (
         "goal",
         "What shall it learn?",
-        (("style", "Style, format"), ("knowledge", "New knowledge"), ("everything", "Everything"), _UNSURE),
+        (("style", "Style or format"), ("knowledge", "New knowledge"), ("everything", "Everything"), _UNSURE),
     ),
     ("keep", "Must it keep what it could before?", (("yes", "Yes"), ("no", "No"), _UNSURE)),
     ("matters", "What matters more?", (("memory", "Little memory"), ("result", "The result"), _UNSURE)),
@@ -34,13 +35,26 @@ _OTHER: Final[dict[Method, str]] = {
 
 def Questions(draft: TrainingDraft) -> ft.Control:
     """The answers choose the method at once, and the reason stands below."""
-    lines: list[ft.Control] = [
-        Segments(
-            f"question-{name}", text, getattr(draft.answers, name), options, partial(_answer, draft, name)
+    questions = [_question(draft, name, text, options) for name, text, options in _QUESTIONS]
+    return Section("What it shall learn", [*questions, _verdict(draft)])
+
+
+def _question(draft: TrainingDraft, name: str, text: str, options: Sequence[Option]) -> ft.Control:
+    """Chips: unlike buttons side by side they wrap where there is little room."""
+    given = getattr(draft.answers, name)
+    chips: list[ft.Control] = [
+        Identified(
+            f"answer-{name}-{key}",
+            ft.Chip(
+                label=ft.Text(label), selected=given == key, on_select=partial(_answer, draft, name, key)
+            ),
+            label=f"{text} {label}",
         )
-        for name, text, options in _QUESTIONS
+        for key, label in options
     ]
-    return Section("What it shall learn", [*lines, _verdict(draft)])
+    return Identified(
+        f"question-{name}", ft.Column([ft.Text(text), Wrap(chips)], spacing=GAP / 2, tight=True)
+    )
 
 
 def _answer(draft: TrainingDraft, name: str, value: str) -> None:

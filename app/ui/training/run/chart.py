@@ -25,12 +25,15 @@ _FILLS: Final = {
 
 
 @ft.component
-def Chart(plot: Plot | None) -> ft.Control:
+def Chart(plot: Plot | None, *, is_live: bool) -> ft.Control:
     """Memoise it: drawing costs some 20 ms of the event loop."""
     if plot is None:
+        said = (
+            "The loss curve begins with the first step." if is_live else "There is no curve: it made no step."
+        )
         body: ft.Control = ft.Container(
-            ft.Text("The loss curve begins with the first step.", color=ft.Colors.ON_SURFACE_VARIANT),
-            height=HEIGHT,
+            ft.Text(said, color=ft.Colors.ON_SURFACE_VARIANT),
+            height=HEIGHT if is_live else None,
             alignment=ft.Alignment.CENTER,
         )
         return Identified("loss-chart", body)
@@ -42,11 +45,11 @@ def _legend(plot: Plot) -> ft.Control:
     entries = [_entry(_COLORS[line.role], line.name, height=3) for line in _smooth_first(plot.lines)]
     for name, role in dict.fromkeys((shade.name, shade.role) for shade in plot.shades):
         entries.append(_entry(_FILLS[role], name, height=12))
-    row = ft.Row(entries, spacing=GAP * 2, run_spacing=2, wrap=True, alignment=ft.MainAxisAlignment.END)
+    row = ft.Row(entries, spacing=GAP * 2, run_spacing=2, wrap=True)
     if not plot.note:
         return row
     note = ft.Text(plot.note, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
-    return ft.Column([row, note], spacing=2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.END)
+    return ft.Column([row, note], spacing=2, tight=True)
 
 
 def _smooth_first(lines: tuple[PlotLine, ...]) -> list[PlotLine]:

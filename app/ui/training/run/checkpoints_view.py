@@ -54,6 +54,6 @@ def describe(saved: SavedCheckpoint) -> str:
         f"loss {wording.number(saved.loss)}" if saved.loss is not None else "",
         f"validation {wording.number(saved.validation_loss)}" if saved.validation_loss is not None else "",
         "the best" if saved.is_best else "",
-        "" if saved.is_on_disk else "removed, as newer ones came",
+        "" if saved.is_on_disk else "removed since",
     ]
     return " · ".join(fact for fact in facts if fact)

@@ -89,7 +89,7 @@ class _Kind:
 
 _KINDS: Final[dict[ChartKind, _Kind]] = {
     "loss": _Kind("Loss", (("Loss", lambda m: m.loss),)),
-    "rate": _Kind("Learning rate", (("Learning rate", lambda m: m.learning_rate),), is_smoothed=False),
+    "rate": _Kind("Rate", (("Learning rate", lambda m: m.learning_rate),), is_smoothed=False),
     "gradient": _Kind("Gradient", (("Gradient norm", lambda m: m.grad_norm),)),
     "speed": _Kind("Speed", (("Tokens/s", lambda m: m.tokens_per_second),)),
     "gpu": _Kind(
@@ -97,7 +97,7 @@ _KINDS: Final[dict[ChartKind, _Kind]] = {
         (("Busy, %", lambda m: m.gpu_utilisation), ("Temperature, °C", lambda m: m.gpu_temperature)),
         is_smoothed=False,
     ),
-    "memory": _Kind("GPU memory", (("GiB held", lambda m: m.gpu_memory_gb),), is_smoothed=False),
+    "memory": _Kind("Memory", (("GiB held on the GPU", lambda m: m.gpu_memory_gb),), is_smoothed=False),
 }
 
 

@@ -61,8 +61,7 @@ def read_report(monitoring: MonitoringService, run: Run, known: Report) -> Repor
             checkpoints=tuple(monitoring.checkpoints(run)),
             changes=memory_changes(monitoring.events(run.id, last=_NOTICES, of_type="notice")),
         )
-    is_live = not run.status.is_final
-    return replace(report, advice=advise(run.config, report.metrics, report.measurements, is_live=is_live))
+    return replace(report, advice=advise(run.config, report.metrics, report.measurements, run.status))
 
 
 def _metrics(monitoring: MonitoringService, run: Run, known: Report) -> tuple[Metric, ...]:
