@@ -6,6 +6,7 @@ from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.gpu import describe_gpus
 from app.adapters.hub_publishing import HuggingFacePublisher
+from app.adapters.keyring_vault import KeyringVault
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.process_launcher import ProcessLauncher
@@ -23,6 +24,7 @@ from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.adapters.survey_files import SqliteSurveyFiles
+from app.adapters.token_check import HttpTokenChecker
 from app.adapters.trainer_looker import TrainerLooker
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.ports import Launchers
@@ -39,13 +41,15 @@ from app.services.offline import OfflineService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
+from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
 
 def build_services(paths: Paths) -> Services:
     """Open the database and put everything together. Raises StoreError."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
-    processes, secrets = SystemProcesses(), EnvironmentSecrets()
+    processes, vault = SystemProcesses(), KeyringVault()
+    secrets = EnvironmentSecrets(vault=vault)
     database = open_database(paths.database)
     settings = SqliteSettingsStore(database)
     preferences = SettingsService(settings)
@@ -101,6 +105,7 @@ def build_services(paths: Paths) -> Services:
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=preferences,
         offline=offline,
+        tokens=TokenService(secrets, vault, HttpTokenChecker(), offline),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         publishing=publishing,
         previews=PreviewService(

@@ -10,6 +10,7 @@ from app.domain.mapping import Part, RowKind
 from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import Target
+from app.domain.tokens import TokenPlace
 
 if TYPE_CHECKING:  # `--help` must not wait for what it imports
     from app.domain.runs import Length
@@ -33,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
     _leaf(verbs, "doctor", "look at this computer and say what works")
+    _tokens(verbs)
     offline = _leaf(verbs, "offline", "say whether the network is used, or switch offline mode")
     offline.add_argument("to", nargs="?", choices=["on", "off"], help="the switch; else nothing is changed")
     demo = _leaf(
@@ -176,6 +178,18 @@ def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     chat.add_argument("--preset", choices=list(PRESETS), default=DEFAULT_PRESET, help="how to sample")
     chat.add_argument("--max-new-tokens", type=int, help="longest answer in tokens")
     chat.add_argument("--seed", type=_seed, help="same seed, same answer")
+
+
+def _tokens(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("tokens", help="tokens for Hugging Face and Runpod, in this computer's keyring")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    _leaf(nouns, "list", "where each token comes from, never the token")
+    for name, text in (
+        ("keep", "keep a token: typed unseen, or read from standard input"),
+        ("delete", "remove a token from the keyring"),
+        ("test", "ask the place whose token it is"),
+    ):
+        _leaf(nouns, name, text).add_argument("place", choices=[place.value for place in TokenPlace])
 
 
 def _leaf(

@@ -15,6 +15,7 @@ from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
 from app.cli.setup_files import read_setup
+from app.cli.tokens import delete_token, keep_token, list_tokens, test_token
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
@@ -279,5 +280,9 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("chat", None): chat,
     ("doctor", None): doctor,
     ("offline", None): offline,
+    ("tokens", "list"): list_tokens,
+    ("tokens", "keep"): keep_token,
+    ("tokens", "delete"): delete_token,
+    ("tokens", "test"): test_token,
     ("demo", None): demo,
 }

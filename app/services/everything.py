@@ -12,6 +12,7 @@ from app.services.offline import OfflineService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
+from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
 
@@ -25,6 +26,7 @@ class Services:
     chats: ChatService
     settings: SettingsService
     offline: OfflineService
+    tokens: TokenService
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService

@@ -28,7 +28,7 @@ def can_be_cut_off() -> bool:
     )
     if tried.returncode == NOT_POSSIBLE:
         warnings.warn(
-            f"NO NAMESPACE HERE ({tried.stderr.strip()}): the journey is proven by what Python asked for alone.",
+            f"NO NAMESPACE HERE ({tried.stderr.strip()}): proven by what Python asked for alone.",
             stacklevel=1,
         )
         return False
