@@ -1,7 +1,9 @@
 """Composition root: the only place that knows which adapter stands behind which port."""
 
 import os
+from importlib.metadata import version
 
+from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.gpu import describe_gpus
@@ -32,6 +34,7 @@ from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.library import LibraryService
@@ -105,6 +108,9 @@ def build_services(paths: Paths) -> Services:
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=preferences,
         offline=offline,
+        docker_care=DockerCareService(
+            LocalDockerCare(paths.trainer.parent, version=version("tunewright")), runs, offline, describe_gpus
+        ),
         tokens=TokenService(secrets, vault, HttpTokenChecker(), offline),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         publishing=publishing,

@@ -9,7 +9,7 @@ from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.mapping import Part, RowKind
 from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
-from app.domain.targets import Target
+from app.domain.targets import TRAINER_IMAGE, Target
 from app.domain.tokens import TokenPlace
 
 if TYPE_CHECKING:  # `--help` must not wait for what it imports
@@ -34,6 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
     _leaf(verbs, "doctor", "look at this computer and say what works")
+    _docker(verbs)
     _tokens(verbs)
     offline = _leaf(verbs, "offline", "say whether the network is used, or switch offline mode")
     offline.add_argument("to", nargs="?", choices=["on", "off"], help="the switch; else nothing is changed")
@@ -178,6 +179,21 @@ def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     chat.add_argument("--preset", choices=list(PRESETS), default=DEFAULT_PRESET, help="how to sample")
     chat.add_argument("--max-new-tokens", type=int, help="longest answer in tokens")
     chat.add_argument("--seed", type=_seed, help="same seed, same answer")
+
+
+def _docker(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("docker", help="the trainer image, the GPU, and what runs left in Docker")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    for name, text in (
+        ("status", "the engine, the image and its size, and what is left over"),
+        ("build", "build the trainer image of this version"),
+        ("pull", "fetch an image from a registry"),
+        ("test", "see whether a container gets the GPU, and what to do if not"),
+    ):
+        leaf = _leaf(nouns, name, text)
+        leaf.add_argument("--image", default=TRAINER_IMAGE, help=f"the image ({TRAINER_IMAGE})")
+    clean = _leaf(nouns, "clean", "remove containers that ended runs have left")
+    clean.add_argument("--yes", action="store_true", help="do not ask first")
 
 
 def _tokens(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from app.cli import session_verbs
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
+from app.cli.docker import docker_build, docker_clean, docker_pull, docker_status, docker_test
 from app.cli.following import follow
 from app.cli.importing import import_session
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
@@ -280,6 +281,11 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("chat", None): chat,
     ("doctor", None): doctor,
     ("offline", None): offline,
+    ("docker", "status"): docker_status,
+    ("docker", "build"): docker_build,
+    ("docker", "pull"): docker_pull,
+    ("docker", "test"): docker_test,
+    ("docker", "clean"): docker_clean,
     ("tokens", "list"): list_tokens,
     ("tokens", "keep"): keep_token,
     ("tokens", "delete"): delete_token,

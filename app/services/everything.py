@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
@@ -27,6 +28,7 @@ class Services:
     settings: SettingsService
     offline: OfflineService
     tokens: TokenService
+    docker_care: DockerCareService
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService
