@@ -88,7 +88,7 @@ Part = Callable[[str, Callable[[], ft.Control]], ft.Control]
 
 def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
     return [
-        part("target", lambda: TargetSection(draft)),
+        part("target", lambda: TargetSection(draft, services.docker_care)),
         data,
         part("method", lambda: MethodSection(draft)),
         part("preset", lambda: Hyperparameters(draft)),
@@ -100,7 +100,7 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
 
 def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
     return [
-        part("target", lambda: TargetSection(draft)),
+        part("target", lambda: TargetSection(draft, services.docker_care)),
         data,
         part("method", lambda: MethodSection(draft)),
         part("preset", lambda: Hyperparameters(draft)),
