@@ -3,6 +3,7 @@
 import os
 from importlib.metadata import version
 
+from app.adapters.bundle_parts import SystemBundleParts
 from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
@@ -11,6 +12,7 @@ from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.keyring_vault import KeyringVault
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
+from app.adapters.offline_rehearsal import OfflineRehearser
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
@@ -32,6 +34,7 @@ from app.adapters.worker_engine import WorkerEngine
 from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
+from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.docker_care import DockerCareService
@@ -41,6 +44,7 @@ from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
 from app.services.offline import OfflineService
+from app.services.offline_doctor import OfflineDoctor
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -110,6 +114,22 @@ def build_services(paths: Paths) -> Services:
         offline=offline,
         docker_care=DockerCareService(
             LocalDockerCare(paths.trainer.parent, version=version("tunewright")), runs, offline, describe_gpus
+        ),
+        bundles=BundleService(
+            SystemBundleParts(
+                paths.models, caches=[paths.data / "cache/huggingface/hub"], checkout=paths.trainer.parent
+            ),
+            library,
+            offline,
+            folder=paths.home / "bundles",
+            version=version("tunewright"),
+        ),
+        offline_doctor=OfflineDoctor(
+            OfflineRehearser(paths.trainer, docker_cache=paths.data / "cache/huggingface/hub"),
+            launchers,
+            library,
+            bundled_model=paths.tiny_model,
+            rows=paths.sample_file,
         ),
         tokens=TokenService(secrets, vault, HttpTokenChecker(), offline),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from app.cli import session_verbs
+from app.cli.bundle import install_bundle, make_bundle, show_bundle
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.docker import docker_build, docker_clean, docker_pull, docker_status, docker_test
@@ -226,7 +227,11 @@ def chat(services: Services, args: argparse.Namespace, output: Output) -> int:
 
 
 def doctor(services: Services, args: argparse.Namespace, output: Output) -> int:
-    findings = services.doctor.findings()
+    if args.offline:
+        setup = read_setup(expanded(args.config)) if args.config else services.settings.last_setup()
+        findings = list(services.offline_doctor.findings(setup))
+    else:
+        findings = services.doctor.findings()
     output.give(findings)
     for finding in findings:
         output.say(f"[{finding.state:>7}] {finding.name}: {finding.text}")
@@ -281,6 +286,9 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("chat", None): chat,
     ("doctor", None): doctor,
     ("offline", None): offline,
+    ("bundle", "make"): make_bundle,
+    ("bundle", "show"): show_bundle,
+    ("bundle", "install"): install_bundle,
     ("docker", "status"): docker_status,
     ("docker", "build"): docker_build,
     ("docker", "pull"): docker_pull,

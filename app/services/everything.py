@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.docker_care import DockerCareService
@@ -10,6 +11,7 @@ from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
 from app.services.offline import OfflineService
+from app.services.offline_doctor import OfflineDoctor
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -29,6 +31,8 @@ class Services:
     offline: OfflineService
     tokens: TokenService
     docker_care: DockerCareService
+    bundles: BundleService
+    offline_doctor: OfflineDoctor
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService
