@@ -5,6 +5,7 @@ import logging.handlers
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.cli.output import Output, never_choke
@@ -57,8 +58,8 @@ def main(argv: list[str] | None = None) -> int:
         if args.verb is None:
             from app.ui.window import run_window  # noqa: PLC0415 - verbs need no Flet
 
-            browse = not args.no_browser
-            run_window(lambda: _services(paths), paths, web=args.web, port=args.port, open_browser=browse)
+            build = partial(_services_of_window, paths)
+            run_window(build, paths, web=args.web, port=args.port, open_browser=not args.no_browser)
             return 0
         from app.cli.verbs import VERBS  # noqa: PLC0415 - not for --help
 
@@ -84,6 +85,13 @@ def _services(paths: Paths) -> "Services":
     from app.bootstrap import build_services  # noqa: PLC0415
 
     return build_services(paths)
+
+
+def _services_of_window(paths: Paths) -> "Services":
+    from app.adapters.helper_process import HelperProcess  # noqa: PLC0415
+    from app.bootstrap import build_services  # noqa: PLC0415
+
+    return build_services(paths, HelperProcess(paths.home, paths.logs))
 
 
 def _stay_offline_if_told(paths: Paths) -> None:

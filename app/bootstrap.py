@@ -4,14 +4,19 @@ import os
 from importlib.metadata import version
 
 from app.adapters.bundle_parts import SystemBundleParts
+from app.adapters.computer_memory import computer_memory
 from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
-from app.adapters.gpu import describe_gpus
+from app.adapters.file_manager import FileManager
+from app.adapters.gpu import describe_gpus, nvidia_gpus
+from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.keyring_vault import KeyringVault
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
+from app.adapters.model_configs import FoundModelConfigs
+from app.adapters.model_files import FoundModels
 from app.adapters.offline_rehearsal import OfflineRehearser
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.process_network import ProcessNetwork
@@ -21,6 +26,7 @@ from app.adapters.row_sources import RowSources
 from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
+from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
@@ -31,29 +37,38 @@ from app.adapters.survey_files import SqliteSurveyFiles
 from app.adapters.token_check import HttpTokenChecker
 from app.adapters.trainer_looker import TrainerLooker
 from app.adapters.worker_engine import WorkerEngine
+from app.domain.elsewhere import Elsewhere
 from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
+from app.services.auto_setting import AutoSettingService
 from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.job_scripts import JobScriptService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
 from app.services.offline import OfflineService
 from app.services.offline_doctor import OfflineDoctor
+from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
+from app.services.setups import SetupService
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
 
-def build_services(paths: Paths) -> Services:
-    """Open the database and put everything together. Raises StoreError."""
+def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services:
+    """Open the database and put everything together. Raises StoreError.
+
+    With `elsewhere`, what takes long is done there.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
     processes, vault = SystemProcesses(), KeyringVault()
     secrets = EnvironmentSecrets(vault=vault)
@@ -70,7 +85,7 @@ def build_services(paths: Paths) -> Services:
         Target.DOCKER: DockerLauncher(paths.data),
     }
     sessions, sources = SqliteSessionStore(database, processes), RowSources()
-    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file)
+    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file, elsewhere)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
     collecting = CollectingService(
         scrapers,
@@ -81,7 +96,34 @@ def build_services(paths: Paths) -> Services:
         library.free_name,
         offline,
     )
+    training = TrainingService(
+        runs,
+        launchers,
+        library,
+        monitoring,
+        processes,
+        secrets,
+        data_dir=paths.data,
+        bundled_model=paths.tiny_model,
+        clock=utc_now,
+        offline=offline.reason,
+        open_folder=FileManager(),
+    )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
+    previews = PreviewService(
+        library,
+        runs,
+        TrainerLooker(
+            paths.trainer,
+            log_dir=paths.logs,
+            secrets=secrets.hf_token,
+            memory_history=paths.memory_history,
+        ),
+        SqliteSurveyFiles(),
+        cache=paths.previews,
+        bundled_model=paths.tiny_model,
+        checker=QualityProcess(paths.logs),
+    )
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
@@ -95,19 +137,9 @@ def build_services(paths: Paths) -> Services:
             secrets,
             publishing,
             utc_now,
+            elsewhere,
         ),
-        training=TrainingService(
-            runs,
-            launchers,
-            library,
-            monitoring,
-            processes,
-            secrets,
-            data_dir=paths.data,
-            bundled_model=paths.tiny_model,
-            clock=utc_now,
-            offline=offline.reason,
-        ),
+        training=training,
         monitoring=monitoring,
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=preferences,
@@ -132,15 +164,31 @@ def build_services(paths: Paths) -> Services:
             rows=paths.sample_file,
         ),
         tokens=TokenService(secrets, vault, HttpTokenChecker(), offline),
+        setups=SetupService(SqliteConfigStore(database), library, training),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
+        diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
-        previews=PreviewService(
+        previews=previews,
+        preflight=PreflightService(
+            training,
+            previews,
             library,
             runs,
-            TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token),
-            SqliteSurveyFiles(),
-            cache=paths.previews,
-            bundled_model=paths.tiny_model,
-            checker=QualityProcess(paths.logs),
+            FoundModels(),
+            HuggingFaceHub(),
+            secrets,
+            gpus=nvidia_gpus,
+            computer_memory=computer_memory,
+            offline=offline.reason,
         ),
+        auto=AutoSettingService(
+            nvidia_gpus,
+            FoundModelConfigs(secrets.hf_token),
+            previews,
+            computer_memory=computer_memory,
+            history=paths.memory_history,
+            bundled_model=paths.tiny_model,
+            offline=offline.reason,
+        ),
+        job_scripts=JobScriptService(library, paths.trainer),
     )

@@ -23,6 +23,7 @@ from trainer_image.config import RunConfig
 from trainer_image.look_protocol import (
     Estimate,
     Estimated,
+    Examine,
     Failed,
     Open,
     Opened,
@@ -81,7 +82,11 @@ class Looking:
             case Show():
                 return self._show(request)
             case Estimate():
-                return _estimated(request.config)
+                return _estimated(request)
+            case Examine():
+                from trainer_image.examining import examined  # noqa: PLC0415
+
+                return examined(request.logging)
 
     def _open(self, config: RunConfig) -> Opened:
         from trainer_image import models  # noqa: PLC0415 seconds of imports from here on
@@ -125,12 +130,10 @@ def _column(config: RunConfig) -> str | None:
     return config.document_column_name if config.is_pretraining else None
 
 
-def _estimated(config: RunConfig) -> Estimated:
-    from trainer_image.estimating import estimate_run  # noqa: PLC0415
-    from trainer_image.machine import likely_device  # noqa: PLC0415
+def _estimated(request: Estimate) -> Estimated:
+    from trainer_image.examining import estimated  # noqa: PLC0415
 
-    found = estimate_run(Path.cwd(), config, device=likely_device())
-    return Estimated(**{name: found[name] for name in ("device", "low", "expected", "high", "known_model")})
+    return estimated(request, Path.cwd())
 
 
 def main() -> None:

@@ -164,7 +164,7 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import disk, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
+    from trainer_image import disk, downloading, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     sharding.require_gpus_to_split(config)
     engine = engines.choose(config)  # before transformers is imported
@@ -177,8 +177,10 @@ def train(run: Run) -> int:
 
         return running.train(config, run.model, run.folder, rows, reporter, run.stop)
 
-    space = checkpoint_space(run.model, config)
-    disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
+    disk.require_space(
+        run.folder, *checkpoint_space(run.model, config), keep=config.keep_checkpoints, reporter=reporter
+    )
+    downloading.fetch_model(run.model, reporter, offline=config.offline)
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     import transformers  # noqa: PLC0415

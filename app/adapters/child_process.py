@@ -6,8 +6,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from trainer_image import network
+
+_BELOW_NORMAL: Final = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+"""There is such a class on Windows only."""
 
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
@@ -20,9 +24,18 @@ class ChildProcess:
     """`send` may be called by several threads, `receive` by one, `kill` and `end` by any."""
 
     def __init__(
-        self, command: Sequence[str], log: Path, environment: Mapping[str, str], *, log_limit_bytes: int
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        *,
+        log_limit_bytes: int,
+        gives_way: bool = False,
     ) -> None:
-        """Start it; a log that has grown too large begins anew. Raises OSError if it cannot be started."""
+        """Start it; a log that has grown too large begins anew. Raises OSError if it cannot be started.
+
+        `gives_way` has it run below what else runs on Windows; elsewhere a process does that itself.
+        """
         self._sending = threading.Lock()
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > log_limit_bytes:
@@ -35,6 +48,7 @@ class ChildProcess:
                 stderr=stderr,
                 env=environment,
                 start_new_session=True,  # Ctrl-C in the terminal is for the app
+                creationflags=_BELOW_NORMAL if gives_way else 0,
             )
 
     @property

@@ -11,14 +11,14 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from app.adapters.look_process import LookProcess
 from app.domain.previews import PreviewError, Progress
 from trainer_image import look_protocol as say
 from trainer_image import network
-from trainer_image.config import RunConfig
-from trainer_image.look_protocol import Estimated, Opened, Shown, Surveyed
+from trainer_image.config import MEMORY_HISTORY_VARIABLE, RunConfig
+from trainer_image.look_protocol import Estimated, Examined, Opened, Shown, Surveyed
 
 IDLE_SECONDS: Final = 120.0
 _NEEDED: Final = ("transformers", "tokenizers", "numpy")
@@ -40,9 +40,12 @@ class TrainerLooker:
         *,
         log_dir: Path,
         secrets: Callable[[], str | None],
+        memory_history: Path | None = None,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """Start nothing yet."""
+        """Start nothing yet. `memory_history` is the file where runs on this computer keep what they took."""
+        places = {MEMORY_HISTORY_VARIABLE: memory_history}
+        self._shared = {name: str(path) for name, path in places.items() if path}
         self._trainer, self._python, self._log_dir = trainer, python, log_dir
         self._secrets, self._idle_seconds = secrets, idle_seconds
         self._turn = threading.Lock()
@@ -88,10 +91,19 @@ class TrainerLooker:
         finally:
             process.end()
 
-    def estimate(self, config: RunConfig) -> Estimated:
+    def estimate(
+        self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None
+    ) -> Estimated:
         def ask(process: LookProcess) -> Estimated:
-            process.send(say.Estimate(config=config))
+            process.send(say.Estimate(config=config, device=device, rows=rows))
             return _expect(process, Estimated)
+
+        return self._asked(ask, config)
+
+    def examine(self, config: RunConfig) -> Examined:
+        def ask(process: LookProcess) -> Examined:
+            process.send(say.Examine(logging=config.logging))
+            return _expect(process, Examined)
 
         return self._asked(ask, config)
 
@@ -129,7 +141,9 @@ class TrainerLooker:
             raise PreviewError(problem, "Install it where Tunewright runs, then look again.")
         offline = _is_offline(config)
         token = None if offline else self._secrets()
-        return LookProcess(self._trainer, self._python, self._log_dir, offline=offline, token=token)
+        return LookProcess(
+            self._trainer, self._python, self._log_dir, offline=offline, token=token, shared=self._shared
+        )
 
     def _end_when_idle(self) -> None:
         if self._timer is not None:

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 from app.cli.output import Output
-from app.cli.setup_files import read_setup
 from app.domain.errors import StudioError
 from app.domain.previews import Source, marked
 from app.domain.quality import FLAWS
 from app.domain.timeline import BUCKETS
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
+from app.services.setup_files import read_setup
 from trainer_image.config import RunConfig
 from trainer_image.look_protocol import Shown, ShownToken
 

@@ -5,27 +5,30 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from app.cli import session_verbs
+from app.cli import session_verbs, setup_verbs
+from app.cli.auto_setting import automatic
 from app.cli.bundle import install_bundle, make_bundle, show_bundle
+from app.cli.checking import check, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.docker import docker_build, docker_clean, docker_pull, docker_status, docker_test
 from app.cli.following import follow
 from app.cli.importing import import_session
+from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
-from app.cli.setup_files import read_setup
+from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
 from app.cli.tokens import delete_token, keep_token, list_tokens, test_token
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
-from app.domain.presets import with_preset
-from app.domain.runs import Run, Target
+from app.domain.runs import Run
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
+from app.services.setup_files import read_setup
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
@@ -65,21 +68,28 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
     session = services.library.find(args.session)
     rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.number)
     output.give({"session": session, "rows": rows})
-    output.say(f"{session.name} ({session.id}): {counted_rows(session.row_count)} from {session.source}")
+    count, version = session.row_count, ""
+    if args.number is not None:
+        found = services.library.editing.versions(session.id)
+        count = next(v.row_count for v in found if v.version == args.number)
+        version = f", version {args.number}"
+    output.say(f"{session.name} ({session.id}{version}): {counted_rows(count)} from {session.source}")
     for row in rows:
         session_verbs.show_row(row, output)
     return 0
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    path = expanded(args.config)
-    setup = read_setup(path)
-    if args.target:
-        setup = setup.model_copy(update={"target": Target(args.target)})
-    if args.preset:
-        setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
-    run = services.training.start(services.training.request_of(setup, path.absolute().parent))
-    return started(services, run, output, watch=args.follow)
+    setup, folder = setup_of(services, args, args.setup or args.config, is_file=not args.setup)
+    if args.preview and not args.auto:
+        raise StudioError("--preview shows what --auto would choose.", "Give --auto too.")
+    request = services.training.request_of(setup, folder)
+    if args.auto:
+        request = automatic(services, request, output)
+    if args.preview:
+        return 0
+    require_ready(services, request, output)
+    return started(services, services.training.start(request), output, watch=args.follow)
 
 
 def started(services: Services, run: Run, output: Output, *, watch: bool) -> int:
@@ -273,13 +283,20 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "list"): list_merges,
     ("merge", "show"): show_merge,
     ("merge", "delete"): delete_merge,
+    ("check", None): check,
+    **{("setups", noun): verb for noun, verb in setup_verbs.VERBS.items()},
     ("train", None): train,
+    ("jobs", "script"): write_job_script,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,
     ("runs", "stop"): stop_run,
     ("runs", "checkpoint"): checkpoint_run,
     ("runs", "sample"): sample_run,
+    ("runs", "finish"): finish_run,
+    ("runs", "diagnose"): diagnose_run,
+    ("runs", "curve"): export_curve,
     ("runs", "resume"): resume_run,
+    ("jobs", "check"): check_job,
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,

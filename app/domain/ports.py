@@ -1,10 +1,12 @@
 """What the services need from the outside world. Implemented in `app.adapters`, faked in `tests`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
+from app.domain.saved_setups import StoredConfig
 
 
 class RunStore(Protocol):
@@ -83,15 +85,25 @@ class SettingsStore(Protocol):
 
     def set(self, key: str, value: str) -> None: ...
 
+    def claim(self, key: str, value: str) -> str:
+        """Set it if it was never set; returns what it is now. Of several who claim at once one gets it."""
+        ...
+
 
 class ConfigStore(Protocol):
     """Saved setups: named JSON documents."""
 
-    def save(self, name: str, document: str) -> None:
-        """Insert, or replace the one of that name."""
+    def save(self, name: str, document: str, *, replace: bool = True) -> bool:
+        """Insert, or replace the one of that name; without `replace`, False if there is one."""
         ...
 
-    def all(self) -> Mapping[str, str]: ...
+    def all(self) -> Sequence[StoredConfig]:
+        """In the order of names."""
+        ...
+
+    def rename(self, name: str, new_name: str) -> bool:
+        """False, and nothing changed, if there is none of that name or one of the new name."""
+        ...
 
     def delete(self, name: str) -> None: ...
 
@@ -145,6 +157,10 @@ class Launcher(Protocol):
 
 
 Launchers = Mapping[Target, Launcher]
+
+
+OpenFolder = Callable[[Path], None]
+"""Shows a folder in this computer's file manager. Raises StudioError where there is none."""
 
 
 class Processes(Protocol):

@@ -28,6 +28,9 @@ class Setup(BaseModel):
     preset: str = Field("", description="The preset its values came from, by name; empty: none.")
     target: Target = Target.LOCAL
     session: str | None = Field(None, description="Name or id of a collected session.")
+    session_name: str = Field(
+        "", description="What the session was called when this was saved: for people, nothing is found by it."
+    )
     file: Path | None = Field(None, description="JSONL file; relative to the setup's own file.")
     output_name: str = Field("", description="Name of the run's folder; empty: made up.")
     docker: DockerOptions = DockerOptions()
@@ -50,8 +53,14 @@ class Setup(BaseModel):
 
 
 def migrated(document: dict[str, Any]) -> dict[str, Any]:
-    """A setup of an older version as one of today; anything else as it came.
+    """A setup of an older version as one of today. Raises ValueError for one of a newer version.
 
     Version 1 knew neither skill nor preset.
     """
-    return document | {"setup_version": 2} if document.get("setup_version") == 1 else document
+    version = document.get("setup_version")
+    if isinstance(version, int) and version > SETUP_VERSION:
+        raise ValueError(
+            f"it was made by a newer Tunewright (setup_version {version}, and this one reads up to "
+            f"{SETUP_VERSION}): update Tunewright"
+        )
+    return document | {"setup_version": 2} if version == 1 else document

@@ -25,3 +25,8 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def looks_like_path(model: str) -> bool:
+    """Hub names are `owner/name`; anything absolute, relative by dots or from home is a folder."""
+    return model.startswith(("/", "./", "../", "~", "\\")) or Path(model).is_absolute()

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from app.domain.errors import StudioError
 from app.domain.ports import SettingsStore
+from app.domain.setup_secrets import without_secrets
 from app.domain.setups import Setup
 
 _THEME = "ui.theme"
@@ -66,4 +67,5 @@ class SettingsService:
             return None
 
     def remember_setup(self, setup: Setup) -> None:
-        self._store.set(_LAST_SETUP, setup.model_dump_json())
+        kept, _ = without_secrets(setup)
+        self._store.set(_LAST_SETUP, kept.model_dump_json())

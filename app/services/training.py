@@ -12,17 +12,19 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.domain.errors import StudioError, TargetError
-from app.domain.ports import Launchers, Processes, RunStore, Secrets
+from app.domain.errors import StudioError, TargetError, UnknownSessionError
+from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
-from app.domain.typed_paths import expanded, is_file, is_folder
+from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
+from app.services.run_data import write_run_data
 from trainer_image.config import (
     DATA_FILE,
     EXTENSION_FILE,
+    FINISH_COMMAND,
     PREVIEW_FILE,
     SAMPLE_COMMAND,
     SAVE_COMMAND,
@@ -51,6 +53,7 @@ class TrainingService:
         data_dir: Path,
         bundled_model: Path,
         clock: Callable[[], datetime],
+        open_folder: OpenFolder,
         offline: Callable[[], str] = lambda: "",
     ) -> None:
         """`offline` says why the network is not used, as a sentence; empty if it is."""
@@ -63,11 +66,12 @@ class TrainingService:
         self._data_dir = data_dir
         self._bundled_model = bundled_model
         self._clock = clock
+        self._open_folder = open_folder
         self._offline = offline
 
     def request_of(self, setup: Setup, folder: Path) -> RunRequest:
         """What a setup asks for; its relative paths start at `folder`. Raises UnknownSessionError."""
-        session = self._library.find(setup.session) if setup.session else None
+        session = self._session_of(setup)
         return RunRequest(
             setup.config,
             setup.target,
@@ -76,6 +80,18 @@ class TrainingService:
             output_name=setup.output_name,
             docker=setup.docker,
         )
+
+    def _session_of(self, setup: Setup) -> Session | None:
+        """Never one of the same name in its place."""
+        try:
+            return self._library.find(setup.session) if setup.session else None
+        except UnknownSessionError as error:
+            if not setup.session_name:
+                raise
+            raise UnknownSessionError(
+                f"The session “{setup.session_name}” of this setup is not here.",
+                "Choose another session, or bring it back in the Data tab.",
+            ) from error
 
     def missing(self, request: RunRequest) -> str:
         """The one thing still missing before a run can start, as an order to the person; empty if ready.
@@ -88,7 +104,7 @@ class TrainingService:
         if request.data_file and not is_file(request.data_file):
             kind = "is a folder" if is_folder(request.data_file) else "does not"
             return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
-        if _looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
+        if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
         if problem := self._offline_problem(request):
             return problem
@@ -118,6 +134,13 @@ class TrainingService:
     def output_folder(self, request: RunRequest) -> Path:
         """Where the run would lie on this computer; "…" stands for a name that is made at the start."""
         return self._folder(request, request.output_name or "…")
+
+    def show_folder(self, folder: Path) -> None:
+        """Open it in the file manager; the nearest one above it where it is not there yet. Raises
+        StudioError."""
+        while not folder.is_dir() and folder != folder.parent:
+            folder = folder.parent
+        self._open_folder(folder)
 
     def start(self, request: RunRequest) -> Run:
         """Record a run, give it its folder and data, and launch it.
@@ -176,6 +199,13 @@ class TrainingService:
         """
         return self._ask(run_id, SAMPLE_COMMAND)
 
+    def finish_now(self, run_id: RunId) -> Run:
+        """Ask a run to end after the step at hand and finish: its result is the model measured best.
+
+        Raises StudioError if the run isn't going, or its folder can't be written.
+        """
+        return self._ask(run_id, FINISH_COMMAND)
+
     def _ask(self, run_id: RunId, command: str) -> Run:
         run = self._monitoring.refresh(run_id)
         if run.status is not RunStatus.RUNNING:
@@ -231,6 +261,33 @@ class TrainingService:
             self._fail(run, error.message, error.hint)
             raise
 
+    def setup_of(self, run: Run, config: RunConfig | None = None) -> Setup:
+        """The setup that makes a run like this one, with `config` in the place of its own.
+
+        Its rows are those of the session as it is now; if that is gone, the copy in the run's folder.
+        """
+        config = config or run.config
+        if config.base_model == str(self._bundled_model.resolve()):
+            config = config.model_copy(update={"base_model": BUNDLED_MODEL})
+        is_hub = isinstance(config.dataset, HubDataset)
+        session = None if is_hub else self._session_left(run)
+        return Setup(
+            target=run.target,
+            session=session,
+            file=None if is_hub or session else run.folder / DATA_FILE,
+            docker=replace(run.docker, container_name=""),
+            config=config,
+        )
+
+    def _session_left(self, run: Run) -> str | None:
+        is_there = any(session.id == run.session_id for session in self._library.sessions())
+        return str(run.session_id) if is_there else None
+
+    def retry(self, run_id: RunId, config: RunConfig) -> Run:
+        """Start a new run like an earlier one, with other settings. Raises StudioError."""
+        setup = self.setup_of(self._runs.get(run_id), config)
+        return self.start(self.request_of(setup, Path.home()))
+
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
         can."""
@@ -268,7 +325,7 @@ class TrainingService:
         name = request.output_name or f"{slug}-{request.config.method.kind}-{run_id[:6]}"
         model = request.config.base_model
         model = str(self._bundled_model) if model == BUNDLED_MODEL else model
-        if _looks_like_path(model):
+        if looks_like_path(model):
             model = str(expanded(model).resolve())
         dataset = request.config.dataset if isinstance(request.config.dataset, HubDataset) else FileDataset()
         return Run(
@@ -300,13 +357,7 @@ class TrainingService:
     def _prepare(self, run: Run, request: RunRequest, session: Session | None) -> None:
         """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
         run.folder.mkdir(parents=True)
-        if session is not None:
-            self._library.snapshot(session, run.folder / DATA_FILE)
-        elif request.data_file:
-            (run.folder / DATA_FILE).parent.mkdir()
-            config = request.config
-            column = config.document_column_name if config.is_pretraining else None
-            self._library.take_file(request.data_file, run.folder / DATA_FILE, column)
+        write_run_data(self._library, request, session, run.folder / DATA_FILE)
         if request.expected is not None:
             told = json.dumps({"buckets": dict(request.expected)})
             (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
@@ -365,8 +416,3 @@ def _of_length(config: RunConfig, length: Length) -> RunConfig:
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise StudioError(f"A run cannot have {name} = {value}: {reason}.", "Give another number.") from error
-
-
-def _looks_like_path(model: str) -> bool:
-    """Hub names are `owner/name`; anything absolute, relative by dots or from home is a folder."""
-    return model.startswith(("/", "./", "../", "~", "\\")) or Path(model).is_absolute()

@@ -77,12 +77,30 @@ def test_saved_setups_are_replaced_listed_by_name_and_deleted(engine: Engine) ->
     configs = SqliteConfigStore(engine)
     configs.save("b", "{}")
     configs.save("a", '{"old": 1}')
+    assert not configs.save("a", '{"kept out": 1}', replace=False)
     configs.save("a", '{"new": 2}')
 
-    assert list(configs.all().items()) == [("a", '{"new": 2}'), ("b", "{}")]
+    assert saved(configs) == [("a", '{"new": 2}'), ("b", "{}")]
     configs.delete("a")
     configs.delete("never saved")
-    assert list(configs.all()) == ["b"]
+    assert saved(configs) == [("b", "{}")]
+
+
+def test_a_saved_setup_is_renamed_unless_the_name_is_taken(engine: Engine) -> None:
+    configs = SqliteConfigStore(engine)
+    configs.save("a", "{}")
+    configs.save("b", '{"other": 1}')
+
+    assert [configs.rename("a", "b"), configs.rename("never saved", "c"), configs.rename("a", "c")] == [
+        False,
+        False,
+        True,
+    ]
+    assert saved(configs) == [("b", '{"other": 1}'), ("c", "{}")]
+
+
+def saved(configs: SqliteConfigStore) -> list[tuple[str, str]]:
+    return [(config.name, config.document) for config in configs.all()]
 
 
 def test_this_process_is_alive_and_one_that_started_at_another_time_is_not() -> None:

@@ -11,6 +11,7 @@ from app.domain.sessions import Session
 from app.domain.typed_paths import expanded
 from app.services.library import LibraryService
 from app.ui.actions import use_action
+from app.ui.data.columns import ColumnChoice
 from app.ui.data.wording import rows
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
@@ -18,7 +19,6 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
-from app.ui.merge.columns import ColumnChoice
 from app.ui.merge.draft import NUMBERS, MergeDraft, SourceDraft
 from app.ui.offline import Reason, use_reason
 from app.ui.theme import GAP, RADIUS

@@ -85,7 +85,8 @@ def _session_choice(
     options = [(str(s.id), f"{s.name}, {s.row_count:,} rows") for s in known]
     missing = ""
     if draft.session and sessions is not None and chosen is None:
-        missing = "The session of this setup is no longer here. Choose another."
+        name = draft.session_names.get(draft.session) or draft.session
+        missing = f"The session “{name}” of this setup is no longer here. Choose another."
     return Choice(
         "dataset",
         "Session",

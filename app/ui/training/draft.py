@@ -8,11 +8,14 @@ import flet as ft
 from pydantic import ValidationError
 
 from app.domain import presets
-from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, Method, preset_values
+from app.domain.presets import AUTO_SET, NAMES, PRESETS, QUICK_LOCAL_TEST, Method, preset_values
+from app.domain.questions import Answers
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
 from app.ui.training import draft_setup, typed_numbers
+from app.ui.training.beginner import auto_form
+from app.ui.training.beginner.state import PINS, AutoState
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import ROWS, Source
 from app.ui.training.selection import RunSelection
@@ -60,6 +63,8 @@ class TrainingDraft:
     source: Source = Source.SESSION
     session: str = ""
     """Id or name of a session, as it was chosen or loaded."""
+    session_names: dict[str, str] = field(default_factory=dict)
+    """Session, by id and by name → what it is called, as far as it is known; stays when it is deleted."""
     hub_repo: str = ""
     hub_split: str = "train"
     hub_config: str = ""
@@ -119,6 +124,11 @@ class TrainingDraft:
     is_restored: bool = False
     """Whether the last used setup has been looked for."""
     was_started_before: bool = False
+    answers: Answers = field(default_factory=Answers)
+    """To the beginner's three questions."""
+    auto: AutoState = field(default_factory=AutoState)
+    effective_text: str = ""
+    """The effective batch as typed, while it is no number or the product is still the same."""
     selection: RunSelection = field(default_factory=RunSelection)
     chat: ChatDraft = field(default_factory=ChatDraft)
 
@@ -129,22 +139,35 @@ class TrainingDraft:
     @property
     def effective_batch_size(self) -> int | None:
         """Examples behind one step; None while a factor is not a number."""
-        factors = [self._number("per_device_batch_size"), self._number("gradient_accumulation_steps")]
+        factors = [self.number("per_device_batch_size"), self.number("gradient_accumulation_steps")]
         return int(factors[0] * factors[1]) if factors[0] and factors[1] else None
 
     @property
     def epochs(self) -> float | None:
         """None while it is not a number."""
-        return self._number("num_epochs")
+        return self.number("num_epochs")
 
     def type_number(self, name: str, text: str) -> None:
-        """Keep the text as typed; a value that leaves the preset makes the preset Custom."""
+        """Keep the text as typed; a value that leaves the preset makes the preset Custom.
+
+        What Auto Set was to choose is from here on the person's own, and the rest follows it.
+        """
         self.numbers[name] = text
+        if self.preset == AUTO_SET and name in PINS:
+            self.auto = self.auto.pinning(PINS[name])
         self.preset = self.shown_preset
+
+    def choose_target(self, target: Target) -> None:
+        """The preset goes on where it is offered there too; else that place's first one starts."""
+        self.target = target
+        offered = presets.offered_for(target)
+        if self.preset in NAMES:
+            self.apply_preset(self.preset if self.preset in offered else offered[0])
 
     def apply_preset(self, name: str) -> None:
         """Put the preset's values into the fields; Custom leaves them as they are."""
         self.preset = name
+        self.effective_text = ""
         self.method = presets.method_of(name) or self.method
         values = {**preset_values(name, self.method), **presets.method_values(name)}
         if values.pop("load_in_4bit", False):
@@ -183,6 +206,9 @@ class TrainingDraft:
         counts = {key: s.row_count for s in sessions for key in (str(s.id), s.name)}
         if counts != self.row_counts:
             self.row_counts = counts
+        names = {**self.session_names, **{str(s.id): s.name for s in sessions}}
+        if names != self.session_names:
+            self.session_names = names
 
     def go_offline(self, reason: str) -> None:
         """Follow offline mode: what needs the network is taken back, as often as it is asked for."""
@@ -204,7 +230,11 @@ class TrainingDraft:
         return typed_numbers.problem(name, self.numbers[name])
 
     def missing(self) -> str:
-        """The next thing to fill in, as an order to the person; empty if the form is complete."""
+        """The next thing to fill in or to wait for, as an order to the person; empty if a run can start."""
+        return self.incomplete() or auto_form.problem(self)
+
+    def incomplete(self) -> str:
+        """The next thing to fill in; empty if nothing is missing but what takes time."""
         if self.source is Source.SESSION and not self.session:
             return "Choose a dataset"
         if self.source is Source.HUB and not self.hub_repo.strip():
@@ -222,7 +252,8 @@ class TrainingDraft:
             return problem
         if problem := self.token_bound_problem():
             return f"{problem} (“Tokens at once”)"
-        if problem := self._rows_problem() or self._warmup_problem() or self.spread_problem():
+        rest = (self._batch_problem, self._rows_problem, self._warmup_problem, self.spread_problem)
+        if problem := next(filter(None, (ask() for ask in rest)), ""):
             return problem
         if push_problem(self):
             return "Correct “Push to Hub repository”"
@@ -254,8 +285,12 @@ class TrainingDraft:
         """What the form says. Raises ValueError if `missing()` has something to say."""
         return draft_setup.setup_of(self)
 
+    def _batch_problem(self) -> str:
+        is_wrong = self.skill == "beginner" and auto_form.effective_batch_problem(self)
+        return "Correct “Effective batch”" if is_wrong else ""
+
     def _rows_problem(self) -> str:
-        if self.rows["is_pretraining"] and not self._number("block_size"):
+        if self.rows["is_pretraining"] and not self.number("block_size"):
             return f"Type the “{NUMBERS['block_size'].label}” of the documents, like 2048"
         if self.rows["validation"] == "file" and not (self.rows["validation_file"] or "").strip():
             return "Type the path of the validation file"
@@ -279,18 +314,19 @@ class TrainingDraft:
             return ""
         if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
             return "Type a number of tokens, auto, or nothing"
-        longest = self._number("block_size" if self.rows["is_pretraining"] else "max_seq_len") or 0
+        longest = self.number("block_size" if self.rows["is_pretraining"] else "max_seq_len") or 0
         return f"Type at least {longest:,.0f} tokens, the longest row" if int(text) < longest else ""
 
     def _warmup_problem(self) -> str:
-        both = self._number("warmup_steps") and self._number("warmup_ratio")
+        both = self.number("warmup_steps") and self.number("warmup_ratio")
         return "Set “Warm-up steps” or “Warm-up share” to 0" if both else ""
 
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         draft_setup.fill(self, setup)
+        self.auto, self.effective_text = AutoState(), ""
         kept = (setup.preset, *PRESETS)
-        self.preset = next((name for name in kept if name in PRESETS and self._holds(name)), CUSTOM)
+        self.preset = next((name for name in kept if name in NAMES and self._holds(name)), CUSTOM)
 
     def docker_options(self) -> DockerOptions:
         """The Docker settings as they stand, complete or not."""
@@ -300,11 +336,14 @@ class TrainingDraft:
         owners = {RunConfig, {"lora": Lora, "osft": Osft, "sft": Sft}[self.method]}
         return [name for name, number in NUMBERS.items() if number.owner in owners]
 
-    def _number(self, name: str) -> float | None:
+    def number(self, name: str) -> float | None:
+        """What is typed; None while it is no number."""
         return None if self.number_problem(name) else typed_numbers.read(name, self.numbers[name])
 
     def _holds(self, preset: str) -> bool:
         """Whether the form says what the preset sets."""
+        if preset == AUTO_SET:
+            return auto_form.holds(self)
         if presets.method_of(preset) not in {None, self.method}:
             return False
         wanted = {**preset_values(preset, self.method), **presets.method_values(preset)}
@@ -313,4 +352,4 @@ class TrainingDraft:
     def _said(self, name: str) -> Any:
         if name == "load_in_4bit":
             return self.base_bits == "4"
-        return self._number(name) if name in NUMBERS else getattr(self, name)
+        return self.number(name) if name in NUMBERS else getattr(self, name)

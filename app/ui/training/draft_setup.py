@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.domain.presets import PRESETS
+from app.domain.auto_set import NO_WISHES
+from app.domain.presets import AUTO_SET, NAMES
 from app.domain.runs import DockerOptions
 from app.domain.setups import Setup
 from app.ui.training import typed_numbers
@@ -21,9 +22,10 @@ def setup_of(draft: "TrainingDraft") -> Setup:
     is_file = draft.source is Source.FILE and draft.file.strip()
     return Setup(
         skill=draft.skill,
-        preset=draft.shown_preset if draft.shown_preset in PRESETS else "",
+        preset=preset_of(draft),
         target=draft.target,
         session=draft.session if draft.source is Source.SESSION else None,
+        session_name=draft.session_names.get(draft.session, "") if draft.source is Source.SESSION else "",
         file=Path(draft.file.strip()) if is_file else None,
         output_name=draft.output_name.strip(),
         docker=docker_of(draft),
@@ -85,6 +87,12 @@ def fill(draft: "TrainingDraft", setup: Setup) -> None:
         _fill_numbers(draft, config.method, Osft)
 
 
+def preset_of(draft: "TrainingDraft") -> str:
+    """Its name; empty where wishes of one's own went into it, which it would not bring back."""
+    own = draft.preset == AUTO_SET and draft.auto.wishes != NO_WISHES
+    return draft.shown_preset if draft.shown_preset in NAMES and not own else ""
+
+
 def docker_of(draft: "TrainingDraft") -> DockerOptions:
     """The Docker settings as they stand, complete or not."""
     return DockerOptions(
@@ -137,6 +145,7 @@ def _fill_data(draft: "TrainingDraft", setup: Setup) -> None:
         draft.hub_config = dataset.config or ""
     elif setup.session:
         draft.source, draft.session = Source.SESSION, setup.session
+        draft.session_names = {**draft.session_names, setup.session: setup.session_name}
     else:
         draft.source, draft.file = Source.FILE, str(setup.file) if setup.file else ""
 

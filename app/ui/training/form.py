@@ -12,12 +12,16 @@ import flet as ft
 
 from app.services.everything import Services
 from app.ui.kit.page_heading import PageHeading
+from app.ui.kit.section import Section
 from app.ui.theme import SPACE
+from app.ui.training.beginner.auto_setting import AutoSetting
+from app.ui.training.beginner.numbers import PresetAndNumbers
+from app.ui.training.beginner.questions import Questions
 from app.ui.training.data_settings import DataSettings
 from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.hyperparameters import Hyperparameters
-from app.ui.training.method_section import MethodSection
+from app.ui.training.method_section import MethodSection, model_fields
 from app.ui.training.mounting import drawn, keyed
 from app.ui.training.preview_section import PreviewSection
 from app.ui.training.skill_choice import SkillChoice
@@ -28,13 +32,14 @@ _SECONDS: Final = 2.0
 _SHOWN_IN: Final = {
     "skill": {"skill"},
     "source": {"data"},
-    "session": {"data", "preset"},
+    "session": {"data", "preset", "beginner"},
     "hub_repo": {"data"},
     "hub_split": {"data"},
     "hub_config": {"data"},
     "file": {"data"},
-    "typed_model": {"method"},
-    "listed_model": {"method"},
+    "typed_model": {"method", "model"},
+    "listed_model": {"method", "model"},
+    "is_model_typed": {"method", "model"},
     "osft_patterns": {"method"},
     "lora_patterns": {"preset"},
     "spread": {"preset"},
@@ -43,9 +48,12 @@ _SHOWN_IN: Final = {
     "push_repo": {"preset"},
     "push_private": {"preset"},
     "push_every_save": {"preset"},
-    "rows": {"method", "rows"},
-    "numbers": {"method", "preset", "rows"},
-    "preset": {"preset"},
+    "rows": {"method", "model", "rows"},
+    "numbers": {"method", "preset", "rows", "beginner"},
+    "preset": {"preset", "beginner"},
+    "answers": {"questions"},
+    "auto": {"beginner"},
+    "effective_text": {"beginner"},
     "output_name": {"output"},
     "image": {"target"},
     "container_name": {"target"},
@@ -90,9 +98,10 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
     return [
         part("target", lambda: TargetSection(draft, services.docker_care)),
         data,
-        part("method", lambda: MethodSection(draft)),
-        part("preset", lambda: Hyperparameters(draft)),
-        part("rows", lambda: DataSettings(draft)),
+        part("model", lambda: Section("Model", model_fields(draft))),
+        part("questions", lambda: Questions(draft)),
+        part("beginner", lambda: PresetAndNumbers(draft)),
+        keyed(AutoSetting, "auto", services, draft),
         part("output", lambda: OutputSection(services.training, draft)),
         keyed(PreviewSection, "preview", services, draft),
     ]

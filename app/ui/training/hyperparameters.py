@@ -1,17 +1,14 @@
-"""How long and how fast it learns, with presets that really set what they say."""
+"""How long and how fast it learns."""
 
-from functools import partial
 from typing import Final
 
 import flet as ft
 
 from app.domain.advice import advice_on_batch, advice_on_epochs, advice_on_learning_rate
-from app.domain.presets import PRESETS, WHY
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
-from app.ui.theme import GAP
-from app.ui.training.draft import CUSTOM, TrainingDraft
-from app.ui.training.fields import Grid, Help, NumberField, Wrap
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.fields import Grid, Help, NumberField
 from app.ui.training.memory_and_logging import LoggingFields
 from app.ui.training.more_settings import MoreSettings
 from app.ui.training.several_gpus import SeveralGpus
@@ -27,12 +24,11 @@ _MAIN: Final = (
 
 
 def Hyperparameters(draft: TrainingDraft) -> ft.Control:
-    """Preset chips over the numbers they set; rarely changed settings are folded away."""
+    """The numbers in sight; rarely changed settings are folded away. Presets are for beginners."""
     batch = draft.effective_batch_size
     return Section(
-        "Preset",
+        "How it learns",
         [
-            _presets(draft),
             Grid([NumberField(draft, name) for name in _MAIN]),
             Identified("effective-batch", Help(f"Effective batch: {batch or '–'} examples per step.")),
             *_advice(draft),
@@ -54,24 +50,3 @@ def _advice(draft: TrainingDraft) -> list[ft.Control]:
     text = "Rules of thumb. Learning rate: {} Effective batch: {}".format(*sentences)
     shown = [Identified("advice", Help(text))]
     return [*shown, *([Identified("advice-epochs", Help(warning))] if warning else [])]
-
-
-def _presets(draft: TrainingDraft) -> ft.Control:
-    chips: list[ft.Control] = [
-        Identified(
-            "preset-" + name.lower().replace(" ", "-"),
-            ft.Chip(
-                label=ft.Text(name),
-                selected=draft.shown_preset == name,
-                on_select=partial(_choose_preset, draft, name),
-            ),
-            label=f"Preset {name}",
-        )
-        for name in (*PRESETS, CUSTOM)
-    ]
-    why = WHY.get(draft.shown_preset, "Your own values.")
-    return ft.Column([Wrap(chips), Help(why)], spacing=GAP / 2, tight=True)
-
-
-def _choose_preset(draft: TrainingDraft, name: str) -> None:
-    draft.apply_preset(name)

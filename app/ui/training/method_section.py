@@ -30,7 +30,7 @@ def MethodSection(draft: TrainingDraft) -> ft.Control:
         draft.choose_method(next(method for method in _METHODS if method == value))
 
     body = [
-        *_model_fields(draft),
+        *model_fields(draft),
         Segments(
             "method",
             "Method",
@@ -45,7 +45,9 @@ def MethodSection(draft: TrainingDraft) -> ft.Control:
     return Section("Model and method", body)
 
 
-def _model_fields(draft: TrainingDraft) -> list[ft.Control]:
+def model_fields(draft: TrainingDraft) -> list[ft.Control]:
+    """The base model, with a hint where it is none for chats."""
+
     def choose(value: str) -> None:
         draft.is_model_typed = value == OTHER_MODEL
         if value != OTHER_MODEL:

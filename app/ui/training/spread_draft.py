@@ -52,7 +52,7 @@ class SpreadDraft:
         distributed = {
             **typed, "strategy": self.strategy, "enable_model_splitting": self.enable_model_splitting,
         }  # fmt: skip
-        arguments = json.loads(self.backend_args) if self.backend_args.strip() else {}
+        arguments = json.loads(self.backend_args, parse_constant=_finite) if self.backend_args.strip() else {}
         return {
             "distributed": Distributed.model_validate(distributed),
             "backend": self.backend,
@@ -77,6 +77,11 @@ class SpreadDraft:
         plain = ("strategy", "enable_model_splitting", "backend", "backend_args")
         differing = [name for name in plain if getattr(self, name) != getattr(fresh, name)]
         return len(differing) + sum(bool(text.strip()) for text in self.texts.values())
+
+
+def _finite(word: str) -> float:
+    """JSON itself knows neither NaN nor Infinity; Python reads them."""
+    raise ValueError(f"{word} is no number")
 
 
 def _text(value: object) -> str:

@@ -46,8 +46,8 @@ def TrainingTab(
         set_wide(event.width >= _TWO_COLUMNS_FROM)
 
     form = keyed(TrainingForm, "form", services, draft, on_go_to_data, is_shown=is_shown)
-    start = keyed(StartPanel, "start", services, draft, started)
-    run = memoised(RunColumn, "run", services, draft.selection, draft.chat)
+    start = keyed(StartPanel, "start", services, draft, started, is_shown=is_shown)
+    run = memoised(RunColumn, "run", services, draft.selection, draft.chat, kept)
     return ft.Container(
         _beside(form, start, run) if is_wide else _stacked(form, start, run),
         expand=True,

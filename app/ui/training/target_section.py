@@ -6,6 +6,7 @@ from app.domain.runs import RunRequest, Target
 from app.services.docker_care import DockerCareService
 from app.services.training import TrainingService
 from app.ui.kit.identified import Identified
+from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.offline import Reason
@@ -26,7 +27,7 @@ def TargetSection(draft: TrainingDraft, care: DockerCareService) -> ft.Control:
     """The choice of the target, and the Docker settings while it is Docker."""
 
     def choose(value: str) -> None:
-        draft.target = Target(value)
+        draft.choose_target(Target(value))
 
     elsewhere = [target for target in Target if target.needs_network and draft.offline_reason]
     body = [
@@ -114,6 +115,7 @@ def OutputSection(training: TrainingService, draft: TrainingDraft) -> ft.Control
             Selectable(ft.Text(f"Folder: {folder}", font_family=CODE_FONT, size=12)),
         ),
     ]
+    lines.append(keyed(OpenFolderButton, "open-output", training.show_folder, folder))
     if draft.target is Target.DOCKER:
         lines.append(Help(f"Inside the container: /data/outputs/{folder.name}"))
     return Section("Output", lines)

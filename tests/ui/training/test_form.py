@@ -18,6 +18,7 @@ def chip(screen, name):
 
 
 async def test_the_preset_is_applied_and_an_edit_turns_it_into_custom(studio):
+    studio.draft.skill = "beginner"
     async with studio.opened() as screen:
         assert screen.find(ft.TextField, "Max steps").value == "50"
         assert chip(screen, "Quick local test").selected
@@ -269,6 +270,7 @@ async def test_packing_and_what_happens_to_long_rows_are_chosen(studio):
 
 
 async def test_a_preset_of_one_method_brings_it_along_and_an_edit_makes_it_custom(studio):
+    studio.draft.skill = "beginner"
     studio.draft.choose_method("sft")
     async with studio.opened() as screen:
         await screen.fire(chip(screen, "QLoRA template"), "select", True)

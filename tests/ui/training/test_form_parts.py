@@ -7,8 +7,12 @@ from typing import Any
 import flet as ft
 import pytest
 
+from app.domain.auto_set import Wishes
 from app.domain.presets import Method
+from app.domain.questions import Answers
 from app.domain.runs import Target
+from app.domain.setups import Skill
+from app.ui.training.beginner.state import AutoState
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm, shown_in
 from app.ui.training.memory_and_logging import LOGGERS
@@ -17,6 +21,7 @@ from tests.ui.harness import Screen, mounted
 
 _PARTS = ("target", "method", "preset", "rows", "output")
 _NOT_SHOWN = {
+    "skill",
     "file_dataset",
     "is_restored",
     "was_started_before",
@@ -28,7 +33,8 @@ _NOT_SHOWN = {
 }
 _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
-    "skill": "expert",
+    "answers": Answers(goal="style"),
+    "auto": AutoState(Wishes(bits="4")),
     "optimizer": "sgd",
     "strategy": "fsdp",
     "backend": "unsloth",
@@ -102,20 +108,20 @@ def _docker_that_answers_at_once(monkeypatch) -> None:
     monkeypatch.setattr("app.ui.training.target_section.DockerCare", care)
 
 
-@pytest.mark.parametrize("method", ["lora", "osft"])
+@pytest.mark.parametrize(("method", "skill"), [("lora", "expert"), ("osft", "expert"), ("lora", "beginner")])
 async def test_every_single_change_is_on_the_screen_as_if_all_of_the_form_were_drawn_anew(
-    studio, method, monkeypatch
+    studio, method, skill, monkeypatch
 ):
-    seen = await looks_after_each_change(studio, method)
+    seen = await looks_after_each_change(studio, method, skill)
 
     monkeypatch.setattr("app.ui.training.form.shown_in", lambda *_: object())  # never equal to the last
 
-    for name, look in (await looks_after_each_change(studio, method)).items():
+    for name, look in (await looks_after_each_change(studio, method, skill)).items():
         assert seen[name] == look, f"what {name} changes is not drawn"
 
 
-async def looks_after_each_change(studio, method: Method) -> dict[str, list[tuple[Any, ...]]]:
-    draft, seen = first_draft(method), {}
+async def looks_after_each_change(studio, method: Method, skill: Skill) -> dict[str, list[tuple[Any, ...]]]:
+    draft, seen = first_draft(method, skill), {}
     async with form_over(studio, draft) as screen:
         for name, change in CHANGES.items():
             set_value(draft, *change)
@@ -124,9 +130,10 @@ async def looks_after_each_change(studio, method: Method) -> dict[str, list[tupl
     return seen
 
 
-def first_draft(method: Method) -> TrainingDraft:
+def first_draft(method: Method, skill: Skill) -> TrainingDraft:
     """Everything that one choice can bring into sight is there."""
     return TrainingDraft(
+        skill=skill,
         method=method,
         target=Target.DOCKER,
         is_model_typed=True,

@@ -30,15 +30,15 @@ def ColumnChoice(
 ) -> ft.Control:
     """For a source that is a file or a dataset; a session's rows are made already."""
     if place.file is not None:
-        return _FileColumns(library, place.file, mapping, on_choose)
+        return FileColumns(library, place.file, mapping, on_choose)
     return _HubColumns(library, place, mapping, on_choose)
 
 
 @ft.component
-def _FileColumns(
+def FileColumns(
     library: LibraryService, file: Path, mapping: ColumnMapping | None, on_choose: _OnChoose
 ) -> ft.Control:
-    """Looks at the first rows of the file as soon as it is a source."""
+    """Looks at the first rows of the file as soon as it is mounted, and when it is another."""
     preview, set_preview = ft.use_state(cast(Preview | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
     use_answer(
