@@ -13,8 +13,8 @@ from app.ui.kit.section import Section
 from app.ui.kit.tab_column import TabColumn
 from app.ui.settings.appearance import Appearance
 from app.ui.settings.computer import Computer
-from app.ui.settings.hub_token import HubToken
 from app.ui.settings.offline import OfflineSwitch
+from app.ui.settings.tokens import Tokens
 from app.ui.settings.web import Web
 
 
@@ -26,7 +26,7 @@ def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Contr
             PageHeading("Settings", "How Tunewright looks, where it keeps things, and what it found here."),
             Appearance(services.settings),
             _folders(paths),
-            HubToken(services.doctor, is_shown=is_shown),
+            Tokens(services.tokens, is_shown=is_shown),
             OfflineSwitch(services.offline),
             Web(services.settings),
             Computer(services.doctor, is_shown=is_shown),
@@ -62,6 +62,7 @@ def _about() -> ft.Control:
         "About",
         [
             LabeledValue("Version", version("tunewright")),
+            LabeledValue("Telemetry", "None. Tunewright tells nobody what you do, and has no way to."),
             LabeledValue("Licence", "Apache License 2.0; the fonts Inter and JetBrains Mono: SIL OFL 1.1"),
         ],
     )
