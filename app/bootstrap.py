@@ -2,6 +2,7 @@
 
 import os
 from importlib.metadata import version
+from pathlib import Path
 
 from app.adapters.bundle_parts import SystemBundleParts
 from app.adapters.computer_memory import computer_memory
@@ -75,6 +76,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
     database = open_database(paths.database)
     settings = SqliteSettingsStore(database)
     preferences = SettingsService(settings)
+    data = Path(preferences.data_folder) if preferences.data_folder else paths.data
     offline = OfflineService(preferences, ProcessNetwork())
     offline.reason()  # from here on this process is held to it
     runs = SqliteRunStore(database)
@@ -82,7 +84,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         Target.LOCAL: ProcessLauncher(
             paths.trainer, rows_cache=paths.rows_cache, memory_history=paths.memory_history
         ),
-        Target.DOCKER: DockerLauncher(paths.data),
+        Target.DOCKER: DockerLauncher(data),
     }
     sessions, sources = SqliteSessionStore(database, processes), RowSources()
     library = LibraryService(sessions, sources, settings, secrets, paths.sample_file, elsewhere)
@@ -103,7 +105,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         monitoring,
         processes,
         secrets,
-        data_dir=paths.data,
+        data_dir=data,
         bundled_model=paths.tiny_model,
         clock=utc_now,
         offline=offline.reason,
@@ -149,7 +151,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         ),
         bundles=BundleService(
             SystemBundleParts(
-                paths.models, caches=[paths.data / "cache/huggingface/hub"], checkout=paths.trainer.parent
+                paths.models, caches=[data / "cache/huggingface/hub"], checkout=paths.trainer.parent
             ),
             library,
             offline,
@@ -157,7 +159,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             version=version("tunewright"),
         ),
         offline_doctor=OfflineDoctor(
-            OfflineRehearser(paths.trainer, docker_cache=paths.data / "cache/huggingface/hub"),
+            OfflineRehearser(paths.trainer, docker_cache=data / "cache/huggingface/hub"),
             launchers,
             library,
             bundled_model=paths.tiny_model,

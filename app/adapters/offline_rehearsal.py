@@ -1,12 +1,12 @@
 """Trains in small with the network cut, and looks for the files of models in the caches."""
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from app.domain.typed_paths import expanded, is_folder
 from trainer_image.config import CONFIG_FILE, DATA_FILE, RESULT_FILE, RunConfig
 
 _SECONDS: Final = 300
+_ROWS: Final = 16
 _NOT_POSSIBLE: Final = 125
 """With what `app.worker.cut_off` ends where the system cuts nobody off."""
 _TOKENIZERS: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "tiktoken.model")
@@ -37,10 +38,13 @@ class OfflineRehearser:
     def rehearse(self, model: Path, rows: Path) -> Rehearsal:
         with tempfile.TemporaryDirectory(prefix="tunewright-rehearsal-") as name:
             folder = Path(name)
-            config = RunConfig(base_model=str(model), offline=True, max_steps=2, per_device_batch_size=1)
+            config = RunConfig(
+                base_model=str(model), offline=True, max_steps=2, per_device_batch_size=1, probe_memory=False
+            )
             (folder / CONFIG_FILE).write_text(config.model_dump_json())
             (folder / DATA_FILE).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(rows, folder / DATA_FILE)
+            with rows.open("rb") as file:
+                (folder / DATA_FILE).write_bytes(b"".join(islice(file, _ROWS)))
             command = [self._python, "-P", str(self._trainer / "train.py"), "--run-dir", name]
             code, said = self._run([self._python, "-P", "-m", "app.worker.cut_off", *command])
             why = ""

@@ -15,19 +15,21 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
+from app.ui.offline import Reason
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.watching import use_answer
 
 _TYPING_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.5
+_NO_IMAGE = "No image can be built or pulled now; one can come in a bundle (tunewright bundle install)."
 
 Found = tuple[str, ImageFacts | None]
 """The name that was asked about, and what was found."""
 
 
 @ft.component
-def DockerCare(care: DockerCareService, image: str) -> ft.Control:
+def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") -> ft.Control:
     """Looks at the image whenever its name changes, and at what is left over once."""
     found, set_found = ft.use_state(cast(Found | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
@@ -49,7 +51,14 @@ def DockerCare(care: DockerCareService, image: str) -> ft.Control:
     return ft.Column(
         [
             Identified("docker-image", _image(name, facts, problem, is_known=is_known), live=True),
-            GetImage(care, name, arrived, is_here=facts is not None, is_offered=is_known),
+            GetImage(
+                care,
+                name,
+                arrived,
+                is_here=facts is not None,
+                is_offered=is_known,
+                offline_reason=offline_reason,
+            ),
             GpuTest(care, name, is_offered=facts is not None),
             Leftovers(care, left, set_left),
         ],
@@ -80,6 +89,7 @@ def GetImage(
     *,
     is_here: bool,
     is_offered: bool,
+    offline_reason: str = "",
 ) -> ft.Control:
     """Build or pull, with what is going on and a way to stop it."""
     newest = ft.use_ref(CareProgress("Starting…"))
@@ -125,16 +135,24 @@ def GetImage(
             ft.Row([ft.OutlinedButton("Cancel", icon=ft.Icons.CLOSE, on_click=cancel)]),
         ]
     elif is_offered and name:
-        lines.append(_buttons(build.run, pull.run, is_here=is_here))
+        lines.append(_buttons(build.run, pull.run, is_here=is_here, is_off=bool(offline_reason)))
+        lines.append(Reason(offline_reason and f"{offline_reason} {_NO_IMAGE}", identifier="image-offline"))
     return ft.Column(lines, spacing=GAP, tight=True)
 
 
-def _buttons(build: Callable[[], object], pull: Callable[[], object], *, is_here: bool) -> ft.Control:
+def _buttons(
+    build: Callable[[], object], pull: Callable[[], object], *, is_here: bool, is_off: bool
+) -> ft.Control:
     again = ft.OutlinedButton if is_here else ft.FilledTonalButton
     return Wrap(
         [
-            again("Build again" if is_here else "Build the image", icon=ft.Icons.BUILD, on_click=build),
-            ft.OutlinedButton("Pull it", icon=ft.Icons.DOWNLOAD, on_click=pull),
+            again(
+                "Build again" if is_here else "Build the image",
+                icon=ft.Icons.BUILD,
+                disabled=is_off,
+                on_click=build,
+            ),
+            ft.OutlinedButton("Pull it", icon=ft.Icons.DOWNLOAD, disabled=is_off, on_click=pull),
             Help("Building takes some minutes and downloads several GB the first time."),
         ]
     )

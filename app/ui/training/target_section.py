@@ -46,7 +46,7 @@ def TargetSection(draft: TrainingDraft, care: DockerCareService) -> ft.Control:
         body.append(Reason(f"{draft.offline_reason} {names} cannot be chosen.", identifier="target-offline"))
     if draft.target is Target.DOCKER:
         body.extend(_docker_fields(draft))
-        body.append(keyed(DockerCare, "docker-care", care, draft.image))
+        body.append(keyed(DockerCare, "docker-care", care, draft.image, draft.offline_reason))
     return Section("Target", body)
 
 

@@ -119,3 +119,11 @@ async def test_an_engine_that_does_not_answer_is_said_and_nothing_is_offered(eng
 
         assert not screen.has_button("Build the image")
         assert screen.find(ft.OutlinedButton, "Test the GPU in Docker").disabled
+
+
+async def test_offline_nothing_can_be_fetched_and_the_reason_is_said(engine, care):
+    async with mounted(DockerCare, care, NAME, "Offline mode is on.") as screen:
+        await screen.wait_for_text("one can come in a bundle")
+
+        assert screen.button("Build the image").disabled
+        assert screen.button("Pull it").disabled

@@ -102,8 +102,8 @@ def _docker_that_answers_at_once(monkeypatch) -> None:
     """The real care of Docker asks an engine meanwhile; what it is asked about is all that counts here."""
 
     @ft.component
-    def care(_: object, image: str) -> ft.Control:
-        return ft.Text(f"care of {image}")
+    def care(_: object, image: str, offline_reason: str) -> ft.Control:
+        return ft.Text(f"care of {image} {offline_reason}")
 
     monkeypatch.setattr("app.ui.training.target_section.DockerCare", care)
 
