@@ -120,3 +120,6 @@ class FakeNetwork:
 
     def open(self) -> None:
         self.closed = ""
+
+    def go_through(self, proxy: str) -> None:
+        self.proxy = proxy
