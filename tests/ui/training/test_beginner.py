@@ -61,7 +61,7 @@ async def test_answers_choose_the_method_and_say_why(beginner):
 
 
 async def test_what_auto_set_shows_is_what_is_sent_with_every_reason(beginner):
-    beginner.draft.typed_model, beginner.draft.is_model_typed = "Qwen2.5-1.5B", True
+    beginner.services = replace(beginner.services, auto=auto(beginner.services, CARD))
     async with beginner.opened() as screen:
         await choose_session(screen, beginner)
         await press(screen, AUTO_SET)
