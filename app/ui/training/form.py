@@ -96,7 +96,7 @@ Part = Callable[[str, Callable[[], ft.Control]], ft.Control]
 
 def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
     return [
-        part("target", lambda: TargetSection(draft)),
+        part("target", lambda: TargetSection(draft, services.docker_care)),
         data,
         part("model", lambda: Section("Model", model_fields(draft))),
         part("questions", lambda: Questions(draft)),
@@ -109,7 +109,7 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
 
 def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
     return [
-        part("target", lambda: TargetSection(draft)),
+        part("target", lambda: TargetSection(draft, services.docker_care)),
         data,
         part("method", lambda: MethodSection(draft)),
         part("preset", lambda: Hyperparameters(draft)),
