@@ -112,7 +112,6 @@ def _docker_that_answers_at_once(monkeypatch) -> None:
 async def test_every_single_change_is_on_the_screen_as_if_all_of_the_form_were_drawn_anew(
     studio, method, skill, monkeypatch
 ):
-    monkeypatch.setattr(TrainingDraft, "go_offline", lambda *_: None)  # it is looked at every two seconds
     seen = await looks_after_each_change(studio, method, skill)
 
     monkeypatch.setattr("app.ui.training.form.shown_in", lambda *_: object())  # never equal to the last
