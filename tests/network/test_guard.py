@@ -155,6 +155,7 @@ def test_this_computer_is_told_too(host):
         ["-m", "app.worker"],
         [str(ROOT / "trainer_image" / "look.py")],
         ["-m", "app.worker.quality", "nothing", "nowhere"],
+        ["-m", "app.helper"],
         [str(ROOT / "trainer_image" / "train.py"), "--doctor"],
     ],
     ids=lambda words: Path(words[-1]).name if len(words) < 3 else words[1],
