@@ -4,6 +4,7 @@ Loading would fetch it too, without a word for as long as it takes. How far it i
 what lies in the cache, which holds whatever way the bytes take.
 """
 
+import json
 import os
 import threading
 import time
@@ -32,7 +33,7 @@ def fetch_model(model: str, reporter: Reporter, *, offline: bool) -> None:
     if offline or os.path.isabs(model) or not ranks.is_first():
         return
     try:
-        missing = _missing(model)
+        missing = [] if _is_here(model) else _missing(model)
         if not missing:
             return
         reporter.phase("download")
@@ -41,6 +42,23 @@ def fetch_model(model: str, reporter: Reporter, *, offline: bool) -> None:
             _fetch(model, [file.filename for file in missing])
     except Exception as error:
         reporter.say(f"The download ended early ({type(error).__name__}); loading the model tries again.")
+
+
+def _is_here(model: str) -> bool:
+    """Whether its weights are in the cache, without asking the network."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        index = _cached(model, f"{name}.index.json")
+        parts = {name} if index is None else set(json.loads(index.read_bytes())["weight_map"].values())
+        if all(_cached(model, part) for part in parts):
+            return True
+    return False
+
+
+def _cached(model: str, name: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+
+    found = try_to_load_from_cache(model, name)
+    return Path(found) if isinstance(found, str) else None
 
 
 def _missing(model: str) -> list[Any]:

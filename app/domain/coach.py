@@ -14,7 +14,7 @@ from statistics import mean, median
 from typing import Final, Literal
 
 from app.domain.expected_loss import band_at
-from app.domain.runs import Measurement, Metric
+from app.domain.runs import Measurement, Metric, RunStatus
 from trainer_image.config import Lora, RunConfig
 
 FIRST_STEPS: Final = 50
@@ -65,12 +65,16 @@ class Advice:
 
 @dataclass(frozen=True)
 class Curve:
-    """What the rules look at; `is_live` while the run is going."""
+    """What the rules look at."""
 
     config: RunConfig
     metrics: Sequence[Metric]
     measurements: Sequence[Measurement]
-    is_live: bool
+    status: RunStatus
+
+    @property
+    def is_live(self) -> bool:
+        return not self.status.is_final
 
     @property
     def recent_loss(self) -> float:
@@ -83,13 +87,13 @@ class Curve:
 
 
 def advise(
-    config: RunConfig, metrics: Sequence[Metric], measurements: Sequence[Measurement], *, is_live: bool
+    config: RunConfig, metrics: Sequence[Metric], measurements: Sequence[Measurement], status: RunStatus
 ) -> tuple[Advice, ...]:
     """What there is to say, the most pressing first. Steps whose loss is no number are passed over."""
     told = [m for m in metrics if math.isfinite(m.loss)]
     if not told:
         return ()
-    curve = Curve(config, told, [m for m in measurements if math.isfinite(m.loss)], is_live)
+    curve = Curve(config, told, [m for m in measurements if math.isfinite(m.loss)], status)
     return tuple(advice for rule in _RULES if (advice := rule(curve)) is not None)
 
 
@@ -105,7 +109,7 @@ def _evaluation_rises(curve: Curve) -> Advice | None:
     text = (
         f"From step {best.step:,} ({best.loss:.3f}) to step {measured[-1].step:,} ({measured[-1].loss:.3f}) "
         "the validation loss rose while the training loss fell: it learns its rows by heart. The best model "
-        f"is that of step {best.step:,}."
+        f"is that of step {best.step:,}{', which is the result' if _has_best(curve) else ''}."
     )
     return Advice(
         "evaluation-rises", "The validation loss rises", text, best.step, measured[-1].step,
@@ -116,10 +120,15 @@ def _evaluation_rises(curve: Curve) -> Advice | None:
 def _keep_best(curve: Curve, best: Measurement) -> tuple[Finish | NewRun, ...]:
     if curve.can_finish and curve.config.load_best:
         return (Finish(f"Finish with the model of step {best.step:,}"),)
-    if curve.config.load_best and not curve.is_live:
-        return ()  # the result is the best one already
+    if _has_best(curve):
+        return ()
     changes = {"max_steps": best.step, "load_best": True}
     return (_new_run(curve, f"New run of {best.step:,} steps", changes),)
+
+
+def _has_best(curve: Curve) -> bool:
+    """Whether the result is the best model; a run that was stopped leaves the one it had then."""
+    return curve.config.load_best and curve.status is RunStatus.FINISHED
 
 
 def _gradient_explodes(curve: Curve) -> Advice | None:

@@ -5,6 +5,7 @@ start-up: it turns "the app was killed at step 412" into a run that goes on, fin
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -150,6 +151,19 @@ class MonitoringService:
             return self.log_text(run, limit=max(size, 1))
         text, end = self.log_text(run, start=size - limit, limit=limit)
         return text.partition("\n")[2], end
+
+    def find_in_log(self, run: Run, text: str, *, most: int = 200) -> tuple[Sequence[tuple[int, str]], int]:
+        """The newest lines that say `text`, whatever its case, with their numbers from 1; and how many do."""
+        wanted, found, count = text.lower(), deque[tuple[int, str]](maxlen=most), 0
+        try:
+            with run.log_path.open(encoding="utf-8", errors="replace") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if wanted in line.lower():
+                        found.append((number, line.rstrip("\r\n")))
+                        count += 1
+        except OSError:  # not written yet, or removed
+            return (), 0
+        return tuple(found), count
 
     def _without_job(self, run: Run) -> Run:
         """A run that has no job: still being launched by someone alive, or cut short."""

@@ -10,20 +10,18 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from app.domain.errors import StudioError, TargetError, UnknownSessionError
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
+from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from app.services.run_data import write_run_data
 from trainer_image.config import (
     DATA_FILE,
-    EXTENSION_FILE,
     FINISH_COMMAND,
     PREVIEW_FILE,
     SAMPLE_COMMAND,
@@ -235,8 +233,8 @@ class TrainingService:
         if self._offline():
             config = config.model_copy(update={"offline": True, "push": None})
         if extend:
-            config = _of_length(config, extend)
-            _note_extension(before, config)
+            config = of_length(config, extend)
+            note_extension(before, config)
 
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
@@ -393,26 +391,3 @@ def _data_label(request: RunRequest, session: Session | None) -> str:
         return request.data_file.name
     assert isinstance(request.config.dataset, HubDataset)
     return request.config.dataset.repo
-
-
-def _note_extension(run: Run, config: RunConfig) -> None:
-    """Before anything else: if the app or the trainer then dies, a plain resume goes on to this length too.
-    Raises StudioError."""
-    path = run.folder / EXTENSION_FILE
-    try:
-        path.write_text(json.dumps(config.length), encoding="utf-8")
-    except OSError as error:
-        raise StudioError(
-            f"The run's folder could not be written: {error.strerror or error}.",
-            "Make room on the disk, then try again.",
-        ) from error
-
-
-def _of_length(config: RunConfig, length: Length) -> RunConfig:
-    """Raise StudioError if it can't be so long."""
-    name, value = length
-    try:
-        return RunConfig.model_validate(config.model_dump() | {name: value})
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise StudioError(f"A run cannot have {name} = {value}: {reason}.", "Give another number.") from error

@@ -41,13 +41,14 @@ def OfflineBanner(offline: OfflineService) -> ft.Control:
 
 
 def Reason(text: str, *, identifier: str) -> ft.Control:
-    """Why something here is disabled, in the words of `OfflineService.reason`."""
+    """Why something here is disabled, in the words of `OfflineService.reason`; nothing if it is not."""
+    if not text:  # unseen inside `Identified`, Flet 1.0.5 draws a red box that says so
+        return ft.Container(visible=False)
     line = ft.Row(
         [
             ft.Icon(ft.Icons.CLOUD_OFF_OUTLINED, color=ft.Colors.TERTIARY, size=18),
             ft.Text(text, color=ft.Colors.TERTIARY, theme_style=ft.TextThemeStyle.BODY_SMALL, expand=True),
         ],
         spacing=GAP,
-        visible=bool(text),
     )
     return Identified(identifier, line)

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from app.domain.coach import Advice, Finish, NewRun, Show, advise
+from app.domain.runs import RunStatus
 from tests.domain.curves_by_hand import CONFIG, falling, measured, metrics
 from trainer_image.config import Lora, RunConfig, Sft
 
@@ -12,8 +13,9 @@ WHOLE = RunConfig(base_model="Qwen/Qwen3-0.6B-Base", method=Sft(), unmask_messag
 RISING = measured((20, 1.9), (40, 1.5), (60, 1.6), (80, 1.7), (100, 1.8))
 
 
-def said(config=CONFIG, steps=(), measurements=(), *, is_live=True) -> dict[str, Advice]:
-    return {advice.rule: advice for advice in advise(config, steps, measurements, is_live=is_live)}
+def said(config=CONFIG, steps=(), measurements=(), *, is_live=True, status=None) -> dict[str, Advice]:
+    status = status or (RunStatus.RUNNING if is_live else RunStatus.FINISHED)
+    return {advice.rule: advice for advice in advise(config, steps, measurements, status)}
 
 
 def test_a_healthy_curve_is_left_alone():
@@ -43,7 +45,17 @@ def test_where_the_result_is_the_last_model_a_shorter_run_is_offered_once_it_has
 
     assert isinstance(step, NewRun)
     assert (step.config.max_steps, step.config.load_best) == (40, True)
-    assert said(CONFIG, metrics(falling(100)), RISING, is_live=False)["evaluation-rises"].steps == ()
+
+
+def test_the_best_model_is_the_result_of_a_finished_run_but_not_of_a_stopped_one():
+    steps = metrics(falling(100))
+
+    finished = said(CONFIG, steps, RISING, status=RunStatus.FINISHED)["evaluation-rises"]
+    stopped = said(CONFIG, steps, RISING, status=RunStatus.STOPPED)["evaluation-rises"]
+
+    assert finished.text.endswith("that of step 40, which is the result.")
+    assert finished.steps == ()
+    assert [step.config.max_steps for step in stopped.steps] == [40]
 
 
 def test_a_flat_loss_over_the_first_fifty_steps_offers_the_rates_of_the_guide():

@@ -7,7 +7,7 @@ from app.domain.runs import RunStatus
 from app.domain.stages import stages_of
 from app.domain.timeline import as_timeline
 from tests.domain.curves_by_hand import NOON, failed
-from trainer_image.events import Phase, Started
+from trainer_image.events import Download, Phase, Started
 
 
 def at(second: int, event):
@@ -61,3 +61,13 @@ def test_a_finished_run_has_no_stage_left():
     done = replace(GOING, status=RunStatus.FINISHED, phase="")
 
     assert {state for _, state, _ in states(done)} == {"done"}
+
+
+def test_a_download_is_a_stage_with_its_bytes_where_there_was_one():
+    coming = Download(name="owner/model", done=10**9, total=4 * 10**9, eta_seconds=150)
+    events = [*EVENTS[:2], at(3, Phase(name="download")), at(10, coming)]
+    going = replace(GOING, phase="download")
+
+    [stage] = [stage for stage in stages_of(going, events, NOW) if stage.phase == "download"]
+
+    assert (stage.state, stage.note) == ("now", "1.0 of 4.0 GB, about 2 min left (rough)")

@@ -194,3 +194,19 @@ async def test_a_finished_run_leads_to_talking_to_it(studio):
         [call] = [args for name, args in screen.client.calls if name == "scroll_to"]
         assert "talk" in str(call.get("scroll_key"))
         assert run.status is RunStatus.FINISHED
+
+
+async def test_a_word_is_looked_for_in_the_whole_log(studio):
+    run = studio.start()
+    studio.world.launcher.job(run).log.extend(
+        f"line {n} {'WARNING' if n % 400 == 0 else ''}" for n in range(900)
+    )
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("log"))
+        await screen.type("Search the log", "warning")
+
+        await screen.wait_for(lambda: screen.identified("log-found-count") == ["3 lines say that."])
+        assert "   401  line 400 WARNING" in "\n".join(screen.identified("log-found")).splitlines()
+
+        await screen.type("Search the log", "no such thing")
+        await screen.wait_for(lambda: screen.identified("log-found-count") == ["No line says that."])

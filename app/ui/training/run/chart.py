@@ -25,12 +25,15 @@ _FILLS: Final = {
 
 
 @ft.component
-def Chart(plot: Plot | None) -> ft.Control:
+def Chart(plot: Plot | None, *, is_live: bool) -> ft.Control:
     """Memoise it: drawing costs some 20 ms of the event loop."""
     if plot is None:
+        said = (
+            "The loss curve begins with the first step." if is_live else "There is no curve: it made no step."
+        )
         body: ft.Control = ft.Container(
-            ft.Text("The loss curve begins with the first step.", color=ft.Colors.ON_SURFACE_VARIANT),
-            height=HEIGHT,
+            ft.Text(said, color=ft.Colors.ON_SURFACE_VARIANT),
+            height=HEIGHT if is_live else None,
             alignment=ft.Alignment.CENTER,
         )
         return Identified("loss-chart", body)

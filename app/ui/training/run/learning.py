@@ -49,7 +49,7 @@ def Learning(run: Run, data: CurveData, hands: Hands) -> ft.Control:
     if is_open:
         body.append(_settings(settings, change))
         body.append(keyed(SaveCurve, f"save-curve-{run.id}", run, data, settings))
-    body.append(memoised(Chart, f"chart-{run.id}", plot_of(data, settings)))
+    body.append(memoised(Chart, f"chart-{run.id}", plot_of(data, settings), is_live=not run.status.is_final))
     return ft.Column(body, spacing=GAP, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 

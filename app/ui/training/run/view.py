@@ -25,6 +25,7 @@ from app.ui.training.run.checkpoints_view import CheckpointList
 from app.ui.training.run.figures import Figures, Guide, Progress
 from app.ui.training.run.hands import Hands
 from app.ui.training.run.learning import Learning
+from app.ui.training.run.log_search import LogSearch
 from app.ui.training.run.phase_strip import PhaseStrip
 from app.ui.training.run.plots import CurveData
 from app.ui.training.run.report import Curve, Report, read_report
@@ -86,6 +87,7 @@ def RunView(
             memoised(CheckpointList, f"checkpoints-{run.id}", still, report.checkpoints),
             memoised(Timeline, f"timeline-{run.id}", report.events),
             memoised(LogView, f"log-{run.id}", services.monitoring, still),
+            memoised(LogSearch, f"log-search-{run.id}", services.monitoring, still),
             LabeledValue(
                 "Output folder",
                 str(run.output_dir or run.folder),
