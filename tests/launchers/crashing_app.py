@@ -69,6 +69,7 @@ def open_app(home: Path, python: str, trainer: Path) -> App:
         data_dir=home / "data",
         bundled_model=home,
         clock=utc_now,
+        open_folder=lambda folder: None,
     )
     queue = QueueService(runs, training, monitoring, processes, settings, list, utc_now)
     return App(home, runs, monitoring, training, queue)
