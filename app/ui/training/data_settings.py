@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import flet as ft
 
+from app.ui.kit.foldable import Foldable
 from app.ui.kit.section import Section
-from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, NumberField, TextInput, Toggle
 from trainer_image.config import RunConfig
@@ -60,14 +60,7 @@ def _more(draft: TrainingDraft) -> ft.Control:
         NumberField(draft, "min_seq_len"),
         NumberField(draft, "max_lost_share"),
     ]
-    return ft.ExpansionTile(
-        title=ft.Text("Rows that are left out", theme_style=ft.TextThemeStyle.TITLE_SMALL),
-        controls=[Grid(fields)],
-        controls_padding=ft.Padding.only(top=GAP, bottom=GAP),
-        tile_padding=ft.Padding.all(0),
-        shape=ft.RoundedRectangleBorder(),
-        maintain_state=True,
-    )
+    return Foldable("Rows that are left out", lambda: [Grid(fields)])
 
 
 def _toggle(draft: TrainingDraft, name: str, label: str) -> ft.Control:

@@ -13,6 +13,7 @@ from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
 from app.ui.training import draft_setup, typed_numbers
+from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import ROWS, Source
 from app.ui.training.selection import RunSelection
@@ -75,6 +76,8 @@ class TrainingDraft:
     target_modules: TargetModules = "all-linear"
     lora_patterns: str = ""
     """Regular expressions with blanks between them."""
+    alpha_follows_rank: bool = True
+    """Whether LoRA's alpha is twice the rank whatever is typed there; typing an alpha ends it."""
     use_rslora: bool = False
     use_dora: bool = False
     base_bits: BaseBits = ""
@@ -102,6 +105,8 @@ class TrainingDraft:
     logging: dict[str, str] = field(default_factory=dict)
     """Field of the config's `logging` → text as typed."""
     offline: bool = False
+    others: dict[str, Any] = field(default_factory=dict)
+    """Place in the config → value as typed, of settings no other field here is for."""
     spread: SpreadDraft = field(default_factory=SpreadDraft)
 
     output_name: str = ""
@@ -114,6 +119,10 @@ class TrainingDraft:
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
+    sought: str = ""
+    """What the expert's form is searched for."""
+    only_changed: bool = False
+    """Whether it shows only what is not at its default."""
     row_counts: dict[str, int] = field(default_factory=dict)
     """Session, by id and by name → its rows, for advice."""
     is_restored: bool = False
@@ -140,7 +149,26 @@ class TrainingDraft:
     def type_number(self, name: str, text: str) -> None:
         """Keep the text as typed; a value that leaves the preset makes the preset Custom."""
         self.numbers[name] = text
+        if name == "lora_r":
+            self._let_alpha_follow()
+        elif name == "lora_alpha":
+            self.alpha_follows_rank = self._alpha_is_twice_the_rank()
         self.preset = self.shown_preset
+
+    def link_alpha(self, follows: bool) -> None:
+        """Let LoRA's alpha be twice the rank, or leave it as it is from here on."""
+        self.alpha_follows_rank = follows
+        self._let_alpha_follow()
+        self.preset = self.shown_preset
+
+    def _let_alpha_follow(self) -> None:
+        rank = self._number("lora_r")
+        if self.alpha_follows_rank and rank:
+            self.numbers["lora_alpha"] = typed_numbers.as_text(2 * rank)
+
+    def _alpha_is_twice_the_rank(self) -> bool:
+        rank, alpha = self._number("lora_r"), self._number("lora_alpha")
+        return rank is not None and alpha == 2 * rank
 
     def apply_preset(self, name: str) -> None:
         """Put the preset's values into the fields; Custom leaves them as they are."""
@@ -154,6 +182,7 @@ class TrainingDraft:
                 self.numbers[field_name] = typed_numbers.as_text(value)
             else:
                 setattr(self, field_name, value)
+        self.alpha_follows_rank = self._alpha_is_twice_the_rank()
 
     @property
     def shown_preset(self) -> str:
@@ -220,7 +249,7 @@ class TrainingDraft:
             return "Correct “Push to Hub repository”"
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
-        return ""
+        return problems.first_of(self)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -281,6 +310,7 @@ class TrainingDraft:
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         draft_setup.fill(self, setup)
+        self.alpha_follows_rank = self._alpha_is_twice_the_rank()
         kept = (setup.preset, *PRESETS)
         self.preset = next((name for name in kept if name in PRESETS and self._holds(name)), CUSTOM)
 

@@ -6,6 +6,7 @@ has changed.
 
 from collections.abc import Callable, Hashable
 from dataclasses import fields
+from functools import partial
 from typing import Any, Final
 
 import flet as ft
@@ -16,6 +17,7 @@ from app.ui.theme import SPACE
 from app.ui.training.data_settings import DataSettings
 from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.expert.form import expert_bar, expert_groups, shows_part
 from app.ui.training.hyperparameters import Hyperparameters
 from app.ui.training.method_section import MethodSection
 from app.ui.training.mounting import drawn, keyed
@@ -27,6 +29,7 @@ _SHOWN_IN: Final = {
     "skill": {"skill"},
     "source": {"data"},
     "session": {"data", "preset"},
+    "session_names": {"data"},
     "hub_repo": {"data"},
     "hub_split": {"data"},
     "hub_config": {"data"},
@@ -35,6 +38,10 @@ _SHOWN_IN: Final = {
     "listed_model": {"method"},
     "osft_patterns": {"method"},
     "lora_patterns": {"preset"},
+    "alpha_follows_rank": {"preset"},
+    "others": set(),
+    "sought": set(),
+    "only_changed": set(),
     "spread": {"preset"},
     "logging": {"preset"},
     "max_tokens": {"preset"},
@@ -93,14 +100,18 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
 
 
 def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
+    """No presets: every setting says its own value."""
+    shows = partial(shows_part, draft)
+    method = [part("method", lambda: MethodSection(draft, is_whole=False))] if shows("method") else []
+    output = part("output", lambda: OutputSection(services.training, draft))
     return [
-        part("target", lambda: TargetSection(draft)),
-        data,
-        part("method", lambda: MethodSection(draft)),
-        part("preset", lambda: Hyperparameters(draft)),
-        part("rows", lambda: DataSettings(draft)),
-        part("output", lambda: OutputSection(services.training, draft)),
-        keyed(PreviewSection, "preview", services, draft),
+        expert_bar(draft),
+        *([part("target", lambda: TargetSection(draft))] if shows("target") else []),
+        ft.Container(data, visible=shows("data")),
+        *method,
+        *expert_groups(draft),
+        *([output] if shows("output") else []),
+        ft.Container(keyed(PreviewSection, "preview", services, draft), visible=shows("preview")),
     ]
 
 

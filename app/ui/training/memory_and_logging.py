@@ -6,7 +6,8 @@ from typing import Final
 
 import flet as ft
 
-from app.ui.theme import GAP
+from app.ui.kit.foldable import Foldable
+from app.ui.kit.status_pill import StatusPill
 from app.ui.training.draft import TrainingDraft, push_problem
 from app.ui.training.fields import Grid, TextInput, Toggle
 from trainer_image.config import Logging, Push, RunConfig
@@ -80,7 +81,7 @@ def PushFields(draft: TrainingDraft) -> list[ft.Control]:
 
 
 def LoggingFields(draft: TrainingDraft) -> ft.Control:
-    """Each program is on as soon as one of its fields is filled in."""
+    """Each program is on as soon as one of its fields is filled in. Uses state, as MoreSettings."""
     fields = [
         TextInput(
             label,
@@ -90,14 +91,9 @@ def LoggingFields(draft: TrainingDraft) -> ft.Control:
         )
         for name, label in LOGGERS.items()
     ]
-    return ft.ExpansionTile(
-        title=ft.Text("Loggers", theme_style=ft.TextThemeStyle.TITLE_SMALL),
-        controls=[Grid(fields)],
-        controls_padding=ft.Padding.only(top=GAP, bottom=GAP),
-        tile_padding=ft.Padding.all(0),
-        shape=ft.RoundedRectangleBorder(),
-        maintain_state=True,
-    )
+    count = sum(bool(text.strip()) for text in draft.logging.values())
+    badge = StatusPill(f"{count} filled in", "active", icon=ft.Icons.TUNE) if count else None
+    return Foldable("Loggers", lambda: [Grid(fields)], badge=badge, identifier="loggers")
 
 
 def _edit(draft: TrainingDraft, name: str) -> Callable[[str], None]:

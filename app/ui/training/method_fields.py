@@ -70,14 +70,16 @@ def osft_fields(draft: TrainingDraft) -> ft.Control:
 
     return Grid(
         [
-            ft.Column([NumberField(draft, "unfreeze_rank_ratio"), _bands(draft)], spacing=GAP, tight=True),
+            ft.Column(
+                [NumberField(draft, "unfreeze_rank_ratio"), RatioBands(draft)], spacing=GAP, tight=True
+            ),
             _patterns(draft, draft.osft_patterns, edit_patterns, _help(Osft, "target_patterns")),
             Toggle("Train the rest too", draft.train_rest, toggle_rest, help_text=_help(Osft, "train_rest")),
         ]
     )
 
 
-def _bands(draft: TrainingDraft) -> ft.Control:
+def RatioBands(draft: TrainingDraft) -> ft.Control:
     """Named ratios; none is chosen while another is typed."""
     typed = draft.numbers["unfreeze_rank_ratio"].strip()
     chosen = next((band for band in RATIO_BANDS if f"{band.ratio:g}" == typed), None)

@@ -23,8 +23,9 @@ _METHOD_HELP = {
 }
 
 
-def MethodSection(draft: TrainingDraft) -> ft.Control:
-    """Base model and method; the numbers of LoRA stand with the other settings."""
+def MethodSection(draft: TrainingDraft, *, is_whole: bool = True) -> ft.Control:
+    """Base model and method; the numbers of LoRA stand with the other settings, and without `is_whole` those
+    of OSFT too."""
 
     def choose_method(value: str) -> None:
         draft.choose_method(next(method for method in _METHODS if method == value))
@@ -40,7 +41,7 @@ def MethodSection(draft: TrainingDraft) -> ft.Control:
         ),
         Help(_METHOD_HELP[draft.method]),
     ]
-    if draft.method == "osft":
+    if is_whole and draft.method == "osft":
         body.append(osft_fields(draft))
     return Section("Model and method", body)
 

@@ -4,12 +4,11 @@ from typing import Final
 
 import flet as ft
 
-from app.ui.kit.identified import Identified
+from app.ui.kit.foldable import Foldable
 from app.ui.kit.status_pill import StatusPill
-from app.ui.theme import GAP
 from app.ui.training import typed_numbers
 from app.ui.training.draft import LrScheduler, Optimizer, Precision, TrainingDraft, push_problem
-from app.ui.training.fields import Choice, Grid, NumberField, Toggle, Wrap
+from app.ui.training.fields import Choice, Grid, NumberField, Toggle
 from app.ui.training.memory_and_logging import SWITCHES, PushFields, TokenBound, switches
 from app.ui.training.method_fields import lora_fields
 from trainer_image.config import Lora, RunConfig
@@ -45,26 +44,13 @@ _PRECISIONS: Final[tuple[tuple[Precision, str], ...]] = (
 
 
 def MoreSettings(draft: TrainingDraft) -> ft.Control:
-    """Closed at first; everything in it has a default that works. Uses state: to be called in a component.
+    """Closed at first; everything in it has a default that works. Uses state: to be called in a component."""
 
-    No ExpansionTile: in Flet 1.0.5 its fields vanish for screen readers once its title changes.
-    """
-    is_open, set_open = ft.use_state(False)
-    button = ft.TextButton(
-        "Fewer settings" if is_open else "More settings",
-        icon=ft.Icons.EXPAND_LESS if is_open else ft.Icons.EXPAND_MORE,
-        tooltip="LoRA rank, seed, checkpoints, precision…"
-        if draft.method == "lora"
-        else "Seed, checkpoints…",
-        on_click=lambda: set_open(not is_open),
-    )
-    of_method = [lora_fields(draft)] if draft.method == "lora" else []
-    fields = ft.Container(
-        ft.Column([*of_method, Grid(_fields(draft))], spacing=GAP * 1.5, tight=True), visible=is_open
-    )
-    return ft.Column(
-        [Wrap([button, Identified("more-settings", _badge(draft))]), fields], spacing=GAP * 1.5, tight=True
-    )
+    def body() -> list[ft.Control]:
+        return [*([lora_fields(draft)] if draft.method == "lora" else []), Grid(_fields(draft))]
+
+    seen = "LoRA rank, seed, checkpoints, precision…" if draft.method == "lora" else "Seed, checkpoints…"
+    return Foldable("More settings", body, badge=_badge(draft), identifier="more-settings", tooltip=seen)
 
 
 def changed(draft: TrainingDraft) -> int:

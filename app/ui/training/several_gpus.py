@@ -6,11 +6,10 @@ from typing import Any, Final
 
 import flet as ft
 
-from app.ui.kit.identified import Identified
+from app.ui.kit.foldable import Foldable
 from app.ui.kit.status_pill import StatusPill
-from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
-from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle, Wrap
+from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
 from trainer_image.config import Distributed, RunConfig
 
 _BACKENDS: Final = (
@@ -33,25 +32,19 @@ _LABELS: Final = {
 
 def SeveralGpus(draft: TrainingDraft) -> ft.Control:
     """Closed at first; one process and the native trainer need nothing of it. Uses state, as MoreSettings."""
-    is_open, set_open = ft.use_state(False)
-    spread = draft.spread
-    button = ft.TextButton(
-        "Several GPUs",
-        icon=ft.Icons.EXPAND_LESS if is_open else ft.Icons.EXPAND_MORE,
-        tooltip="Processes, computers, other trainers…",
-        on_click=lambda: set_open(not is_open),
-    )
-    count = spread.changed()
-    badge = StatusPill(f"{count} non-default", "active", icon=ft.Icons.TUNE) if count else ft.Container()
+    count = draft.spread.changed()
+    badge = StatusPill(f"{count} non-default", "active", icon=ft.Icons.TUNE) if count else None
     problem = draft.spread_problem()
-    body: list[ft.Control] = [Grid(_fields(draft)), *([Help(problem)] if problem else [])]
-    return ft.Column(
-        [
-            Wrap([button, Identified("several-gpus", badge)]),
-            ft.Container(ft.Column(body, spacing=GAP, tight=True), visible=is_open),
-        ],
-        spacing=GAP * 1.5,
-        tight=True,
+
+    def body() -> list[ft.Control]:
+        return [Grid(_fields(draft)), *([Help(problem)] if problem else [])]
+
+    return Foldable(
+        "Several GPUs",
+        body,
+        badge=badge,
+        identifier="several-gpus",
+        tooltip="Processes, computers, other trainers…",
     )
 
 

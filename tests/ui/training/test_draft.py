@@ -313,7 +313,7 @@ def test_the_badge_counts_what_is_folded_away_and_not_at_its_default():
     draft.type_number("max_grad_norm", "1.00")
     draft.lr_scheduler = "linear"
     draft.target_modules = "attention"
-    assert changed(draft) == 4
+    assert changed(draft) == 5  # alpha has followed the rank
 
     draft.choose_method("sft")
     assert changed(draft) == 2

@@ -85,6 +85,7 @@ def offered(screen) -> list[str]:
 
 async def test_a_logger_is_on_when_its_field_is_filled_in_and_off_when_emptied(studio):
     async with studio.opened() as screen:
+        await screen.click("Loggers")
         await screen.type("TensorBoard folder", "curves")
         await screen.type("W&B project", "rivers")
         await screen.type("W&B project", " ")
@@ -263,6 +264,7 @@ async def test_validation_shows_what_its_kind_needs(studio):
 async def test_packing_and_what_happens_to_long_rows_are_chosen(studio):
     async with studio.opened() as screen:
         await screen.set_value(switch(screen, "Packing"), True)
+        await screen.click("Rows that are left out")
         await screen.choose("Rows that are too long", "truncate")
 
         assert (studio.draft.rows["packing"], studio.draft.rows["over_long"]) == (True, "truncate")
