@@ -1,7 +1,8 @@
 """The half-filled training form: everything a person chose or typed, exactly as they left it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
 import flet as ft
@@ -40,6 +41,20 @@ def _first_numbers() -> dict[str, str]:
     return texts | {
         name: typed_numbers.as_text(value) for name, value in preset_values(QUICK_LOCAL_TEST, "lora").items()
     }
+
+
+_NOT_TYPED: Final = frozenset(
+    {
+        "selection",
+        "chat",
+        "row_counts",
+        "session_names",
+        "setups_version",
+        "is_restored",
+        "was_started_before",
+    }
+)
+"""Fields of the draft that are not the person's."""
 
 
 def push_problem(draft: "TrainingDraft") -> str:
@@ -119,6 +134,10 @@ class TrainingDraft:
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
+    setup_name: str = ""
+    """The saved setup that was loaded or saved last."""
+    setups_version: int = 0
+    """Rises when a setup was saved, renamed or deleted, so that lists of them are read again."""
     sought: str = ""
     """What the expert's form is searched for."""
     only_changed: bool = False
@@ -313,6 +332,16 @@ class TrainingDraft:
         self.alpha_follows_rank = self._alpha_is_twice_the_rank()
         kept = (setup.preset, *PRESETS)
         self.preset = next((name for name in kept if name in PRESETS and self._holds(name)), CUSTOM)
+
+    def everything(self) -> dict[str, Any]:
+        """All that was chosen and typed, to be put back after something else was loaded."""
+        names = [item.name for item in fields(self) if item.name not in _NOT_TYPED]
+        return {name: copy(getattr(self, name)) for name in names}
+
+    def put_back(self, everything: Mapping[str, Any]) -> None:
+        """What `everything` gave."""
+        for name, value in everything.items():
+            setattr(self, name, copy(value))
 
     def docker_options(self) -> DockerOptions:
         """The Docker settings as they stand, complete or not."""

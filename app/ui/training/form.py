@@ -22,6 +22,7 @@ from app.ui.training.hyperparameters import Hyperparameters
 from app.ui.training.method_section import MethodSection
 from app.ui.training.mounting import drawn, keyed
 from app.ui.training.preview_section import PreviewSection
+from app.ui.training.setups.section import SavedSetups
 from app.ui.training.skill_choice import SkillChoice
 from app.ui.training.target_section import OutputSection, TargetSection
 
@@ -40,6 +41,8 @@ _SHOWN_IN: Final = {
     "lora_patterns": {"preset"},
     "alpha_follows_rank": {"preset"},
     "others": set(),
+    "setup_name": set(),
+    "setups_version": set(),
     "sought": set(),
     "only_changed": set(),
     "spread": {"preset"},
@@ -74,6 +77,7 @@ def TrainingForm(
     return ft.Column(
         [
             PageHeading("Training", "Make a model learn from your data."),
+            keyed(SavedSetups, "setups", services.setups, draft, is_shown=is_shown),
             part("skill", lambda: SkillChoice(draft)),
             *parts(services, draft, data, part),
         ],

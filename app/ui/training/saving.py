@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +25,17 @@ async def offer_file(path: Path, name: str, exports: Path) -> str:
         return f"The file is too big to download. It is at {path}."
     if not content:
         raise StudioError("There is nothing to save yet.", "Try again once there are lines.")
+    return await offer_bytes(content, name, exports)
+
+
+async def offer_bytes(content: bytes, name: str, exports: Path) -> str:
+    """The same for what lies in no file. Raises StudioError."""
     page = ft.context.page
     try:
         chosen = await ft.FilePicker().save_file(file_name=name, src_bytes=content)
     except Exception as error:  # no dialog on this desktop (Linux needs zenity)
         log.warning("The save dialog could not be opened: %s", error)
-        return f"Saved to {await asyncio.to_thread(_copy, path, exports / name)}."
+        return f"Saved to {await asyncio.to_thread(_write, content, exports / name)}."
     if page.web:
         return f"Downloaded as {name}."
     return f"Saved to {chosen}." if chosen else ""
@@ -46,10 +50,10 @@ def _read(path: Path) -> bytes | None:
         ) from error
 
 
-def _copy(source: Path, target: Path) -> Path:
+def _write(content: bytes, target: Path) -> Path:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        target.write_bytes(content)
     except OSError as error:
         raise StudioError(
             f"{target} could not be written: {error.strerror or error}.", "Make room and try again."

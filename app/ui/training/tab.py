@@ -9,11 +9,12 @@ from app.domain.runs import Run
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.kit.identified import Identified
-from app.ui.theme import PAGE_PADDING, SPACE
+from app.ui.theme import GAP, PAGE_PADDING, SPACE
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm
 from app.ui.training.mounting import Unwatched, keyed, memoised
 from app.ui.training.run_column import RunColumn
+from app.ui.training.setups.save_setup import SaveSetup
 from app.ui.training.start_panel import StartPanel
 from app.ui.training.watching import use_answer
 
@@ -46,7 +47,15 @@ def TrainingTab(
         set_wide(event.width >= _TWO_COLUMNS_FROM)
 
     form = keyed(TrainingForm, "form", services, draft, on_go_to_data, is_shown=is_shown)
-    start = keyed(StartPanel, "start", services, draft, started)
+    start = ft.Column(
+        [
+            keyed(StartPanel, "start", services, draft, started),
+            keyed(SaveSetup, "save-setup", services.setups, draft),
+        ],
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
     run = memoised(RunColumn, "run", services, draft.selection, draft.chat)
     return ft.Container(
         _beside(form, start, run) if is_wide else _stacked(form, start, run),
