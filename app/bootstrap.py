@@ -32,6 +32,7 @@ from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.layers import LayerService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
@@ -78,6 +79,7 @@ def build_services(paths: Paths) -> Services:
         clock=utc_now,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
+    looker = TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
@@ -102,10 +104,11 @@ def build_services(paths: Paths) -> Services:
         previews=PreviewService(
             library,
             runs,
-            TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token),
+            looker,
             SqliteSurveyFiles(),
             cache=paths.previews,
             bundled_model=paths.tiny_model,
             checker=QualityProcess(paths.logs),
         ),
+        layers=LayerService(looker, bundled_model=paths.tiny_model),
     )

@@ -23,6 +23,8 @@ from trainer_image.look_protocol import (
     Estimate,
     Estimated,
     Failed,
+    Layers,
+    LayersFound,
     Open,
     Opened,
     Progress,
@@ -81,6 +83,8 @@ class Looking:
                 return self._show(request)
             case Estimate():
                 return _estimated(request.config)
+            case Layers():
+                return _layers(request.config)
 
     def _open(self, config: RunConfig) -> Opened:
         from trainer_image import models  # noqa: PLC0415 seconds of imports from here on
@@ -130,6 +134,13 @@ def _estimated(config: RunConfig) -> Estimated:
 
     found = estimate_run(Path.cwd(), config, device=likely_device())
     return Estimated(**{name: found[name] for name in ("device", "low", "expected", "high", "known_model")})
+
+
+def _layers(config: RunConfig) -> LayersFound:
+    from trainer_image import models, targets  # noqa: PLC0415
+
+    model = models.find_model(config.base_model, Path.cwd())
+    return LayersFound(names=list(targets.linear_layers(models.without_weights(model))))
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from app.adapters.look_process import LookProcess
 from app.domain.previews import PreviewError, Progress
 from trainer_image import look_protocol as say
 from trainer_image.config import RunConfig
-from trainer_image.look_protocol import Estimated, Opened, Shown, Surveyed
+from trainer_image.look_protocol import Estimated, LayersFound, Opened, Shown, Surveyed
 
 IDLE_SECONDS: Final = 120.0
 _NEEDED: Final = ("transformers", "tokenizers", "numpy")
@@ -91,6 +91,13 @@ class TrainerLooker:
         def ask(process: LookProcess) -> Estimated:
             process.send(say.Estimate(config=config))
             return _expect(process, Estimated)
+
+        return self._asked(ask, config)
+
+    def layers(self, config: RunConfig) -> Sequence[str]:
+        def ask(process: LookProcess) -> Sequence[str]:
+            process.send(say.Layers(config=config))
+            return _expect(process, LayersFound).names
 
         return self._asked(ask, config)
 

@@ -23,6 +23,26 @@ PATTERN_GROUPS: Final = (
 )
 
 
+_BLOCKS: Final = {
+    "gpt2": "transformer.h.0.{attn.c_attn,attn.c_proj,mlp.c_fc,mlp.c_proj}",
+    "opt-": "model.decoder.layers.0.{self_attn.q_proj,self_attn.k_proj,self_attn.v_proj,self_attn.out_proj,"
+    "fc1,fc2}",
+    "phi-3": "model.layers.0.{self_attn.qkv_proj,self_attn.o_proj,mlp.gate_up_proj,mlp.down_proj}",
+    "falcon": "transformer.h.0.{self_attention.query_key_value,self_attention.dense,mlp.dense_h_to_4h,"
+    "mlp.dense_4h_to_h}",
+    "": "model.layers.0.{self_attn.q_proj,self_attn.k_proj,self_attn.v_proj,self_attn.o_proj,mlp.gate_proj,"
+    "mlp.up_proj,mlp.down_proj}",
+}
+"""Part of a model's name → the linear layers of its first block; last, those of Llama, Mistral and Qwen."""
+
+
+def usual_names(model: str) -> tuple[str, ...]:
+    """What the layers of the first block of such a model are probably called, by the model's name alone."""
+    block = next(names for part, names in _BLOCKS.items() if part in model.lower())
+    prefix, _, names = block.partition("{")
+    return tuple(prefix + name for name in names.removesuffix("}").split(","))
+
+
 @dataclass(frozen=True)
 class Matches:
     """What some patterns find among the names of a model's linear layers."""

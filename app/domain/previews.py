@@ -95,6 +95,10 @@ class Looker(Protocol):
         """Memory at the peak."""
         ...
 
+    def layers(self, config: RunConfig) -> Sequence[str]:
+        """Names of the linear layers of a model whose `config.json` is here."""
+        ...
+
     def close(self) -> None:
         """End the processes; the next question starts them again."""
         ...

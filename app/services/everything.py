@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.doctor import DoctorService
+from app.services.layers import LayerService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
@@ -28,3 +29,4 @@ class Services:
     doctor: DoctorService
     publishing: PublishingService
     previews: PreviewService
+    layers: LayerService

@@ -106,14 +106,14 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
 def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
     """No presets: every setting says its own value."""
     shows = partial(shows_part, draft)
-    method = [part("method", lambda: MethodSection(draft, is_whole=False))] if shows("method") else []
+    model = drawn("model", shown_in("method", draft), lambda: MethodSection(draft, is_whole=False))
     output = part("output", lambda: OutputSection(services.training, draft))
     return [
         expert_bar(draft),
         *([part("target", lambda: TargetSection(draft))] if shows("target") else []),
         ft.Container(data, visible=shows("data")),
-        *method,
-        *expert_groups(draft),
+        *([model] if shows("method") else []),
+        *expert_groups(draft, services.layers),
         *([output] if shows("output") else []),
         ft.Container(keyed(PreviewSection, "preview", services, draft), visible=shows("preview")),
     ]

@@ -83,6 +83,14 @@ spreads = st.one_of(
     st.just(Distributed(enable_model_splitting=True)),
 )
 OTHERS = {"lora": "unsloth", "osft": "mini-trainer", "sft": "instructlab-training"}
+ARGUMENTS = {
+    "instructlab-training": {"use_liger": True, "log_level": "very loud", "adamw_eps": 1e-8},
+    "mini-trainer": {
+        "use_liger_kernels": True,
+        "save_dtype": "very small",
+        "val_loss_improvement_threshold": 1e-8,
+    },
+}
 warmups = st.one_of(
     st.fixed_dictionaries({"warmup_steps": whole(10**7, least=0)}),
     st.fixed_dictionaries({"warmup_ratio": shares}),
@@ -109,8 +117,7 @@ def configs(draw, dataset):
     kind, validation = draw(st.one_of(documents, conversations)), draw(validations)
     warmup, method = draw(warmups), draw(st.one_of(loras, osfts, st.just(Sft())))
     backend = draw(st.sampled_from(["native", OTHERS[method.kind]]))
-    takes = st.sampled_from([{}, {"use_liger": True, "log_level": "very loud", "eps": 1e-8}])
-    arguments = draw(takes) if backend in {"mini-trainer", "instructlab-training"} else {}
+    arguments = draw(st.sampled_from([{}, ARGUMENTS[backend]])) if backend in ARGUMENTS else {}
     trainer = {"method": method, "backend": backend, "backend_args": arguments}
     return draw(plain_configs(dataset, **kind, **validation, **warmup, **trainer))
 

@@ -6,7 +6,9 @@ import flet as ft
 import pytest
 from pydantic import Field
 
+from app.domain.layer_patterns import matches, usual_names
 from app.domain.setting_labels import label_of
+from app.services.layers import MatchedLayers
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.draft_setup import setup_of
 from app.ui.training.expert import binding
@@ -72,7 +74,7 @@ def test_a_setting_the_form_has_never_heard_of_appears_is_judged_and_reaches_the
 
 @ft.component
 def ExpertParts(draft, config=RunConfig):
-    return ft.Column([expert_bar(draft, config), *expert_groups(draft, config)])
+    return ft.Column([expert_bar(draft, config), *expert_groups(draft, config=config)])
 
 
 async def test_it_can_be_typed_into_like_any_other():
@@ -255,3 +257,44 @@ async def test_an_expert_has_no_presets_and_switching_the_skill_loses_nothing(st
     assert {name: getattr(draft, name) for name in names if name not in {"row_counts", "session_names"}} == {
         name: value for name, value in before.items() if name not in {"row_counts", "session_names"}
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ('{"use_ligr": true}', "knows no argument 'use_ligr'; the nearest is 'use_liger'"),
+        ('{"learning_rate": 1}', "is decided by the run's learning_rate"),
+        ('{"use_liger": true}', ""),
+    ],
+)
+def test_backend_arguments_are_judged_by_what_the_backend_knows(arguments, said):
+    draft = TrainingDraft(session="any", method="sft")
+    binding.put(draft, found("sft", "backend"), "instructlab-training")
+    binding.put(draft, found("sft", "backend_args"), arguments)
+
+    wrong = problems(draft).get("backend_args", "")
+
+    assert said in wrong
+    assert bool(draft.missing()) == bool(said)
+
+
+class Layers:
+    """Says what a test wants."""
+
+    def matching(self, model, patterns):
+        return MatchedLayers(matches(usual_names(model), patterns), is_real=False, why_not="It is not here.")
+
+
+async def test_the_layers_that_patterns_match_are_listed_and_which_match_none():
+    draft = TrainingDraft(target_modules="custom", lora_patterns="up_proj q_prj")
+    async with mounted(WithLayers, draft) as screen:
+        await screen.wait_for(lambda: screen.identified("matched-layers"))
+
+        said = screen.identified("matched-layers")
+        assert said[0].startswith("It is not here. By the usual names of its kind")
+        assert said[1:] == ["model.layers.*.mlp.up_proj", "Nothing matches q_prj: a run with it is refused."]
+
+
+@ft.component
+def WithLayers(draft):
+    return ft.Column(expert_groups(draft, Layers()))

@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.presets import Method
 from app.domain.runs import Target
+from app.domain.setups import Skill
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm, shown_in
 from app.ui.training.memory_and_logging import LOGGERS
@@ -17,6 +18,7 @@ from tests.ui.harness import Screen, mounted
 
 _PARTS = ("target", "method", "preset", "rows", "output")
 _NOT_SHOWN = {
+    "skill",
     "file_dataset",
     "is_restored",
     "was_started_before",
@@ -27,7 +29,7 @@ _NOT_SHOWN = {
 }
 _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
-    "skill": "expert",
+    "setups_version": 1,
     "optimizer": "sgd",
     "strategy": "fsdp",
     "backend": "unsloth",
@@ -65,6 +67,11 @@ def changed(name: str, value: Any) -> Any:
     return value + "7"
 
 
+@ft.component
+def Nothing(*_: Any) -> ft.Control:
+    return ft.Container()
+
+
 def single_changes(draft: TrainingDraft):
     """(what, how): each change of one field, or of one entry of one of its tables."""
     for field in fields(draft):
@@ -90,32 +97,39 @@ def changed_entry(key: str, entry: Any) -> Any:
 CHANGES = dict(single_changes(TrainingDraft(logging=dict.fromkeys(LOGGERS, ""))))
 
 
-@pytest.mark.parametrize("method", ["lora", "osft"])
+SKILL = ("", "skill", None, "expert")
+"""The last of the changes, as it brings another form."""
+
+
+@pytest.mark.parametrize(("method", "skill"), [("lora", "beginner"), ("osft", "expert")])
 async def test_every_single_change_is_on_the_screen_as_if_all_of_the_form_were_drawn_anew(
-    studio, method, monkeypatch
+    studio, method, skill, monkeypatch
 ):
-    seen = await looks_after_each_change(studio, method)
+    monkeypatch.setattr("app.ui.training.expert.form.LayersMatched", Nothing)  # it answers when it can
+    seen = await looks_after_each_change(studio, method, skill)
 
-    monkeypatch.setattr("app.ui.training.form.shown_in", lambda *_: object())  # never equal to the last
+    for depends in ("form.shown_in", "expert.form._depends", "expert.form._bar_depends"):
+        monkeypatch.setattr(f"app.ui.training.{depends}", lambda *_: object())  # never equal to the last
 
-    for name, look in (await looks_after_each_change(studio, method)).items():
+    for name, look in (await looks_after_each_change(studio, method, skill)).items():
         assert seen[name] == look, f"what {name} changes is not drawn"
 
 
-async def looks_after_each_change(studio, method: Method) -> dict[str, list[tuple[Any, ...]]]:
-    draft, seen = first_draft(method), {}
+async def looks_after_each_change(studio, method: Method, skill: Skill) -> dict[str, list[tuple[Any, ...]]]:
+    draft, seen = first_draft(method, skill), {}
     async with form_over(studio, draft) as screen:
-        for name, change in CHANGES.items():
+        for name, change in [*CHANGES.items(), ("skill", SKILL)]:
             set_value(draft, *change)
             await screen.settle()
             seen[name] = looks(screen)
     return seen
 
 
-def first_draft(method: Method) -> TrainingDraft:
+def first_draft(method: Method, skill: Skill) -> TrainingDraft:
     """Everything that one choice can bring into sight is there."""
     return TrainingDraft(
         method=method,
+        skill=skill,
         target=Target.DOCKER,
         is_model_typed=True,
         source=Source.HUB,

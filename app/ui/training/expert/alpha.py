@@ -21,4 +21,9 @@ def alpha_field(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Cont
         error=problem,
     )
     link = Toggle("Alpha follows the rank: 2 × r", draft.alpha_follows_rank, draft.link_alpha)
-    return ft.Column([field, link], spacing=GAP / 2, tight=True)
+    return ft.Column(
+        [field, link],
+        spacing=GAP / 2,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )

@@ -40,7 +40,7 @@ FieldMaker = Callable[[TrainingDraft, Setting, str], ft.Control]
 def field_for(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
     """The field, and beside it its help and, if it is changed, its reset."""
     make = _OWN.get(setting.path, _plain)
-    buttons: list[ft.Control] = [help_button(setting)]
+    buttons = [help_button(setting)]
     if binding.is_changed(draft, setting):
         first = worded(binding.first_kept(setting))
         name = f"Reset {setting.label} to {first}" if first != "–" else f"Reset {setting.label} to nothing"
@@ -48,12 +48,22 @@ def field_for(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Contro
             0, IconAction(ft.Icons.RESTART_ALT, name, partial(binding.reset, draft, setting), size=18)
         )
     row = ft.Row(
-        [ft.Container(make(draft, setting, problem), expand=True), ft.Row(buttons, spacing=0, tight=True)],
+        [
+            ft.Container(make(draft, setting, problem), expand=True),
+            ft.Column([_small(button) for button in buttons], spacing=0, tight=True),
+        ],
         vertical_alignment=ft.CrossAxisAlignment.START,
         spacing=GAP / 2,
     )
     row.data = "wide" if setting.path in _WIDE or setting.kind == "switch" else None
     return row
+
+
+def _small(button: ft.IconButton) -> ft.Control:
+    """Beside a field, which needs the width more."""
+    button.width = button.height = 32
+    button.padding = 4
+    return button
 
 
 def _plain(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
@@ -107,7 +117,12 @@ def _bits(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
 
 
 def _ratio(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
-    return ft.Column([_plain(draft, setting, problem), RatioBands(draft)], spacing=GAP, tight=True)
+    return ft.Column(
+        [_plain(draft, setting, problem), RatioBands(draft)],
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
 
 
 def _wrong(problem: str) -> ft.Control:

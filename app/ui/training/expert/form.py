@@ -7,6 +7,7 @@ from typing import Final
 
 import flet as ft
 
+from app.services.layers import LayerService
 from app.ui.kit.foldable import Foldable
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Card
@@ -16,9 +17,10 @@ from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert import binding
 from app.ui.training.expert.catalogue import GROUPS, Setting, settings
 from app.ui.training.expert.fields import field_for
+from app.ui.training.expert.matched_layers import LayersMatched
 from app.ui.training.expert.problems import Problems, problems
 from app.ui.training.fields import Grid, Help, TextInput, Wrap
-from app.ui.training.mounting import drawn
+from app.ui.training.mounting import drawn, keyed
 from trainer_image.config import RunConfig
 
 _OPEN_AT_FIRST: Final = frozenset({"Learning", "Batches and length", "Method"})
@@ -58,20 +60,29 @@ def shows_part(draft: TrainingDraft, name: str) -> bool:
 def expert_bar(draft: TrainingDraft, config: type[RunConfig] = RunConfig) -> ft.Control:
     """Search, how much is not at its default, and what no field speaks for."""
     shown = Shown.of(draft, config)
-    depends = (draft.sought, draft.only_changed, len(shown.changed), tuple(shown.problems.items()),
-               bool(shown.settings))  # fmt: skip
-    return drawn("expert-bar", depends, partial(_bar, draft, shown))
+    return drawn("expert-bar", _bar_depends(draft, shown), partial(_bar, draft, shown))
 
 
-def expert_groups(draft: TrainingDraft, config: type[RunConfig] = RunConfig) -> list[ft.Control]:
-    """A card for each group that has something to show."""
+def expert_groups(
+    draft: TrainingDraft, layers: LayerService | None = None, config: type[RunConfig] = RunConfig
+) -> list[ft.Control]:
+    """A card for each group that has something to show; with `layers`, also which layers patterns match."""
     shown = Shown.of(draft, config)
     found = [(group, [s for s in shown.settings if s.group == group]) for group in GROUPS]
     return [
-        drawn(f"expert-{group}", _depends(draft, shown, some), partial(_group, draft, shown, group, some))
+        drawn(
+            f"expert-{group}",
+            _depends(draft, shown, some),
+            partial(_group, draft, shown, group, some, layers),
+        )
         for group, some in found
         if some
     ]
+
+
+def _bar_depends(draft: TrainingDraft, shown: Shown) -> Hashable:
+    said = tuple(shown.problems.items())
+    return draft.sought, draft.only_changed, len(shown.changed), said, bool(shown.settings)
 
 
 def _depends(draft: TrainingDraft, shown: Shown, some: Sequence[Setting]) -> Hashable:
@@ -99,7 +110,8 @@ def _bar(draft: TrainingDraft, shown: Shown) -> ft.Control:
     if not shown.settings:
         said = "Everything is at its default." if draft.only_changed else "No setting is called like that."
         lines.append(Help(said))
-    return Card(ft.Column(lines, spacing=GAP, tight=True))
+    stretch = ft.CrossAxisAlignment.STRETCH
+    return Card(ft.Column(lines, spacing=GAP, tight=True, horizontal_alignment=stretch))
 
 
 def _badges(draft: TrainingDraft, shown: Shown) -> list[ft.Control]:
@@ -108,6 +120,7 @@ def _badges(draft: TrainingDraft, shown: Shown) -> list[ft.Control]:
         label=ft.Text(f"{count} non-default"),
         leading=ft.Icon(ft.Icons.TUNE),
         selected=draft.only_changed,
+        show_checkmark=False,
         tooltip="Show all settings again"
         if draft.only_changed
         else "Show only these, to look over and reset",
@@ -123,13 +136,24 @@ def _badges(draft: TrainingDraft, shown: Shown) -> list[ft.Control]:
     return badges
 
 
-def _group(draft: TrainingDraft, shown: Shown, title: str, some: Sequence[Setting]) -> ft.Control:
+def _group(
+    draft: TrainingDraft, shown: Shown, title: str, some: Sequence[Setting], layers: LayerService | None
+) -> ft.Control:
     """Uses state. What is searched for, or only changed, is open."""
+
+    def body() -> list[ft.Control]:
+        fields = Grid([field_for(draft, s, shown.problems.get(s.path, "")) for s in some])
+        has_patterns = any(s.path == "method.target_patterns" for s in some)
+        if layers is None or not has_patterns or draft.method_problem():
+            return [fields]
+        matched = keyed(LayersMatched, "matched", layers, draft.base_model, draft.patterns)
+        return [fields, matched]
+
     is_sought = bool(draft.sought.strip()) or draft.only_changed
     return Card(
         Foldable(
             title,
-            lambda: [Grid([field_for(draft, s, shown.problems.get(s.path, "")) for s in some])],
+            body,
             badge=_badge(shown, some),
             identifier=f"group-{title.lower().replace(' ', '-')}",
             starts_open=title in _OPEN_AT_FIRST,

@@ -27,7 +27,7 @@ def page_of(setting: Setting) -> str:
     return _PAGES.get(setting.group, _CONTRACT)
 
 
-def help_button(setting: Setting) -> ft.Control:
+def help_button(setting: Setting) -> ft.IconButton:
     def show() -> None:
         ft.context.page.show_dialog(_dialog(setting))
 

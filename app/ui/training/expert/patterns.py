@@ -40,7 +40,12 @@ def patterns_field(draft: TrainingDraft, setting: Setting, problem: str) -> ft.C
         error=problem,
         hint="self_attn mlp.up_proj$",
     )
-    return ft.Column([field, Wrap(chips)], spacing=GAP, tight=True)
+    return ft.Column(
+        [field, Wrap(chips)],
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
 
 
 def _choose(put: Callable[[str], None], text: str, pattern: str) -> None:

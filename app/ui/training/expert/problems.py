@@ -16,6 +16,7 @@ from app.domain.setup_secrets import secret_in
 from app.ui.training.expert import binding
 from app.ui.training.expert.catalogue import Setting, settings
 from app.ui.training.typed_numbers import sentence_of
+from trainer_image.backend_fields import fault_of
 from trainer_image.config import RunConfig
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def problems(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Pro
             _note(values, draft, setting)
         except ValueError as error:
             found[path] = _NO_JSON if isinstance(error, json.JSONDecodeError) else str(error)
+        if path == "backend_args" and path in values and (refused := _refused(draft, values[path])):
+            found[path] = refused
         if _holds_secret(draft, setting):
             found[path] = _KEEP_OUT
     for _ in range(_ROUNDS):
@@ -81,6 +84,13 @@ def _note(values: dict[str, Any], draft: "TrainingDraft", setting: Setting) -> N
         return  # not shown: documents are learnt whole
     else:
         values[setting.path] = value
+
+
+def _refused(draft: "TrainingDraft", arguments: Any) -> str:
+    """What is wrong with the first argument that the backend does not take."""
+    names = arguments if isinstance(arguments, dict) else ()
+    faults = (fault_of(draft.spread.backend, name) for name in names)
+    return next((" ".join(fault) for fault in faults if fault), "")
 
 
 def _holds_secret(draft: "TrainingDraft", setting: Setting) -> bool:

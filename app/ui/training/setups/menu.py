@@ -16,6 +16,7 @@ from app.services.setups import SetupService
 from app.ui.actions import Problem, problem_of, use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.saving import offer_bytes
 from app.ui.training.setups.command_dialog import use_command
@@ -92,7 +93,7 @@ def SetupMenu(
     ]
     button = ft.PopupMenuButton(icon=ft.Icons.MORE_VERT, tooltip="More with saved setups", items=items)
     _use_problem(problem, lambda: set_problem(None))
-    return button
+    return Identified("setup-menu", button, label="More with saved setups")
 
 
 def _use_problem(problem: Problem | None, close: Callable[[], object]) -> None:
