@@ -5,6 +5,7 @@ import logging.handlers
 import os
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.cli.output import Output, never_choke
@@ -52,12 +53,13 @@ def main(argv: list[str] | None = None) -> int:
         output.fail(error)
         return 1
     try:
+        _stay_offline_if_told(paths)
         _prepare(paths)
         if args.verb is None:
             from app.ui.window import run_window  # noqa: PLC0415 - verbs need no Flet
 
-            browse = not args.no_browser
-            run_window(lambda: _services(paths), paths, web=args.web, port=args.port, open_browser=browse)
+            build = partial(_services_of_window, paths)
+            run_window(build, paths, web=args.web, port=args.port, open_browser=not args.no_browser)
             return 0
         from app.cli.verbs import VERBS  # noqa: PLC0415 - not for --help
 
@@ -83,6 +85,24 @@ def _services(paths: Paths) -> "Services":
     from app.bootstrap import build_services  # noqa: PLC0415
 
     return build_services(paths)
+
+
+def _services_of_window(paths: Paths) -> "Services":
+    from app.adapters.helper_process import HelperProcess  # noqa: PLC0415
+    from app.bootstrap import build_services  # noqa: PLC0415
+
+    return build_services(paths, HelperProcess(paths.home, paths.logs))
+
+
+def _stay_offline_if_told(paths: Paths) -> None:
+    """Before anything could use the network: the window's own client is fetched at the first start."""
+    from app.adapters.process_network import was_switched_on  # noqa: PLC0415 - not for --help
+    from app.services.offline import BY_SWITCH  # noqa: PLC0415
+    from trainer_image import network  # noqa: PLC0415
+
+    network.obey_environment()
+    if network.said_by_environment() is None and was_switched_on(paths.database):
+        network.close(BY_SWITCH)
 
 
 def _prepare(paths: Paths) -> None:

@@ -2,13 +2,19 @@
 
 import os
 
+from app.adapters.computer_memory import computer_memory
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
-from app.adapters.gpu import describe_gpus
+from app.adapters.file_manager import FileManager
+from app.adapters.gpu import describe_gpus, nvidia_gpus
+from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
+from app.adapters.model_configs import FoundModelConfigs
+from app.adapters.model_files import FoundModels
 from app.adapters.process_launcher import ProcessLauncher
+from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
 from app.adapters.quality_process import QualityProcess
 from app.adapters.row_sources import RowSources
@@ -25,17 +31,23 @@ from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.adapters.survey_files import SqliteSurveyFiles
 from app.adapters.trainer_looker import TrainerLooker
 from app.adapters.worker_engine import WorkerEngine
+from app.domain.elsewhere import Elsewhere
 from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
+from app.services.auto_setting import AutoSettingService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
+from app.services.offline import OfflineService
+from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -43,12 +55,18 @@ from app.services.setups import SetupService
 from app.services.training import TrainingService
 
 
-def build_services(paths: Paths) -> Services:
-    """Open the database and put everything together. Raises StoreError."""
+def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services:
+    """Open the database and put everything together. Raises StoreError.
+
+    With `elsewhere`, what takes long is done there.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
     processes, secrets = SystemProcesses(), EnvironmentSecrets()
     database = open_database(paths.database)
     settings = SqliteSettingsStore(database)
+    preferences = SettingsService(settings)
+    offline = OfflineService(preferences, ProcessNetwork())
+    offline.reason()  # from here on this process is held to it
     runs = SqliteRunStore(database)
     launchers: Launchers = {
         Target.LOCAL: ProcessLauncher(
@@ -57,15 +75,16 @@ def build_services(paths: Paths) -> Services:
         Target.DOCKER: DockerLauncher(paths.data),
     }
     sessions, sources = SqliteSessionStore(database, processes), RowSources()
-    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file)
+    library = LibraryService(sessions, sources, settings, secrets, paths.sample_file, elsewhere)
     monitoring = MonitoringService(runs, launchers, processes, utc_now)
     collecting = CollectingService(
         scrapers,
         SqliteScrapeStore(database, processes),
         processes,
-        SettingsService(settings),
+        preferences,
         open_web,
         library.free_name,
+        offline,
     )
     training = TrainingService(
         runs,
@@ -77,9 +96,25 @@ def build_services(paths: Paths) -> Services:
         data_dir=paths.data,
         bundled_model=paths.tiny_model,
         clock=utc_now,
+        offline=offline.reason,
+        open_folder=FileManager(),
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
-    looker = TrainerLooker(paths.trainer, log_dir=paths.logs, secrets=secrets.hf_token)
+    looker = TrainerLooker(
+        paths.trainer,
+        log_dir=paths.logs,
+        secrets=secrets.hf_token,
+        memory_history=paths.memory_history,
+    )
+    previews = PreviewService(
+        library,
+        runs,
+        looker,
+        SqliteSurveyFiles(),
+        cache=paths.previews,
+        bundled_model=paths.tiny_model,
+        checker=QualityProcess(paths.logs),
+    )
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
@@ -93,22 +128,39 @@ def build_services(paths: Paths) -> Services:
             secrets,
             publishing,
             utc_now,
+            elsewhere,
         ),
         training=training,
         monitoring=monitoring,
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
-        settings=SettingsService(settings),
+        settings=preferences,
+        offline=offline,
         setups=SetupService(SqliteConfigStore(database), library, training),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
+        diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
-        previews=PreviewService(
+        previews=previews,
+        preflight=PreflightService(
+            training,
+            previews,
             library,
             runs,
-            looker,
-            SqliteSurveyFiles(),
-            cache=paths.previews,
-            bundled_model=paths.tiny_model,
-            checker=QualityProcess(paths.logs),
+            FoundModels(),
+            HuggingFaceHub(),
+            secrets,
+            gpus=nvidia_gpus,
+            computer_memory=computer_memory,
+            offline=offline.reason,
         ),
+        auto=AutoSettingService(
+            nvidia_gpus,
+            FoundModelConfigs(secrets.hf_token),
+            previews,
+            computer_memory=computer_memory,
+            history=paths.memory_history,
+            bundled_model=paths.tiny_model,
+            offline=offline.reason,
+        ),
+        job_scripts=JobScriptService(library, paths.trainer),
         layers=LayerService(looker, bundled_model=paths.tiny_model),
     )

@@ -1,14 +1,16 @@
 """Does the window answer while the app itself works hard? Measured in a real browser.
 
-    python benchmarks/ui_busy.py [--rows 300000] [--limit-ms 100] [--only import]
+    python benchmarks/ui_busy.py [--rows 300000] [--limit-ms 100] [--only import] [--in-place]
 
 Serves the real app over a home of its own, clicks on the idle page, then again while each kind of work goes
-on in the app as the Data and Merge tabs start it. A click's time runs inside the page from the click to the
-frame in which what Python rendered for it is there. Exits with 1 if a 95th percentile is above the limit.
+on as the Data and Merge tabs start it: import and merge in the helper process, searching in the app. A
+click's time runs inside the page from the click to the frame in which what Python rendered for it is there.
+Exits with 1 if a 95th percentile is above the limit.
 """
 
 import argparse
 import json
+import os
 import sys
 import threading
 import time
@@ -17,31 +19,36 @@ from pathlib import Path
 
 from browser.clicking import Times, clicks, judge, new_home, served, training_tab, wait_for
 
+IN_PLACE = "TUNEWRIGHT_BENCHMARK_IN_PLACE"
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--limit-ms", type=float, default=100)
     parser.add_argument("--only", choices=WORK, help="one kind of work, and the import before it")
+    parser.add_argument("--in-place", action="store_true", help="as it was before there was a helper process")
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
-        serve(args.serve)
+        serve(args.serve, in_place=bool(os.environ.get(IN_PLACE)))
         return 0
+    os.environ[IN_PLACE] = "yes" if args.in_place else ""
     return measure(
         args.rows, args.limit_ms, ["import", *({args.only} - {"import"})] if args.only else list(WORK)
     )
 
 
-def serve(port: int) -> None:
+def serve(port: int, *, in_place: bool) -> None:
     """The real app; a kind of work begins when the file of its name appears, and leaves NAME.done."""
+    from app.adapters.helper_process import HelperProcess  # noqa: PLC0415
     from app.bootstrap import build_services  # noqa: PLC0415
     from app.paths import Paths  # noqa: PLC0415
     from app.ui.window import run_window  # noqa: PLC0415
 
     paths = Paths.from_environment()
     paths.make()
-    services = build_services(paths)
+    services = build_services(paths, None if in_place else HelperProcess(paths.home, paths.logs))
     services.library.ensure_sample()
 
     def work_when_told() -> None:

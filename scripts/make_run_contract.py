@@ -5,6 +5,7 @@ python scripts/make_run_contract.py [FILE]
 
 # ruff: noqa: E501 — a row of a Markdown table is one line
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -156,5 +157,6 @@ def first_line(model: type[BaseModel]) -> str:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
-    target.write_text(page(), encoding="utf-8")
+    parser = argparse.ArgumentParser(description="Write the page of the run contract.")
+    parser.add_argument("file", type=Path, nargs="?", default=PAGE, help="another place than the docs")
+    parser.parse_args().file.write_text(page(), encoding="utf-8")

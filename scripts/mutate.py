@@ -6,12 +6,15 @@ Each entry of `breaks.toml` names a file, a snippet of it, what is put in its pl
 then fail. Everything happens in a copy of the tree: nothing of this checkout is changed. A break counts as
 noticed only if the same test passes on the unbroken copy. Exit code 1 if one goes unnoticed. Not part of the
 test suite (it takes some minutes); `tests/test_breaks.py` sees to it that each snippet is still there.
+Tests in containers need an engine (`scripts/with-engine.sh -- …`, and TUNEWRIGHT_TEST_IMAGE for the journey),
+those in the browser CHROMIUM (`scripts/chromium.sh` finds one).
 
 Chosen by hand instead of a mutation tester's thousands of random changes: the whole suite takes a quarter of
 an hour, and what matters is that each promise has one test which cannot pass without it.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
@@ -42,7 +45,7 @@ class Break:
     def command(self) -> list[str]:
         if self.test == "lint-imports":
             return [str(Path(sys.executable).with_name("lint-imports"))]
-        return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", self.test]
+        return pytest(self.test)
 
     def apply(self, tree: Path) -> str:
         """Returns the file's content before. Raises ValueError unless the snippet is there exactly once."""
@@ -52,6 +55,10 @@ class Break:
             raise ValueError(f"{self.file} has {before.count(self.original)} times: {self.original!r}")
         path.write_text(before.replace(self.original, self.broken), encoding="utf-8")
         return before
+
+
+def pytest(*tests: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
 
 
 def read_breaks(path: Path = LIST) -> list[Break]:
@@ -70,12 +77,24 @@ def copy_tree(into: Path) -> Path:
 
 
 def outcome(command: list[str], tree: Path) -> int | None:
-    """The exit code; None if it took longer than it may, which is a failure of its own."""
+    """The exit code; None if it took longer than it may, which is a failure of its own.
+
+    As in CI: what cannot be tested here fails instead of being skipped, and examples are always the same.
+    """
+    as_in_ci = {**os.environ, "CI": "true"}
     try:
-        ended = subprocess.run(command, cwd=tree, capture_output=True, timeout=PATIENCE_SECONDS, check=False)
+        ended = subprocess.run(
+            command, cwd=tree, env=as_in_ci, capture_output=True, timeout=PATIENCE_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         return None
     return ended.returncode
+
+
+def passing_at_once(chosen: list[Break], tree: Path) -> dict[str, bool]:
+    """All tests on the unbroken copy in one go; none of them if one fails, or two cannot share a process."""
+    tests = {one.test: True for one in chosen if one.test != "lint-imports"}
+    return tests if len(tests) > 1 and outcome(pytest(*tests), tree) == 0 else {}
 
 
 def try_break(one: Break, tree: Path, passes: dict[str, bool]) -> str:
@@ -101,10 +120,10 @@ def main() -> int:
     args = parser.parse_args()
     first, _, last = args.only.partition(":")
     chosen = read_breaks()[int(first or 0) : int(last) if last else None]
-    passes: dict[str, bool] = {}
     bad = 0
     with tempfile.TemporaryDirectory(prefix="tunewright-breaks-") as folder:
         tree = copy_tree(Path(folder))
+        passes = passing_at_once(chosen, tree)
         for one in chosen:
             said = try_break(one, tree, passes)
             bad += said != "noticed"

@@ -7,6 +7,8 @@ import huggingface_hub.constants  # noqa: F401 - looks at HF_HUB_OFFLINE once: b
 import pytest
 from hypothesis import settings
 
+from trainer_image import network
+
 # Models of tests are so small that a second thread only waits: in the way, where other tests run beside.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -20,6 +22,7 @@ def _environment_as_it_was() -> Iterator[None]:
     """What a test, or what it calls, puts into the environment ends with it."""
     before = dict(os.environ)
     yield
+    network.open_again()
     if os.environ != before:
         os.environ.clear()
         os.environ.update(before)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
+from trainer_image import network
 from trainer_image.events import EXIT_STOPPED
 
 
@@ -94,3 +95,21 @@ class FakeLauncher:
     def _ask(self) -> None:
         if self.unreachable:
             raise self.unreachable
+
+
+class FakeNetwork:
+    """Network of a process whose environment is the one given; remembers why it is closed."""
+
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        self.environment = environment or {}
+        self.closed = ""
+
+    def said_by_environment(self) -> tuple[bool, str] | None:
+        verdict = network.said_by(self.environment)
+        return (verdict.offline, verdict.variable) if verdict else None
+
+    def close(self, why: str) -> None:
+        self.closed = why
+
+    def open(self) -> None:
+        self.closed = ""

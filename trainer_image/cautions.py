@@ -3,7 +3,7 @@
 from typing import Final
 
 from trainer_image.config import Lora, Osft, RunConfig
-from trainer_image.engines import EngineName
+from trainer_image.demand import EngineName
 
 FEW_ROWS: Final = 1_000
 MANY_EPOCHS: Final = 3

@@ -75,6 +75,7 @@ class Clock:
             eta_seconds=self.eta_seconds(total_steps - step),
             gpu_memory_gb=gpu.memory_gb(),
             gpu_utilisation=self._gpu.utilisation(),
+            gpu_temperature=self._gpu.temperature(),
         )
 
     def line_is_due(self) -> bool:

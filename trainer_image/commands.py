@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND
+from trainer_image.config import FINISH_COMMAND, SAMPLE_COMMAND, SAVE_COMMAND
 
 _LOOK_EVERY_SECONDS: Final = 0.5
 """A look costs a millisecond on a folder in the network."""
@@ -21,6 +21,9 @@ class Commands:
     def __init__(self, run_dir: Path) -> None:
         self._save = _Wish(run_dir / SAVE_COMMAND)
         self._sample = _Wish(run_dir / SAMPLE_COMMAND)
+        self._finish = _Wish(run_dir / FINISH_COMMAND)
+        with suppress(OSError):  # of an earlier attempt, which ended before it took note
+            (run_dir / FINISH_COMMAND).unlink()
 
     def ask_to_save(self) -> None:
         self._save.asked = True
@@ -32,6 +35,10 @@ class Commands:
     def take_sample(self) -> bool:
         """Whether answers of the model are wanted now; each wish is told once."""
         return self._sample.take()
+
+    def take_finish(self) -> bool:
+        """Whether the run is to end now with its best model; each wish is told once."""
+        return self._finish.take()
 
 
 class _Wish:

@@ -43,6 +43,8 @@ EXTENSION_FILE: Final = "checkpoints/.extended.json"
 """The length a run was made longer to on purpose: what `RunConfig.length` gives."""
 SAVE_COMMAND: Final = "commands/save"
 SAMPLE_COMMAND: Final = "commands/sample"
+FINISH_COMMAND: Final = "commands/finish"
+"""End here and finish: the result is the model measured best, as after an early stop."""
 PREVIEW_FILE: Final = "preview.json"
 """What a preview said would become of the rows: `train.py` says whether it came true."""
 

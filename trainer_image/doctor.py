@@ -21,7 +21,7 @@ def examine() -> dict[str, Any]:
     on_gpu = "" if gpus else _NO_GPU
     several = "" if len(gpus) > 1 else f"It needs two GPUs or more, and there {_are(len(gpus))} here."
     return {
-        "device": {"kind": "cuda" if gpus else "cpu", "name": machine.device_name("cpu"), "gpus": gpus}
+        "device": {"kind": "cuda" if gpus else "cpu", "name": machine.cpu_name(), "gpus": gpus}
         | ({"name": gpus[0]} if gpus else {}),
         "versions": machine.versions(),
         "methods": {

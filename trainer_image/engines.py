@@ -4,13 +4,12 @@ and PEFT. Called before transformers is imported, because Unsloth has to be firs
 import importlib.util
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from trainer_image import sharding
 from trainer_image.config import Lora, RunConfig
+from trainer_image.demand import EngineName, bits_of
 from trainer_image.problems import RunFailedError
-
-EngineName = Literal["transformers", "unsloth"]
 
 
 @dataclass(frozen=True)
@@ -73,13 +72,6 @@ def prepare(engine: Engine, method: Any, model: Any, config: RunConfig) -> Any:
 
         return unsloth_engine.prepare(model, config)
     return method.prepare(model, config.method)
-
-
-def bits_of(config: RunConfig) -> Literal[4, 8] | None:
-    """In how many bits the frozen weights are to be kept, if in few."""
-    if not isinstance(config.method, Lora):
-        return None
-    return 4 if config.method.load_in_4bit else 8 if config.method.load_in_8bit else None
 
 
 def _against_unsloth(method: Lora) -> str:

@@ -8,24 +8,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from trainer_image import engines, machine, memory, ranks, stored
+from trainer_image import engines, memory, ranks, stored
 from trainer_image.cards import suggest_gpu
-from trainer_image.config import Lora, RunConfig
-from trainer_image.config import Osft as OsftSettings
-from trainer_image.engines import bits_of
+from trainer_image.config import RunConfig
+from trainer_image.demand import EngineName, work_of
 from trainer_image.events import Memory
 from trainer_image.memory_history import Experience, MemoryHistory, kind_of, place
-from trainer_image.models import Device, find_model
+from trainer_image.models import Device, device_name, find_model
 from trainer_image.problems import RunFailedError, explain_hub
 from trainer_image.reporting import Reporter
 from trainer_image.shapes import Shape, shape_of
-from trainer_image.stored import EVERY_LINEAR, LoraShape, Osft, Work
-from trainer_image.targets import USUAL
-
-_IN_ATTENTION: Final = r"(?i)att.*\."
-"""A layer inside an attention block, as `targets.attention` finds it."""
+from trainer_image.stored import Osft, Work
 
 
 @dataclass(frozen=True)
@@ -57,43 +52,6 @@ def shape_of_model(model: str, *, offline: bool) -> Shape:
         ) from None
 
 
-def work_of(
-    config: RunConfig,
-    *,
-    device: Literal["cpu", "cuda"],
-    bfloat16: bool,
-    lengths: Sequence[int] | None = None,
-) -> Work:
-    """`lengths` are those of the rows to train on, in tokens; without data all are as long as may be."""
-    rows, longest = _largest_microbatch(config, lengths)
-    return Work(
-        method=_method(config),
-        rows=rows,
-        tokens_per_row=longest,
-        device=device,
-        bfloat16=bfloat16,
-        float32_weights=not isinstance(config.method, Lora) or device == "cpu" or not bfloat16,
-        quantised_bits=bits_of(config),
-        gradient_checkpointing=config.gradient_checkpointing,
-    )
-
-
-def _largest_microbatch(config: RunConfig, lengths: Sequence[int] | None) -> tuple[int, int]:
-    """(rows, tokens of each) of what is in memory at once in the first batch, which has the longest rows."""
-    bound = config.max_tokens_per_gpu if isinstance(config.max_tokens_per_gpu, int) else None
-    if lengths is None:
-        longest = (config.block_size if config.is_pretraining else None) or config.max_seq_len
-        if config.packing:
-            return 1, bound or longest
-        return (max(bound // longest, 1) if bound else config.per_device_batch_size), longest
-    first = sorted(lengths, reverse=True)[: config.effective_batch_size]
-    if config.packing:
-        return 1, max(first[0], min(sum(first), bound or config.max_seq_len))
-    if bound:
-        return min(max(bound // first[0], 1), len(first)), first[0]
-    return min(config.per_device_batch_size, len(lengths)), first[0]
-
-
 def as_event(shape: Shape, work: Work, *, available: int | None = None) -> Memory:
     guess = memory.estimate(shape, work)
     return Memory(
@@ -116,7 +74,7 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
     work = work_of(config, device=device, bfloat16=bfloat16)
     event = as_event(shape, work)
     history = MemoryHistory(place(run_dir))
-    if history.has_any(config.method.kind) and (name := machine.device_name(device)):
+    if history.has_any(config.method.kind) and (name := device_name(device)):
         engine = engines.likely(config)
         known = experience(history, config, shape, device=name, bfloat16=bfloat16, engine=engine)
         event = known.correct(event) if known else event
@@ -125,8 +83,24 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
         "parameters": shape.parameters,
         "trained_parameters": stored.trained_parameters(shape, work),
         "checkpoint_bytes": stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        "result_bytes": stored.result_bytes(shape, work),
+        "directions": _directions(shape, work),
         "suggested_gpu": _suggested_gpu(shape, config),
     }
+
+
+def _directions(shape: Shape, work: Work) -> list[dict[str, Any]]:
+    """Of each kind of matrix OSFT factorises; none with another method."""
+    method = work.method
+    if not isinstance(method, Osft):
+        return []
+    return [
+        {
+            **{name: getattr(matrix, name) for name in ("name", "rows", "columns", "copies", "rank")},
+            "trained": stored.trained_rank(matrix, method.unfreeze_rank_ratio),
+        }
+        for matrix in shape.matching(method.patterns)
+    ]
 
 
 def _suggested_gpu(shape: Shape, config: RunConfig) -> str | None:
@@ -154,7 +128,7 @@ def report_memory(
     reporter: Reporter,
     *,
     run_dir: Path,
-    engine: engines.EngineName,
+    engine: EngineName,
     device: Device,
     lengths: Sequence[int],
     available: int,
@@ -171,7 +145,7 @@ def report_memory(
         MemoryHistory(place(run_dir)),
         config,
         shape,
-        device=machine.device_name(device.kind) or device.name,
+        device=device_name(device.kind) or device.name,
         bfloat16=device.bfloat16,
         engine=engine,
     )
@@ -188,32 +162,10 @@ def experience(
     *,
     device: str,
     bfloat16: bool,
-    engine: engines.EngineName,
+    engine: EngineName,
 ) -> Experience | None:
     """None where several processes, or several GPUs, share the model: one's memory tells nothing."""
     several = config.distributed
     if several.enable_model_splitting or several.nproc_per_node not in {None, 1} or ranks.world_size() > 1:
         return None
     return Experience(history, kind_of(config, shape, device=device, bfloat16=bfloat16, engine=engine))
-
-
-def _method(config: RunConfig) -> Literal["sft"] | LoraShape | Osft:
-    match config.method:
-        case Lora() as lora:
-            return LoraShape(lora.lora_r, _lora_patterns(lora), use_dora=lora.use_dora)
-        case OsftSettings() as osft:
-            return Osft(osft.unfreeze_rank_ratio, osft.train_rest, osft.target_patterns or (USUAL,))
-        case _:
-            return "sft"
-
-
-def _lora_patterns(lora: Lora) -> tuple[str, ...]:
-    match lora.target_modules:
-        case "all-linear":
-            return EVERY_LINEAR
-        case "attention":
-            return (_IN_ATTENTION,)
-        case "auto":
-            return (USUAL,)
-        case "custom":
-            return lora.target_patterns

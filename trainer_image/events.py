@@ -35,7 +35,17 @@ class Phase(_Event):
     """What it is busy with now."""
 
     type: Literal["phase"] = "phase"
-    name: Literal["load_data", "load_model", "prepare", "train", "save", "done"]
+    name: Literal["load_data", "download", "load_model", "prepare", "train", "save", "done"]
+
+
+class Download(_Event):
+    """How much of a model has come from the Hub: told at every twentieth of it."""
+
+    type: Literal["download"] = "download"
+    name: str
+    done: int = Field(description="In bytes.")
+    total: int
+    eta_seconds: float | None = None
 
 
 class Rows(_Event):
@@ -125,6 +135,7 @@ class Metrics(_Event):
     eta_seconds: float | None = None
     gpu_memory_gb: float | None = Field(None, description="Most that tensors have held so far, in GiB.")
     gpu_utilisation: float | None = Field(None, description="Of the GPU, in percent, where NVML tells.")
+    gpu_temperature: float | None = Field(None, description="Of the GPU, in °C, where NVML tells.")
 
 
 class Evaluation(_Event):
@@ -185,6 +196,7 @@ class Ended(_Event):
 Event = Annotated[
     Started
     | Phase
+    | Download
     | Rows
     | Plan
     | Memory

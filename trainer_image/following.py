@@ -32,6 +32,8 @@ class Follow(TrainerCallback):  # type: ignore[misc]
             control.should_save = self._loop.keeps_next = True
         if agreement.any_of(self._commands.take_sample()):
             self._loop.sample(is_asked=True)
+        if agreement.any_of(self._commands.take_finish()):
+            self._loop.finish_here()
         wish = ranks.agree(self._stop)
         if wish:
             control.should_training_stop = True

@@ -18,10 +18,12 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != _HERE)]
 
+from trainer_image import network
 from trainer_image.config import RunConfig
 from trainer_image.look_protocol import (
     Estimate,
     Estimated,
+    Examine,
     Failed,
     Layers,
     LayersFound,
@@ -82,9 +84,13 @@ class Looking:
             case Show():
                 return self._show(request)
             case Estimate():
-                return _estimated(request.config)
+                return _estimated(request)
             case Layers():
                 return _layers(request.config)
+            case Examine():
+                from trainer_image.examining import examined  # noqa: PLC0415
+
+                return examined(request.logging)
 
     def _open(self, config: RunConfig) -> Opened:
         from trainer_image import models  # noqa: PLC0415 seconds of imports from here on
@@ -128,12 +134,10 @@ def _column(config: RunConfig) -> str | None:
     return config.document_column_name if config.is_pretraining else None
 
 
-def _estimated(config: RunConfig) -> Estimated:
-    from trainer_image.estimating import estimate_run  # noqa: PLC0415
-    from trainer_image.machine import likely_device  # noqa: PLC0415
+def _estimated(request: Estimate) -> Estimated:
+    from trainer_image.examining import estimated  # noqa: PLC0415
 
-    found = estimate_run(Path.cwd(), config, device=likely_device())
-    return Estimated(**{name: found[name] for name in ("device", "low", "expected", "high", "known_model")})
+    return estimated(request, Path.cwd())
 
 
 def _layers(config: RunConfig) -> LayersFound:
@@ -144,6 +148,7 @@ def _layers(config: RunConfig) -> LayersFound:
 
 
 def main() -> None:
+    network.obey_environment()
     requests, answers = _private_pipes()
 
     def answer(reply: Reply) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from trainer_image.config import RunConfig
+from trainer_image.config import Logging, RunConfig
 
 Role = Literal["", "begin", "end", "end_of_turn", "special"]
 """What a special token stands for; empty for text."""
@@ -52,10 +52,21 @@ class Show(_Line):
 
 
 class Estimate(_Line):
-    """Memory at the peak with this config and rows as long as may be. Answered by `Estimated` or `Failed`."""
+    """What the run takes with this config and rows as long as may be. Answered by `Estimated` or `Failed`."""
 
     kind: Literal["estimate"] = "estimate"
     config: RunConfig
+    device: Literal["cpu", "cuda"] | None = None
+    """What it will compute on; None for what this computer seems to have."""
+    rows: int | None = None
+    """Rows to train on, for the cautions; None if nobody knows, and then there are none."""
+
+
+class Examine(_Line):
+    """What can be trained here, and who gets a run's numbers. Answered by `Examined` or `Failed`."""
+
+    kind: Literal["examine"] = "examine"
+    logging: Logging
 
 
 class Layers(_Line):
@@ -116,6 +127,17 @@ class Shown(_Line):
     """What the template does to this row, and what is wrong with its tokens; each a sentence."""
 
 
+class Directions(_Line):
+    """A kind of matrix OSFT factorises: `copies` of `[rows, columns]`, and how many directions learn."""
+
+    name: str
+    rows: int
+    columns: int
+    copies: int
+    trained: int
+    rank: int
+
+
 class Estimated(_Line):
     kind: Literal["estimated"] = "estimated"
     device: Literal["cpu", "cuda"]
@@ -123,6 +145,45 @@ class Estimated(_Line):
     expected: int
     high: int
     known_model: bool
+    rows_at_once: int = 0
+    longest_row: int = 0
+    corrected_by: float | None = None
+    runs_known: int = 0
+    """Earlier runs like it whose measured memory corrected the estimate."""
+    parameters: int = 0
+    trained_parameters: int = 0
+    checkpoint_bytes: int = 0
+    result_bytes: int = 0
+    suggested_gpu: str | None = None
+    directions: tuple[Directions, ...] = ()
+    """With OSFT, of every kind of matrix it factorises."""
+    cautions: tuple[str, ...] = ()
+    """Settings that work and are seldom wise."""
+
+
+class Ability(_Line):
+    """A method, a backend or a way to use several GPUs, and why it cannot be had here if it cannot."""
+
+    name: str
+    group: Literal["methods", "backends", "several_gpus"]
+    why_not: str = ""
+
+
+class LoggerAsked(_Line):
+    """A program that is to get the numbers of a run."""
+
+    program: str
+    """Its package: tensorboard, trackio, wandb or mlflow."""
+    label: str
+    origin: str
+    """"the config", or the environment variable that asks for it."""
+    is_installed: bool
+
+
+class Examined(_Line):
+    kind: Literal["examined"] = "examined"
+    abilities: tuple[Ability, ...]
+    loggers: tuple[LoggerAsked, ...]
 
 
 class Failed(_Line):
@@ -131,8 +192,8 @@ class Failed(_Line):
     hint: str = ""
 
 
-Request = Open | Survey | Show | Estimate | Layers
-Reply = Opened | Progress | Surveyed | Shown | Estimated | LayersFound | Failed
+Request = Open | Survey | Show | Estimate | Examine | Layers
+Reply = Opened | Progress | Surveyed | Shown | Estimated | Examined | LayersFound | Failed
 
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 _REPLIES: Final[TypeAdapter[Reply]] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])

@@ -31,7 +31,7 @@ from trainer_image.clock import Clock
 from trainer_image.commands import Commands
 from trainer_image.config import CHECKPOINTS_DIR, RunConfig
 from trainer_image.data import TrainingRows
-from trainer_image.engines import EngineName
+from trainer_image.demand import EngineName
 from trainer_image.events import CheckpointSaved
 from trainer_image.following import Follow
 from trainer_image.models import Device
@@ -276,6 +276,14 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             )
             self.control.should_training_stop = self.control.should_save = True
         return {"eval_loss": loss}
+
+    def finish_here(self) -> None:
+        """Between two steps: train no further and go on to the result, because somebody asked for it."""
+        step, best = self.state.global_step, self._validation.best_step
+        self._validation.is_ended = True
+        self.control.should_training_stop = self.control.should_save = True
+        found = f"the best one, of step {best}" if best and self._config.load_best else "the one at hand"
+        self._reporter.notice(f"Finished at step {step}, as asked; the result is {found}.")
 
     def _look_for_overfitting(self, measured: float) -> None:
         validation, since = self._validation, self._since_measured

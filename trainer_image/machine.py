@@ -20,18 +20,9 @@ def likely_device() -> Literal["cpu", "cuda"]:
     return "cuda" if nvidia and not built_for_cpu and not hidden else "cpu"
 
 
-def device_name(device: Literal["cpu", "cuda"]) -> str | None:
-    """The same each time for the same kind of GPU, or of CPU; None if there is no such GPU after all.
-
-    A GPU's takes torch, and with it seconds.
-    """
-    if device == "cpu":
-        return f"CPU ({platform.machine()})"
-    if not is_installed("torch"):
-        return None
-    import torch  # noqa: PLC0415
-
-    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else None
+def cpu_name() -> str:
+    """The same each time for the same kind of CPU."""
+    return f"CPU ({platform.machine()})"
 
 
 def versions() -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, RunConfig
-from trainer_image.engines import EngineName, bits_of
+from trainer_image.demand import EngineName, bits_of
 from trainer_image.events import Memory
 from trainer_image.reporting import Reporter
 from trainer_image.shapes import Shape
@@ -102,11 +102,15 @@ class MemoryHistory:
 
     def runs(self, kind: Kind) -> list[Known]:
         """Those like it, oldest first; none if there is no such file, or it cannot be read."""
+        return [known for known in self.every() if known.kind == kind]
+
+    def every(self) -> list[Known]:
+        """All, oldest first."""
         try:
             lines = self._path.read_bytes().splitlines()
         except OSError:
             return []
-        return [known for line in lines if (known := _parse(line)) and known.kind == kind]
+        return [known for line in lines if (known := _parse(line))]
 
     def has_any(self, method: str) -> bool:
         """Whether it is worth finding out which device this is."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from trainer_image import machine
 from trainer_image.config import RunConfig
 from trainer_image.problems import RunFailedError, explain, explain_hub
 from trainer_image.reporting import Reporter
@@ -78,6 +79,20 @@ def find_device(config: RunConfig) -> Device:
     torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # "cuda" means this one from here on
     has_bfloat16 = bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return Device("cuda", torch.cuda.get_device_name(), config.precision != "float32" and has_bfloat16)
+
+
+def device_name(device: Literal["cpu", "cuda"]) -> str | None:
+    """The same each time for the same kind of GPU, or of CPU; None if there is no such GPU after all.
+
+    A GPU's takes torch, and with it seconds.
+    """
+    if device == "cpu":
+        return machine.cpu_name()
+    if not machine.is_installed("torch"):
+        return None
+    import torch  # noqa: PLC0415
+
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else None
 
 
 def quieten(transformers: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from trainer_image.cautions import cautions
 from trainer_image.config import RunConfig
-from trainer_image.engines import EngineName
+from trainer_image.demand import EngineName
 from trainer_image.events import Plan
 from trainer_image.models import count_parameters
 from trainer_image.reporting import Reporter

@@ -19,6 +19,7 @@ from trainer_image.problems import RunFailedError
 _SECRETS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN")
 _PHASES: Final = {
     "load_data": "Reading the data",
+    "download": "Downloading the model",
     "load_model": "Loading the model",
     "prepare": "Preparing",
     "train": "Training",
@@ -35,7 +36,7 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
-PhaseName = Literal["load_data", "load_model", "prepare", "train", "save", "done"]
+PhaseName = Literal["load_data", "download", "load_model", "prepare", "train", "save", "done"]
 Status = Literal["finished", "stopped", "failed"]
 
 

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -96,12 +97,18 @@ class Shape:
 
         All of them if there is none: in a family that is not known they have other names.
         """
-        found = []
-        for matrix in self.matrices:
-            names = (f"{self.layers_at}.{layer}.{matrix.name}" for layer in range(self.layers))
-            hits = sum(any(re.search(pattern, name) for pattern in patterns) for name in names)
-            found.append(replace(matrix, copies=hits * (matrix.copies // self.layers)))
-        return tuple(matrix for matrix in found if matrix.copies) or self.matrices
+        return _matching(self, tuple(patterns))
+
+
+@lru_cache(maxsize=256)
+def _matching(shape: Shape, patterns: tuple[str, ...]) -> tuple[Matrix, ...]:
+    """Remembered: whoever looks for the largest batch that fits asks the same again and again."""
+    found = []
+    for matrix in shape.matrices:
+        names = (f"{shape.layers_at}.{layer}.{matrix.name}" for layer in range(shape.layers))
+        hits = sum(any(re.search(pattern, name) for pattern in patterns) for name in names)
+        found.append(replace(matrix, copies=hits * (matrix.copies // shape.layers)))
+    return tuple(matrix for matrix in found if matrix.copies) or shape.matrices
 
 
 def read_shape(folder: Path) -> Shape:

@@ -57,6 +57,11 @@ class Wanted:
     """"the config", or the name of the environment variable."""
 
 
+def label(kind: str) -> str:
+    """What people call it."""
+    return _NAMES[kind]
+
+
 def resolve(logging: Logging, environment: Mapping[str, str]) -> list[Wanted]:
     """Which sinks are on, and with what: the config's settings, then the environment's."""
     settings: dict[str, dict[str, str]] = {}

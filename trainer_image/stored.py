@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from trainer_image.shapes import Matrix, Shape
-from trainer_image.targets import USUAL
 
 ADAM_BYTES: Final = 8
 """Two moments in float32 for each trained parameter."""
 NF4_BYTES: Final = 0.5 + 0.127 / 8
 """4 bits, and the double-quantised scale of each block of 64: 0.127 bit. Source: arXiv:2305.14314."""
+USUAL: Final = (
+    r"(^|\.)("
+    r"q_proj|k_proj|v_proj|o_proj|out_proj|qkv_proj|Wqkv|query_key_value|c_attn|c_proj|c_fc|"
+    r"gate_proj|up_proj|down_proj|gate_up_proj|fc1|fc2|fc_in|fc_out|"
+    r"dense|dense_h_to_4h|dense_4h_to_h"
+    r")$"
+)
+"""How the families of models name the linear layers of attention and MLP: Llama, Mistral, Qwen, Gemma and
+Granite (q_proj … down_proj), Phi-3 (qkv_proj, gate_up_proj), OPT and Phi (fc1, fc2), GPT-2 (c_attn, c_proj,
+c_fc), GPT-J, NeoX, Falcon, BLOOM, MPT."""
 EVERY_LINEAR: Final = ("",)
 """The pattern that is found in the name of every linear layer."""
 

@@ -6,20 +6,10 @@ The output layer is never among them: it often shares its weight with the embedd
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from trainer_image.problems import RunFailedError
-
-USUAL: Final = (
-    r"(^|\.)("
-    r"q_proj|k_proj|v_proj|o_proj|out_proj|qkv_proj|Wqkv|query_key_value|c_attn|c_proj|c_fc|"
-    r"gate_proj|up_proj|down_proj|gate_up_proj|fc1|fc2|fc_in|fc_out|"
-    r"dense|dense_h_to_4h|dense_4h_to_h"
-    r")$"
-)
-"""How the families of models name the linear layers of attention and MLP: Llama, Mistral, Qwen, Gemma and
-Granite (q_proj … down_proj), Phi-3 (qkv_proj, gate_up_proj), OPT and Phi (fc1, fc2), GPT-2 (c_attn, c_proj,
-c_fc), GPT-J, NeoX, Falcon, BLOOM, MPT."""
+from trainer_image.stored import USUAL
 
 
 def linear_layers(model: Any) -> dict[str, Any]:

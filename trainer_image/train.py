@@ -26,7 +26,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image import backends, doctor, launching, ranks, schedule, sharding, sinks
+from trainer_image import backends, doctor, launching, network, ranks, schedule, sharding, sinks
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -72,6 +72,7 @@ class Run:
 
 
 def main(argv: list[str]) -> int:
+    network.obey_environment()
     args = parse_arguments(argv)
     if args.doctor:
         print(json.dumps(doctor.examine(), indent=1))  # noqa: T201
@@ -163,7 +164,7 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import disk, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
+    from trainer_image import disk, downloading, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     sharding.require_gpus_to_split(config)
     engine = engines.choose(config)  # before transformers is imported
@@ -176,8 +177,10 @@ def train(run: Run) -> int:
 
         return running.train(config, run.model, run.folder, rows, reporter, run.stop)
 
-    space = checkpoint_space(run.model, config)
-    disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
+    disk.require_space(
+        run.folder, *checkpoint_space(run.model, config), keep=config.keep_checkpoints, reporter=reporter
+    )
+    downloading.fetch_model(run.model, reporter, offline=config.offline)
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     import transformers  # noqa: PLC0415
@@ -353,9 +356,7 @@ def set_environment(config: RunConfig) -> None:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     if config.offline:
-        os.environ["WANDB_MODE"] = "offline"
-        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
-            os.environ[name] = "1"
+        network.close("This run is offline.")
 
 
 def run_as_program(act: Callable[[list[str]], int]) -> None:

@@ -38,14 +38,16 @@ class Validation:
         self.without_gain = before.without_gain if before else 0
         """Measurements since the best one."""
         self.last_loss: float | None = None
+        self.is_ended = False
+        """Whether somebody has asked the run to end with its best model."""
 
     def is_due(self, step: int, total_steps: int) -> bool:
         return bool(self._rows) and (step % self._every == 0 or step == total_steps)
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether patience has run out."""
-        return self._patience is not None and self.without_gain >= self._patience
+        """Whether patience has run out: the run's, or somebody's."""
+        return self.is_ended or (self._patience is not None and self.without_gain >= self._patience)
 
     def measure(self, model: Any, collate: Any, precision: AbstractContextManager[Any]) -> float:
         """The mean loss over all trained tokens of the rows kept aside.

@@ -6,6 +6,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+from trainer_image import network
+
+_BELOW_NORMAL: Final = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+"""There is such a class on Windows only."""
 
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
@@ -18,9 +24,18 @@ class ChildProcess:
     """`send` may be called by several threads, `receive` by one, `kill` and `end` by any."""
 
     def __init__(
-        self, command: Sequence[str], log: Path, environment: Mapping[str, str], *, log_limit_bytes: int
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str],
+        *,
+        log_limit_bytes: int,
+        gives_way: bool = False,
     ) -> None:
-        """Start it; a log that has grown too large begins anew. Raises OSError if it cannot be started."""
+        """Start it; a log that has grown too large begins anew. Raises OSError if it cannot be started.
+
+        `gives_way` has it run below what else runs on Windows; elsewhere a process does that itself.
+        """
         self._sending = threading.Lock()
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > log_limit_bytes:
@@ -33,6 +48,7 @@ class ChildProcess:
                 stderr=stderr,
                 env=environment,
                 start_new_session=True,  # Ctrl-C in the terminal is for the app
+                creationflags=_BELOW_NORMAL if gives_way else 0,
             )
 
     @property
@@ -86,7 +102,10 @@ class ChildProcess:
 
 
 def child_environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
-    """This process's environment for a child of ours, with the token only if one is given."""
+    """This process's environment for a child of ours, with the token only if one is given.
+
+    An offline one holds itself to it by the guard of `trainer_image.network`, which its entry point asks.
+    """
     env = {key: value for key, value in os.environ.items() if key not in TOKENS}
     root = str(Path(__file__).resolve().parents[2])
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH")]))
@@ -95,8 +114,7 @@ def child_environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
     env["HF_HUB_DISABLE_TELEMETRY"] = "1"
     env["TOKENIZERS_PARALLELISM"] = "false"
     if offline:
-        env["HF_HUB_OFFLINE"] = "1"
-        env["TRANSFORMERS_OFFLINE"] = "1"
-    elif token:
+        return {**network.without_proxies(env), **network.OFFLINE_ENVIRONMENT}
+    if token:
         env["HF_TOKEN"] = token
     return env

@@ -1,8 +1,11 @@
 """NVIDIA GPUs of this computer, read through NVML. Any other GPU counts as none."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from app.domain.gpus import GIB, Gpu
+
+_AMPERE: Final = 8
 
 
 def nvidia_gpus() -> Sequence[Gpu]:
@@ -32,4 +35,10 @@ def _read(index: int) -> Gpu:
     device = pynvml.nvmlDeviceGetHandleByIndex(index)
     memory = pynvml.nvmlDeviceGetMemoryInfo(device)
     name = pynvml.nvmlDeviceGetName(device)
-    return Gpu(name if isinstance(name, str) else name.decode(), int(memory.total), int(memory.free))
+    generation, _ = pynvml.nvmlDeviceGetCudaComputeCapability(device)
+    return Gpu(
+        name if isinstance(name, str) else name.decode(),
+        int(memory.total),
+        int(memory.free),
+        has_bfloat16=generation >= _AMPERE,
+    )

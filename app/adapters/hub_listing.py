@@ -1,22 +1,20 @@
 """What the Hugging Face Hub has: datasets by words, and a dataset's configurations and splits."""
 
 import importlib.util
-import os
 from typing import Any, Final
 
-from app.adapters.hub_rows import explain_hub_error, quiet_libraries, torch_unseen
+from app.adapters.hub_rows import explain_hub_error, quiet_libraries, refuse_offline, torch_unseen
 from app.domain.errors import ImportFailedError
 from app.domain.hub import HubDatasetParts
+from trainer_image import network
 
 _MOST_FOUND: Final = 20
-_TRUE: Final = {"1", "ON", "YES", "TRUE"}
 
 
 def why_no_hub() -> str:
     """Why nothing can be had from the Hub, as a sentence; empty if it may be asked. Asks nobody."""
-    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
-        if os.environ.get(name, "").upper() in _TRUE:
-            return f"Offline mode is on: {name} is set. Unset it and start Tunewright again."
+    if reason := network.reason():
+        return reason
     if importlib.util.find_spec("datasets") is None:
         return 'It needs the library datasets: pip install "tunewright[local]".'
     return ""
@@ -24,6 +22,7 @@ def why_no_hub() -> str:
 
 def find_datasets(words: str, *, token: str | None, endpoint: str | None = None) -> list[str]:
     """Names of datasets with these words, the most used first. Raises ImportFailedError."""
+    refuse_offline()
     from huggingface_hub import HfApi  # noqa: PLC0415
 
     try:
@@ -37,6 +36,7 @@ def find_datasets(words: str, *, token: str | None, endpoint: str | None = None)
 
 def parts_of(repo: str, *, token: str | None) -> HubDatasetParts:
     """Its configurations with their splits; none of its rows. Raises ImportFailedError."""
+    refuse_offline()
     try:
         import datasets  # noqa: PLC0415
     except ImportError as error:

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from app.domain.errors import StudioError
 from app.domain.publishing import DATA_PATH, PublishWish
+from trainer_image import network
 
 log = logging.getLogger(__name__)
 
-_ON: Final = {"1", "true", "yes", "on"}
 _AGAIN: Final = (
     "The session is unchanged here: try again, in the window or with `tunewright sessions publish`."
 )
@@ -23,9 +23,7 @@ class HuggingFacePublisher:
     """HubPublisher over `huggingface_hub`."""
 
     def why_not(self) -> str:
-        if os.environ.get("HF_HUB_OFFLINE", "").strip().lower() in _ON:
-            return "Offline mode is on (HF_HUB_OFFLINE): nothing leaves this computer."
-        return ""
+        return network.reason()
 
     def publish(
         self, data: Path, card: str, wish: PublishWish, *, token: str | None, progress: Callable[[str], None]

@@ -12,6 +12,7 @@ from typing import Any, Final
 from app.adapters.importers.json_values import plain
 from app.adapters.importers.records import Record
 from app.domain.errors import ImportFailedError
+from trainer_image import network
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ def read_hub_rows(
     repo: str, split: str, config: str | None, *, token: str | None
 ) -> Generator[Record, None, None]:
     """Its rows, numbered from 1. Raises ImportFailedError, at once or while it streams."""
+    refuse_offline()
     try:
         import datasets  # noqa: PLC0415
     except ImportError as error:
@@ -37,6 +39,15 @@ def read_hub_rows(
     except Exception as error:  # the library and what lies below it raise dozens of types
         raise explain_hub_error(error, repo, split, config, token) from error
     return _rows(records, repo, split, config, token)
+
+
+def refuse_offline() -> None:
+    """Raises ImportFailedError if nobody may be asked."""
+    if reason := network.reason():
+        raise ImportFailedError(
+            f"The Hugging Face Hub is not asked. {reason}",
+            "Import a file instead, or leave offline mode (Settings says how).",
+        )
 
 
 def quiet_libraries() -> None:

@@ -1,5 +1,6 @@
 """One running `look.py` of the trainer, as seen from the app."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +17,19 @@ class LookProcess:
     """Answers questions one after the other; `end` may be called from any thread."""
 
     def __init__(
-        self, trainer: Path, python: str, log_dir: Path, *, offline: bool, token: str | None
+        self,
+        trainer: Path,
+        python: str,
+        log_dir: Path,
+        *,
+        offline: bool,
+        token: str | None,
+        shared: Mapping[str, str],
     ) -> None:
-        """Start the process. Raises PreviewError if it cannot be started."""
+        """Start the process; of its environment `shared` is what nobody set otherwise.
+
+        Raises PreviewError if it cannot be started.
+        """
         self.offline = offline
         self.opened: tuple[RunConfig, Opened] | None = None
         """The config it has open, and what it said to that."""
@@ -26,7 +37,7 @@ class LookProcess:
             self._child = ChildProcess(
                 [python, "-P", str(trainer / "look.py")],
                 log_dir / LOG_NAME,
-                child_environment(offline=offline, token=token),
+                {**shared, **child_environment(offline=offline, token=token)},
                 log_limit_bytes=_LOG_LIMIT_BYTES,
             )
         except OSError as error:

@@ -22,6 +22,7 @@ from app.adapters import job_processes
 from app.adapters.run_files import Job, read_exit_code, read_job, write_config
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
+from trainer_image import network
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, ROWS_CACHE_VARIABLE
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class ProcessLauncher:
                 process = subprocess.Popen(
                     command,
                     cwd=run.folder,
-                    env=_environment(secrets, self._shared),
+                    env=_environment(secrets, self._shared, offline=run.config.offline),
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
@@ -170,13 +171,16 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _environment(secrets: Mapping[str, str], shared: Mapping[str, str]) -> dict[str, str]:
+def _environment(secrets: Mapping[str, str], shared: Mapping[str, str], *, offline: bool) -> dict[str, str]:
     """What the job inherits: everything but what looks like a secret, plus the secrets meant for it.
 
     What runs share, and where, is said too, unless the user's own environment says it.
     """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    return {**shared, **inherited, "PYTHONUNBUFFERED": "1", **secrets}
+    environment = {**shared, **inherited, "PYTHONUNBUFFERED": "1", **secrets}
+    if not offline:
+        return environment
+    return {**network.without_proxies(environment), **network.OFFLINE_ENVIRONMENT}
 
 
 def _detached() -> dict[str, Any]:

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from app.adapters.look_process import LookProcess
 from app.domain.previews import PreviewError, Progress
 from trainer_image import look_protocol as say
-from trainer_image.config import RunConfig
-from trainer_image.look_protocol import Estimated, LayersFound, Opened, Shown, Surveyed
+from trainer_image import network
+from trainer_image.config import MEMORY_HISTORY_VARIABLE, RunConfig
+from trainer_image.look_protocol import Estimated, Examined, LayersFound, Opened, Shown, Surveyed
 
 IDLE_SECONDS: Final = 120.0
 _NEEDED: Final = ("transformers", "tokenizers", "numpy")
@@ -39,9 +40,12 @@ class TrainerLooker:
         *,
         log_dir: Path,
         secrets: Callable[[], str | None],
+        memory_history: Path | None = None,
         idle_seconds: float = IDLE_SECONDS,
     ) -> None:
-        """Start nothing yet."""
+        """Start nothing yet. `memory_history` is the file where runs on this computer keep what they took."""
+        places = {MEMORY_HISTORY_VARIABLE: memory_history}
+        self._shared = {name: str(path) for name, path in places.items() if path}
         self._trainer, self._python, self._log_dir = trainer, python, log_dir
         self._secrets, self._idle_seconds = secrets, idle_seconds
         self._turn = threading.Lock()
@@ -87,9 +91,11 @@ class TrainerLooker:
         finally:
             process.end()
 
-    def estimate(self, config: RunConfig) -> Estimated:
+    def estimate(
+        self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None
+    ) -> Estimated:
         def ask(process: LookProcess) -> Estimated:
-            process.send(say.Estimate(config=config))
+            process.send(say.Estimate(config=config, device=device, rows=rows))
             return _expect(process, Estimated)
 
         return self._asked(ask, config)
@@ -98,6 +104,13 @@ class TrainerLooker:
         def ask(process: LookProcess) -> Sequence[str]:
             process.send(say.Layers(config=config))
             return _expect(process, LayersFound).names
+
+        return self._asked(ask, config)
+
+    def examine(self, config: RunConfig) -> Examined:
+        def ask(process: LookProcess) -> Examined:
+            process.send(say.Examine(logging=config.logging))
+            return _expect(process, Examined)
 
         return self._asked(ask, config)
 
@@ -124,7 +137,7 @@ class TrainerLooker:
 
     def _ready(self, config: RunConfig) -> LookProcess:
         process = self._process
-        if process is not None and not process.has_ended and process.offline == config.offline:
+        if process is not None and not process.has_ended and process.offline == _is_offline(config):
             return process
         self.close()
         self._process = self._start(config)
@@ -133,8 +146,11 @@ class TrainerLooker:
     def _start(self, config: RunConfig) -> LookProcess:
         if problem := self.problem():
             raise PreviewError(problem, "Install it where Tunewright runs, then look again.")
-        token = None if config.offline else self._secrets()
-        return LookProcess(self._trainer, self._python, self._log_dir, offline=config.offline, token=token)
+        offline = _is_offline(config)
+        token = None if offline else self._secrets()
+        return LookProcess(
+            self._trainer, self._python, self._log_dir, offline=offline, token=token, shared=self._shared
+        )
 
     def _end_when_idle(self) -> None:
         if self._timer is not None:
@@ -146,6 +162,10 @@ class TrainerLooker:
     def _end_idle(self) -> None:
         with self._turn:
             self.close()
+
+
+def _is_offline(config: RunConfig) -> bool:
+    return config.offline or bool(network.reason())
 
 
 def _open(process: LookProcess, config: RunConfig) -> Opened:

@@ -19,6 +19,7 @@ from app.domain.chat import EngineStatus, Sampling, Voice
 from app.domain.errors import EngineError
 from app.domain.runs import Run
 from app.worker.protocol import Cancel, Done, Error, Generate, Load, Loading, Ready, Token
+from trainer_image import network
 
 IDLE_MINUTES = 10.0
 CANCEL_SECONDS = 5.0
@@ -287,7 +288,8 @@ def _wanted(run: Run, voice: Voice) -> _Wanted:
         load = Load(base_model=_base_model(run), weights=str(folder), voice="base")
     else:
         load = Load(base_model=run.config.base_model, weights=str(folder))
-    return _Wanted(load, max(file.stat().st_mtime_ns for file in files), run.config.offline)
+    is_offline = run.config.offline or bool(network.reason())
+    return _Wanted(load, max(file.stat().st_mtime_ns for file in files), is_offline)
 
 
 def _base_model(run: Run) -> str:

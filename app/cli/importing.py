@@ -24,7 +24,7 @@ def import_session(services: Services, args: argparse.Namespace, output: Output)
     if not (args.preview or args.map or args.kind):
         return _tell(source.take(None), output)
     preview = source.look()
-    mapping = _chosen(preview, source.name, args)
+    mapping = chosen_mapping(preview, source.name, args)
     return _show(preview, mapping, output) if args.preview else _tell(source.take(mapping), output)
 
 
@@ -56,7 +56,7 @@ def _hub(library: LibraryService, args: argparse.Namespace) -> _Source:
     return _Source(hub_label(*place), lambda: library.preview_hub(*place, _ROWS_SHOWN), take)
 
 
-def _chosen(preview: Preview, name: str, args: argparse.Namespace) -> ColumnMapping | None:
+def chosen_mapping(preview: Preview, name: str, args: argparse.Namespace) -> ColumnMapping | None:
     """None where nothing was chosen."""
     if not args.map and not args.kind:
         return None

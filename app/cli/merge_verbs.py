@@ -23,7 +23,7 @@ from app.domain.merging import (
     UnknownMergeError,
 )
 from app.domain.publishing import PublishWish
-from app.domain.typed_paths import expanded, is_file
+from app.domain.typed_paths import expanded, is_file, is_folder
 from app.services.everything import Services
 from app.services.merging import with_files_in
 
@@ -116,11 +116,11 @@ def _recipe(services: Services, args: argparse.Namespace) -> tuple[MergeRecipe, 
 
 
 def _source(services: Services, word: str) -> MergeSource:
-    """A session where there is one of that name, else a file."""
+    """A session where there is one of that name, else a file or a folder of files."""
     try:
         return MergeSource(session=services.library.find(word).id)
     except UnknownSessionError:
-        if not is_file(expanded(word)):
+        if not is_file(expanded(word)) and not is_folder(expanded(word)):
             raise
         return MergeSource(file=expanded(word).absolute())
 

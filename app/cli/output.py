@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -36,7 +37,7 @@ class Output:
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Columns for people, as wide as what stands in them."""
-        cells = [[str(cell) for cell in row] for row in rows]
+        cells = [[_in_one_line(str(cell)) for cell in row] for row in rows]
         widths = [max(len(row[i]) for row in [list(headings), *cells]) for i in range(len(headings))]
         for row in [list(headings), *cells]:
             self.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -47,6 +48,11 @@ class Output:
         print(error.message, file=sys.stderr)  # noqa: T201
         if error.hint:
             print(error.hint, file=sys.stderr)  # noqa: T201
+
+
+def _in_one_line(text: str) -> str:
+    """What moves a terminal's cursor would break the columns."""
+    return "".join(" " if unicodedata.category(letter) in ("Cc", "Zl", "Zp") else letter for letter in text)
 
 
 def counted_rows(count: int) -> str:

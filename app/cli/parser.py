@@ -4,10 +4,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
+from app.cli.mapping_words import add_mapping
 from app.cli.session_words import add_session_words
 from app.cli.setup_words import add_setup_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
-from app.domain.mapping import Part, RowKind
 from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import Target
@@ -31,11 +31,14 @@ def make_parser() -> argparse.ArgumentParser:
     setups = verbs.add_parser("setups", help="saved setups: everything that describes a run")
     add_setup_words(setups.add_subparsers(dest="noun", metavar="VERB", required=True), _leaf)
     _train(verbs)
+    _jobs(verbs)
     _runs(verbs)
     _chat(verbs)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
     _leaf(verbs, "doctor", "look at this computer and say what works")
+    offline = _leaf(verbs, "offline", "say whether the network is used, or switch offline mode")
+    offline.add_argument("to", nargs="?", choices=["on", "off"], help="the switch; else nothing is changed")
     demo = _leaf(
         verbs, "demo", "train the bundled tiny model on the sample and chat with it, in the terminal"
     )
@@ -58,15 +61,7 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     listed.add_argument("--deleted", action="store_true", help="those that `undelete` can bring back")
     collecting(_leaf(nouns, "collect", "collect rows from the web into a session, or go on with --resume"))
     _leaf(nouns, "collects", "what was collected from the web, and how it ended")
-    take.add_argument("--kind", choices=[k.value for k in RowKind], help="what a row is; else it is guessed")
-    take.add_argument(
-        "--map",
-        action="append",
-        type=_pairing,
-        default=[],
-        metavar="PART=COLUMN",
-        help=f"which column plays a part; may be repeated. Parts: {', '.join(Part)}",
-    )
+    add_mapping(take)
     take.add_argument(
         "--passage",
         type=_passage,
@@ -119,7 +114,7 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
             "--sources",
             nargs="+",
             metavar="SOURCE",
-            help="instead: sessions and files, in this order",
+            help="instead: sessions, files and folders of files, in this order",
         )
         leaf.add_argument("--name", default="", help="name of the result")
         if name == "run":
@@ -138,15 +133,43 @@ def _merge(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    check = _leaf(verbs, "check", "what a run would take, and what speaks against it; starts nothing")
+    check.add_argument("setup", metavar="SETUP", help="a saved setup, or a file, .toml or .json")
+    _over_the_setup(check)
     train = _leaf(verbs, "train", "start a run from a setup")
     what = train.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
     what.add_argument("--setup", metavar="NAME", help="a saved setup")
-    train.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    _over_the_setup(train)
     train.add_argument(
+        "--auto",
+        action="store_true",
+        help="work out what fits this GPU, model and data, say why, and train with that",
+    )
+    train.add_argument("--preview", action="store_true", help="with --auto: say it, and start nothing")
+    train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+
+
+def _over_the_setup(leaf: argparse.ArgumentParser) -> None:
+    leaf.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    leaf.add_argument(
         "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
     )
-    train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+
+
+def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("jobs", help="runs as Hugging Face Jobs")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    script = _leaf(nouns, "script", "write a run as one script for Hugging Face Jobs, and start nothing")
+    script.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
+    script.add_argument("--to", required=True, metavar="FILE", help="where to write the script")
+    script.add_argument("--flavor", required=True, help="which machine, like a10g-large")
+    script.add_argument(
+        "--timeout", required=True, metavar="TIME", help="when it is ended at the latest, like 6h"
+    )
+    script.add_argument("--force", action="store_true", help="replace a file that is there")
+    check = _leaf(nouns, "check", "look over an `hf jobs` command before it costs anything")
+    check.add_argument("command", metavar="COMMAND", help="the command as one argument, or - to read it")
 
 
 def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -158,6 +181,7 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     stop.add_argument("--save", action="store_true", help="save a checkpoint and the model first")
     _run(_leaf(nouns, "checkpoint", "save a checkpoint now, without stopping"))
     _run(_leaf(nouns, "sample", "let the model answer questions of its data now, without stopping"))
+    _run(_leaf(nouns, "finish", "end it after the step at hand; its result is the model measured best"))
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     resume.add_argument(
@@ -170,6 +194,11 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     log.add_argument("--follow", action="store_true", help="keep printing until the run ends")
     metrics = _run(_leaf(nouns, "metrics", "loss and speed, step by step"))
     metrics.add_argument("--after", type=_count, default=-1, metavar="STEP", help="only later steps")
+    curve = _run(_leaf(nouns, "curve", "write its numbers, step by step, as a CSV file"))
+    curve.add_argument("file", help="where to write")
+    curve.add_argument("--force", action="store_true", help="replace a file that is there")
+    why = _run(_leaf(nouns, "diagnose", "why it failed, what to do, and what to show to somebody who helps"))
+    why.add_argument("--zip", action="store_true", help="write it as a file into the folder for exports")
 
 
 def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -199,13 +228,6 @@ def _length(text: str) -> "Length":
     if name not in ("num_epochs", "max_steps") or not number.isdecimal():
         raise argparse.ArgumentTypeError("a length is num_epochs=N or max_steps=N, N being a whole number")
     return ("num_epochs" if name == "num_epochs" else "max_steps"), int(number)
-
-
-def _pairing(text: str) -> tuple[str, str]:
-    part, is_pair, column = text.partition("=")
-    if not is_pair or part not in list(Part):
-        raise argparse.ArgumentTypeError(f"it is PART=COLUMN, the part one of: {', '.join(Part)}")
-    return part, column
 
 
 def _passage(text: str) -> int:

@@ -4,10 +4,12 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from app.cli.importing import chosen_mapping
 from app.cli.output import Output
 from app.domain.edits import Replacement
 from app.domain.finding import RowFilter
 from app.domain.publishing import PublishWish, found_in_words
+from app.domain.reading import ReadOptions
 from app.domain.sessions import ExportFormat, Session, SessionRow
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
@@ -48,7 +50,10 @@ def append(services: Services, args: argparse.Namespace, output: Output) -> int:
     if args.is_session:
         session = services.library.editing.append_session(base, services.library.find(args.rows))
         return _changed(session, output, _new_version(session))
-    report = services.library.append_file(base, expanded(args.rows), _counted("rows read"))
+    path, options = expanded(args.rows), ReadOptions()
+    if args.map or args.kind:
+        options = ReadOptions(chosen_mapping(services.library.preview_file(path), path.name, args))
+    report = services.library.append_file(base, path, _counted("rows read"), options)
     output.give(report)
     output.say(f"{_new_version(report.session)} {report.refused_count:,} refused.")
     for note in report.notes[:20]:

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from app.cli.mapping_words import add_mapping
+
 Leaf = Callable[[Any, str, str], argparse.ArgumentParser]
 
 
@@ -29,6 +31,7 @@ def add_session_words(nouns: Any, leaf: Leaf, count: Callable[[str], int]) -> No
         "rows", metavar="FILE", help="a file as `import` reads it, or with --session a session"
     )
     append.add_argument("--session", dest="is_session", action="store_true", help="FILE is a session")
+    add_mapping(append)
     one("versions", "what was done to a session, newest first")
     restore = one("restore", "make an older version's rows the newest ones")
     restore.add_argument("number", metavar="VERSION", type=count, help="as `sessions versions` numbers them")

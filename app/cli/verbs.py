@@ -4,26 +4,27 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from app.cli import session_verbs, setup_verbs
+from app.cli.auto_setting import automatic
+from app.cli.checking import check, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.following import follow
 from app.cli.importing import import_session
+from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
+from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
+from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
-from app.domain.presets import with_preset
-from app.domain.runs import Run, Target
-from app.domain.setups import Setup
+from app.domain.runs import Run
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
-from app.services.setup_files import read_setup
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
@@ -63,28 +64,28 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
     session = services.library.find(args.session)
     rows = services.library.rows(session.id, start=args.start, limit=args.limit, version=args.number)
     output.give({"session": session, "rows": rows})
-    output.say(f"{session.name} ({session.id}): {counted_rows(session.row_count)} from {session.source}")
+    count, version = session.row_count, ""
+    if args.number is not None:
+        found = services.library.editing.versions(session.id)
+        count = next(v.row_count for v in found if v.version == args.number)
+        version = f", version {args.number}"
+    output.say(f"{session.name} ({session.id}{version}): {counted_rows(count)} from {session.source}")
     for row in rows:
         session_verbs.show_row(row, output)
     return 0
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    setup, folder = _setup(services, args)
-    if args.target:
-        setup = setup.model_copy(update={"target": Target(args.target)})
-    if args.preset:
-        setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
-    run = services.training.start(services.training.request_of(setup, folder))
-    return started(services, run, output, watch=args.follow)
-
-
-def _setup(services: Services, args: argparse.Namespace) -> tuple[Setup, Path]:
-    """The setup that was named, and the folder its relative paths start at."""
-    if args.setup:
-        return services.setups.load(args.setup), Path.home()
-    path = expanded(args.config)
-    return read_setup(path), path.absolute().parent
+    setup, folder = setup_of(services, args, args.setup or args.config, is_file=not args.setup)
+    if args.preview and not args.auto:
+        raise StudioError("--preview shows what --auto would choose.", "Give --auto too.")
+    request = services.training.request_of(setup, folder)
+    if args.auto:
+        request = automatic(services, request, output)
+    if args.preview:
+        return 0
+    require_ready(services, request, output)
+    return started(services, services.training.start(request), output, watch=args.follow)
 
 
 def started(services: Services, run: Run, output: Output, *, watch: bool) -> int:
@@ -274,18 +275,25 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "list"): list_merges,
     ("merge", "show"): show_merge,
     ("merge", "delete"): delete_merge,
+    ("check", None): check,
     **{("setups", noun): verb for noun, verb in setup_verbs.VERBS.items()},
     ("train", None): train,
+    ("jobs", "script"): write_job_script,
     ("runs", "list"): list_runs,
     ("runs", "show"): show_run,
     ("runs", "stop"): stop_run,
     ("runs", "checkpoint"): checkpoint_run,
     ("runs", "sample"): sample_run,
+    ("runs", "finish"): finish_run,
+    ("runs", "diagnose"): diagnose_run,
+    ("runs", "curve"): export_curve,
     ("runs", "resume"): resume_run,
+    ("jobs", "check"): check_job,
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
     ("chat", None): chat,
     ("doctor", None): doctor,
+    ("offline", None): offline,
     ("demo", None): demo,
 }

@@ -1,5 +1,7 @@
 """Errors for people: what happened in one plain sentence, and what to do."""
 
+from typing import Any
+
 
 class StudioError(Exception):
     """Something a person can read and act on. Everything else that is raised is a bug."""
@@ -11,6 +13,16 @@ class StudioError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
+
+    def __reduce__(self) -> "tuple[Any, ...]":
+        """Some kinds take other arguments; from process to process an error goes as it is."""
+        return _made_again, (type(self), self.args), self.__dict__
+
+
+def _made_again(kind: "type[StudioError]", args: tuple[Any, ...]) -> StudioError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class TargetError(StudioError):

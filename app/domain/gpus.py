@@ -14,6 +14,8 @@ class Gpu:
     name: str
     memory_bytes: int
     free_bytes: int
+    has_bfloat16: bool = True
+    """Ampere and newer; older ones compute in float32, with twice the memory for what a step makes."""
 
 
 Gpus = Callable[[], Sequence[Gpu]]

@@ -257,6 +257,11 @@ class SavedMerge:
     def name(self) -> str:
         return self.recipe.name
 
+    def label(self, place: int) -> str:
+        """What the source at that place was called when the merge was last run, or what names it."""
+        accounts = self.result.ledger.accounts if self.result else ()
+        return accounts[place].label if place < len(accounts) else self.recipe.sources[place].label
+
 
 @dataclass(frozen=True)
 class MergeProgress:

@@ -1,6 +1,7 @@
 """What the services need from the outside world. Implemented in `app.adapters`, faked in `tests`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
@@ -84,6 +85,10 @@ class SettingsStore(Protocol):
 
     def set(self, key: str, value: str) -> None: ...
 
+    def claim(self, key: str, value: str) -> str:
+        """Set it if it was never set; returns what it is now. Of several who claim at once one gets it."""
+        ...
+
 
 class ConfigStore(Protocol):
     """Saved setups: named JSON documents."""
@@ -152,6 +157,10 @@ class Launcher(Protocol):
 
 
 Launchers = Mapping[Target, Launcher]
+
+
+OpenFolder = Callable[[Path], None]
+"""Shows a folder in this computer's file manager. Raises StudioError where there is none."""
 
 
 class Processes(Protocol):

@@ -1,14 +1,18 @@
-"""Beginner presets: named values a person can start from. What is shown is what is sent."""
+"""Beginner presets: named values a person can start from, by place. What is shown is what is sent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from app.domain.targets import Target
+
 if TYPE_CHECKING:  # `tunewright --help` must not wait for it
     from trainer_image.config import RunConfig
 
 Method = Literal["lora", "osft", "sft"]
+Place = Literal["local", "runpod"]
+"""Presets differ by whose card it is; a container on this computer uses this computer's."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,10 @@ QUICK_LOCAL_TEST: Final = "Quick local test"
 QLORA_TEMPLATE: Final = "QLoRA template"
 TRAINING_TEMPLATE: Final = "Training template"
 CAUTIOUS_LORA: Final = "Cautious LoRA"
+AUTO_SET: Final = "Auto Set (local)"
+"""Has no values of its own: `auto_set` works them out for the card, the model and the data."""
+FASTEST_RUNPOD: Final = "Fastest (Runpod)"
+CHEAPEST_RUNPOD: Final = "Cheapest (Runpod)"
 
 # The training guide's values. It logs every 10 steps; here every step is reported. Its share of warm-up
 # becomes steps in the trainer, and its nf4 with double quantisation is what 4 bits mean here.
@@ -90,13 +98,60 @@ _PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
             method="lora",
             of_method={"lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.0},
         ),
+        FASTEST_RUNPOD: Preset(
+            "Two hundred steps of four rows on the strongest GPU that fits.",
+            {
+                "per_device_batch_size": 4,
+                "gradient_accumulation_steps": 1,
+                "max_steps": 200,
+                "num_epochs": 1,
+            },
+            by_method={
+                "lora": {"learning_rate": 2e-4},
+                "osft": {"learning_rate": 2e-4},
+                "sft": {"learning_rate": 2e-5},
+            },
+        ),
+        CHEAPEST_RUNPOD: Preset(
+            "Two hundred steps of eight rows, two at once, on the cheapest GPU that fits.",
+            {
+                "per_device_batch_size": 2,
+                "gradient_accumulation_steps": 4,
+                "max_steps": 200,
+                "num_epochs": 1,
+                "learning_rate": 2e-5,
+            },
+        ),
     }
 )
 
-PRESETS: Final = tuple(_PRESETS)
-"""The names, in the order they are offered; a setup has the first whose values it holds."""
+_RUNPOD: Final = (FASTEST_RUNPOD, CHEAPEST_RUNPOD)
 
-WHY: Final[Mapping[str, str]] = MappingProxyType({name: preset.why for name, preset in _PRESETS.items()})
+PRESETS: Final = tuple(name for name in _PRESETS if name not in _RUNPOD)
+"""Names of those with values for this computer; a setup has the first whose values it holds."""
+
+OFFERED: Final[Mapping[Place, tuple[str, ...]]] = MappingProxyType(
+    {
+        "local": (QUICK_LOCAL_TEST, AUTO_SET, *(name for name in PRESETS if name != QUICK_LOCAL_TEST)),
+        "runpod": _RUNPOD,
+    }
+)
+"""What a beginner is offered where, in this order; the first is where to start."""
+
+NAMES: Final = (*_PRESETS, AUTO_SET)
+
+WHY: Final[Mapping[str, str]] = MappingProxyType(
+    {name: preset.why for name, preset in _PRESETS.items()}
+    | {AUTO_SET: "Works out what fits your GPU, this model and the lengths of these rows, and says why."}
+)
+
+
+def offered_for(target: Target) -> tuple[str, ...]:
+    """A beginner's presets there."""
+    return OFFERED[_PLACES[target]]
+
+
+_PLACES: Final[Mapping[Target, Place]] = MappingProxyType({Target.LOCAL: "local", Target.DOCKER: "local"})
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from app.domain.errors import StudioError
 from app.domain.sessions import SessionId
-from trainer_image.config import RunConfig
+from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Facts
 from trainer_image.lengths import Table
-from trainer_image.look_protocol import Estimated, Shown
+from trainer_image.look_protocol import Estimated, Examined, Shown
 
 Progress = Callable[[int], None]
 """Told the number of rows seen so far; may raise `PreviewCancelledError` to stop."""
@@ -40,6 +40,13 @@ class Source:
     """Of the session."""
     identity: str = field(default="", compare=False)
     """Names the content; empty for a file until it was read."""
+    made_of: Path | HubDataset | None = field(default=None, compare=False)
+    """What `file` is made of where it is not there yet: converted, or streamed."""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether there is more than can be looked at: of a dataset on the Hub its first rows are."""
+        return isinstance(self.made_of, HubDataset)
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,14 @@ class Looker(Protocol):
         """
         ...
 
-    def estimate(self, config: RunConfig) -> Estimated:
-        """Memory at the peak."""
+    def estimate(
+        self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None
+    ) -> Estimated:
+        """Memory at the peak and sizes on disk, on this device (None: this computer's), for so many rows."""
+        ...
+
+    def examine(self, config: RunConfig) -> Examined:
+        """What can be trained on this computer, and which programs get the run's numbers."""
         ...
 
     def layers(self, config: RunConfig) -> Sequence[str]:

@@ -185,6 +185,8 @@ class Metric:
     """Most that the trainer's tensors have held, in GiB."""
     gpu_utilisation: float | None = None
     """In percent."""
+    gpu_temperature: float | None = None
+    """In °C."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ class RunEvent:
     """"info", "warning" or "error"."""
     step: int | None = None
     detail: str = ""
-    """For measurements and samples the event itself, as JSON."""
+    """For phases, checkpoints, measurements and samples the event itself, as JSON."""
 
 
 class JobPhase(StrEnum):

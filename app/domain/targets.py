@@ -12,3 +12,11 @@ class Target(StrEnum):
     @property
     def label(self) -> str:
         return {Target.LOCAL: "This computer (no Docker)", Target.DOCKER: "Local (Docker)"}[self]
+
+    @property
+    def needs_network(self) -> bool:
+        """Whether it lies elsewhere, so that offline mode rules it out."""
+        return self not in _ON_THIS_COMPUTER
+
+
+_ON_THIS_COMPUTER = frozenset({Target.LOCAL, Target.DOCKER})

@@ -7,6 +7,7 @@ from typing import Final
 from app.domain.runs import Measurement, Metric, RunEvent, SampleAnswer
 from trainer_image.events import (
     CheckpointSaved,
+    Download,
     Ended,
     Evaluation,
     Event,
@@ -24,6 +25,7 @@ from trainer_image.events import (
 )
 
 PHASES: Final = {
+    "download": "Downloading the model",
     "load_data": "Reading the data",
     "load_model": "Loading the model",
     "prepare": "Preparing",
@@ -64,6 +66,7 @@ def as_metric(event: Metrics) -> Metric:
         time=_time(event),
         gpu_memory_gb=event.gpu_memory_gb,
         gpu_utilisation=event.gpu_utilisation,
+        gpu_temperature=event.gpu_temperature,
     )
 
 
@@ -90,7 +93,7 @@ def as_timeline(event: Event) -> RunEvent | None:
             resumed = f", resumed from step {event.resumed_from_step}" if event.resumed_from_step else ""
             return _entry(event, f"Started on {event.device} (attempt {event.attempt}{resumed})")
         case Phase():
-            return _entry(event, PHASES.get(event.name, event.name))
+            return _in_full(event, PHASES.get(event.name, event.name))
         case Rows():
             return _rows(event)
         case Plan():
@@ -104,14 +107,17 @@ def as_timeline(event: Event) -> RunEvent | None:
         case Evaluation():
             best = ", the best so far" if event.best else ""
             text = f"Validation loss {event.loss:.4f}{best}"
-            return replace(_entry(event, text, step=event.step), detail=event.model_dump_json())
+            return replace(_in_full(event, text), step=event.step)
         case Sample():
             text = f"Sample at step {event.step}: {_short(event.answer) or '(nothing)'}"
-            return replace(_entry(event, text, step=event.step), detail=event.model_dump_json())
+            return replace(_in_full(event, text), step=event.step)
         case Memory():
             return _memory(event)
+        case Download():
+            text = f"Downloaded {_gb(event.done)} of {_gb(event.total)} of {event.name}"
+            return _in_full(event, text)
         case CheckpointSaved():
-            return _entry(event, f"Checkpoint at step {event.step}", step=event.step)
+            return replace(_in_full(event, f"Checkpoint at step {event.step}"), step=event.step)
         case _:
             return _said(event)
 
@@ -183,6 +189,11 @@ def _gb(size: int) -> str:
 
 def _entry(event: Event, text: str, *, level: str = "info", step: int | None = None) -> RunEvent:
     return RunEvent(time=_time(event), type=event.type, text=text, level=level, step=step)
+
+
+def _in_full(event: Event, text: str) -> RunEvent:
+    """With the event itself, for those who need its numbers."""
+    return replace(_entry(event, text), detail=event.model_dump_json())
 
 
 def _time(event: Event) -> datetime:

@@ -1,12 +1,11 @@
 """Collect rows from the web into sessions, waiting for it or not; with history, cancel and resume."""
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 from app.domain.errors import StudioError
 from app.domain.ports import Processes
@@ -21,22 +20,16 @@ from app.domain.scraping import (
     ScrapeStatus,
     Web,
 )
+from app.services.offline import OfflineError, OfflineService
 from app.services.scrape_jobs import Job, Progress, trainable
 from app.services.settings import SettingsService
 
 log = logging.getLogger(__name__)
 
-OFFLINE_VARIABLE: Final = "HF_HUB_OFFLINE"
-_YES: Final = ("1", "on", "yes", "true")
-
 IsCancelled = Callable[[], bool]
 Tell = Callable[[str], None]
 OpenWeb = Callable[[Sequence[str], IsCancelled, Tell, str], AbstractContextManager[Web]]
 """Places that may be private, whether it is cancelled, whom to tell why it waits, the proxy."""
-
-
-class OfflineError(StudioError):
-    """Tunewright was told to stay offline."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,7 @@ class CollectingService:
         settings: SettingsService,
         open_web: OpenWeb,
         free_name: Callable[[str], str],
-        environment: Mapping[str, str] = os.environ,
+        offline: OfflineService,
     ) -> None:
         self._scrapers = scrapers
         self._store = store
@@ -68,7 +61,7 @@ class CollectingService:
         self._settings = settings
         self._open_web = open_web
         self._free_name = free_name
-        self._environment = environment
+        self._offline = offline
         self._jobs: dict[ScrapeId, Job] = {}
         self._lock = threading.RLock()
         """Held while what is stored as running and what is in `_jobs` are made to agree."""
@@ -79,11 +72,7 @@ class CollectingService:
 
     def offline_reason(self) -> str:
         """Why nothing can be collected now; empty if it can."""
-        if self._environment.get(OFFLINE_VARIABLE, "").strip().lower() in _YES:
-            return f"The environment variable {OFFLINE_VARIABLE} is set, so Tunewright stays offline."
-        if self._settings.is_offline:
-            return "“Stay offline” is on in Settings."
-        return ""
+        return self._offline.reason()
 
     def plan(self, kind: str, given: Mapping[str, Any]) -> Plan:
         """Sends nothing. Raises WrongQueryError."""
@@ -186,7 +175,7 @@ class CollectingService:
 
     def _refuse_offline(self) -> None:
         if reason := self.offline_reason():
-            raise OfflineError(reason, "Allow the network there to collect from the web.")
+            raise OfflineError(f"Nothing can be collected now. {reason}", self._offline.way_out())
 
     def _scraper(self, kind: str) -> Scraper:
         scrapers = self._scrapers()

@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 
 from app.domain.edits import Example, Preview, Replacement, unmasked
+from app.domain.elsewhere import Elsewhere
 from app.domain.errors import StudioError
 from app.domain.finding import Found, RowFilter, SearchState, is_unmasked
 from app.domain.session_ports import SessionStore
 from app.domain.sessions import Message, RowChange, Session, SessionId, SessionRow, SessionVersion
+from app.services.elsewhere import LONG_ROWS, Given, elsewhere_if
 from trainer_image.rows import DOCUMENT, Row, RowError, to_document, to_messages
 
 _PAGE_ROWS = 1_000
@@ -19,6 +21,10 @@ Selection = RowFilter | Collection[int]
 """Rows that match, or rows by position."""
 
 
+def _is_of_many(_: "EditingService", given: Given) -> bool:
+    return bool(given["base"].row_count >= LONG_ROWS)
+
+
 class EditingService:
     """Blocking: the UI calls it off the event loop.
 
@@ -26,8 +32,11 @@ class EditingService:
     has been changed elsewhere since.
     """
 
-    def __init__(self, sessions: SessionStore) -> None:
+    place = "library.editing"
+
+    def __init__(self, sessions: SessionStore, elsewhere: Elsewhere | None = None) -> None:
         self._sessions = sessions
+        self.elsewhere = elsewhere
 
     def find(
         self,
@@ -46,6 +55,7 @@ class EditingService:
     def search_state(self, session_id: SessionId) -> SearchState:
         return self._sessions.search_state(session_id)
 
+    @elsewhere_if(lambda self, given: self._sessions.get(given["session_id"]).row_count >= LONG_ROWS)
     def make_search_index(self, session_id: SessionId, progress: Progress) -> None:
         self._sessions.make_search_index(session_id, progress)
 
@@ -103,6 +113,7 @@ class EditingService:
         done = "learnt whole" if unmask else "learnt by their answers only"
         return self._change_some(base, changes, done, progress)
 
+    @elsewhere_if(_is_of_many)
     def preview_replace(self, base: Session, wish: Replacement, progress: Progress | None = None) -> Preview:
         """How many rows a replacement would change. Raises StudioError if a row would become useless."""
         count, examples = 0, list[Example]()
@@ -114,6 +125,7 @@ class EditingService:
                 examples.append(Example(row.position, before["content"], after["content"]))
         return Preview(count, examples)
 
+    @elsewhere_if(_is_of_many)
     def replace(self, base: Session, wish: Replacement, progress: Progress | None = None) -> Session:
         """All of it or, if a row would become useless, nothing: raises StudioError."""
         changes = (

@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
+from app.services.auto_setting import AutoSettingService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
+from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
+from app.services.offline import OfflineService
+from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
@@ -25,8 +30,13 @@ class Services:
     monitoring: MonitoringService
     chats: ChatService
     settings: SettingsService
+    offline: OfflineService
     setups: SetupService
     doctor: DoctorService
+    diagnostics: DiagnosticsService
     publishing: PublishingService
     previews: PreviewService
     layers: LayerService
+    preflight: PreflightService
+    job_scripts: JobScriptService
+    auto: AutoSettingService

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from app.domain.errors import ImportFailedError, StudioError
+from app.domain.elsewhere import Elsewhere
+from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
 from app.domain.hub import HubDatasetParts, hub_label
 from app.domain.mapping import ColumnMapping
 from app.domain.ports import Secrets, SettingsStore
@@ -25,6 +26,7 @@ from app.domain.sessions import (
     SessionRow,
 )
 from app.services.editing import EditingService
+from app.services.elsewhere import LONG_ROWS, elsewhere_if, is_long_file
 from app.services.row_files import write_rows
 from app.services.run_rows import clipped, is_for_the_trainer, take_file
 from trainer_image.rows import Refused, Row, RowError, to_messages
@@ -55,7 +57,12 @@ class ImportCancelledError(StudioError):
 
 
 class LibraryService:
-    """What the Data tab can ask for. Blocking: the UI calls it off the event loop."""
+    """What the Data tab can ask for. Blocking: the UI calls it off the event loop.
+
+    Given another process, what is long is done there.
+    """
+
+    place = "library"
 
     def __init__(
         self,
@@ -64,13 +71,15 @@ class LibraryService:
         settings: SettingsStore,
         secrets: Secrets,
         sample_file: Path,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._sessions = sessions
         self._sources = sources
         self._settings = settings
         self._secrets = secrets
         self._sample_file = sample_file
-        self.editing = EditingService(sessions)
+        self.elsewhere = elsewhere
+        self.editing = EditingService(sessions, elsewhere)
 
     def sessions(self) -> Sequence[Session]:
         """All sessions, newest first."""
@@ -89,6 +98,7 @@ class LibraryService:
         """One page of rows, of the newest version or of that one."""
         return list(self._sessions.rows(session_id, start=start, limit=limit, version=version))
 
+    @elsewhere_if(lambda _, given: is_long_file(given["path"]))
     def import_file(
         self,
         path: Path,
@@ -108,6 +118,7 @@ class LibraryService:
         """The first rows of a file, or of a folder's first file. Raises ImportFailedError."""
         return self._sources.preview_file(path, count, options)
 
+    @elsewhere_if(lambda *_: True)
     def import_hub(
         self,
         repo: str,
@@ -148,8 +159,16 @@ class LibraryService:
         if self._settings.get(_SAMPLE_DONE):
             return None
         session = self.sample()
-        self._settings.set(_SAMPLE_DONE, "yes")
-        return session
+        first = SessionId(self._settings.claim(_SAMPLE_DONE, session.id))
+        return session if first == session.id else self._only(first, session)
+
+    def _only(self, first: SessionId, second: Session) -> Session:
+        """Of two samples, imported by two starts at once, the first."""
+        self._sessions.delete(second.id)
+        try:
+            return self._sessions.rename(first, SAMPLE_NAME)
+        except UnknownSessionError:  # deleted within that second
+            return self.sample()
 
     def sample(self) -> Session:
         """The bundled sample, imported now if it is not there."""
@@ -158,6 +177,7 @@ class LibraryService:
                 return session
         return self.import_file(self._sample_file, SAMPLE_NAME, source="Bundled sample").session
 
+    @elsewhere_if(lambda self, given: self.get(given["session_id"]).row_count >= LONG_ROWS)
     def export(
         self,
         session_id: SessionId,
@@ -181,9 +201,16 @@ class LibraryService:
         rows = self._sessions.rows(session.id, version=session.version, limit=session.row_count)
         return write_rows(path, rows, with_meta=False)
 
-    def append_file(self, base: Session, path: Path, progress: Progress | None = None) -> ImportReport:
+    @elsewhere_if(lambda _, given: is_long_file(given["path"]))
+    def append_file(
+        self,
+        base: Session,
+        path: Path,
+        progress: Progress | None = None,
+        options: ReadOptions = _AS_GUESSED,
+    ) -> ImportReport:
         """Read a file into new rows at the end. Raises as `import_file` does, and StaleSessionError."""
-        sieve = _Sieve(self._sources.read_file(path, _AS_GUESSED), path.name, progress)
+        sieve = _Sieve(self._sources.read_file(path, options), path.name, progress)
         rows = (Row(row.line, row.messages, row.meta) for row in sieve.rows())
         changes = (RowChange(base.row_count, row, is_new=True) for row in rows)
         summary = f"{{rows}} of {path.name} appended"
@@ -193,9 +220,16 @@ class LibraryService:
     def duplicate(self, base: Session, name: str = "") -> Session:
         return self._sessions.duplicate(base, self.free_name(name.strip() or base.name))
 
-    def take_file(self, path: Path, target: Path, document_column: str | None = None) -> None:
+    @elsewhere_if(lambda _, given: is_long_file(given["path"]))
+    def take_file(
+        self,
+        path: Path,
+        target: Path,
+        document_column: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Write a file's rows as a run reads them; see `row_files.take_file`."""
-        take_file(self._sources, path, target, document_column)
+        take_file(self._sources, path, target, document_column, progress)
 
     def is_for_the_trainer(self, path: Path, document_column: str | None = None) -> bool:
         """Whether a run reads a file as it is; else `take_file` converts it."""
@@ -270,6 +304,8 @@ class _Sieve:
 
     def rows(self) -> Iterator[Row | ReadyRow]:
         """Raises ImportFailedError at the end if nothing came through, which undoes the session."""
+        if self._progress is not None:
+            self._progress(0)
         for item in self._found:
             self.total += 1
             if self._progress is not None and self.total % 500 == 0:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from app.domain.elsewhere import Elsewhere
 from app.domain.errors import StudioError
 from app.domain.mapping import ColumnMapping
 from app.domain.merge_ports import (
@@ -34,6 +35,7 @@ from app.domain.reading import ReadOptions
 from app.domain.session_ports import RowSource, SessionStore
 from app.domain.sessions import Session, SessionId
 from app.domain.typed_paths import is_file
+from app.services.elsewhere import LONG_ROWS, Given, elsewhere_if, is_long_file
 from app.services.publishing import PublishingService
 
 log = logging.getLogger(__name__)
@@ -41,8 +43,15 @@ log = logging.getLogger(__name__)
 HEAD_ROWS: Final = 50
 
 
+def _is_long(merging: "MergeService", given: Given) -> bool:
+    return merging.is_long(given["recipe"])
+
+
 class MergeService:
-    """What the Merge tab and `tunewright merge` can ask for. Blocking."""
+    """What the Merge tab and `tunewright merge` can ask for. Blocking; given another process, what is long is
+    done there."""
+
+    place = "merging"
 
     def __init__(
         self,
@@ -54,6 +63,7 @@ class MergeService:
         secrets: Secrets,
         publishing: PublishingService,
         clock: Callable[[], datetime],
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self._sessions = sessions
         self._sources = sources
@@ -63,6 +73,7 @@ class MergeService:
         self._secrets = secrets
         self._publishing = publishing
         self._clock = clock
+        self.elsewhere = elsewhere
 
     def sessions(self) -> Sequence[Session]:
         """What can be merged, newest first."""
@@ -84,11 +95,13 @@ class MergeService:
         """Forget a merge. What it made stays."""
         self._merges.delete(merge_id)
 
+    @elsewhere_if(_is_long)
     def preview(self, recipe: MergeRecipe, watch: Watch | None = None) -> MergePreview:
         """The ledger and the first rows; nothing is written. Raises StudioError."""
         with self._worked_out(recipe, watch) as merged:
             return MergePreview(merged.ledger, merged.head(HEAD_ROWS))
 
+    @elsewhere_if(_is_long)
     def to_session(
         self, recipe: MergeRecipe, merge_id: MergeId | None = None, watch: Watch | None = None
     ) -> SavedMerge:
@@ -104,6 +117,7 @@ class MergeService:
         log.info("Merged %d rows into session %s", session.row_count, session.id)
         return self._keep(recipe, merge_id, result)
 
+    @elsewhere_if(_is_long)
     def to_file(
         self,
         recipe: MergeRecipe,
@@ -125,6 +139,7 @@ class MergeService:
             result = MergeResult(made_at=self._clock(), ledger=merged.ledger, file=path)
         return self._keep(recipe, merge_id, result)
 
+    @elsewhere_if(_is_long)
     def to_hub(
         self,
         recipe: MergeRecipe,
@@ -188,16 +203,19 @@ class MergeService:
         return MergeInput(source.label, version, rows=rows)
 
     def _version(self, source: MergeSource) -> str:
-        """A session by its content, a file by size and time; the Hub is not asked."""
+        """A session by its content, a file or a folder's files by size and time; the Hub is not asked."""
         if source.session is not None:
             return self._sessions.find(source.session).content_hash
         if source.file is None:
             return ""
         try:
-            status = source.file.stat()
+            found = [file.stat() for file in [source.file, *source.file.rglob("*")]]
         except (OSError, ValueError) as error:
             raise MergeError(f"There is no file {source.file}.", "Check the name and the folder.") from error
-        return f"{status.st_size}:{status.st_mtime_ns}"
+        if len(found) == 1:
+            return f"{found[0].st_size}:{found[0].st_mtime_ns}"
+        size, newest = sum(one.st_size for one in found), max(one.st_mtime_ns for one in found)
+        return f"{len(found)}:{size}:{newest}"
 
     def _keep(self, recipe: MergeRecipe, merge_id: MergeId | None, result: MergeResult) -> SavedMerge:
         merge = self._merges.save(recipe, merge_id)
@@ -205,6 +223,19 @@ class MergeService:
 
     def _has_made(self, merge_id: MergeId | None, path: Path) -> bool:
         return any(m.id == merge_id and m.result and m.result.file == path for m in self._merges.all())
+
+    def is_long(self, recipe: MergeRecipe) -> bool:
+        """Whether merging takes longer than a moment."""
+        enough = LONG_ROWS // 10 if recipe.near_duplicates or recipe.near_leaks else LONG_ROWS
+        return any(self._is_long_source(source, enough) for source in recipe.sources)
+
+    def _is_long_source(self, source: MergeSource, enough: int) -> bool:
+        if source.session is None:
+            return source.file is None or is_long_file(source.file)
+        try:
+            return self._sessions.find(source.session).row_count >= enough
+        except StudioError:
+            return False
 
     def _free_name(self, name: str) -> str:
         taken = {session.name for session in self._sessions.all()}

@@ -5,6 +5,7 @@ start-up: it turns "the app was killed at step 412" into a run that goes on, fin
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from app.domain.checkpoints import SavedCheckpoint, checkpoints_of
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import Launcher, Launchers, Processes, RunStore
 from app.domain.runs import (
@@ -29,6 +31,7 @@ from app.domain.runs import (
     SampleAnswer,
     describe_exit,
 )
+from app.domain.stages import Stage, stages_of
 from app.domain.timeline import as_measurement, as_metric, as_sample, as_timeline
 from app.domain.typed_paths import is_folder
 from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, Result, parse_event
@@ -36,6 +39,7 @@ from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, R
 log = logging.getLogger(__name__)
 
 _CHUNK: Final = 1024 * 1024
+_STAGES: Final = 30
 _MEASUREMENTS: Final = 2000
 """Most that a chart is given; the newest."""
 
@@ -62,8 +66,18 @@ class MonitoringService:
     def metrics(self, run_id: RunId, *, after_step: int = -1) -> Sequence[Metric]:
         return self._runs.metrics(run_id, after_step=after_step)
 
-    def events(self, run_id: RunId, *, last: int = 500) -> Sequence[RunEvent]:
-        return self._runs.events(run_id, last=last)
+    def events(self, run_id: RunId, *, last: int = 500, of_type: str = "") -> Sequence[RunEvent]:
+        """The newest `last`, of one type or of all, oldest first."""
+        return self._runs.events(run_id, last=last, of_type=of_type)
+
+    def stages(self, run: Run) -> tuple[Stage, ...]:
+        """How far its newest attempt has come, stage by stage."""
+        told = [
+            event
+            for kind in ("started", "phase", "download")  # at the same time an attempt begins before a phase
+            for event in self._runs.events(run.id, last=_STAGES, of_type=kind)
+        ]
+        return stages_of(run, sorted(told, key=lambda event: event.time), self._clock())
 
     def measurements(self, run_id: RunId) -> Sequence[Measurement]:
         """Validation losses by step; a step measured again, after a resume, counts as last measured."""
@@ -75,6 +89,14 @@ class MonitoringService:
         """The newest answers, newest first."""
         entries = self._runs.events(run_id, last=last, of_type="sample")
         return [sample for entry in reversed(entries) if (sample := as_sample(entry))]
+
+    def checkpoints(self, run: Run) -> Sequence[SavedCheckpoint]:
+        """Those it has written, the newest first, and whether they are still on the disk."""
+        entries = self._runs.events(run.id, last=_MEASUREMENTS, of_type="checkpoint")
+        if not entries:
+            return ()
+        saved = checkpoints_of(entries, self._runs.metrics(run.id), self.measurements(run.id))
+        return tuple(replace(s, is_on_disk=(run.folder / s.path).is_dir()) for s in saved)
 
     def refresh_all(self) -> Sequence[Run]:
         """Make every run that is not known to have ended true; returns all runs, newest first."""
@@ -129,6 +151,19 @@ class MonitoringService:
             return self.log_text(run, limit=max(size, 1))
         text, end = self.log_text(run, start=size - limit, limit=limit)
         return text.partition("\n")[2], end
+
+    def find_in_log(self, run: Run, text: str, *, most: int = 200) -> tuple[Sequence[tuple[int, str]], int]:
+        """The newest lines that say `text`, whatever its case, with their numbers from 1; and how many do."""
+        wanted, found, count = text.lower(), deque[tuple[int, str]](maxlen=most), 0
+        try:
+            with run.log_path.open(encoding="utf-8", errors="replace") as lines:
+                for number, line in enumerate(lines, start=1):
+                    if wanted in line.lower():
+                        found.append((number, line.rstrip("\r\n")))
+                        count += 1
+        except OSError:  # not written yet, or removed
+            return (), 0
+        return tuple(found), count
 
     def _without_job(self, run: Run) -> Run:
         """A run that has no job: still being launched by someone alive, or cut short."""

@@ -1,17 +1,20 @@
 """See what a base model will see of some rows before a run: token by token, row by row, length by length."""
 
 import hashlib
+import json
 import logging
 import tempfile
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from app.domain.errors import StudioError
+from app.domain.hub import hub_label
 from app.domain.ports import RunStore
 from app.domain.previews import (
     Fate,
@@ -34,7 +37,7 @@ from app.services.row_files import as_line
 from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Verdict, verdicts
 from trainer_image.lengths import lost_share, padding, percentile, steps, steps_of_epoch, tokens
-from trainer_image.look_protocol import Estimated, Shown
+from trainer_image.look_protocol import Estimated, Examined, Shown
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,8 @@ SMALL_ROWS: Final = 2_000
 _SMALL_BYTES: Final = 1_000_000
 """Of a file whose rows nobody has counted."""
 _SAMPLE_ROWS: Final = 500
+HUB_ROWS: Final = 500
+"""So many of a dataset on the Hub are looked at, which takes seconds to stream."""
 _SAMPLE_PAGES: Final = 10
 _PAGE: Final = 1_000
 _RUNS_ASKED: Final = 200
@@ -70,6 +75,8 @@ class PreviewService:
         self._known: dict[tuple[str, str], Survey] = {}
         """(content, how rows are seen) → what was found out since the app was started."""
         self._lock = threading.Lock()
+        self._began = uuid.uuid4()
+        """What is on the Hub is read anew after each start: it may have changed."""
 
     def problem(self) -> str:
         """Why nothing can be looked at on this computer, as a sentence; empty if it can."""
@@ -85,49 +92,58 @@ class PreviewService:
         )
 
     def source_of(self, request: RunRequest) -> Source:
-        """The rows a run would train on. Raises PreviewError if they cannot be looked at beforehand.
-
-        A file that a run converts is converted here, too, once; that takes its time.
-        """
-        source = self._source_of(request)
-        if request.data_file and source.file and not source.file.is_file():
-            self._convert(request.data_file, source.file, request.config)
-        return source
-
-    def _source_of(self, request: RunRequest) -> Source:
+        """The rows a run would train on. Quick. Raises PreviewError if they cannot be looked at before."""
         if request.session_id:
             return self.of_session(self._library.get(request.session_id))
         if request.data_file:
             file = self._as_run_reads(request.data_file, request.config)
-            return Source(file=file, label=request.data_file.name)
+            made_of = None if file == request.data_file else request.data_file
+            return Source(file=file, label=request.data_file.name, made_of=made_of)
         if isinstance(request.config.dataset, HubDataset):
-            raise PreviewError(
-                "A Hugging Face dataset can be previewed once it is on this computer.",
-                "Import it in the Data tab, then choose it here as a session.",
-            )
+            return self._of_hub(request.config.dataset, offline=request.config.offline)
         raise PreviewError("There are no rows to look at yet.", "Choose a session or a file.")
+
+    def prepare(self, source: Source, config: RunConfig, progress: Progress) -> None:
+        """Make the file of a source where it has none yet: converted as a run would, or its first rows
+        streamed from the Hub. `progress` may raise to cancel; then there is none. Raises StudioError."""
+        if source.file is None or source.made_of is None or source.file.is_file():
+            return
+        progress(0)
+        try:
+            with self._workplace() as place:
+                self._make(source.made_of, place / source.file.name, config, progress)
+                for old in sorted(self._cache.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)[:-1]:
+                    old.unlink(missing_ok=True)
+                (place / source.file.name).replace(source.file)
+        except OSError as error:
+            raise PreviewError(
+                f"{source.label} could not be read and converted: {error.strerror or error}.",
+                "Make room and look again.",
+            ) from error
 
     def seen_as(self, source: Source, config: RunConfig) -> str:
         """Alike as long as a survey of the source under the config would find the same."""
-        return f"{source.session_id} {source.file} {source.identity} {_eye(self._seen_by(config))}"
+        return f"{source.session_id} {source.file} {source.identity} {_eye(self.seen_by(config))}"
 
     def show(
         self, source: Source, config: RunConfig, number: int, *, start: int = 0, limit: int = TOKENS_SHOWN
     ) -> Shown:
         """Row `number`, from 0, as the model sees it. Raises PreviewError."""
+        self.prepare(source, config, _unheard)
         line = next(self._lines(source, start=number, limit=1), None)
         if line is None:
             raise PreviewError(f"There is no row {number + 1:,}.", "Choose an earlier one.")
-        return self._looker.show(self._seen_by(config), line, number=number + 1, start=start, limit=limit)
+        return self._looker.show(self.seen_by(config), line, number=number + 1, start=start, limit=limit)
 
     def sample(self, source: Source, config: RunConfig) -> Survey:
         """What a few rows from all over the source tell, at once; all of them where they are few.
 
         Raises PreviewError.
         """
+        self.prepare(source, config, _unheard)
         if _is_small(source):
             return self.survey(source, config, _unheard)
-        config = self._seen_by(config)
+        config = self.seen_by(config)
         name, notices = self._looker.open(config)
         target = self._target(source, f"{name} sample")
         with self._workplace() as place:
@@ -140,17 +156,34 @@ class PreviewService:
 
         `progress` may raise to cancel; nothing half-done is kept.
         """
-        config = self._seen_by(config)
+        self.prepare(source, config, progress)
+        config = self.seen_by(config)
         name, notices = self._looker.open(config)
         source = replace(source, identity=identity_of(source))
         target = self._target(source, name)
         if not target.is_file():
             self._look_at_all(source, config, target, progress)
             self._files.make_room(self._cache, keep=target)
-        survey = Survey(source, self._files.table(target), target, tuple(notices))
+        table = self._files.table(target)
+        survey = Survey(source, table, target, tuple(notices), is_sample=source.is_part)
         with self._lock:
             self._known[source.identity, _eye(config)] = survey
         return survey
+
+    def known_or_sampled(self, source: Source, config: RunConfig) -> Survey:
+        """All that was found out about the source since the app was started, else what a sample tells.
+
+        Raises PreviewError.
+        """
+        with self._lock:
+            candidates = list(self._known.items())
+        eye = _eye(self.seen_by(config))
+        found = (
+            survey
+            for (_, seen), survey in candidates
+            if seen == eye and survey.source == source and source.identity in {"", survey.source.identity}
+        )
+        return next(found, None) or self.sample(source, config)
 
     def verdicts(self, survey: Survey, config: RunConfig) -> list[Verdict]:
         """What is to be said of the data before a run, well or not: the sentences `train.py` reports."""
@@ -195,11 +228,11 @@ class PreviewService:
 
     def memory(self, config: RunConfig, *, max_seq_len: int) -> Estimated:
         """What the run takes at its peak on this computer. Raises PreviewError."""
-        return self._looker.estimate(self._seen_by(config).model_copy(update={"max_seq_len": max_seq_len}))
+        return self._looker.estimate(self.seen_by(config).model_copy(update={"max_seq_len": max_seq_len}))
 
     def speed(self, config: RunConfig) -> float | None:
         """Tokens a second, as the newest run of this model and method measured; None if none did."""
-        model = self._seen_by(config).base_model
+        model = self.seen_by(config).base_model
         for run in islice(self._runs.all(), _RUNS_ASKED):
             if run.config.base_model == model and run.config.method.kind == config.method.kind:
                 metrics = self._runs.metrics(run.id, after_step=max(run.step - 1, 0))
@@ -207,10 +240,28 @@ class PreviewService:
                     return metrics[-1].tokens_per_second
         return None
 
+    def outlook(
+        self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None
+    ) -> Estimated:
+        """What the run takes in memory and on disk, on this device, and cautions. Raises PreviewError."""
+        return self._looker.estimate(self.seen_by(config), device=device, rows=rows)
+
+    def examine(self, config: RunConfig) -> Examined:
+        """What can be trained on this computer, and where the run's numbers go. Raises PreviewError."""
+        return self._looker.examine(config)
+
     def expected(self, request: RunRequest) -> dict[str, int] | None:
         """The ledger a preview has shown for this very run; None if nobody previewed all of its rows."""
+        survey = self.known(request)
+        outlook = survey.table.outlook(self.seen_by(request.config)) if survey else None
+        return dict(outlook.buckets) if outlook and outlook.is_exact else None
+
+    def known(self, request: RunRequest) -> Survey | None:
+        """What was found out about all rows of this very run since the app was started, if anything was."""
+        if request.data_file is None and not request.session_id:
+            return None
         try:
-            source, config = self._source_of(request), self._seen_by(request.config)
+            source, config = self.source_of(request), self.seen_by(request.config)
             with self._lock:
                 was_previewed = any(survey.source == source for survey in self._known.values())
             identity = was_previewed and (identity_of(source))
@@ -218,14 +269,12 @@ class PreviewService:
             log.info("No preview to compare with: %s", error)
             return None
         with self._lock:
-            survey = self._known.get((identity, _eye(config))) if identity else None
-        outlook = survey.table.outlook(config) if survey else None
-        return dict(outlook.buckets) if outlook and outlook.is_exact else None
+            return self._known.get((identity, _eye(config))) if identity else None
 
     def close(self) -> None:
         self._looker.close()
 
-    def _seen_by(self, config: RunConfig) -> RunConfig:
+    def seen_by(self, config: RunConfig) -> RunConfig:
         """The config with its model where it is on this computer."""
         model = config.base_model
         if model == BUNDLED_MODEL:
@@ -246,19 +295,24 @@ class PreviewService:
         content = f"{path.absolute()} {status.st_size} {status.st_mtime_ns} {column}"
         return self._cache / f"{hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:32]}.jsonl"
 
-    def _convert(self, path: Path, target: Path, config: RunConfig) -> None:
-        column = config.document_column_name if config.is_pretraining else None
-        try:
-            with self._workplace() as place:
-                self._library.take_file(path, place / target.name, column)
-                for old in sorted(self._cache.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)[:-1]:
-                    old.unlink(missing_ok=True)
-                (place / target.name).replace(target)
-        except OSError as error:
+    def _of_hub(self, dataset: HubDataset, *, offline: bool) -> Source:
+        if reason := "The run is to stay offline." if offline else self._library.why_no_hub():
             raise PreviewError(
-                f"{path.name} could not be read and converted: {error.strerror or error}.",
-                "Make room and look again.",
-            ) from error
+                f"{dataset.repo} cannot be looked at now. {reason}",
+                "Import it once, then choose the session.",
+            )
+        content = f"hub {self._began} {dataset.model_dump_json()}"
+        file = self._cache / f"{hashlib.sha256(content.encode('utf-8', 'replace')).hexdigest()[:32]}.jsonl"
+        label = hub_label(dataset.repo, dataset.split, dataset.config)
+        return Source(file=file, label=label, made_of=dataset)
+
+    def _make(self, made_of: Path | HubDataset, target: Path, config: RunConfig, progress: Progress) -> None:
+        if isinstance(made_of, Path):
+            column = config.document_column_name if config.is_pretraining else None
+            self._library.take_file(made_of, target, column, progress)
+            return
+        first = self._library.preview_hub(made_of.repo, made_of.split, made_of.config, HUB_ROWS)
+        _write(target, (json.dumps(row, ensure_ascii=True) + "\n" for row in first.rows), progress)
 
     def _look_at_all(self, source: Source, config: RunConfig, target: Path, progress: Progress) -> None:
         apart = not _is_small(source)

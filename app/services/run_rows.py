@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +15,21 @@ from trainer_image.rows import Refused
 
 _LOOKED_AT: Final = 20
 _LONGEST_REASON: Final = 300
+_TOLD_ROWS: Final = 500
 
 
-def take_file(sources: RowSource, path: Path, target: Path, document_column: str | None) -> None:
+def take_file(
+    sources: RowSource,
+    path: Path,
+    target: Path,
+    document_column: str | None,
+    progress: Callable[[int], None] | None = None,
+) -> None:
     """Write a file's rows to `target` as a run reads them: copied if the trainer knows them, else converted.
 
     With `document_column` they are documents in that column. What is refused stands among the converted rows
-    as a line {"refused": reason}, so that the run's own account of its rows has it too. Raises
-    ImportFailedError, and OSError if `target` cannot be written.
+    as a line {"refused": reason}, so that the run's own account of its rows has it too. `progress` is told
+    how many are done, and may raise. Raises ImportFailedError, and OSError if `target` cannot be written.
     """
     preview = sources.preview_file(path, _LOOKED_AT, ReadOptions())
     if _is_for_the_trainer(sources, path, preview, document_column):
@@ -33,7 +41,9 @@ def take_file(sources: RowSource, path: Path, target: Path, document_column: str
     reading = sources.read_file(path, ReadOptions(mapping))
     count = 0
     with target.open("w", encoding="utf-8") as file:
-        for item in reading:
+        for number, item in enumerate(reading):
+            if progress is not None and number % _TOLD_ROWS == 0:
+                progress(number)
             file.write(_refused_line(item, reading.unit) if isinstance(item, Refused) else as_line(item))
             count += not isinstance(item, Refused)
     if not count:

@@ -52,7 +52,7 @@ class SettingsService:
 
     @property
     def is_offline(self) -> bool:
-        """Whether nothing may be collected from the web."""
+        """The switch of offline mode. What counts is `OfflineService.reason`: the environment comes first."""
         return self._store.get(_OFFLINE) == "yes"
 
     def set_offline(self, offline: bool) -> None:

@@ -10,19 +10,19 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from app.domain.errors import StudioError, TargetError, UnknownSessionError
-from app.domain.ports import Launchers, Processes, RunStore, Secrets
+from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
+from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
+from app.services.run_data import write_run_data
 from trainer_image.config import (
     DATA_FILE,
-    EXTENSION_FILE,
+    FINISH_COMMAND,
     PREVIEW_FILE,
     SAMPLE_COMMAND,
     SAVE_COMMAND,
@@ -51,7 +51,10 @@ class TrainingService:
         data_dir: Path,
         bundled_model: Path,
         clock: Callable[[], datetime],
+        open_folder: OpenFolder,
+        offline: Callable[[], str] = lambda: "",
     ) -> None:
+        """`offline` says why the network is not used, as a sentence; empty if it is."""
         self._runs = runs
         self._launchers = launchers
         self._library = library
@@ -61,6 +64,8 @@ class TrainingService:
         self._data_dir = data_dir
         self._bundled_model = bundled_model
         self._clock = clock
+        self._open_folder = open_folder
+        self._offline = offline
 
     def request_of(self, setup: Setup, folder: Path) -> RunRequest:
         """What a setup asks for; its relative paths start at `folder`. Raises UnknownSessionError."""
@@ -99,12 +104,25 @@ class TrainingService:
             return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
         if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
-        if config.offline and isinstance(config.dataset, HubDataset):
-            return "Choose a session or a file: offline mode is on"
+        if problem := self._offline_problem(request):
+            return problem
         if request.output_name and not _NAME.fullmatch(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
         if request.output_name and self._folder(request, request.output_name).exists():
             return f"Choose another output name: {request.output_name} is taken"
+        return ""
+
+    def _offline_problem(self, request: RunRequest) -> str:
+        """What of a request an offline run cannot have, as an order; empty if there is nothing."""
+        is_mode = bool(self._offline())
+        if not (is_mode or request.config.offline):
+            return ""
+        if is_mode and request.target.needs_network:
+            return f"Choose a target on this computer: {request.target.label} needs the network"
+        if isinstance(request.config.dataset, HubDataset):
+            return "Choose a session or a file: offline mode is on"
+        if is_mode and request.config.push is not None:
+            return "Leave “Push to Hub repository” empty: offline mode is on"
         return ""
 
     def target_problems(self, request: RunRequest) -> list[str]:
@@ -114,6 +132,13 @@ class TrainingService:
     def output_folder(self, request: RunRequest) -> Path:
         """Where the run would lie on this computer; "…" stands for a name that is made at the start."""
         return self._folder(request, request.output_name or "…")
+
+    def show_folder(self, folder: Path) -> None:
+        """Open it in the file manager; the nearest one above it where it is not there yet. Raises
+        StudioError."""
+        while not folder.is_dir() and folder != folder.parent:
+            folder = folder.parent
+        self._open_folder(folder)
 
     def start(self, request: RunRequest) -> Run:
         """Record a run, give it its folder and data, and launch it.
@@ -172,6 +197,13 @@ class TrainingService:
         """
         return self._ask(run_id, SAMPLE_COMMAND)
 
+    def finish_now(self, run_id: RunId) -> Run:
+        """Ask a run to end after the step at hand and finish: its result is the model measured best.
+
+        Raises StudioError if the run isn't going, or its folder can't be written.
+        """
+        return self._ask(run_id, FINISH_COMMAND)
+
     def _ask(self, run_id: RunId, command: str) -> Run:
         run = self._monitoring.refresh(run_id)
         if run.status is not RunStatus.RUNNING:
@@ -198,9 +230,11 @@ class TrainingService:
             hint = "Start a new run instead." if before.status.is_final else "Let it go on, or stop it."
             raise StudioError(f"This run cannot be resumed: {reason}.", hint)
         config = before.config
+        if self._offline():
+            config = config.model_copy(update={"offline": True, "push": None})
         if extend:
-            config = _of_length(config, extend)
-            _note_extension(before, config)
+            config = of_length(config, extend)
+            note_extension(before, config)
 
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
@@ -224,6 +258,33 @@ class TrainingService:
         except StudioError as error:
             self._fail(run, error.message, error.hint)
             raise
+
+    def setup_of(self, run: Run, config: RunConfig | None = None) -> Setup:
+        """The setup that makes a run like this one, with `config` in the place of its own.
+
+        Its rows are those of the session as it is now; if that is gone, the copy in the run's folder.
+        """
+        config = config or run.config
+        if config.base_model == str(self._bundled_model.resolve()):
+            config = config.model_copy(update={"base_model": BUNDLED_MODEL})
+        is_hub = isinstance(config.dataset, HubDataset)
+        session = None if is_hub else self._session_left(run)
+        return Setup(
+            target=run.target,
+            session=session,
+            file=None if is_hub or session else run.folder / DATA_FILE,
+            docker=replace(run.docker, container_name=""),
+            config=config,
+        )
+
+    def _session_left(self, run: Run) -> str | None:
+        is_there = any(session.id == run.session_id for session in self._library.sessions())
+        return str(run.session_id) if is_there else None
+
+    def retry(self, run_id: RunId, config: RunConfig) -> Run:
+        """Start a new run like an earlier one, with other settings. Raises StudioError."""
+        setup = self.setup_of(self._runs.get(run_id), config)
+        return self.start(self.request_of(setup, Path.home()))
 
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
@@ -269,7 +330,13 @@ class TrainingService:
             id=run_id,
             name=name,
             target=request.target,
-            config=request.config.model_copy(update={"base_model": model, "dataset": dataset}),
+            config=request.config.model_copy(
+                update={
+                    "base_model": model,
+                    "dataset": dataset,
+                    "offline": request.config.offline or bool(self._offline()),
+                }
+            ),
             docker=request.docker,
             folder=self._folder(request, name),
             data_label=label,
@@ -288,19 +355,13 @@ class TrainingService:
     def _prepare(self, run: Run, request: RunRequest, session: Session | None) -> None:
         """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
         run.folder.mkdir(parents=True)
-        if session is not None:
-            self._library.snapshot(session, run.folder / DATA_FILE)
-        elif request.data_file:
-            (run.folder / DATA_FILE).parent.mkdir()
-            config = request.config
-            column = config.document_column_name if config.is_pretraining else None
-            self._library.take_file(request.data_file, run.folder / DATA_FILE, column)
+        write_run_data(self._library, request, session, run.folder / DATA_FILE)
         if request.expected is not None:
             told = json.dumps({"buckets": dict(request.expected)})
             (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False) -> Run:
-        token = self._secrets.hf_token()
+        token = None if run.config.offline else self._secrets.hf_token()
         try:
             handle = self._launchers[run.target].launch(
                 run, resume=resume, extend=extend, secrets={"HF_TOKEN": token} if token else {}
@@ -330,26 +391,3 @@ def _data_label(request: RunRequest, session: Session | None) -> str:
         return request.data_file.name
     assert isinstance(request.config.dataset, HubDataset)
     return request.config.dataset.repo
-
-
-def _note_extension(run: Run, config: RunConfig) -> None:
-    """Before anything else: if the app or the trainer then dies, a plain resume goes on to this length too.
-    Raises StudioError."""
-    path = run.folder / EXTENSION_FILE
-    try:
-        path.write_text(json.dumps(config.length), encoding="utf-8")
-    except OSError as error:
-        raise StudioError(
-            f"The run's folder could not be written: {error.strerror or error}.",
-            "Make room on the disk, then try again.",
-        ) from error
-
-
-def _of_length(config: RunConfig, length: Length) -> RunConfig:
-    """Raise StudioError if it can't be so long."""
-    name, value = length
-    try:
-        return RunConfig.model_validate(config.model_dump() | {name: value})
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise StudioError(f"A run cannot have {name} = {value}: {reason}.", "Give another number.") from error

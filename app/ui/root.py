@@ -10,7 +10,9 @@ from app.paths import Paths
 from app.services.everything import Services
 from app.ui.data.tab import DataTab
 from app.ui.kit.identified import Identified
+from app.ui.landmarks import LandmarkTour
 from app.ui.merge.tab import MergeTab
+from app.ui.offline import OfflineBanner
 from app.ui.settings.tab import SettingsTab
 from app.ui.theme import NARROW_BELOW, TEXT_FONT
 from app.ui.training.draft import TrainingDraft
@@ -46,7 +48,7 @@ def Root(services: Services, paths: Paths) -> ft.Control:
     # As state, every keystroke would draw all tabs anew.
     draft = ft.use_memo(lambda: Unwatched(TrainingDraft()), dependencies=[])
     is_narrow = _use_is_narrow()
-    _use_shortcuts(set_chosen)
+    _use_shortcuts(chosen, set_chosen)
 
     tabs = [
         DataTab(
@@ -67,7 +69,12 @@ def Root(services: Services, paths: Paths) -> ft.Control:
         ),
         SettingsTab(services, paths, is_shown=chosen == _SETTINGS),
     ]
-    return Frame(tabs, chosen, set_chosen, is_narrow=is_narrow)
+    return ft.Column(
+        [OfflineBanner(services.offline), Frame(tabs, chosen, set_chosen, is_narrow=is_narrow)],
+        expand=True,
+        spacing=0,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
 
 
 def Frame(
@@ -161,13 +168,19 @@ def _use_is_narrow() -> bool:
     return is_narrow
 
 
-def _use_shortcuts(on_choose: Callable[[int], None]) -> None:
-    """Ctrl or Alt with 1 to 4: browsers keep one of the two for themselves, which one differs."""
+def _use_shortcuts(chosen: int, on_choose: Callable[[int], None]) -> None:
+    """Ctrl or Alt with 1 to 4: browsers keep one of the two for themselves, which one differs. F6 goes to the
+    next landmark of the tab."""
     page = ft.context.page
+    tour = ft.use_memo(LandmarkTour, dependencies=[])
+    shown = ft.use_ref(chosen)
+    shown.current = chosen
 
-    def press(event: ft.KeyboardEvent) -> None:
+    async def press(event: ft.KeyboardEvent) -> None:
         if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3", "4"):
             on_choose(int(event.key) - 1)
+        elif event.key == "F6":
+            await tour.go_on(page, _PLACES[shown.current or 0].label.lower())
 
     def watch() -> None:
         page.on_keyboard_event = press

@@ -26,6 +26,7 @@ from app.worker.protocol import (
     Request,
     read_request,
 )
+from trainer_image import network
 
 if TYPE_CHECKING:  # torch is imported by the first Load, after "loading" was said
     from app.worker.models import LoadedModel
@@ -162,6 +163,7 @@ def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[Request]", worker: Wor
 
 
 def main() -> None:
+    network.obey_environment()
     requests, replies = _private_pipes()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()

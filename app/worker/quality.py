@@ -23,6 +23,7 @@ from typing import Any, Final
 from app.domain.merge_rows import jaccard, prompt_key, shingles
 from app.domain.quality import FLAWS, FORMAT, SIMILARITY, flaws_of
 from app.domain.sessions import Message
+from trainer_image import network
 from trainer_image.rows import Row, read_jsonl
 
 LANGUAGE_ROWS: Final = 50_000
@@ -184,6 +185,7 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
+    network.obey_environment()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     data, target = map(Path, sys.argv[1:])
     check(data, target, lambda rows: print(rows, flush=True))  # noqa: T201

@@ -20,11 +20,13 @@ class Shell:
     def __init__(self, home: Path) -> None:
         self.home = home
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
+        self.before: list[str] = []
+        """What goes before the program's own words: another one that starts it."""
         self.environment = {**kept, "TUNEWRIGHT_HOME": str(home), "OMP_NUM_THREADS": "1"}
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "app", *words],
+            [*self.before, sys.executable, "-m", "app", *words],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,

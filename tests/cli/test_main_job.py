@@ -147,11 +147,3 @@ def test_a_run_that_cannot_work_fails_with_a_sentence(shell: Shell, tmp_path, ch
     assert code == 1
     assert words in out + err
     assert "Traceback" not in out + err
-
-
-def test_the_demo_trains_and_talks(shell: Shell):
-    process = shell.start("demo")
-    out, err = process.communicate(timeout=240)
-
-    assert process.returncode == 0, err
-    assert out.count("Yours: Ahoy!") >= 2

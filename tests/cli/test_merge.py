@@ -48,19 +48,32 @@ def test_people_are_told_what_became_of_the_rows(shell: Shell, recipe):
     assert "No merges yet" not in shell.ok("merge", "list")
 
 
-def test_sessions_and_files_are_merged_without_a_recipe(shell: Shell, recipe):
+def test_sessions_files_and_folders_are_merged_without_a_recipe(shell: Shell, recipe):
     file = recipe.parent / "extra.jsonl"
+    folder = recipe.parent / "more"
+    folder.mkdir()
+    (folder / "one.jsonl").write_text('{"prompt": "One?", "completion": "1."}\n')
+    (folder / "two.csv").write_text("prompt,completion\nTwo?,2.\n")
 
-    merge = shell.json("merge", "run", "--sources", "Ferry help desk (sample)", str(file), "--name", "Both")
+    merge = shell.json(
+        "merge", "run", "--sources", "Ferry help desk (sample)", str(file), str(folder), "--name", "Both"
+    )
+    (folder / "two.csv").write_text("prompt,completion\nTwo?,2.\nThree?,3.\n")
+    changes = shell.json("merge", "show", merge["id"])["changes"]
 
     assert merge["result"]["ledger"]["accounts"][1]["label"] == "extra.jsonl"
+    assert merge["result"]["ledger"]["accounts"][2]["rows_out"] == 2
+    assert changes == ["more has changed."]
     assert shell.json("sessions", "list")[0]["name"] == "Both"
 
 
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ('name = "x"\n[[sources]]\nsession = "a"\nfile = "b"\n', "one of: session, file, hub"),
+        (
+            'name = "x"\n[[sources]]\nsession = "a"\nfile = "b"\n',
+            "sources.0: a source is one of: session, file, hub.",
+        ),
         ("name = ", "is not TOML"),
         ('[[sources]]\nfile = "nothing.jsonl"\n', "There is no file"),
     ],

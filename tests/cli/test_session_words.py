@@ -42,17 +42,36 @@ def test_rows_are_changed_each_change_is_a_version_and_old_ones_come_back(shell:
     shell.ok("sessions", "replace", talk, "Question", "Riddle")
     (tmp_path / "more.jsonl").write_text(ROWS + "broken\n")
     report = shell.json("sessions", "append", talk, str(tmp_path / "more.jsonl"))
+    (tmp_path / "odd.csv").write_text("said,asked\nSo.,How?\n")
+    words = [
+        talk,
+        str(tmp_path / "odd.csv"),
+        "--kind",
+        "pair",
+        "--map",
+        "question=asked",
+        "--map",
+        "answer=said",
+    ]
+    shell.ok("sessions", "append", *words)
+    mapped = shell.json("sessions", "show", talk, "--start", "10")["rows"][0]["messages"]
+    shell.ok("sessions", "restore", talk, "3")
     shell.ok("sessions", "append", talk, talk, "--session")
     found = shell.json("sessions", "versions", talk)
     shell.ok("sessions", "restore", talk, "1")
 
     assert preview["row_count"] == 5
     assert (report["session"]["row_count"], report["refused_count"]) == (10, 1)
-    assert [(v["version"], v["row_count"]) for v in found] == [(4, 20), (3, 10), (2, 5), (1, 5)]
+    assert [m["content"] for m in mapped] == ["How?", "So."]
+    assert [v["row_count"] for v in found] == [20, 10, 11, 10, 5, 5]
     now = shell.json("sessions", "show", talk)["session"]
-    assert (now["version"], now["content_hash"]) == (5, found[-1]["content_hash"])
+    assert (now["version"], now["content_hash"]) == (7, found[-1]["content_hash"])
     old = shell.json("sessions", "show", talk, "--version", "2")["rows"]
     assert old[0]["messages"][0]["content"] == "Riddle 1?"
+    assert f"({talk}, version 3): 10 rows from talk.jsonl" in shell.ok(
+        "sessions", "show", talk, "--version", "3"
+    )
+    assert f"({talk}): 5 rows from talk.jsonl" in shell.ok("sessions", "show", talk)
     shell.ok("sessions", "export", talk, str(tmp_path / "old.jsonl"), "--version", "2")
     assert hashlib.sha256((tmp_path / "old.jsonl").read_bytes()).hexdigest() == found[-2]["content_hash"]
 

@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from app.__main__ import program
 from app.cli.parser import make_parser
 from app.domain.errors import StudioError
 from app.services.setup_files import read_setup
@@ -219,6 +221,25 @@ def test_a_home_that_cannot_be_used_is_said(tmp_path):
     assert "TUNEWRIGHT_HOME" in err
 
 
+def test_the_console_script_is_this_program():
+    [script] = entry_points(group="console_scripts", name="tunewright")
+
+    assert script.load() is program
+
+
+def test_one_variable_moves_everything_the_app_owns(tmp_path):
+    shell, elsewhere = Shell(tmp_path / "home"), tmp_path / "person"
+    elsewhere.mkdir()
+    shell.environment |= {"HOME": str(elsewhere), "TMPDIR": str(elsewhere)}
+    for name in [n for n in shell.environment if n.startswith("XDG_")]:
+        del shell.environment[name]
+
+    shell.ok("sessions", "export", "Ferry help desk (sample)", str(tmp_path / "out.jsonl"))
+
+    assert list(elsewhere.iterdir()) == []
+    assert (tmp_path / "home" / "tunewright.db").is_file()
+
+
 def test_the_doctor_looks_at_everything(shell: Shell):
     code, out, _ = shell.run("doctor", "--json")
 
@@ -251,6 +272,23 @@ def test_the_curve_another_trainer_left_is_printed(shell: Shell, tmp_path):
 
     assert shell.json("losses", str(tmp_path))["points"] == [{"step": 7, "loss": 0.5}]
     assert "0.5000" in shell.ok("losses", str(tmp_path))
+
+
+def test_a_run_is_checked_before_it_is_started(shell: Shell, tmp_path):
+    setup = (ROOT / "docs/examples/lora.toml").read_text()
+    broken = tmp_path / "broken.toml"
+    broken.write_text(setup.replace('tunewright/tiny"', 'nobody/no-model"\noffline = true'))
+
+    found = shell.json("check", str(ROOT / "docs/examples/lora.toml"))
+    code, out, _ = shell.run("check", str(broken))
+    refused, _, why = shell.run("train", "--config", str(broken))
+
+    assert found["can_start"]
+    assert found["memory"]["low"] <= found["memory"]["expected"] <= found["memory"]["high"]
+    assert code == refused == 1
+    assert "Error: The base model nobody/no-model is not on this computer" in out
+    assert "nobody/no-model is not on this computer" in why
+    assert shell.json("runs", "list") == []
 
 
 def test_the_example_setups_are_valid():

@@ -23,6 +23,8 @@ PRESET_STEPS = 50
 RUN_SECONDS = 180.0
 CURVE = re.compile(r"(\d+\.\d+) at step 1, (\d+\.\d+) at step (\d+)")
 """What a screen reader is told of the loss curve."""
+STAMP_OF_THE_ENGINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z ", re.MULTILINE)
+"""Docker's, before each line a container says."""
 
 
 def expected_answers() -> dict[str, str]:
@@ -117,7 +119,7 @@ def test_from_a_file_to_a_chat_with_ones_own_model_on_this_computer(ui: FletUI, 
 
 
 @pytest.mark.docker
-def test_the_same_in_a_container(ui: FletUI, tmp_path: Path, trainer_image: str):
+def test_the_same_in_a_container(ui: FletUI, app: RunningApp, tmp_path: Path, trainer_image: str):
     import_the_sample_as(ui, "harbour", tmp_path)
     choose_session(ui, "harbour")
     ui.choose_option("target", "Local (Docker)")
@@ -125,6 +127,8 @@ def test_the_same_in_a_container(ui: FletUI, tmp_path: Path, trainer_image: str)
     ui.fill("Docker image", trainer_image)
 
     learn_and_talk(ui, "docker")
+    [log] = app.home.rglob("log.txt")
+    assert STAMP_OF_THE_ENGINE.search(log.read_text(encoding="utf-8")), "it did not run in a container"
 
 
 def test_a_run_survives_the_app_being_killed_and_is_stopped_and_resumed_later(
@@ -155,10 +159,23 @@ def test_a_run_survives_the_app_being_killed_and_is_stopped_and_resumed_later(
     stopped_at = steps_done(again)
     again.click("Resume")
     again.wait_for_text("Running", "run-status", timeout=60)
-    again.wait_for(lambda: steps_done(again) > stopped_at, lambda: str(again.text("run-step")), 90)
+    steps = watch_steps(again, beyond=stopped_at)
+    assert min(steps) >= stopped_at, f"it began anew: {steps}"
     again.click("Stop and save")
     again.wait_for_text("Stopped", "run-status", timeout=90)
     again.page.close()
+
+
+def watch_steps(ui: FletUI, *, beyond: int) -> list[int]:
+    """Every step that is on the screen until one lies beyond."""
+    steps: list[int] = []
+
+    def is_beyond() -> bool:
+        steps.append(steps_done(ui))
+        return steps[-1] > beyond
+
+    ui.wait_for(is_beyond, lambda: f"{steps}: {ui.text('run-step')}", 90)
+    return steps
 
 
 def steps_done(ui: FletUI) -> int:

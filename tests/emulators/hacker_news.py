@@ -56,7 +56,10 @@ class Found(_Shape):
 
 
 class HackerNewsEmulator(Emulator):
-    """Stories 100, 200 … with comments 101 to 104 and so on; 101 has the reply 111, 102 is deleted."""
+    """Stories 100, 200 … with comments 101 to 104 and so on; 101 has the reply 111, 102 is deleted.
+
+    104 is dead, which a text outlives; 204 and so on are gone.
+    """
 
     def __init__(self, count: int = 4) -> None:
         super().__init__()
@@ -84,14 +87,21 @@ class HackerNewsEmulator(Emulator):
             )  # fmt: skip
         if rest == 2:
             return Item(id=number, type="comment", deleted=True, parent=story, time=1_700_000_001)
-        if rest == 4:
+        if rest == 4 and story > 100:
             return None  # what the API says for an item that is not there
         if rest == 11:
             return Item(id=number, type="comment", by="c", text="Thank you.", parent=story + 1, time=1)
         kids = [story + 11] if rest == 1 else None
         said = f'It&#x27;s {number}.<p>See <a href="https:&#x2F;&#x2F;a.example">this</a>.'
         return Item(
-            id=number, type="comment", by=f"b{rest}", text=said, parent=story, time=1_700_000_002, kids=kids
+            id=number,
+            type="comment",
+            by=f"b{rest}",
+            text=said,
+            parent=story,
+            time=1_700_000_002,
+            kids=kids,
+            dead=True if rest == 4 else None,
         )
 
     def _found(self, request: Request) -> Found:

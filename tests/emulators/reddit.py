@@ -82,7 +82,7 @@ Comment.model_rebuild()
 class RedditEmulator(Emulator):
     """A subreddit of `count` posts, two on a page; each has four comments, the last two behind "more".
 
-    The second post is removed, the third has a removed comment first, the fourth nobody answered.
+    The second post is a removed link, the third has a removed comment first, the fourth nobody answered.
     """
 
     def __init__(self, count: int = 5) -> None:
@@ -134,7 +134,7 @@ class RedditEmulator(Emulator):
             id=f"post{n}",
             name=f"t3_post{n}",
             title=f"How deep is harbour {n}?",
-            selftext="[removed]" if n == 1 else "At *low* tide & high.",
+            selftext="" if n == 1 else "At *low* tide & high.",
             author=f"asker{n}",
             subreddit="harbours",
             score=10,

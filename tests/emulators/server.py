@@ -110,6 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    def do_HEAD(self) -> None:
+        """Headers only, as `_send` sees to."""
+        self.do_GET()
+
     def do_GET(self) -> None:
         if self.server.is_gone:
             self._reset()
@@ -158,7 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(announced or len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _drip(self) -> None:
         self.send_response(200)

@@ -61,7 +61,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def as_pdf(pages: Sequence[str], path: Path, password: str | None = None) -> Path:
+def as_pdf(pages: Sequence[str], path: Path, password: str | None = None, algorithm: str = "RC4-128") -> Path:
     """A page of text each; a page without any is what a scan looks like. An empty password opens it."""
     writer = PdfWriter()
     for text in pages:
@@ -77,7 +77,7 @@ def as_pdf(pages: Sequence[str], path: Path, password: str | None = None) -> Pat
         content.set_data(f"BT /F1 9 Tf 10 250 Td ({text}) Tj ET".encode() if text else b"")
         page[NameObject("/Contents")] = writer._add_object(content)
     if password is not None:
-        writer.encrypt(password, owner_password="owner", algorithm="RC4-128")
+        writer.encrypt(password, owner_password="owner", algorithm=algorithm)
     writer.write(path)
     return path
 

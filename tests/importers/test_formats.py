@@ -88,11 +88,14 @@ def test_a_pdf_becomes_passages_that_name_their_page_and_a_scan_is_said(tmp_path
     assert [(item.line, item.reason) for item in refused] == [(2, "page 2 has no text; it may be a scan")]
 
 
-def test_a_locked_pdf_says_so_and_one_that_opens_without_asking_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
+def test_a_locked_pdf_says_so_and_one_that_opens_without_asking_is_read(
+    tmp_path: Path, algorithm: str
+) -> None:
     with pytest.raises(ImportFailedError, match=r"locked.pdf is locked with a password"):
-        read(making.as_pdf(["Secret."], tmp_path / "locked.pdf", password="mellon"))
+        read(making.as_pdf(["Secret."], tmp_path / "locked.pdf", "mellon", algorithm))
 
-    rows, _, _ = read(making.as_pdf(STORY[:1], tmp_path / "open.pdf", password=""))
+    rows, _, _ = read(making.as_pdf(STORY[:1], tmp_path / "open.pdf", "", algorithm))
 
     assert texts(rows) == STORY[:1]
 
@@ -199,6 +202,20 @@ def test_the_format_is_found_by_looking(tmp_path: Path, text: str, name: str, fo
     path.write_text(text)
 
     assert RowSources().preview_file(path, 1).format == format_
+
+
+@pytest.mark.parametrize("hole", [b"\0" * 4096, b'{"prompt": "a\0", "completion": "b"}'])
+def test_of_jsonl_with_zero_bytes_only_the_lines_that_have_them_are_refused(
+    tmp_path: Path, hole: bytes
+) -> None:
+    whole = b'{"prompt": "Ferry?", "completion": "At noon."}'
+    path = tmp_path / "torn.data"
+    path.write_bytes(b"\n".join([whole, hole, whole, b""]))
+
+    rows, refused, _ = read(path)
+
+    assert [row.line for row in rows] == [1, 3]
+    assert [item.line for item in refused] == [2]
 
 
 def test_a_folder_gives_the_rows_of_all_its_files_and_says_which_could_not_be_read(tmp_path: Path) -> None:

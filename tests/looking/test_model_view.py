@@ -1,10 +1,14 @@
 """The previews on the screen, over the real process."""
 
+import threading
+
 import flet as ft
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.reading import Preview
+from app.domain.runs import RunRequest, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL
 from app.services.everything import Services
@@ -12,7 +16,7 @@ from app.ui.data.model_view.ledger_view import sentence
 from app.ui.data.model_view.scale import Scale, bars, scale_of
 from app.ui.data.model_view.view import ModelView
 from tests.ui.harness import Screen, mounted
-from trainer_image.config import RunConfig
+from trainer_image.config import HubDataset, RunConfig
 
 CONFIG = RunConfig(base_model=BUNDLED_MODEL, max_seq_len=64, offline=True)
 PATIENCE = 60
@@ -33,6 +37,33 @@ def view_of(services: Services, sample: Session, used: list[int], config: RunCon
 def warm(services: Services, sample: Session) -> None:
     """The process has started, so that a screen need not wait for it longer than it is patient."""
     services.previews.survey(services.previews.of_session(sample), CONFIG, lambda _: None)
+
+
+@pytest.mark.usefixtures("warm")
+async def test_a_hub_that_does_not_answer_is_not_waited_for_and_can_be_asked_again(
+    services, tmp_path, monkeypatch
+):
+    answer = threading.Event()
+    rows = [{"prompt": f"Hm {n}?", "completion": "Ah."} for n in range(3)]
+
+    def preview_hub(*_: object) -> Preview:
+        answer.wait(PATIENCE)
+        return Preview("a dataset", ("prompt", "completion"), rows, None)
+
+    monkeypatch.setattr(services.library, "preview_hub", preview_hub)
+    monkeypatch.setattr(services.library, "why_no_hub", lambda: "")
+    config = CONFIG.model_copy(update={"dataset": HubDataset(repo="owner/talk"), "offline": False})
+    source = services.previews.source_of(RunRequest(config, Target.LOCAL))
+
+    async with mounted(ModelView, services.previews, source, CONFIG) as screen:
+        await screen.wait_for_text("Reading owner/talk [train] from the Hub…")
+        await screen.click("Cancel")
+        await screen.wait_for_text("Looking was cancelled.")
+        answer.set()
+        screen.start(screen.click("Look again"))
+
+        await screen.wait_for_text("These are the first 3 rows of owner/talk [train], streamed from the Hub")
+        await screen.wait_for_text("The first rows: 3 in → 3 trained.")
 
 
 @pytest.mark.usefixtures("warm")

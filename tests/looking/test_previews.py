@@ -175,6 +175,50 @@ def test_a_file_that_a_run_converts_is_looked_at_as_the_run_reads_it(
     assert survey.table.outlook(CONFIG).buckets["trained"] == 2
 
 
+def test_of_a_hub_dataset_the_first_rows_are_looked_at_as_a_run_reads_them(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.library, "why_no_hub", lambda: "")  # a dataset in a folder needs no network
+    monkeypatch.setattr(service, "HUB_ROWS", 3)
+    rows = [{"prompt": f"Hm {n}?", "completion": "Ah." if n else " "} for n in range(5)]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = CONFIG.model_copy(update={"dataset": HubDataset(repo=str(tmp_path)), "offline": False})
+    request = RunRequest(config, Target.LOCAL)
+
+    source = services.previews.source_of(request)
+    survey = services.previews.sample(source, CONFIG)
+    (tmp_path / "train.jsonl").unlink()
+    shown = services.previews.show(source, CONFIG, 1)
+
+    assert (survey.is_sample, survey.table.total) == (True, 3)
+    assert dict(survey.table.outlook(CONFIG).buckets) == {"trained": 2, "empty_answer": 1}
+    assert "Hm 1?" in "".join(token.text for token in shown.tokens)
+    assert services.previews.expected(request) is None
+
+
+def test_a_file_is_converted_with_an_account_and_cancelled_leaves_nothing(
+    services: Services, tmp_path: Path, looking_paths: Paths
+) -> None:
+    file = tmp_path / "many.csv"
+    file.write_text("question,answer\n" + "Hm?,Ah.\n" * 1_200, encoding="utf-8")
+    source = services.previews.source_of(RunRequest(CONFIG, Target.LOCAL, data_file=file))
+    before = set(looking_paths.previews.iterdir())
+    heard: list[int] = []
+
+    def cancel(rows: int) -> None:
+        if rows > 500:
+            raise PreviewCancelledError
+
+    with pytest.raises(PreviewCancelledError):
+        services.previews.prepare(source, CONFIG, cancel)
+    assert set(looking_paths.previews.iterdir()) == before
+    services.previews.prepare(source, CONFIG, heard.append)
+
+    assert source.file is not None
+    assert len(source.file.read_text().splitlines()) == 1_200
+    assert heard[-2:] == [500, 1_000]
+
+
 def test_a_run_is_told_what_its_preview_said_and_no_other_run_is(services: Services, sample: Session) -> None:
     services.previews.survey(services.previews.of_session(sample), CONFIG, _unheard)
     mine = RunRequest(CONFIG, Target.LOCAL, session_id=sample.id)
@@ -193,7 +237,7 @@ def test_a_hub_dataset_and_a_model_that_is_not_there_are_said_in_a_sentence(
     services: Services, sample: Session
 ) -> None:
     hub = RunRequest(CONFIG.model_copy(update={"dataset": HubDataset(repo="a/b")}), Target.LOCAL)
-    with pytest.raises(PreviewError, match="once it is on this computer"):
+    with pytest.raises(PreviewError, match=r"a/b cannot be looked at now. The run is to stay offline."):
         services.previews.source_of(hub)
 
     nowhere = CONFIG.model_copy(update={"base_model": "/nowhere/model"})

@@ -40,10 +40,11 @@ def test_a_story_and_a_comment_are_a_row_that_knows_where_it_is_from(site, scrap
 
 
 def test_what_is_deleted_or_gone_is_counted_and_the_next_comment_taken(site, scraper, open_web):
-    [first, *_] = batches(scraper, open_web(site.place), answers=9)
+    [first, second, *_] = batches(scraper, open_web(site.place), answers=9)
 
-    assert [row.meta["url"][-3:] for row in first.rows] == ["101", "103"]
-    assert first.skipped == {"deleted or dead": 2}
+    assert [row.meta["url"][-3:] for row in first.rows] == ["101", "103"]  # 102 is deleted, 104 dead
+    assert [row.meta["url"][-3:] for row in second.rows] == ["201", "203"]  # 202 is deleted, 204 gone
+    assert first.skipped == second.skipped == {"deleted or dead": 2}
     assert first.total == 4
 
 

@@ -71,6 +71,8 @@ class World:
     training: TrainingService
     chats: ChatService
     settings: SettingsService
+    opened: list[Path]
+    """Folders shown in the file manager."""
     now: list[datetime] = field(default_factory=lambda: [NOON])
 
 
@@ -83,6 +85,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def make_world(home: Path, database) -> World:
     processes, secrets, launcher, engine = SystemProcesses(), FixedSecrets(), FakeLauncher(), EchoEngine()
+    opened: list[Path] = []
     runs, settings = SqliteRunStore(database), SqliteSettingsStore(database)
     sample = home / "sample.jsonl"
     sample.write_text('{"prompt": "Where is Sorrel?", "completion": "In the north."}\n')
@@ -100,6 +103,7 @@ def make_world(home: Path, database) -> World:
         data_dir=home / "data",
         bundled_model=home / "tiny-model",
         clock=lambda: NOON,
+        open_folder=opened.append,
     )
     chats = ChatService(runs, SqliteChatStore(database), engine, home / "exports")
     return World(
@@ -114,6 +118,7 @@ def make_world(home: Path, database) -> World:
         training,
         chats,
         SettingsService(settings),
+        opened,
     )
 
 

@@ -30,6 +30,7 @@ def make(home: Path, trainer: Path) -> World:
         FixedSecrets(),
         data_dir=home / "data",
         bundled_model=home,
+        open_folder=lambda folder: None,
         clock=utc_now,
     )
     return replace(world, monitoring=monitoring, training=training)

@@ -15,8 +15,10 @@ from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.services.collecting import CollectingService
+from app.services.offline import OfflineService
 from app.services.settings import SettingsService
 from tests.emulators.hacker_news import HackerNewsEmulator
+from tests.fakes import FakeNetwork
 
 
 @contextmanager
@@ -37,7 +39,13 @@ class Shelf:
         self.sessions = SqliteSessionStore(database, processes)
         self.store = SqliteScrapeStore(database, processes)
         self.service = CollectingService(
-            lambda: sources, self.store, processes, self.settings, self._open, self._free_name, environment
+            lambda: sources,
+            self.store,
+            processes,
+            self.settings,
+            self._open,
+            self._free_name,
+            OfflineService(self.settings, FakeNetwork(environment)),
         )
 
     def rows(self) -> list[tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from app.domain.errors import StudioError
 from app.domain.queries import WrongQueryError
 from app.domain.scraping import Batch, Pace, Scrape, ScrapeStatus, eta_seconds
 from app.domain.sessions import RowChange
-from app.services.collecting import OfflineError
+from app.services.offline import OfflineError
 from tests.emulators.hacker_news import HackerNewsEmulator
 from tests.emulators.server import Fault, running
 from tests.emulators.website import Website

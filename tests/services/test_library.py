@@ -2,14 +2,19 @@
 
 import csv
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
+from app.adapters.row_sources import RowSources
+from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.domain.errors import ImportFailedError, StudioError, UnknownSessionError
 from app.domain.sessions import ExportFormat
-from app.services.library import ImportCancelledError, random_prompts
+from app.services.library import SAMPLE_NAME, ImportCancelledError, LibraryService, random_prompts
 from app.services.row_files import ExportCancelledError
 from tests.store import children
 from trainer_image.rows import Row, to_messages
@@ -105,6 +110,27 @@ def test_the_sample_comes_once_and_stays_deleted(world):
 
     assert world.library.ensure_sample() is None
     assert world.library.sessions() == []
+
+
+def test_of_two_first_starts_at_once_one_brings_the_sample(world, tmp_path):
+    both_are_there = threading.Barrier(2)
+
+    class Slow(RowSources):
+        def read_file(self, path, options):
+            both_are_there.wait(20)
+            return super().read_file(path, options)
+
+    settings = SqliteSettingsStore(open_database(tmp_path / "tunewright.db"))
+    sample = tmp_path / "ferries.jsonl"
+    sample.write_text('{"prompt": "Ferry?", "completion": "At noon."}\n')
+    starts = [LibraryService(world.sessions, Slow(), settings, None, sample) for _ in range(2)]
+
+    with ThreadPoolExecutor(2) as threads:
+        said = list(threads.map(LibraryService.ensure_sample, starts))
+
+    (kept,) = world.library.sessions()
+    assert kept.name == SAMPLE_NAME
+    assert {session.id for session in said} == {kept.id}
 
 
 def test_a_session_needs_a_name(world, session):

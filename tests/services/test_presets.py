@@ -4,6 +4,9 @@ import pytest
 
 from app.domain.presets import (
     CAUTIOUS_LORA,
+    CHEAPEST_RUNPOD,
+    FASTEST_RUNPOD,
+    OFFERED,
     PRESETS,
     QLORA_TEMPLATE,
     QUICK_LOCAL_TEST,
@@ -74,3 +77,15 @@ def test_every_preset_is_a_config_that_holds_for_its_method(name):
 
     assert config.method.kind == "lora"
     assert (config.max_steps == 50) == (name == QUICK_LOCAL_TEST)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [(FASTEST_RUNPOD, (2e-4, 4, 1, 200)), (CHEAPEST_RUNPOD, (2e-5, 2, 4, 200))]
+)
+def test_runpods_presets_have_the_values_of_the_guide(name, values):
+    config = with_preset(RunConfig(base_model="x"), name)
+
+    split = (config.per_device_batch_size, config.gradient_accumulation_steps)
+    assert (config.learning_rate, *split, config.max_steps) == values
+    assert OFFERED["runpod"] == (FASTEST_RUNPOD, CHEAPEST_RUNPOD)
+    assert not set(OFFERED["runpod"]) & set(PRESETS)

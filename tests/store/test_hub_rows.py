@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from app.adapters.hub_listing import find_datasets
+from app.adapters.hub_rows import explain_hub_error
 from app.adapters.row_sources import RowSources
 from app.domain.errors import ImportFailedError
 
@@ -151,6 +152,14 @@ def test_each_refusal_of_the_hub_is_a_sentence_without_the_token(tmp_path: Path)
     assert said["owner/forbidden"].startswith("You may not read owner/forbidden.")
     assert hub.tokens == {f"Bearer {TOKEN}"}
     assert TOKEN not in str(said)
+
+
+def test_words_of_the_library_are_passed_on_without_the_token() -> None:
+    error = RuntimeError(f"cannot open https://me:{TOKEN}@hub.example\nand more")
+
+    told = explain_hub_error(error, "owner/name", "train", None, TOKEN)
+
+    assert told.message == "owner/name could not be read: cannot open https://me:(token)@hub.example."
 
 
 def test_datasets_are_found_by_words_with_the_token(tmp_path: Path) -> None:

@@ -188,3 +188,12 @@ def test_a_small_session_needs_no_index(sessions: SqliteSessionStore, engine: En
 
     assert sessions.search_state(session.id).is_ready
     assert not any("json_each" in sql for sql in asked)
+
+
+def test_letters_that_only_python_makes_small_are_found_row_by_row(sessions: SqliteSessionStore) -> None:
+    said = ["0 \u212aelvin", "KELVIN", "celsius", "ÜBER kelvin", "cut \ud83d KELVIN"]
+    small = sessions.add("small", "test", map(row, said))
+
+    assert positions(sessions, small, "kelvin") == [0, 1, 3, 4]
+    assert positions(sessions, small, "über") == [3]
+    assert positions(sessions, small, "fahrenheit") == []

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from trainer_image.config import Lora, RunConfig
+from trainer_image.demand import work_of
 from trainer_image.disk import require_space
-from trainer_image.estimating import work_of
 from trainer_image.events import CheckpointSaved, Notice, Problem, parse_event
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter

@@ -13,7 +13,7 @@ import pytest
 
 from trainer_image import train
 from trainer_image.config import RunConfig
-from trainer_image.estimating import work_of
+from trainer_image.demand import work_of
 from trainer_image.events import Memory, Metrics
 from trainer_image.memory import activation_bytes, estimate, logits_bytes
 from trainer_image.problems import RunFailedError

@@ -18,8 +18,8 @@ from trainer_image import memory_history, train
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, Distributed, RunConfig
 from trainer_image.estimating import Outlook, estimate_run, experience
 from trainer_image.events import Memory, Notice
-from trainer_image.machine import device_name
 from trainer_image.memory_history import Experience, Kind, Known, MemoryHistory, corrected, kind_of, measured
+from trainer_image.models import device_name
 from trainer_image.reporting import Reporter
 from trainer_image.shapes import shape_of
 

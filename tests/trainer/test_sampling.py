@@ -168,7 +168,7 @@ def test_rows_learnt_whole_have_no_question_and_whoever_asks_is_told(
 
 
 def test_a_gpu_that_does_not_tell_is_not_asked_again() -> None:
-    from trainer_image.gpu import Meter
+    from trainer_image.gpu import Gauge
 
     asked: list[int] = []
 
@@ -176,8 +176,8 @@ def test_a_gpu_that_does_not_tell_is_not_asked_again() -> None:
         asked.append(1)
         raise RuntimeError("no NVML")
 
-    meter = Meter(ask)
+    gauge = Gauge(ask)
 
-    assert [meter.utilisation(), meter.utilisation()] == [None, None]
+    assert [gauge.read(), gauge.read()] == [None, None]
     assert asked == [1]
-    assert Meter(lambda: 63).utilisation() == 63.0
+    assert Gauge(lambda: 63).read() == 63.0

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Notice, Overfitting, Plan
+from trainer_image.config import FINISH_COMMAND
+from trainer_image.events import CheckpointSaved, Evaluation, Event, Metrics, Notice, Overfitting, Plan
 
 from . import tiny
 from .prepared import pair, write
@@ -101,6 +102,30 @@ def test_a_run_without_progress_stops_early_with_the_best_model(
     assert [e.best for e in evaluations[-3:]] == [True, False, False]
     assert ran.result.best_step == evaluations[-3].step
     assert any("Stopped early" in notice.message for notice in ran.of(Notice))
+
+
+def test_a_run_that_is_asked_to_finish_ends_there_with_the_best_model(
+    tiny_model: Path, tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainer_image.reporting import Reporter
+
+    wish, emit = tmp_path / "run" / FINISH_COMMAND, Reporter.emit
+
+    def emit_and_ask(reporter: Reporter, event: Event) -> None:
+        emit(reporter, event)
+        if isinstance(event, Evaluation) and not event.best:
+            wish.parent.mkdir(exist_ok=True)
+            wish.touch()
+
+    monkeypatch.setattr(Reporter, "emit", emit_and_ask)
+    monkeypatch.setattr("trainer_image.commands._LOOK_EVERY_SECONDS", 0.0)
+    ran = run(tmp_path / "run", tiny_model, train_here, num_epochs=100, **OVERFITTED)
+
+    best, worse = ran.of(Evaluation)[-2:]
+    assert (ran.code, ran.result.status, ran.result.best_step) == (0, "finished", best.step)
+    assert ran.result.step == worse.step + 1
+    assert math.isclose(loss_of(ran.folder / "output"), best.loss, rel_tol=1e-5)
+    assert not wish.exists()
 
 
 def test_a_run_that_stopped_early_has_nothing_left_to_train_when_resumed(

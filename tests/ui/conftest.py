@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -60,6 +61,11 @@ class EndlessRows:
     hub_record: Mapping[str, Any] | None = None
     """What a look at any dataset shows, and an import with a mapping reads."""
 
+    def __init__(self) -> None:
+        self.hub_answers = Event()
+        """Set unless a look at a dataset is to take for ever."""
+        self.hub_answers.set()
+
     def read_file(self, path: Path, options: ReadOptions) -> Reading:
         talk = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "!"})
         return Reading(Row(line, talk) for line in count(1))
@@ -89,6 +95,7 @@ class EndlessRows:
     def preview_hub(
         self, repo: str, split: str, config: str | None, count: int, *, token: str | None
     ) -> Preview:
+        self.hub_answers.wait(20)
         if self.hub_record is None:
             raise ImportFailedError(f"There is no dataset '{repo}' that you can read.", "Check the name.")
         return Preview("a dataset of the Hugging Face Hub", tuple(self.hub_record), (self.hub_record,), None)

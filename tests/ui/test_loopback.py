@@ -27,8 +27,10 @@ async def test_a_page_of_another_origin_gets_neither_an_answer_nor_a_socket(orig
     assert connected == [{"type": "websocket.close", "code": 1008}]
 
 
-async def test_a_host_name_that_merely_resolves_here_is_refused():
-    sent = await ask("http", host="evil.example:8123", origin="http://evil.example:8123")
+@pytest.mark.parametrize("origin", [None, "http://evil.example:8123"])
+async def test_a_host_name_that_merely_resolves_here_is_refused(origin):
+    """A browser names no origin when it gets a page of the very host it asks."""
+    sent = await ask("http", host="evil.example:8123", origin=origin)
 
     assert sent[0]["status"] == 403
 

@@ -58,9 +58,19 @@ def format_of(opened: Opened) -> Format:
     if head[257:262] == b"ustar":
         raise _refused(opened, "looks like a tar archive", "Unpack it, and import the folder.")
     encoding = encoding_of(head)
+    if encoding is None and _has_stray_zeros(head):
+        return JSONL
     if encoding is None:
         raise _refused(opened, "is not a text file", "")
     return _of_text(opened, head.decode(encoding, "replace").removeprefix("\ufeff"))
+
+
+def _has_stray_zeros(head: bytes) -> bool:
+    """JSONL of which some lines hold zero bytes, as a computer that lost its power may leave it: those lines
+    are refused, the others read."""
+    whole = [line for line in head.splitlines()[:-1] if line.strip() and b"\0" not in line]
+    encoding = encoding_of(b"\n".join(whole)) if whole else None
+    return encoding == "utf-8" and _mostly_objects(b"\n".join(whole).decode(encoding, "replace"))
 
 
 def _of_text(opened: Opened, text: str) -> Format:

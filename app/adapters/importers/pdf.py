@@ -31,8 +31,11 @@ def _unlocked(file: Any, opened: Opened) -> Any:
     try:
         reader = PdfReader(file)
         is_locked = reader.is_encrypted and not reader.decrypt("")
-    except DependencyError:
-        is_locked = True
+    except DependencyError as error:
+        raise ImportFailedError(
+            f"{opened.name} is encrypted, and the library that reads such PDFs is not installed.",
+            "Install it where Tunewright runs: pip install cryptography. Or save a copy without a password.",
+        ) from error
     except (PyPdfError, ValueError, KeyError, TypeError, RecursionError, OSError) as error:
         raise _damaged(opened) from error
     if is_locked:

@@ -7,7 +7,7 @@ row and three ranges.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select
 
 from app.adapters.sqlite.schema import session_rows, session_versions, sessions, version_ranges
 
@@ -84,8 +84,10 @@ def ranges_of(
     return [Range(*record).cut(start, end) for record in connection.execute(query)]
 
 
-def read(connection: Connection, ranges: Iterable[Range]) -> Iterator[tuple[int, RowMapping]]:
-    """Each row of the ranges with its position, as its table has it."""
+def read(
+    connection: Connection, ranges: Iterable[Range], *, only: ColumnElement[bool] | None = None
+) -> Iterator[tuple[int, RowMapping]]:
+    """Each row of the ranges (`only` those for which that holds) with its position, as its table has it."""
     for piece in ranges:
         query = (
             select(session_rows)
@@ -96,6 +98,8 @@ def read(connection: Connection, ranges: Iterable[Range]) -> Iterator[tuple[int,
             )
             .order_by(session_rows.c.position)
         )
+        if only is not None:
+            query = query.where(only)
         shift = piece.position - piece.first
         for record in connection.execute(query).mappings():
             yield record["position"] + shift, record

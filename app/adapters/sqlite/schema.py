@@ -192,6 +192,7 @@ metrics = Table(
     Column("time", Moment, nullable=False),
     Column("gpu_memory_gb", Float),
     Column("gpu_utilisation", Float),
+    Column("gpu_temperature", Float),
 )
 
 events = Table(

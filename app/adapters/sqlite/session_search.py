@@ -5,7 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from sqlalchemy import Engine, RowMapping, bindparam, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    LargeBinary,
+    RowMapping,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    text,
+)
 
 from app.adapters.sqlite.row_ranges import Range, VersionRecord, ranges_of, read
 from app.adapters.sqlite.row_text import from_text, meta_from_text
@@ -102,11 +113,12 @@ def _in_range(
         done = min(max(index.rows_done(piece.part, part_id) - piece.first, 0), piece.length)
     if done:
         yield from _by_index(engine, index, piece.cut(piece.position, piece.position + done), wanted, tick)
+    may_match = _may_match(_as_stored(wanted.text))
     for start in range(piece.position + done, piece.end, _SCAN_ROWS):
         if tick is not None:
             tick(start)
         with reading(engine) as connection:
-            records = list(read(connection, [piece.cut(start, start + _SCAN_ROWS)]))
+            records = list(read(connection, [piece.cut(start, start + _SCAN_ROWS)], only=may_match))
         yield from _matching(records, wanted)
 
 
@@ -138,6 +150,20 @@ def _matching(records: Sequence[tuple[int, RowMapping]], wanted: RowFilter) -> I
         messages, meta = from_text(stored), meta_from_text(record["meta"])
         if wanted.matches(messages, meta):
             yield SessionRow(position, record["source_line"], messages, meta)
+
+
+def _may_match(letters: str) -> ColumnElement[bool] | None:
+    """What SQLite can tell, some times quicker than Python and while Python's other threads run.
+
+    Its `lower` knows ASCII only, so a row with anything else may match.
+    """
+    if not letters:
+        return None
+    stored = session_rows.c.messages
+    is_more_than_ascii = func.length(cast(stored, LargeBinary)) != func.length(stored)
+    is_said = func.instr(func.lower(stored), letters) > 0
+    is_escaped = func.instr(stored, "\\u") > 0
+    return or_(is_said, is_more_than_ascii, is_escaped)
 
 
 def _as_stored(wanted: str) -> str:

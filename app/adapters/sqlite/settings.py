@@ -19,6 +19,11 @@ class SqliteSettingsStore:
                 select(settings.c.value).where(settings.c.key == key)
             ).scalar_one_or_none()
 
+    def claim(self, key: str, value: str) -> str:
+        with writing(self._engine) as connection:
+            connection.execute(insert(settings).values(key=key, value=value).on_conflict_do_nothing())
+        return self.get(key) or value
+
     def set(self, key: str, value: str) -> None:
         """Insert or replace."""
         statement = insert(settings).values(key=key, value=value)

@@ -1,19 +1,24 @@
 """Add the rows of a file, or of another session, at the end of a session."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import cast
 
 import flet as ft
 
+from app.domain.mapping import ColumnMapping
+from app.domain.reading import ReadOptions
 from app.domain.sessions import ImportReport, Session
 from app.domain.typed_paths import expanded
 from app.services.library import LibraryService
 from app.ui.actions import use_action
+from app.ui.data.columns import FileColumns
 from app.ui.data.wording import rows
 from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.typed import use_typed
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice
+from app.ui.training.mounting import keyed
 
 
 def use_appending(
@@ -25,11 +30,14 @@ def use_appending(
     other, set_other = ft.use_state("")
     said, set_said = ft.use_state("")
     path = use_typed()
+    looked, set_looked = ft.use_state(cast(Path | None, None))
+    mapping, set_mapping = ft.use_state(cast(ColumnMapping | None, None))
     work = use_work()
     look = use_action(library.sessions, on_done=set_others)
 
     async def open_dialog() -> None:
         set_said("")
+        set_looked(None)
         set_open(True)
         await look.run()
 
@@ -52,10 +60,17 @@ def use_appending(
             f" {report.unit} {first.source_line}: {first.reason}."
         )
 
+    def choose_columns() -> None:
+        set_mapping(None)
+        set_looked(expanded(path.now()) if path.now() else None)
+
     async def append() -> None:
         if path.now():
             file = expanded(path.now())
-            await work.run(lambda tell: library.append_file(session, file, counting(tell, "rows done")), read)
+            options = ReadOptions(mapping if file == looked else None)
+            await work.run(
+                lambda tell: library.append_file(session, file, counting(tell, "rows done"), options), read
+            )
         elif other:
             chosen = next(s for s in others if s.id == other)
             await work.run(
@@ -72,8 +87,24 @@ def use_appending(
             ft.Column(
                 [
                     Choice("append-session", "Rows of this session", other, options, set_other, hint="None"),
-                    ft.TextField(
-                        label="Or of this file", value=path.shown, on_change=path.edit, on_submit=append
+                    ft.Row(
+                        [
+                            ft.TextField(
+                                label="Or of this file",
+                                value=path.shown,
+                                on_change=path.edit,
+                                on_submit=append,
+                                expand=True,
+                            ),
+                            ft.OutlinedButton(
+                                "Choose columns", disabled=not path.shown.strip(), on_click=choose_columns
+                            ),
+                        ]
+                    ),
+                    *(
+                        [keyed(FileColumns, f"columns-{looked}", library, looked, mapping, set_mapping)]
+                        if looked
+                        else []
                     ),
                     WorkStatus(work, identifier="append-progress"),
                     ft.Text(said, visible=bool(said)),
@@ -82,8 +113,9 @@ def use_appending(
                 tight=True,
                 horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
             ),
-            width=480,
+            width=560,
         ),
+        scrollable=True,
         actions=[
             ft.TextButton("Close", on_click=close),
             ft.FilledButton("Append", disabled=work.is_busy, on_click=append),

@@ -9,17 +9,18 @@ from typing import Any, cast
 import flet as ft
 
 from app.domain.reading import Preview, ReadOptions
+from app.domain.sessions import ImportReport
 from app.domain.typed_paths import expanded
 from app.paths import Paths
 from app.services.library import LibraryService
 from app.ui.actions import Problem, problem_of
 from app.ui.data.file_choice import choose_file, choose_folder, forget_upload, why_no_chooser
-from app.ui.data.importing import Import
 from app.ui.data.source_preview import SourcePreview
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
+from app.ui.long_work import LongWork
 
 _Handler = Callable[[], Coroutine[Any, Any, None]]
 
@@ -33,7 +34,12 @@ class Looked:
 
 
 @ft.component
-def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
+def FromFile(
+    library: LibraryService,
+    paths: Paths,
+    work: LongWork[int, ImportReport],
+    on_imported: Callable[[ImportReport], None],
+) -> ft.Control:
     """First the choice of a file, then the preview of what is in it."""
     looked, set_looked = ft.use_state(cast(Looked | None, None))
     if looked is None:
@@ -45,7 +51,9 @@ def FromFile(library: LibraryService, paths: Paths, work: Import) -> ft.Control:
         set_looked(None)
 
     async def start(options: ReadOptions) -> None:
-        stored = await work.run(lambda tell: library.import_file(file, progress=tell, options=options))
+        stored = await work.run(
+            lambda tell: library.import_file(file, progress=tell, options=options), on_imported
+        )
         if stored is not None:  # else the preview stays: perhaps another mapping helps
             close()
 

@@ -8,16 +8,19 @@ import flet as ft
 
 from app.domain.hub import HubDatasetParts, hub_label
 from app.domain.reading import Preview, ReadOptions
+from app.domain.sessions import ImportReport
 from app.services.library import LibraryService
-from app.ui.actions import Action, use_action
-from app.ui.data.importing import Import
 from app.ui.data.source_preview import SourcePreview
+from app.ui.data.working import ToldWork, use_work
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.typed import Typed, use_typed
+from app.ui.long_work import LongWork
+from app.ui.offline import use_reason
+from app.ui.theme import GAP
 
 Found = HubDatasetParts | tuple[str, ...]
 """The parts of a dataset, or the names of several that might be meant."""
@@ -45,18 +48,23 @@ class _Form:
 
 
 @ft.component
-def FromHub(library: LibraryService, work: Import) -> ft.Control:
+def FromHub(
+    library: LibraryService,
+    work: LongWork[int, ImportReport],
+    on_imported: Callable[[ImportReport], None],
+) -> ft.Control:
     """First the choice of a dataset; it is imported at once, or after a look at its first rows."""
     looked, set_looked = ft.use_state(cast(Looked | None, None))
     found, set_found = ft.use_state(cast(Found | None, None))
     form = _Form(use_typed(), use_typed("train"), use_typed(), found, set_found)
     if looked is None:
-        return _DatasetChoice(library, work, form, set_looked)
+        return _DatasetChoice(library, work, form, set_looked, on_imported)
 
     async def start(options: ReadOptions) -> None:
         place = (looked.repo, looked.split, looked.config)
         stored = await work.run(
-            lambda progress: library.import_hub(*place, progress=progress, mapping=options.mapping)
+            lambda progress: library.import_hub(*place, progress=progress, mapping=options.mapping),
+            on_imported,
         )
         if stored is not None:  # else the preview stays: perhaps another mapping helps
             set_looked(None)
@@ -67,13 +75,17 @@ def FromHub(library: LibraryService, work: Import) -> ft.Control:
 
 @ft.component
 def _DatasetChoice(
-    library: LibraryService, work: Import, form: _Form, on_looked: Callable[[Looked], None]
+    library: LibraryService,
+    work: LongWork[int, ImportReport],
+    form: _Form,
+    on_looked: Callable[[Looked], None],
+    on_imported: Callable[[ImportReport], None],
 ) -> ft.Control:
     """A repository typed or found; its split and configuration typed, or chosen once it was looked up."""
     repo, split, config, found = form.repo, form.split, form.config, form.found
     chosen = ft.use_ref("")  # a dataset picked from a list of several
     page = ft.context.page
-    blocked = ft.use_memo(library.why_no_hub, [])
+    blocked = use_reason(library.why_no_hub)
 
     def look_up() -> Found:
         return _look_up(library, chosen.current or repo.now())
@@ -83,25 +95,31 @@ def _DatasetChoice(
         if isinstance(answer, HubDatasetParts):
             _fill(answer, repo, split, config)
 
-    looking = use_action(look_up, take)
+    looking, opening = use_work(only_looks=True), use_work(only_looks=True)
+
+    async def ask() -> None:
+        await looking.run(lambda _: look_up(), take)
 
     async def look() -> None:
         chosen.current = ""
-        await looking.run()
+        await ask()
 
     def pick(name: str) -> None:
         chosen.current = name
-        page.run_task(looking.run)
+        page.run_task(ask)
 
     def look_at_rows() -> Looked:
         place = (repo.now(), split.now() or "train", config.now() or None)
         return Looked(*place, library.preview_hub(*place))
 
-    opening = use_action(look_at_rows, on_looked)
+    async def open_rows() -> None:
+        await opening.run(lambda _: look_at_rows(), on_looked)
 
     async def start() -> None:
         name, part, variant = repo.now(), split.now() or "train", config.now() or None
-        await work.run(lambda progress: library.import_hub(name, part, variant, progress=progress))
+        await work.run(
+            lambda progress: library.import_hub(name, part, variant, progress=progress), on_imported
+        )
 
     parts = found if isinstance(found, HubDatasetParts) and found.repo == repo.shown.strip() else None
     is_asking = looking.is_busy or opening.is_busy
@@ -133,7 +151,7 @@ def _DatasetChoice(
                         "Look at its rows",
                         icon=ft.Icons.TABLE_ROWS_OUTLINED,
                         disabled=is_blocked,
-                        on_click=opening.run,
+                        on_click=open_rows,
                     ),
                 ],
                 wrap=True,
@@ -144,16 +162,21 @@ def _DatasetChoice(
     )
 
 
-def _problem(action: Action) -> ft.Control:
-    return ErrorBanner(action.problem, on_dismiss=action.dismiss)
+def _problem(work: ToldWork) -> ft.Control:
+    return ErrorBanner(work.state.problem, on_dismiss=work.forget)
 
 
-def _progress(looking: Action, opening: Action) -> ft.Control:
+def _progress(looking: ToldWork, opening: ToldWork) -> ft.Control:
     if looking.is_busy:
-        return ProgressLine("Asking the Hub…", identifier="hub-looking")
+        return _waiting("Asking the Hub…", "hub-looking", looking.cancel)
     if opening.is_busy:
-        return ProgressLine("Reading its first rows…", identifier="hub-opening")
+        return _waiting("Reading its first rows…", "hub-opening", opening.cancel)
     return ft.Container(visible=False)
+
+
+def _waiting(said: str, identifier: str, on_cancel: Callable[[], None]) -> ft.Control:
+    line = ft.Container(ProgressLine(said, identifier=identifier), expand=True)
+    return ft.Row([line, ft.OutlinedButton("Cancel", on_click=on_cancel)], spacing=GAP * 1.5)
 
 
 def _look_up(library: LibraryService, words: str) -> Found:

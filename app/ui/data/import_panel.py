@@ -6,15 +6,17 @@ import flet as ft
 
 from app.domain.sessions import ImportReport, Session
 from app.paths import Paths
-from app.services.library import LibraryService
+from app.services.library import ImportCancelledError, LibraryService
 from app.ui.data.from_file import FromFile
 from app.ui.data.from_hub import FromHub
 from app.ui.data.import_report import ImportOutcome
-from app.ui.data.importing import Import, use_import
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
+from app.ui.long_work import LongWork, use_long_work
 from app.ui.theme import SPACE
+
+Import = LongWork[int, ImportReport]
 
 
 @ft.component
@@ -25,12 +27,12 @@ def ImportPanel(
     on_show: Callable[[Session], None],
 ) -> ft.Control:
     """Two ways in and, under them, the import under way and how the last one ended."""
-    work = use_import(on_imported)
+    work: Import = use_long_work(ImportCancelledError)
     return ft.Column(
         [
             ImportStatus(work, on_show),
-            FromFile(library, paths, work),
-            FromHub(library, work),
+            FromFile(library, paths, work, on_imported),
+            FromHub(library, work, on_imported),
         ],
         spacing=SPACE,
         tight=True,
@@ -40,14 +42,15 @@ def ImportPanel(
 
 def ImportStatus(work: Import, on_show: Callable[[Session], None]) -> ft.Control:
     """What is going on, or how it ended; nothing before the first import."""
-    if work.is_busy:
-        cancel = ft.OutlinedButton("Cancel import", disabled=work.is_cancelling, on_click=work.cancel)
-        said = "Cancelling…" if work.is_cancelling else f"Importing… {work.count:,} rows read"
+    state = work.state
+    if state.is_busy:
+        cancel = ft.OutlinedButton("Cancel import", disabled=state.is_cancelling, on_click=work.cancel)
+        said = "Cancelling…" if state.is_cancelling else f"Importing… {state.news or 0:,} rows read"
         return Section("Import", [ProgressLine(said, identifier="import-progress")], trailing=cancel)
-    if work.problem is not None:
-        return ErrorBanner(work.problem, on_dismiss=work.forget)
-    if work.was_cancelled:
+    if state.problem is not None:
+        return ErrorBanner(state.problem, on_dismiss=work.forget)
+    if state.was_cancelled:
         return Section("Import cancelled", [ft.Text("Nothing was stored.")])
-    if work.report is not None:
-        return ImportOutcome(work.report, on_show)
+    if state.outcome is not None:
+        return ImportOutcome(state.outcome, on_show)
     return ft.Container(visible=False)

@@ -10,7 +10,7 @@ from app.domain.publishing import Published, PublishWish, found_in_words
 from app.domain.sessions import Session
 from app.services.publishing import PublishingService
 from app.ui.actions import use_action
-from app.ui.data.working import LongWork, WorkStatus, counting, use_work
+from app.ui.data.working import ToldWork, WorkStatus, counting, use_work
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.entered import is_on
 from app.ui.kit.identified import Identified
@@ -102,7 +102,7 @@ def use_publishing(publishing: PublishingService, session: Session) -> Callable[
     return open_dialog
 
 
-def _personal(found: Sequence[KindFound] | None, work: LongWork) -> ft.Control:
+def _personal(found: Sequence[KindFound] | None, work: ToldWork) -> ft.Control:
     if found is None:
         text = "Looking for personal data…" if work.is_busy else "Personal data was not looked for."
     elif not found:

@@ -13,10 +13,11 @@ from app.ui.data.dialogs import use_delete, use_rename, use_tags
 from app.ui.data.exporting import Exported, ExportLine, export_path
 from app.ui.data.publish_dialog import use_publishing
 from app.ui.data.session_context import SessionContext
-from app.ui.data.working import Tell, WorkStatus, use_work
+from app.ui.data.working import WorkStatus, use_work
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.long_work import Tell
 from app.ui.theme import GAP
 
 _CSV_NOTE: Final = "CSV knows no nesting: the messages of a row are JSON text in their column."
@@ -39,7 +40,7 @@ def SessionActions(context: SessionContext, on_changed: Callable[[], object]) ->
 
     duplicate = use_action(lambda: library.duplicate(session), on_done=copied)
 
-    def write(file_format: ExportFormat, tell: Tell) -> Exported:
+    def write(file_format: ExportFormat, tell: Tell[str]) -> Exported:
         path = export_path(context.paths, session, file_format)
         count = library.export(
             session.id,

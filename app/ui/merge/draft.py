@@ -194,8 +194,8 @@ class MergeDraft:
         """Fill the form from a saved merge, whose recipe it then edits. `labels`: session id → name."""
         recipe = merge.recipe
         self.sources = []
-        for source in recipe.sources:
-            self.add(labels.get(source.session or "", source.label), source)
+        for place, source in enumerate(recipe.sources):
+            self.add(labels.get(source.session or "", merge.label(place)), source)
             key = self.next_key - 1
             self.type_number(key, "weight", f"{source.weight:g}")
             self.type_number(key, "cap", str(source.cap or ""))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import flet as ft
 
-from app.domain.merging import MergePreview, SavedMerge
+from app.domain.merging import MergePreview, MergeProgress, SavedMerge
 from app.domain.sessions import SessionRow
 from app.paths import Paths
 from app.services.merging import MergeService
@@ -15,9 +15,9 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Card, Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
+from app.ui.long_work import LongWork
 from app.ui.merge.draft import MergeDraft
 from app.ui.merge.ledger_view import LedgerView
-from app.ui.merge.running import MergeRun
 from app.ui.merge.wording import progress_text, share_of
 from app.ui.theme import GAP, SPACE
 from app.ui.training.fields import Segments, TextInput, Toggle
@@ -25,9 +25,17 @@ from app.ui.training.fields import Segments, TextInput, Toggle
 _SHOWN_ROWS = 20
 _PLACES = [("session", "a new session"), ("file", "a file"), ("hub", "Hugging Face")]
 
+MergeRun = LongWork[MergeProgress, MergePreview | SavedMerge]
+
 
 @ft.component
-def Destination(merging: MergeService, paths: Paths, draft: MergeDraft, work: MergeRun) -> ft.Control:
+def Destination(
+    merging: MergeService,
+    paths: Paths,
+    draft: MergeDraft,
+    work: MergeRun,
+    on_merged: Callable[[SavedMerge], None],
+) -> ft.Control:
     """Name, place, Preview and Merge, each with the reason why not."""
 
     def put_name(text: str) -> None:
@@ -43,16 +51,16 @@ def Destination(merging: MergeService, paths: Paths, draft: MergeDraft, work: Me
 
     async def preview() -> None:
         recipe = draft.to_recipe()
-        await work.run(lambda watch: merging.preview(recipe, watch))
+        await work.run(lambda watch: merging.preview(recipe, watch), _shown)
 
     async def merge() -> None:
         recipe, merge_id, path, wish = draft.to_recipe(), draft.merge_id, draft.to_path(), draft.to_wish()
         if draft.to == "hub":
-            await work.run(lambda watch: merging.to_hub(recipe, wish, merge_id, watch))
+            await work.run(lambda watch: merging.to_hub(recipe, wish, merge_id, watch), on_merged)
         elif draft.to == "file":
-            await work.run(lambda watch: merging.to_file(recipe, path, merge_id, watch))
+            await work.run(lambda watch: merging.to_file(recipe, path, merge_id, watch), on_merged)
         else:
-            await work.run(lambda watch: merging.to_session(recipe, merge_id, watch))
+            await work.run(lambda watch: merging.to_session(recipe, merge_id, watch), on_merged)
 
     controls: list[ft.Control] = [
         TextInput("Name of the result", draft.name, put_name),
@@ -108,13 +116,17 @@ def _hub(draft: MergeDraft) -> list[ft.Control]:
     ]
 
 
+def _shown(_: MergePreview) -> None:
+    """`Status` shows it."""
+
+
 def Status(work: MergeRun, on_show_data: Callable[[], None]) -> ft.Control:
     """What is going on, or how it ended; what to do before the first preview."""
     state = work.state
     if state.is_busy:
         cancel = ft.OutlinedButton("Cancel merge", disabled=state.is_cancelling, on_click=work.cancel)
-        said = "Cancelling…" if state.is_cancelling else progress_text(state.progress)
-        line = ProgressLine(said, share_of(state.progress), identifier="merge-progress")
+        said = "Cancelling…" if state.is_cancelling else progress_text(state.news)
+        line = ProgressLine(said, share_of(state.news), identifier="merge-progress")
         return Section("Merging", [line], trailing=cancel)
     if state.problem is not None:
         return ErrorBanner(state.problem, on_dismiss=work.forget)

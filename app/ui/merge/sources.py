@@ -11,6 +11,7 @@ from app.domain.sessions import Session
 from app.domain.typed_paths import expanded
 from app.services.library import LibraryService
 from app.ui.actions import use_action
+from app.ui.data.columns import ColumnChoice
 from app.ui.data.wording import rows
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
@@ -18,8 +19,8 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
-from app.ui.merge.columns import ColumnChoice
 from app.ui.merge.draft import NUMBERS, MergeDraft, SourceDraft
+from app.ui.offline import Reason, use_reason
 from app.ui.theme import GAP, RADIUS
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
 
@@ -35,7 +36,7 @@ def Sources(library: LibraryService, draft: MergeDraft, sessions: Sequence[Sessi
     adding: dict[str, Callable[[], ft.Control]] = {
         "session": lambda: _AddSession(draft, sessions),
         "file": lambda: AddFile(draft),
-        "hub": lambda: AddHub(draft),
+        "hub": lambda: AddHub(library, draft),
     }
     counts = {name: s.row_count for s in sessions for name in (s.name, str(s.id))}  # recipes name either
     cards = [_source(library, draft, source, place, counts) for place, source in enumerate(draft.sources)]
@@ -162,7 +163,8 @@ def AddFile(draft: MergeDraft) -> ft.Control:
 
 
 @ft.component
-def AddHub(draft: MergeDraft) -> ft.Control:
+def AddHub(library: LibraryService, draft: MergeDraft) -> ft.Control:
+    blocked = use_reason(library.why_no_hub)
     repo, set_repo = ft.use_state("")
     split, set_split = ft.use_state("train")
     subset, set_subset = ft.use_state("")
@@ -177,9 +179,16 @@ def AddHub(draft: MergeDraft) -> ft.Control:
     return ft.Column(
         [
             ErrorBanner(add.problem, on_dismiss=add.dismiss),
+            Reason(blocked, identifier="merge-hub-blocked"),
             TextInput("Dataset repository", repo, set_repo, hint="owner/name"),
             Grid([TextInput("Split", split, set_split), TextInput("Configuration", subset, set_subset)]),
-            ft.Row([ft.OutlinedButton("Add dataset", disabled=not repo.strip(), on_click=add.run)]),
+            ft.Row(
+                [
+                    ft.OutlinedButton(
+                        "Add dataset", disabled=bool(blocked) or not repo.strip(), on_click=add.run
+                    )
+                ]
+            ),
             ft.Text(
                 "It is read over the network at each preview and merge; import it first to read it once.",
                 theme_style=ft.TextThemeStyle.BODY_SMALL,

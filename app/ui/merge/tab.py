@@ -5,7 +5,7 @@ from typing import Final, cast
 
 import flet as ft
 
-from app.domain.merging import SavedMerge
+from app.domain.merging import MergeCancelledError, SavedMerge
 from app.domain.sessions import Session
 from app.paths import Paths
 from app.services.library import LibraryService
@@ -13,10 +13,10 @@ from app.services.merging import MergeService
 from app.ui.actions import use_action
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.page_heading import PageHeading
+from app.ui.long_work import use_long_work
 from app.ui.merge.draft import MergeDraft
-from app.ui.merge.result_panel import Destination, Status
+from app.ui.merge.result_panel import Destination, MergeRun, Status
 from app.ui.merge.rules import LeftOut, Order
-from app.ui.merge.running import Outcome, use_merge
 from app.ui.merge.saved_list import Listed, SavedMerges, listed
 from app.ui.merge.sources import Sources
 from app.ui.theme import PAGE_PADDING, SPACE
@@ -74,12 +74,11 @@ def Merge(
     def changed() -> None:
         page.run_task(refresh.run)
 
-    def done(outcome: Outcome) -> None:
-        if isinstance(outcome, SavedMerge):
-            draft.merge_id = outcome.id
-            changed()
+    def done(merge: SavedMerge) -> None:
+        draft.merge_id = merge.id
+        changed()
 
-    work = use_merge(done)
+    work: MergeRun = use_long_work(MergeCancelledError)
 
     def edit(merge: SavedMerge) -> None:
         draft.load(merge, {str(session.id): session.name for session in sessions or ()})
@@ -88,9 +87,9 @@ def Merge(
     async def run_again(merge: SavedMerge) -> None:
         edit(merge)
         if merge.result is not None and (file := merge.result.file) is not None:
-            await work.run(lambda watch: merging.to_file(merge.recipe, file, merge.id, watch))
+            await work.run(lambda watch: merging.to_file(merge.recipe, file, merge.id, watch), done)
         else:
-            await work.run(lambda watch: merging.to_session(merge.recipe, merge.id, watch))
+            await work.run(lambda watch: merging.to_session(merge.recipe, merge.id, watch), done)
 
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         set_wide(event.width >= _TWO_COLUMNS_FROM)
@@ -110,7 +109,7 @@ def Merge(
         Order(draft),
         LeftOut(draft, known),
     ]
-    result = [Destination(merging, paths, draft, work), Status(work, on_go_to_data)]
+    result = [Destination(merging, paths, draft, work, done), Status(work, on_go_to_data)]
     return ft.Container(
         _beside(form, result) if is_wide else _stacked([*form, *result]),
         expand=True,

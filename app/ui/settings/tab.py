@@ -14,6 +14,7 @@ from app.ui.kit.tab_column import TabColumn
 from app.ui.settings.appearance import Appearance
 from app.ui.settings.computer import Computer
 from app.ui.settings.hub_token import HubToken
+from app.ui.settings.offline import OfflineSwitch
 from app.ui.settings.web import Web
 
 
@@ -26,6 +27,7 @@ def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Contr
             Appearance(services.settings),
             _folders(paths),
             HubToken(services.doctor, is_shown=is_shown),
+            OfflineSwitch(services.offline),
             Web(services.settings),
             Computer(services.doctor, is_shown=is_shown),
             _about(),

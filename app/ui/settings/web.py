@@ -1,4 +1,4 @@
-"""How collecting from the web reaches the network, or that it must not."""
+"""What the network is reached through."""
 
 from collections.abc import Callable
 from typing import cast
@@ -10,42 +10,18 @@ from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
-from app.ui.training.fields import Toggle
 from app.ui.training.watching import use_answer
 
 
 @ft.component
 def Web(settings: SettingsService) -> ft.Control:
-    """The proxy is kept by a button, the switch at once."""
-    page = ft.context.page
+    """The proxy is kept by a button."""
     saved, set_saved = ft.use_state(cast(str | None, None))
-    offline, set_offline = ft.use_state(False)
-    wanted = ft.use_ref(False)
-
-    def loaded(found: tuple[str, bool]) -> None:
-        set_saved(found[0])
-        set_offline(found[1])
-
-    use_answer(lambda: (settings.proxy, settings.is_offline), loaded, on=())
-    switch = use_action(lambda: settings.set_offline(wanted.current is True), on_done=lambda _: None)
-
-    def toggle(value: bool) -> None:
-        wanted.current = value
-        set_offline(value)
-        page.run_task(switch.run)
-
+    use_answer(lambda: settings.proxy, set_saved, on=())
     return Section(
-        "Collecting from the web",
-        [
-            Proxy(settings, saved, set_saved) if saved is not None else ft.Container(visible=False),
-            Toggle(
-                "Stay offline",
-                offline,
-                toggle,
-                help_text="Nothing is collected from the web while this is on.",
-            ),
-            ErrorBanner(switch.problem, on_dismiss=switch.dismiss),
-        ],
+        "Proxy",
+        [Proxy(settings, saved, set_saved) if saved is not None else ft.Container(visible=False)],
+        subtitle="For collecting from the web and for the Hugging Face Hub.",
     )
 
 

@@ -10,6 +10,7 @@ from app.domain.sessions import Session
 from app.services.library import LibraryService
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.section import Section
+from app.ui.offline import Reason
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
 from app.ui.training.options import Source
@@ -19,6 +20,7 @@ from trainer_image.config import HubDataset
 log = logging.getLogger(__name__)
 
 _SECONDS: Final = 2.0
+_NO_HUB: Final = "A Hugging Face dataset cannot be read now; one that was imported is a session."
 
 
 @ft.component
@@ -46,8 +48,14 @@ def DataSource(
 
     body: list[ft.Control] = [
         Segments(
-            "source", "Rows come from", draft.source, [(s.value, s.label) for s in Source], choose_source
-        )
+            "source",
+            "Rows come from",
+            draft.source,
+            [(s.value, s.label) for s in Source],
+            choose_source,
+            disabled=[Source.HUB] if draft.offline_reason else [],
+        ),
+        Reason(draft.offline_reason and f"{draft.offline_reason} {_NO_HUB}", identifier="source-offline"),
     ]
     if draft.source is Source.SESSION:
         body.append(_session_choice(draft, sessions, on_go_to_data))

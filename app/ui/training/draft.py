@@ -9,11 +9,14 @@ import flet as ft
 from pydantic import ValidationError
 
 from app.domain import presets
-from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, Method, preset_values
+from app.domain.presets import AUTO_SET, NAMES, PRESETS, QUICK_LOCAL_TEST, Method, preset_values
+from app.domain.questions import Answers
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
 from app.ui.training import draft_setup, typed_numbers
+from app.ui.training.beginner import auto_form
+from app.ui.training.beginner.state import PINS, AutoState
 from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import ROWS, Source
@@ -142,11 +145,18 @@ class TrainingDraft:
     """What the expert's form is searched for."""
     only_changed: bool = False
     """Whether it shows only what is not at its default."""
+    offline_reason: str = ""
+    """Why the network is not used now, as a sentence; empty if it is."""
     row_counts: dict[str, int] = field(default_factory=dict)
     """Session, by id and by name → its rows, for advice."""
     is_restored: bool = False
     """Whether the last used setup has been looked for."""
     was_started_before: bool = False
+    answers: Answers = field(default_factory=Answers)
+    """To the beginner's three questions."""
+    auto: AutoState = field(default_factory=AutoState)
+    effective_text: str = ""
+    """The effective batch as typed, while it is no number or the product is still the same."""
     selection: RunSelection = field(default_factory=RunSelection)
     chat: ChatDraft = field(default_factory=ChatDraft)
 
@@ -157,17 +167,22 @@ class TrainingDraft:
     @property
     def effective_batch_size(self) -> int | None:
         """Examples behind one step; None while a factor is not a number."""
-        factors = [self._number("per_device_batch_size"), self._number("gradient_accumulation_steps")]
+        factors = [self.number("per_device_batch_size"), self.number("gradient_accumulation_steps")]
         return int(factors[0] * factors[1]) if factors[0] and factors[1] else None
 
     @property
     def epochs(self) -> float | None:
         """None while it is not a number."""
-        return self._number("num_epochs")
+        return self.number("num_epochs")
 
     def type_number(self, name: str, text: str) -> None:
-        """Keep the text as typed; a value that leaves the preset makes the preset Custom."""
+        """Keep the text as typed; a value that leaves the preset makes the preset Custom.
+
+        What Auto Set was to choose is from here on the person's own, and the rest follows it.
+        """
         self.numbers[name] = text
+        if self.preset == AUTO_SET and name in PINS:
+            self.auto = self.auto.pinning(PINS[name])
         if name == "lora_r":
             self._let_alpha_follow()
         elif name == "lora_alpha":
@@ -181,17 +196,28 @@ class TrainingDraft:
         self.preset = self.shown_preset
 
     def _let_alpha_follow(self) -> None:
-        rank = self._number("lora_r")
+        rank = self.number("lora_r")
         if self.alpha_follows_rank and rank:
             self.numbers["lora_alpha"] = typed_numbers.as_text(2 * rank)
 
     def _alpha_is_twice_the_rank(self) -> bool:
-        rank, alpha = self._number("lora_r"), self._number("lora_alpha")
+        rank, alpha = self.number("lora_r"), self.number("lora_alpha")
         return rank is not None and alpha == 2 * rank
+
+    def choose_target(self, target: Target) -> None:
+        """The preset goes on where it is offered there too; else that place's first one starts.
+
+        An expert's values stay as they are.
+        """
+        self.target = target
+        offered = presets.offered_for(target)
+        if self.preset in NAMES and self.skill == "beginner":
+            self.apply_preset(self.preset if self.preset in offered else offered[0])
 
     def apply_preset(self, name: str) -> None:
         """Put the preset's values into the fields; Custom leaves them as they are."""
         self.preset = name
+        self.effective_text = ""
         self.method = presets.method_of(name) or self.method
         values = {**preset_values(name, self.method), **presets.method_values(name)}
         if values.pop("load_in_4bit", False):
@@ -235,6 +261,17 @@ class TrainingDraft:
         if names != self.session_names:
             self.session_names = names
 
+    def go_offline(self, reason: str) -> None:
+        """Follow offline mode: what needs the network is taken back, as often as it is asked for."""
+        if reason != self.offline_reason:
+            self.offline_reason = reason
+        if reason and self.source is Source.HUB:
+            self.source = Source.SESSION
+        if reason and self.push_repo:
+            self.push_repo = ""
+        if reason and self.target.needs_network:
+            self.target = Target.LOCAL
+
     @property
     def row_count(self) -> int | None:
         """Rows of the chosen session; None if another source is chosen, or it is not known."""
@@ -244,7 +281,11 @@ class TrainingDraft:
         return typed_numbers.problem(name, self.numbers[name])
 
     def missing(self) -> str:
-        """The next thing to fill in, as an order to the person; empty if the form is complete."""
+        """The next thing to fill in or to wait for, as an order to the person; empty if a run can start."""
+        return self.incomplete() or auto_form.problem(self)
+
+    def incomplete(self) -> str:
+        """The next thing to fill in; empty if nothing is missing but what takes time."""
         if self.source is Source.SESSION and not self.session:
             return "Choose a dataset"
         if self.source is Source.HUB and not self.hub_repo.strip():
@@ -262,7 +303,8 @@ class TrainingDraft:
             return problem
         if problem := self.token_bound_problem():
             return f"{problem} (“Tokens at once”)"
-        if problem := self._rows_problem() or self._warmup_problem() or self.spread_problem():
+        rest = (self._batch_problem, self._rows_problem, self._warmup_problem, self.spread_problem)
+        if problem := next(filter(None, (ask() for ask in rest)), ""):
             return problem
         if push_problem(self):
             return "Correct “Push to Hub repository”"
@@ -294,8 +336,12 @@ class TrainingDraft:
         """What the form says. Raises ValueError if `missing()` has something to say."""
         return draft_setup.setup_of(self)
 
+    def _batch_problem(self) -> str:
+        is_wrong = self.skill == "beginner" and auto_form.effective_batch_problem(self)
+        return "Correct “Effective batch”" if is_wrong else ""
+
     def _rows_problem(self) -> str:
-        if self.rows["is_pretraining"] and not self._number("block_size"):
+        if self.rows["is_pretraining"] and not self.number("block_size"):
             return f"Type the “{NUMBERS['block_size'].label}” of the documents, like 2048"
         if self.rows["validation"] == "file" and not (self.rows["validation_file"] or "").strip():
             return "Type the path of the validation file"
@@ -319,19 +365,20 @@ class TrainingDraft:
             return ""
         if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
             return "Type a number of tokens, auto, or nothing"
-        longest = self._number("block_size" if self.rows["is_pretraining"] else "max_seq_len") or 0
+        longest = self.number("block_size" if self.rows["is_pretraining"] else "max_seq_len") or 0
         return f"Type at least {longest:,.0f} tokens, the longest row" if int(text) < longest else ""
 
     def _warmup_problem(self) -> str:
-        both = self._number("warmup_steps") and self._number("warmup_ratio")
+        both = self.number("warmup_steps") and self.number("warmup_ratio")
         return "Set “Warm-up steps” or “Warm-up share” to 0" if both else ""
 
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         draft_setup.fill(self, setup)
         self.alpha_follows_rank = self._alpha_is_twice_the_rank()
+        self.auto, self.effective_text = AutoState(), ""
         kept = (setup.preset, *PRESETS)
-        self.preset = next((name for name in kept if name in PRESETS and self._holds(name)), CUSTOM)
+        self.preset = next((name for name in kept if name in NAMES and self._holds(name)), CUSTOM)
 
     def everything(self) -> dict[str, Any]:
         """All that was chosen and typed, to be put back after something else was loaded."""
@@ -351,11 +398,14 @@ class TrainingDraft:
         owners = {RunConfig, {"lora": Lora, "osft": Osft, "sft": Sft}[self.method]}
         return [name for name, number in NUMBERS.items() if number.owner in owners]
 
-    def _number(self, name: str) -> float | None:
+    def number(self, name: str) -> float | None:
+        """What is typed; None while it is no number."""
         return None if self.number_problem(name) else typed_numbers.read(name, self.numbers[name])
 
     def _holds(self, preset: str) -> bool:
         """Whether the form says what the preset sets."""
+        if preset == AUTO_SET:
+            return auto_form.holds(self)
         if presets.method_of(preset) not in {None, self.method}:
             return False
         wanted = {**preset_values(preset, self.method), **presets.method_values(preset)}
@@ -364,4 +414,4 @@ class TrainingDraft:
     def _said(self, name: str) -> Any:
         if name == "load_in_4bit":
             return self.base_bits == "4"
-        return self._number(name) if name in NUMBERS else getattr(self, name)
+        return self.number(name) if name in NUMBERS else getattr(self, name)

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.domain.presets import PRESETS
+from app.domain.auto_set import NO_WISHES
+from app.domain.presets import AUTO_SET, NAMES
 from app.domain.runs import DockerOptions
 from app.domain.setups import Setup
 from app.ui.training import typed_numbers
@@ -23,7 +24,7 @@ def setup_of(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Set
     is_file = draft.source is Source.FILE and draft.file.strip()
     return Setup(
         skill=draft.skill,
-        preset=draft.shown_preset if draft.shown_preset in PRESETS else "",
+        preset=preset_of(draft),
         target=draft.target,
         session=draft.session if draft.source is Source.SESSION else None,
         session_name=draft.session_names.get(draft.session, "") if draft.source is Source.SESSION else "",
@@ -92,6 +93,12 @@ def fill(draft: "TrainingDraft", setup: Setup) -> None:
         draft.osft_patterns = " ".join(config.method.target_patterns)
         draft.train_rest = config.method.train_rest
         _fill_numbers(draft, config.method, Osft)
+
+
+def preset_of(draft: "TrainingDraft") -> str:
+    """Its name; empty where wishes of one's own went into it, which it would not bring back."""
+    own = draft.preset == AUTO_SET and draft.auto.wishes != NO_WISHES
+    return draft.shown_preset if draft.shown_preset in NAMES and not own else ""
 
 
 def docker_of(draft: "TrainingDraft") -> DockerOptions:

@@ -1,6 +1,6 @@
 """Form fields over the draft: the text stays as typed, and what is wrong with it is said right below."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import flet as ft
@@ -43,6 +43,7 @@ def TextInput(
     help_text: str = "",
     error: str = "",
     hint: str = "",
+    disabled: bool = False,
 ) -> ft.Control:
     """One line of text."""
 
@@ -57,6 +58,7 @@ def TextInput(
         error=error or None,
         error_max_lines=3,
         hint_text=hint or None,
+        disabled=disabled,
         on_change=edit,
     )
 
@@ -70,8 +72,9 @@ def Choice(
     *,
     help_text: str = "",
     hint: str = "",
+    disabled: Collection[str] = (),
 ) -> ft.Control:
-    """A dropdown over the whole width; `value` "" shows `hint`."""
+    """A dropdown over the whole width; `value` "" shows `hint`. Keys in `disabled` cannot be chosen."""
 
     def choose(event: ft.Event[ft.Dropdown]) -> None:
         on_choose(text_of(event))
@@ -79,7 +82,7 @@ def Choice(
     dropdown = ft.Dropdown(
         label=label,
         value=value or None,
-        options=[ft.DropdownOption(key=key, text=text) for key, text in options],
+        options=[ft.DropdownOption(key=key, text=text, disabled=key in disabled) for key, text in options],
         hint_text=hint or None,
         menu_height=360,
         expand=True,
@@ -93,16 +96,27 @@ def Choice(
 
 
 def Segments(
-    identifier: str, label: str, value: str, options: Sequence[Option], on_choose: Callable[[str], None]
+    identifier: str,
+    label: str,
+    value: str,
+    options: Sequence[Option],
+    on_choose: Callable[[str], None],
+    *,
+    disabled: Collection[str] = (),
 ) -> ft.Control:
-    """Two or three choices side by side; a `value` that is not among them leaves all unchosen."""
+    """Two or three choices side by side; a `value` that is not among them leaves all unchosen.
+
+    Those whose key is in `disabled` are shown and cannot be chosen.
+    """
 
     def choose(event: ft.Event[ft.SegmentedButton]) -> None:
         if chosen := first_of(event):
             on_choose(chosen)
 
     buttons = ft.SegmentedButton(
-        segments=[ft.Segment(value=key, label=ft.Text(text)) for key, text in options],
+        segments=[
+            ft.Segment(value=key, label=ft.Text(text), disabled=key in disabled) for key, text in options
+        ],
         selected=[value] if any(key == value for key, _ in options) else [],
         allow_empty_selection=True,
         show_selected_icon=False,
@@ -115,14 +129,20 @@ def Segments(
 
 
 def Toggle(
-    label: str, value: bool, on_toggle: Callable[[bool], None], *, help_text: str = "", identifier: str = ""
+    label: str,
+    value: bool,
+    on_toggle: Callable[[bool], None],
+    *,
+    help_text: str = "",
+    identifier: str = "",
+    disabled: bool = False,
 ) -> ft.Control:
     """A switch with a sentence under it. Its label does not wrap, so a grid gives it a whole line."""
 
     def toggle(event: ft.Event[ft.Switch]) -> None:
         on_toggle(is_on(event))
 
-    lines: list[ft.Control] = [ft.Switch(label=label, value=value, on_change=toggle)]
+    lines: list[ft.Control] = [ft.Switch(label=label, value=value, disabled=disabled, on_change=toggle)]
     if help_text:
         lines.append(Help(help_text))
     column = ft.Column(lines, spacing=0, tight=True)

@@ -13,50 +13,59 @@ import flet as ft
 
 from app.services.everything import Services
 from app.ui.kit.page_heading import PageHeading
+from app.ui.kit.section import Section
 from app.ui.theme import SPACE
-from app.ui.training.data_settings import DataSettings
+from app.ui.training.beginner.auto_setting import AutoSetting
+from app.ui.training.beginner.numbers import PresetAndNumbers
+from app.ui.training.beginner.questions import Questions
 from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert.form import expert_bar, expert_groups, shows_part
-from app.ui.training.hyperparameters import Hyperparameters
-from app.ui.training.method_section import MethodSection
+from app.ui.training.method_section import MethodSection, model_fields
 from app.ui.training.mounting import drawn, keyed
 from app.ui.training.preview_section import PreviewSection
 from app.ui.training.setups.section import SavedSetups
 from app.ui.training.skill_choice import SkillChoice
 from app.ui.training.target_section import OutputSection, TargetSection
+from app.ui.training.watching import use_answer
 
+_SECONDS: Final = 2.0
 _SHOWN_IN: Final = {
     "skill": {"skill"},
     "source": {"data"},
-    "session": {"data", "preset"},
+    "session": {"data", "beginner"},
     "session_names": {"data"},
     "hub_repo": {"data"},
     "hub_split": {"data"},
     "hub_config": {"data"},
     "file": {"data"},
-    "typed_model": {"method"},
-    "listed_model": {"method"},
+    "typed_model": {"method", "model"},
+    "listed_model": {"method", "model"},
+    "is_model_typed": {"method", "model"},
     "osft_patterns": {"method"},
-    "lora_patterns": {"preset"},
-    "alpha_follows_rank": {"preset"},
+    "lora_patterns": set(),
+    "alpha_follows_rank": set(),
     "others": set(),
     "setup_name": set(),
     "setups_version": set(),
     "sought": set(),
     "only_changed": set(),
-    "spread": {"preset"},
-    "logging": {"preset"},
-    "max_tokens": {"preset"},
-    "push_repo": {"preset"},
-    "push_private": {"preset"},
-    "push_every_save": {"preset"},
-    "rows": {"method", "rows"},
-    "numbers": {"method", "preset", "rows"},
-    "preset": {"preset"},
+    "spread": set(),
+    "logging": set(),
+    "max_tokens": set(),
+    "push_repo": set(),
+    "push_private": set(),
+    "push_every_save": set(),
+    "rows": {"method", "model"},
+    "numbers": {"method", "beginner"},
+    "preset": {"beginner"},
+    "answers": {"questions"},
+    "auto": {"beginner"},
+    "effective_text": {"beginner"},
     "output_name": {"output"},
     "image": {"target"},
     "container_name": {"target"},
+    "offline_reason": {"target", "data"},
     "selection": set(),
     "chat": set(),
 }  # fmt: skip
@@ -72,6 +81,9 @@ def TrainingForm(
     def part(name: str, build: Callable[[], ft.Control]) -> ft.Control:
         return drawn(name, shown_in(name, draft), build)
 
+    use_answer(
+        services.offline.reason, draft.go_offline, on=(is_shown, draft.is_restored), every_seconds=_SECONDS
+    )
     data = DataSource(services.library, draft, on_go_to_data, is_shown=is_shown)
     parts = _beginners if draft.skill == "beginner" else _experts
     return ft.Column(
@@ -95,9 +107,10 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
     return [
         part("target", lambda: TargetSection(draft)),
         data,
-        part("method", lambda: MethodSection(draft)),
-        part("preset", lambda: Hyperparameters(draft)),
-        part("rows", lambda: DataSettings(draft)),
+        part("model", lambda: Section("Model", model_fields(draft))),
+        part("questions", lambda: Questions(draft)),
+        part("beginner", lambda: PresetAndNumbers(draft)),
+        keyed(AutoSetting, "auto", services, draft),
         part("output", lambda: OutputSection(services.training, draft)),
         keyed(PreviewSection, "preview", services, draft),
     ]
@@ -106,7 +119,7 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
 def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
     """No presets: every setting says its own value."""
     shows = partial(shows_part, draft)
-    model = drawn("model", shown_in("method", draft), lambda: MethodSection(draft, is_whole=False))
+    model = part("method", lambda: MethodSection(draft))
     output = part("output", lambda: OutputSection(services.training, draft))
     return [
         expert_bar(draft),

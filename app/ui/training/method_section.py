@@ -8,7 +8,6 @@ from app.domain.presets import Method
 from app.ui.kit.section import Section
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Help, Segments, TextInput
-from app.ui.training.method_fields import osft_fields
 from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
 from app.ui.training.wording import METHOD_LABELS
 from trainer_image.config import RunConfig
@@ -23,15 +22,14 @@ _METHOD_HELP = {
 }
 
 
-def MethodSection(draft: TrainingDraft, *, is_whole: bool = True) -> ft.Control:
-    """Base model and method; the numbers of LoRA stand with the other settings, and without `is_whole` those
-    of OSFT too."""
+def MethodSection(draft: TrainingDraft) -> ft.Control:
+    """Base model and method; the numbers of the method stand with the other settings."""
 
     def choose_method(value: str) -> None:
         draft.choose_method(next(method for method in _METHODS if method == value))
 
     body = [
-        *_model_fields(draft),
+        *model_fields(draft),
         Segments(
             "method",
             "Method",
@@ -41,12 +39,12 @@ def MethodSection(draft: TrainingDraft, *, is_whole: bool = True) -> ft.Control:
         ),
         Help(_METHOD_HELP[draft.method]),
     ]
-    if is_whole and draft.method == "osft":
-        body.append(osft_fields(draft))
     return Section("Model and method", body)
 
 
-def _model_fields(draft: TrainingDraft) -> list[ft.Control]:
+def model_fields(draft: TrainingDraft) -> list[ft.Control]:
+    """The base model, with a hint where it is none for chats."""
+
     def choose(value: str) -> None:
         draft.is_model_typed = value == OTHER_MODEL
         if value != OTHER_MODEL:

@@ -43,6 +43,9 @@ BASE_MODELS: Final[Sequence[BaseModelOption]] = (
     BaseModelOption("HuggingFaceTB/SmolLM2-1.7B-Instruct", "SmolLM2 1.7B Instruct, Apache-2.0, 3.4 GB"),
     BaseModelOption("mistralai/Mistral-7B-Instruct-v0.3", "Mistral 7B Instruct v0.3, Apache-2.0, 14.5 GB"),
     BaseModelOption("Qwen/Qwen2.5-7B-Instruct", "Qwen2.5 7B Instruct, Apache-2.0, 15 GB"),
+    BaseModelOption(
+        "unsloth/Meta-Llama-3.1-8B-Instruct-bnb-4bit", "Llama 3.1 8B Instruct, 4 bits, Llama 3.1, 5.7 GB"
+    ),
 )
 
 OTHER_MODEL: Final = "other"

@@ -10,11 +10,12 @@ from app.ui.actions import Problem
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.theme import SPACE
+from app.ui.training.draft import TrainingDraft
 from app.ui.training.history import RunHistory
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.inference.panel import InferencePanel
-from app.ui.training.mounting import keyed, memoised
-from app.ui.training.run_view import RunView
+from app.ui.training.mounting import Unwatched, keyed, memoised
+from app.ui.training.run.view import RunView, talk_place
 from app.ui.training.selection import RunSelection
 from app.ui.training.watching import use_answer
 
@@ -22,7 +23,9 @@ _SECONDS: Final = 1.0
 
 
 @ft.component
-def RunColumn(services: Services, selection: RunSelection, chat: ChatDraft) -> ft.Control:
+def RunColumn(
+    services: Services, selection: RunSelection, chat: ChatDraft, form: Unwatched[TrainingDraft]
+) -> ft.Control:
     """Reads all runs once a second. Memoise it, so that typing in the form leaves it alone."""
     runs, set_runs = ft.use_state(cast(tuple[Run, ...] | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
@@ -48,6 +51,9 @@ def RunColumn(services: Services, selection: RunSelection, chat: ChatDraft) -> f
     def choose(run_id: RunId) -> None:
         selection.choose(run_id)
 
+    def started(run: Run) -> None:
+        selection.choose(run.id)
+
     if runs is None:
         return ErrorBanner(problem)
     if not runs and problem is None:
@@ -55,8 +61,9 @@ def RunColumn(services: Services, selection: RunSelection, chat: ChatDraft) -> f
     run = next((run for run in runs if run.id == selection.run_id), None)
     body: list[ft.Control] = [ErrorBanner(problem)] if problem else []
     if run is not None:
-        body.append(keyed(RunView, f"run-{run.id}", services, run, look_again))
-        body.append(memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat))
+        body.append(keyed(RunView, f"run-{run.id}", services, run, look_again, form.value.load, started))
+        panel = memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat)
+        body.append(talk_place(panel))
     body.append(keyed(RunHistory, "history", services.training, runs, selection.run_id, choose, look_again))
     return ft.Column(body, spacing=SPACE, horizontal_alignment=ft.CrossAxisAlignment.STRETCH, tight=True)
 

@@ -23,13 +23,13 @@ async def offer_file(path: Path, name: str, exports: Path) -> str:
     content = await asyncio.to_thread(_read, path)
     if content is None:
         return f"The file is too big to download. It is at {path}."
-    if not content:
-        raise StudioError("There is nothing to save yet.", "Try again once there are lines.")
     return await offer_bytes(content, name, exports)
 
 
 async def offer_bytes(content: bytes, name: str, exports: Path) -> str:
-    """The same for what lies in no file. Raises StudioError."""
+    """As `offer_file`, of what is in no file yet."""
+    if not content:
+        raise StudioError("There is nothing to save yet.", "Try again once there is something.")
     page = ft.context.page
     try:
         chosen = await ft.FilePicker().save_file(file_name=name, src_bytes=content)

@@ -1,35 +1,130 @@
-"""The form's last step: say the one thing still missing, or start the run."""
+"""The form's last step: what the run will take, the one thing still missing, and Start."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import flet as ft
 
 from app.domain.errors import StudioError
+from app.domain.preflight import Readiness, Remark
 from app.domain.runs import DockerOptions, Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.landmarks import use_landmark
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.mounting import drawn
+from app.ui.training.ready.card import ReadyCard, ReadyDetails, ReadyPill
+from app.ui.training.ready.checking import Checked, checked, start
+from app.ui.training.ready.latest import use_latest
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 
 _TYPING_SECONDS: Final = 0.25
 _TARGET_SECONDS: Final = 10.0
+_CHECK_SECONDS: Final = 0.5
 
 Verdict = tuple[str, str]
 """What was asked about, and the reason not to start; empty if there is none."""
 
 
 @ft.component
-def StartPanel(services: Services, draft: TrainingDraft, on_started: Callable[[Run], None]) -> ft.Control:
-    """One button with its reason. Renders again whenever `draft` changes."""
+def StartPanel(
+    services: Services, draft: TrainingDraft, on_started: Callable[[Run], None], *, is_shown: bool = True
+) -> ft.Control:
+    """What the run will take, and one button with its reason. Renders again whenever `draft` changes."""
     setup, incomplete = _read(draft)
+    reason = _use_reason(services, draft, setup, incomplete)
+    asked = setup.model_dump_json() if setup else ""
+    known, set_known = ft.use_state(Checked())
+    again, set_again = ft.use_state(0)
+    is_open, set_open = ft.use_state(False)
+    has_read = ft.use_ref(cast(frozenset[str], frozenset()))
+    is_to_check = is_shown and not reason
+
+    def take(result: Checked) -> None:
+        if result.asked:
+            set_known(result)
+
+    use_latest(
+        lambda: checked(services, setup if is_to_check else None),
+        take,
+        on=(asked if is_to_check else "", again),
+        delay_seconds=_CHECK_SECONDS,
+    )
+
+    def end(result: Run | Checked) -> None:
+        if isinstance(result, Checked):
+            set_known(result)
+            set_open(True)
+        else:
+            on_started(result)
+
+    found = known.found
+    read = has_read.current or frozenset()
+    if is_open and found is not None:
+        read = has_read.current = read | {remark.message for remark in found.warnings}
+    # As the form stands at the click, which may come before the last letters are drawn.
+    begin = use_action(lambda: start(services, _read(draft)[0], known, read), on_done=end)
+    place = use_landmark("training-1-start")
+    about = _About(reason, found, known.asked == asked, read)
+    return ft.Column(
+        [
+            ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
+            drawn("ready-card", found, lambda: ReadyCard(found)),
+            *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
+            ft.Row(
+                [
+                    Identified("start", _button(about, begin.run, place, is_busy=begin.is_busy)),
+                    ReadyPill(found, is_current=about.is_current, is_blocked=bool(reason)),
+                    Identified("start-reason", _reason_text(about.sentence), live=True, expand=True),
+                    *([_fold(set_open, is_open=is_open)] if found else []),
+                ],
+                spacing=GAP * 1.5,
+            ),
+        ],
+        spacing=GAP,
+        tight=True,
+    )
+
+
+@dataclass(frozen=True)
+class _About:
+    """What decides how the button looks."""
+
+    reason: str
+    """Why not, by what needs no check."""
+    found: Readiness | None
+    is_current: bool
+    """What was found is about the form as it stands."""
+    read: frozenset[str]
+
+    @property
+    def blocked(self) -> str:
+        errors = self.found.errors if self.found and self.is_current else ()
+        return self.reason or (errors[0].message if errors else "")
+
+    @property
+    def warnings(self) -> tuple[Remark, ...]:
+        return self.found.warnings if self.found and self.is_current else ()
+
+    @property
+    def is_read(self) -> bool:
+        return {remark.message for remark in self.warnings} <= self.read
+
+    @property
+    def sentence(self) -> str:
+        return self.blocked or ("" if self.is_read else "Press Start to read what speaks against it first")
+
+
+def _use_reason(services: Services, draft: TrainingDraft, setup: Setup | None, incomplete: str) -> str:
+    """The one thing still missing, or what the target refuses; empty if nothing does."""
     options = draft.docker_options()
     asked, target_asked = setup.model_dump_json() if setup else "", f"{draft.target}: {options}"
     request_verdict, set_request_verdict = ft.use_state(("", ""))
@@ -47,36 +142,28 @@ def StartPanel(services: Services, draft: TrainingDraft, on_started: Callable[[R
         delay_seconds=_TYPING_SECONDS,
         every_seconds=_TARGET_SECONDS,
     )
-    # As the form stands at the click, which may come before the last letters are drawn.
-    start = use_action(lambda: _start(services, _read(draft)[0]), on_done=on_started)
-
-    reason = (
+    return (
         incomplete
         or _reason(request_verdict, asked)
         or _reason(target_verdict, target_asked, unknown=f"Checking “{draft.target.label}”…")
     )
-    return ft.Column(
-        [
-            ErrorBanner(start.problem, on_dismiss=start.dismiss),
-            ft.Row(
-                [
-                    Identified("start", _button(start.is_busy, reason, start.run)),
-                    Identified("start-reason", _reason_text(reason), live=True, expand=True),
-                ],
-                spacing=GAP * 1.5,
-            ),
-        ],
-        spacing=GAP,
-        tight=True,
-    )
 
 
-def _button(is_busy: bool, reason: str, on_click: Callable[[], object]) -> ft.Control:
+def _fold(set_open: Callable[[bool], None], *, is_open: bool) -> ft.Control:
+    icon, name = (ft.Icons.EXPAND_MORE, "Hide details") if is_open else (ft.Icons.EXPAND_LESS, "Details")
+    return IconAction(icon, name, lambda: set_open(not is_open))
+
+
+def _button(
+    about: _About, on_click: Callable[[], object], place: "ft.Ref[Any]", *, is_busy: bool
+) -> ft.Control:
+    label = "Start anyway" if about.warnings and about.is_read else "Start training"
     return ft.FilledButton(
-        "Starting…" if is_busy else "Start training",
+        "Starting…" if is_busy else label,
+        ref=place,
         icon=ft.Icons.PLAY_ARROW,
-        disabled=is_busy or bool(reason),
-        tooltip=reason or None,
+        disabled=is_busy or bool(about.blocked),
+        tooltip=about.blocked or None,
         on_click=on_click,
     )
 
@@ -114,14 +201,6 @@ def _target_problem(services: Services, target: Target, docker: DockerOptions) -
         return next(iter(services.training.target_problems(request)), "")
     except StudioError as error:
         return str(error)
-
-
-def _start(services: Services, setup: Setup | None) -> Run:
-    if setup is None:
-        raise StudioError("The form is not complete.", "Fill in what is missing, then press Start again.")
-    request = _request(services, setup)
-    services.settings.remember_setup(setup)
-    return services.training.start(replace(request, expected=services.previews.expected(request)))
 
 
 def _request(services: Services, setup: Setup) -> RunRequest:

@@ -49,14 +49,14 @@ def TrainingTab(
     form = keyed(TrainingForm, "form", services, draft, on_go_to_data, is_shown=is_shown)
     start = ft.Column(
         [
-            keyed(StartPanel, "start", services, draft, started),
+            keyed(StartPanel, "start", services, draft, started, is_shown=is_shown),
             keyed(SaveSetup, "save-setup", services.setups, draft),
         ],
         spacing=GAP,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
-    run = memoised(RunColumn, "run", services, draft.selection, draft.chat)
+    run = memoised(RunColumn, "run", services, draft.selection, draft.chat, kept)
     return ft.Container(
         _beside(form, start, run) if is_wide else _stacked(form, start, run),
         expand=True,

@@ -5,11 +5,14 @@ import flet as ft
 from app.domain.runs import RunRequest, Target
 from app.services.training import TrainingService
 from app.ui.kit.identified import Identified
+from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
+from app.ui.offline import Reason
 from app.ui.theme import CODE_FONT
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
+from app.ui.training.mounting import keyed
 from trainer_image.config import RunConfig
 
 _TARGET_HELP = {
@@ -22,8 +25,9 @@ def TargetSection(draft: TrainingDraft) -> ft.Control:
     """The choice of the target, and the Docker settings while it is Docker."""
 
     def choose(value: str) -> None:
-        draft.target = Target(value)
+        draft.choose_target(Target(value))
 
+    elsewhere = [target for target in Target if target.needs_network and draft.offline_reason]
     body = [
         Choice(
             "target",
@@ -32,8 +36,12 @@ def TargetSection(draft: TrainingDraft) -> ft.Control:
             [(target.value, target.label) for target in Target],
             choose,
             help_text=_TARGET_HELP[draft.target],
+            disabled=elsewhere,
         )
     ]
+    if elsewhere:
+        names = " and ".join(target.label for target in elsewhere)
+        body.append(Reason(f"{draft.offline_reason} {names} cannot be chosen.", identifier="target-offline"))
     if draft.target is Target.DOCKER:
         body.extend(_docker_fields(draft))
     return Section("Target", body)
@@ -104,6 +112,7 @@ def OutputSection(training: TrainingService, draft: TrainingDraft) -> ft.Control
             Selectable(ft.Text(f"Folder: {folder}", font_family=CODE_FONT, size=12)),
         ),
     ]
+    lines.append(keyed(OpenFolderButton, "open-output", training.show_folder, folder))
     if draft.target is Target.DOCKER:
         lines.append(Help(f"Inside the container: /data/outputs/{folder.name}"))
     return Section("Output", lines)

@@ -67,9 +67,10 @@ def steps(run: Run) -> str:
 
 
 def gpu(metric: Metric) -> str:
-    """Memory, and how busy it is where that is known."""
+    """Memory, and how busy and how warm it is where that is known."""
     busy = "" if metric.gpu_utilisation is None else f", {metric.gpu_utilisation:.0f} % busy"
-    return f"{metric.gpu_memory_gb:.1f} GB{busy}"
+    warm = "" if metric.gpu_temperature is None else f", {metric.gpu_temperature:.0f} °C"
+    return f"{metric.gpu_memory_gb:.1f} GB{busy}{warm}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -63,6 +63,26 @@ async def test_the_rows_of_a_dataset_are_looked_at_and_its_columns_given_their_p
         await screen.wait_for_text("From Hugging Face")
 
 
+async def test_a_look_at_a_dataset_can_be_cancelled_though_the_hub_does_not_answer(
+    endless_library, endless_rows, paths
+):
+    endless_rows.hub_record = {"frage": "Wie tief?", "antwort": "Drei Faden."}
+    endless_rows.hub_answers.clear()
+
+    async with mounted(DataTab, endless_library, paths, is_narrow=False) as screen:
+        await open_import(screen)
+        await screen.type("Repository", "owner/tiefen")
+        screen.start(screen.click("Look at its rows"))
+        await screen.wait_for_text("Reading its first rows…")
+        await screen.click("Cancel")
+        await screen.wait_for(lambda: "Reading its first rows…" not in screen.text())
+        endless_rows.hub_answers.set()
+
+        screen.start(screen.click("Import dataset"))
+        await screen.wait_for_text("1 row imported, 0 refused")
+        assert "It is a dataset of the Hugging Face Hub." not in screen.text()
+
+
 async def test_a_dataset_that_cannot_be_looked_at_says_so_and_what_was_typed_stays(endless_library, paths):
     async with mounted(DataTab, endless_library, paths, is_narrow=False) as screen:
         await open_import(screen)
@@ -98,7 +118,7 @@ async def test_offline_the_hub_is_disabled_with_the_reason(library, paths, monke
         await screen.type("Repository", "owner/talk")
 
         assert screen.identified("hub-blocked") == [
-            "Offline mode is on: HF_HUB_OFFLINE is set. Unset it and start Tunewright again."
+            "Offline mode is on: the environment variable HF_HUB_OFFLINE is set."
         ]
         assert screen.button("Import dataset").disabled
         assert screen.button("Look up").disabled

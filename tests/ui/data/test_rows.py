@@ -337,6 +337,24 @@ async def test_appending_a_file_says_what_was_refused(library, paths, session, w
         assert newest(library).row_count == 61
 
 
+async def test_the_columns_of_an_appended_file_can_be_chosen(library, paths, session, tmp_path):
+    file = tmp_path / "odd.csv"
+    file.write_text("said,asked,where\nSo.,How?,here\n")
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Append rows")
+        await screen.type("Or of this file", str(file))
+        await screen.click("Choose columns")
+        await screen.choose("Rows are", "pair")
+        await screen.choose("Column for the question", "asked")
+        await screen.choose("Column for the answer", "said")
+        await screen.click("Append")
+
+        await screen.wait_for_text("Version 2: 1 row of odd.csv appended")
+    [row] = library.rows(session.id, start=60)
+    assert [m["content"] for m in row.messages] == ["How?", "So."]
+    assert row.meta["where"] == "here"
+
+
 async def test_personal_data_is_shown_before_a_push_and_the_reason_why_none_is_possible(
     library, services, paths, write_rows, monkeypatch
 ):

@@ -152,6 +152,17 @@ async def test_a_saved_merge_is_edited_in_the_form_and_stays_the_same_one(mergin
     assert [m.recipe.sources[0].share for m in merging.saved()] == [1.0]
 
 
+async def test_a_source_that_is_gone_is_still_called_by_its_name(merging, library, paths, two):
+    merging.to_session(MergeRecipe(name="Half", sources=(MergeSource(session=two[1].id),)))
+    library.delete(two[1].id)
+    async with tab(merging, library, paths) as screen:
+        await screen.click("Edit Half")
+
+        await screen.wait_for_text("This session is no longer here. Remove it.")
+        assert two[1].name in screen.texts()
+        assert two[1].id not in screen.texts()
+
+
 async def test_a_failed_merge_is_a_banner_and_leaves_nothing(merging, library, paths, two, write_rows):
     file = write_rows("gone.jsonl")
     async with tab(merging, library, paths) as screen:

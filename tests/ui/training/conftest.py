@@ -17,6 +17,7 @@ from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, 
 from app.domain.sessions import Session
 from app.paths import Paths
 from app.services.chatting import ChatService
+from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.layers import LayerService
@@ -24,6 +25,8 @@ from app.services.setups import SetupService
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
+from tests.preflight.conftest import preflight_of
+from tests.preflight.known import KnownComputer, KnownTrainer
 from tests.services.conftest import World, ends, make_world
 from tests.ui.harness import Screen, mounted
 from trainer_image.config import RunConfig
@@ -78,7 +81,9 @@ class Studio:
     services: Services
     world: World
     engine: DirectedEngine
-    draft: TrainingDraft = field(default_factory=TrainingDraft)
+    trainer: KnownTrainer = field(default_factory=KnownTrainer)
+    """Says what a run would take."""
+    draft: TrainingDraft = field(default_factory=lambda: TrainingDraft(skill="expert"))
     went_to_data: list[bool] = field(default_factory=list)
 
     def opened(self, *, width: int = 1280, web: bool = False):
@@ -130,7 +135,7 @@ def studio(tmp_path, monkeypatch) -> Iterator[Studio]:
 
 
 def make_studio(home, database) -> Studio:
-    world, engine = make_world(home, database), DirectedEngine()
+    world, engine, trainer = make_world(home, database), DirectedEngine(), KnownTrainer()
     world.library.ensure_sample()
     launchers = {Target.LOCAL: world.launcher, Target.DOCKER: world.launcher}
     services = replace(
@@ -141,10 +146,17 @@ def make_studio(home, database) -> Studio:
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         layers=LayerService(NowhereLooker(), bundled_model=home),
+        preflight=preflight_of(world, trainer, KnownComputer(), []),
         setups=SetupService(SqliteConfigStore(database), world.library, world.training),
+        diagnostics=DiagnosticsService(
+            world.monitoring,
+            world.secrets,
+            home / "exports",
+            environment=lambda: {"SOME_API_KEY": "never-to-be-shown"},
+        ),
         doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
     )
-    return Studio(services, world, engine)
+    return Studio(services, world, engine, trainer)
 
 
 async def choose_session(screen: Screen, studio: Studio) -> None:

@@ -13,10 +13,8 @@ from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.ui.training.draft import CUSTOM, TrainingDraft
-from app.ui.training.memory_and_logging import LOGGERS, SWITCHES
-from app.ui.training.more_settings import changed
-from app.ui.training.options import ROWS, Source
-from app.ui.training.typed_numbers import NUMBERS
+from app.ui.training.expert.catalogue import METHODS, SECTIONS, settings
+from app.ui.training.options import Source
 from trainer_image.config import (
     Distributed,
     FileDataset,
@@ -202,16 +200,11 @@ def test_loading_a_setup_leaves_nothing_of_the_one_before(first, second):
 
 
 def test_every_field_of_a_config_has_its_place_in_the_form():
-    placed = set(NUMBERS) | set(ROWS) | {"base_model", "dataset", "method", "lr_scheduler", "precision"}
-    placed |= {"gradient_checkpointing", "offline", "schema_version", "target_modules", "kind"}
-    placed |= {"max_tokens_per_gpu", "optimizer", "backend", "backend_args", "distributed"}
-    placed |= {"target_patterns", "use_rslora", "use_dora", "load_in_4bit", "load_in_8bit", "train_rest"}
+    shown = {s.path.rpartition(".")[2] for method in METHODS for s in settings(method)}
+    elsewhere = {"schema_version", "kind", "base_model", "dataset", "method", "load_in_8bit", *SECTIONS}
 
-    placed |= set(SWITCHES) | {"logging", "push"}
-
-    fields = {name for part in (RunConfig, Lora, Osft) for name in part.model_fields}
-    assert fields == placed
-    assert set(Logging.model_fields) == set(LOGGERS)
+    fields = {name for part in (RunConfig, Lora, Osft, *SECTIONS.values()) for name in part.model_fields}
+    assert fields == shown | elsewhere
 
 
 @pytest.mark.parametrize(
@@ -309,25 +302,6 @@ def test_only_before_the_very_first_run_a_single_session_is_chosen_already(sessi
 
 def session(name: str) -> Session:
     return Session(SessionId(name), name, "a file", 1, datetime(2026, 1, 2, tzinfo=UTC), "0" * 64)
-
-
-def test_the_badge_counts_what_is_folded_away_and_not_at_its_default():
-    draft = TrainingDraft()
-    assert changed(draft) == 0
-
-    draft.type_number("lora_r", "64")
-    draft.type_number("seed", "not a number")
-    draft.type_number("max_grad_norm", "1.00")
-    draft.lr_scheduler = "linear"
-    draft.target_modules = "attention"
-    assert changed(draft) == 5  # alpha has followed the rank
-
-    draft.choose_method("sft")
-    assert changed(draft) == 2
-
-    draft.push_repo = "me/rivers"
-    draft.save_full_state = False
-    assert changed(draft) == 4
 
 
 def test_applying_the_preset_again_puts_its_values_back():

@@ -7,16 +7,19 @@ from typing import Any
 import flet as ft
 import pytest
 
+from app.domain.auto_set import Wishes
 from app.domain.presets import Method
+from app.domain.questions import Answers
 from app.domain.runs import Target
 from app.domain.setups import Skill
+from app.ui.training.beginner.state import AutoState
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm, shown_in
-from app.ui.training.memory_and_logging import LOGGERS
 from app.ui.training.options import Source
 from tests.ui.harness import Screen, mounted
+from trainer_image.config import Logging
 
-_PARTS = ("target", "method", "preset", "rows", "output")
+_PARTS = ("target", "method", "beginner", "output")
 _NOT_SHOWN = {
     "skill",
     "file_dataset",
@@ -30,6 +33,8 @@ _NOT_SHOWN = {
 _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
     "setups_version": 1,
+    "answers": Answers(goal="style"),
+    "auto": AutoState(Wishes(bits="4")),
     "optimizer": "sgd",
     "strategy": "fsdp",
     "backend": "unsloth",
@@ -94,7 +99,7 @@ def changed_entry(key: str, entry: Any) -> Any:
     return {"validation": "share", "over_long": "truncate"}.get(key) or changed(key, entry)
 
 
-CHANGES = dict(single_changes(TrainingDraft(logging=dict.fromkeys(LOGGERS, ""))))
+CHANGES = dict(single_changes(TrainingDraft(logging=dict.fromkeys(Logging.model_fields, ""))))
 
 
 SKILL = ("", "skill", None, "expert")
@@ -133,7 +138,7 @@ def first_draft(method: Method, skill: Skill) -> TrainingDraft:
         target=Target.DOCKER,
         is_model_typed=True,
         source=Source.HUB,
-        logging=dict.fromkeys(LOGGERS, ""),
+        logging=dict.fromkeys(Logging.model_fields, ""),
     )
 
 
@@ -163,4 +168,4 @@ def test_a_change_leaves_the_parts_alone_that_do_not_show_it():
     draft.numbers["max_steps"] = "70"
 
     changed_parts = {part for part in _PARTS if shown_in(part, draft) != before[part]}
-    assert changed_parts == {"method", "preset", "rows"}
+    assert changed_parts == {"method", "beginner"}

@@ -13,7 +13,7 @@ from app.ui.training import wording
 from app.ui.training.curves import bounds, decimate, smooth, tick
 from app.ui.training.log_buffer import LogBuffer
 from app.ui.training.log_view import LogReader
-from app.ui.training.run_view import Curve, Report
+from app.ui.training.run.report import Curve, Report
 from app.ui.training.selection import RunSelection
 from trainer_image.config import RunConfig
 
@@ -204,8 +204,8 @@ def test_a_long_curve_is_not_drawn_with_every_step_but_its_end_is():
 
     curve = Curve()
 
-    assert len(curve.shown(report(3), is_live=True)[0]) == 3
-    assert len(curve.shown(report(4), is_live=True)[0]) == 4
+    assert len(curve.shown(report(3), is_live=True).metrics) == 3
+    assert len(curve.shown(report(4), is_live=True).metrics) == 4
     long = curve.shown(report(500), is_live=True)
     assert curve.shown(report(510), is_live=True) is long
-    assert len(curve.shown(report(520), is_live=False)[0]) == 520
+    assert len(curve.shown(report(520), is_live=False).metrics) == 520

@@ -174,7 +174,8 @@ async def test_a_stop_that_fails_keeps_its_question_open_with_the_reason(studio)
 
         await screen.click("Stop now")
 
-        await screen.wait_for_text("Docker does not answer.")
+        await screen.wait_for(lambda: "Docker does not answer." in screen.texts())  # the run says more
+        assert screen.has_button("Stop now")
 
 
 async def test_a_failed_run_shows_why_and_why_it_cannot_be_resumed(studio):

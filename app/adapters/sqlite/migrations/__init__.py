@@ -16,6 +16,7 @@ from app.adapters.sqlite.migrations import (
     m0004_versions_of_sessions,
     m0005_scrapes,
     m0006_merges,
+    m0007_how_warm_the_gpu_is,
 )
 
 
@@ -35,4 +36,5 @@ MIGRATIONS: Final = (
     Migration(4, "versions of sessions", m0004_versions_of_sessions.apply),
     Migration(5, "scrapes", m0005_scrapes.apply),
     Migration(6, "merges", m0006_merges.apply),
+    Migration(7, "how warm the GPU is", m0007_how_warm_the_gpu_is.apply),
 )

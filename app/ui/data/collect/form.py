@@ -15,6 +15,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.typed import Typed, use_typed
+from app.ui.offline import use_reason
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Grid
 from app.ui.training.watching import use_answer
@@ -27,7 +28,6 @@ Answers = Mapping[str, Answer]
 @dataclass(frozen=True)
 class _Sources:
     scrapers: Sequence[Scraper] = ()
-    offline_reason: str = ""
 
 
 @ft.component
@@ -40,7 +40,8 @@ def CollectForm(
     answers, set_answers = ft.use_state(cast(Mapping[str, Answers], {}))
     newest = ft.use_ref(cast(Mapping[str, Answers], {}))  # a click may come before the last letters are drawn
     name = use_typed()
-    use_answer(lambda: _Sources(collecting.sources(), collecting.offline_reason()), set_sources, on=is_shown)
+    use_answer(lambda: _Sources(collecting.sources()), set_sources, on=is_shown)
+    offline_reason = use_reason(collecting.offline_reason)
     scraper = _chosen(sources, kind)
     its_kind = scraper.kind if scraper else ""
 
@@ -61,13 +62,13 @@ def CollectForm(
     button = ft.FilledButton(
         "Start collecting",
         icon=ft.Icons.TRAVEL_EXPLORE,
-        disabled=start.is_busy or bool(sources.offline_reason) or not isinstance(plan, Plan),
+        disabled=start.is_busy or bool(offline_reason) or not isinstance(plan, Plan),
         on_click=start.run,
     )
     return Section(
         _TITLE,
         [
-            _offline(sources.offline_reason),
+            _offline(offline_reason),
             Choice("collect-source", "Source", scraper.kind, options, set_kind, help_text=scraper.about),
             _fields(scraper, given, answer, name),
             _said(plan),

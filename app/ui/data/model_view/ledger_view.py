@@ -32,7 +32,10 @@ def LedgerView(
     buckets = survey.table.outlook(config).buckets
     lines: list[ft.Control] = [
         Identified(
-            "ledger", ft.Text(sentence(buckets, is_sample=survey.is_sample)), live=True, label="Row ledger"
+            "ledger",
+            ft.Text(sentence(buckets, is_sample=survey.is_sample, is_part=survey.source.is_part)),
+            live=True,
+            label="Row ledger",
         ),
         _stop(buckets, config),
         _chips(buckets, chosen, on_choose),
@@ -43,7 +46,7 @@ def LedgerView(
     return ft.Column(lines, spacing=GAP, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
-def sentence(buckets: Mapping[str, int], *, is_sample: bool) -> str:
+def sentence(buckets: Mapping[str, int], *, is_sample: bool, is_part: bool = False) -> str:
     """ "1,000 in → 962 trained: 21 with an empty answer, 12 too long"."""
     total, trained = sum(buckets.values()), buckets.get("trained", 0)
     rest = ", ".join(
@@ -52,6 +55,8 @@ def sentence(buckets: Mapping[str, int], *, is_sample: bool) -> str:
         if bucket != "trained"
     )
     text = f"{total:,} in → {trained:,} trained" + (f": {rest}" if rest else "")
+    if is_part:
+        return f"The first rows: {text}."
     return f"A sample of the rows: {text}. All rows follow." if is_sample else text
 
 

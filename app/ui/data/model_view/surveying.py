@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, Final, cast
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
 import flet as ft
 
 from app.domain.previews import PreviewCancelledError, Source, Survey
 from app.services.previews import PreviewService
 from app.ui.actions import Problem, problem_of
+from app.ui.long_work import hear_nothing_of
 from trainer_image.config import RunConfig
 
 _LOOK_SECONDS: Final = 0.2
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -35,6 +39,9 @@ class _State:
     is_busy: bool = False
     rows: int = 0
     problem: Problem | None = None
+    is_preparing: bool = False
+    """Whether the rows themselves are being read, and not yet looked at."""
+    was_cancelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Surveying:
     is_busy: bool = False
     rows: int = 0
     problem: Problem | None = None
+    is_preparing: bool = False
+    was_cancelled: bool = False
 
 
 def use_survey(previews: PreviewService) -> Surveying:
@@ -63,19 +72,30 @@ def use_survey(previews: PreviewService) -> Surveying:
             if ticket.current is mine:
                 set_state(fresh)
 
+        async def follow(work: Callable[[], T], known: _State) -> T:
+            """A cancelled wait for a network is left to itself: nobody asks for what it brings."""
+            task = asyncio.create_task(asyncio.to_thread(work))
+            while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
+                if mine.is_cancelled and source.is_part and known.is_preparing:
+                    task.add_done_callback(hear_nothing_of)
+                    raise PreviewCancelledError
+                tell(replace(known, rows=mine.rows))
+            return task.result()
+
         known = _State(is_busy=True)
         tell(known)
         try:
+            preparing = replace(known, is_preparing=source.made_of is not None)
+            await follow(partial(previews.prepare, source, config, mine.report), preparing)
+            tell(known)
             known = replace(known, survey=await asyncio.to_thread(previews.sample, source, config))
             tell(known)
-            if known.survey and known.survey.is_sample and not mine.is_cancelled:
-                task = asyncio.create_task(asyncio.to_thread(previews.survey, source, config, mine.report))
-                while not (await asyncio.wait({task}, timeout=_LOOK_SECONDS))[0]:
-                    tell(replace(known, rows=mine.rows))
-                known = replace(known, survey=task.result())
+            if known.survey and known.survey.is_sample and not source.is_part and not mine.is_cancelled:
+                survey = await follow(partial(previews.survey, source, config, mine.report), known)
+                known = replace(known, survey=survey)
             tell(replace(known, is_busy=False))
         except PreviewCancelledError:
-            tell(replace(known, is_busy=False))
+            tell(replace(known, is_busy=False, was_cancelled=True))
         except Exception as error:
             tell(replace(known, is_busy=False, problem=problem_of(error)))
 
@@ -83,4 +103,13 @@ def use_survey(previews: PreviewService) -> Surveying:
         if ticket.current is not None:
             ticket.current.is_cancelled = True
 
-    return Surveying(run, cancel, state.survey, state.is_busy, state.rows, state.problem)
+    return Surveying(
+        run,
+        cancel,
+        state.survey,
+        state.is_busy,
+        state.rows,
+        state.problem,
+        state.is_preparing,
+        state.was_cancelled,
+    )

@@ -1,7 +1,7 @@
 """What a base model will see of some rows: token by token, row by row, length by length."""
 
-from collections.abc import Callable
-from typing import Final, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
 
 import flet as ft
 
@@ -61,7 +61,7 @@ def ModelView(
     if problem:
         return Identified("no-preview", ft.Text(problem))
     survey = surveying.survey
-    body: list[ft.Control] = [_progress(surveying, source)]
+    body: list[ft.Control] = [_progress(surveying, source, look)]
     body.append(ErrorBanner(surveying.problem, retry=("Try again", look)))
     body.append(Segments("preview-view", "Show", view, list(_VIEWS), set_view))
     if view == "tokens":
@@ -88,13 +88,24 @@ def Verdicts(previews: PreviewService, survey: Survey, config: RunConfig) -> ft.
     return VerdictList(survey.notices, verdicts)
 
 
-def _progress(surveying: Surveying, source: Source) -> ft.Control:
+def _progress(
+    surveying: Surveying, source: Source, on_again: Callable[[], Coroutine[Any, Any, None]]
+) -> ft.Control:
     """What is under way; nothing once every row is known."""
     if not surveying.is_busy:
         survey = surveying.survey
+        if survey is None and surveying.was_cancelled:
+            again = ft.OutlinedButton("Look again", on_click=on_again)
+            return ft.Row([ft.Text("Looking was cancelled."), again], spacing=GAP)
+        if survey is not None and source.is_part:
+            return Identified("hub-part", ft.Text(_of_part(survey, source)), live=True)
         if survey is not None and survey.is_sample:
             return ft.Text("Only a sample of the rows was looked at: it was cancelled.")
         return ft.Container(visible=False)
+    if surveying.is_preparing:
+        count = f" {surveying.rows:,} rows" if surveying.rows else ""
+        where = " from the Hub" if source.is_part else ""
+        return _cancellable(f"Reading {source.label}{where}…{count}", None, surveying)
     if surveying.survey is None:
         return ProgressLine(
             "Loading the tokenizer and looking at the first rows, a few seconds…",
@@ -102,15 +113,16 @@ def _progress(surveying: Surveying, source: Source) -> ft.Control:
         )
     known = f" of {source.row_count:,}" if source.row_count else ""
     share = surveying.rows / source.row_count if source.row_count else None
-    return ft.Row(
-        [
-            ft.Container(
-                ProgressLine(
-                    f"Looking at all rows: {surveying.rows:,}{known}…", share, identifier="preview-progress"
-                ),
-                expand=True,
-            ),
-            ft.OutlinedButton("Cancel", on_click=surveying.cancel),
-        ],
-        spacing=GAP,
+    return _cancellable(f"Looking at all rows: {surveying.rows:,}{known}…", share, surveying)
+
+
+def _of_part(survey: Survey, source: Source) -> str:
+    return (
+        f"These are the first {survey.table.total:,} rows of {source.label}, streamed from"
+        " the Hub; steps and times are for them alone. Import it in the Data tab to look at all of it."
     )
+
+
+def _cancellable(said: str, share: float | None, surveying: Surveying) -> ft.Control:
+    line = ft.Container(ProgressLine(said, share, identifier="preview-progress"), expand=True)
+    return ft.Row([line, ft.OutlinedButton("Cancel", on_click=surveying.cancel)], spacing=GAP)

@@ -10,7 +10,7 @@ from app.services.editing import EditingService, Selection
 from app.ui.actions import Action, use_action
 from app.ui.data.rows.page import Page
 from app.ui.data.wording import rows
-from app.ui.data.working import LongWork, counting
+from app.ui.data.working import ToldWork, counting
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Card
@@ -23,7 +23,7 @@ def BulkBar(
     page: Page,
     chosen: frozenset[int],
     set_chosen: Callable[[frozenset[int]], None],
-    work: LongWork,
+    work: ToldWork,
     on_done: Callable[[Session], None],
 ) -> ft.Control:
     """Nothing until rows are chosen or looked for."""

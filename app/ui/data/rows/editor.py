@@ -50,7 +50,7 @@ def use_row_editor(
 
     def close() -> None:
         work.cancel()
-        work.dismiss()
+        work.forget()
         on_close()
 
     def change(at: int, key: str, event: ft.Event[Any]) -> None:

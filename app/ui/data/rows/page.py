@@ -7,7 +7,7 @@ from typing import Final
 from app.domain.finding import RowFilter
 from app.domain.sessions import Session, SessionRow
 from app.services.library import LibraryService
-from app.ui.data.working import Tell
+from app.ui.long_work import Tell
 
 PAGE_ROWS: Final = 25
 
@@ -36,7 +36,7 @@ class Page:
     """As it was then: what is changed is changed in the rows a person saw, not in those that came after."""
 
 
-def load(library: LibraryService, session: Session, place: Place, tell: Tell) -> Page:
+def load(library: LibraryService, session: Session, place: Place, tell: Tell[str]) -> Page:
     if place.wanted.is_empty:
         found = library.rows(session.id, start=place.start, limit=PAGE_ROWS, version=session.version)
         return Page(place, found, is_loaded=True, session=session)

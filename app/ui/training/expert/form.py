@@ -15,6 +15,7 @@ from app.ui.kit.status_pill import StatusPill
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert import binding
+from app.ui.training.expert.advice import batch_and_advice
 from app.ui.training.expert.catalogue import GROUPS, Setting, settings
 from app.ui.training.expert.fields import field_for
 from app.ui.training.expert.matched_layers import LayersMatched
@@ -92,6 +93,7 @@ def _depends(draft: TrainingDraft, shown: Shown, some: Sequence[Setting]) -> Has
         bool(draft.sought.strip()) or draft.only_changed,
         draft.alpha_follows_rank,
         draft.target_modules,
+        (draft.row_count, draft.numbers["max_steps"], draft.epochs),
         draft.base_model,
         tuple((s.path, repr(binding.kept(draft, s)), shown.problems.get(s.path, "")) for s in some),
     )
@@ -143,6 +145,8 @@ def _group(
 
     def body() -> list[ft.Control]:
         fields = Grid([field_for(draft, s, shown.problems.get(s.path, "")) for s in some])
+        if title == "Batches and length":
+            return [fields, *batch_and_advice(draft)]
         has_patterns = any(s.path == "method.target_patterns" for s in some)
         if layers is None or not has_patterns or draft.method_problem():
             return [fields]

@@ -1,0 +1,130 @@
+"""What the checks before a run found out, in words: the same in the window and in the terminal."""
+
+from typing import Final
+
+from app.domain.preflight import ActiveLogger, DiskNeed, Extent, Readiness, gigabytes
+
+_ABILITIES: Final = {
+    "lora": "LoRA",
+    "qlora_4bit": "LoRA in 4 bits",
+    "qlora_8bit": "LoRA in 8 bits",
+    "osft": "OSFT",
+    "sft": "All weights",
+    "native": "Native",
+    "unsloth": "Unsloth",
+    "instructlab-training": "instructlab-training",
+    "mini-trainer": "mini-trainer",
+    "ddp": "Several GPUs, whole copies",
+    "fsdp": "Several GPUs, parts",
+    "model_splitting": "One model over several GPUs",
+}
+_DIRECTIONS_NAMED: Final = 8
+
+
+def facts(found: Readiness) -> list[tuple[str, str]]:
+    """(name, sentence) of everything that is known, in the order of a run."""
+    lines = [
+        ("Memory", memory(found)),
+        ("Length", length(found.extent)),
+        ("Disk", disk(found)),
+        ("Model", download(found)),
+        ("Cost", cost(found)),
+        ("Logging", loggers(found)),
+        ("OSFT", directions(found)),
+    ]
+    return [(name, text) for name, text in lines if text]
+
+
+def memory(found: Readiness) -> str:
+    need = found.memory
+    if need is None:
+        return ""
+    text = (
+        f"{gigabytes(need.expected)} expected, {gigabytes(need.low)} to {gigabytes(need.high)} ({need.basis})"
+    )
+    if need.free is None:
+        return text
+    where = f"on {need.device_name}" if need.device == "cuda" else "in this computer's memory"
+    return f"{text}; {gigabytes(need.free)} free {where}"
+
+
+def length(extent: Extent | None) -> str:
+    if extent is None:
+        return ""
+    about = "" if extent.is_exact else "about "
+    rows = f"{about}{extent.rows:,} rows to learn" if extent.rows is not None else ""
+    steps = f"{extent.steps:,} steps" if extent.steps is not None else ""
+    time = f"roughly {duration(extent.seconds)}" if extent.seconds is not None else ""
+    told = ", ".join(filter(None, (steps, rows, time))) or "as many steps as the rows come to"
+    return told if time else f"{told}; the time is known after the first ones"
+
+
+def short_length(extent: Extent) -> str:
+    """Steps and time only; empty if neither is known."""
+    steps = f"{extent.steps:,} steps" if extent.steps is not None else ""
+    time = f"roughly {duration(extent.seconds)}" if extent.seconds is not None else ""
+    return ", ".join(filter(None, (steps, time)))
+
+
+def short_disk(need: DiskNeed) -> str:
+    return f"{gigabytes(need.most)} of {gigabytes(need.free)} free"
+
+
+def disk(found: Readiness) -> str:
+    need = found.disk
+    if need is None:
+        return ""
+    return (
+        f"{gigabytes(need.checkpoint)} a checkpoint, {gigabytes(need.most)} at most; "
+        f"{gigabytes(need.free)} free at {need.folder}"
+    )
+
+
+def download(found: Readiness) -> str:
+    it = found.download
+    if it is None:
+        return ""
+    if not it.left:
+        return "already on this computer"
+    begun = f"; {gigabytes(it.here)} of it are here already" if it.here else ""
+    return f"downloads {gigabytes(it.left)} at the start{begun}"
+
+
+def short_download(found: Readiness) -> str:
+    it = found.download
+    return "" if it is None else f"downloads {gigabytes(it.left)}" if it.left else "model is here"
+
+
+def cost(found: Readiness) -> str:
+    return "none: it runs on this computer" if found.memory or found.disk else ""
+
+
+def loggers(found: Readiness) -> str:
+    return ", ".join(logger_words(logger) for logger in found.loggers or ())
+
+
+def logger_words(logger: ActiveLogger) -> str:
+    """Who gets the numbers, who asked for it, and whether it is there."""
+    state = {True: "installed", False: "not installed", None: "if the image has it"}[logger.is_installed]
+    origin = "" if logger.origin == "the config" else f", from {logger.origin}"
+    return f"{logger.label} ({state}{origin})"
+
+
+def directions(found: Readiness) -> str:
+    """How many directions of each kind of matrix learn, largest kinds named."""
+    return "; ".join(
+        f"{kind.trained:,} of {kind.rank:,} directions in each of {kind.copies} {kind.name} "
+        f"({kind.rows} × {kind.columns})"
+        for kind in (found.directions or ())[:_DIRECTIONS_NAMED]
+    )
+
+
+def ability(name: str) -> str:
+    return _ABILITIES.get(name, name)
+
+
+def duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"

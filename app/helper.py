@@ -1,0 +1,99 @@
+"""The process that does what takes long for the window: one call of a service, then it is gone.
+
+It is asked by one pickled `Call` on its standard input and answers on its standard output, as
+`app.adapters.helper_protocol` has it. An input that ends means that the window is gone: then so is this.
+"""
+
+import logging
+import os
+import sys
+import threading
+from contextlib import suppress
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from app.adapters.helper_protocol import BEAT_SECONDS, Done, Failed, Told, decode, encode
+from app.domain.elsewhere import Call
+from app.domain.errors import StudioError
+
+log = logging.getLogger(__name__)
+
+NICENESS: Final = 5
+
+
+class _Work:
+    """What the working thread and the two that talk share: plain values, each written by one of them."""
+
+    def __init__(self) -> None:
+        self.news: Any = None
+        self.stop: Exception | None = None
+        self.has_ended = threading.Event()
+
+    def tell(self, news: Any) -> None:
+        self.news = news
+        if self.stop is not None:
+            raise self.stop
+
+
+def main() -> None:
+    _give_way()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # whatever a library prints goes to the log
+    requests = sys.stdin.buffer
+    call, work = decode(requests.readline()), _Work()
+    threading.Thread(target=_listen, args=(requests, work), daemon=True).start()
+    beating = threading.Thread(target=_beat, args=(answers, work), daemon=True)
+    beating.start()
+    answer = _answer(call, work)
+    work.has_ended.set()
+    beating.join()
+    answers.write(encode(answer))
+    logging.shutdown()
+    os._exit(0)  # Arrow's threads may still read ahead; see `app.__main__.program`
+
+
+def _give_way() -> None:
+    """Let the window and its drawing go first.
+
+    Linux weighs sessions against each other before it looks at the processes in them (autogroup, where no
+    control group weighs instead), so this one's session is lowered too. On Windows whoever starts this
+    process lowers it.
+    """
+    if sys.platform != "win32":
+        os.nice(NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
+
+
+def _answer(call: Call, work: _Work) -> Done | Failed:
+    from app.bootstrap import build_services  # noqa: PLC0415 - said to be at work meanwhile
+    from app.paths import Paths  # noqa: PLC0415
+
+    try:
+        services = build_services(Paths.from_environment())
+        method = attrgetter(f"{call.service}.{call.method}")(services)
+        told = {call.told_as: work.tell} if call.told_as else {}
+        return Done(method(**call.arguments, **told))
+    except StudioError as error:
+        return Failed(error)
+    except Exception:
+        log.exception("%s.%s failed", call.service, call.method)
+        return Failed(StudioError("Something went wrong inside the app.", "The log helper.log has details."))
+
+
+def _listen(requests: BinaryIO, work: _Work) -> None:
+    line = requests.readline()
+    if not line:
+        os._exit(1)
+    work.stop = decode(line)
+
+
+def _beat(answers: BinaryIO, work: _Work) -> None:
+    while not work.has_ended.wait(BEAT_SECONDS):
+        answers.write(encode(Told(work.news)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""How long a run will be: rows, steps, and how long that takes if it goes as earlier runs went."""
+
+import math
+from itertools import islice
+from typing import Final
+
+from app.domain.ports import RunStore
+from app.domain.preflight import Extent
+from app.domain.runs import RunRequest
+from app.services.library import LibraryService
+from app.services.previews import PreviewService
+from trainer_image.aside import validation_count
+from trainer_image.config import RunConfig
+
+_RUNS_ASKED: Final = 100
+
+
+def rows_of(request: RunRequest, library: LibraryService) -> int | None:
+    """All rows of the source; None where nobody has counted them."""
+    return library.get(request.session_id).row_count if request.session_id else None
+
+
+def extent_of(
+    request: RunRequest, library: LibraryService, previews: PreviewService, runs: RunStore
+) -> Extent:
+    """Exact where all rows were looked at before; else by the number of rows as if all were learnt."""
+    config = request.config
+    if survey := previews.known(request):
+        speed = previews.speed(config)
+        length = previews.length(survey, config, max_seq_len=config.max_seq_len, speed=speed)
+        rows = length.buckets.get("trained")
+        epochs = length.steps / max(length.steps_of_epoch, 1)
+        seconds = length.epoch_seconds * epochs if length.epoch_seconds is not None else None
+        is_exact = length.is_exact and _steps_are_known(config)
+        return Extent(rows, length.steps if _steps_are_known(config) else None, is_exact, seconds)
+    rows = rows_of(request, library)
+    trained = rows - validation_count(config, rows) if rows is not None else None
+    steps = _steps(config, trained)
+    return Extent(trained, steps, seconds=_seconds(request, steps, previews, runs))
+
+
+def _steps_are_known(config: RunConfig) -> bool:
+    """Several processes share the rows, and how many is known only where they start."""
+    return bool(config.max_steps) or config.distributed.nproc_per_node in {None, 1}
+
+
+def _steps(config: RunConfig, rows: int | None) -> int | None:
+    if config.max_steps:
+        return config.max_steps
+    if rows is None or config.is_pretraining or not _steps_are_known(config):
+        return None
+    return config.num_epochs * math.ceil(rows / config.effective_batch_size)
+
+
+def _seconds(
+    request: RunRequest, steps: int | None, previews: PreviewService, runs: RunStore
+) -> float | None:
+    """By the newest run of this model, method and session: as many examples take as long as there."""
+    if steps is None or request.session_id is None:
+        return None
+    model, kind = previews.seen_by(request.config).base_model, request.config.method.kind
+    for run in islice(runs.all(), _RUNS_ASKED):
+        is_like_it = run.config.base_model == model and run.config.method.kind == kind
+        if not is_like_it or run.session_id != request.session_id or run.target is not request.target:
+            continue
+        metrics = runs.metrics(run.id, after_step=max(run.step - 1, 0))
+        if metrics and metrics[-1].step:
+            per_example = metrics[-1].elapsed_seconds / (metrics[-1].step * run.config.effective_batch_size)
+            return per_example * steps * request.config.effective_batch_size
+    return None

@@ -1,0 +1,87 @@
+"""Write a run as one script for Hugging Face Jobs."""
+
+import gzip
+import io
+import shlex
+import tempfile
+import zipfile
+from pathlib import Path
+
+from app.domain.errors import StudioError
+from app.domain.job_scripts import MOST_ROW_BYTES, job_command, job_problem, job_script
+from app.domain.runs import RunRequest
+from app.domain.setups import BUNDLED_MODEL
+from app.domain.typed_paths import expanded, is_folder
+from app.services.library import LibraryService
+from app.services.run_data import write_run_data
+from trainer_image.config import DATA_FILE, FileDataset, HubDataset
+
+
+class JobScriptService:
+    def __init__(self, library: LibraryService, trainer: Path) -> None:
+        self._library = library
+        self._trainer = trainer
+        """Folder of the package `trainer_image`."""
+
+    def write(self, request: RunRequest, path: Path, *, flavor: str, timeout: str) -> str:
+        """Write the script to `path`; returns the command that starts it. Raises StudioError."""
+        model = request.config.base_model
+        if problem := job_problem(request.config, is_model_a_folder=_is_here(model)):
+            raise StudioError("This run cannot be a job yet.", problem)
+        command = job_command(str(path), flavor=flavor, timeout=timeout)
+        config = request.config.model_copy(
+            update={"dataset": request.config.dataset if _is_on_hub(request) else FileDataset()}
+        )
+        text = job_script(
+            config,
+            title=f"Fine-tune {model} ({config.method.kind}).",
+            command=[*command[:-1], path.name],
+            pinned=_pinned(self._trainer / "constraints.txt"),
+            trainer=packed_trainer(self._trainer),
+            rows=b"" if _is_on_hub(request) else self._rows(request),
+        )
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise StudioError(
+                f"{path} could not be written: {error.strerror or error}.", "Choose another place."
+            ) from error
+        return shlex.join(command)
+
+    def _rows(self, request: RunRequest) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="tunewright-job-") as folder:
+            target = Path(folder) / DATA_FILE
+            session = self._library.get(request.session_id) if request.session_id else None
+            write_run_data(self._library, request, session, target)
+            rows = gzip.compress(target.read_bytes(), mtime=0)
+        if len(rows) > MOST_ROW_BYTES:
+            raise StudioError(
+                f"The rows take {len(rows) / 1024**2:.1f} MB, packed; a script carries up to "
+                f"{MOST_ROW_BYTES // 1024**2}.",
+                "Publish the session to a private dataset on the Hub, and name that in the setup.",
+            )
+        return rows
+
+
+def _is_on_hub(request: RunRequest) -> bool:
+    return isinstance(request.config.dataset, HubDataset)
+
+
+def _is_here(model: str) -> bool:
+    return model == BUNDLED_MODEL or model.startswith((".", "/", "~")) or is_folder(expanded(model))
+
+
+def _pinned(constraints: Path) -> list[str]:
+    lines = constraints.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def packed_trainer(trainer: Path) -> bytes:
+    """The same bytes for the same code."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for file in sorted(trainer.rglob("*.py")):
+            entry = zipfile.ZipInfo(f"trainer_image/{file.relative_to(trainer).as_posix()}")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, file.read_bytes())
+    return packed.getvalue()

@@ -1,0 +1,135 @@
+"""Which column of a file or a Hub dataset plays which part: the guess as a sentence, and a choice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import flet as ft
+
+from app.domain.mapping import ColumnMapping, Part, RowKind
+from app.domain.merging import MergeSource
+from app.domain.reading import Preview
+from app.services.library import LibraryService
+from app.ui.actions import Problem, use_action
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.progress_line import ProgressLine
+from app.ui.offline import use_reason
+from app.ui.theme import GAP
+from app.ui.training.fields import Choice, Grid
+from app.ui.training.watching import use_answer
+
+_GUESSED = "guessed"
+_LOOKED_AT_ROWS = 20
+
+_OnChoose = Callable[[ColumnMapping | None], None]
+
+
+def ColumnChoice(
+    library: LibraryService, place: MergeSource, mapping: ColumnMapping | None, on_choose: _OnChoose
+) -> ft.Control:
+    """For a source that is a file or a dataset; a session's rows are made already."""
+    if place.file is not None:
+        return FileColumns(library, place.file, mapping, on_choose)
+    return _HubColumns(library, place, mapping, on_choose)
+
+
+@ft.component
+def FileColumns(
+    library: LibraryService, file: Path, mapping: ColumnMapping | None, on_choose: _OnChoose
+) -> ft.Control:
+    """Looks at the first rows of the file as soon as it is mounted, and when it is another."""
+    preview, set_preview = ft.use_state(cast(Preview | None, None))
+    problem, set_problem = ft.use_state(cast(Problem | None, None))
+    use_answer(
+        lambda: library.preview_file(file, _LOOKED_AT_ROWS), set_preview, on=file, on_problem=set_problem
+    )
+    if problem is not None:
+        return ErrorBanner(problem)
+    if preview is None:
+        return ft.Text("Looking at its first rows…", color=ft.Colors.ON_SURFACE_VARIANT)
+    return _columns(preview, mapping, on_choose)
+
+
+@ft.component
+def _HubColumns(
+    library: LibraryService, place: MergeSource, mapping: ColumnMapping | None, on_choose: _OnChoose
+) -> ft.Control:
+    """Looks when it is told to: nothing goes over the network just because a saved merge is opened."""
+    preview, set_preview = ft.use_state(cast(Preview | None, None))
+    blocked = use_reason(library.why_no_hub)
+    looking = use_action(
+        lambda: library.preview_hub(place.hub or "", place.split, place.subset, _LOOKED_AT_ROWS), set_preview
+    )
+    if preview is not None:
+        return _columns(preview, mapping, on_choose)
+    said = mapping.sentence(()) if mapping else "Which column plays which part is guessed as it is read."
+    button = ft.OutlinedButton(
+        "Look at its columns",
+        icon=ft.Icons.TABLE_ROWS_OUTLINED,
+        disabled=bool(blocked) or looking.is_busy,
+        on_click=looking.run,
+    )
+    lines = [
+        ErrorBanner(looking.problem, on_dismiss=looking.dismiss),
+        Identified("columns", _small(f"{said} {blocked}".strip())),
+        ProgressLine("Reading its first rows…", identifier="columns-looking")
+        if looking.is_busy
+        else ft.Row([button]),
+    ]
+    return ft.Column(lines, spacing=GAP, tight=True)
+
+
+def _columns(preview: Preview, mapping: ColumnMapping | None, on_choose: _OnChoose) -> ft.Control:
+    lines: list[ft.Control] = [Identified("columns", _small(_sentence(preview, mapping)))]
+    if preview.is_table:
+        lines += _choices(preview, mapping, on_choose)
+    return ft.Column(lines, spacing=GAP, tight=True)
+
+
+def _small(text: str) -> ft.Control:
+    return ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL)
+
+
+def _sentence(preview: Preview, mapping: ColumnMapping | None) -> str:
+    shown = mapping or preview.mapping
+    said = preview.format[0].upper() + preview.format[1:] + "."
+    if not preview.is_table:
+        return said
+    if shown is None:
+        return f"{said} Nothing in it looks like a row: choose what its columns are."
+    return f"{said} {shown.sentence(preview.columns)}"
+
+
+def _choices(preview: Preview, mapping: ColumnMapping | None, on_choose: _OnChoose) -> list[ft.Control]:
+    def choose_kind(kind: str) -> None:
+        if kind == _GUESSED:
+            on_choose(None)
+            return
+        start = mapping or preview.mapping or ColumnMapping(RowKind(kind))
+        on_choose(start.of_kind(RowKind(kind)))
+
+    kinds = [(_GUESSED, "as guessed"), *((kind.value, kind.label) for kind in RowKind)]
+    chosen = mapping.kind.value if mapping else _GUESSED
+    lines: list[ft.Control] = [Choice("row-kind", "Rows are", chosen, kinds, choose_kind)]
+    if mapping is not None:
+        lines.append(Grid([_part(preview, mapping, part, on_choose) for part in mapping.kind.parts]))
+    return lines
+
+
+def _part(
+    preview: Preview,
+    mapping: ColumnMapping,
+    part: Part,
+    on_choose: _OnChoose,
+) -> ft.Control:
+    def choose(column: str) -> None:
+        if column:
+            on_choose(mapping.playing(column, part))
+        elif before := mapping.columns.get(part):
+            on_choose(mapping.playing(before, None))
+
+    none = [] if part in mapping.kind.required else [("", "none")]
+    options = [*none, *((column, column) for column in preview.columns)]
+    label = f"Column for the {part}"
+    return Choice(f"column-{part}", label, mapping.columns.get(part, ""), options, choose)

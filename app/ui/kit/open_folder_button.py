@@ -1,0 +1,23 @@
+"""Shows a folder of this computer in its file manager, and says so beside the button where that fails."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import flet as ft
+
+from app.ui.actions import use_action
+from app.ui.theme import GAP
+
+
+@ft.component
+def OpenFolderButton(show: Callable[[Path], None], folder: Path) -> ft.Control:
+    """`show` is a service's; it may take seconds."""
+    action = use_action(lambda: show(folder), lambda _: None)
+    button = ft.TextButton(
+        "Open folder", icon=ft.Icons.FOLDER_OPEN, disabled=action.is_busy, on_click=action.run
+    )
+    if action.problem is None:
+        return button
+    text = f"{action.problem.message} {action.problem.hint}"
+    said = ft.Text(text, color=ft.Colors.ERROR, theme_style=ft.TextThemeStyle.BODY_SMALL)
+    return ft.Column([button, ft.Semantics(content=said, live_region=True)], spacing=GAP / 2, tight=True)

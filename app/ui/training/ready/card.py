@@ -1,0 +1,148 @@
+"""What the run will take in a few lines, and everything that was found out when unfolded."""
+
+from collections.abc import Callable
+from typing import Final
+
+import flet as ft
+
+from app.domain import preflight_words as words
+from app.domain.preflight import ActiveLogger, Readiness, Remark
+from app.ui.kit.identified import Identified
+from app.ui.kit.status_pill import StatusPill, Tone
+from app.ui.theme import GAP
+from app.ui.training.fields import Help, Wrap
+from app.ui.training.ready.memory_bar import MemoryBar
+from trainer_image.look_protocol import Ability
+
+_MOST_HEIGHT: Final = 260
+"""Of what is unfolded, in logical pixels: beyond, it scrolls."""
+_MOST_LINES: Final = 5
+_LOGGER_TONES: Final[dict[bool | None, Tone]] = {True: "good", False: "bad", None: "neutral"}
+
+
+def ReadyCard(found: Readiness | None) -> ft.Control:
+    """The memory bar, and a line of figures; takes no room while nothing is known."""
+    if found is None:
+        return ft.Container(visible=False)
+    lines: list[ft.Control] = [MemoryBar(found.memory)] if found.memory else []
+    figures = [_figure(icon, name, text) for icon, name, text in _figures(found) if text]
+    chips = [_logger(logger) for logger in found.loggers or ()]
+    if figures or chips:
+        lines.append(Identified("ready-figures", Wrap([*figures, *chips]), label="What the run will take"))
+    return ft.Column(lines, spacing=GAP, tight=True)
+
+
+def ReadyDetails(found: Readiness, on_again: Callable[[], None]) -> ft.Control:
+    """Errors and warnings with what to do, then every fact in words, then what can run here."""
+    remarks = [_remark(remark) for remark in found.remarks]
+    facts: list[ft.Control] = [_fact(name, text) for name, text in words.facts(found)]
+    facts.extend(Help(sentence) for sentence in found.unknown)
+    if found.abilities:
+        facts.append(_abilities(found.abilities))
+    again = ft.TextButton("Check again", icon=ft.Icons.REFRESH, on_click=on_again)
+    column = ft.Column(
+        [*remarks, *facts, ft.Row([again])],
+        spacing=GAP,
+        scroll=ft.ScrollMode.AUTO,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+    is_long = 2 * len(remarks) + len(facts) > _MOST_LINES
+    return Identified(
+        "ready-details",
+        ft.Container(column, height=_MOST_HEIGHT if is_long else None),
+        label="Everything found out about the run",
+    )
+
+
+def ReadyPill(found: Readiness | None, *, is_current: bool, is_blocked: bool) -> ft.Control:
+    """Whether it can start, in a word or two. `is_blocked` is by what needs no check."""
+    return Identified("ready-state", StatusPill(*_state(found, is_current, is_blocked)), live=True)
+
+
+def _state(found: Readiness | None, is_current: bool, is_blocked: bool) -> tuple[str, Tone]:
+    if is_blocked or (is_current and found is not None and found.errors):
+        return "Not ready", "bad"
+    if found is None or not is_current:
+        return "Checking…", "neutral"
+    if count := len(found.warnings):
+        return ("1 warning" if count == 1 else f"{count} warnings"), "warning"
+    return "Ready", "good"
+
+
+def _figures(found: Readiness) -> list[tuple[ft.IconData, str, str]]:
+    disk, extent = found.disk, found.extent
+    return [
+        (ft.Icons.LINEAR_SCALE, "Length", words.short_length(extent) if extent else ""),
+        (ft.Icons.SAVE_OUTLINED, "Disk", words.short_disk(disk) if disk else ""),
+        (ft.Icons.DOWNLOAD_OUTLINED, "Model", words.short_download(found)),
+        (ft.Icons.PAYMENTS_OUTLINED, "Cost", "no cost" if words.cost(found) else ""),
+    ]
+
+
+def _figure(icon: ft.IconData, name: str, text: str) -> ft.Control:
+    return ft.Row(
+        [
+            ft.Icon(icon, size=16, color=ft.Colors.ON_SURFACE_VARIANT, semantics_label=name),
+            ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL),
+        ],
+        spacing=4,
+        tight=True,
+    )
+
+
+def _logger(logger: ActiveLogger) -> ft.Control:
+    text = words.logger_words(logger)
+    return ft.Container(
+        StatusPill(text, _LOGGER_TONES[logger.is_installed]), tooltip=f"Gets the numbers: {text}"
+    )
+
+
+def _remark(remark: Remark) -> ft.Control:
+    is_error = remark.level == "error"
+    color = ft.Colors.ERROR if is_error else ft.Colors.TERTIARY
+    icon = ft.Icons.ERROR_OUTLINE if is_error else ft.Icons.WARNING_AMBER
+    title = f"{remark.level.capitalize()} · {remark.about}: {remark.message}"
+    texts: list[ft.Control] = [ft.Text(title, theme_style=ft.TextThemeStyle.BODY_MEDIUM)]
+    if remark.hint:
+        texts.append(Help(remark.hint))
+    return ft.Row(
+        [
+            ft.Icon(icon, color=color, size=20, semantics_label=remark.level.capitalize()),
+            ft.Column(texts, spacing=2, tight=True, expand=True),
+        ],
+        spacing=GAP,
+        vertical_alignment=ft.CrossAxisAlignment.START,
+    )
+
+
+def _fact(name: str, text: str) -> ft.Control:
+    return ft.Row(
+        [
+            ft.Container(
+                ft.Text(name, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.ON_SURFACE_VARIANT),
+                width=64,
+            ),
+            ft.Text(text[:1].upper() + text[1:], theme_style=ft.TextThemeStyle.BODY_SMALL, expand=True),
+        ],
+        spacing=GAP,
+        vertical_alignment=ft.CrossAxisAlignment.START,
+    )
+
+
+def _abilities(abilities: tuple[Ability, ...]) -> ft.Control:
+    """A badge each; the reason of what cannot run stands below, once for all that share it."""
+    badges = [
+        StatusPill(
+            words.ability(each.name),
+            "neutral" if each.why_not else "good",
+            icon=ft.Icons.BLOCK if each.why_not else None,
+        )
+        for each in abilities
+    ]
+    reasons: dict[str, list[str]] = {}
+    for each in abilities:
+        if each.why_not:
+            reasons.setdefault(each.why_not, []).append(words.ability(each.name))
+    lines: list[ft.Control] = [Help(f"Not here: {', '.join(names)}. {why}") for why, names in reasons.items()]
+    heading = ft.Text("What can be trained here", theme_style=ft.TextThemeStyle.LABEL_MEDIUM)
+    return Identified("ready-abilities", ft.Column([heading, Wrap(badges), *lines], spacing=GAP, tight=True))

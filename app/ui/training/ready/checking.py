@@ -1,0 +1,55 @@
+"""Check the run that the form describes, and start it once nothing speaks against it that was not read."""
+
+import time
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from app.domain.errors import StudioError
+from app.domain.preflight import Readiness, Remark
+from app.domain.runs import Run
+from app.domain.setups import Setup
+from app.services.everything import Services
+
+_GOOD_SECONDS: Final = 60.0
+"""So long a check is good for a start: disks and cards fill up."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found out about a setup, and which one it was."""
+
+    asked: str = ""
+    found: Readiness | None = None
+    at: float = field(default=0.0, compare=False)
+
+
+def checked(services: Services, setup: Setup | None) -> Checked:
+    """Up to seconds. Never raises for what it finds; the setup may name a session that is gone."""
+    if setup is None:
+        return Checked()
+    asked = setup.model_dump_json()
+    try:
+        request = services.training.request_of(setup, Path.home())
+        found = services.preflight.check(request)
+    except StudioError as error:
+        found = Readiness((Remark("Data", "error", error.message, error.hint),))
+    return Checked(asked, found, time.monotonic())
+
+
+def start(services: Services, setup: Setup | None, known: Checked, read: Set[str]) -> Run | Checked:
+    """The run; or what speaks against it and is an error, or a warning whose sentence is not in `read`.
+
+    Raises StudioError.
+    """
+    if setup is None:
+        raise StudioError("The form is not complete.", "Fill in what is missing, then press Start again.")
+    is_good = known.asked == setup.model_dump_json() and time.monotonic() - known.at < _GOOD_SECONDS
+    now = known if is_good else checked(services, setup)
+    assert now.found is not None
+    if now.found.errors or not {remark.message for remark in now.found.warnings} <= read:
+        return now
+    request = services.training.request_of(setup, Path.home())
+    services.settings.remember_setup(setup)
+    return services.training.start(replace(request, expected=services.previews.expected(request)))

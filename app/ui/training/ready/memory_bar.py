@@ -1,0 +1,65 @@
+"""What a run will take of the memory there is: a bar, and the same in words."""
+
+from itertools import pairwise
+
+import flet as ft
+
+from app.domain.preflight import MemoryNeed, gigabytes
+from app.ui.kit.identified import Identified
+
+_WEIGHT = 1000
+
+
+def MemoryBar(need: MemoryNeed) -> ft.Control:
+    """Full to the lowest estimate, paler to the highest, a mark at the expected one and one at the limit."""
+    line = ft.Row(
+        [
+            ft.Text(_expected(need), theme_style=ft.TextThemeStyle.BODY_SMALL, expand=True),
+            ft.Text(
+                _limit(need), theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT
+            ),
+        ]
+    )
+    return Identified("ready-memory", ft.Column([line, _bar(need)], spacing=4, tight=True), label="Memory")
+
+
+def _expected(need: MemoryNeed) -> str:
+    where = "GPU memory" if need.device == "cuda" else "Memory"
+    return f"{where}: {gigabytes(need.expected)} ({gigabytes(need.low)} – {gigabytes(need.high)})"
+
+
+def _limit(need: MemoryNeed) -> str:
+    if need.free is None:
+        return ""
+    verdict = (
+        "fits" if need.high <= need.free else "may not fit" if need.expected <= need.free else "too much"
+    )
+    return f"{gigabytes(need.free)} free · {verdict}"
+
+
+def _bar(need: MemoryNeed) -> ft.Control:
+    """Stretches of the bar by where they begin and end, in order."""
+    free = need.free or need.high
+    whole = max(free, need.high, 1)
+    marks = sorted({0, min(need.low, whole), need.expected, need.high, free, whole})
+    pieces: list[ft.Control] = []
+    for begin, end in pairwise(marks):
+        pieces.append(_stretch(need, begin, end, free=free, whole=whole))
+        if end == need.expected:
+            pieces.append(ft.Container(width=2, bgcolor=ft.Colors.ON_SURFACE))
+        if end == free and free < whole:
+            pieces.append(ft.Container(width=3, bgcolor=ft.Colors.ERROR))
+    return ft.Container(
+        ft.Row(pieces, spacing=0, height=8),
+        border_radius=4,
+        clip_behavior=ft.ClipBehavior.HARD_EDGE,
+        bgcolor=ft.Colors.SURFACE_CONTAINER_HIGHEST,
+    )
+
+
+def _stretch(need: MemoryNeed, begin: int, end: int, *, free: int, whole: int) -> ft.Control:
+    color: ft.ColorValue | None = None
+    if end <= need.high:
+        color = ft.Colors.PRIMARY if end <= free else ft.Colors.ERROR
+        color = color if end <= need.low else ft.Colors.with_opacity(0.5, color)
+    return ft.Container(bgcolor=color, expand=max(round((end - begin) / whole * _WEIGHT), 1))

@@ -1,0 +1,122 @@
+"""A plot drawn with Flet's chart, its legend above it."""
+
+import math
+from typing import Any, Final
+
+import flet as ft
+
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training.curves import tick
+from app.ui.training.run.plots import Plot, PlotLine, Shade
+
+HEIGHT: Final = 220
+_COLORS: Final = {
+    "raw": ft.Colors.with_opacity(0.5, ft.Colors.TERTIARY),
+    "smooth": ft.Colors.PRIMARY,
+    "measured": ft.Colors.ON_SURFACE,
+    "second": ft.Colors.TERTIARY,
+}
+_WIDTHS: Final = {"raw": 1.5, "smooth": 2.5, "measured": 2.0, "second": 2.0}
+_FILLS: Final = {
+    "guide": ft.Colors.with_opacity(0.14, ft.Colors.PRIMARY),
+    "advice": ft.Colors.with_opacity(0.16, ft.Colors.TERTIARY),
+}
+
+
+@ft.component
+def Chart(plot: Plot | None, *, is_live: bool) -> ft.Control:
+    """Memoise it: drawing costs some 20 ms of the event loop."""
+    if plot is None:
+        said = (
+            "The loss curve begins with the first step." if is_live else "There is no curve: it made no step."
+        )
+        body: ft.Control = ft.Container(
+            ft.Text(said, color=ft.Colors.ON_SURFACE_VARIANT),
+            height=HEIGHT if is_live else None,
+            alignment=ft.Alignment.CENTER,
+        )
+        return Identified("loss-chart", body)
+    column = ft.Column([_legend(plot), _chart(plot)], spacing=GAP, tight=True)
+    return Identified("loss-chart", column, label=plot.description)
+
+
+def _legend(plot: Plot) -> ft.Control:
+    entries = [_entry(_COLORS[line.role], line.name, height=3) for line in _smooth_first(plot.lines)]
+    for name, role in dict.fromkeys((shade.name, shade.role) for shade in plot.shades):
+        entries.append(_entry(_FILLS[role], name, height=12))
+    row = ft.Row(entries, spacing=GAP * 2, run_spacing=2, wrap=True)
+    if not plot.note:
+        return row
+    note = ft.Text(plot.note, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
+    return ft.Column([row, note], spacing=2, tight=True)
+
+
+def _smooth_first(lines: tuple[PlotLine, ...]) -> list[PlotLine]:
+    return sorted(lines, key=lambda line: line.role == "raw")
+
+
+def _entry(color: str, text: str, *, height: int) -> ft.Control:
+    line = ft.Container(width=18, height=height, bgcolor=color, border_radius=2)
+    return ft.Container(
+        ft.Row([line, ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL)], spacing=6, tight=True)
+    )
+
+
+def _chart(plot: Plot) -> Any:
+    # Lazily: importing flet_charts costs a third of a second (a full one where matplotlib is installed).
+    import flet_charts as fc  # noqa: PLC0415
+
+    return fc.LineChart(
+        data_series=[
+            *(_shade(fc, shade) for shade in plot.shades),
+            *(_line(fc, line) for line in plot.lines),
+        ],
+        min_x=plot.first,
+        max_x=plot.last,
+        min_y=plot.low,
+        max_y=plot.high,
+        left_axis=_axis(fc, plot.marks, size=48),
+        bottom_axis=_axis(fc, _steps(plot), size=28),
+        horizontal_grid_lines=fc.ChartGridLines(
+            interval=tick(plot.high - plot.low), color=ft.Colors.OUTLINE_VARIANT, width=1
+        ),
+        animation=0,
+        interactive=False,
+        height=HEIGHT - 28,
+    )
+
+
+def _line(fc: Any, line: PlotLine) -> Any:
+    return fc.LineChartData(
+        points=[fc.LineChartDataPoint(x, y) for x, y in line.points],
+        color=_COLORS[line.role],
+        stroke_width=_WIDTHS[line.role],
+        dash_pattern=[6, 3] if line.role == "second" else None,
+        point=line.role == "measured" or len(line.points) == 1,
+    )
+
+
+def _shade(fc: Any, shade: Shade) -> Any:
+    """Flet's chart knows no areas: an unseen line with everything down to `low` filled."""
+    return fc.LineChartData(
+        points=[fc.LineChartDataPoint(x, shade.high) for x in (shade.first, shade.last)],
+        color=ft.Colors.TRANSPARENT,
+        stroke_width=0,
+        below_line_bgcolor=_FILLS[shade.role],
+        below_line_cutoff_y=shade.low,
+    )
+
+
+def _steps(plot: Plot) -> tuple[tuple[float, str], ...]:
+    step = max(tick(plot.last - plot.first), 1.0)
+    count = range(math.ceil(plot.first / step), math.floor(plot.last / step) + 1)
+    return tuple((n * step, f"{n * step:g}") for n in count)
+
+
+def _axis(fc: Any, marks: tuple[tuple[float, str], ...], *, size: float) -> Any:
+    labels = [
+        fc.ChartAxisLabel(value=at, label=ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL))
+        for at, text in marks
+    ]
+    return fc.ChartAxis(labels=labels, label_size=size)

@@ -1,0 +1,68 @@
+"""Look for a word in a run's whole log."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import flet as ft
+
+from app.domain.runs import Run
+from app.services.monitoring import MonitoringService
+from app.ui.kit.entered import text_of
+from app.ui.kit.identified import Identified
+from app.ui.kit.selectable import Selectable
+from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.fields import Help
+from app.ui.training.watching import use_answer
+
+_TYPING_SECONDS: Final = 0.3
+_LONGEST: Final = 500
+
+Found = tuple[Sequence[tuple[int, str]], int]
+
+
+@ft.component
+def LogSearch(monitoring: MonitoringService, run: Run) -> ft.Control:
+    """Memoise it. What is found is as of the moment of typing; Enter looks again."""
+    wanted, want = ft.use_state("")
+    looks, set_looks = ft.use_state(0)
+    nothing: Found = ((), 0)
+    found, set_found = ft.use_state(nothing)
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        want(text_of(event))
+
+    use_answer(
+        lambda: monitoring.find_in_log(run, wanted) if wanted.strip() else nothing,
+        set_found,
+        on=(wanted, looks, run.status),
+        delay_seconds=_TYPING_SECONDS,
+    )
+    field = ft.TextField(
+        label="Search the log",
+        value=wanted,
+        dense=True,
+        prefix_icon=ft.Icons.SEARCH,
+        on_change=edit,
+        on_submit=lambda: set_looks(looks + 1),
+    )
+    lines: list[ft.Control] = [field]
+    if wanted.strip():
+        lines.append(Identified("log-found-count", Help(_counted(*found)), live=True))
+        lines.extend(_shown(found[0]))
+    return ft.Column(lines, spacing=GAP / 2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def _counted(found: Sequence[tuple[int, str]], count: int) -> str:
+    if not count:
+        return "No line says that."
+    said = f"{count:,} line{'s say' if count != 1 else ' says'} that"
+    return f"{said}; the newest {len(found):,} are shown." if count > len(found) else f"{said}."
+
+
+def _shown(found: Sequence[tuple[int, str]]) -> list[ft.Control]:
+    if not found:
+        return []
+    text = "\n".join(f"{number:>6}  {line[:_LONGEST]}" for number, line in found)
+    listed = ft.ListView([ft.Text(text, font_family=CODE_FONT, size=12)], padding=GAP)
+    box = ft.Container(Selectable(listed), height=140, bgcolor=ft.Colors.SURFACE_CONTAINER, border_radius=GAP)
+    return [Identified("log-found", box, label="Lines found")]

@@ -1,0 +1,261 @@
+"""What a chart shows, worked out before anything is drawn: lines, shaded ranges, axes and their description.
+
+Values are in the units of the axis: on a logarithmic one they are powers of ten.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from app.domain.coach import Advice, ChartKind
+from app.domain.expected_loss import band_at
+from app.domain.runs import Measurement, Metric
+from app.ui.training.curves import Point, bounds, decimate, smooth, tick
+from trainer_image.config import RunConfig
+
+POINTS_SHOWN: Final = 150
+"""A line. Flet's chart takes seconds from a few thousand points on."""
+SPANS: Final = (1, 10, 30, 100)
+WINDOWS: Final = (0, 50, 200, 1000)
+"""Newest steps shown; 0 for all."""
+_OUTLIERS: Final = 0.01
+
+Role = Literal["raw", "smooth", "measured", "second"]
+
+
+@dataclass(frozen=True)
+class ChartSettings:
+    """How a person wants to look at a curve. Never touches the run."""
+
+    kind: ChartKind = "loss"
+    span: int = 30
+    """Of the moving average, alpha = 2 / (span + 1); 1 for none."""
+    is_log: bool = False
+    window: int = 0
+    clips: bool = False
+
+
+@dataclass(frozen=True)
+class CurveData:
+    """What a run's charts are made of."""
+
+    config: RunConfig
+    metrics: tuple[Metric, ...]
+    measurements: tuple[Measurement, ...]
+    advice: tuple[Advice, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlotLine:
+    name: str
+    role: Role
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Shade:
+    """A range of steps, from `low` to `high` of the axis."""
+
+    name: str
+    role: Literal["guide", "advice"]
+    first: float
+    last: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Plot:
+    lines: tuple[PlotLine, ...]
+    shades: tuple[Shade, ...]
+    first: float
+    last: float
+    low: float
+    high: float
+    marks: tuple[tuple[float, str], ...]
+    """Where the vertical axis has labels, and which."""
+    description: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    title: str
+    values: tuple[tuple[str, Callable[[Metric], float | None]], ...]
+    is_smoothed: bool = True
+    digits: int = 3
+
+
+_KINDS: Final[dict[ChartKind, _Kind]] = {
+    "loss": _Kind("Loss", (("Loss", lambda m: m.loss),)),
+    "rate": _Kind("Rate", (("Learning rate", lambda m: m.learning_rate),), is_smoothed=False),
+    "gradient": _Kind("Gradient", (("Gradient norm", lambda m: m.grad_norm),)),
+    "speed": _Kind("Speed", (("Tokens/s", lambda m: m.tokens_per_second),)),
+    "gpu": _Kind(
+        "GPU",
+        (("Busy, %", lambda m: m.gpu_utilisation), ("Temperature, °C", lambda m: m.gpu_temperature)),
+        is_smoothed=False,
+    ),
+    "memory": _Kind("Memory", (("GiB held on the GPU", lambda m: m.gpu_memory_gb),), is_smoothed=False),
+}
+
+
+def kinds_of(metrics: Sequence[Metric]) -> list[tuple[str, str]]:
+    """Charts there is something to draw for, with their titles: told by the newest step."""
+    last = metrics[-1:]
+    return [
+        (kind, it.title)
+        for kind, it in _KINDS.items()
+        if any(value(metric) is not None for metric in last for _, value in it.values)
+    ]
+
+
+def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
+    """None while there is nothing to draw."""
+    kind = _KINDS[settings.kind]
+    shown = _window(data.metrics, settings.window)
+    lines = [line for name, value in kind.values if (line := _points(shown, value))]
+    if not lines:
+        return None
+    first, last = lines[0][0][0], lines[0][-1][0]
+    measured = _measured(data, settings, first, last)
+    axis = _Axis.around([y for line in (*lines, measured) for _, y in line], settings)
+    drawn = [
+        made
+        for (name, _), line in zip(kind.values, lines, strict=False)
+        for made in _drawn(name, line, kind, settings, is_second=line is not lines[0])
+    ]
+    if measured:
+        drawn.append(PlotLine("validation", "measured", tuple(measured)))
+    note = axis.note
+    return Plot(
+        lines=tuple(PlotLine(d.name, d.role, axis.place(d.points)) for d in drawn),
+        shades=(*_guide(data, shown, settings, axis), *_advised(data.advice, first, last, axis)),
+        first=first,
+        last=max(last, first + 1),
+        low=axis.low,
+        high=axis.high,
+        marks=axis.marks(),
+        description=_description(kind, settings, lines, measured),
+        note=note,
+    )
+
+
+def _window(metrics: tuple[Metric, ...], window: int) -> Sequence[Metric]:
+    return metrics[-window:] if window else metrics
+
+
+def _points(metrics: Sequence[Metric], value: Callable[[Metric], float | None]) -> list[Point]:
+    told = ((float(m.step), value(m)) for m in metrics)
+    return [(x, y) for x, y in told if y is not None and math.isfinite(y)]
+
+
+def _measured(data: CurveData, settings: ChartSettings, first: float, last: float) -> list[Point]:
+    if settings.kind != "loss":
+        return []
+    return [
+        (float(m.step), m.loss)
+        for m in data.measurements
+        if first <= m.step <= last and math.isfinite(m.loss)
+    ]
+
+
+def _drawn(
+    name: str, line: list[Point], kind: _Kind, settings: ChartSettings, *, is_second: bool
+) -> list[PlotLine]:
+    """The line itself; where it is noisy, also a smoothed one over it."""
+    if not kind.is_smoothed or settings.span <= 1:
+        role: Role = "second" if is_second else "smooth"
+        return [PlotLine(name, role, tuple(decimate(line, POINTS_SHOWN)))]
+    means = smooth([y for _, y in line], weight=1 - 2 / (settings.span + 1))
+    smoothed = list(zip([x for x, _ in line], means, strict=True))
+    return [
+        PlotLine("each step", "raw", tuple(decimate(line, POINTS_SHOWN))),
+        PlotLine(f"{name}, smoothed", "smooth", tuple(decimate(smoothed, POINTS_SHOWN))),
+    ]
+
+
+@dataclass(frozen=True)
+class _Axis:
+    low: float
+    high: float
+    is_log: bool
+    note: str = ""
+
+    @classmethod
+    def around(cls, values: Sequence[float], settings: ChartSettings) -> "_Axis":
+        is_log = settings.is_log and any(y > 0 for y in values)
+        placed = [math.log10(y) for y in values if y > 0] if is_log else list(values)
+        kept, note = _without_outliers(placed) if settings.clips else (placed, "")
+        low, high = bounds(kept)
+        return cls(low, high, is_log, note)
+
+    def at(self, value: float) -> float:
+        """Where a value stands; outside of the axis at its edge."""
+        placed = (math.log10(value) if value > 0 else self.low) if self.is_log else value
+        return min(max(placed, self.low), self.high)
+
+    def place(self, points: Sequence[Point]) -> tuple[Point, ...]:
+        return tuple((x, self.at(y)) for x, y in points)
+
+    def marks(self) -> tuple[tuple[float, str], ...]:
+        step = tick(self.high - self.low)
+        count = range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)
+        placed = [round(n * step, 10) for n in count]
+        return tuple((y, f"{10**y:.3g}" if self.is_log else f"{y:g}") for y in placed)
+
+
+def _without_outliers(values: list[float]) -> tuple[list[float], str]:
+    """Without the highest and the lowest hundredth; few values have no outliers."""
+    if len(values) < 20:
+        return values, ""
+    ordered = sorted(values)
+    cut = max(math.ceil(len(ordered) * _OUTLIERS), 1)
+    low, high = ordered[cut], ordered[-cut - 1]
+    beyond = sum(not low <= value <= high for value in values)
+    return [v for v in values if low <= v <= high], f"{beyond:,} values lie beyond the edge."
+
+
+def _guide(data: CurveData, shown: Sequence[Metric], settings: ChartSettings, axis: _Axis) -> list[Shade]:
+    """The loss the guide expects, an epoch at a time, where its numbers hold."""
+    if settings.kind != "loss":
+        return []
+    spans: dict[int, tuple[int, int]] = {}
+    for metric in shown:
+        epoch = int(metric.epoch)
+        spans[epoch] = (spans.get(epoch, (metric.step, 0))[0], metric.step)
+    shades = []
+    for epoch, (first, last) in spans.items():
+        band = band_at(data.config, epoch)
+        if band and axis.at(band[0]) < axis.at(band[1]):
+            shades.append(
+                Shade("the guide's range", "guide", first, last + 1, axis.at(band[0]), axis.at(band[1]))
+            )
+    return shades
+
+
+def _advised(advice: Sequence[Advice], first: float, last: float, axis: _Axis) -> list[Shade]:
+    return [
+        Shade(a.title, "advice", max(a.first, first), min(a.last, last), axis.low, axis.high)
+        for a in advice
+        if a.first < last and a.last > first
+    ]
+
+
+def _description(
+    kind: _Kind, settings: ChartSettings, lines: list[list[Point]], measured: list[Point]
+) -> str:
+    """For those who do not see the chart."""
+    parts = []
+    for (name, _), line in zip(kind.values, lines, strict=False):
+        (x0, y0), (x1, y1) = line[0], line[-1]
+        what = "Loss curve" if settings.kind == "loss" else name
+        parts.append(f"{what}: {_said(y0)} at step {x0:.0f}, {_said(y1)} at step {x1:.0f}")
+    if measured:
+        parts.append(f"validation loss {measured[-1][1]:.3f} at step {measured[-1][0]:.0f}")
+    return "; ".join(parts)
+
+
+def _said(value: float) -> str:
+    return f"{value:.3f}" if 0.01 <= abs(value) < 1000 else f"{value:.3g}"

@@ -1,0 +1,71 @@
+"""What is known of a run, read on a thread: what is new since the last look, and what follows from it."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Final
+
+from app.domain.checkpoints import SavedCheckpoint
+from app.domain.coach import Advice, advise
+from app.domain.runs import Measurement, Metric, Run, RunEvent, SampleAnswer
+from app.domain.stages import Stage
+from app.services.monitoring import MonitoringService
+from app.ui.training.run.changes_view import memory_changes
+
+_EVENTS_SHOWN: Final = 200
+_NOTICES: Final = 200
+_LONG_CURVE: Final = 100
+_CURVE_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the trainer has said so far, and what the coach says to it."""
+
+    metrics: tuple[Metric, ...] = ()
+    events: tuple[RunEvent, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    samples: tuple[SampleAnswer, ...] = ()
+    checkpoints: tuple[SavedCheckpoint, ...] = ()
+    changes: tuple[RunEvent, ...] = ()
+    """Made because memory ran out."""
+    stages: tuple[Stage, ...] = ()
+    advice: tuple[Advice, ...] = ()
+
+
+class Curve:
+    """What the chart shows: on a long curve a new step is hardly seen, and drawing it costs the most."""
+
+    def __init__(self) -> None:
+        self._shown = Report()
+        self._at = 0.0
+
+    def shown(self, report: Report, *, is_live: bool) -> Report:
+        """The newest, or for a few seconds what was shown before."""
+        now = time.monotonic()
+        is_long = len(report.metrics) > _LONG_CURVE
+        if not (is_live and is_long and now - self._at < _CURVE_SECONDS):
+            self._shown, self._at = report, now
+        return self._shown
+
+
+def read_report(monitoring: MonitoringService, run: Run, known: Report) -> Report:
+    """Metrics since the last known step; all of them again where a resumed run went back. Blocking."""
+    events = tuple(monitoring.events(run.id, last=_EVENTS_SHOWN))
+    report = replace(known, metrics=_metrics(monitoring, run, known), stages=monitoring.stages(run))
+    if events != known.events:  # measurements, samples and checkpoints are events
+        report = replace(
+            report,
+            events=events,
+            measurements=tuple(monitoring.measurements(run.id)),
+            samples=tuple(monitoring.samples(run.id)),
+            checkpoints=tuple(monitoring.checkpoints(run)),
+            changes=memory_changes(monitoring.events(run.id, last=_NOTICES, of_type="notice")),
+        )
+    return replace(report, advice=advise(run.config, report.metrics, report.measurements, run.status))
+
+
+def _metrics(monitoring: MonitoringService, run: Run, known: Report) -> tuple[Metric, ...]:
+    last = known.metrics[-1].step if known.metrics else -1
+    if last > run.step or run.status.is_final or run.attempt > 1:
+        return tuple(monitoring.metrics(run.id))
+    return known.metrics + tuple(monitoring.metrics(run.id, after_step=last))

@@ -1,0 +1,161 @@
+"""One run, live: how far it is, how it learns, what it says, and what can be done with it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, cast
+
+import flet as ft
+
+from app.domain.runs import Run, RunStatus
+from app.domain.setups import Setup
+from app.services.everything import Services
+from app.ui.actions import Problem
+from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.labeled_value import LabeledValue
+from app.ui.kit.open_folder_button import OpenFolderButton
+from app.ui.kit.section import Section
+from app.ui.training import wording
+from app.ui.training.log_view import LogView
+from app.ui.training.mounting import keyed, memoised
+from app.ui.training.run.changes_view import MemoryChanges
+from app.ui.training.run.checkpoints_view import CheckpointList
+from app.ui.training.run.figures import Figures, Guide, Progress
+from app.ui.training.run.hands import Hands
+from app.ui.training.run.learning import Learning
+from app.ui.training.run.log_search import LogSearch
+from app.ui.training.run.phase_strip import PhaseStrip
+from app.ui.training.run.plots import CurveData
+from app.ui.training.run.report import Curve, Report, read_report
+from app.ui.training.run.trouble_view import TroubleCard
+from app.ui.training.run_actions import RunActions
+from app.ui.training.run_status import RunStatusPill
+from app.ui.training.samples_view import SampleList
+from app.ui.training.timeline_view import Timeline
+from app.ui.training.watching import use_answer
+
+_SECONDS: Final = 1.0
+_TALK: Final = "talk"
+
+
+@ft.component
+def RunView(
+    services: Services,
+    run: Run,
+    on_changed: Callable[[], None],
+    on_setup: Callable[[Setup], Any],
+    on_started: Callable[[Run], Any],
+) -> ft.Control:
+    """Give it the run's id as key. It asks for what is new once a second while the run is going.
+
+    `on_setup` puts a setup into the form; `on_started` is told of a run that was started from here.
+    """
+    report, set_report = ft.use_state(Report())
+    known = ft.use_ref(Report())
+    curve = ft.use_memo(Curve, dependencies=[])
+    hands = ft.use_memo(partial(Hands, services), dependencies=[])
+    hands.on_changed, hands.on_setup, hands.on_started = on_changed, on_setup, on_started
+    is_live = not run.status.is_final
+
+    def take(fresh: Report) -> None:
+        known.current = fresh
+        set_report(fresh)
+
+    use_answer(
+        lambda: read_report(services.monitoring, run, known.current or Report()),
+        take,
+        on=(run.attempt, is_live, run.step if not is_live else 0),
+        every_seconds=_SECONDS if is_live else None,
+    )
+    last, still = report.metrics[-1] if report.metrics else None, _still(run)
+    drawn = curve.shown(report, is_live=is_live)
+    data = CurveData(run.config, drawn.metrics, drawn.measurements, drawn.advice)
+    return Section(
+        run.name,
+        [
+            *_messages(run, hands),
+            memoised(PhaseStrip, f"stages-{run.id}", report.stages),
+            Progress(run),
+            Figures(run, last),
+            keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
+            memoised(MemoryChanges, f"changes-{run.id}", report.changes),
+            memoised(Learning, f"learning-{run.id}", still, data, hands),
+            *Guide(run, last),
+            memoised(SampleList, f"samples-{run.id}", report.samples),
+            memoised(CheckpointList, f"checkpoints-{run.id}", still, report.checkpoints),
+            memoised(Timeline, f"timeline-{run.id}", report.events),
+            memoised(LogView, f"log-{run.id}", services.monitoring, still),
+            memoised(LogSearch, f"log-search-{run.id}", services.monitoring, still),
+            LabeledValue(
+                "Output folder",
+                str(run.output_dir or run.folder),
+                is_code=True,
+                trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
+            ),
+            memoised(
+                OpenFolderButton,
+                f"open-{run.id}",
+                services.training.show_folder,
+                run.output_dir or run.folder,
+            ),
+        ],
+        subtitle=f"{run.target.label} · {wording.data(run)} · {wording.method(run)}",
+        trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
+    )
+
+
+def _messages(run: Run, hands: Hands) -> list[ft.Control]:
+    """What to do next, why it failed, or what cannot be seen now."""
+    if run.status is RunStatus.FINISHED and run.output:
+        return [_ready()]
+    if run.status is RunStatus.FAILED:
+        banner = ErrorBanner(Problem(run.message, run.hint)) if run.message else ErrorBanner(None)
+        return [banner, memoised(TroubleCard, f"trouble-{run.id}", _failed(run), hands)]
+    if not run.message:
+        return []
+    text = f"{run.message} {run.hint}".strip()
+    return [Identified("run-message", ft.Text(text, color=ft.Colors.TERTIARY), live=True)]
+
+
+def _ready() -> ft.Control:
+    talk = ft.FilledButton("Talk to it", icon=ft.Icons.CHAT_OUTLINED, on_click=_go_to_talk)
+    said = ft.Text("The result is ready: talk to it further down, in Quick Local Inference.", expand=True)
+    return ft.Row([Identified("talk-to-it", talk), said], spacing=12)
+
+
+def talk_place(panel: ft.Control) -> ft.Control:
+    """Where “Talk to it” leads."""
+    key = cast(Any, ft.ScrollKey)(_TALK)  # a dataclass, but not to the type hints of Flet 1.0.5
+    return ft.Container(panel, key=key)
+
+
+async def _go_to_talk(event: ft.Event[ft.Button]) -> None:
+    """Scroll whatever column this stands in: the right one of two, or the only one."""
+    around: Any = event.control
+    while around is not None and not (isinstance(around, ft.Column) and around.scroll):
+        around = around.parent
+    if around is not None:
+        await around.scroll_to(scroll_key=_TALK, duration=300)
+
+
+def _failed(run: Run) -> Run:
+    """What its troubles depend on."""
+    return replace(_still(run), message=run.message, hint=run.hint, checkpoint=run.checkpoint)
+
+
+def _still(run: Run) -> Run:
+    """The run without what ticks, for what need not be drawn again with every step."""
+    return replace(
+        run,
+        phase="",
+        step=0,
+        total_steps=0,
+        loss=None,
+        eta_seconds=None,
+        message="",
+        hint="",
+        checkpoint=None,
+        events_offset=0,
+    )

@@ -1,0 +1,75 @@
+"""What the trainer's own program says of a run before it starts, through the process that looks at rows."""
+
+import pytest
+
+from app.domain.runs import RunRequest, Target
+from app.domain.sessions import Session
+from app.domain.setups import BUNDLED_MODEL
+from app.paths import Paths
+from app.services.everything import Services
+from trainer_image.config import Logging, Lora, Osft, RunConfig
+from trainer_image.estimating import shape_of_model
+from trainer_image.memory_history import Known, MemoryHistory, kind_of
+from trainer_image.models import device_name
+
+pytestmark = pytest.mark.training
+
+CONFIG = RunConfig(base_model=BUNDLED_MODEL, max_seq_len=64, offline=True)
+
+
+def of(method: Lora | Osft, **changes: object) -> RunConfig:
+    return CONFIG.model_copy(update={"method": method, **changes})
+
+
+def test_osfts_directions_are_those_of_the_models_matrices(services: Services) -> None:
+    found = services.previews.outlook(of(Osft(unfreeze_rank_ratio=0.25)))
+
+    sizes = {(each.name.rpartition(".")[2], each.rank, each.trained) for each in found.directions}
+    assert {("q_proj", 256, 64), ("k_proj", 128, 32), ("down_proj", 256, 64)} <= sizes
+    assert services.previews.outlook(of(Lora())).directions == ()
+
+
+def test_a_checkpoint_with_its_full_state_is_three_times_the_weights(services: Services) -> None:
+    full, weights = (
+        services.previews.outlook(of(Lora(), save_full_state=on)).checkpoint_bytes for on in (True, False)
+    )
+
+    assert full == 3 * weights > 0
+
+
+def test_cautions_are_those_of_the_trainer_for_so_many_rows(services: Services) -> None:
+    many_epochs = of(Lora(), num_epochs=5)
+
+    assert "by heart" in services.previews.outlook(many_epochs, rows=200).cautions[0]
+    assert services.previews.outlook(many_epochs, rows=5_000).cautions == ()
+
+
+def test_what_can_run_and_which_loggers_are_asked_for_is_told(services: Services) -> None:
+    found = services.previews.examine(of(Lora(), logging=Logging(tensorboard_log_dir="boards")))
+
+    assert {"lora", "osft", "sft"} <= {each.name for each in found.abilities if not each.why_not}
+    assert next(each.why_not for each in found.abilities if each.name == "mini-trainer")
+    assert [(each.program, each.origin) for each in found.loggers] == [("tensorboard", "the config")]
+
+
+def test_what_runs_took_corrects_the_estimate_that_the_app_shows(
+    services: Services, looking_paths: Paths, sample: Session
+) -> None:
+    plain = services.previews.outlook(of(Lora()))
+    seen = services.previews.seen_by(of(Lora()))
+    shape = shape_of_model(seen.base_model, offline=True)
+    kind = kind_of(seen, shape, device=str(device_name("cpu")), bfloat16=False, engine="transformers")
+    took = Known(
+        kind=kind,
+        rows=plain.rows_at_once,
+        longest_row=plain.longest_row,
+        estimated=plain.expected,
+        peak=2 * plain.expected,
+    )
+    MemoryHistory(looking_paths.memory_history).add(took)
+
+    found = services.preflight.check(RunRequest(of(Lora()), Target.LOCAL, session_id=sample.id))
+
+    assert found.memory is not None
+    assert (found.memory.expected, found.memory.runs_known) == (2 * plain.expected, 1)
+    assert found.remarks == ()

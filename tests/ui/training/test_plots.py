@@ -1,0 +1,137 @@
+"""What a chart shows, before anything is drawn."""
+
+import csv
+import io
+import math
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from app.domain.coach import Advice
+from app.domain.runs import Measurement
+from app.services.curve_files import curve_csv
+from app.services.loss_files import smoothed
+from app.ui.training.run.plots import POINTS_SHOWN, ChartSettings, CurveData, kinds_of, plot_of
+from app.ui.training.run.svg import svg_of
+from tests.domain.curves_by_hand import CONFIG, falling, metrics
+from trainer_image.config import RunConfig, Sft
+
+WHOLE = RunConfig(base_model="Qwen/Qwen3-0.6B-Base", method=Sft(), unmask_messages=True, num_epochs=3)
+
+
+def data(losses, config=CONFIG, **more) -> CurveData:
+    return CurveData(
+        config, tuple(metrics(losses, epochs=more.pop("epochs", 1.0))), **{"measurements": (), **more}
+    )
+
+
+def test_a_long_curve_is_thinned_and_its_newest_steps_can_be_looked_at_alone():
+    whole = plot_of(data(falling(5000)), ChartSettings())
+    newest = plot_of(data(falling(5000)), ChartSettings(window=50))
+
+    assert whole is not None
+    assert newest is not None
+    assert max(len(line.points) for line in whole.lines) <= POINTS_SHOWN
+    assert (whole.first, whole.last) == (1, 5000)
+    assert (newest.first, newest.last) == (4951, 5000)
+
+
+def test_a_span_of_one_smooths_nothing_and_a_longer_one_lags_behind():
+    losses = [2.0] * 50 + [1.0] * 50
+    raw = plot_of(data(losses), ChartSettings(span=1))
+    calm = plot_of(data(losses), ChartSettings(span=100))
+
+    assert raw is not None
+    assert calm is not None
+    assert [line.role for line in raw.lines] == ["smooth"]
+    assert raw.lines[0].points[-1] == (100, 1.0)
+    assert [line.role for line in calm.lines] == ["raw", "smooth"]
+    kept = (1 - 2 / 101) ** 50
+    assert calm.lines[1].points[-1][1] == pytest.approx((2 * kept + 1) / (kept + 1))
+
+
+def test_a_logarithmic_axis_is_labelled_with_the_values_themselves():
+    plot = plot_of(data([10.0, 1.0, 0.1, 0.01]), ChartSettings(is_log=True, span=1))
+
+    assert plot is not None
+    assert [y for _, y in plot.lines[0].points] == pytest.approx([1, 0, -1, -2])
+    assert dict(plot.marks)[-2] == "0.01"
+
+
+def test_clipped_outliers_are_counted_and_drawn_at_the_edge():
+    losses = [1.0 + n / 1000 for n in range(100)]
+    losses[50] = 1000.0
+
+    plot = plot_of(data(losses), ChartSettings(clips=True, span=1))
+
+    assert plot is not None
+    assert plot.high < 2
+    assert max(y for _, y in plot.lines[0].points) == plot.high
+    assert "lie beyond the edge" in plot.note
+
+
+def test_the_guides_range_is_shaded_an_epoch_at_a_time_and_only_where_it_holds():
+    plot = plot_of(data([*[2.8] * 30, *[0.5] * 60], WHOLE, epochs=2.9), ChartSettings())
+    masked = plot_of(data([2.8] * 30), ChartSettings())
+
+    assert plot is not None
+    assert masked is not None
+    assert [(shade.low, shade.high) for shade in plot.shades] == [(2.0, 3.0), (1.5, 2.0), (1.0, 1.5)]
+    assert masked.shades == ()
+
+
+def test_what_advice_is_about_is_marked_by_its_steps_and_its_name():
+    advice = Advice("flat", "The loss does not fall", "…", 10, 20)
+
+    plot = plot_of(data(falling(30), advice=(advice,)), ChartSettings())
+
+    assert plot is not None
+    [shade] = plot.shades
+    assert (shade.first, shade.last, shade.name) == (10, 20, "The loss does not fall")
+    assert (shade.low, shade.high) == (plot.low, plot.high)
+
+
+def test_charts_are_offered_for_what_is_known():
+    assert [kind for kind, _ in kinds_of(metrics([1.0]))] == ["loss", "rate", "gradient", "speed"]
+    assert plot_of(data([1.0]), ChartSettings(kind="gpu")) is None
+    assert plot_of(data([math.nan]), ChartSettings()) is None
+
+
+def test_every_chart_is_described_in_words():
+    described = [
+        plot_of(data(falling(9)), ChartSettings(kind=kind)) for kind in ("rate", "gradient", "speed")
+    ]
+
+    assert [plot.description for plot in described if plot] == [
+        "Learning rate: 0.0002 at step 1, 0.0002 at step 9",
+        "Gradient norm: 1.000 at step 1, 1.000 at step 9",
+        "Tokens/s: 900.000 at step 1, 900.000 at step 9",
+    ]
+
+
+def test_a_saved_chart_is_an_svg_that_says_what_it_shows():
+    plot = plot_of(data(falling(40), WHOLE, measurements=(Measurement(20, 1.5, True),)), ChartSettings())
+
+    assert plot is not None
+    tree = ET.fromstring(svg_of(plot, "a <b> & c"))
+    space = "{http://www.w3.org/2000/svg}"
+    assert tree.findtext(f"{space}title") == "a <b> & c"
+    assert tree.findtext(f"{space}desc") == plot.description
+    assert len(tree.findall(f"{space}polyline")) == 3
+    xs = [
+        float(p.split(",")[0])
+        for line in tree.findall(f"{space}polyline")
+        for p in line.get("points").split()
+    ]
+    assert 70 <= min(xs) <= max(xs) <= 880
+
+
+def test_a_saved_table_has_a_line_a_step_with_the_smoothed_and_the_measured_loss():
+    steps = metrics([3.0, 2.0, 1.0])
+
+    rows = list(csv.DictReader(io.StringIO(curve_csv(steps, [Measurement(2, 2.5, True)], span=30))))
+
+    assert [row["step"] for row in rows] == ["1", "2", "3"]
+    assert [float(row["loss_ema_30"]) for row in rows] == pytest.approx(smoothed([3.0, 2.0, 1.0], span=30))
+    assert [row["validation_loss"] for row in rows] == ["", "2.5", ""]
+    assert rows[0]["gpu_temperature"] == ""

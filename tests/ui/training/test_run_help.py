@@ -1,0 +1,212 @@
+"""What the run view says and offers: stages, advice with its buttons, troubles, diagnostics, checkpoints."""
+
+from dataclasses import replace
+
+import flet as ft
+
+from app.domain.runs import JobPhase, JobState, RunStatus
+from tests.services.conftest import NOON, ends, started, step, write_events
+from tests.ui.training.conftest import choose_segment
+from trainer_image.config import FINISH_COMMAND
+from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Result
+from trainer_image.look_protocol import Estimated
+
+
+def labelled(screen, identifier: str) -> str:
+    [piece] = [s for s in screen.controls(ft.Semantics) if s.identifier == identifier]
+    return piece.label or ""
+
+
+def fail(studio, run, message: str, hint: str = "") -> None:
+    ends(studio.world, run, JobState(JobPhase.EXITED, 1), Result(status="failed", message=message, hint=hint))
+
+
+class KnownSizes:
+    """Stands for the process that reckons: a gigabyte a row."""
+
+    def memory(self, config, *, max_seq_len):
+        size = config.per_device_batch_size * 10**9
+        sizes = {"low": round(0.9 * size), "expected": size, "high": round(1.2 * size)}
+        return Estimated(device="cuda", known_model=True, **sizes)
+
+    def close(self): ...
+
+
+async def test_the_strip_tells_which_stage_is_under_way(studio):
+    run = studio.start()
+    noon = NOON.timestamp()
+    write_events(run, started(), Phase(name="load_data", time=noon), Phase(name="train", time=noon + 4))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: "Train under way" in labelled(screen, "stages"))
+
+        assert labelled(screen, "stages").startswith("Stages: Read data done (4 s), Load done")
+        assert "Save to come" in labelled(screen, "stages")
+
+
+async def test_a_validation_loss_that_rises_offers_to_finish_with_the_best_model(studio):
+    run = studio.start()
+    write_events(run, *(step(n, 2.5 - n / 50, total=200) for n in range(1, 101)))
+    losses = {20: 1.9, 40: 1.5, 60: 1.6, 80: 1.7, 100: 1.8}
+    write_events(run, *(Evaluation(step=n, loss=loss, best=n <= 40) for n, loss in losses.items()))
+    async with studio.opened() as screen:
+        await screen.click("Finish with the model of step 40")
+
+        await screen.wait_for((run.folder / FINISH_COMMAND).is_file)
+        await screen.wait_for_text("It ends after the step at hand.")
+        assert studio.world.launcher.job(run).stops == []
+        assert "The validation loss rises" in screen.texts()
+
+
+async def test_a_flat_loss_offers_another_rate_which_opens_in_the_form(studio):
+    run = studio.start()
+    write_events(run, *(step(n, 2.5, total=200) for n in range(1, 61)))
+    async with studio.opened() as screen:
+        await screen.click("New run with rate 5e-05")
+
+        await screen.wait_for_text("It is in the form now")
+        assert float(studio.draft.numbers["learning_rate"]) == 5e-5
+        assert studio.draft.session == run.session_id
+        assert [r.id for r in studio.runs()] == [run.id]
+
+
+async def test_chart_settings_change_the_picture_and_nothing_else(studio):
+    run = studio.start()
+    write_events(run, *(step(n, 0.5 + 0.3 * 0.97**n, total=200) for n in range(1, 61)))
+    before = (run.folder / "config.json").exists()
+    async with studio.opened() as screen:
+        await screen.click("Chart settings")
+        await choose_segment(screen, "chart-window", "50")
+        await choose_segment(screen, "chart-span", "1")
+        await screen.set_value(screen.find(ft.Switch, "Logarithmic axis"), True)
+
+        assert "at step 11" in labelled(screen, "loss-chart")
+        [chart] = [c for c in screen.controls() if type(c).__name__ == "LineChart"]
+        assert (len(chart.data_series), chart.min_x, chart.max_y < 0) == (1, 11, True)
+
+        await choose_segment(screen, "chart-kind", "rate")
+        assert labelled(screen, "loss-chart").startswith("Learning rate: 0.0001 at step 11")
+        assert (run.folder / "config.json").exists() == before
+        assert not (run.folder / "commands").exists()
+
+
+async def test_the_numbers_and_the_chart_can_be_saved(studio):
+    run = studio.start("saved")
+    write_events(run, step(1, 2.5), step(2, 1.5))
+    async with studio.opened() as screen:
+        screen.client.answers["save_file"] = lambda args: f"/somewhere/{args['file_name']}"
+        await screen.click("Chart settings")
+
+        await screen.click("Save numbers as CSV")
+        await screen.wait_for_text("Saved to /somewhere/saved-curve.csv.")
+        await screen.click("Save chart as SVG")
+        await screen.wait_for_text("Saved to /somewhere/saved-curve.svg.")
+
+        numbers, chart = [
+            args["src_bytes"].decode() for name, args in screen.client.calls if name == "save_file"
+        ]
+        assert numbers.splitlines()[2].startswith("2,")
+        assert chart.startswith("<svg")
+
+
+async def test_a_run_that_ran_out_of_memory_is_tried_again_with_one_click_and_a_question(studio):
+    run = studio.start()
+    fail(studio, run, "There is not enough memory for this run.")
+    studio.services = replace(studio.services, previews=KnownSizes())
+    async with studio.opened() as screen:
+        await screen.click("Retry with 1 row at once instead of 2…")
+        assert "the same result" in screen.text()
+        assert len(studio.runs()) == 1
+        await screen.wait_for_text("About 1.00 GB at the peak (0.90 GB to 1.20 GB) instead of about 2.00 GB")
+
+        await screen.click("Start it")
+
+        await screen.wait_for(lambda: len(studio.runs()) == 2)
+        newest = studio.runs()[0]
+        assert (newest.config.per_device_batch_size, newest.config.gradient_accumulation_steps) == (1, 8)
+        await screen.wait_for(lambda: studio.draft.selection.run_id == newest.id)
+
+
+async def test_the_next_change_can_be_looked_at_in_the_form_first(studio):
+    run = studio.start()
+    fail(studio, run, "There is not enough memory for this run.")
+    async with studio.opened() as screen:
+        await screen.click("Open in the form")
+
+        await screen.wait_for_text("It is in the form now")
+        assert studio.draft.numbers["per_device_batch_size"] == "1"
+        assert len(studio.runs()) == 1
+
+
+async def test_every_failure_can_be_copied_and_saved_without_secrets(studio):
+    run = studio.start("broken")
+    studio.world.launcher.job(run).log.append("SOME_API_KEY is never-to-be-shown, hf_abcdefghijklmnopq")
+    fail(studio, run, "Something nobody foresaw.")
+    async with studio.opened() as screen:
+        await screen.click("Copy diagnostics")
+        await screen.wait_for_text("Copied: versions")
+        await screen.click("Save diagnostics")
+        await screen.wait_for_text("broken-diagnostics.zip")
+
+        [copied] = [args["data"] for name, args in screen.client.calls if name == "set"]
+        assert "Something nobody foresaw." in copied
+        assert "SOME_API_KEY" in copied
+        assert "never-to-be-shown" not in copied
+        assert "hf_abc" not in copied
+        assert (studio.world.home / "exports" / "broken-diagnostics.zip").is_file()
+
+
+async def test_checkpoints_are_listed_with_what_was_measured_there(studio):
+    run = studio.start()
+    (run.folder / "checkpoints" / "samples_40").mkdir(parents=True)
+    write_events(
+        run,
+        step(5, 2.0), CheckpointSaved(step=5, path="checkpoints/samples_20"),
+        Evaluation(step=10, loss=1.5, best=True), step(10, 1.25),
+        CheckpointSaved(step=10, path="checkpoints/samples_40"),
+    )  # fmt: skip
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: len(screen.identified("checkpoints")) == 2)
+
+        assert screen.identified("checkpoints") == [
+            "Step 10 · 40 examples · epoch 0.10 · loss 1.250 · validation 1.500 · the best",
+            "Step 5 · 20 examples · epoch 0.10 · loss 2.000 · removed since",
+        ]
+        assert screen.has_button("Copy the folder of step 10")
+
+
+async def test_what_was_changed_because_memory_ran_out_stands_in_the_run(studio):
+    run = studio.start()
+    write_events(run, Notice(message="Half a day left"))
+    write_events(run, Notice(level="warning", message="Memory ran out with 4 rows at once. From here on 2."))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("memory-changes"))
+
+        [title, change] = screen.identified("memory-changes")
+        assert title == "Changed because memory ran out"
+        assert change.endswith("Memory ran out with 4 rows at once. From here on 2.")
+
+
+async def test_a_finished_run_leads_to_talking_to_it(studio):
+    run = studio.finish(studio.start())
+    async with studio.opened() as screen:
+        await screen.click("Talk to it")
+
+        [call] = [args for name, args in screen.client.calls if name == "scroll_to"]
+        assert "talk" in str(call.get("scroll_key"))
+        assert run.status is RunStatus.FINISHED
+
+
+async def test_a_word_is_looked_for_in_the_whole_log(studio):
+    run = studio.start()
+    studio.world.launcher.job(run).log.extend(
+        f"line {n} {'WARNING' if n % 400 == 0 else ''}" for n in range(900)
+    )
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("log"))
+        await screen.type("Search the log", "warning")
+
+        await screen.wait_for(lambda: screen.identified("log-found-count") == ["3 lines say that."])
+        assert "   401  line 400 WARNING" in "\n".join(screen.identified("log-found")).splitlines()
+
+        await screen.type("Search the log", "no such thing")
+        await screen.wait_for(lambda: screen.identified("log-found-count") == ["No line says that."])
