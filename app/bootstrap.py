@@ -1,18 +1,24 @@
 """Composition root: the only place that knows which adapter stands behind which port."""
 
 import os
+from importlib.metadata import version
+from pathlib import Path
 
+from app.adapters.bundle_parts import SystemBundleParts
 from app.adapters.computer_memory import computer_memory
+from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.file_manager import FileManager
 from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
+from app.adapters.keyring_vault import KeyringVault
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.model_configs import FoundModelConfigs
 from app.adapters.model_files import FoundModels
+from app.adapters.offline_rehearsal import OfflineRehearser
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
@@ -29,6 +35,7 @@ from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.adapters.survey_files import SqliteSurveyFiles
+from app.adapters.token_check import HttpTokenChecker
 from app.adapters.trainer_looker import TrainerLooker
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.elsewhere import Elsewhere
@@ -36,9 +43,11 @@ from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
 from app.paths import Paths
 from app.services.auto_setting import AutoSettingService
+from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.diagnostics import DiagnosticsService
+from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.job_scripts import JobScriptService
@@ -47,11 +56,13 @@ from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
 from app.services.offline import OfflineService
+from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
 
@@ -61,10 +72,12 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
     With `elsewhere`, what takes long is done there.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
-    processes, secrets = SystemProcesses(), EnvironmentSecrets()
+    processes, vault = SystemProcesses(), KeyringVault()
+    secrets = EnvironmentSecrets(vault=vault)
     database = open_database(paths.database)
     settings = SqliteSettingsStore(database)
     preferences = SettingsService(settings)
+    data = Path(preferences.data_folder) if preferences.data_folder else paths.data
     offline = OfflineService(preferences, ProcessNetwork())
     offline.reason()  # from here on this process is held to it
     runs = SqliteRunStore(database)
@@ -72,7 +85,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         Target.LOCAL: ProcessLauncher(
             paths.trainer, rows_cache=paths.rows_cache, memory_history=paths.memory_history
         ),
-        Target.DOCKER: DockerLauncher(paths.data),
+        Target.DOCKER: DockerLauncher(data),
     }
     sessions, sources = SqliteSessionStore(database, processes), RowSources()
     library = LibraryService(sessions, sources, settings, secrets, paths.sample_file, elsewhere)
@@ -93,7 +106,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         monitoring,
         processes,
         secrets,
-        data_dir=paths.data,
+        data_dir=data,
         bundled_model=paths.tiny_model,
         clock=utc_now,
         offline=offline.reason,
@@ -135,6 +148,26 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
         settings=preferences,
         offline=offline,
+        docker_care=DockerCareService(
+            LocalDockerCare(paths.trainer.parent, version=version("tunewright")), runs, offline, describe_gpus
+        ),
+        bundles=BundleService(
+            SystemBundleParts(
+                paths.models, caches=[data / "cache/huggingface/hub"], checkout=paths.trainer.parent
+            ),
+            library,
+            offline,
+            folder=paths.home / "bundles",
+            version=version("tunewright"),
+        ),
+        offline_doctor=OfflineDoctor(
+            OfflineRehearser(paths.trainer, docker_cache=data / "cache/huggingface/hub"),
+            launchers,
+            library,
+            bundled_model=paths.tiny_model,
+            rows=paths.sample_file,
+        ),
+        tokens=TokenService(secrets, vault, HttpTokenChecker(), offline),
         setups=SetupService(SqliteConfigStore(database), library, training),
         doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
@@ -22,13 +23,15 @@ log = logging.getLogger(__name__)
 NICENESS: Final = 5
 
 
-class _Work:
+class Work:
     """What the working thread and the two that talk share: plain values, each written by one of them."""
 
     def __init__(self) -> None:
         self.news: Any = None
         self.stop: Exception | None = None
         self.has_ended = threading.Event()
+        self.obey_switch: Callable[[], object] = _nothing
+        """Holds this process to the switch for offline mode, which may be moved meanwhile."""
 
     def tell(self, news: Any) -> None:
         self.news = news
@@ -42,9 +45,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a library prints goes to the log
     requests = sys.stdin.buffer
-    call, work = decode(requests.readline()), _Work()
+    call, work = decode(requests.readline()), Work()
     threading.Thread(target=_listen, args=(requests, work), daemon=True).start()
-    beating = threading.Thread(target=_beat, args=(answers, work), daemon=True)
+    beating = threading.Thread(target=beat, args=(answers, work), daemon=True)
     beating.start()
     answer = _answer(call, work)
     work.has_ended.set()
@@ -52,6 +55,10 @@ def main() -> None:
     answers.write(encode(answer))
     logging.shutdown()
     os._exit(0)  # Arrow's threads may still read ahead; see `app.__main__.program`
+
+
+def _nothing() -> None:
+    pass
 
 
 def _give_way() -> None:
@@ -67,12 +74,13 @@ def _give_way() -> None:
         Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
-def _answer(call: Call, work: _Work) -> Done | Failed:
+def _answer(call: Call, work: Work) -> Done | Failed:
     from app.bootstrap import build_services  # noqa: PLC0415 - said to be at work meanwhile
     from app.paths import Paths  # noqa: PLC0415
 
     try:
         services = build_services(Paths.from_environment())
+        work.obey_switch = services.offline.reason
         method = attrgetter(f"{call.service}.{call.method}")(services)
         told = {call.told_as: work.tell} if call.told_as else {}
         return Done(method(**call.arguments, **told))
@@ -83,15 +91,17 @@ def _answer(call: Call, work: _Work) -> Done | Failed:
         return Failed(StudioError("Something went wrong inside the app.", "The log helper.log has details."))
 
 
-def _listen(requests: BinaryIO, work: _Work) -> None:
+def _listen(requests: BinaryIO, work: Work) -> None:
     line = requests.readline()
     if not line:
         os._exit(1)
     work.stop = decode(line)
 
 
-def _beat(answers: BinaryIO, work: _Work) -> None:
+def beat(answers: BinaryIO, work: Work) -> None:
     while not work.has_ended.wait(BEAT_SECONDS):
+        with suppress(StudioError):  # a database that is busy is asked again
+            work.obey_switch()
         answers.write(encode(Told(work.news)))
 
 

@@ -58,6 +58,11 @@ class Paths:
         return self.data / "cache" / "previews"
 
     @property
+    def models(self) -> Path:
+        """Models that came with a bundle as folders."""
+        return self.home / "models"
+
+    @property
     def uploads(self) -> Path:
         """Files a browser sent, until they are imported."""
         return self.home / "uploads"

@@ -113,3 +113,6 @@ class FakeNetwork:
 
     def open(self) -> None:
         self.closed = ""
+
+    def go_through(self, proxy: str) -> None:
+        self.proxy = proxy

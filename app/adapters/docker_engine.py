@@ -61,27 +61,27 @@ class Engine:
     """Raises docker's own errors; used inside `open_engine`."""
 
     def __init__(self, client: docker.DockerClient) -> None:
-        self._client = client
+        self.client = client
 
     def require_image(self, name: str) -> None:
         """Never pulls: a pull is gigabytes, and a person's decision."""
-        self._client.images.get(name)
+        self.client.images.get(name)
 
     def find(self, labels: dict[str, str]) -> list[Container]:
         """Containers in any state with these labels, newest first."""
         wanted = [f"{name}={value}" for name, value in labels.items()]
-        return list(self._client.containers.list(all=True, ignore_removed=True, filters={"label": wanted}))
+        return list(self.client.containers.list(all=True, ignore_removed=True, filters={"label": wanted}))
 
     def get(self, container_id: str) -> Container | None:
         """None if it has been removed."""
         try:
-            return self._client.containers.get(container_id)
+            return self.client.containers.get(container_id)
         except NotFound:
             return None
 
     def start(self, plan: ContainerPlan, image: str, *, gpu: bool, mem_limit: str | None) -> str:
         """Create and start a container and return its id. If it does not start it is removed again."""
-        container = self._client.containers.create(
+        container = self.client.containers.create(
             image,
             list(plan.command),
             name=plan.name,
@@ -111,7 +111,7 @@ class Engine:
 
     def _user(self) -> str | None:
         """Whose the files in /data become: this user's. In a rootless engine the container's root is them."""
-        if not hasattr(os, "getuid") or "name=rootless" in self._client.info().get("SecurityOptions", []):
+        if not hasattr(os, "getuid") or "name=rootless" in self.client.info().get("SecurityOptions", []):
             return None
         return f"{os.getuid()}:{os.getgid()}"
 

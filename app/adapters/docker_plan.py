@@ -54,7 +54,15 @@ def labels(run: Run) -> dict[str, str]:
 
 
 def data_dir(run: Run, default: Path) -> Path:
-    return expanded(run.docker.data_dir or default).absolute()
+    """What is mounted. A run made before the data folder was changed in Settings keeps the one it is in."""
+    chosen = expanded(run.docker.data_dir or default).absolute()
+    if (
+        run.docker.data_dir is None
+        and _inside(run.folder, chosen) is None
+        and run.folder.parent.name == "outputs"
+    ):
+        return run.folder.parent.parent
+    return chosen
 
 
 def plan(

@@ -1,23 +1,34 @@
-"""Tokens from the environment, or from what `hf auth login` saved. Never from the database."""
+"""Tokens from the environment, else from the keyring, else from what `hf auth login` saved.
+
+Never from the database.
+"""
 
 import os
 from collections.abc import Mapping
-from typing import Final
 
-_HF_VARIABLES: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+from app.domain.tokens import TokenPlace, TokenVault
 
 
 class EnvironmentSecrets:
-    """Looks anew at every question, so that a login while the app runs is seen."""
+    """Looks anew at every question, so that a login while the app runs is seen. Implements `TokenSource`."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, environment: Mapping[str, str] = os.environ, vault: TokenVault | None = None) -> None:
         self._environment = environment
+        self._vault = vault
 
     def hf_token(self) -> str | None:
-        for name in _HF_VARIABLES:
+        found = self.find(TokenPlace.HUGGING_FACE)
+        return found[0] if found else None
+
+    def find(self, place: TokenPlace) -> tuple[str, str] | None:
+        for name in place.variables:
             if token := self._environment.get(name, "").strip():
-                return token
-        return _saved_token()
+                return token, name
+        if self._vault is not None and (token := self._vault.get(place) or ""):
+            return token, "keyring"
+        if place is TokenPlace.HUGGING_FACE and (token := _saved_token() or ""):
+            return token, "login"
+        return None
 
 
 def _saved_token() -> str | None:

@@ -26,13 +26,13 @@ class HelperProcess:
 
     def __init__(self, home: Path, log_dir: Path, python: str = sys.executable) -> None:
         self._log, self._python = log_dir / LOG_NAME, python
-        self._environment = _environment(home)
+        self._home = home
 
     def do(self, call: Call, tell: Callable[[Any], None] | None) -> Any:
         command = [self._python, "-P", "-m", "app.helper"]
         try:
             helper = ChildProcess(
-                command, self._log, self._environment, log_limit_bytes=_LOG_LIMIT_BYTES, gives_way=True
+                command, self._log, _environment(self._home), log_limit_bytes=_LOG_LIMIT_BYTES, gives_way=True
             )
         except OSError as error:
             raise StudioError(
@@ -80,6 +80,7 @@ def _heard(tell: Callable[[Any], None] | None, said: Told) -> Exception | None:
 
 
 def _environment(home: Path) -> Mapping[str, str]:
+    """This process's as it is now: it says whether the app is offline."""
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, HOME_VARIABLE: str(home)}

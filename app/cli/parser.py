@@ -10,7 +10,8 @@ from app.cli.setup_words import add_setup_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
-from app.domain.targets import Target
+from app.domain.targets import TRAINER_IMAGE, Target
+from app.domain.tokens import TokenPlace
 
 if TYPE_CHECKING:  # `--help` must not wait for what it imports
     from app.domain.runs import Length
@@ -36,7 +37,12 @@ def make_parser() -> argparse.ArgumentParser:
     _chat(verbs)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
-    _leaf(verbs, "doctor", "look at this computer and say what works")
+    doctor = _leaf(verbs, "doctor", "look at this computer and say what works")
+    doctor.add_argument("--offline", action="store_true", help="train in small with the network cut instead")
+    doctor.add_argument("--config", metavar="FILE", help="with --offline: the setup that is meant")
+    _docker(verbs)
+    _bundle(verbs)
+    _tokens(verbs)
     offline = _leaf(verbs, "offline", "say whether the network is used, or switch offline mode")
     offline.add_argument("to", nargs="?", choices=["on", "off"], help="the switch; else nothing is changed")
     demo = _leaf(
@@ -208,6 +214,50 @@ def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     chat.add_argument("--preset", choices=list(PRESETS), default=DEFAULT_PRESET, help="how to sample")
     chat.add_argument("--max-new-tokens", type=int, help="longest answer in tokens")
     chat.add_argument("--seed", type=_seed, help="same seed, same answer")
+
+
+def _docker(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("docker", help="the trainer image, the GPU, and what runs left in Docker")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    for name, text in (
+        ("status", "the engine, the image and its size, and what is left over"),
+        ("build", "build the trainer image of this version"),
+        ("pull", "fetch an image from a registry"),
+        ("test", "see whether a container gets the GPU, and what to do if not"),
+    ):
+        leaf = _leaf(nouns, name, text)
+        leaf.add_argument("--image", default=TRAINER_IMAGE, help=f"the image ({TRAINER_IMAGE})")
+    clean = _leaf(nouns, "clean", "remove containers that ended runs have left")
+    clean.add_argument("--yes", action="store_true", help="do not ask first")
+
+
+def _bundle(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("bundle", help="one file with what a computer without network needs")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    make = _leaf(nouns, "make", "collect packages, models, datasets and the image into one file")
+    make.add_argument("file", help="where to write")
+    make.add_argument("--model", action="append", default=[], help="Hub name or folder; may be repeated")
+    make.add_argument("--dataset", action="append", default=[], help="a session; may be repeated")
+    make.add_argument("--image", nargs="?", const=TRAINER_IMAGE, help=f"a Docker image ({TRAINER_IMAGE})")
+    make.add_argument("--wheels", nargs="?", const="tunewright[local]", help="packages (tunewright[local])")
+    make.add_argument("--force", action="store_true", help="replace a file that is there")
+    for name, text in (
+        ("show", "what is in a bundle"),
+        ("install", "check every part of a bundle, then install it; needs no network"),
+    ):
+        _leaf(nouns, name, text).add_argument("file", help="a bundle")
+
+
+def _tokens(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("tokens", help="tokens for Hugging Face and Runpod, in this computer's keyring")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    _leaf(nouns, "list", "where each token comes from, never the token")
+    for name, text in (
+        ("keep", "keep a token: typed unseen, or read from standard input"),
+        ("delete", "remove a token from the keyring"),
+        ("test", "ask the place whose token it is"),
+    ):
+        _leaf(nouns, name, text).add_argument("place", choices=[place.value for place in TokenPlace])
 
 
 def _leaf(

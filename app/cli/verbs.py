@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from app.cli import session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
+from app.cli.bundle import install_bundle, make_bundle, show_bundle
 from app.cli.checking import check, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
+from app.cli.docker import docker_build, docker_clean, docker_pull, docker_status, docker_test
 from app.cli.following import follow
 from app.cli.importing import import_session
 from app.cli.jobs import write_job_script
@@ -18,6 +20,7 @@ from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
 from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
+from app.cli.tokens import delete_token, keep_token, list_tokens, test_token
 from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
@@ -25,6 +28,7 @@ from app.domain.runs import Run
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
+from app.services.setup_files import read_setup
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
@@ -233,7 +237,11 @@ def chat(services: Services, args: argparse.Namespace, output: Output) -> int:
 
 
 def doctor(services: Services, args: argparse.Namespace, output: Output) -> int:
-    findings = services.doctor.findings()
+    if args.offline:
+        setup = read_setup(expanded(args.config)) if args.config else services.settings.last_setup()
+        findings = list(services.offline_doctor.findings(setup))
+    else:
+        findings = services.doctor.findings()
     output.give(findings)
     for finding in findings:
         output.say(f"[{finding.state:>7}] {finding.name}: {finding.text}")
@@ -295,5 +303,17 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("chat", None): chat,
     ("doctor", None): doctor,
     ("offline", None): offline,
+    ("bundle", "make"): make_bundle,
+    ("bundle", "show"): show_bundle,
+    ("bundle", "install"): install_bundle,
+    ("docker", "status"): docker_status,
+    ("docker", "build"): docker_build,
+    ("docker", "pull"): docker_pull,
+    ("docker", "test"): docker_test,
+    ("docker", "clean"): docker_clean,
+    ("tokens", "list"): list_tokens,
+    ("tokens", "keep"): keep_token,
+    ("tokens", "delete"): delete_token,
+    ("tokens", "test"): test_token,
     ("demo", None): demo,
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal, NewType
 
 from app.domain.sessions import SessionId
+from app.domain.targets import TRAINER_IMAGE
 from app.domain.targets import Target as Target  # noqa: PLC0414 - part of what a run is
 from trainer_image.config import CHECKPOINTS_DIR, CONFIG_FILE, EVENTS_FILE, RESULT_FILE, RunConfig
 
@@ -37,7 +38,7 @@ class RunStatus(StrEnum):
 class DockerOptions:
     """What a Docker run needs beyond the run's config."""
 
-    image: str = "tunewright-trainer:cuda"
+    image: str = TRAINER_IMAGE
     data_dir: Path | None = None
     """Host folder mounted at /data; None means the app's own data folder."""
     use_gpu: bool = True

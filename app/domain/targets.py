@@ -1,6 +1,9 @@
 """Where runs execute. Light: the command line is parsed before anything heavy is imported."""
 
 from enum import StrEnum
+from typing import Final
+
+TRAINER_IMAGE: Final = "tunewright-trainer:cuda"
 
 
 class Target(StrEnum):

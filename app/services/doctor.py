@@ -70,9 +70,9 @@ class DoctorService:
     def token(self) -> Finding:
         """Whether a Hugging Face token is at hand. Quick; never the token itself."""
         if self._secrets.hf_token():
-            return Finding("Hugging Face token", "ok", "Found. It is never stored or shown by Tunewright.")
+            return Finding("Hugging Face token", "ok", "Found. It is never shown.")
         return Finding(
             "Hugging Face token",
             "ok",
-            "None. Only needed for private or gated models: set HF_TOKEN before the start.",
+            "None. Only needed for private or gated models: see Settings, or set HF_TOKEN before the start.",
         )

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from app.services.auto_setting import AutoSettingService
+from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
 from app.services.diagnostics import DiagnosticsService
+from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
@@ -13,11 +15,13 @@ from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
 from app.services.offline import OfflineService
+from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
 
@@ -31,6 +35,10 @@ class Services:
     chats: ChatService
     settings: SettingsService
     offline: OfflineService
+    tokens: TokenService
+    docker_care: DockerCareService
+    bundles: BundleService
+    offline_doctor: OfflineDoctor
     setups: SetupService
     doctor: DoctorService
     diagnostics: DiagnosticsService

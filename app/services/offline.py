@@ -27,6 +27,10 @@ class Network(Protocol):
 
     def open(self) -> None: ...
 
+    def go_through(self, proxy: str) -> None:
+        """Have every library here, and in child processes, use this proxy; empty: the environment's."""
+        ...
+
 
 class OfflineService:
     """Asked by everything that would use the network."""
@@ -47,6 +51,7 @@ class OfflineService:
                 self._network.close(reason)
             else:
                 self._network.open()
+                self._network.go_through(self._settings.proxy)
         return reason
 
     @property

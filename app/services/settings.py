@@ -1,5 +1,7 @@
 """Small choices a person made, kept between starts. Never secrets."""
 
+import tempfile
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -8,11 +10,13 @@ from app.domain.errors import StudioError
 from app.domain.ports import SettingsStore
 from app.domain.setup_secrets import without_secrets
 from app.domain.setups import Setup
+from app.domain.typed_paths import expanded
 
 _THEME = "ui.theme"
 _LAST_SETUP = "training.last_setup"
 _PROXY = "collecting.proxy"
 _OFFLINE = "collecting.offline"
+_DATA_FOLDER = "folders.data"
 _THEMES = ("system", "light", "dark")
 
 
@@ -51,6 +55,21 @@ class SettingsService:
         self._store.set(_PROXY, address)
 
     @property
+    def data_folder(self) -> str:
+        """Where results of new runs go; empty for the usual folder. Read once, at the start of the app."""
+        return self._store.get(_DATA_FOLDER) or ""
+
+    def set_data_folder(self, text: str) -> str:
+        """Make the folder and keep it; returns what is kept. Raises StudioError if it can't be written."""
+        folder = expanded(text.strip()) if text.strip() else None
+        if folder is not None:
+            if not folder.is_absolute():
+                raise StudioError(f"'{text.strip()}' is not a whole path.", "Give one like /data/tunewright.")
+            _require_writable(folder)
+        self._store.set(_DATA_FOLDER, str(folder) if folder else "")
+        return str(folder) if folder else ""
+
+    @property
     def is_offline(self) -> bool:
         """The switch of offline mode. What counts is `OfflineService.reason`: the environment comes first."""
         return self._store.get(_OFFLINE) == "yes"
@@ -69,3 +88,15 @@ class SettingsService:
     def remember_setup(self, setup: Setup) -> None:
         kept, _ = without_secrets(setup)
         self._store.set(_LAST_SETUP, kept.model_dump_json())
+
+
+def _require_writable(folder: Path) -> None:
+    """Raises StudioError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise StudioError(
+            f"The folder {folder} cannot be written: {error.strerror or error}.", "Choose another one."
+        ) from error

@@ -14,6 +14,7 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.survey_files import SqliteSurveyFiles
 from app.domain.gpus import Gpu
 from app.domain.preflight import Readiness
+from app.domain.preflight_ports import Hub
 from app.domain.runs import RunRequest, Target
 from app.paths import Paths
 from app.services.preflight import PreflightService
@@ -71,13 +72,13 @@ def checked(tmp_path, hub, monkeypatch) -> Iterator[Checked]:
     world = make_world(tmp_path, database)
     world.library.ensure_sample()
     trainer, computer, gpus = KnownTrainer(), KnownComputer(), []
-    service = preflight_of(world, trainer, computer, gpus)
+    service = preflight_of(world, trainer, computer, gpus, HuggingFaceHub())
     yield Checked(world, service, trainer, computer, hub, cache, gpus)
     database.dispose()
 
 
 def preflight_of(
-    world: World, trainer: KnownTrainer, computer: KnownComputer, gpus: list[Gpu]
+    world: World, trainer: KnownTrainer, computer: KnownComputer, gpus: list[Gpu], hub: Hub
 ) -> PreflightService:
     """The real service over a test's world."""
     paths = Paths(world.home)
@@ -96,7 +97,7 @@ def preflight_of(
         world.library,
         world.runs,
         FoundModels(),
-        HuggingFaceHub(),
+        hub,
         world.secrets,
         gpus=lambda: gpus,
         computer_memory=computer.memory,

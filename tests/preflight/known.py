@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from app.domain.preflight import Download
+from app.domain.preflight_ports import Account
 from trainer_image.config import RunConfig
 from trainer_image.look_protocol import Estimated, Examined
 
@@ -49,6 +52,18 @@ class KnownTrainer:
         raise NotImplementedError
 
     def close(self) -> None: ...
+
+
+class KnownHub:
+    """A `Hub` where everything may be had, a gigabyte each; the one of `tests.emulators` refuses, too."""
+
+    def model(self, name: str, *, token: str | None, cache: Path | None) -> Download:
+        return Download(GB)
+
+    def require_dataset(self, repo: str, *, token: str | None) -> None: ...
+
+    def account(self, token: str) -> Account:
+        return Account("me", (), may_write=True)
 
 
 @dataclass

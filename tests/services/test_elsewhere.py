@@ -1,5 +1,6 @@
 """What is long is done by another process: the same comes of it, and the window is left alone."""
 
+import io
 import json
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 from app.adapters.helper_process import LOG_NAME, HelperProcess, _outcome
 from app.adapters.helper_protocol import Told, decode, encode
 from app.bootstrap import build_services
+from app.domain.elsewhere import Call
 from app.domain.errors import ImportFailedError, StudioError
-from app.domain.merging import MergeCancelledError, MergeRecipe, MergeSource
-from app.helper import NICENESS
+from app.domain.merging import MergeRecipe, MergeSource
+from app.helper import NICENESS, Work, beat
 from app.paths import Paths
 from app.services.elsewhere import LONG_BYTES
 from app.services.everything import Services
@@ -107,26 +109,13 @@ def test_a_helper_that_is_killed_is_told_and_what_it_left_is_gone_at_the_next_st
     assert build_services(paths).library.sessions() == []
 
 
-def test_a_merge_of_a_long_file_is_cancelled_there_too(
-    services: Services, paths: Paths, long_file: Path
-) -> None:
-    recipe = MergeRecipe(sources=(MergeSource(file=long_file),))
-    stages: list[str] = []
+def test_a_merge_of_a_long_file_is_done_there_too(services: Services, paths: Paths, long_file: Path) -> None:
+    merged = services.merging.to_session(MergeRecipe(sources=(MergeSource(file=long_file),)))
 
-    merged = services.merging.to_session(recipe, watch=lambda progress: stages.append(progress.stage))
-
-    def stop(_: object) -> None:
-        raise MergeCancelledError
-
-    with pytest.raises(MergeCancelledError):
-        services.merging.to_session(
-            MergeRecipe(sources=(MergeSource(file=written(paths.home / "longer.jsonl", 30_000)),)),
-            watch=stop,
-        )
     assert merged.result is not None
-    assert merged.result.rows == COUNT
+    assert merged.result.rows == services.library.sessions()[0].row_count == COUNT
+    assert [merge.id for merge in services.merging.saved()] == [merged.id]
     assert f"Merged {COUNT} rows" in log_of(paths)
-    assert len(services.library.sessions()) == len(services.merging.saved()) == 1
 
 
 class Deaf:
@@ -152,3 +141,31 @@ def test_a_helper_that_does_not_hear_is_not_waited_for() -> None:
         _outcome(deaf, stop)  # type: ignore[arg-type]
 
     assert [str(decode(line)) for line in deaf.heard] == [str(ImportCancelledError())]
+
+
+def test_a_helper_is_offline_when_the_app_is_and_only_then(
+    services: Services, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(variable, raising=False)
+    asked = Call("offline", "reason")
+
+    services.offline.switch(True)
+    helper = HelperProcess(paths.home, paths.logs)
+    try:
+        while_on = helper.do(asked, None)
+    finally:
+        services.offline.switch(False)
+
+    assert "Offline mode is on" in while_on
+    assert helper.do(asked, None) == ""
+
+
+def test_a_switch_that_is_moved_while_a_helper_works_is_obeyed_at_its_next_beat() -> None:
+    said, work = io.BytesIO(), Work()
+    work.obey_switch = work.has_ended.set
+
+    beat(said, work)
+
+    assert work.has_ended.is_set()
+    assert decode(said.getvalue()) == Told(None)

@@ -2,7 +2,11 @@
 
 import pytest
 
+from app.bootstrap import build_services
+from app.domain.errors import StudioError
+from app.domain.runs import RunRequest, Target
 from app.domain.setups import Setup
+from app.paths import Paths
 from trainer_image.config import RunConfig
 
 
@@ -28,3 +32,32 @@ def test_a_theme_is_kept_and_nonsense_is_refused(world):
     assert world.settings.theme == "dark"
     with pytest.raises(ValueError, match="plaid"):
         world.settings.set_theme("plaid")
+
+
+def test_a_data_folder_is_made_and_kept_and_an_empty_one_means_the_usual(world, tmp_path):
+    kept = world.settings.set_data_folder(f" {tmp_path / 'large' / 'disk'} ")
+
+    assert (world.settings.data_folder, (tmp_path / "large" / "disk").is_dir()) == (kept, True)
+    assert world.settings.set_data_folder("  ") == world.settings.data_folder == ""
+
+
+@pytest.mark.parametrize("text", ["relative/place", "{file}/below"])
+def test_a_data_folder_that_cannot_be_is_refused_and_the_old_one_stays(world, tmp_path, text):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(StudioError):
+        world.settings.set_data_folder(text.format(file=tmp_path / "file"))
+
+    assert world.settings.data_folder == ""
+
+
+def test_the_app_puts_new_runs_into_the_data_folder_of_the_settings(tmp_path):
+    paths = Paths(tmp_path / "home")
+    paths.make()
+    build_services(paths).settings.set_data_folder(str(tmp_path / "disk"))
+
+    folder = build_services(paths).training.output_folder(
+        RunRequest(RunConfig(base_model="a/b"), Target.LOCAL, output_name="mine")
+    )
+
+    assert folder == tmp_path / "disk" / "outputs" / "mine"

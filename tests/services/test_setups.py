@@ -23,7 +23,7 @@ from app.domain.train_commands import command_of_saved, commands_of_nodes, train
 from app.services.setup_files import parse_setup, setup_text
 from app.services.setups import SetupService
 from tests.preflight.conftest import preflight_of
-from tests.preflight.known import KnownComputer, KnownTrainer
+from tests.preflight.known import KnownComputer, KnownHub, KnownTrainer
 from tests.services.conftest import World, make_world
 from trainer_image.config import Distributed, HubDataset, Logging, Push, RunConfig, Sft
 from trainer_image.launching import spread_of
@@ -50,7 +50,7 @@ class Shelf:
 
     @property
     def preflight(self):
-        return preflight_of(self.world, KnownTrainer(), KnownComputer(), [])
+        return preflight_of(self.world, KnownTrainer(), KnownComputer(), [], KnownHub())
 
     def documents(self) -> str:
         """All that is in the database about setups."""

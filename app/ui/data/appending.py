@@ -87,18 +87,14 @@ def use_appending(
             ft.Column(
                 [
                     Choice("append-session", "Rows of this session", other, options, set_other, hint="None"),
+                    ft.TextField(
+                        label="Or of this file", value=path.shown, on_change=path.edit, on_submit=append
+                    ),
                     ft.Row(
                         [
-                            ft.TextField(
-                                label="Or of this file",
-                                value=path.shown,
-                                on_change=path.edit,
-                                on_submit=append,
-                                expand=True,
-                            ),
                             ft.OutlinedButton(
                                 "Choose columns", disabled=not path.shown.strip(), on_click=choose_columns
-                            ),
+                            )
                         ]
                     ),
                     *(

@@ -4,17 +4,17 @@ from importlib.metadata import version
 
 import flet as ft
 
-from app.paths import HOME_VARIABLE, Paths
+from app.paths import Paths
 from app.services.everything import Services
-from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.page_heading import PageHeading
 from app.ui.kit.section import Section
 from app.ui.kit.tab_column import TabColumn
 from app.ui.settings.appearance import Appearance
 from app.ui.settings.computer import Computer
-from app.ui.settings.hub_token import HubToken
+from app.ui.settings.folders import Folders
 from app.ui.settings.offline import OfflineSwitch
+from app.ui.settings.tokens import Tokens
 from app.ui.settings.web import Web
 
 
@@ -25,8 +25,8 @@ def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Contr
         [
             PageHeading("Settings", "How Tunewright looks, where it keeps things, and what it found here."),
             Appearance(services.settings),
-            _folders(paths),
-            HubToken(services.doctor, is_shown=is_shown),
+            Folders(services.settings, paths, services.training.show_folder),
+            Tokens(services.tokens, is_shown=is_shown),
             OfflineSwitch(services.offline),
             Web(services.settings),
             Computer(services.doctor, is_shown=is_shown),
@@ -35,33 +35,12 @@ def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Contr
     )
 
 
-def _folders(paths: Paths) -> ft.Control:
-    named = {
-        "Everything Tunewright owns": paths.home,
-        "Run folders": paths.outputs,
-        "Exported sessions": paths.exports,
-        "Logs": paths.logs,
-    }
-    return Section(
-        "Folders",
-        [
-            LabeledValue(
-                label,
-                str(folder),
-                is_code=True,
-                trailing=CopyButton(str(folder), what=f"the path of {label.lower()}"),
-            )
-            for label, folder in named.items()
-        ],
-        subtitle=f"Set the environment variable {HOME_VARIABLE} before the start to move all of it.",
-    )
-
-
 def _about() -> ft.Control:
     return Section(
         "About",
         [
             LabeledValue("Version", version("tunewright")),
+            LabeledValue("Telemetry", "None. Tunewright tells nobody what you do, and has no way to."),
             LabeledValue("Licence", "Apache License 2.0; the fonts Inter and JetBrains Mono: SIL OFL 1.1"),
         ],
     )

@@ -105,7 +105,7 @@ Part = Callable[[str, Callable[[], ft.Control]], ft.Control]
 
 def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
     return [
-        part("target", lambda: TargetSection(draft)),
+        part("target", lambda: TargetSection(draft, services.docker_care)),
         data,
         part("model", lambda: Section("Model", model_fields(draft))),
         part("questions", lambda: Questions(draft)),
@@ -123,7 +123,7 @@ def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: P
     output = part("output", lambda: OutputSection(services.training, draft))
     return [
         expert_bar(draft),
-        *([part("target", lambda: TargetSection(draft))] if shows("target") else []),
+        *([part("target", lambda: TargetSection(draft, services.docker_care))] if shows("target") else []),
         ft.Container(data, visible=shows("data")),
         *([model] if shows("method") else []),
         *expert_groups(draft, services.layers),

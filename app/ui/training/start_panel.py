@@ -79,11 +79,12 @@ def StartPanel(
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
             drawn("ready-card", found, lambda: ReadyCard(found)),
             *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
+            _reason_line(about.sentence),
             ft.Row(
                 [
                     Identified("start", _button(about, begin.run, place, is_busy=begin.is_busy)),
                     ReadyPill(found, is_current=about.is_current, is_blocked=bool(reason)),
-                    Identified("start-reason", _reason_text(about.sentence), live=True, expand=True),
+                    ft.Container(expand=True),
                     *([_fold(set_open, is_open=is_open)] if found else []),
                 ],
                 spacing=GAP * 1.5,
@@ -168,9 +169,13 @@ def _button(
     )
 
 
-def _reason_text(reason: str) -> ft.Control:
+def _reason_line(reason: str) -> ft.Control:
+    """On a line of its own, as wide as the form: it may be two sentences. Takes no room if there is none."""
     text = reason if not reason or reason.endswith(("…", ".")) else reason + "."
-    return ft.Text(text, color=ft.Colors.ON_SURFACE_VARIANT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+    line = ft.Text(text, color=ft.Colors.ON_SURFACE_VARIANT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+    found = Identified("start-reason", line, live=True)
+    found.visible = bool(reason)
+    return found
 
 
 def _read(draft: TrainingDraft) -> tuple[Setup | None, str]:

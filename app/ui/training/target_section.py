@@ -3,6 +3,7 @@
 import flet as ft
 
 from app.domain.runs import RunRequest, Target
+from app.services.docker_care import DockerCareService
 from app.services.training import TrainingService
 from app.ui.kit.identified import Identified
 from app.ui.kit.open_folder_button import OpenFolderButton
@@ -10,6 +11,7 @@ from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.offline import Reason
 from app.ui.theme import CODE_FONT
+from app.ui.training.docker_care import DockerCare
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
 from app.ui.training.mounting import keyed
@@ -21,7 +23,7 @@ _TARGET_HELP = {
 }
 
 
-def TargetSection(draft: TrainingDraft) -> ft.Control:
+def TargetSection(draft: TrainingDraft, care: DockerCareService) -> ft.Control:
     """The choice of the target, and the Docker settings while it is Docker."""
 
     def choose(value: str) -> None:
@@ -44,6 +46,7 @@ def TargetSection(draft: TrainingDraft) -> ft.Control:
         body.append(Reason(f"{draft.offline_reason} {names} cannot be chosen.", identifier="target-offline"))
     if draft.target is Target.DOCKER:
         body.extend(_docker_fields(draft))
+        body.append(keyed(DockerCare, "docker-care", care, draft.image, draft.offline_reason))
     return Section("Target", body)
 
 

@@ -75,26 +75,26 @@ async def test_folders_can_be_copied(services, paths):
         assert ("set", {"data": str(paths.outputs)}) in screen.client.calls
 
 
-async def test_a_token_is_never_shown(services, paths, monkeypatch):
+async def test_a_token_of_the_environment_is_named_and_never_shown(services, paths, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_very_secret")
     async with mounted(SettingsTab, services, paths, is_shown=True) as screen:
         await screen.wait_for(lambda: screen.identified("findings"))
 
-        await screen.wait_for(lambda: "Found. It is never stored or shown" in token_state(screen))
+        await screen.wait_for(lambda: "variable HF_TOKEN" in token_state(screen))
         assert "hf_very_secret" not in screen.text()
 
 
 async def test_a_missing_token_is_said_on_a_line_of_its_own(services, paths, monkeypatch):
-    monkeypatch.setattr(EnvironmentSecrets, "hf_token", lambda _: None)
+    monkeypatch.setattr(EnvironmentSecrets, "find", lambda *_: None)
     async with mounted(SettingsTab, services, paths, is_shown=True) as screen:
         await screen.wait_for(lambda: "None. Only needed for private" in token_state(screen))
 
 
 def token_state(screen) -> str:
-    return " ".join(screen.identified("token-state"))
+    return " ".join(screen.identified("token-hugging-face"))
 
 
-@pytest.mark.parametrize("part", ["Apache License 2.0", "0.1.0"])
+@pytest.mark.parametrize("part", ["Apache License 2.0", "0.1.0", "Telemetry"])
 async def test_version_and_licence_are_named(services, paths, part):
     async with mounted(SettingsTab, services, paths, is_shown=False) as screen:
         assert part in screen.text()

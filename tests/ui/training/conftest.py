@@ -26,7 +26,7 @@ from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
 from tests.preflight.conftest import preflight_of
-from tests.preflight.known import KnownComputer, KnownTrainer
+from tests.preflight.known import KnownComputer, KnownHub, KnownTrainer
 from tests.services.conftest import World, ends, make_world
 from tests.ui.harness import Screen, mounted
 from trainer_image.config import RunConfig
@@ -146,7 +146,7 @@ def make_studio(home, database) -> Studio:
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         layers=LayerService(NowhereLooker(), bundled_model=home),
-        preflight=preflight_of(world, trainer, KnownComputer(), []),
+        preflight=preflight_of(world, trainer, KnownComputer(), [], KnownHub()),
         setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         diagnostics=DiagnosticsService(
             world.monitoring,

@@ -79,6 +79,7 @@ async def test_what_auto_set_shows_is_what_is_sent_with_every_reason(beginner):
 
         await screen.wait_for(lambda: not screen.button("Start training").disabled)
         await screen.click("Start training")
+        await screen.click("Start anyway")  # than from its instruct variant
         await screen.wait_for(beginner.runs)
         sent = beginner.runs()[0].config
         assert (sent.per_device_batch_size, sent.max_steps) == (

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
@@ -26,6 +27,9 @@ from trainer_image.config import (
     RunConfig,
     Sft,
 )
+
+SLOWLY = how(suppress_health_check=[HealthCheck.too_slow])
+"""A setup has many fields to draw, and a busy computer takes its time for each."""
 
 names = st.text("abcdefgXYZ019-_./é字", min_size=1, max_size=30).map(lambda text: "n" + text)
 maybe_names = st.one_of(st.just(""), names)
@@ -180,6 +184,7 @@ setups = st.one_of(
 
 
 @given(setups)
+@SLOWLY
 def test_a_setup_comes_back_exactly_as_it_was_loaded(setup):
     draft = TrainingDraft()
 
@@ -190,6 +195,7 @@ def test_a_setup_comes_back_exactly_as_it_was_loaded(setup):
 
 
 @given(setups, setups)
+@SLOWLY
 def test_loading_a_setup_leaves_nothing_of_the_one_before(first, second):
     draft = TrainingDraft()
 

@@ -29,6 +29,7 @@ _NOT_SHOWN = {
     "chat",
     "spread",
     "row_counts",
+    "offline_reason",  # said by a service every other second, whatever was put here: tests/ui/test_offline.py
 }
 _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
@@ -100,6 +101,17 @@ def changed_entry(key: str, entry: Any) -> Any:
 
 
 CHANGES = dict(single_changes(TrainingDraft(logging=dict.fromkeys(Logging.model_fields, ""))))
+
+
+@pytest.fixture(autouse=True)
+def _docker_that_answers_at_once(monkeypatch) -> None:
+    """The real care of Docker asks an engine meanwhile; what it is asked about is all that counts here."""
+
+    @ft.component
+    def care(_: object, image: str, offline_reason: str) -> ft.Control:
+        return ft.Text(f"care of {image} {offline_reason}")
+
+    monkeypatch.setattr("app.ui.training.target_section.DockerCare", care)
 
 
 SKILL = ("", "skill", None, "expert")

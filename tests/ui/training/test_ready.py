@@ -9,7 +9,7 @@ from app.domain.errors import StudioError
 from app.domain.gpus import Gpu
 from app.ui.training.ready.latest import use_latest
 from tests.preflight.conftest import preflight_of
-from tests.preflight.known import GB, KnownComputer
+from tests.preflight.known import GB, KnownComputer, KnownHub
 from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_session
 from trainer_image.look_protocol import Ability, Directions, Examined, LoggerAsked
@@ -48,7 +48,7 @@ async def test_memory_length_disk_and_download_stand_above_start(studio):
 
 async def test_the_bar_ends_beyond_the_card_where_it_does_not_fit_and_says_so(studio):
     gpus = [Gpu("NVIDIA X", 8 * GB, 2 * GB)]
-    preflight = preflight_of(studio.world, studio.trainer, KnownComputer(), gpus)
+    preflight = preflight_of(studio.world, studio.trainer, KnownComputer(), gpus, KnownHub())
     object.__setattr__(studio.services, "preflight", preflight)
     studio.trainer.estimated = studio.trainer.estimated.model_copy(update={"device": "cuda"})
     async with studio.opened() as screen:

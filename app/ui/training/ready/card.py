@@ -17,7 +17,7 @@ from trainer_image.look_protocol import Ability
 _MOST_HEIGHT: Final = 260
 """Of what is unfolded, in logical pixels: beyond, it scrolls."""
 _MOST_LINES: Final = 5
-_LOGGER_TONES: Final[dict[bool | None, Tone]] = {True: "good", False: "bad", None: "neutral"}
+_LOGGER_TONES: Final[dict[bool | None, Tone]] = {True: "good", False: "warning", None: "neutral"}
 
 
 def ReadyCard(found: Readiness | None) -> ft.Control:
@@ -92,8 +92,10 @@ def _figure(icon: ft.IconData, name: str, text: str) -> ft.Control:
 
 def _logger(logger: ActiveLogger) -> ft.Control:
     text = words.logger_words(logger)
+    is_blocking = logger.is_installed is False and logger.origin == "the config"
     return ft.Container(
-        StatusPill(text, _LOGGER_TONES[logger.is_installed]), tooltip=f"Gets the numbers: {text}"
+        StatusPill(text, "bad" if is_blocking else _LOGGER_TONES[logger.is_installed]),
+        tooltip=f"Gets the numbers: {text}",
     )
 
 

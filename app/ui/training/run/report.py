@@ -15,6 +15,10 @@ _EVENTS_SHOWN: Final = 200
 _NOTICES: Final = 200
 _LONG_CURVE: Final = 100
 _CURVE_SECONDS: Final = 3.0
+_VERY_LONG_CURVE: Final = 10_000
+"""Working out what to draw takes some 30 ms of the event loop then, and longer in proportion."""
+_NEWS: Final = 1.01
+"""So many times the steps before there may be something else to say."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Report:
     """Made because memory ran out."""
     stages: tuple[Stage, ...] = ()
     advice: tuple[Advice, ...] = ()
+    advised_steps: int = 0
+    """How many steps the advice is from."""
 
 
 class Curve:
@@ -43,7 +49,8 @@ class Curve:
         """The newest, or for a few seconds what was shown before."""
         now = time.monotonic()
         is_long = len(report.metrics) > _LONG_CURVE
-        if not (is_live and is_long and now - self._at < _CURVE_SECONDS):
+        pause = _CURVE_SECONDS * max(len(report.metrics) / _VERY_LONG_CURVE, 1.0)
+        if not (is_live and is_long and now - self._at < pause):
             self._shown, self._at = report, now
         return self._shown
 
@@ -61,7 +68,11 @@ def read_report(monitoring: MonitoringService, run: Run, known: Report) -> Repor
             checkpoints=tuple(monitoring.checkpoints(run)),
             changes=memory_changes(monitoring.events(run.id, last=_NOTICES, of_type="notice")),
         )
-    return replace(report, advice=advise(run.config, report.metrics, report.measurements, run.status))
+    has_news = len(report.metrics) >= known.advised_steps * _NEWS or run.status.is_final
+    if not has_news and report.measurements == known.measurements:
+        return report
+    advice = advise(run.config, report.metrics, report.measurements, run.status)
+    return replace(report, advice=advice, advised_steps=len(report.metrics))
 
 
 def _metrics(monitoring: MonitoringService, run: Run, known: Report) -> tuple[Metric, ...]:

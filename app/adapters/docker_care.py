@@ -1,0 +1,218 @@
+"""Builds, pulls, tests and tidies up on the local Docker engine, when a person asks for it."""
+
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts, Told
+from app.domain.errors import TargetError
+from app.domain.runs import RunId
+
+if TYPE_CHECKING:
+    from app.adapters.docker_engine import Connect, Engine
+
+_QUICK_SECONDS: Final = 5
+_LONG_SECONDS: Final = 600
+"""An engine that builds may be silent for as long as its longest step prints nothing."""
+_LABEL: Final = "tunewright.app=1"
+_NOT_SENT: Final = ("__pycache__", ".pyc")
+
+
+class LocalDockerCare:
+    """Implements `DockerCare`. `checkout` holds Dockerfile.trainer and trainer_image/."""
+
+    def __init__(self, checkout: Path, *, version: str, connect: "Connect | None" = None) -> None:
+        self._checkout = checkout
+        self._version = version
+        self._connect = connect
+
+    def engine(self) -> EngineFacts:
+        with self._engine(_QUICK_SECONDS) as engine:
+            info = engine.client.info()
+        root = str(info.get("DockerRootDir") or "")
+        return EngineFacts(
+            version=str(info.get("ServerVersion") or ""),
+            root=root,
+            free_bytes=_free(Path(root)) if root else None,
+            can_use_gpu="nvidia" in (info.get("Runtimes") or {}),
+        )
+
+    def image(self, name: str) -> ImageFacts | None:
+        from docker.errors import ImageNotFound  # noqa: PLC0415 - a tenth of a second
+
+        with self._engine(_QUICK_SECONDS, image=name) as engine:
+            try:
+                attributes: dict[str, Any] = engine.client.images.get(name).attrs
+            except ImageNotFound:
+                return None
+        labels = (attributes.get("Config") or {}).get("Labels") or {}
+        return ImageFacts(
+            name,
+            int(attributes.get("Size") or 0),
+            _time(attributes.get("Created")),
+            str(labels.get("app.tunewright.variant", "")),
+            str(labels.get("app.tunewright.version", "")),
+        )
+
+    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told) -> None:
+        recipe = self._checkout / "Dockerfile.trainer"
+        if not recipe.is_file():
+            raise TargetError(
+                "The recipe Dockerfile.trainer is not part of this installation.",
+                "Build from a checkout of Tunewright, or pull an image.",
+            )
+        told(CareProgress("Handing the recipe to Docker"))
+        with self._engine(_LONG_SECONDS, image=name) as engine:
+            stream = engine.client.api.build(
+                fileobj=self._context(recipe),
+                custom_context=True,
+                dockerfile=recipe.name,
+                tag=name,
+                buildargs={"VARIANT": variant},
+                labels={"app.tunewright.version": self._version, "app.tunewright.variant": variant},
+                rm=True,
+                forcerm=True,
+                decode=True,
+            )
+            _follow_build(stream, told)
+
+    def pull(self, name: str, told: Told) -> None:
+        repository, tag = _name_and_tag(name)
+        with self._engine(_LONG_SECONDS, image=name) as engine:
+            stream = engine.client.api.pull(repository, tag=tag, stream=True, decode=True)
+            _follow_pull(stream, told, name)
+
+    def test_gpu(self, image: str) -> str:
+        from docker.types import DeviceRequest  # noqa: PLC0415
+
+        with self._engine(60, image=image) as engine:
+            container = engine.client.containers.create(
+                image,
+                ["-L"],
+                entrypoint=["nvidia-smi"],
+                labels={"tunewright.app": "1", "tunewright.gpu_test": "1"},
+                network_mode="none",
+                device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])],
+            )
+            try:
+                container.start()
+                code = int(container.wait(timeout=50)["StatusCode"])
+                said = container.logs().decode(errors="replace").strip()
+            finally:
+                container.remove(force=True)
+        if code != 0 or "GPU" not in said:
+            raise TargetError(
+                f"The container sees no GPU: {said[:200] or f'nvidia-smi ended with code {code}'}.",
+                "Check that nvidia-smi works outside Docker, too.",
+            )
+        return said
+
+    def containers(self) -> Sequence[Container]:
+        with self._engine(_QUICK_SECONDS) as engine:
+            found = engine.client.containers.list(all=True, ignore_removed=True, filters={"label": _LABEL})
+            return [
+                Container(
+                    str(c.id),
+                    str(c.name),
+                    RunId(c.labels.get("tunewright.run_id", "")),
+                    str(c.status),
+                    _time(c.attrs.get("Created")),
+                )
+                for c in found
+            ]
+
+    def remove(self, container_id: str) -> None:
+        from app.adapters import docker_engine  # noqa: PLC0415
+
+        with self._engine(60) as engine:
+            if container := engine.get(container_id):
+                docker_engine.remove(container)
+
+    def _engine(self, timeout_seconds: int, *, image: str = "") -> AbstractContextManager["Engine"]:
+        from app.adapters import docker_engine  # noqa: PLC0415 it imports docker
+
+        connect = self._connect or docker_engine.connect
+        return docker_engine.open_engine(connect, timeout_seconds=timeout_seconds, image=image)
+
+    def _context(self, recipe: Path) -> io.BytesIO:
+        """The recipe and the trainer, nothing of the person's."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            for path in (recipe, self._checkout / "trainer_image"):
+                tar.add(path, path.name, filter=_sent)
+        packed.seek(0)
+        return packed
+
+
+def _sent(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    if entry.name.endswith(_NOT_SENT):
+        return None
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    return entry
+
+
+def _follow_build(stream: Iterator[dict[str, Any]], told: Told) -> None:
+    """Leaving early closes the connection, and with that the engine ends the build."""
+    with closing(stream):  # type: ignore[type-var]
+        for item in stream:
+            if error := item.get("error"):
+                raise TargetError(
+                    f"The image could not be built: {' '.join(str(error).split())[:300]}.",
+                    "Without network a build needs packages that were collected before: "
+                    "scripts/build-trainer-image.sh does that, or install a bundle.",
+                )
+            if text := str(item.get("stream") or item.get("status") or "").strip():
+                told(CareProgress(text.splitlines()[-1][:200]))
+
+
+def _follow_pull(stream: Iterator[dict[str, Any]], told: Told, name: str) -> None:
+    from app.adapters.docker_errors import translate  # noqa: PLC0415
+
+    layers: dict[str, tuple[int, int]] = {}
+    with closing(stream):  # type: ignore[type-var]
+        for item in stream:
+            if error := item.get("error"):
+                raise translate(Exception(str(error)), image=name)
+            detail = item.get("progressDetail") or {}
+            if item.get("status") == "Downloading" and detail.get("total"):
+                layers[str(item.get("id"))] = int(detail.get("current") or 0), int(detail["total"])
+            elif item.get("status") in ("Download complete", "Pull complete") and item.get("id") in layers:
+                total = layers[str(item["id"])][1]
+                layers[str(item["id"])] = total, total
+            done, total = (sum(column) for column in zip(*layers.values(), strict=True)) if layers else (0, 0)
+            told(CareProgress(f"{item.get('status', '')} {item.get('id', '')}".strip(), done, total))
+
+
+def _name_and_tag(name: str) -> tuple[str, str | None]:
+    """Without a tag `pull` would fetch every one there is."""
+    if "@" in name:
+        return name, None
+    repository, colon, tag = name.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else (name, "latest")
+
+
+def _free(folder: Path) -> int | None:
+    """On the disk that really holds it; None where it lies on another machine or cannot be looked at."""
+    while not os.access(folder, os.X_OK) and folder != folder.parent:
+        folder = folder.parent
+    try:
+        return shutil.disk_usage(folder).free if folder != folder.parent else None
+    except OSError:
+        return None
+
+
+def _time(text: object) -> datetime | None:
+    """Docker writes nanoseconds, which Python cannot read."""
+    if not isinstance(text, str) or len(text) < 19:
+        return None
+    try:
+        return datetime.fromisoformat(text[:19] + "+00:00")
+    except ValueError:
+        return None

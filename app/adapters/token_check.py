@@ -1,0 +1,68 @@
+"""Asks Hugging Face and Runpod whose a token is. The token travels in a header, to that place only."""
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.domain.errors import StudioError
+from app.domain.tokens import TokenPlace
+
+log = logging.getLogger(__name__)
+
+RUNPOD_VARIABLE: Final = "TUNEWRIGHT_RUNPOD_API"
+"""Where Runpod's interface is, for who has one of their own."""
+_HUB: Final = "https://huggingface.co"
+_RUNPOD: Final = "https://api.runpod.io/v2"
+_SECONDS: Final = 15
+_AGENT: Final = "tunewright"
+
+
+class HttpTokenChecker:
+    """Implements `TokenChecker`."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+
+    def check(self, place: TokenPlace, token: str) -> str:
+        if place is TokenPlace.HUGGING_FACE:
+            base = self._environment.get("HF_ENDPOINT") or _HUB
+            answer = _get(f"{base.rstrip('/')}/api/whoami-v2", token, place)
+            name = answer.get("name") if isinstance(answer, dict) else None
+            return f"It works: it belongs to {name}." if name else "It works."
+        base = self._environment.get(RUNPOD_VARIABLE) or _RUNPOD
+        _get(f"{base.rstrip('/')}/pods", token, place)
+        return "It works: Runpod accepts it."
+
+
+def _get(address: str, token: str, place: TokenPlace) -> Any:
+    import httpx  # noqa: PLC0415 - not for every start
+
+    headers = {"Authorization": f"Bearer {token}", "User-Agent": _AGENT}
+    try:
+        response = httpx.get(address, headers=headers, timeout=_SECONDS, follow_redirects=False)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        log.info("Testing the token for %s failed with %s", place.label, type(error).__name__)
+        raise StudioError(
+            f"{place.label} cannot be reached.", "Check the network and the proxy, then test again."
+        ) from None
+    status = response.status_code
+    if status == 401:
+        raise StudioError(f"{place.label} does not accept the token.", f"Make a new one at {place.page}.")
+    if status == 403:
+        raise StudioError(
+            f"{place.label} knows the token, and it may not be used for this.",
+            f"Give it more rights, or make another one at {place.page}.",
+        )
+    if status == 429 or status >= 500:
+        raise StudioError(f"{place.label} cannot answer now (code {status}).", "Try again in a few minutes.")
+    if status != 200:
+        raise StudioError(
+            f"What answered is not {place.label} (code {status}).", "Check the network and the proxy."
+        )
+    try:
+        return response.json()
+    except ValueError:
+        raise StudioError(
+            f"What answered is not {place.label}.", "Check the network and the proxy."
+        ) from None

@@ -1,0 +1,120 @@
+"""A bundle: one file with what a computer without network needs, made on one that has it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.domain.errors import StudioError
+
+MANIFEST: Final = "manifest.json"
+Kind = Literal["wheel", "model", "image", "session"]
+
+
+class BundleError(StudioError):
+    """A bundle could not be made, read or installed."""
+
+
+class Part(BaseModel):
+    """One file in a bundle."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    name: str
+    """What it belongs to: a model, an image, a session; of a wheel its file name."""
+    path: str
+    """Its place in the bundle."""
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern="[0-9a-f]{64}")
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts or "\\" in path or ":" in path:
+            raise ValueError("a part lies inside the bundle")
+        return path
+
+
+class Manifest(BaseModel):
+    """What a bundle says of itself. Unknown keys are an error: a newer version may mean something by them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bundle_version: Literal[1] = 1
+    made_with: str
+    """Version of Tunewright."""
+    made_for: str
+    """System, machine and Python that its wheels are for."""
+    requirement: str = ""
+    """What pip installs from its wheels; empty without wheels."""
+    parts: tuple[Part, ...]
+
+    def of_kind(self, kind: Kind) -> Sequence[Part]:
+        return [part for part in self.parts if part.kind == kind]
+
+    def names(self, kind: Kind) -> Sequence[str]:
+        return list(dict.fromkeys(part.name for part in self.of_kind(kind)))
+
+
+@dataclass(frozen=True)
+class BundleWish:
+    """What a person wants in a bundle."""
+
+    models: Sequence[str] = ()
+    """Names on the Hub, or folders."""
+    sessions: Sequence[str] = ()
+    image: str = ""
+    requirement: str = ""
+    """What pip is to collect wheels for, like tunewright[local]."""
+
+
+@dataclass(frozen=True)
+class BundleProgress:
+    text: str
+    done: int = 0
+    total: int = 0
+
+
+Told = Callable[[BundleProgress], None]
+"""May raise to stop; what was finished is used when it is begun again."""
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on this computer."""
+
+    folder: Path
+    revision: str = ""
+    """Of the Hub; empty for a folder of the person's own."""
+
+
+class BundleParts(Protocol):
+    """Where parts come from and where they go. Every method raises StudioError."""
+
+    def made_for(self) -> str: ...
+
+    def collect_wheels(self, requirement: str, folder: Path) -> None:
+        """By this computer's pip, with its own settings."""
+        ...
+
+    def install_wheels(self, requirement: str, folder: Path) -> None:
+        """From that folder alone; no index is asked."""
+        ...
+
+    def model(self, name: str) -> ModelFiles:
+        """Fetched from the Hub if it is not here yet."""
+        ...
+
+    def place_model(self, name: str, revision: str, folder: Path) -> None:
+        """Put its files where runs and chats find it under `name`; does nothing that is done already."""
+        ...
+
+    def save_image(self, name: str, path: Path, told: Told) -> None:
+        """The file appears whole or not at all."""
+        ...
+
+    def load_image(self, path: Path) -> None: ...

@@ -1,0 +1,320 @@
+"""Make a bundle on a computer with network, install it on one without; both go on where they stopped."""
+
+import hashlib
+import io
+import json
+import logging
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from pydantic import ValidationError
+
+from app.domain.bundles import (
+    MANIFEST,
+    BundleError,
+    BundleParts,
+    BundleProgress,
+    BundleWish,
+    Kind,
+    Manifest,
+    Part,
+    Told,
+)
+from app.services.library import LibraryService
+from app.services.offline import OfflineService
+
+log = logging.getLogger(__name__)
+
+_CHUNK: Final = 1 << 20
+_AGAIN: Final = "Copy the file once more, and compare its size with the original."
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file that is to become a part."""
+
+    kind: Kind
+    name: str
+    path: str
+    file: Path
+
+
+_Step = tuple[str, str, Callable[[], None]]
+
+
+class BundleService:
+    """Blocking; long. `folder` keeps what was unpacked until all of it is installed."""
+
+    def __init__(
+        self,
+        parts: BundleParts,
+        library: LibraryService,
+        offline: OfflineService,
+        *,
+        folder: Path,
+        version: str,
+    ) -> None:
+        self._parts = parts
+        self._library = library
+        self._offline = offline
+        self._folder = folder
+        self._version = version
+
+    def make(self, wish: BundleWish, file: Path, told: Told, *, overwrite: bool = False) -> Manifest:
+        """Collect everything beside `file`, then write it; the file appears whole or not at all.
+
+        What was collected stays in FILE.parts if it is broken off, and is used the next time.
+        """
+        if not (wish.models or wish.sessions or wish.image or wish.requirement):
+            raise BundleError(
+                "Nothing was asked for.", "Say what goes in: --model, --dataset, --image or --wheels."
+            )
+        if file.exists() and not overwrite:
+            raise BundleError(f"{file} exists already.", "Name another file, or say --force.")
+        room = file.with_name(file.name + ".parts")
+        with _speaking_of(file):
+            room.mkdir(parents=True, exist_ok=True)
+            sources = list(self._collected(wish, room, told))
+            total = sum(source.file.stat().st_size for source in sources)
+            _require_space(file.parent, total)
+            manifest = self._write(sources, wish, file, total, told)
+            shutil.rmtree(room)
+        return manifest
+
+    def look(self, file: Path) -> Manifest:
+        """What a bundle holds, without reading all of it. Raises BundleError."""
+        with _opened(file) as tar:
+            return _manifest_of(tar, file)
+
+    def install(self, file: Path, told: Told) -> Manifest:
+        """Check every part, then install what is not installed yet. Nothing is installed of a damaged one."""
+        with _opened(file) as tar:
+            manifest = _manifest_of(tar, file)
+            room = self._folder / hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:16]
+            with _speaking_of(room):
+                self._unpack(tar, manifest, room, told)
+        self._install(manifest, room, told)
+        shutil.rmtree(room, ignore_errors=True)
+        return manifest
+
+    def _collected(self, wish: BundleWish, room: Path, told: Told) -> Iterator[_Source]:
+        for name in wish.sessions:
+            session = self._library.find(name)
+            file = room / "sessions" / f"{session.id}.jsonl"
+            file.parent.mkdir(exist_ok=True)
+            told(BundleProgress(f"Writing the session {session.name}"))
+            self._library.export(session.id, file, overwrite=True)
+            yield _Source("session", session.name, f"sessions/{file.name}", file)
+        for name in wish.models:
+            told(BundleProgress(f"Looking for the model {name}"))
+            found = self._parts.model(name)
+            label = name if found.revision else found.folder.name
+            place = f"models/{label.replace('/', '--')}/{found.revision or 'folder'}"
+            for path in sorted(path for path in found.folder.rglob("*") if path.is_file()):
+                yield _Source("model", label, f"{place}/{path.relative_to(found.folder).as_posix()}", path)
+        if wish.image:
+            file = room / "image.tar"
+            if not file.is_file():
+                self._parts.save_image(wish.image, file, told)
+            yield _Source("image", wish.image, "image.tar", file)
+        if wish.requirement:
+            self._offline.refuse("Collecting packages")
+            told(BundleProgress("Collecting the packages with pip, which may take some minutes"))
+            self._parts.collect_wheels(wish.requirement, room / "wheels")
+            for path in sorted((room / "wheels").glob("*.whl")):
+                yield _Source("wheel", path.name, f"wheels/{path.name}", path)
+
+    def _write(
+        self, sources: list[_Source], wish: BundleWish, file: Path, total: int, told: Told
+    ) -> Manifest:
+        """The manifest goes last: only then every checksum is known, each file having been read once."""
+        partial, parts, done = file.with_name(file.name + ".part"), [], 0
+        try:
+            with tarfile.open(partial, "w") as tar:
+                for source in sources:
+                    told(BundleProgress(f"Writing {source.path}", done, total))
+                    parts.append(_add(tar, source))
+                    done += parts[-1].size
+                manifest = Manifest(
+                    made_with=self._version,
+                    made_for=self._parts.made_for(),
+                    requirement=wish.requirement,
+                    parts=tuple(parts),
+                )
+                text = manifest.model_dump_json(indent=1).encode()
+                entry = tarfile.TarInfo(MANIFEST)
+                entry.size = len(text)
+                tar.addfile(entry, io.BytesIO(text))
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
+        return manifest
+
+    def _unpack(self, tar: tarfile.TarFile, manifest: Manifest, room: Path, told: Told) -> None:
+        total, done = sum(part.size for part in manifest.parts), 0
+        room.mkdir(parents=True, exist_ok=True)
+        here = sum(part.size for part in manifest.parts if _is_whole(room / part.path, part))
+        _require_space(room, total - here)
+        for part in manifest.parts:
+            told(BundleProgress(f"Checking {part.path}", done, total))
+            if not _is_whole(room / part.path, part):
+                _extract(tar, part, room / part.path)
+            done += part.size
+
+    def _install(self, manifest: Manifest, room: Path, told: Told) -> None:
+        """Step by step, each noted when it is done: a second try repeats none that cannot be repeated."""
+        note = room / "installed.json"
+        done: list[str] = json.loads(note.read_text()) if note.is_file() else []
+        for step, text, act in self._steps(manifest, room):
+            if step in done:
+                continue
+            told(BundleProgress(text))
+            act()
+            done.append(step)
+            note.write_text(json.dumps(done))
+
+    def _steps(self, manifest: Manifest, room: Path) -> Iterator[_Step]:
+        """(name, what to say, what to do)"""
+        for part in manifest.of_kind("session"):
+
+            def take_session(part: Part = part) -> None:
+                self._library.import_file(
+                    room / part.path, self._library.free_name(part.name), source=f"bundle: {part.name}"
+                )
+
+            yield f"session {part.path}", f"Importing the session {part.name}", take_session
+        for name in manifest.names("model"):
+            first = next(part for part in manifest.of_kind("model") if part.name == name)
+            revision = first.path.split("/")[2]
+
+            def place(name: str = name, revision: str = revision, path: str = first.path) -> None:
+                folder = room.joinpath(*path.split("/")[:3])
+                self._parts.place_model(name, "" if revision == "folder" else revision, folder)
+
+            yield f"model {name}", f"Installing the model {name}", place
+        for part in manifest.of_kind("image"):
+
+            def load(part: Part = part) -> None:
+                self._parts.load_image(room / part.path)
+
+            yield "image", f"Loading the image {part.name}", load
+        if manifest.requirement:
+
+            def install() -> None:
+                if manifest.made_for != self._parts.made_for():
+                    raise BundleError(
+                        f"The packages of this bundle are for {manifest.made_for}; this computer is "
+                        f"{self._parts.made_for()}.",
+                        "Everything else is installed. Make a bundle on a computer like this one.",
+                    )
+                self._parts.install_wheels(manifest.requirement, room / "wheels")
+
+            yield "wheels", f"Installing {manifest.requirement}", install
+
+
+def _add(tar: tarfile.TarFile, source: _Source) -> Part:
+    entry = tarfile.TarInfo(source.path)
+    entry.size = source.file.stat().st_size
+    with source.file.open("rb") as file:
+        reading = _Hashing(file)
+        tar.addfile(entry, reading)
+    return Part(
+        kind=source.kind,
+        name=source.name,
+        path=source.path,
+        size=entry.size,
+        sha256=reading.digest.hexdigest(),
+    )
+
+
+class _Hashing:
+    """A file that is summed up as it is read."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self.digest.update(chunk)
+        return chunk
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(file, "r:") as tar:
+            yield tar
+    except FileNotFoundError as error:
+        raise BundleError(f"There is no file {file}.", "Check the name and the folder.") from error
+    except (tarfile.TarError, EOFError) as error:
+        raise BundleError(f"{file} is no bundle, or is not complete.", _AGAIN) from error
+    except OSError as error:
+        raise BundleError(f"{file} cannot be read: {error.strerror or error}.", _AGAIN) from error
+
+
+def _manifest_of(tar: tarfile.TarFile, file: Path) -> Manifest:
+    try:
+        found = tar.extractfile(MANIFEST)
+        assert found is not None
+        return Manifest.model_validate_json(found.read())
+    except (KeyError, AssertionError) as error:
+        raise BundleError(f"{file} is no bundle, or is not complete: it has no manifest.", _AGAIN) from error
+    except ValidationError as error:
+        raise BundleError(
+            f"{file} was made by another version of Tunewright, or is damaged.", _AGAIN
+        ) from error
+
+
+def _extract(tar: tarfile.TarFile, part: Part, place: Path) -> None:
+    """Only files that the manifest names are ever written, and only whole ones stay."""
+    damaged = BundleError(f"The part {part.path} of the bundle is damaged.", _AGAIN)
+    try:
+        member = tar.getmember(part.path)
+        source = tar.extractfile(member) if member.isreg() and member.size == part.size else None
+    except KeyError:
+        raise damaged from None
+    if source is None:
+        raise damaged
+    place.parent.mkdir(parents=True, exist_ok=True)
+    partial = place.with_name(place.name + ".part")
+    digest = hashlib.sha256()
+    with partial.open("wb") as target:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            target.write(chunk)
+    if digest.hexdigest() != part.sha256:
+        partial.unlink()
+        raise damaged
+    partial.replace(place)
+
+
+def _is_whole(place: Path, part: Part) -> bool:
+    if not place.is_file() or place.stat().st_size != part.size:
+        return False
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == part.sha256
+
+
+def _require_space(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise BundleError(
+            f"This takes {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free for {folder}.",
+            "Make room, or use another disk.",
+        )
+
+
+@contextmanager
+def _speaking_of(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BundleError(
+            f"{place} cannot be written: {error.strerror or error}.", "Make room, or choose another folder."
+        ) from error

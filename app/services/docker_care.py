@@ -1,0 +1,147 @@
+"""Docker for humans: the image, the GPU, and what earlier runs left behind."""
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from app.domain.docker_care import (
+    BUILD_SPACE,
+    GIB,
+    PULL_SPACE,
+    Container,
+    DockerCare,
+    EngineFacts,
+    ImageFacts,
+    Leftover,
+    Told,
+    leftover,
+    toolkit_commands,
+)
+from app.domain.errors import StudioError, TargetError, UnknownRunError
+from app.domain.ports import RunStore
+from app.domain.runs import Run, RunId
+from app.services.offline import OfflineService
+
+_GPU_HINT: Final = "Or switch “Use GPU” off to train on the processor."
+
+
+@dataclass(frozen=True)
+class GpuVerdict:
+    """What came out of the test."""
+
+    works: bool
+    text: str
+    commands: Sequence[str] = ()
+    """What to type to make it work, a line each."""
+
+
+class DockerCareService:
+    """Blocking. Everything raises StudioError with what to do."""
+
+    def __init__(
+        self,
+        care: DockerCare,
+        runs: RunStore,
+        offline: OfflineService,
+        gpus: Callable[[], Sequence[str]],
+        os_release: Path = Path("/etc/os-release"),
+    ) -> None:
+        self._care = care
+        self._runs = runs
+        self._offline = offline
+        self._gpus = gpus
+        self._os_release = os_release
+
+    def engine(self) -> EngineFacts:
+        return self._care.engine()
+
+    def image(self, name: str) -> ImageFacts | None:
+        """None if it is not on this computer."""
+        return self._care.image(name)
+
+    def build(self, name: str, told: Told) -> ImageFacts:
+        """Build the trainer image of this version under `name`; one called …:cpu without GPU support."""
+        self._offline.refuse("Building the image")
+        variant = variant_of(name)
+        self._require_space(BUILD_SPACE[variant], "Building the image")
+        self._care.build(name, variant, told)
+        return self._arrived(name)
+
+    def pull(self, name: str, told: Told) -> ImageFacts:
+        self._offline.refuse("Pulling an image")
+        self._require_space(PULL_SPACE, "Pulling an image of this kind")
+        self._care.pull(name, told)
+        return self._arrived(name)
+
+    def test_gpu(self, image: str) -> GpuVerdict:
+        """Start a container that looks for the GPU, and say what to do if it finds none."""
+        gpus = self._gpus()
+        if not gpus:
+            return GpuVerdict(
+                False, "This computer has no NVIDIA GPU that its driver knows: runs use the processor."
+            )
+        if self._care.image(image) is None:
+            raise TargetError(f"The image {image} is not on this computer.", "Build or pull it, then test.")
+        try:
+            return GpuVerdict(True, f"A container sees: {self._care.test_gpu(image)}")
+        except TargetError as error:
+            commands = toolkit_commands(self._system())
+            what = "Run these lines, then test again." if commands else error.hint
+            return GpuVerdict(False, f"{error.message} {what} {_GPU_HINT}", commands)
+
+    def leftovers(self) -> Sequence[Leftover]:
+        """Containers that nobody needs any more, each with the reason. Those at work are not among them."""
+        found = (leftover(container, self._run_of(container)) for container in self._care.containers())
+        return [each for each in found if each]
+
+    def clean(self, container_ids: Sequence[str]) -> int:
+        """Remove those of them that are still leftovers; how many went."""
+        gone = [each for each in self.leftovers() if each.container.id in container_ids]
+        for each in gone:
+            self._care.remove(each.container.id)
+        return len(gone)
+
+    def _run_of(self, container: Container) -> Run | None:
+        with suppress(UnknownRunError):
+            return self._runs.get(RunId(container.run_id))
+        return None
+
+    def _arrived(self, name: str) -> ImageFacts:
+        image = self._care.image(name)
+        if image is None:
+            raise TargetError(
+                f"The image {name} is not there after all.", "Docker's own log has the details."
+            )
+        return image
+
+    def _require_space(self, needed: int, what: str) -> None:
+        engine = self._care.engine()
+        if engine.free_bytes is not None and engine.free_bytes < needed:
+            raise StudioError(
+                f"{what} takes about {needed / GIB:.0f} GB, and {engine.free_bytes / GIB:.1f} GB are free on "
+                f"the disk of {engine.root}, where Docker keeps images.",
+                "Make room there, for example with: docker system prune",
+            )
+
+    def _system(self) -> str:
+        if not sys.platform.startswith("linux"):
+            return ""
+        try:
+            return self._os_release.read_text(encoding="utf-8")
+        except OSError:
+            return ""
+
+
+def variant_of(image: str) -> Literal["cuda", "cpu"]:
+    return "cpu" if image.rpartition(":")[2].startswith("cpu") else "cuda"
+
+
+def described(image: ImageFacts) -> str:
+    """Size, version and age, for people."""
+    made = f", made {image.created.astimezone():%d %B %Y}" if image.created else ""
+    version = f", of version {image.version}" if image.version else ""
+    kind = {"cuda": ", for NVIDIA GPUs", "cpu": ", for the processor"}.get(image.variant, "")
+    return f"{image.size_bytes / 1e9:.1f} GB{kind}{version}{made}"

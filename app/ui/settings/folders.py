@@ -1,0 +1,87 @@
+"""Where things lie: shown, opened, copied; and where the results of runs go, which can be changed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import flet as ft
+
+from app.paths import HOME_VARIABLE, Paths
+from app.services.settings import SettingsService
+from app.ui.actions import use_action
+from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.labeled_value import LabeledValue
+from app.ui.kit.open_folder_button import OpenFolderButton
+from app.ui.kit.section import Section
+from app.ui.kit.typed import use_typed
+from app.ui.training.mounting import keyed
+from app.ui.training.watching import use_answer
+
+
+@ft.component
+def Folders(settings: SettingsService, paths: Paths, show: Callable[[Path], None]) -> ft.Control:
+    """`show` opens a folder in the file manager."""
+    saved, set_saved = ft.use_state(cast(str | None, None))
+    use_answer(lambda: settings.data_folder, set_saved, on="once")
+    named = {
+        "Everything Tunewright owns": paths.home,
+        "Run folders": (Path(saved) if saved else paths.data) / "outputs",
+        "Exported sessions": paths.exports,
+        "Logs": paths.logs,
+    }
+    rows = [_folder(label, folder, show) for label, folder in named.items()]
+    if saved is not None:
+        rows.append(keyed(DataFolder, "data-folder", settings, saved, str(paths.data), set_saved))
+    return Section(
+        "Folders",
+        rows,
+        subtitle=f"Set the environment variable {HOME_VARIABLE} before the start to move all of it.",
+    )
+
+
+def _folder(label: str, folder: Path, show: Callable[[Path], None]) -> ft.Control:
+    buttons = ft.Row(
+        [
+            keyed(OpenFolderButton, f"open-{label}", show, folder),
+            CopyButton(str(folder), what=f"the path of {label.lower()}"),
+        ],
+        tight=True,
+    )
+    return LabeledValue(label, str(folder), is_code=True, trailing=buttons)
+
+
+@ft.component
+def DataFolder(
+    settings: SettingsService, saved: str, usual: str, on_saved: Callable[[str], None]
+) -> ft.Control:
+    """Large results may belong on another disk."""
+    folder = use_typed(saved)
+    save = use_action(lambda: settings.set_data_folder(folder.now()), on_done=on_saved)
+    return ft.Column(
+        [
+            ft.Row(
+                [
+                    ft.TextField(
+                        label="Data folder for new runs",
+                        value=folder.shown,
+                        hint_text=usual,
+                        helper="Empty: the usual one. Counts from the next start of Tunewright on; runs "
+                        "that are there stay where they are.",
+                        helper_max_lines=3,
+                        on_change=folder.edit,
+                        on_submit=save.run,
+                        expand=True,
+                    ),
+                    ft.OutlinedButton(
+                        "Save data folder",
+                        disabled=save.is_busy or folder.shown.strip() == saved,
+                        on_click=save.run,
+                    ),
+                ],
+                vertical_alignment=ft.CrossAxisAlignment.START,
+            ),
+            ErrorBanner(save.problem, on_dismiss=save.dismiss),
+        ],
+        tight=True,
+    )

@@ -1,0 +1,123 @@
+"""Tokens: where each comes from, and a place to keep, test and delete it. None is ever shown."""
+
+from collections.abc import Callable
+from typing import cast
+
+import flet as ft
+
+from app.domain.tokens import TokenPlace, TokenState
+from app.services.tokens import TokenService
+from app.ui.actions import use_action
+from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.labeled_value import LabeledValue
+from app.ui.kit.section import Section
+from app.ui.kit.typed import use_typed
+from app.ui.theme import GAP
+from app.ui.training.fields import Help, Wrap
+from app.ui.training.mounting import keyed
+from app.ui.training.watching import use_answer
+
+_LOOKING = "Looking…"
+
+
+@ft.component
+def Tokens(tokens: TokenService, *, is_shown: bool) -> ft.Control:
+    """One block a place. Whether there is a keyring is asked when someone looks here."""
+    blocked, set_blocked = ft.use_state(cast(str | None, None))
+    use_answer(tokens.why_not_kept if is_shown else lambda: None, set_blocked, on=is_shown)
+    said = f"{blocked} Set the environment variables instead, before the start." if blocked else ""
+    return Section(
+        "Tokens",
+        [
+            *([Identified("keyring-problem", ft.Text(said, color=ft.Colors.TERTIARY))] if said else []),
+            *(keyed(_Token, place, tokens, place, blocked, is_shown=is_shown) for place in TokenPlace),
+        ],
+        subtitle="Kept in this computer's own keyring. A token is never shown, logged, or written to the "
+        "database; a variable of the environment comes first.",
+    )
+
+
+@ft.component
+def _Token(tokens: TokenService, place: TokenPlace, blocked: str | None, *, is_shown: bool) -> ft.Control:
+    state, set_state = ft.use_state(cast(TokenState | None, None))
+    result, set_result = ft.use_state("")
+    is_asking, ask = ft.use_state(False)
+    token = use_typed()
+    use_answer(lambda: tokens.state(place) if is_shown else None, set_state, on=is_shown)
+
+    def changed(fresh: TokenState) -> None:
+        token.put("")
+        set_result("")
+        ask(False)
+        set_state(fresh)
+
+    keep = use_action(lambda: tokens.keep(place, token.now()), on_done=changed)
+    delete = use_action(lambda: tokens.delete(place), on_done=changed)
+    test = use_action(lambda: tokens.test(place), on_done=set_result)
+    ft.use_dialog(
+        ConfirmDialog(
+            f"Delete the {place.label} token?",
+            "It is removed from this computer's keyring. At its owner's site it stays valid.",
+            confirm="Delete token",
+            on_confirm=delete.run,
+            on_cancel=lambda: ask(False),
+            is_busy=delete.is_busy,
+            problem=delete.problem,
+        )
+        if is_asking
+        else None
+    )
+    is_busy = keep.is_busy or test.is_busy
+    field = ft.TextField(
+        label=f"New {place.label} token",
+        value=token.shown,
+        password=True,
+        disabled=blocked is None or bool(blocked),
+        helper=f"From {place.page}",
+        on_change=token.edit,
+        on_submit=keep.run,
+        expand=True,
+    )
+    buttons = Wrap(
+        [
+            ft.OutlinedButton(
+                f"Keep {place.label} token", disabled=is_busy or not token.shown.strip(), on_click=keep.run
+            ),
+            ft.OutlinedButton(
+                f"Test {place.label} token",
+                icon=ft.Icons.NETWORK_CHECK,
+                disabled=is_busy or state is None or state.source == "none",
+                on_click=test.run,
+            ),
+            ft.TextButton(
+                f"Delete {place.label} token",
+                icon=ft.Icons.DELETE_OUTLINE,
+                disabled=is_busy or state is None or not state.is_kept,
+                on_click=lambda: ask(True),
+            ),
+        ]
+    )
+    said = "Testing…" if test.is_busy else result
+    return ft.Column(
+        [
+            Identified(
+                f"token-{place}", LabeledValue(place.label, state.text if state else _LOOKING), live=True
+            ),
+            ft.Row([field]),
+            buttons,
+            Identified(f"token-test-{place}", Help(said), live=True),
+            ErrorBanner(keep.problem or test.problem, on_dismiss=_both(keep.dismiss, test.dismiss)),
+        ],
+        spacing=GAP,
+        tight=True,
+    )
+
+
+def _both(*dismissals: Callable[[], None]) -> Callable[[], None]:
+    def dismiss() -> None:
+        for each in dismissals:
+            each()
+
+    return dismiss

@@ -1,0 +1,251 @@
+"""Docker for humans, under the Docker fields: the image and how to get it, the GPU, what is left over."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import flet as ft
+
+from app.domain.docker_care import CareCancelledError, CareProgress, ImageFacts, Leftover
+from app.services.docker_care import DockerCareService, GpuVerdict, described
+from app.ui.actions import Problem, use_action
+from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.progress_line import ProgressLine
+from app.ui.kit.selectable import Selectable
+from app.ui.kit.status_pill import StatusPill
+from app.ui.offline import Reason
+from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.fields import Help, Wrap
+from app.ui.training.watching import use_answer
+
+_TYPING_SECONDS = 0.5
+_PROGRESS_SECONDS = 0.5
+_NO_IMAGE = "No image can be built or pulled now; one can come in a bundle (tunewright bundle install)."
+
+Found = tuple[str, ImageFacts | None]
+"""The name that was asked about, and what was found."""
+
+
+@ft.component
+def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") -> ft.Control:
+    """Looks at the image whenever its name changes, and at what is left over once."""
+    found, set_found = ft.use_state(cast(Found | None, None))
+    problem, set_problem = ft.use_state(cast(Problem | None, None))
+    left, set_left = ft.use_state(cast(Sequence[Leftover], ()))
+    name = image.strip()
+
+    def look() -> Found:
+        set_problem(None)
+        return name, care.image(name) if name else None
+
+    use_answer(look, set_found, on=name, delay_seconds=_TYPING_SECONDS, on_problem=set_problem)
+    use_answer(care.leftovers, set_left, on="once")
+    is_known = found is not None and found[0] == name and problem is None
+    facts = found[1] if found and is_known else None
+
+    def arrived(fresh: ImageFacts) -> None:
+        set_found((fresh.name, fresh))
+
+    return ft.Column(
+        [
+            Identified("docker-image", _image(name, facts, problem, is_known=is_known), live=True),
+            GetImage(
+                care,
+                name,
+                arrived,
+                is_here=facts is not None,
+                is_offered=is_known,
+                offline_reason=offline_reason,
+            ),
+            GpuTest(care, name, is_offered=facts is not None),
+            Leftovers(care, left, set_left),
+        ],
+        spacing=GAP,
+        tight=True,
+    )
+
+
+def _image(name: str, facts: ImageFacts | None, problem: Problem | None, *, is_known: bool) -> ft.Control:
+    if problem is not None:
+        return ErrorBanner(problem)
+    if not name:
+        return ft.Container(visible=False)
+    if not is_known:
+        return Help(f"Looking for {name}…")
+    if facts is None:
+        pill, text = StatusPill("Missing", "warning"), f"{name} is not on this computer yet."
+    else:
+        pill, text = StatusPill("Here", "good"), f"{name}: {described(facts)}"
+    return Wrap([pill, Selectable(ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL))])
+
+
+@ft.component
+def GetImage(
+    care: DockerCareService,
+    name: str,
+    on_arrived: Callable[[ImageFacts], None],
+    *,
+    is_here: bool,
+    is_offered: bool,
+    offline_reason: str = "",
+) -> ft.Control:
+    """Build or pull, with what is going on and a way to stop it."""
+    newest = ft.use_ref(CareProgress("Starting…"))
+    is_cancelled = ft.use_ref(False)
+    shown, show = ft.use_state(CareProgress("Starting…"))
+
+    def told(progress: CareProgress) -> None:
+        newest.current = progress
+        if is_cancelled.current:
+            raise CareCancelledError
+
+    def begin(work: Callable[[], ImageFacts]) -> Callable[[], ImageFacts]:
+        def run() -> ImageFacts:
+            is_cancelled.current = False
+            newest.current = CareProgress("Starting…")
+            return work()
+
+        return run
+
+    build = use_action(begin(lambda: care.build(name, told)), on_done=on_arrived)
+    pull = use_action(begin(lambda: care.pull(name, told)), on_done=on_arrived)
+    is_busy = build.is_busy or pull.is_busy
+    use_answer(
+        lambda: newest.current or shown,
+        show,
+        on=is_busy,
+        every_seconds=_PROGRESS_SECONDS if is_busy else None,
+    )
+
+    def cancel() -> None:
+        is_cancelled.current = True
+
+    failed = build.problem or pull.problem
+
+    def dismiss() -> None:
+        build.dismiss()
+        pull.dismiss()
+
+    lines: list[ft.Control] = [ErrorBanner(failed, on_dismiss=dismiss)]
+    if is_busy:
+        lines += [
+            ProgressLine(_said(shown), shown.share, identifier="docker-progress"),
+            ft.Row([ft.OutlinedButton("Cancel", icon=ft.Icons.CLOSE, on_click=cancel)]),
+        ]
+    elif is_offered and name:
+        lines.append(_buttons(build.run, pull.run, is_here=is_here, is_off=bool(offline_reason)))
+        lines.append(Reason(offline_reason and f"{offline_reason} {_NO_IMAGE}", identifier="image-offline"))
+    return ft.Column(lines, spacing=GAP, tight=True)
+
+
+def _buttons(
+    build: Callable[[], object], pull: Callable[[], object], *, is_here: bool, is_off: bool
+) -> ft.Control:
+    again = ft.OutlinedButton if is_here else ft.FilledTonalButton
+    return Wrap(
+        [
+            again(
+                "Build again" if is_here else "Build the image",
+                icon=ft.Icons.BUILD,
+                disabled=is_off,
+                on_click=build,
+            ),
+            ft.OutlinedButton("Pull it", icon=ft.Icons.DOWNLOAD, disabled=is_off, on_click=pull),
+            Help("Building takes some minutes and downloads several GB the first time."),
+        ]
+    )
+
+
+def _said(progress: CareProgress) -> str:
+    if not progress.total:
+        return progress.text
+    return f"{progress.text}: {progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
+
+
+@ft.component
+def GpuTest(care: DockerCareService, name: str, *, is_offered: bool) -> ft.Control:
+    """Start a container that looks for the GPU; what to type if it finds none can be copied."""
+    verdict, set_verdict = ft.use_state(cast(GpuVerdict | None, None))
+    test = use_action(lambda: care.test_gpu(name), on_done=set_verdict)
+    lines: list[ft.Control] = [
+        ft.Row(
+            [
+                ft.OutlinedButton(
+                    "Test the GPU in Docker",
+                    icon=ft.Icons.MEMORY,
+                    disabled=not is_offered or test.is_busy,
+                    on_click=test.run,
+                )
+            ]
+        ),
+        ErrorBanner(test.problem, on_dismiss=test.dismiss),
+    ]
+    if test.is_busy:
+        lines.append(ProgressLine("Starting a container…", identifier="gpu-test-progress"))
+    if verdict is not None:
+        lines.append(_verdict(verdict))
+    return Identified("gpu-test", ft.Column(lines, spacing=GAP, tight=True), live=True)
+
+
+def _verdict(verdict: GpuVerdict) -> ft.Control:
+    pill = StatusPill("Works", "good") if verdict.works else StatusPill("Not yet", "warning")
+    lines: list[ft.Control] = [Wrap([pill, Selectable(ft.Text(verdict.text))])]
+    if verdict.commands:
+        commands = "\n".join(verdict.commands)
+        lines.append(
+            ft.Row(
+                [
+                    ft.Container(Selectable(ft.Text(commands, font_family=CODE_FONT, size=12)), expand=True),
+                    CopyButton(commands, what="the commands"),
+                ],
+                vertical_alignment=ft.CrossAxisAlignment.START,
+            )
+        )
+    return ft.Column(lines, spacing=GAP, tight=True)
+
+
+@ft.component
+def Leftovers(
+    care: DockerCareService, left: Sequence[Leftover], on_changed: Callable[[Sequence[Leftover]], None]
+) -> ft.Control:
+    """Containers nobody needs any more; no line at all while there are none."""
+    is_asking, ask = ft.use_state(False)
+
+    def remove() -> Sequence[Leftover]:
+        care.clean([each.container.id for each in left])
+        return care.leftovers()
+
+    def removed(rest: Sequence[Leftover]) -> None:
+        ask(False)
+        on_changed(rest)
+
+    clean = use_action(remove, on_done=removed)
+    ft.use_dialog(
+        ConfirmDialog(
+            f"Remove {_counted(left)}?",
+            "What the runs wrote stays: their files lie in the data folder, their logs in the run folders.",
+            confirm="Remove containers",
+            on_confirm=clean.run,
+            on_cancel=lambda: ask(False),
+            is_busy=clean.is_busy,
+            problem=clean.problem,
+        )
+        if is_asking
+        else None
+    )
+    if not left:
+        return ft.Container(visible=False)
+    lines: list[ft.Control] = [
+        ft.Text(f"{each.container.name}: {each.text}", theme_style=ft.TextThemeStyle.BODY_SMALL)
+        for each in left
+    ]
+    button = ft.TextButton(
+        f"Remove {_counted(left)}", icon=ft.Icons.DELETE_OUTLINE, on_click=lambda: ask(True)
+    )
+    return Identified("docker-leftovers", ft.Column([*lines, ft.Row([button])], spacing=GAP, tight=True))
+
+
+def _counted(left: Sequence[Leftover]) -> str:
+    return "1 container" if len(left) == 1 else f"{len(left)} containers"

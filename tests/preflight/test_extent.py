@@ -1,0 +1,74 @@
+"""How long a run will be, as far as it is known before it starts."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.domain.preflight import Extent, Readiness
+from app.domain.preflight_words import duration, length
+from app.domain.runs import Metric, Run, RunRequest, Target
+from tests.preflight.conftest import Checked
+from trainer_image.config import Distributed, RunConfig
+
+
+def extent(checked: Checked, **config: object) -> Extent:
+    found: Readiness = checked.check(**config)
+    assert found.extent is not None
+    return found.extent
+
+
+def many_rows(checked: Checked) -> None:
+    file = checked.world.home / "many.jsonl"
+    file.write_text("".join(f'{{"prompt": "{n}?", "completion": "{n}!"}}\n' for n in range(100)))
+    checked.world.library.import_file(file)
+
+
+def test_rows_kept_aside_are_not_learnt_and_a_last_batch_counts(checked: Checked) -> None:
+    many_rows(checked)
+
+    found = extent(checked, num_epochs=2, per_device_batch_size=4, gradient_accumulation_steps=4)
+
+    assert (found.rows, found.steps) == (84, 2 * 6)
+    assert not found.is_exact
+    assert extent(checked, max_steps=7).steps == 7
+
+
+@pytest.mark.parametrize(
+    "config", [{"distributed": Distributed(nproc_per_node="gpu")}, {"is_pretraining": True, "block_size": 64}]
+)
+def test_what_nobody_knows_yet_is_not_guessed(checked: Checked, config: dict) -> None:
+    assert extent(checked, **config).steps is None
+    assert extent(checked, max_steps=5, **config).steps == 5
+
+
+def test_the_time_is_that_of_an_earlier_run_of_this_model_method_and_session(checked: Checked) -> None:
+    many_rows(checked)
+    run = earlier_run(checked)
+    metric = Metric(
+        step=10, total_steps=10, epoch=1.0, loss=1.0, learning_rate=1e-4, grad_norm=None,
+        tokens_per_second=None, elapsed_seconds=40.0, eta_seconds=None, time=datetime.now(UTC),
+    )  # fmt: skip
+    checked.world.runs.ingest(run.id, 0, 1, [metric], [], lambda r: r)
+
+    # 10 steps of 2 examples took 40 s: 2 s an example.
+    found = extent(checked, max_steps=30, per_device_batch_size=4, gradient_accumulation_steps=1)
+
+    assert found.seconds == pytest.approx(30 * 4 * 2)
+    assert "roughly 4 min" in length(found)
+    assert extent(checked, max_steps=30, method={"kind": "sft"}).seconds is None
+
+
+def earlier_run(checked: Checked) -> Run:
+    config = RunConfig(
+        base_model=str(checked.model()), per_device_batch_size=2, gradient_accumulation_steps=1
+    )
+    session = checked.world.library.sessions()[0]
+    return checked.world.training.start(RunRequest(config, Target.LOCAL, session_id=session.id))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (89, "89 s"), (95, "2 min"), (5_000, "83 min"), (9_000, "2 h 30 min")],
+)
+def test_durations_are_as_coarse_as_they_are_rough(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
