@@ -52,6 +52,7 @@ from app.services.doctor import DoctorService
 from app.services.everything import Services
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
+from app.services.layers import LayerService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService, utc_now
@@ -114,15 +115,16 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         open_folder=FileManager(),
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
+    looker = TrainerLooker(
+        paths.trainer,
+        log_dir=paths.logs,
+        secrets=secrets.hf_token,
+        memory_history=paths.memory_history,
+    )
     previews = PreviewService(
         library,
         runs,
-        TrainerLooker(
-            paths.trainer,
-            log_dir=paths.logs,
-            secrets=secrets.hf_token,
-            memory_history=paths.memory_history,
-        ),
+        looker,
         SqliteSurveyFiles(),
         cache=paths.previews,
         bundled_model=paths.tiny_model,
@@ -206,4 +208,5 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             offline=offline.reason,
         ),
         job_scripts=JobScriptService(library, paths.trainer),
+        layers=LayerService(looker, bundled_model=paths.tiny_model),
     )

@@ -25,6 +25,8 @@ from trainer_image.look_protocol import (
     Estimated,
     Examine,
     Failed,
+    Layers,
+    LayersFound,
     Open,
     Opened,
     Progress,
@@ -83,6 +85,8 @@ class Looking:
                 return self._show(request)
             case Estimate():
                 return _estimated(request)
+            case Layers():
+                return _layers(request.config)
             case Examine():
                 from trainer_image.examining import examined  # noqa: PLC0415
 
@@ -134,6 +138,13 @@ def _estimated(request: Estimate) -> Estimated:
     from trainer_image.examining import estimated  # noqa: PLC0415
 
     return estimated(request, Path.cwd())
+
+
+def _layers(config: RunConfig) -> LayersFound:
+    from trainer_image import models, targets  # noqa: PLC0415
+
+    model = models.find_model(config.base_model, Path.cwd())
+    return LayersFound(names=list(targets.linear_layers(models.without_weights(model))))
 
 
 def main() -> None:

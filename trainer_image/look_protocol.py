@@ -69,6 +69,22 @@ class Examine(_Line):
     logging: Logging
 
 
+class Layers(_Line):
+    """Which linear layers the config's model has.
+
+    Answered by `LayersFound` or `Failed`. Needs the model's `config.json` on this computer, nothing else.
+    """
+
+    kind: Literal["layers"] = "layers"
+    config: RunConfig
+
+
+class LayersFound(_Line):
+    kind: Literal["layers_found"] = "layers_found"
+    names: list[str]
+    """All but the output layer."""
+
+
 class Opened(_Line):
     kind: Literal["opened"] = "opened"
     name: str
@@ -176,8 +192,8 @@ class Failed(_Line):
     hint: str = ""
 
 
-Request = Open | Survey | Show | Estimate | Examine
-Reply = Opened | Progress | Surveyed | Shown | Estimated | Examined | Failed
+Request = Open | Survey | Show | Estimate | Examine | Layers
+Reply = Opened | Progress | Surveyed | Shown | Estimated | Examined | LayersFound | Failed
 
 _REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(Annotated[Request, Field(discriminator="kind")])
 _REPLIES: Final[TypeAdapter[Reply]] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])

@@ -118,6 +118,22 @@ def load_tokenizer(model: str, *, offline: bool) -> Any:
         raise _explain_model(error, model, offline=offline) or _unreadable(model, "tokenizer") from error
 
 
+def without_weights(model: str) -> Any:
+    """The model as its `config.json` describes it, with no memory behind its layers.
+
+    Raises RunFailedError if the file is not on this computer: nothing is fetched.
+    """
+    import torch  # noqa: PLC0415
+    from transformers import AutoConfig, AutoModelForCausalLM  # noqa: PLC0415
+
+    try:
+        described = AutoConfig.from_pretrained(model, local_files_only=True)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(described)
+    except Exception as error:
+        raise _explain_model(error, model, offline=True) or _unreadable(model, "model") from error
+
+
 def load_model(
     model: str,
     *,

@@ -18,7 +18,7 @@ from app.domain.previews import PreviewError, Progress
 from trainer_image import look_protocol as say
 from trainer_image import network
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, RunConfig
-from trainer_image.look_protocol import Estimated, Examined, Opened, Shown, Surveyed
+from trainer_image.look_protocol import Estimated, Examined, LayersFound, Opened, Shown, Surveyed
 
 IDLE_SECONDS: Final = 120.0
 _NEEDED: Final = ("transformers", "tokenizers", "numpy")
@@ -97,6 +97,13 @@ class TrainerLooker:
         def ask(process: LookProcess) -> Estimated:
             process.send(say.Estimate(config=config, device=device, rows=rows))
             return _expect(process, Estimated)
+
+        return self._asked(ask, config)
+
+    def layers(self, config: RunConfig) -> Sequence[str]:
+        def ask(process: LookProcess) -> Sequence[str]:
+            process.send(say.Layers(config=config))
+            return _expect(process, LayersFound).names
 
         return self._asked(ask, config)
 

@@ -108,6 +108,10 @@ class Looker(Protocol):
         """What can be trained on this computer, and which programs get the run's numbers."""
         ...
 
+    def layers(self, config: RunConfig) -> Sequence[str]:
+        """Names of the linear layers of a model whose `config.json` is here."""
+        ...
+
     def close(self) -> None:
         """End the processes; the next question starts them again."""
         ...

@@ -111,3 +111,8 @@ def label_of(path: str) -> str:
     if owner == "backend_args":
         return f"Backend argument {name}"
     return name.replace("_", " ").capitalize()
+
+
+def label_named(name: str) -> str:
+    """The label of the setting whose field has this name, in whichever section; empty if there is none."""
+    return next((label for path, label in _LABELS.items() if path.rpartition(".")[2] == name), "")

@@ -11,6 +11,7 @@ from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
+from app.services.layers import LayerService
 from app.services.library import LibraryService
 from app.services.merging import MergeService
 from app.services.monitoring import MonitoringService
@@ -47,6 +48,7 @@ class Services:
     previews: PreviewService
     queue: QueueService
     history: HistoryService
+    layers: LayerService
     preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService

@@ -18,7 +18,7 @@ from app.domain.setups import Setup
 from app.domain.targets import Target
 from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
 from app.services.library import LibraryService
-from app.services.setup_files import first_mistake, read_setup, with_files_in, write_setup
+from app.services.setup_files import first_mistake, parse_setup, read_setup, with_files_in, write_setup
 from app.services.training import TrainingService
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,10 @@ class SetupService:
         """Raises StudioError, also for a name that is taken."""
         setup = with_files_in(read_setup(path), path.absolute().parent)
         return self.save(name or path.stem, setup, replace=replace)
+
+    def import_text(self, text: str, file_name: str, *, replace: bool = False) -> SavedSetup:
+        """The same from what a browser handed over. Raises StudioError."""
+        return self.save(Path(file_name).stem, parse_setup(text, file_name), replace=replace)
 
     def suggested_name(self, setup: Setup) -> str:
         """A name nothing has yet, from the model, the method and the data."""

@@ -18,10 +18,12 @@ from app.domain.runs import DockerOptions, RunRequest, Target
 from app.domain.saved_setups import SetupNameTakenError, UnknownSetupError, setup_of_run
 from app.domain.sessions import Session
 from app.domain.setup_secrets import secret_in, without_secrets
-from app.domain.setups import Setup
+from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.train_commands import command_of_saved, commands_of_nodes, trainers_command
 from app.services.setup_files import parse_setup, setup_text
 from app.services.setups import SetupService
+from tests.preflight.conftest import preflight_of
+from tests.preflight.known import KnownComputer, KnownHub, KnownTrainer
 from tests.services.conftest import World, make_world
 from trainer_image.config import Distributed, HubDataset, Logging, Push, RunConfig, Sft
 from trainer_image.launching import spread_of
@@ -45,6 +47,10 @@ class Shelf:
     @property
     def monitoring(self):
         return self.world.monitoring
+
+    @property
+    def preflight(self):
+        return preflight_of(self.world, KnownTrainer(), KnownComputer(), [], KnownHub())
 
     def documents(self) -> str:
         """All that is in the database about setups."""
@@ -307,7 +313,8 @@ def test_the_difference_and_the_list_are_tables_for_people(shelf, capsys):
 
 
 def test_the_command_shown_for_a_saved_setup_is_one_the_terminal_understands_and_starts_it(shelf):
-    shelf.setups.save("it's mine", Setup(session=shelf.session("rivers").id, config=PLAIN))
+    config = RunConfig(base_model=BUNDLED_MODEL, seed=7)
+    shelf.setups.save("it's mine", Setup(session=shelf.session("rivers").id, config=config))
 
     program, *words = shlex.split(command_of_saved("it's mine"))
     args = make_parser().parse_args([word for word in words if word != "--follow"])
@@ -315,7 +322,7 @@ def test_the_command_shown_for_a_saved_setup_is_one_the_terminal_understands_and
 
     assert program == "tunewright"
     [run] = shelf.world.monitoring.runs()
-    assert run.config == PLAIN
+    assert run.config.seed == 7
     assert "--follow" in words
 
 

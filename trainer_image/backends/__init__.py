@@ -4,7 +4,6 @@ Neither runs without CUDA, so what is here has been tested up to the arguments t
 files they leave; their own training has not been run with it.
 """
 
-import difflib
 import importlib
 import importlib.util
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol
 
+from trainer_image.backend_fields import fault_of
 from trainer_image.backends import instructlab, mini_trainer
 from trainer_image.config import RunConfig
 from trainer_image.events import Event
@@ -81,19 +81,10 @@ def require_possible(config: RunConfig, *, device: str, resume: bool) -> None:
 
 def require_known(backend: Backend, given: Mapping[str, Any]) -> None:
     """Raise RunFailedError, for exit code 2, if one is unknown there or decided by the run's settings."""
-    fields = _real_fields(backend) or backend.FIELDS
+    fields = _real_fields(backend)
     for name in given:
-        if name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1, cutoff=0)
-            raise bad_config(
-                f"The backend {backend.NAME} knows no argument '{name}'; the nearest is '{near[0]}'.",
-                "Correct backend_args; nothing in them is ever dropped.",
-            )
-        if name in backend.OURS:
-            raise bad_config(
-                f"The backend argument '{name}' is decided by the run's {backend.OURS[name]}.",
-                "Take it out of backend_args and set that instead.",
-            )
+        if fault := fault_of(backend.NAME, name, fields):
+            raise bad_config(*fault)
 
 
 def _real_fields(backend: Backend) -> frozenset[str]:

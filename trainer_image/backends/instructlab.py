@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from trainer_image import backend_fields
 from trainer_image.config import RunConfig
 from trainer_image.events import Evaluation, Event, Metrics
 from trainer_image.problems import RunFailedError
@@ -15,71 +16,8 @@ from trainer_image.problems import RunFailedError
 NAME: Final = "instructlab-training"
 PACKAGE: Final = "instructlab.training"
 METRICS_FILE: Final = "training_params_and_metrics_global0.jsonl"
-FIELDS: Final = frozenset(
-    [
-        "model_path",
-        "data_path",
-        "ckpt_output_dir",
-        "data_output_dir",
-        "max_seq_len",
-        "max_batch_len",
-        "effective_batch_size",
-        "learning_rate",
-        "num_epochs",
-        "save_samples",
-        "adamw_weight_decay",
-        "adamw_betas",
-        "adamw_eps",
-        "warmup_steps",
-        "random_seed",
-        "checkpoint_at_epoch",
-        "accelerate_full_state_at_epoch",
-        "chat_tmpl_path",
-        "use_legacy_tmpl",
-        "mock_data",
-        "mock_data_len",
-        "deepspeed_options",
-        "fsdp_options",
-        "distributed_backend",
-        "disable_flash_attn",
-        "lora",
-        "process_data",
-        "keep_last_checkpoint_only",
-        "pretraining_config",
-        "data_process_num_cpu_procs",
-        "use_liger",
-        "trust_remote_code",
-        "log_level",
-        "mlflow_tracking_uri",
-        "mlflow_experiment_name",
-        "mlflow_run_name",
-        "wandb_project",
-        "wandb_entity",
-        "wandb_run_name",
-        "tensorboard_log_dir",
-        "validation_split",
-        "validation_frequency",
-        "on_demand_checkpointing",
-        "callbacks",
-        "use_dolomite",
-        "is_padding_free",
-    ]
-)
-OURS: Final = {
-    "model_path": "base_model",
-    "data_path": "dataset",
-    "data_output_dir": "dataset",
-    "process_data": "dataset",
-    "pretraining_config": "is_pretraining",
-    "ckpt_output_dir": "folder",
-    "max_seq_len": "max_seq_len",
-    "effective_batch_size": "per_device_batch_size and gradient_accumulation_steps",
-    "learning_rate": "learning_rate",
-    "num_epochs": "num_epochs",
-    "warmup_steps": "warmup_steps",
-    "random_seed": "seed",
-    "adamw_weight_decay": "weight_decay",
-}
+FIELDS: Final = backend_fields.INSTRUCTLAB_FIELDS
+OURS: Final = backend_fields.INSTRUCTLAB_OURS
 
 
 def require_expressible(config: RunConfig) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from trainer_image import backend_fields
 from trainer_image.backends.instructlab import require_only
 from trainer_image.config import Osft, RunConfig
 from trainer_image.events import Event, Metrics
@@ -16,78 +17,8 @@ from trainer_image.problems import RunFailedError, bad_config
 NAME: Final = "mini-trainer"
 PACKAGE: Final = "mini_trainer"
 METRICS_FILE: Final = "training_metrics_0.jsonl"
-FIELDS: Final = frozenset(
-    [
-        "model_name_or_path",
-        "data_path",
-        "batch_size",
-        "max_tokens_per_gpu",
-        "learning_rate",
-        "output_dir",
-        "num_warmup_steps",
-        "lr_scheduler",
-        "lr_scheduler_kwargs",
-        "seed",
-        "beta1",
-        "beta2",
-        "eps",
-        "weight_decay",
-        "use_liger_kernels",
-        "osft",
-        "osft_unfreeze_rank_ratio",
-        "osft_target_patterns",
-        "osft_upcast_dtype",
-        "min_samples_per_checkpoint",
-        "training_mode",
-        "max_epochs",
-        "max_steps",
-        "max_tokens",
-        "checkpoint_at_epoch",
-        "save_final_checkpoint",
-        "save_dtype",
-        "train_dtype",
-        "wandb_project",
-        "wandb_entity",
-        "wandb_run_name",
-        "mlflow_tracking_uri",
-        "mlflow_experiment_name",
-        "mlflow_run_name",
-        "validation_split",
-        "validation_data_path",
-        "validation_frequency",
-        "validate_at_epoch",
-        "min_samples_per_validation",
-        "validate_at_final",
-        "save_best_val_loss",
-        "val_loss_improvement_threshold",
-        "pretraining_config",
-        "trust_remote_code",
-        "on_demand_checkpointing",
-        "resume_from_full_state_checkpoint",
-        "callbacks",
-    ]
-)
-OURS: Final = {
-    "model_name_or_path": "base_model",
-    "data_path": "dataset",
-    "output_dir": "folder",
-    "pretraining_config": "is_pretraining",
-    "batch_size": "per_device_batch_size and gradient_accumulation_steps",
-    "learning_rate": "learning_rate",
-    "num_warmup_steps": "warmup_steps",
-    "lr_scheduler": "lr_scheduler",
-    "seed": "seed",
-    "weight_decay": "weight_decay",
-    "osft": "method",
-    "osft_unfreeze_rank_ratio": "method.unfreeze_rank_ratio",
-    "osft_target_patterns": "method.target_patterns",
-    "training_mode": "max_steps",
-    "max_epochs": "num_epochs",
-    "max_steps": "max_steps",
-    "validation_split": "validation",
-    "validation_data_path": "validation",
-    "validation_frequency": "eval_steps",
-}
+FIELDS: Final = backend_fields.MINI_TRAINER_FIELDS
+OURS: Final = backend_fields.MINI_TRAINER_OURS
 _NOT_PASSED_ON: Final = ("beta1", "beta2", "eps")
 """Fields that version 0.9.0 takes and then forgets on the way to its processes, as it does weight_decay."""
 

@@ -1,7 +1,8 @@
 """The half-filled training form: everything a person chose or typed, exactly as they left it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
 import flet as ft
@@ -16,6 +17,7 @@ from app.domain.setups import BUNDLED_MODEL, Setup, Skill
 from app.ui.training import draft_setup, typed_numbers
 from app.ui.training.beginner import auto_form
 from app.ui.training.beginner.state import PINS, AutoState
+from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import ROWS, Source
 from app.ui.training.selection import RunSelection
@@ -42,6 +44,20 @@ def _first_numbers() -> dict[str, str]:
     return texts | {
         name: typed_numbers.as_text(value) for name, value in preset_values(QUICK_LOCAL_TEST, "lora").items()
     }
+
+
+_NOT_TYPED: Final = frozenset(
+    {
+        "selection",
+        "chat",
+        "row_counts",
+        "session_names",
+        "setups_version",
+        "is_restored",
+        "was_started_before",
+    }
+)
+"""Fields of the draft that are not the person's."""
 
 
 def push_problem(draft: "TrainingDraft") -> str:
@@ -78,6 +94,8 @@ class TrainingDraft:
     target_modules: TargetModules = "all-linear"
     lora_patterns: str = ""
     """Regular expressions with blanks between them."""
+    alpha_follows_rank: bool = True
+    """Whether LoRA's alpha is twice the rank whatever is typed there; typing an alpha ends it."""
     use_rslora: bool = False
     use_dora: bool = False
     base_bits: BaseBits = ""
@@ -105,6 +123,8 @@ class TrainingDraft:
     logging: dict[str, str] = field(default_factory=dict)
     """Field of the config's `logging` → text as typed."""
     offline: bool = False
+    others: dict[str, Any] = field(default_factory=dict)
+    """Place in the config → value as typed, of settings no other field here is for."""
     spread: SpreadDraft = field(default_factory=SpreadDraft)
 
     output_name: str = ""
@@ -117,6 +137,14 @@ class TrainingDraft:
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
+    setup_name: str = ""
+    """The saved setup that was loaded or saved last."""
+    setups_version: int = 0
+    """Rises when a setup was saved, renamed or deleted, so that lists of them are read again."""
+    sought: str = ""
+    """What the expert's form is searched for."""
+    only_changed: bool = False
+    """Whether it shows only what is not at its default."""
     offline_reason: str = ""
     """Why the network is not used now, as a sentence; empty if it is."""
     row_counts: dict[str, int] = field(default_factory=dict)
@@ -155,13 +183,35 @@ class TrainingDraft:
         self.numbers[name] = text
         if self.preset == AUTO_SET and name in PINS:
             self.auto = self.auto.pinning(PINS[name])
+        if name == "lora_r":
+            self._let_alpha_follow()
+        elif name == "lora_alpha":
+            self.alpha_follows_rank = self._alpha_is_twice_the_rank()
         self.preset = self.shown_preset
 
+    def link_alpha(self, follows: bool) -> None:
+        """Let LoRA's alpha be twice the rank, or leave it as it is from here on."""
+        self.alpha_follows_rank = follows
+        self._let_alpha_follow()
+        self.preset = self.shown_preset
+
+    def _let_alpha_follow(self) -> None:
+        rank = self.number("lora_r")
+        if self.alpha_follows_rank and rank:
+            self.numbers["lora_alpha"] = typed_numbers.as_text(2 * rank)
+
+    def _alpha_is_twice_the_rank(self) -> bool:
+        rank, alpha = self.number("lora_r"), self.number("lora_alpha")
+        return rank is not None and alpha == 2 * rank
+
     def choose_target(self, target: Target) -> None:
-        """The preset goes on where it is offered there too; else that place's first one starts."""
+        """The preset goes on where it is offered there too; else that place's first one starts.
+
+        An expert's values stay as they are.
+        """
         self.target = target
         offered = presets.offered_for(target)
-        if self.preset in NAMES:
+        if self.preset in NAMES and self.skill == "beginner":
             self.apply_preset(self.preset if self.preset in offered else offered[0])
 
     def apply_preset(self, name: str) -> None:
@@ -177,6 +227,7 @@ class TrainingDraft:
                 self.numbers[field_name] = typed_numbers.as_text(value)
             else:
                 setattr(self, field_name, value)
+        self.alpha_follows_rank = self._alpha_is_twice_the_rank()
 
     @property
     def shown_preset(self) -> str:
@@ -259,7 +310,7 @@ class TrainingDraft:
             return "Correct “Push to Hub repository”"
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
-        return ""
+        return problems.first_of(self)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -324,9 +375,20 @@ class TrainingDraft:
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         draft_setup.fill(self, setup)
+        self.alpha_follows_rank = self._alpha_is_twice_the_rank()
         self.auto, self.effective_text = AutoState(), ""
         kept = (setup.preset, *PRESETS)
         self.preset = next((name for name in kept if name in NAMES and self._holds(name)), CUSTOM)
+
+    def everything(self) -> dict[str, Any]:
+        """All that was chosen and typed, to be put back after something else was loaded."""
+        names = [item.name for item in fields(self) if item.name not in _NOT_TYPED]
+        return {name: copy(getattr(self, name)) for name in names}
+
+    def put_back(self, everything: Mapping[str, Any]) -> None:
+        """What `everything` gave."""
+        for name, value in everything.items():
+            setattr(self, name, copy(value))
 
     def docker_options(self) -> DockerOptions:
         """The Docker settings as they stand, complete or not."""

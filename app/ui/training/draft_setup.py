@@ -8,6 +8,8 @@ from app.domain.presets import AUTO_SET, NAMES
 from app.domain.runs import DockerOptions
 from app.domain.setups import Setup
 from app.ui.training import typed_numbers
+from app.ui.training.expert import binding
+from app.ui.training.expert.catalogue import settings
 from app.ui.training.options import LISTED_MODELS, ROWS, Source
 from app.ui.training.spread_draft import SpreadDraft
 from app.ui.training.typed_numbers import NUMBERS
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from app.ui.training.draft import TrainingDraft
 
 
-def setup_of(draft: "TrainingDraft") -> Setup:
+def setup_of(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Setup:
     """Raises ValueError if the draft's `missing()` has something to say."""
     is_file = draft.source is Source.FILE and draft.file.strip()
     return Setup(
@@ -29,7 +31,7 @@ def setup_of(draft: "TrainingDraft") -> Setup:
         file=Path(draft.file.strip()) if is_file else None,
         output_name=draft.output_name.strip(),
         docker=docker_of(draft),
-        config=RunConfig(
+        config=config(
             base_model=draft.base_model,
             dataset=_dataset(draft),
             method=method_of(draft),
@@ -47,6 +49,7 @@ def setup_of(draft: "TrainingDraft") -> Setup:
             offline=draft.offline,
             **_rows(draft),
             **_values(draft, RunConfig),
+            **_others(draft, config),
         ),
     )
 
@@ -79,6 +82,11 @@ def fill(draft: "TrainingDraft", setup: Setup) -> None:
     draft.rows = {name: getattr(config, name) for name in ROWS}
     draft.method = config.method.kind
     _fill_numbers(draft, config, RunConfig)
+    draft.others = {
+        setting.path: binding.as_kept(setting, getattr(config, setting.path))
+        for setting in settings(draft.method, type(config))
+        if binding.is_other(setting) and "." not in setting.path
+    }
     if isinstance(config.method, Lora):
         _fill_lora(draft, config.method)
     elif isinstance(config.method, Osft):
@@ -168,6 +176,15 @@ def _fill_numbers(draft: "TrainingDraft", section: Any, owner: type[Any]) -> Non
     for name, number in NUMBERS.items():
         if number.owner is owner:
             draft.numbers[name] = typed_numbers.as_text(getattr(section, name))
+
+
+def _others(draft: "TrainingDraft", config: type[RunConfig]) -> dict[str, Any]:
+    """Settings of the schema that the form has no field of its own for."""
+    return {
+        setting.path: binding.read(draft, setting)
+        for setting in settings(draft.method, config)
+        if binding.is_other(setting) and "." not in setting.path
+    }
 
 
 def _dataset(draft: "TrainingDraft") -> FileDataset | HubDataset:

@@ -6,6 +6,7 @@ has changed.
 
 from collections.abc import Callable, Hashable
 from dataclasses import fields
+from functools import partial
 from typing import Any, Final
 
 import flet as ft
@@ -17,13 +18,13 @@ from app.ui.theme import SPACE
 from app.ui.training.beginner.auto_setting import AutoSetting
 from app.ui.training.beginner.numbers import PresetAndNumbers
 from app.ui.training.beginner.questions import Questions
-from app.ui.training.data_settings import DataSettings
 from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
-from app.ui.training.hyperparameters import Hyperparameters
+from app.ui.training.expert.form import expert_bar, expert_groups, shows_part
 from app.ui.training.method_section import MethodSection, model_fields
 from app.ui.training.mounting import drawn, keyed
 from app.ui.training.preview_section import PreviewSection
+from app.ui.training.setups.section import SavedSetups
 from app.ui.training.skill_choice import SkillChoice
 from app.ui.training.target_section import OutputSection, TargetSection
 from app.ui.training.watching import use_answer
@@ -32,7 +33,8 @@ _SECONDS: Final = 2.0
 _SHOWN_IN: Final = {
     "skill": {"skill"},
     "source": {"data"},
-    "session": {"data", "preset", "beginner"},
+    "session": {"data", "beginner"},
+    "session_names": {"data"},
     "hub_repo": {"data"},
     "hub_split": {"data"},
     "hub_config": {"data"},
@@ -41,23 +43,29 @@ _SHOWN_IN: Final = {
     "listed_model": {"method", "model"},
     "is_model_typed": {"method", "model"},
     "osft_patterns": {"method"},
-    "lora_patterns": {"preset"},
-    "spread": {"preset"},
-    "logging": {"preset"},
-    "max_tokens": {"preset"},
-    "push_repo": {"preset"},
-    "push_private": {"preset"},
-    "push_every_save": {"preset"},
-    "rows": {"method", "model", "rows"},
-    "numbers": {"method", "preset", "rows", "beginner"},
-    "preset": {"preset", "beginner"},
+    "lora_patterns": set(),
+    "alpha_follows_rank": set(),
+    "others": set(),
+    "setup_name": set(),
+    "setups_version": set(),
+    "sought": set(),
+    "only_changed": set(),
+    "spread": set(),
+    "logging": set(),
+    "max_tokens": set(),
+    "push_repo": set(),
+    "push_private": set(),
+    "push_every_save": set(),
+    "rows": {"method", "model"},
+    "numbers": {"method", "beginner"},
+    "preset": {"beginner"},
     "answers": {"questions"},
     "auto": {"beginner"},
     "effective_text": {"beginner"},
     "output_name": {"output"},
     "image": {"target"},
     "container_name": {"target"},
-    "offline_reason": {"target", "data", "preset"},
+    "offline_reason": {"target", "data"},
     "selection": set(),
     "chat": set(),
 }  # fmt: skip
@@ -81,6 +89,7 @@ def TrainingForm(
     return ft.Column(
         [
             PageHeading("Training", "Make a model learn from your data."),
+            keyed(SavedSetups, "setups", services.setups, draft, is_shown=is_shown),
             part("skill", lambda: SkillChoice(draft)),
             *parts(services, draft, data, part),
         ],
@@ -108,14 +117,18 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
 
 
 def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
+    """No presets: every setting says its own value."""
+    shows = partial(shows_part, draft)
+    model = part("method", lambda: MethodSection(draft))
+    output = part("output", lambda: OutputSection(services.training, draft))
     return [
-        part("target", lambda: TargetSection(draft, services.docker_care)),
-        data,
-        part("method", lambda: MethodSection(draft)),
-        part("preset", lambda: Hyperparameters(draft)),
-        part("rows", lambda: DataSettings(draft)),
-        part("output", lambda: OutputSection(services.training, draft)),
-        keyed(PreviewSection, "preview", services, draft),
+        expert_bar(draft),
+        *([part("target", lambda: TargetSection(draft, services.docker_care))] if shows("target") else []),
+        ft.Container(data, visible=shows("data")),
+        *([model] if shows("method") else []),
+        *expert_groups(draft, services.layers),
+        *([output] if shows("output") else []),
+        ft.Container(keyed(PreviewSection, "preview", services, draft), visible=shows("preview")),
     ]
 
 

@@ -8,7 +8,6 @@ from app.domain.presets import Method
 from app.ui.kit.section import Section
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Help, Segments, TextInput
-from app.ui.training.method_fields import osft_fields
 from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
 from app.ui.training.wording import METHOD_LABELS
 from trainer_image.config import RunConfig
@@ -24,7 +23,7 @@ _METHOD_HELP = {
 
 
 def MethodSection(draft: TrainingDraft) -> ft.Control:
-    """Base model and method; the numbers of LoRA stand with the other settings."""
+    """Base model and method; the numbers of the method stand with the other settings."""
 
     def choose_method(value: str) -> None:
         draft.choose_method(next(method for method in _METHODS if method == value))
@@ -40,8 +39,6 @@ def MethodSection(draft: TrainingDraft) -> ft.Control:
         ),
         Help(_METHOD_HELP[draft.method]),
     ]
-    if draft.method == "osft":
-        body.append(osft_fields(draft))
     return Section("Model and method", body)
 
 

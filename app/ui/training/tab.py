@@ -15,6 +15,7 @@ from app.ui.training.form import TrainingForm
 from app.ui.training.mounting import Unwatched, keyed, memoised
 from app.ui.training.queue.add import AddToQueue
 from app.ui.training.run_column import RunColumn
+from app.ui.training.setups.save_setup import SaveSetup
 from app.ui.training.start_panel import StartPanel
 from app.ui.training.watching import use_answer
 
@@ -55,10 +56,18 @@ def TrainingTab(
     start = ft.Column(
         [
             keyed(StartPanel, "start", services, draft, started, is_shown=is_shown),
-            keyed(AddToQueue, "add-to-queue", services, draft, added),
+            keyed(
+                AddToQueue,
+                "add-to-queue",
+                services,
+                draft,
+                added,
+                keyed(SaveSetup, "save-setup", services.setups, draft),
+            ),
         ],
         spacing=GAP,
         tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
     run = memoised(RunColumn, "run", services, draft.selection, draft.chat, kept)
     return ft.Container(

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from trainer_image.config import Lora, Osft, Pattern, RunConfig
 
@@ -90,7 +91,7 @@ def read(name: str, text: str) -> float | None:
     try:
         _ADAPTERS[name].validate_python(value)
     except ValidationError as error:
-        raise ValueError(_sentence(number, error)) from None
+        raise ValueError(sentence_of(error.errors()[0], is_whole=number.whole)) from None
     return value
 
 
@@ -121,11 +122,11 @@ def _adapter(name: str) -> TypeAdapter[Any]:
 _ADAPTERS: Final = {name: _adapter(name) for name in NUMBERS}
 
 
-def _sentence(number: Number, error: ValidationError) -> str:
-    first = error.errors()[0]
+def sentence_of(first: ErrorDetails, *, is_whole: bool = False) -> str:
+    """What pydantic found wrong with a value, for people."""
     limits = first.get("ctx", {})
     match first["type"]:
-        case "greater_than" if number.whole:
+        case "greater_than" if is_whole:
             return f"Must be at least {_plain(limits['gt'] + 1)}."
         case "greater_than":
             return f"Must be more than {_plain(limits['gt'])}."

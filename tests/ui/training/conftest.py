@@ -12,6 +12,7 @@ from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.bootstrap import build_services
 from app.domain.chat import EngineStatus, Sampling, Voice
+from app.domain.previews import PreviewError
 from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, Target
 from app.domain.sessions import Session
 from app.paths import Paths
@@ -19,6 +20,7 @@ from app.services.chatting import ChatService
 from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.layers import LayerService
 from app.services.setups import SetupService
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
@@ -63,6 +65,13 @@ class DirectedEngine:
         self.finish()
 
     def unload(self) -> None: ...
+
+
+class NowhereLooker:
+    """No model is on this computer, and no process is started to find out."""
+
+    def layers(self, config):
+        raise PreviewError(f"The model {config.base_model} is not on this computer.")
 
 
 @dataclass
@@ -138,6 +147,7 @@ def make_studio(home, database) -> Studio:
         settings=world.settings,
         queue=world.queue,
         history=world.history,
+        layers=LayerService(NowhereLooker(), bundled_model=home),
         preflight=preflight_of(world, trainer, KnownComputer(), [], KnownHub()),
         setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         diagnostics=DiagnosticsService(

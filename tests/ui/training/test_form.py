@@ -86,6 +86,7 @@ def offered(screen) -> list[str]:
 
 async def test_a_logger_is_on_when_its_field_is_filled_in_and_off_when_emptied(studio):
     async with studio.opened() as screen:
+        await screen.click("Loggers")
         await screen.type("TensorBoard folder", "curves")
         await screen.type("W&B project", "rivers")
         await screen.type("W&B project", " ")
@@ -147,13 +148,13 @@ async def test_a_base_model_is_pointed_out_beside_its_field_and_its_sibling_name
         await screen.type("Hub name or folder", "google/gemma-3-4b-pt")
         assert "google/gemma-3-4b-it" in advice(screen)[0]
 
+        await screen.click("Rows")
         await screen.set_value(switch(screen, "Plain documents"), True)
         assert advice(screen) == []
 
 
 async def test_all_weights_hide_the_fields_of_lora(studio):
     async with studio.opened() as screen:
-        await screen.click("More settings")
         assert screen.find(ft.TextField, "LoRA rank (r)")
 
         await choose_segment(screen, "method", "sft")
@@ -179,17 +180,15 @@ async def test_osft_asks_for_its_ratio_patterns_and_the_rest(studio):
         assert studio.draft.to_setup().config.method == expected
 
 
-async def test_lora_asks_for_patterns_only_when_they_count_and_for_one_number_of_bits(studio):
+async def test_lora_asks_for_patterns_and_for_one_number_of_bits(studio):
     async with studio.opened() as screen:
-        assert not [f for f in screen.controls(ft.TextField) if f.label == "Target patterns"]
-        await screen.click("More settings")
-
         await screen.choose("Target modules", "custom")
         await screen.type("Target patterns", "q_proj(")
         assert "is not a regular expression" in (screen.find(ft.TextField, "Target patterns").error or "")
         await screen.type("Target patterns", "q_proj")
-        await choose_segment(screen, "base-bits", "8")
-        await choose_segment(screen, "base-bits", "4")
+        [bits] = screen.controls(ft.RadioGroup)
+        await screen.fire(bits, "change", "8")
+        await screen.fire(bits, "change", "4")
 
         studio.draft.session = "any"
         expected = Lora(target_modules="custom", target_patterns=("q_proj",), load_in_4bit=True)
@@ -232,38 +231,10 @@ def has_field(screen, label):
     return any(field.label == label for field in screen.controls(ft.TextField))
 
 
-async def test_plain_documents_ask_for_a_block_size_instead_of_the_switches_for_conversations(studio):
-    async with studio.opened() as screen:
-        assert switch(screen, "Packing")
-        assert not has_field(screen, "Block size")
-
-        await screen.set_value(switch(screen, "Plain documents"), True)
-
-        assert studio.draft.rows["is_pretraining"]
-        assert has_field(screen, "Block size")
-        assert has_field(screen, "Column with the text")
-        assert not [s for s in screen.controls(ft.Switch) if s.label == "Packing"]
-
-
-async def test_validation_shows_what_its_kind_needs(studio):
-    async with studio.opened() as screen:
-        assert not has_field(screen, "Validation share")
-        assert has_field(screen, "Early stopping")
-
-        await screen.choose("Validation", "share")
-        assert has_field(screen, "Validation share")
-
-        await screen.choose("Validation", "file")
-        await screen.type("Validation file", "held-out.jsonl")
-        assert studio.draft.rows["validation_file"] == "held-out.jsonl"
-
-        await screen.choose("Validation", "off")
-        assert not has_field(screen, "Early stopping")
-
-
 async def test_packing_and_what_happens_to_long_rows_are_chosen(studio):
     async with studio.opened() as screen:
         await screen.set_value(switch(screen, "Packing"), True)
+        await screen.click("Rows")
         await screen.choose("Rows that are too long", "truncate")
 
         assert (studio.draft.rows["packing"], studio.draft.rows["over_long"]) == (True, "truncate")

@@ -15,11 +15,11 @@ from app.domain.setups import Skill
 from app.ui.training.beginner.state import AutoState
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm, shown_in
-from app.ui.training.memory_and_logging import LOGGERS
 from app.ui.training.options import Source
 from tests.ui.harness import Screen, mounted
+from trainer_image.config import Logging
 
-_PARTS = ("target", "method", "preset", "rows", "output")
+_PARTS = ("target", "method", "beginner", "output")
 _NOT_SHOWN = {
     "skill",
     "file_dataset",
@@ -33,6 +33,7 @@ _NOT_SHOWN = {
 }
 _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
+    "setups_version": 1,
     "answers": Answers(goal="style"),
     "auto": AutoState(Wishes(bits="4")),
     "optimizer": "sgd",
@@ -72,6 +73,11 @@ def changed(name: str, value: Any) -> Any:
     return value + "7"
 
 
+@ft.component
+def Nothing(*_: Any) -> ft.Control:
+    return ft.Container()
+
+
 def single_changes(draft: TrainingDraft):
     """(what, how): each change of one field, or of one entry of one of its tables."""
     for field in fields(draft):
@@ -94,7 +100,7 @@ def changed_entry(key: str, entry: Any) -> Any:
     return {"validation": "share", "over_long": "truncate"}.get(key) or changed(key, entry)
 
 
-CHANGES = dict(single_changes(TrainingDraft(logging=dict.fromkeys(LOGGERS, ""))))
+CHANGES = dict(single_changes(TrainingDraft(logging=dict.fromkeys(Logging.model_fields, ""))))
 
 
 @pytest.fixture(autouse=True)
@@ -108,13 +114,19 @@ def _docker_that_answers_at_once(monkeypatch) -> None:
     monkeypatch.setattr("app.ui.training.target_section.DockerCare", care)
 
 
-@pytest.mark.parametrize(("method", "skill"), [("lora", "expert"), ("osft", "expert"), ("lora", "beginner")])
+SKILL = ("", "skill", None, "expert")
+"""The last of the changes, as it brings another form."""
+
+
+@pytest.mark.parametrize(("method", "skill"), [("lora", "beginner"), ("osft", "expert")])
 async def test_every_single_change_is_on_the_screen_as_if_all_of_the_form_were_drawn_anew(
     studio, method, skill, monkeypatch
 ):
+    monkeypatch.setattr("app.ui.training.expert.form.LayersMatched", Nothing)  # it answers when it can
     seen = await looks_after_each_change(studio, method, skill)
 
-    monkeypatch.setattr("app.ui.training.form.shown_in", lambda *_: object())  # never equal to the last
+    for depends in ("form.shown_in", "expert.form._depends", "expert.form._bar_depends"):
+        monkeypatch.setattr(f"app.ui.training.{depends}", lambda *_: object())  # never equal to the last
 
     for name, look in (await looks_after_each_change(studio, method, skill)).items():
         assert seen[name] == look, f"what {name} changes is not drawn"
@@ -123,7 +135,7 @@ async def test_every_single_change_is_on_the_screen_as_if_all_of_the_form_were_d
 async def looks_after_each_change(studio, method: Method, skill: Skill) -> dict[str, list[tuple[Any, ...]]]:
     draft, seen = first_draft(method, skill), {}
     async with form_over(studio, draft) as screen:
-        for name, change in CHANGES.items():
+        for name, change in [*CHANGES.items(), ("skill", SKILL)]:
             set_value(draft, *change)
             await screen.settle()
             seen[name] = looks(screen)
@@ -133,12 +145,12 @@ async def looks_after_each_change(studio, method: Method, skill: Skill) -> dict[
 def first_draft(method: Method, skill: Skill) -> TrainingDraft:
     """Everything that one choice can bring into sight is there."""
     return TrainingDraft(
-        skill=skill,
         method=method,
+        skill=skill,
         target=Target.DOCKER,
         is_model_typed=True,
         source=Source.HUB,
-        logging=dict.fromkeys(LOGGERS, ""),
+        logging=dict.fromkeys(Logging.model_fields, ""),
     )
 
 
@@ -168,4 +180,4 @@ def test_a_change_leaves_the_parts_alone_that_do_not_show_it():
     draft.numbers["max_steps"] = "70"
 
     changed_parts = {part for part in _PARTS if shown_in(part, draft) != before[part]}
-    assert changed_parts == {"method", "preset", "rows"}
+    assert changed_parts == {"method", "beginner"}

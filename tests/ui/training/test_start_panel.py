@@ -102,14 +102,12 @@ async def test_a_file_that_is_not_there_is_the_reason(studio, tmp_path):
 async def test_what_was_started_last_fills_the_form_of_the_next_start_of_the_app(studio):
     async with studio.opened() as screen:
         await choose_session(screen, studio)
-        await screen.click("More settings")
         await screen.type("LoRA rank (r)", "64")
         await screen.wait_for(lambda: not screen.button("Start training").disabled)
         await screen.click("Start training")
     fresh = type(studio)(studio.services, studio.world, studio.engine)
 
     async with fresh.opened() as screen:
-        await screen.click("More settings")
         await screen.wait_for(lambda: screen.find(ft.TextField, "LoRA rank (r)").value == "64")
 
         assert fresh.draft.session == studio.draft.session

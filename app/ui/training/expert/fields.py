@@ -1,0 +1,138 @@
+"""One setting as a field of the form: what is wrong with it, its help, and the way back to its default."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+import flet as ft
+
+from app.domain.setup_differences import worded
+from app.ui.kit.icon_action import IconAction
+from app.ui.theme import GAP
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.expert import binding
+from app.ui.training.expert.alpha import alpha_field
+from app.ui.training.expert.catalogue import Setting
+from app.ui.training.expert.help import help_button
+from app.ui.training.expert.patterns import patterns_field
+from app.ui.training.fields import Choice, Help, Option, TextInput, Toggle
+from app.ui.training.method_fields import RatioBands
+from trainer_image.config import Lora
+
+_WORDS: Final[Mapping[str, str]] = {
+    "adamw": "AdamW", "adamw_8bit": "AdamW, 8 bits", "paged_adamw_8bit": "AdamW, 8 bits, paged",
+    "sgd": "SGD", "ddp": "DDP", "fsdp": "FSDP", "bfloat16": "bfloat16", "float32": "float32",
+    "auto": "Auto", "all-linear": "All linear layers", "attention": "Attention only",
+    "custom": "Custom patterns", "drop": "Left out", "truncate": "Cut at the end", "share": "A share",
+    "file": "A file", "off": "Off", "instructlab-training": "instructlab-training (SFT)",
+    "mini-trainer": "mini-trainer (OSFT)", "unsloth": "Unsloth (LoRA)",
+}  # fmt: skip
+"""What a choice is called where its own word says too little."""
+_BITS: Final[tuple[Option, ...]] = (("", "As it is"), ("4", "4 bits (QLoRA)"), ("8", "8 bits"))
+
+_BITS_HELP: Final = " ".join(
+    Lora.model_fields[name].description or "" for name in ("load_in_4bit", "load_in_8bit")
+)
+
+FieldMaker = Callable[[TrainingDraft, Setting, str], ft.Control]
+
+
+def field_for(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
+    """The field, and beside it its help and, if it is changed, its reset."""
+    make = _OWN.get(setting.path, _plain)
+    buttons = [help_button(setting)]
+    if binding.is_changed(draft, setting):
+        first = worded(binding.first_kept(setting))
+        name = f"Reset {setting.label} to {first}" if first != "–" else f"Reset {setting.label} to nothing"
+        buttons.insert(
+            0, IconAction(ft.Icons.RESTART_ALT, name, partial(binding.reset, draft, setting), size=18)
+        )
+    row = ft.Row(
+        [
+            ft.Container(make(draft, setting, problem), expand=True),
+            ft.Column([_small(button) for button in buttons], spacing=0, tight=True),
+        ],
+        vertical_alignment=ft.CrossAxisAlignment.START,
+        spacing=GAP / 2,
+    )
+    row.data = "wide" if setting.path in _WIDE or setting.kind == "switch" else None
+    return row
+
+
+def _small(button: ft.IconButton) -> ft.Control:
+    """Beside a field, which needs the width more."""
+    button.width = button.height = 32
+    button.padding = 4
+    return button
+
+
+def _plain(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
+    now, change = binding.kept(draft, setting), partial(binding.put, draft, setting)
+    if setting.kind == "switch":
+        return ft.Column(
+            [
+                Toggle(setting.label, bool(now), change, help_text=setting.help),
+                *([_wrong(problem)] if problem else []),
+            ],
+            spacing=0,
+            tight=True,
+        )
+    if setting.kind == "choice":
+        return _choice(setting, str(now), change, problem)
+    return TextInput(
+        setting.label,
+        now,
+        change,
+        help_text=setting.help,
+        error=problem,
+        hint=" or ".join([*setting.options, "a number"]) if setting.options else "",
+    )
+
+
+def _choice(setting: Setting, now: str, change: Callable[[str], None], problem: str) -> ft.Control:
+    options = [(word, _WORDS.get(word, word.capitalize())) for word in setting.options]
+    identifier = setting.name.replace("_", "-")
+    field = Choice(identifier, setting.label, now, options, change, help_text=setting.help)
+    return ft.Column([field, *([_wrong(problem)] if problem else [])], spacing=GAP / 2, tight=True)
+
+
+def _bits(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
+    """One choice of three, so that both cannot be meant."""
+
+    def choose(event: ft.Event[ft.RadioGroup]) -> None:
+        binding.put(draft, setting, str(event.data or ""))
+
+    radios = ft.RadioGroup(
+        value=draft.base_bits,
+        content=ft.Row([ft.Radio(value=key, label=text) for key, text in _BITS], wrap=True),
+        on_change=choose,
+    )
+    caption = ft.Text(
+        "Frozen model in memory",
+        theme_style=ft.TextThemeStyle.LABEL_MEDIUM,
+        color=ft.Colors.ON_SURFACE_VARIANT,
+    )
+    lines = [caption, radios, Help(_BITS_HELP), *([_wrong(problem)] if problem else [])]
+    return ft.Column(lines, spacing=GAP / 2, tight=True)
+
+
+def _ratio(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
+    return ft.Column(
+        [_plain(draft, setting, problem), RatioBands(draft)],
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _wrong(problem: str) -> ft.Control:
+    return ft.Text(problem, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR)
+
+
+_OWN: Final[Mapping[str, FieldMaker]] = {
+    "method.load_in_4bit": _bits,
+    "method.lora_alpha": alpha_field,
+    "method.target_patterns": patterns_field,
+    "method.unfreeze_rank_ratio": _ratio,
+}
+_WIDE: Final = frozenset(_OWN) | {"backend_args", "method.target_modules"}

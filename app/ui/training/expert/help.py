@@ -1,0 +1,80 @@
+"""More about a setting than fits under its field: what it may be, its name in a file, where to read on."""
+
+from pathlib import Path
+from typing import Final
+
+import flet as ft
+
+from app.domain.setup_differences import worded
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.selectable import Selectable
+from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.expert.catalogue import Setting
+from app.ui.training.expert.typed_limits import limits_of
+
+_DOCS: Final = Path(__file__).resolve().parents[4] / "docs"
+"""There in a checkout; an installed app has the sentence and the name of the page."""
+_PAGES: Final = {
+    "Method": "user/methods.md",
+    "Memory and precision": "user/memory.md",
+    "Several GPUs and backend": "user/several-gpus.md",
+}
+_CONTRACT: Final = "run-contract.md"
+
+
+def page_of(setting: Setting) -> str:
+    """The page of the documentation that says more, from the folder docs on."""
+    return _PAGES.get(setting.group, _CONTRACT)
+
+
+def help_button(setting: Setting) -> ft.IconButton:
+    def show() -> None:
+        ft.context.page.show_dialog(_dialog(setting))
+
+    return IconAction(ft.Icons.HELP_OUTLINE, f"Help on {setting.label}", show, size=18)
+
+
+def _dialog(setting: Setting) -> ft.AlertDialog:
+    def close() -> None:
+        ft.context.page.pop_dialog()
+
+    def read_on() -> None:
+        ft.context.page.pop_dialog()
+        ft.context.page.show_dialog(_page_dialog(page_of(setting)))
+
+    section = "config" + "".join(f".{part}" for part in setting.path.split(".")[:-1])
+    facts = [
+        ("It may be", limits_of(setting)),
+        ("Default", worded(_plain(setting.default))),
+    ]
+    lines: list[ft.Control] = [
+        ft.Text(setting.help),
+        *(ft.Text(f"{name}: {text}") for name, text in facts if text),
+        ft.Text(f"In a setup file, under [{section}]: {setting.name}", font_family=CODE_FONT, size=12),
+        ft.Text(f"Read on: docs/{page_of(setting)}"),
+    ]
+    has_page = (_DOCS / page_of(setting)).is_file()
+    return ft.AlertDialog(
+        title=ft.Text(setting.label, theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        content=ft.Container(Selectable(ft.Column(lines, spacing=GAP, tight=True)), width=460),
+        actions=[
+            *([ft.TextButton("Read on", on_click=read_on)] if has_page else []),
+            ft.TextButton("Close", autofocus=True, on_click=close),
+        ],
+    )
+
+
+def _page_dialog(page: str) -> ft.AlertDialog:
+    def close() -> None:
+        ft.context.page.pop_dialog()
+
+    text = (_DOCS / page).read_text(encoding="utf-8")
+    body = ft.Column([ft.Markdown(text, selectable=True)], scroll=ft.ScrollMode.AUTO)
+    return ft.AlertDialog(
+        content=ft.Container(body, width=760, height=560),
+        actions=[ft.TextButton("Close", autofocus=True, on_click=close)],
+    )
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else None if value == {} else value

@@ -1,0 +1,70 @@
+"""The command lines that do what a saved setup says."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import flet as ft
+
+from app.domain.setups import Setup
+from app.domain.train_commands import command_of_saved, commands_of_nodes, trainers_command
+from app.services.setups import SetupService
+from app.ui.actions import use_action
+from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.selectable import Selectable
+from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.fields import Help
+
+_FOLDER = "RUN_FOLDER"
+
+
+def use_command(setups: SetupService, name: str) -> Callable[[], object]:
+    """Returns what opens the dialog."""
+    is_open, set_open = ft.use_state(False)
+    setup, set_setup = ft.use_state(cast(Setup | None, None))
+    action = use_action(lambda: setups.load(name), on_done=set_setup)
+
+    async def open_dialog() -> None:
+        set_open(True)
+        await action.run()
+
+    dialog = ft.AlertDialog(
+        title=ft.Text("Command line", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        content=ft.Container(
+            ft.Column(
+                [ErrorBanner(action.problem), *_body(name, setup)], spacing=GAP, tight=True,
+                scroll=ft.ScrollMode.AUTO,
+            ),
+            width=620,
+        ),
+        actions=[ft.TextButton("Close", autofocus=True, on_click=lambda: set_open(False))],
+        on_dismiss=lambda: set_open(False),
+    )  # fmt: skip
+    ft.use_dialog(dialog if is_open else None)
+    return open_dialog
+
+
+def _body(name: str, setup: Setup | None) -> list[ft.Control]:
+    nodes = commands_of_nodes(setup.config, _FOLDER) if setup else ()
+    lines = [
+        Help("Starts a run from this setup, and watches it:"),
+        _line(command_of_saved(name), "the command"),
+        Help(f"What the app itself runs then; {_FOLDER} is the run's folder, with its config and data:"),
+        _line(trainers_command(_FOLDER), "the trainer's command"),
+    ]
+    return [*lines, *_of_nodes(nodes)]
+
+
+def _of_nodes(nodes: Sequence[str]) -> list[ft.Control]:
+    if not nodes:
+        return []
+    said = (
+        "On each computer, with a run folder that all of them see. “Node rank” in the form must be empty, as"
+        " it would win over the rank in the line:"
+    )
+    return [Help(said), *(_line(line, f"the command of rank {rank}") for rank, line in enumerate(nodes))]
+
+
+def _line(command: str, what: str) -> ft.Control:
+    text = ft.Text(command, font_family=CODE_FONT, size=12)
+    return ft.Row([ft.Container(Selectable(text), expand=True), CopyButton(command, what=what)])

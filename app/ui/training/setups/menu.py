@@ -1,0 +1,157 @@
+"""What can be done with a saved setup besides loading it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+import flet as ft
+
+from app.domain.errors import StudioError
+from app.domain.saved_setups import SavedSetup
+from app.paths import Paths
+from app.services.setup_files import setup_text
+from app.services.setups import SetupService
+from app.ui.actions import Problem, problem_of, use_action
+from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.saving import offer_bytes
+from app.ui.training.setups.command_dialog import use_command
+from app.ui.training.setups.comparing import use_comparing
+from app.ui.training.setups.naming import Naming, use_naming
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[str], None]
+
+
+@ft.component
+def SetupMenu(
+    setups: SetupService,
+    draft: TrainingDraft,
+    name: str,
+    saved: Sequence[SavedSetup],
+    *,
+    on_refresh: Callable[[], object],
+    tell: Tell,
+) -> ft.Control:
+    """Without a `name` only what needs none."""
+    problem, set_problem = ft.use_state(cast(Problem | None, None))
+
+    def changed(text: str, new_name: str) -> None:
+        draft.setup_name = new_name
+        draft.setups_version += 1
+        tell(text)
+
+    rename = use_naming(
+        Naming(
+            "Rename setup", "Runs started from it stay.", "Rename",
+            lambda new, _: setups.rename(name, new), may_replace=False,
+        ),
+        lambda one: changed(f"“{name}” is called “{one.name}” now.", one.name),
+    )  # fmt: skip
+    delete = _use_delete(setups, name, lambda: changed(f"“{name}” was deleted.", ""))
+    compare = use_comparing(setups, draft, name, saved)
+    command = use_command(setups, name)
+
+    async def guarded(work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            set_problem(problem_of(error))
+
+    async def export() -> None:
+        async def work() -> None:
+            text = await asyncio.to_thread(lambda: setup_text(setups.load(name), "it.json"))
+            tell(await offer_bytes(text.encode(), _file_name(name), Paths.from_environment().exports))
+
+        await guarded(work)
+
+    async def take() -> None:
+        async def work() -> None:
+            if taken := await _picked(setups):
+                changed(f"Saved as “{taken.name}”.", taken.name)
+
+        await guarded(work)
+
+    def item(
+        label: str, icon: ft.IconData, on_click: Callable[[], object], *, needs: bool = True
+    ) -> ft.PopupMenuItem:
+        return ft.PopupMenuItem(content=label, icon=icon, on_click=on_click, disabled=needs and not name)
+
+    items = [
+        item("Compare…", ft.Icons.COMPARE_ARROWS, compare),
+        item("Command line…", ft.Icons.TERMINAL, command),
+        item("Rename…", ft.Icons.EDIT_OUTLINED, lambda: rename(name)),
+        item("Save to a file…", ft.Icons.DOWNLOAD, export),
+        item("Take from a file…", ft.Icons.UPLOAD_FILE, take, needs=False),
+        item("Refresh the list", ft.Icons.REFRESH, on_refresh, needs=False),
+        item("Delete…", ft.Icons.DELETE_OUTLINE, delete),
+    ]
+    button = ft.PopupMenuButton(icon=ft.Icons.MORE_VERT, tooltip="More with saved setups", items=items)
+    _use_problem(problem, lambda: set_problem(None))
+    return Identified("setup-menu", button, label="More with saved setups")
+
+
+def _use_problem(problem: Problem | None, close: Callable[[], object]) -> None:
+    dialog = ft.AlertDialog(
+        content=ft.Container(ErrorBanner(problem), width=420),
+        actions=[ft.TextButton("Close", autofocus=True, on_click=close)],
+        on_dismiss=close,
+    )
+    ft.use_dialog(dialog if problem else None)
+
+
+def _use_delete(setups: SetupService, name: str, on_done: Callable[[], None]) -> Callable[[], None]:
+    is_open, set_open = ft.use_state(False)
+
+    def done(_: SavedSetup) -> None:
+        set_open(False)
+        on_done()
+
+    action = use_action(lambda: setups.delete(name), on_done=done)
+    dialog = ConfirmDialog(
+        f"Delete “{name}”?",
+        "The setup is gone for good. The form stays as it is, and so do runs started from it.",
+        confirm="Delete",
+        on_confirm=action.run,
+        on_cancel=lambda: set_open(False),
+        is_busy=action.is_busy,
+        problem=action.problem,
+    )
+    ft.use_dialog(dialog if is_open else None)
+    return lambda: set_open(True)
+
+
+async def _picked(setups: SetupService) -> SavedSetup | None:
+    """What a person chose. Raises StudioError."""
+    try:
+        files = await ft.FilePicker().pick_files(
+            dialog_title="Choose a setup", allowed_extensions=["toml", "json"], with_data=True
+        )
+    except Exception as error:  # no dialog on this desktop (Linux needs zenity)
+        log.warning("The file dialog could not be opened: %s", error)
+        raise StudioError(
+            "No file dialog can be opened here.", "Use `tunewright setups import FILE` in a terminal."
+        ) from error
+    if not files:
+        return None
+    return await asyncio.to_thread(_take, setups, files[0])
+
+
+def _take(setups: SetupService, file: ft.FilePickerFile) -> SavedSetup:
+    if file.path:
+        return setups.import_file(Path(file.path))
+    try:
+        return setups.import_text((file.bytes or b"").decode(), file.name)
+    except UnicodeDecodeError as error:
+        raise StudioError(f"{file.name} is not UTF-8 text.", "Choose a .toml or .json file.") from error
+
+
+def _file_name(name: str) -> str:
+    """One that every file system takes."""
+    kept = "".join(c if c.isalnum() or c in "-_ " else "-" for c in name).strip()
+    return f"{kept or 'setup'}.json"

@@ -1,0 +1,56 @@
+"""“Save setup”, next to Start."""
+
+import flet as ft
+
+from app.domain.errors import StudioError
+from app.domain.saved_setups import SavedSetup
+from app.domain.setups import Setup
+from app.services.setups import SetupService
+from app.ui.actions import use_action
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.fields import Help, Wrap
+from app.ui.training.setups.naming import Naming, use_naming
+
+
+@ft.component
+def SaveSetup(setups: SetupService, draft: TrainingDraft) -> ft.Control:
+    """The button, and what became of it. A form that lacks something says what."""
+    said, say = ft.use_state("")
+
+    def done(saved: SavedSetup) -> None:
+        draft.setup_name = saved.name
+        draft.setups_version += 1
+        cut = f" Left out, as it looked like a secret: {', '.join(saved.left_out)}." if saved.left_out else ""
+        say(f"Saved as “{saved.name}”.{cut}")
+
+    naming = Naming(
+        "Save setup",
+        "Everything the form says, to be loaded again. Tokens are never part of it.",
+        "Save setup",
+        lambda name, replace: setups.save(name, current(draft), replace=replace),
+    )
+    open_dialog = use_naming(naming, done)
+    suggest = use_action(
+        lambda: draft.setup_name or setups.suggested_name(current(draft)), on_done=open_dialog
+    )
+    button = ft.OutlinedButton(
+        "Save setup", icon=ft.Icons.BOOKMARK_ADD_OUTLINED, on_click=suggest.run, disabled=suggest.is_busy
+    )
+    return ft.Column(
+        [
+            ErrorBanner(suggest.problem, on_dismiss=suggest.dismiss),
+            Wrap([button, Identified("setup-saved", Help(said), live=True)]),
+        ],
+        spacing=GAP,
+        tight=True,
+    )
+
+
+def current(draft: TrainingDraft) -> Setup:
+    """The form as a setup. Raises StudioError if it is not complete."""
+    if missing := draft.missing():
+        raise StudioError(f"The form is not complete. {missing.rstrip('.')}.", "Then save it.")
+    return draft.to_setup()

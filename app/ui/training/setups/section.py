@@ -1,0 +1,102 @@
+"""The saved setups, at the top of the form: choose one, load it, look after it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import flet as ft
+
+from app.domain.saved_setups import SavedSetup
+from app.domain.setups import Setup
+from app.services.setups import SetupService
+from app.ui.actions import use_action
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Card
+from app.ui.theme import GAP
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.fields import Choice, Help, Toggle, Wrap
+from app.ui.training.setups.menu import SetupMenu
+from app.ui.training.watching import use_answer
+
+
+@ft.component
+def SavedSetups(setups: SetupService, draft: TrainingDraft, *, is_shown: bool) -> ft.Control:
+    """Asks for the list when it is shown and whenever one was changed; Refresh asks again."""
+    saved, set_saved = ft.use_state(cast(Sequence[SavedSetup], ()))
+    only_target, set_only = ft.use_state(False)
+    refreshed, refresh = ft.use_state(0)
+    chosen, choose = ft.use_state("")
+    outcome, tell = ft.use_state(cast("Outcome | None", None))
+    target = draft.target if only_target else None
+    use_answer(
+        lambda: tuple(setups.saved(target)),
+        set_saved,
+        on=(is_shown, target, draft.setups_version, refreshed),
+    )
+    name = chosen if any(one.name == chosen for one in saved) else ""
+    name = name or next((one.name for one in saved if one.name == draft.setup_name), "")
+    if not saved and not only_target:
+        menu = SetupMenu(setups, draft, "", (), on_refresh=lambda: refresh(refreshed + 1), tell=_ignore)
+        empty = "Setups you save are listed here."
+        return Card(ft.Row([ft.Container(Help(empty), expand=True), menu]), padding=8)
+
+    def loaded(found: tuple[Setup, Sequence[str]]) -> None:
+        before = draft.everything()
+        draft.load(found[0])
+        draft.setup_name = name
+        tell((f"Loaded “{name}”.", tuple(found[1]), before))
+
+    load = use_action(lambda: _load(setups, name), on_done=loaded)
+    menu = SetupMenu(
+        setups, draft, name, saved, on_refresh=lambda: refresh(refreshed + 1),
+        tell=lambda text: tell((text, (), {})),
+    )  # fmt: skip
+    field = Choice(
+        "saved-setup", "Saved setup", name, [(one.name, _line(one)) for one in saved], choose,
+        hint="Choose a setup",
+    )  # fmt: skip
+    button = ft.FilledTonalButton("Load", disabled=not name or load.is_busy, on_click=load.run)
+    row = ft.Row([ft.Container(field, expand=True), Identified("load-setup", button), menu])
+    only = Toggle("Only for this target", only_target, set_only)
+    lines = [row, only, ErrorBanner(load.problem, on_dismiss=load.dismiss), *_said(draft, outcome, tell)]
+    return Card(ft.Column(lines, spacing=GAP, tight=True), padding=12)
+
+
+Outcome = tuple[str, Sequence[str], Mapping[str, Any]]
+"""What was done, what of it is missing here, and the form as it was before."""
+
+
+def _load(setups: SetupService, name: str) -> tuple[Setup, Sequence[str]]:
+    setup = setups.load(name)
+    return setup, setups.missing(setup)
+
+
+def _said(draft: TrainingDraft, outcome: Outcome | None, tell: Any) -> list[ft.Control]:
+    if outcome is None:
+        return []
+    text, missing, before = outcome
+
+    def undo() -> None:
+        draft.put_back(before)
+        tell(None)
+
+    lines: list[ft.Control] = [Identified("setup-outcome", Help(text), live=True)]
+    if before:
+        lines.append(ft.TextButton("Undo", icon=ft.Icons.UNDO, on_click=undo))
+    lines.append(IconAction(ft.Icons.CLOSE, "Close this message", lambda: tell(None), size=16))
+    warnings: list[ft.Control] = [
+        ft.Row([ft.Icon(ft.Icons.WARNING_AMBER, size=18, color=ft.Colors.TERTIARY), ft.Text(s, expand=True)])
+        for s in missing
+    ]
+    return [Wrap(lines), *([Identified("setup-missing", ft.Column(warnings, tight=True))] if missing else [])]
+
+
+def _line(saved: SavedSetup) -> str:
+    if saved.setup is None:
+        return f"{saved.name} (cannot be read)"
+    return f"{saved.name} · {saved.setup.target.label}"
+
+
+def _ignore(_: str) -> None:
+    """Nothing is listed, so nothing is said about one."""

@@ -1,0 +1,192 @@
+"""Saved setups in the window: save, load, look after."""
+
+import json
+
+import flet as ft
+import pytest
+
+from app.domain.runs import DockerOptions, Target
+from app.domain.setups import Setup
+from app.ui.training.setups.save_setup import SaveSetup
+from app.ui.training.setups.section import SavedSetups
+from tests.ui.harness import mounted
+from trainer_image.config import Distributed, Lora, RunConfig
+
+CONFIG = RunConfig(base_model="me/model", learning_rate=0.003, seed=7, method=Lora(lora_r=64, lora_alpha=10))
+
+
+@pytest.fixture
+def saved(studio):
+    """A setup named “first” of the only session, and one for Docker."""
+    session = studio.services.library.sessions()[0]
+    studio.services.setups.save("first", Setup(session=str(session.id), config=CONFIG))
+    docker = Setup(
+        session=str(session.id), target=Target.DOCKER, docker=DockerOptions(image="mine:1"), config=CONFIG
+    )
+    studio.services.setups.save("second", docker)
+    return studio.services.setups
+
+
+@ft.component
+def BothParts(services, draft):
+    """The list at the top of the form and the button beside Start, without the form between them."""
+    return ft.Column(
+        [
+            SavedSetups(services.setups, draft, is_shown=True),
+            SaveSetup(services.setups, draft),
+        ]
+    )
+
+
+def opened(studio, *, web=False):
+    return mounted(BothParts, studio.services, studio.draft, web=web)
+
+
+def listed(screen) -> list[str]:
+    found = [f for f in screen.controls(ft.Dropdown) if f.label == "Saved setup"]
+    return [o.key for o in found[0].options] if found else []
+
+
+async def load(screen, name: str) -> None:
+    await screen.choose("Saved setup", name)
+    await screen.click("Load")
+    await screen.wait_for(lambda: screen.identified("setup-outcome"))
+
+
+async def test_what_the_form_says_is_saved_under_a_suggested_name_and_listed(studio):
+    async with opened(studio) as screen:
+        studio.draft.session = str(studio.services.library.sessions()[0].id)
+        studio.draft.type_number("learning_rate", "0.004")
+        await screen.click(screen.button("Save setup"))
+        await screen.wait_for(lambda: [f for f in screen.controls(ft.TextField) if f.label == "Name"])
+        suggested = screen.find(ft.TextField, "Name").value
+        await screen.type("Name", "mine")
+        await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Save setup"][-1])
+        await screen.wait_for(lambda: listed(screen) == ["mine"])
+
+        assert "LoRA" in suggested
+        assert screen.identified("setup-saved") == ["Saved as “mine”."]
+
+    assert studio.services.setups.load("mine").config.learning_rate == 0.004
+
+
+async def test_one_that_is_there_is_replaced_only_after_a_question(studio, saved):
+    async with opened(studio) as screen:
+        studio.draft.session = str(studio.services.library.sessions()[0].id)
+        await screen.click(screen.button("Save setup"))
+        await screen.wait_for(lambda: [f for f in screen.controls(ft.TextField) if f.label == "Name"])
+        await screen.type("Name", "first")
+        await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Save setup"][-1])
+        await screen.wait_for_text("There is a setup “first” already.")
+        assert saved.load("first").config == CONFIG
+
+        await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Replace"][-1])
+
+        await screen.wait_for_text("Saved as “first”.")
+    assert saved.load("first").config != CONFIG
+
+
+async def test_an_incomplete_form_says_what_it_lacks_instead_of_saving(studio):
+    async with opened(studio) as screen:
+        await screen.click(screen.button("Save setup"))
+
+        await screen.wait_for_text("The form is not complete. Choose a dataset.")
+
+
+async def test_loading_restores_every_field_says_what_is_missing_and_can_be_undone(studio, saved):
+    other = studio.add_session("other")
+    async with opened(studio) as screen:
+        await screen.wait_for(lambda: listed(screen) == ["first", "second"])
+        studio.draft.type_number("learning_rate", "0.5")
+        meant = saved.load("first").session
+        studio.services.library.delete(meant)
+        studio.draft.session = str(other.id)
+
+        await load(screen, "first")
+        assert studio.draft.to_setup() == saved.load("first")
+        assert studio.draft.session == meant
+        [warning] = screen.identified("setup-missing")
+        assert "is no longer here: choose another one" in warning
+
+        await screen.click("Undo")
+        assert (studio.draft.numbers["learning_rate"], studio.draft.session) == ("0.5", str(other.id))
+
+
+async def test_the_list_can_be_that_of_the_target(studio, saved):
+    async with opened(studio) as screen:
+        await screen.wait_for(lambda: listed(screen) == ["first", "second"])
+        [switch] = [s for s in screen.controls(ft.Switch) if s.label == "Only for this target"]
+
+        await screen.set_value(switch, True)
+
+        await screen.wait_for(lambda: listed(screen) == ["first"])
+        studio.draft.target = Target.DOCKER
+        await screen.wait_for(lambda: listed(screen) == ["second"])
+
+
+async def test_a_setup_is_renamed_and_deleted_after_a_question(studio, saved):
+    async with opened(studio) as screen:
+        await screen.choose("Saved setup", "first")
+        await screen.click("Rename…")
+        await screen.type("Name", "second")
+        await screen.click("Rename")
+        await screen.wait_for_text("There is a setup “second” already.")
+        await screen.type("Name", "third")
+        await screen.click("Rename")
+        await screen.wait_for(lambda: listed(screen) == ["second", "third"])
+
+        await screen.click("Delete…")
+        await screen.click("Delete")
+        await screen.wait_for(lambda: listed(screen) == ["second"])
+
+
+async def test_a_setup_is_compared_with_the_form_and_with_another(studio, saved):
+    async with opened(studio) as screen:
+        await screen.choose("Saved setup", "first")
+        await screen.click("Load")
+        await screen.wait_for(lambda: screen.identified("setup-outcome"))
+        studio.draft.type_number("learning_rate", "0.004")
+
+        await screen.click("Compare…")
+        await screen.wait_for(lambda: "0.004" in screen.identified("setup-differences"))
+        assert screen.identified("setup-differences")[3:6] == ["Learning rate", "0.003", "0.004"]
+
+        await screen.choose("Compared with", "second")
+        await screen.wait_for(lambda: "Docker image" in screen.identified("setup-differences"))
+
+
+async def test_the_command_line_of_a_setup_is_shown_with_one_for_each_computer(studio, saved):
+    spread = CONFIG.model_copy(update={"distributed": Distributed(nnodes=2, rdzv_endpoint="one:29400")})
+    saved.save("wide", Setup(session="any", config=spread))
+    async with opened(studio) as screen:
+        await screen.choose("Saved setup", "wide")
+        await screen.click("Command line…")
+
+        await screen.wait_for_text("PET_NODE_RANK=1")
+        assert "tunewright train --setup wide --follow" in screen.texts()
+
+
+async def test_a_setup_goes_to_a_file_and_comes_back(studio, saved):
+    written = []
+    async with opened(studio, web=True) as screen:
+        screen.client.answers["save_file"] = lambda arguments: written.append(arguments["src_bytes"])
+        await screen.choose("Saved setup", "first")
+        await screen.click("Save to a file…")
+        await screen.wait_for(lambda: written)
+        assert Setup.model_validate(json.loads(written[0])) == saved.load("first")
+
+        document = {"id": 1, "name": "again.json", "size": 9, "path": None, "bytes": written[0]}
+        screen.client.answers["pick_files"] = lambda _: [document]
+        await screen.click("Take from a file…")
+        await screen.wait_for(lambda: listed(screen) == ["again", "first", "second"])
+
+    assert saved.load("again") == saved.load("first")
+
+
+async def test_a_setup_that_cannot_be_read_says_why(studio, saved):
+    saved._store.save("newer", '{"setup_version": 99}')
+    async with opened(studio) as screen:
+        await screen.choose("Saved setup", "newer")
+        await screen.click("Load")
+
+        await screen.wait_for_text("newer Tunewright")
