@@ -22,6 +22,8 @@ GAP: Final = 8
 SPACE: Final = 16
 PAGE_PADDING: Final = 24
 RADIUS: Final = 12
+COMPACT: Final = ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=10, vertical=8))
+"""Of buttons that stand beside the one that counts."""
 NARROW_BELOW: Final = 700
 """Window width in logical pixels under which the rail becomes a bar at the bottom."""
 

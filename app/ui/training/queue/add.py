@@ -18,12 +18,11 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import is_on
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
-from app.ui.theme import GAP
+from app.ui.theme import COMPACT, GAP
 from app.ui.training.draft import TrainingDraft
-from app.ui.training.fields import Help
 from app.ui.training.wording import METHOD_LABELS
 
-_COPY: Final = "In the queue it waits its turn: rows and settings stay as they are now."
+_COPY: Final = "It starts by itself when its turn comes; rows and settings stay as they are now."
 _METHODS: Final[tuple[Method, ...]] = ("lora", "osft", "sft")
 
 
@@ -47,11 +46,12 @@ def AddToQueue(
     add = use_action(lambda: _add(services, draft, None), on_done=done)
     compare = use_action(lambda: _add(services, draft, chosen), on_done=done)
     ft.use_dialog(_dialog(chosen, set_chosen, compare, lambda: set_asking(False)) if is_asking else None)
-    queue_button = ft.OutlinedButton(
+    queue_button = ft.TextButton(
         "Adding…" if add.is_busy else "Add to queue",
         icon=ft.Icons.PLAYLIST_ADD,
         disabled=add.is_busy or bool(missing),
-        tooltip=missing or "It starts by itself when no other run is going.",
+        tooltip=missing or _COPY,
+        style=COMPACT,
         on_click=add.run,
     )
     compare_button = ft.TextButton(
@@ -59,6 +59,7 @@ def AddToQueue(
         icon=ft.Icons.COMPARE_ARROWS,
         disabled=compare.is_busy or bool(missing),
         tooltip=missing or "One run for each method, on the same rows.",
+        style=COMPACT,
         on_click=lambda: set_asking(True),
     )
     buttons = ft.Row(
@@ -67,13 +68,13 @@ def AddToQueue(
             ft.Container(Identified("compare-methods", compare_button)),
             ft.Container(beside),
         ],
-        spacing=GAP,
-        run_spacing=GAP / 2,
+        spacing=0,
+        run_spacing=0,
         wrap=True,
         vertical_alignment=ft.CrossAxisAlignment.CENTER,
     )
     banner = [ErrorBanner(add.problem, on_dismiss=add.dismiss)] if add.problem else []
-    return ft.Column([*banner, buttons, Help(_COPY)], spacing=GAP / 2, tight=True)
+    return ft.Column([*banner, buttons], spacing=GAP / 2, tight=True)
 
 
 def _dialog(

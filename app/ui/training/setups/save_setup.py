@@ -9,7 +9,7 @@ from app.services.setups import SetupService
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
-from app.ui.theme import GAP
+from app.ui.theme import COMPACT, GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.setups.naming import Naming, use_naming
@@ -36,8 +36,12 @@ def SaveSetup(setups: SetupService, draft: TrainingDraft) -> ft.Control:
     suggest = use_action(
         lambda: draft.setup_name or setups.suggested_name(current(draft)), on_done=open_dialog
     )
-    button = ft.OutlinedButton(
-        "Save setup", icon=ft.Icons.BOOKMARK_ADD_OUTLINED, on_click=suggest.run, disabled=suggest.is_busy
+    button = ft.TextButton(
+        "Save setup",
+        icon=ft.Icons.BOOKMARK_ADD_OUTLINED,
+        style=COMPACT,
+        on_click=suggest.run,
+        disabled=suggest.is_busy,
     )
     return ft.Column(
         [
