@@ -50,6 +50,7 @@ from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
 from app.services.library import LibraryService
@@ -60,6 +61,7 @@ from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
+from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.tokens import TokenService
@@ -128,6 +130,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         bundled_model=paths.tiny_model,
         checker=QualityProcess(paths.logs),
     )
+    chats = SqliteChatStore(database)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
         library=library,
@@ -145,7 +148,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         ),
         training=training,
         monitoring=monitoring,
-        chats=ChatService(runs, SqliteChatStore(database), engine, paths.exports),
+        chats=ChatService(runs, chats, engine, paths.exports),
         settings=preferences,
         offline=offline,
         docker_care=DockerCareService(
@@ -185,6 +188,16 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             computer_memory=computer_memory,
             offline=offline.reason,
         ),
+        history=HistoryService(
+            runs,
+            chats,
+            monitoring,
+            library,
+            training,
+            exports=paths.exports,
+            clock=utc_now,
+        ),
+        queue=QueueService(runs, training, monitoring, processes, settings, nvidia_gpus, utc_now),
         auto=AutoSettingService(
             nvidia_gpus,
             FoundModelConfigs(secrets.hf_token),

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final
 from app.adapters.helper_protocol import BEAT_SECONDS, Done, Failed, Told, decode, encode
 from app.domain.elsewhere import Call
 from app.domain.errors import StudioError
+from trainer_image import network
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Work:
 
 
 def main() -> None:
+    network.obey_environment()
     _give_way()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     answers = os.fdopen(os.dup(1), "wb", buffering=0)

@@ -26,6 +26,7 @@ class FakeJob:
     """Leaves only by force."""
     cleaned_up: bool = False
     extend: bool = False
+    resume_from: str = ""
 
 
 class FakeLauncher:
@@ -55,7 +56,13 @@ class FakeLauncher:
         return list(self.problems_found)
 
     def launch(
-        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+        self,
+        run: Run,
+        *,
+        resume: bool,
+        extend: bool = False,
+        resume_from: str = "",
+        secrets: Mapping[str, str],
     ) -> JobHandle:
         if self.refusal:
             raise self.refusal
@@ -63,7 +70,7 @@ class FakeLauncher:
             raise TargetError("This run is still going.", "Stop it first.")
         run.config_path.write_text(run.config.model_dump_json(), encoding="utf-8")
         handle = JobHandle(f"{run.id}/{run.attempt}")
-        self.jobs[handle] = FakeJob(run, resume, dict(secrets), extend=extend)
+        self.jobs[handle] = FakeJob(run, resume, dict(secrets), extend=extend, resume_from=resume_from)
         return handle
 
     def find(self, run: Run) -> JobHandle | None:

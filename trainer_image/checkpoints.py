@@ -109,6 +109,23 @@ class Checkpoints:
         """The whole checkpoint of that step, if there is one."""
         return next((c for c in self._whole() if c.progress.step == step), None)
 
+    def to_resume(self, name: str | None = None) -> Checkpoint | None:
+        """The one to go on from: the newest, or the one called so, which then becomes the newest, so that a
+        plain resume goes on from it too. Raises RunFailedError if that one isn't whole."""
+        if name is None:
+            return self.newest()
+        named = next((c for c in self._whole() if c.folder.name == name), None)
+        if named is None:
+            raise RunFailedError(
+                f"This run cannot be resumed from {name}: there is no whole checkpoint of that name.",
+                "Choose another one, or resume from the newest.",
+            )
+        require_full_state(named.progress)
+        if ranks.is_first():
+            marker = {**named.progress.model_dump(), "saved_at": time.time()}
+            write_json_atomically(named.folder / MARKER, marker)
+        return named
+
     @property
     def partial(self) -> Path:
         """Where one is being written."""

@@ -1,6 +1,6 @@
 """Train one run: read its folder's `config.json`, report in `events.jsonl`, leave `output/`, `result.json`.
 
-    python train.py --run-dir DIR [--resume [--extend]] [--attempt N]
+    python train.py --run-dir DIR [--resume [--extend] [--resume-from NAME]] [--attempt N]
     python train.py --run-dir DIR --estimate          print the memory it would take, and change nothing
     python train.py --doctor                          print what can be trained here, and what can't and why
 
@@ -95,7 +95,17 @@ def main(argv: list[str]) -> int:
     stop.listen()
     ranks.announce()
     try:
-        return train(prepare(run_dir, reporter, stop, commands, resume=args.resume, extend=args.extend))
+        return train(
+            prepare(
+                run_dir,
+                reporter,
+                stop,
+                commands,
+                resume=args.resume,
+                extend=args.extend,
+                resume_from=args.resume_from,
+            )
+        )
     except Exception as error:  # the last resort: no run ends without a word
         problem = explain(error)
         if problem is None or problem.__cause__:
@@ -123,11 +133,12 @@ def prepare(
     *,
     resume: bool,
     extend: bool,
+    resume_from: str | None,
 ) -> Run:
     """Check everything that can be checked in a second. Raises RunFailedError."""
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
-    checkpoint = checkpoints.newest() if resume else None
+    checkpoint = checkpoints.to_resume(resume_from) if resume else None
     reporter.emit(
         Started(
             attempt=reporter.attempt,
@@ -285,6 +296,9 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     what.add_argument("--run-dir", type=Path, help="the run's folder")
     what.add_argument("--doctor", action="store_true", help="print what can be trained here, and leave")
     parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
+    parser.add_argument(
+        "--resume-from", metavar="NAME", help="with --resume: this one instead, like samples_400"
+    )
     parser.add_argument("--estimate", action="store_true", help="print the memory it would take, and leave")
     parser.add_argument("--extend", action="store_true", help="though the run's length was changed since")
     parser.add_argument("--attempt", type=int, help="which launch of the run this is, from 1")

@@ -79,8 +79,19 @@ class Engine:
         except NotFound:
             return None
 
-    def start(self, plan: ContainerPlan, image: str, *, gpu: bool, mem_limit: str | None) -> str:
-        """Create and start a container and return its id. If it does not start it is removed again."""
+    def start(
+        self,
+        plan: ContainerPlan,
+        image: str,
+        *,
+        gpu: bool,
+        mem_limit: str | None,
+        only_gpu: int | None = None,
+    ) -> str:
+        """Create and start a container and return its id. If it does not start it is removed again.
+
+        With `gpu` it sees all of them, or the one that NVML counts as `only_gpu`.
+        """
         container = self.client.containers.create(
             image,
             list(plan.command),
@@ -95,7 +106,7 @@ class Engine:
             init=True,
             shm_size=min(_SHARED_MEMORY, psutil.virtual_memory().available // 2),
             network_mode="none" if plan.config.offline else None,
-            device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])] if gpu else None,
+            device_requests=[_gpus(only_gpu)] if gpu else None,
             # The engine's default may be one whose log cannot be read back.
             log_config=LogConfig(type=LogConfig.types.JSON),
             mem_limit=mem_limit,
@@ -145,3 +156,8 @@ def remove(container: Container) -> None:
 
 def state_of(container: Container) -> dict[str, Any]:
     return dict(container.attrs["State"])
+
+
+def _gpus(only: int | None) -> DeviceRequest:
+    which = {"count": -1} if only is None else {"device_ids": [str(only)]}
+    return DeviceRequest(capabilities=[["gpu"]], **which)

@@ -11,8 +11,8 @@ from app.domain.errors import TargetError
 
 _START = "Start Docker (Docker Desktop, or: sudo systemctl start docker), then try again."
 _BUILD = (
-    "Build it once with scripts/build-trainer-image.sh (add --cpu without an NVIDIA GPU), "
-    "or name another image."
+    "Build it once: under Target in the form, with `tunewright docker build`, or with "
+    "scripts/build-trainer-image.sh (add --cpu without an NVIDIA GPU). Or name another image."
 )
 _NETWORK = "Check the network, or build the image here with scripts/build-trainer-image.sh."
 

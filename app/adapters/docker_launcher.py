@@ -63,7 +63,13 @@ class DockerLauncher:
         return [*self._engine_problems(docker.image), *_folder_problems(docker.data_dir or self._data_dir)]
 
     def launch(
-        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+        self,
+        run: Run,
+        *,
+        resume: bool,
+        extend: bool = False,
+        resume_from: str = "",
+        secrets: Mapping[str, str],
     ) -> JobHandle:
         """Also removes the ended containers of earlier attempts, once their logs are copied."""
         image = run.docker.image
@@ -73,13 +79,16 @@ class DockerLauncher:
                 data_dir(run, self._data_dir),
                 resume=resume,
                 extend=extend,
+                resume_from=resume_from,
                 secrets=secrets,
                 more=self._shared,
             )
             engine.require_image(image)
             self._make_way(engine, run)
             write_config(run.folder, wanted.config)
-            container_id = engine.start(wanted, image, gpu=self._gpu(run), mem_limit=self._mem_limit)
+            container_id = engine.start(
+                wanted, image, gpu=self._gpu(run), mem_limit=self._mem_limit, only_gpu=run.gpu
+            )
         return JobHandle(container_id)
 
     def find(self, run: Run) -> JobHandle | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from app.adapters.run_files import resume_options
 from app.domain.errors import TargetError
 from app.domain.runs import Run
 from app.domain.typed_paths import expanded
@@ -71,6 +72,7 @@ def plan(
     *,
     resume: bool,
     extend: bool = False,
+    resume_from: str = "",
     secrets: Mapping[str, str],
     more: tuple[Shared, ...] = (),
 ) -> ContainerPlan:
@@ -80,7 +82,7 @@ def plan(
     model, model_share = _base_model(run.config.base_model)
     dataset, dataset_share = _dataset(run.config, data)
     (data / _CACHE).mkdir(parents=True, exist_ok=True)
-    options = (*("--resume",) * resume, *("--extend",) * extend)
+    options = resume_options(resume=resume, extend=extend, resume_from=resume_from)
     return ContainerPlan(
         name=run.docker.container_name or f"tunewright-{run.id}",
         config=run.config.model_copy(update={"base_model": model, "dataset": dataset}),

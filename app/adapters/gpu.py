@@ -1,7 +1,7 @@
 """NVIDIA GPUs of this computer, read through NVML. Any other GPU counts as none."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from app.domain.gpus import GIB, Gpu
 
@@ -41,4 +41,14 @@ def _read(index: int) -> Gpu:
         int(memory.total),
         int(memory.free),
         has_bfloat16=generation >= _AMPERE,
+        busy_percent=_busy_percent(device),
     )
+
+
+def _busy_percent(device: Any) -> int | None:
+    import pynvml  # noqa: PLC0415
+
+    try:
+        return int(pynvml.nvmlDeviceGetUtilizationRates(device).gpu)
+    except pynvml.NVMLError:  # MIG parts and some laptops do not say
+        return None

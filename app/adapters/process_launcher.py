@@ -19,7 +19,7 @@ from typing import Any, Final
 import psutil
 
 from app.adapters import job_processes
-from app.adapters.run_files import Job, read_exit_code, read_job, write_config
+from app.adapters.run_files import Job, read_exit_code, read_job, resume_options, write_config
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
 from trainer_image import network
@@ -60,21 +60,27 @@ class ProcessLauncher:
         return ()
 
     def launch(
-        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+        self,
+        run: Run,
+        *,
+        resume: bool,
+        extend: bool = False,
+        resume_from: str = "",
+        secrets: Mapping[str, str],
     ) -> JobHandle:
         """Start the supervisor and wait until it has started the trainer, a fraction of a second."""
         for problem in self.problems(run.docker):
             raise TargetError(problem, "Install it where Tunewright runs, then start the run again.")
         self._refuse_if_alive(run)
         write_config(run.folder, run.config)
-        command = self._command(run, [*["--resume"] * resume, *["--extend"] * extend])
+        command = self._command(run, resume_options(resume=resume, extend=extend, resume_from=resume_from))
         try:
             with (run.folder / SUPERVISOR_LOG).open("ab") as errors:
                 said_before = errors.tell()
                 process = subprocess.Popen(
                     command,
                     cwd=run.folder,
-                    env=_environment(secrets, self._shared, offline=run.config.offline),
+                    env=_environment(secrets, self._shared, offline=run.config.offline, gpu=run.gpu),
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
@@ -171,13 +177,17 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _environment(secrets: Mapping[str, str], shared: Mapping[str, str], *, offline: bool) -> dict[str, str]:
+def _environment(
+    secrets: Mapping[str, str], shared: Mapping[str, str], *, offline: bool, gpu: int | None
+) -> dict[str, str]:
     """What the job inherits: everything but what looks like a secret, plus the secrets meant for it.
 
-    What runs share, and where, is said too, unless the user's own environment says it.
+    What runs share, and where, is said too, unless the user's own environment says it. With `gpu`, counted as
+    NVML does, it sees that one alone.
     """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    environment = {**shared, **inherited, "PYTHONUNBUFFERED": "1", **secrets}
+    one_gpu = {} if gpu is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu)}
+    environment = {**shared, **inherited, **one_gpu, "PYTHONUNBUFFERED": "1", **secrets}
     if not offline:
         return environment
     return {**network.without_proxies(environment), **network.OFFLINE_ENVIRONMENT}

@@ -38,6 +38,12 @@ class Job:
         return cls(**json.loads(handle))
 
 
+def resume_options(*, resume: bool, extend: bool, resume_from: str) -> list[str]:
+    """How train.py is told where to go on from."""
+    named = ["--resume-from", resume_from] if resume_from else []
+    return [*["--resume"] * resume, *["--extend"] * extend, *named]
+
+
 def write_config(folder: Path, config: RunConfig) -> None:
     """Write config.json, whole or not at all. Raises TargetError if it cannot be written."""
     path = folder / CONFIG_FILE

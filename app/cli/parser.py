@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
 from app.cli.mapping_words import add_mapping
+from app.cli.queue_words import add_queue_words
 from app.cli.session_words import add_session_words
 from app.cli.setup_words import add_setup_words
 from app.domain.chat import DEFAULT_PRESET, PRESETS
@@ -34,6 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     _train(verbs)
     _jobs(verbs)
     _runs(verbs)
+    add_queue_words(verbs, _leaf)
     _chat(verbs)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")

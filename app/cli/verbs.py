@@ -19,6 +19,7 @@ from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_me
 from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
+from app.cli.queue_verbs import QUEUE_VERBS
 from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
 from app.cli.tokens import delete_token, keep_token, list_tokens, test_token
 from app.domain.chat import PRESETS, Voice
@@ -300,6 +301,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
+    **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
     ("chat", None): chat,
     ("doctor", None): doctor,
     ("offline", None): offline,

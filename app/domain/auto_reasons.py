@@ -118,8 +118,8 @@ def _why_batch(case: Case) -> str:
         return "The rows were not counted: what suits a few hundred."
     advised = suggest_batch(rows)
     if auto_set.effective_batch(case) < advised:
-        return f"With {rows:,} rows, so that an epoch has some steps; the guides say {advised}."
-    return f"The guides' start for {rows:,} rows."
+        return f"With {_rows(rows)}, so that an epoch has some steps; the guides say {advised}."
+    return f"The guides' start for {_rows(rows)}."
 
 
 def _why_epochs(case: Case) -> str:
@@ -127,7 +127,7 @@ def _why_epochs(case: Case) -> str:
         return _OWN
     if case.machine.gpu is None or not case.rows.count:
         return "The number of steps ends the run."
-    return f"Two or three passes; more over {case.rows.count:,} rows would be learnt by heart."
+    return f"Two or three passes; more over {_rows(case.rows.count)} would be learnt by heart."
 
 
 def _why_steps(case: Case, config: RunConfig) -> str:
@@ -137,8 +137,10 @@ def _why_steps(case: Case, config: RunConfig) -> str:
         return f"{auto_set.CPU_STEPS} steps: without a GPU a try, not a whole training."
     if not case.rows.count:
         return f"{auto_set.STEPS_UNKNOWN} steps to begin with; the run can be made longer later."
+    if config.is_pretraining:
+        return f"No limit: {config.num_epochs} passes over all documents, in blocks."
     steps = -(-case.rows.count // config.effective_batch_size) * config.num_epochs
-    return f"No limit: {config.num_epochs} passes over {case.rows.count:,} rows are about {steps:,} steps."
+    return f"No limit: {config.num_epochs} passes over {_rows(case.rows.count)} are about {steps:,} steps."
 
 
 def _why_rows_at_once(case: Case, config: RunConfig) -> str:
@@ -286,6 +288,10 @@ def _of_memory(case: Case, need: int) -> str:
     place = "your" if case.machine.gpu else "this computer's"
     text = f"{_gb(need)} GB of {place} {total / GIB:.0f} GB"
     return f"{text}." if need > total else f"{text}, of which {_gb(bound)} GB are safe to fill now."
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
 
 
 def _gb(size: int) -> str:

@@ -16,6 +16,8 @@ class Gpu:
     free_bytes: int
     has_bfloat16: bool = True
     """Ampere and newer; older ones compute in float32, with twice the memory for what a step makes."""
+    busy_percent: int | None = None
+    """How much of the last moment it computed; None where the driver does not say."""
 
 
 Gpus = Callable[[], Sequence[Gpu]]

@@ -1,6 +1,6 @@
 """What the services need from the outside world. Implemented in `app.adapters`, faked in `tests`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +36,14 @@ class RunStore(Protocol):
         """
         ...
 
+    def decide(self, change: Callable[[Sequence[Run]], Iterable[Run]]) -> Sequence[Run]:
+        """Read all runs that have not ended, and write those that `change` gives back, in one transaction.
+
+        For what depends on several runs at once: whose turn it is. Returns what was written. Raises
+        UnknownRunError if one of them is none of the store's.
+        """
+        ...
+
     def ingest(
         self,
         run_id: RunId,
@@ -55,6 +63,14 @@ class RunStore(Protocol):
 
     def metrics(self, run_id: RunId, *, after_step: int = -1) -> Sequence[Metric]:
         """Metrics by step, ascending."""
+        ...
+
+    def go_back(self, run_id: RunId, step: int) -> None:
+        """Forget what was measured after a step that the run begins again from."""
+        ...
+
+    def outline(self, run_id: RunId, steps: Sequence[int]) -> Sequence[float]:
+        """The loss at each of these steps, or at the next one reported; quick however long the run is."""
         ...
 
     def events(self, run_id: RunId, *, last: int = 500, of_type: str = "") -> Sequence[RunEvent]:
@@ -121,11 +137,18 @@ class Launcher(Protocol):
         ...
 
     def launch(
-        self, run: Run, *, resume: bool, extend: bool = False, secrets: Mapping[str, str]
+        self,
+        run: Run,
+        *,
+        resume: bool,
+        extend: bool = False,
+        resume_from: str = "",
+        secrets: Mapping[str, str],
     ) -> JobHandle:
         """Start the job and return without waiting for it.
 
-        With `extend` a resumed run may have another length than it had when its checkpoint was written.
+        It resumes from the newest whole checkpoint, or from the one called `resume_from`. With `extend`
+        a resumed run may have another length than it had when its checkpoint was written.
         `secrets` (HF_TOKEN) reach the job by its environment only. Raises TargetError if it did not
         start; then nothing is left running.
         """

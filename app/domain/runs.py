@@ -23,6 +23,8 @@ LOG_FILE: Final = "log.txt"
 
 
 class RunStatus(StrEnum):
+    QUEUED = "queued"
+    """Its folder and its data are ready; it waits for its turn."""
     STARTING = "starting"
     RUNNING = "running"
     FINISHED = "finished"
@@ -61,6 +63,8 @@ class RunRequest:
     docker: DockerOptions = DockerOptions()
     expected: Mapping[str, int] | None = None
     """The ledger a preview showed, bucket → rows: the trainer says whether it came true."""
+    cloned_from: RunId | None = None
+    """The run whose settings the form was filled with."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,21 @@ class Run:
     """Which version of the session it trains on; with `content_hash`, exactly which rows."""
     content_hash: str = ""
     """SHA-256 of the rows it was given, hex: the checksum of its data file."""
+    queue_position: int | None = None
+    """Its place in the queue, small first; kept until it truly runs, so that no crash loses it."""
+    gpu: int | None = None
+    """The one GPU of this computer it is to use; None: as the trainer finds them."""
+    cloned_from: RunId | None = None
+    """The run whose settings it was begun with."""
+    note: str = ""
+    """What a person wrote about it."""
+    origin: str = ""
+    """The trainer that made it, if it was imported: its settings are not known then, and its folder is not
+    ours."""
+
+    @property
+    def is_imported(self) -> bool:
+        return bool(self.origin)
 
     @property
     def can_resume(self) -> bool:
@@ -147,12 +166,31 @@ class Run:
     def checkpoints_dir(self) -> Path:
         return self.folder / CHECKPOINTS_DIR
 
+    def begun_again(self, owner: str, *, attempt: int) -> "Run":
+        """Starting, by that process; what the attempt before said of its end is forgotten."""
+        return replace(
+            self,
+            status=RunStatus.STARTING,
+            attempt=attempt,
+            owner=owner,
+            handle=None,
+            stop_requested=False,
+            ended_at=None,
+            message="",
+            hint="",
+        )
+
     def launched(self, handle: JobHandle, now: datetime) -> "Run":
         """A run that somebody stopped, or that ended, while it was being launched stays so."""
         if self.status.is_final:
             return replace(self, handle=handle)
         return replace(
-            self, handle=handle, owner=None, status=RunStatus.RUNNING, started_at=self.started_at or now
+            self,
+            handle=handle,
+            owner=None,
+            status=RunStatus.RUNNING,
+            started_at=self.started_at or now,
+            queue_position=None,
         )
 
     def ended(self, status: RunStatus, message: str = "", hint: str = "", *, now: datetime) -> "Run":
@@ -165,6 +203,7 @@ class Run:
             owner=None,
             eta_seconds=None,
             phase="",
+            queue_position=None,
         )
 
 

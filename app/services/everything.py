@@ -9,6 +9,7 @@ from app.services.collecting import CollectingService
 from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
+from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
 from app.services.library import LibraryService
@@ -19,6 +20,7 @@ from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
+from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.tokens import TokenService
@@ -45,6 +47,8 @@ class Services:
     publishing: PublishingService
     previews: PreviewService
     layers: LayerService
+    queue: QueueService
+    history: HistoryService
     preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService

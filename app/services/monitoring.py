@@ -120,7 +120,7 @@ class MonitoringService:
     def refresh(self, run_id: RunId) -> Run:
         """Bring one run up to date and return it. A target that cannot be asked is said in `message`."""
         run = self._runs.get(run_id)
-        if run.status.is_final:
+        if run.status.is_final or run.status is RunStatus.QUEUED:
             return run
         launcher = self._launchers[run.target]
         try:
@@ -173,6 +173,8 @@ class MonitoringService:
         def cut_short(stored: Run) -> Run:
             if stored.status.is_final or stored.handle is not None or stored.owner != run.owner:
                 return stored
+            if stored.queue_position is not None:  # nothing was started, so it keeps its place
+                return replace(stored, status=RunStatus.QUEUED, owner=None)
             return stored.ended(
                 RunStatus.FAILED,
                 "The app ended while it was starting this run.",
@@ -183,7 +185,7 @@ class MonitoringService:
         return self._runs.update(run.id, cut_short)
 
     def _still_going(self, run: Run, handle: JobHandle) -> Run:
-        if run.status.is_final:
+        if run.status.is_final or run.status is RunStatus.QUEUED:
             return run
         if run.status is RunStatus.RUNNING and run.handle and not run.message:
             return run

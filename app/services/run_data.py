@@ -1,8 +1,10 @@
-"""The rows of a run, as a file the trainer reads."""
+"""The rows of a run, as a file the trainer reads, and the folder they lie in."""
 
+import shutil
 from pathlib import Path
 
-from app.domain.runs import RunRequest
+from app.domain.errors import StudioError
+from app.domain.runs import Run, RunRequest
 from app.domain.sessions import Session
 from app.services.library import LibraryService
 
@@ -16,3 +18,16 @@ def write_run_data(library: LibraryService, request: RunRequest, session: Sessio
         config = request.config
         column = config.document_column_name if config.is_pretraining else None
         library.take_file(request.data_file, path, column)
+
+
+def remove_folder(run: Run) -> None:
+    """Remove the run's folder, if it is still there. Raises StudioError if something of it stays."""
+    if not run.folder.exists():
+        return
+    try:
+        shutil.rmtree(run.folder)
+    except OSError as error:
+        raise StudioError(
+            f"The files in {run.folder} could not all be deleted: {error.strerror or error}.",
+            "Delete them yourself, or delete the run without its files.",
+        ) from error

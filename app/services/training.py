@@ -4,7 +4,6 @@ import json
 import logging
 import re
 import secrets as dice
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -19,7 +18,8 @@ from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
 from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
-from app.services.run_data import write_run_data
+from app.services.resuming import checkpoint_of, resume_blocked
+from app.services.run_data import remove_folder, write_run_data
 from trainer_image.config import (
     DATA_FILE,
     FINISH_COMMAND,
@@ -129,6 +129,10 @@ class TrainingService:
         """What the target itself would refuse, as sentences. May take a second."""
         return list(self._launchers[request.target].problems(request.docker))
 
+    def launch_problems(self, run: Run) -> list[str]:
+        """What the target would refuse of a run that is to be launched now. May take a second."""
+        return list(self._launchers[run.target].problems(run.docker))
+
     def output_folder(self, request: RunRequest) -> Path:
         """Where the run would lie on this computer; "…" stands for a name that is made at the start."""
         return self._folder(request, request.output_name or "…")
@@ -147,6 +151,19 @@ class TrainingService:
         run rather than a job nobody knows about. Raises StudioError if it did not start; it is then
         recorded as failed, unless something was missing from the start.
         """
+        run = self.prepare(request)
+        try:
+            return self._launch(run, resume=False)
+        except StudioError as error:
+            self._fail(run, error.message, error.hint)
+            raise
+
+    def prepare(self, request: RunRequest) -> Run:
+        """Record a run that is starting, and give it its folder and its rows, which no later edit changes.
+
+        Raises StudioError if that cannot be done; the run is then recorded as failed, unless something was
+        missing from the start.
+        """
         if missing := self.missing(request):
             raise StudioError(f"The run cannot start yet. {missing}.", "Then start it again.")
         session = self._library.get(request.session_id) if request.session_id else None
@@ -154,7 +171,7 @@ class TrainingService:
         self._runs.add(run)
         try:
             self._prepare(run, request, session)
-            return self._launch(run, resume=False)
+            return run
         except StudioError as error:
             self._fail(run, error.message, error.hint)
             raise
@@ -163,6 +180,20 @@ class TrainingService:
             hint = "Make room, or make the folder writable, then start again."
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
+
+    def launch_claimed(self, run: Run) -> Run:
+        """Launch a prepared run that this process has claimed; a later attempt goes on from its checkpoint.
+
+        Raises StudioError if it did not start; it is then recorded as failed.
+        """
+        try:
+            # An app that was killed at just this point may have got as far as starting it.
+            if handle := self._launchers[run.target].find(run):
+                return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+            return self._launch(run, resume=run.attempt > 1)
+        except StudioError as error:
+            self._fail(run, error.message, error.hint)
+            raise
 
     def stop(self, run_id: RunId, *, save: bool) -> Run:
         """End a run and return it as it then truly is. With `save` it writes a checkpoint first.
@@ -173,7 +204,7 @@ class TrainingService:
         if run.status.is_final:
             return run
         launcher = self._launchers[run.target]
-        handle = run.handle or launcher.find(run)
+        handle = None if run.status is RunStatus.QUEUED else run.handle or launcher.find(run)
         if handle is None:
             return self._runs.update(
                 run_id, lambda r: r if r.status.is_final else r.ended(RunStatus.STOPPED, now=self._clock())
@@ -219,8 +250,9 @@ class TrainingService:
             ) from error
         return run
 
-    def resume(self, run_id: RunId, *, extend: Length | None = None) -> Run:
-        """Launch a stopped or failed run again from its newest whole checkpoint.
+    def resume(self, run_id: RunId, *, extend: Length | None = None, checkpoint: str = "") -> Run:
+        """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
+        which everything measured is then forgotten.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -229,6 +261,7 @@ class TrainingService:
         if reason := self.resume_blocked(before, extend=extend is not None):
             hint = "Start a new run instead." if before.status.is_final else "Let it go on, or stop it."
             raise StudioError(f"This run cannot be resumed: {reason}.", hint)
+        chosen = checkpoint_of(before, checkpoint) if checkpoint else None
         config = before.config
         if self._offline():
             config = config.model_copy(update={"offline": True, "push": None})
@@ -239,22 +272,13 @@ class TrainingService:
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
-            return replace(
-                run,
-                config=config,
-                status=RunStatus.STARTING,
-                attempt=run.attempt + 1,
-                owner=self._processes.me(),
-                handle=None,
-                stop_requested=False,
-                ended_at=None,
-                message="",
-                hint="",
-            )
+            return replace(run.begun_again(self._processes.me(), attempt=run.attempt + 1), config=config)
 
         run = self._runs.update(run_id, claim)
+        if chosen is not None:
+            self._runs.go_back(run_id, chosen.step)
         try:
-            return self._launch(run, resume=True, extend=extend is not None)
+            return self._launch(run, resume=True, extend=extend is not None, resume_from=checkpoint)
         except StudioError as error:
             self._fail(run, error.message, error.hint)
             raise
@@ -289,31 +313,17 @@ class TrainingService:
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
         can."""
-        if not run.status.is_final:
-            return "it is still going"
-        if run.status is RunStatus.FINISHED and not extend:
-            return "it has finished"
-        if run.checkpoint is None:
-            return "it ended before its first checkpoint"
-        if not run.config.save_full_state:
-            return "its checkpoints hold the weights only"
-        if not (run.folder / run.checkpoint).is_dir():
-            return "its checkpoint is no longer on disk"
-        return ""
+        return resume_blocked(run, extend=extend)
 
     def delete(self, run_id: RunId, *, files: bool) -> None:
         """Forget an ended run; with `files` its folder goes too. Raises StudioError if it is still going."""
         run = self._runs.get(run_id)
         if not run.status.is_final:
             raise StudioError("This run is still going.", "Stop it first, then delete it.")
-        if files and run.folder.exists():
-            try:
-                shutil.rmtree(run.folder)
-            except OSError as error:
-                raise StudioError(
-                    f"The files in {run.folder} could not all be deleted: {error.strerror or error}.",
-                    "Delete them yourself, or delete the run without its files.",
-                ) from error
+        if files and run.is_imported:
+            raise StudioError("These files are another trainer's.", "Delete the run without its files.")
+        if files:
+            remove_folder(run)
         self._runs.delete(run_id)
 
     def _new_run(self, request: RunRequest, session: Session | None) -> Run:
@@ -346,6 +356,7 @@ class TrainingService:
             status=RunStatus.STARTING,
             created_at=self._clock(),
             owner=self._processes.me(),
+            cloned_from=request.cloned_from,
         )
 
     def _folder(self, request: RunRequest, name: str) -> Path:
@@ -360,11 +371,15 @@ class TrainingService:
             told = json.dumps({"buckets": dict(request.expected)})
             (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
 
-    def _launch(self, run: Run, *, resume: bool, extend: bool = False) -> Run:
+    def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
         token = None if run.config.offline else self._secrets.hf_token()
         try:
             handle = self._launchers[run.target].launch(
-                run, resume=resume, extend=extend, secrets={"HF_TOKEN": token} if token else {}
+                run,
+                resume=resume,
+                extend=extend,
+                resume_from=resume_from,
+                secrets={"HF_TOKEN": token} if token else {},
             )
         except StudioError:
             raise

@@ -295,6 +295,14 @@ def test_the_size_of_the_data_decides_the_batch_and_the_passes(count, effective,
     assert answer.value("max_steps") is None
 
 
+def test_documents_keep_their_blocks_and_are_not_counted_as_steps():
+    answer = auto_settings(case("Qwen2.5-0.5B", is_pretraining=True, block_size=512))
+    whys = {choice.name: choice.why for choice in answer.choices}
+
+    assert "max_seq_len" not in whys
+    assert whys["max_steps"] == "No limit: 3 passes over all documents, in blocks."
+
+
 def test_rows_that_nobody_counted_get_a_number_of_steps():
     answer = auto_settings(case(known=KnownRows()))
 

@@ -11,6 +11,9 @@ import httpx
 import pytest
 
 from app.adapters.child_process import child_environment
+from app.adapters.process_network import ProcessNetwork
+from tests.emulators.server import running
+from tests.emulators.website import Website
 from trainer_image import network
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,6 +158,7 @@ def test_this_computer_is_told_too(host):
         ["-m", "app.worker"],
         [str(ROOT / "trainer_image" / "look.py")],
         ["-m", "app.worker.quality", "nothing", "nowhere"],
+        ["-m", "app.helper"],
         [str(ROOT / "trainer_image" / "train.py"), "--doctor"],
     ],
     ids=lambda words: Path(words[-1]).name if len(words) < 3 else words[1],
@@ -182,3 +186,18 @@ def test_every_child_process_holds_itself_to_it(tmp_path, program):
     )
 
     assert (tmp_path / "guarded").exists()
+
+
+def test_the_proxy_of_the_settings_is_used_by_every_library_and_this_computer_is_reached_without(monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    its = ProcessNetwork()
+    with running(Website()) as proxy, running(Website()) as direct:
+        its.go_through(proxy.url)
+        through = httpx.get("http://elsewhere.example/page/1")
+        httpx.get(f"{direct.url}/page/1")
+        its.go_through("")
+
+    assert through.status_code in (200, 404)
+    assert len(proxy.requests) == len(direct.requests) == 1
+    assert "HTTP_PROXY" not in os.environ

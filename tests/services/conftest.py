@@ -17,8 +17,10 @@ from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.domain.chat import EngineStatus, Sampling, Voice
 from app.domain.runs import JobState, Run, Target
 from app.services.chatting import ChatService
+from app.services.history import HistoryService
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
+from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 from tests.fakes import FakeLauncher
@@ -71,6 +73,9 @@ class World:
     training: TrainingService
     chats: ChatService
     settings: SettingsService
+    queue: QueueService
+    settings_store: SqliteSettingsStore
+    history: HistoryService
     opened: list[Path]
     """Folders shown in the file manager."""
     now: list[datetime] = field(default_factory=lambda: [NOON])
@@ -105,7 +110,8 @@ def make_world(home: Path, database) -> World:
         clock=lambda: NOON,
         open_folder=opened.append,
     )
-    chats = ChatService(runs, SqliteChatStore(database), engine, home / "exports")
+    chat_store, exports = SqliteChatStore(database), home / "exports"
+    chats = ChatService(runs, chat_store, engine, exports)
     return World(
         home,
         launcher,
@@ -118,6 +124,17 @@ def make_world(home: Path, database) -> World:
         training,
         chats,
         SettingsService(settings),
+        QueueService(runs, training, monitoring, processes, settings, list, lambda: NOON),
+        settings,
+        HistoryService(
+            runs,
+            chat_store,
+            monitoring,
+            library,
+            training,
+            exports=exports,
+            clock=lambda: NOON,
+        ),
         opened,
     )
 

@@ -16,7 +16,7 @@ from tests.services.killed_app import make
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
 STEPS = 40  # of trainer_stand_in.py
-SEEDS = 12
+SEEDS = 4  # tests/launchers/test_crashes.py has more; here every step and line is counted
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--run-dir", type=Path, required=True)
 parser.add_argument("--attempt", type=int, default=1)
 parser.add_argument("--resume", action="store_true")
+parser.add_argument("--resume-from")
 args = parser.parse_args()
 
 with (args.run_dir / "events.jsonl").open("a", buffering=1) as events:

@@ -67,6 +67,11 @@ def full_run(run_id: str, session_id: str) -> Run:
         events_offset=4711,
         session_version=3,
         content_hash="5e" * 32,
+        queue_position=4,
+        gpu=1,
+        cloned_from=RunId("run-0"),
+        note="Better than the last one.",
+        origin="mini-trainer",
     )
 
 

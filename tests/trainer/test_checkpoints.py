@@ -50,6 +50,19 @@ def test_the_newest_whole_checkpoint_is_found_and_old_ones_go(tmp_path: Path) ->
     assert newest_step(checkpoints) == 15
 
 
+def test_one_that_was_gone_back_to_is_the_newest_from_then_on(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=2)
+    for step in (5, 10):
+        save(checkpoints, step)
+
+    chosen = checkpoints.to_resume("samples_20")
+
+    assert chosen
+    assert (chosen.progress.step, newest_step(checkpoints)) == (5, 5)
+    with pytest.raises(RunFailedError, match="no whole checkpoint of that name"):
+        checkpoints.to_resume("samples_4")
+
+
 def test_the_best_one_and_those_asked_for_stay_beside_the_newest(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, keep=1)
 

@@ -87,6 +87,34 @@ def test_a_run_whose_steps_are_all_done_only_saves_its_result_when_resumed(
     assert len(ran.of(Metrics)) == 100
 
 
+def test_an_older_checkpoint_is_gone_on_from_when_it_is_named_and_ends_with_the_same_weights(
+    lora_run: tiny.Ran, tmp_path: Path, train_here: Callable[..., tiny.Ran]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(lora_run.folder, folder)
+    shutil.rmtree(folder / "output")
+
+    ran = train_here(folder, "--resume", "--resume-from", "samples_360")
+
+    assert ran.code == 0, ran.log
+    assert ran.of(Started)[-1].resumed_from_step == 90
+    assert [m.step for m in ran.of(Metrics)[100:]] == list(range(91, 101))
+    ours = (folder / "output" / "adapter_model.safetensors").read_bytes()
+    assert ours == (lora_run.folder / "output" / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_named_checkpoint_that_is_not_there_is_refused(
+    lora_run: tiny.Ran, tmp_path: Path, train_here: Callable[..., tiny.Ran]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(lora_run.folder, folder)
+
+    ran = train_here(folder, "--resume", "--resume-from", "samples_1")
+
+    assert ran.code == 1
+    assert "no whole checkpoint of that name" in ran.of(Problem)[-1].message
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("learning_rate", 1e-3), ("method", {"kind": "lora", "lora_r": 8}), ("num_epochs", 51), ("seed", 1)],

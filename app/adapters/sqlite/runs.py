@@ -1,11 +1,12 @@
 """Runs, their metrics and their timeline."""
 
+import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
@@ -16,7 +17,9 @@ from app.adapters.sqlite.schema import metrics as metric_table
 from app.adapters.sqlite.schema import runs
 from app.adapters.sqlite.transactions import reading, writing
 from app.domain.errors import StoreError, UnknownRunError, UnknownSessionError
-from app.domain.runs import Metric, Run, RunEvent, RunId
+from app.domain.runs import Metric, Run, RunEvent, RunId, RunStatus
+
+_GOING: Final = tuple(status.value for status in RunStatus if not status.is_final)
 
 
 class SqliteRunStore:
@@ -57,6 +60,16 @@ class SqliteRunStore:
                 _write(connection, run_id, after)
             return after
 
+    def decide(self, change: Callable[[Sequence[Run]], Iterable[Run]]) -> Sequence[Run]:
+        going = select(runs).where(runs.c.status.in_(_GOING)).order_by(runs.c.number)
+        with writing(self._engine) as connection:
+            before = [from_record(record) for record in connection.execute(going).mappings()]
+            changed = list(change(before))
+            for run in changed:
+                _read(connection, run.id)
+                _write(connection, run.id, run)
+            return changed
+
     def ingest(
         self,
         run_id: RunId,
@@ -83,6 +96,23 @@ class SqliteRunStore:
         query = query.where(table.run_id == run_id, table.step > after_step).order_by(table.step)
         with reading(self._engine) as connection:
             return [Metric(*record) for record in connection.execute(query)]
+
+    def go_back(self, run_id: RunId, step: int) -> None:
+        metric, event = metric_table.c, event_table.c
+        measured = event.type.in_(("evaluation", "sample"))
+        with writing(self._engine) as connection:
+            connection.execute(delete(metric_table).where(metric.run_id == run_id, metric.step > step))
+            connection.execute(delete(event_table).where(event.run_id == run_id, measured, event.step > step))
+
+    def outline(self, run_id: RunId, steps: Sequence[int]) -> Sequence[float]:
+        # One look into the primary key a step, whatever the length of the run.
+        query = text(
+            "SELECT (SELECT loss FROM metrics WHERE run_id = :run AND step >= wanted.value"
+            " ORDER BY step LIMIT 1) AS loss FROM json_each(:steps) AS wanted ORDER BY wanted.key"
+        )
+        with reading(self._engine) as connection:
+            found = connection.execute(query, {"run": run_id, "steps": json.dumps(list(steps))})
+            return [loss for (loss,) in found if loss is not None]
 
     def events(self, run_id: RunId, *, last: int = 500, of_type: str = "") -> Sequence[RunEvent]:
         table = event_table.c

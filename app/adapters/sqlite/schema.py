@@ -174,6 +174,11 @@ runs = Table(
     Column("events_offset", Integer, nullable=False),
     Column("session_version", Integer),
     Column("content_hash", String, nullable=False, server_default=""),
+    Column("queue_position", Integer),
+    Column("gpu", Integer),
+    Column("cloned_from", String),
+    Column("note", Words, nullable=False, server_default=""),
+    Column("origin", String, nullable=False, server_default=""),
 )
 
 metrics = Table(

@@ -71,7 +71,7 @@ def _image(name: str, facts: ImageFacts | None, problem: Problem | None, *, is_k
     if problem is not None:
         return ErrorBanner(problem)
     if not name:
-        return ft.Container(visible=False)
+        return Help("Type the name of an image.")
     if not is_known:
         return Help(f"Looking for {name}…")
     if facts is None:

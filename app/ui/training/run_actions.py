@@ -45,7 +45,9 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     use_answer(lambda: run.is_stopping, set_overdue, on=run.is_stopping, delay_seconds=_PATIENCE_SECONDS)
     is_stopping = run.is_stopping and not overdue and not (stop.problem or save.problem)
     busy = stop.is_busy or save.is_busy
-    if run.status.is_final:
+    if run.status is RunStatus.QUEUED:
+        body = [Help("It starts by itself when its turn comes; the queue below says why it waits.")]
+    elif run.status.is_final:
         body = _after(run, resume, blocked, longer)
     else:
         asks = (save_now, sample_now)

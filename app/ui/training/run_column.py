@@ -1,20 +1,25 @@
-"""The right side of the tab: the run that is followed, talking to its result, and all runs."""
+"""The right side of the tab: the run that is followed, talking to its result, what waits, and all runs."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, cast
 
 import flet as ft
 
-from app.domain.runs import Run, RunId
+from app.domain.runs import Run
 from app.services.everything import Services
+from app.services.queueing import Standing
 from app.ui.actions import Problem
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.theme import SPACE
 from app.ui.training.draft import TrainingDraft
-from app.ui.training.history import RunHistory
+from app.ui.training.history.import_run import ImportRun
+from app.ui.training.history.section import RunHistory
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.inference.panel import InferencePanel
 from app.ui.training.mounting import Unwatched, keyed, memoised
+from app.ui.training.queue.panel import QueuePanel
 from app.ui.training.run.view import RunView, talk_place
 from app.ui.training.selection import RunSelection
 from app.ui.training.watching import use_answer
@@ -22,56 +27,68 @@ from app.ui.training.watching import use_answer
 _SECONDS: Final = 1.0
 
 
+@dataclass(frozen=True)
+class Look:
+    """All runs as they truly are, and the queue."""
+
+    runs: tuple[Run, ...]
+    standing: Standing
+
+
 @ft.component
 def RunColumn(
     services: Services, selection: RunSelection, chat: ChatDraft, form: Unwatched[TrainingDraft]
 ) -> ft.Control:
-    """Reads all runs once a second. Memoise it, so that typing in the form leaves it alone."""
-    runs, set_runs = ft.use_state(cast(tuple[Run, ...] | None, None))
+    """Reads all runs once a second, and starts what waits. Memoise it, so that typing in the form leaves it
+    alone."""
+    look, set_look = ft.use_state(cast(Look | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
     version = selection.version
 
-    def take(fresh: tuple[Run, ...]) -> None:
+    def take(fresh: Look) -> None:
         if version == selection.version:
-            selection.settle(fresh)
-        set_runs(fresh)
+            selection.settle(fresh.runs)
+        set_look(fresh)
         set_problem(None)
 
-    use_answer(
-        lambda: tuple(services.monitoring.refresh_all()),
-        take,
-        on=version,
-        every_seconds=_SECONDS,
-        on_problem=set_problem,
-    )
+    use_answer(lambda: _look(services), take, on=version, every_seconds=_SECONDS, on_problem=set_problem)
 
     def look_again() -> None:
         selection.version += 1
 
-    def choose(run_id: RunId) -> None:
-        selection.choose(run_id)
-
     def started(run: Run) -> None:
         selection.choose(run.id)
 
-    if runs is None:
+    if look is None:
         return ErrorBanner(problem)
-    if not runs and problem is None:
-        return _empty()
+    if not look.runs and problem is None:
+        return _empty(services, selection, look_again)
+    runs = look.runs
     run = next((run for run in runs if run.id == selection.run_id), None)
     body: list[ft.Control] = [ErrorBanner(problem)] if problem else []
     if run is not None:
         body.append(keyed(RunView, f"run-{run.id}", services, run, look_again, form.value.load, started))
         panel = memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat)
         body.append(talk_place(panel))
-    body.append(keyed(RunHistory, "history", services.training, runs, selection.run_id, choose, look_again))
+    if look.standing.runs or look.standing.rules.is_paused or selection.is_queue_open:
+        body.append(memoised(QueuePanel, "queue", services.queue, look.standing, look_again))
+    body.append(keyed(RunHistory, "history", services, runs, selection, form.value.load, look_again))
     return ft.Column(body, spacing=SPACE, horizontal_alignment=ft.CrossAxisAlignment.STRETCH, tight=True)
 
 
-def _empty() -> ft.Control:
+def _look(services: Services) -> Look:
+    runs = services.monitoring.refresh_all()
+    turn = services.queue.advance(runs)
+    if turn.run is not None:
+        runs = services.monitoring.runs()
+    return Look(tuple(runs), services.queue.standing(runs, reason=turn.reason))
+
+
+def _empty(services: Services, selection: RunSelection, on_changed: Callable[[], None]) -> ft.Control:
     return EmptyState(
         ft.Icons.MODEL_TRAINING,
         "No run yet",
         "Choose a dataset and press Start. Progress, loss and log appear here, "
         "and when it is done you can talk to your model.",
+        keyed(ImportRun, "import-run", services.history, selection, on_changed),
     )

@@ -8,6 +8,7 @@ from app.domain.runs import Run, RunStatus
 from app.ui.kit.status_pill import StatusPill, Tone
 
 _TONES: Final[dict[RunStatus, Tone]] = {
+    RunStatus.QUEUED: "neutral",
     RunStatus.STARTING: "active",
     RunStatus.RUNNING: "active",
     RunStatus.FINISHED: "good",
@@ -15,9 +16,14 @@ _TONES: Final[dict[RunStatus, Tone]] = {
     RunStatus.FAILED: "bad",
 }
 
+_ICONS: Final = {
+    RunStatus.STOPPED: ft.Icons.PAUSE_CIRCLE_OUTLINE,
+    RunStatus.QUEUED: ft.Icons.SCHEDULE,
+}
+
 
 def RunStatusPill(run: Run) -> ft.Control:
     if run.is_stopping:
         return StatusPill("Stopping…", "warning", icon=ft.Icons.PENDING_OUTLINED)
-    icon = ft.Icons.PAUSE_CIRCLE_OUTLINE if run.status is RunStatus.STOPPED else None
+    icon = _ICONS.get(run.status)
     return StatusPill(run.status.value.capitalize(), _TONES[run.status], icon=icon)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import flet as ft
 
-from app.domain.runs import Run, RunId
+from app.domain.runs import Run, RunId, RunStatus
 
 
 @ft.observable
@@ -15,14 +15,32 @@ class RunSelection:
 
     run_id: RunId | None = None
     version: int = 0
+    compared: tuple[RunId, ...] = ()
+    """Runs whose curves lie over each other, in the order they were chosen."""
+    cloned_from: RunId | None = None
+    """The run whose settings fill the form."""
+    is_queue_open: bool = False
 
     def choose(self, run_id: RunId) -> None:
         self.run_id = run_id
         self.version += 1
 
+    def queued(self, runs: Sequence[Run]) -> None:
+        """Several at once are there to be compared."""
+        if len(runs) > 1:
+            self.compared = tuple(run.id for run in runs)
+        self.cloned_from = None
+        self.version += 1
+
+    def toggle_compared(self, run_id: RunId) -> None:
+        rest = tuple(other for other in self.compared if other != run_id)
+        self.compared = rest if run_id in self.compared else (*rest, run_id)
+
     def settle(self, runs: Sequence[Run]) -> None:
-        """Keep a choice that still exists; else take the newest run that is going, else the newest."""
+        """Keep a choice that still exists; else take the newest run that is going, else the newest that does
+        not wait."""
         if any(run.id == self.run_id for run in runs):
             return
-        going = (run.id for run in runs if not run.status.is_final)
-        self.run_id = next(going, runs[0].id if runs else None)
+        going = (run.id for run in runs if run.status in (RunStatus.STARTING, RunStatus.RUNNING))
+        begun = (run.id for run in runs if run.status is not RunStatus.QUEUED)
+        self.run_id = next(going, None) or next(begun, runs[0].id if runs else None)

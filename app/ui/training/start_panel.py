@@ -71,7 +71,8 @@ def StartPanel(
     if is_open and found is not None:
         read = has_read.current = read | {remark.message for remark in found.warnings}
     # As the form stands at the click, which may come before the last letters are drawn.
-    begin = use_action(lambda: start(services, _read(draft)[0], known, read), on_done=end)
+    origin = draft.selection.cloned_from
+    begin = use_action(lambda: start(services, _read(draft)[0], known, read, origin), on_done=end)
     place = use_landmark("training-1-start")
     about = _About(reason, found, known.asked == asked, read)
     return ft.Column(

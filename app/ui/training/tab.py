@@ -1,6 +1,6 @@
 """The Training tab: describe a run on one side, watch it and talk to it on the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import flet as ft
@@ -13,6 +13,7 @@ from app.ui.theme import GAP, PAGE_PADDING, SPACE
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm
 from app.ui.training.mounting import Unwatched, keyed, memoised
+from app.ui.training.queue.add import AddToQueue
 from app.ui.training.run_column import RunColumn
 from app.ui.training.setups.save_setup import SaveSetup
 from app.ui.training.start_panel import StartPanel
@@ -41,15 +42,21 @@ def TrainingTab(
     use_answer(services.settings.last_setup, restore, on="once")
 
     def started(run: Run) -> None:
+        draft.selection.cloned_from = None
         draft.selection.choose(run.id)
 
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         set_wide(event.width >= _TWO_COLUMNS_FROM)
 
     form = keyed(TrainingForm, "form", services, draft, on_go_to_data, is_shown=is_shown)
+
+    def added(runs: Sequence[Run]) -> None:
+        draft.selection.queued(runs)
+
     start = ft.Column(
         [
             keyed(StartPanel, "start", services, draft, started, is_shown=is_shown),
+            keyed(AddToQueue, "add-to-queue", services, draft, added),
             keyed(SaveSetup, "save-setup", services.setups, draft),
         ],
         spacing=GAP,

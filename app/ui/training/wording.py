@@ -44,6 +44,8 @@ def phase(run: Run) -> str:
     """What the run is busy with, or how it ended."""
     if run.is_stopping:
         return "Stopping…"
+    if run.status is RunStatus.QUEUED:
+        return "Waiting in the queue"
     if run.status is RunStatus.STARTING:
         return "Starting"
     if run.status.is_final:
@@ -52,6 +54,8 @@ def phase(run: Run) -> str:
 
 
 def method(run: Run) -> str:
+    if run.is_imported:
+        return {"adapter": "Adapter", "weights": "Whole model"}.get(run.output_kind or "", "Curve only")
     return METHOD_LABELS[run.config.method.kind]
 
 
@@ -59,7 +63,7 @@ def progress(run: Run) -> float | None:
     """Share done between 0 and 1; None if it is going and the number of steps is not yet known."""
     if run.total_steps > 0:
         return min(run.step / run.total_steps, 1.0)
-    return 0.0 if run.status.is_final else None
+    return 0.0 if run.status.is_final or run.status is RunStatus.QUEUED else None
 
 
 def steps(run: Run) -> str:

@@ -146,6 +146,8 @@ def make_studio(home, database) -> Studio:
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
         layers=LayerService(NowhereLooker(), bundled_model=home),
+        queue=world.queue,
+        history=world.history,
         preflight=preflight_of(world, trainer, KnownComputer(), [], KnownHub()),
         setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         diagnostics=DiagnosticsService(

@@ -17,6 +17,7 @@ from app.adapters.sqlite.migrations import (
     m0005_scrapes,
     m0006_merges,
     m0007_how_warm_the_gpu_is,
+    m0008_history_and_queue,
 )
 
 
@@ -37,4 +38,5 @@ MIGRATIONS: Final = (
     Migration(5, "scrapes", m0005_scrapes.apply),
     Migration(6, "merges", m0006_merges.apply),
     Migration(7, "how warm the GPU is", m0007_how_warm_the_gpu_is.apply),
+    Migration(8, "history and queue", m0008_history_and_queue.apply),
 )

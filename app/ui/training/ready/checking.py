@@ -8,7 +8,7 @@ from typing import Final
 
 from app.domain.errors import StudioError
 from app.domain.preflight import Readiness, Remark
-from app.domain.runs import Run
+from app.domain.runs import Run, RunId
 from app.domain.setups import Setup
 from app.services.everything import Services
 
@@ -38,7 +38,13 @@ def checked(services: Services, setup: Setup | None) -> Checked:
     return Checked(asked, found, time.monotonic())
 
 
-def start(services: Services, setup: Setup | None, known: Checked, read: Set[str]) -> Run | Checked:
+def start(
+    services: Services,
+    setup: Setup | None,
+    known: Checked,
+    read: Set[str],
+    cloned_from: RunId | None = None,
+) -> Run | Checked:
     """The run; or what speaks against it and is an error, or a warning whose sentence is not in `read`.
 
     Raises StudioError.
@@ -52,4 +58,5 @@ def start(services: Services, setup: Setup | None, known: Checked, read: Set[str
         return now
     request = services.training.request_of(setup, Path.home())
     services.settings.remember_setup(setup)
-    return services.training.start(replace(request, expected=services.previews.expected(request)))
+    expected = services.previews.expected(request)
+    return services.training.start(replace(request, expected=expected, cloned_from=cloned_from))

@@ -1,0 +1,132 @@
+"""The queue: whose turn it is, and why the others wait.
+
+A queued run is a run like any other: its folder, its rows and its settings are fixed when it is queued. What
+waits and what is going is one reading of the store, so that two windows never start the same run.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from app.domain.gpus import Gpu
+from app.domain.runs import Run, RunId, RunStatus
+
+BUSY_PERCENT: Final = 10
+"""A GPU that computes more than this is not idle."""
+FREE_SHARE: Final = 0.8
+"""Nor is one of whose memory less than this is free: a desktop takes a little of it."""
+
+
+@dataclass(frozen=True)
+class QueueRules:
+    """When queued runs may start. A run started directly asks nobody."""
+
+    is_paused: bool = False
+    only_idle: bool = False
+    """Only on a GPU that nobody else uses now."""
+    only_at_night: bool = False
+    night_from: int = 22
+    """Hour of this computer's clock, 0 to 23."""
+    night_to: int = 6
+
+    def is_night(self, now: datetime) -> bool:
+        """Whether the hours allow a start; from 22 to 6 goes over midnight."""
+        hour = now.hour
+        if self.night_from <= self.night_to:
+            return self.night_from <= hour < self.night_to
+        return hour >= self.night_from or hour < self.night_to
+
+
+def waiting(runs: Iterable[Run]) -> list[Run]:
+    """The queue in its order."""
+    queued = (run for run in runs if run.status is RunStatus.QUEUED)
+    return sorted(queued, key=lambda run: (run.queue_position or 0, run.created_at))
+
+
+def end_of_queue(runs: Iterable[Run]) -> int:
+    """The position behind everybody, also behind who is just starting."""
+    return 1 + max((run.queue_position or 0 for run in runs), default=0)
+
+
+def moved(runs: Sequence[Run], run_id: RunId, by: int) -> list[Run]:
+    """The queued runs whose position changes if one goes so many places on; -1 is one place to the front."""
+    order = waiting(runs)
+    at = next((i for i, run in enumerate(order) if run.id == run_id), None)
+    if at is None:
+        return []
+    positions = [run.queue_position for run in order]
+    order.insert(min(max(at + by, 0), len(order) - 1), order.pop(at))
+    placed = zip(order, positions, strict=True)
+    return [replace(run, queue_position=p) for run, p in placed if run.queue_position != p]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Who may start now, and the sentence that says why nobody may."""
+
+    run: Run | None = None
+    gpu: int | None = None
+    reason: str = ""
+
+
+def next_turn(runs: Sequence[Run], rules: QueueRules, gpus: Sequence[Gpu], now: datetime) -> Turn:
+    """The first of the queue, if the rules and what is going let it start: nobody overtakes it.
+
+    `gpus` are those of this computer; without any, one run at a time trains on the processor.
+    """
+    queue = waiting(runs)
+    if not queue:
+        return Turn()
+    if rules.is_paused:
+        return Turn(reason="The queue is paused.")
+    if rules.only_at_night and not rules.is_night(now):
+        return Turn(reason=f"Waits for the night: from {rules.night_from}:00 to {rules.night_to}:00.")
+    first = queue[0]
+    if blocking := _taken(runs, first, len(gpus)):
+        return Turn(reason=f"Waits until {blocking} has ended.")
+    return _on_a_gpu(first, _free(runs, len(gpus)), rules, gpus)
+
+
+def _on_a_gpu(first: Run, free: Sequence[int], rules: QueueRules, gpus: Sequence[Gpu]) -> Turn:
+    if not gpus:
+        return Turn(first)
+    idle = [i for i in free if not rules.only_idle or _is_idle(gpus[i])]
+    if needs_all(first):
+        is_free = len(idle) == len(gpus)
+        return Turn(first) if is_free else Turn(reason="Waits until no other program uses the GPUs.")
+    if not idle:
+        return Turn(reason="Waits until no other program uses the GPU.")
+    return Turn(first, gpu=idle[0] if len(gpus) > 1 else None)
+
+
+def needs_all(run: Run) -> bool:
+    """Whether it spreads over the GPUs itself."""
+    asked = run.config.distributed
+    return asked.enable_model_splitting or asked.nproc_per_node not in (None, 1)
+
+
+def _taken(runs: Sequence[Run], first: Run, count: int) -> str:
+    """The run `first` has to wait for; empty if there is room."""
+    going = _going(runs)
+    if not going or (not needs_all(first) and _free(runs, count)):
+        return ""
+    return going[0].name
+
+
+def _free(runs: Sequence[Run], count: int) -> list[int]:
+    """GPUs that no run uses; without GPUs the processor is the one place there is."""
+    going = _going(runs)
+    if any(needs_all(run) for run in going):
+        return []
+    taken = {run.gpu or 0 for run in going}  # one started directly takes the first GPU, as the trainer does
+    return [i for i in range(max(count, 1)) if i not in taken]
+
+
+def _going(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if run.status in (RunStatus.STARTING, RunStatus.RUNNING)]
+
+
+def _is_idle(gpu: Gpu) -> bool:
+    is_quiet = gpu.busy_percent is None or gpu.busy_percent <= BUSY_PERCENT
+    return is_quiet and gpu.free_bytes >= FREE_SHARE * gpu.memory_bytes

@@ -1,0 +1,66 @@
+"""A run's checkpoints on disk, verified as the trainer does: a marker, and files of the sizes it says."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from app.domain.runs import Measurement, Run
+from trainer_image.config import CHECKPOINTS_DIR
+
+_MARKER: Final = "COMPLETE.json"
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """One checkpoint that a run can go on from, or why it can't."""
+
+    name: str
+    """Its folder, like samples_400: how many examples had been seen."""
+    step: int
+    samples_seen: int
+    saved_at: datetime
+    loss: float | None
+    validation_loss: float | None
+    blocked: str = ""
+    """Why the run cannot go on from it, in half a sentence."""
+    size_bytes: int = 0
+
+
+def saved_states(run: Run, measurements: Sequence[Measurement] = ()) -> list[SavedState]:
+    """Newest first. One that is being written, or that a crash left half, is not among them."""
+    losses = {m.step: m.loss for m in measurements}
+    found = [state for folder in _folders(run) if (state := _read(folder, losses))]
+    return sorted(found, key=lambda state: state.saved_at, reverse=True)
+
+
+def _folders(run: Run) -> Iterator[Path]:
+    yield from (run.folder / CHECKPOINTS_DIR).glob("samples_*")
+
+
+def _read(folder: Path, losses: Mapping[int, float]) -> SavedState | None:
+    try:
+        marker: Any = json.loads((folder / _MARKER).read_bytes())
+        step, files = int(marker["step"]), dict(marker["files"])
+        return SavedState(
+            folder.name,
+            step,
+            int(marker["samples_seen"]),
+            datetime.fromtimestamp(float(marker["saved_at"]), UTC),
+            marker.get("loss"),
+            losses.get(step),
+            _blocked(folder, files, is_full=bool(marker.get("full_state", True))),
+            sum(files.values()),
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _blocked(folder: Path, files: Mapping[str, int], *, is_full: bool) -> str:
+    for name, size in files.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != size:
+            return f"its file {name} is damaged or missing"
+    return "" if is_full else "it holds the weights only"

@@ -1,0 +1,188 @@
+"""Runs one after another: what waits, in which order, and starting whoever's turn it is.
+
+Nothing starts by itself while the app is closed: the window, or `tunewright queue run`, calls `advance`.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from app.domain.errors import StudioError
+from app.domain.gpus import Gpus
+from app.domain.ports import Processes, RunStore, SettingsStore
+from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting
+from app.domain.runs import Run, RunId, RunRequest, RunStatus
+from app.services.monitoring import MonitoringService
+from app.services.training import TrainingService
+from trainer_image.config import DATA_FILE, FileDataset
+
+log = logging.getLogger(__name__)
+
+_RULES: Final = "queue.rules"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The queue as it stands."""
+
+    runs: tuple[Run, ...]
+    """Those that wait, in order."""
+    rules: QueueRules
+    reason: str
+    """Why the first one waits, as a sentence; empty if there is none or its turn has come."""
+    has_gpu: bool = True
+    """Whether there is a GPU whose idleness can be waited for; looked at only if that is asked for."""
+
+
+class QueueService:
+    """Blocking: the UI calls it off the event loop. Any number of processes may share one queue."""
+
+    def __init__(
+        self,
+        runs: RunStore,
+        training: TrainingService,
+        monitoring: MonitoringService,
+        processes: Processes,
+        settings: SettingsStore,
+        gpus: Gpus,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._runs = runs
+        self._training = training
+        self._monitoring = monitoring
+        self._processes = processes
+        self._settings = settings
+        self._gpus = gpus
+        self._clock = clock
+
+    def rules(self) -> QueueRules:
+        try:
+            return QueueRules(**json.loads(self._settings.get(_RULES) or "{}"))
+        except (ValueError, TypeError):  # of a version that had other rules
+            return QueueRules()
+
+    def set_rules(self, rules: QueueRules) -> None:
+        """Raises StudioError for hours that no clock has."""
+        hours = (rules.night_from, rules.night_to)
+        if any(not 0 <= hour <= 23 for hour in hours) or hours[0] == hours[1]:
+            raise StudioError("The night needs two different hours from 0 to 23.", "Like 22 and 6.")
+        self._settings.set(_RULES, json.dumps(asdict(rules)))
+
+    def pause(self, is_paused: bool = True) -> None:
+        """What is going goes on."""
+        self.set_rules(replace(self.rules(), is_paused=is_paused))
+
+    def add(self, request: RunRequest) -> Run:
+        """Put a run at the end. Its rows and settings are copied now: later edits change nothing of it.
+
+        Raises StudioError as `TrainingService.prepare` does.
+        """
+        return self._enqueue(self._training.prepare(request))
+
+    def add_back(self, run_id: RunId) -> Run:
+        """Put a stopped or failed run at the end of the queue; it goes on from its newest checkpoint, or
+        begins again without one. Raises StudioError if it cannot."""
+        run = self._monitoring.refresh(run_id)
+        if reason := self.add_back_blocked(run):
+            raise StudioError(f"This run cannot go back to the queue: {reason}.", "Clone it instead.")
+
+        def fresh(stored: Run) -> Run:
+            if stored.status not in (RunStatus.STOPPED, RunStatus.FAILED):
+                raise StudioError("This run is already going again.", "Follow it in the run view.")
+            began = stored.started_at is not None or stored.attempt > 1
+            return stored.begun_again(self._processes.me(), attempt=stored.attempt + began)
+
+        return self._enqueue(self._runs.update(run_id, fresh))
+
+    def add_back_blocked(self, run: Run) -> str:
+        """Why a run cannot go back to the queue, in half a sentence; empty if it can."""
+        if not run.status.is_final:
+            return "it is waiting or going"
+        if run.status is RunStatus.FINISHED:
+            return "it has finished"
+        if run.is_imported:
+            return "another trainer made it"
+        if run.checkpoint is not None:
+            return self._training.resume_blocked(run)
+        is_file = isinstance(run.config.dataset, FileDataset)
+        if is_file and not (run.folder / DATA_FILE).is_file():
+            return "its rows are no longer on disk"
+        return "" if run.folder.is_dir() else "its folder is no longer on disk"
+
+    def move(self, run_id: RunId, by: int) -> None:
+        """So many places on; -1 is one place to the front. Does nothing to a run that does not wait."""
+        self._runs.decide(lambda runs: moved(runs, run_id, by))
+
+    def cancel(self, run_id: RunId) -> Run:
+        """Take a run out of the queue; it stays in the history and can be added back. Raises StudioError if
+        it has started meanwhile."""
+
+        def out(run: Run) -> Run:
+            if run.status is not RunStatus.QUEUED:
+                raise StudioError(f"{run.name} does not wait any more.", "Stop it in the run view.")
+            return run.ended(
+                RunStatus.STOPPED, "It was taken out of the queue before it started.", now=self._clock()
+            )
+
+        return self._runs.update(run_id, out)
+
+    def standing(self, runs: Iterable[Run] | None = None, *, reason: str = "") -> Standing:
+        """`runs`: all of them, if they have just been read; `reason`: what `advance` has just said."""
+        known = list(self._runs.all() if runs is None else runs)
+        queue, rules = waiting(known), self.rules()
+        reason = reason or (self._turn(known, rules).reason if queue else "")
+        return Standing(tuple(queue), rules, reason, has_gpu=not rules.only_idle or bool(self._gpus()))
+
+    def advance(self, runs: Sequence[Run] | None = None) -> Turn:
+        """Start the first of the queue if its turn has come. Call it again and again.
+
+        `runs`: all of them, if they have just been brought up to date. What cannot be started is recorded as
+        failed, and the next call starts the next one. A target that is not ready keeps its run waiting.
+        """
+        known = self._monitoring.refresh_all() if runs is None else runs
+        if not waiting(known):
+            return Turn()
+        rules = self.rules()
+        turn = self._turn(known, rules)
+        if turn.run is None:
+            return turn
+        if problems := self._training.launch_problems(turn.run):
+            return Turn(reason=problems[0])
+        claimed = self._claim(turn.run.id, rules)
+        if claimed is None:  # another window was faster
+            return Turn()
+        try:
+            return Turn(self._training.launch_claimed(claimed), claimed.gpu)
+        except StudioError as error:
+            log.info("Run %s of the queue did not start: %s", claimed.id, error)
+            return Turn(reason=f"{claimed.name} did not start: {error.message}")
+
+    def _turn(self, runs: Sequence[Run], rules: QueueRules) -> Turn:
+        return next_turn(runs, rules, self._gpus(), self._clock().astimezone())
+
+    def _claim(self, run_id: RunId, rules: QueueRules) -> Run | None:
+        """Decided again on the newest state, alone: nobody else reads or writes meanwhile."""
+        gpus, now = self._gpus(), self._clock().astimezone()
+
+        def claim(runs: Sequence[Run]) -> list[Run]:
+            turn = next_turn(runs, rules, gpus, now)
+            if turn.run is None or turn.run.id != run_id:
+                return []
+            me = self._processes.me()
+            return [replace(turn.run, status=RunStatus.STARTING, owner=me, gpu=turn.gpu)]
+
+        return next(iter(self._runs.decide(claim)), None)
+
+    def _enqueue(self, run: Run) -> Run:
+        """A run that is starting becomes one that waits, behind all others."""
+
+        def last(runs: Sequence[Run]) -> list[Run]:
+            place = end_of_queue(runs)
+            mine = (r for r in runs if r.id == run.id)
+            return [replace(r, status=RunStatus.QUEUED, queue_position=place, owner=None) for r in mine]
+
+        self._runs.decide(last)
+        return self._runs.get(run.id)

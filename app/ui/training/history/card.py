@@ -1,0 +1,131 @@
+"""One run of the history: its state, its curve, where it comes from, and what can be done with it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Literal
+
+import flet as ft
+
+from app.domain.runs import Run, RunId
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training import wording
+from app.ui.training.history.sparkline import Sparkline
+from app.ui.training.mounting import drawn
+from app.ui.training.run_status import RunStatusPill
+
+Wish = Literal["delete", "rename", "note", "clone", "checkpoints", "return"]
+
+_MENU: Final[tuple[tuple[Wish, str, ft.IconData], ...]] = (
+    ("clone", "Clone into the form", ft.Icons.CONTENT_COPY),
+    ("checkpoints", "Checkpoints…", ft.Icons.BOOKMARKS_OUTLINED),
+    ("return", "Return to queue", ft.Icons.PLAYLIST_ADD),
+    ("rename", "Rename…", ft.Icons.EDIT_OUTLINED),
+    ("note", "Note…", ft.Icons.STICKY_NOTE_2_OUTLINED),
+)
+
+
+@dataclass(frozen=True)
+class CardHandlers:
+    """What a card calls; setters of state, so that a card need not be drawn anew with each of them."""
+
+    choose: Callable[[RunId], None]
+    compare: Callable[[RunId], None]
+    wish: Callable[[Wish, RunId], None]
+
+
+@dataclass(frozen=True)
+class _Looks:
+    is_shown: bool
+    is_compared: bool
+    is_narrow: bool
+
+
+def RunCard(
+    run: Run,
+    losses: tuple[float, ...],
+    lineage: str,
+    on: CardHandlers,
+    *,
+    is_shown: bool,
+    is_compared: bool,
+    is_narrow: bool,
+) -> ft.Control:
+    """Drawn anew only when it says something else: a history of hundreds of runs is read once a second."""
+    facts = _facts(run)
+    looks = _Looks(is_shown, is_compared, is_narrow)
+    shown = (run.name, facts, run.status, run.is_stopping, run.note, losses, lineage, looks)
+    return drawn(f"history-{run.id}", shown, lambda: _card(run, facts, losses, lineage, on, looks))
+
+
+def _facts(run: Run) -> str:
+    loss = f" · loss {wording.number(run.loss)}" if run.loss is not None else ""
+    created = wording.when(run.created_at, wording.now_utc())
+    place = "" if run.is_imported else f"{run.target.label} · "
+    return f"{place}{wording.method(run)} · {run.data_label}{loss} · {created}"
+
+
+def _card(
+    run: Run, facts: str, losses: Sequence[float], lineage: str, on: CardHandlers, looks: _Looks
+) -> ft.Control:
+    lines: list[ft.Control] = [_small(facts)]
+    if lineage:
+        lines.append(_small(lineage[0].upper() + lineage[1:], icon=ft.Icons.ACCOUNT_TREE_OUTLINED))
+    if run.note:
+        lines.append(_small(run.note, icon=ft.Icons.STICKY_NOTE_2_OUTLINED))
+    row = ft.Row(_buttons(run, on, is_compared=looks.is_compared), spacing=0, tight=True)
+    buttons = Identified(f"buttons-{run.id}", row)  # else the tile takes the first one's name for its own
+    if looks.is_narrow:
+        lines.append(buttons)
+    state = ft.Column([RunStatusPill(run), Sparkline(losses)], spacing=GAP / 2, tight=True)
+    tile = ft.ListTile(
+        title=ft.Text(run.name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+        subtitle=ft.Column(lines, spacing=2, tight=True),
+        leading=ft.Container(state, width=104),
+        trailing=None if looks.is_narrow else buttons,
+        selected=looks.is_shown,
+        selected_tile_color=ft.Colors.SURFACE_CONTAINER,
+        shape=ft.RoundedRectangleBorder(radius=GAP),
+        content_padding=ft.Padding.only(left=GAP, right=0),
+        on_click=partial(on.choose, run.id),
+    )
+    return Identified(f"history-{run.id}", tile)
+
+
+def _buttons(run: Run, on: CardHandlers, *, is_compared: bool) -> list[ft.Control]:
+    compare = IconAction(
+        ft.Icons.CHECK_CIRCLE if is_compared else ft.Icons.STACKED_LINE_CHART,
+        f"Stop comparing {run.name}" if is_compared else f"Compare {run.name}",
+        partial(on.compare, run.id),
+        color=ft.Colors.PRIMARY if is_compared else None,
+    )
+    delete = IconAction(
+        ft.Icons.DELETE_OUTLINE,
+        f"Delete {run.name}" if run.status.is_final else "Stop the run before deleting it",
+        partial(on.wish, "delete", run.id),
+        disabled=not run.status.is_final,
+    )
+    menu = ft.PopupMenuButton(
+        icon=ft.Icons.MORE_VERT,
+        tooltip=f"More about {run.name}",
+        items=[
+            ft.PopupMenuItem(content=label, icon=icon, on_click=partial(on.wish, wish, run.id))
+            for wish, label, icon in _MENU
+        ],
+    )
+    return [compare, delete, Identified(f"more-{run.id}", menu, label=f"More about {run.name}")]
+
+
+def _small(text: str, *, icon: ft.IconData | None = None) -> ft.Control:
+    words = ft.Text(
+        text,
+        theme_style=ft.TextThemeStyle.BODY_SMALL,
+        max_lines=2,
+        overflow=ft.TextOverflow.ELLIPSIS,
+        expand=icon is not None,
+    )
+    if icon is None:
+        return words
+    return ft.Row([ft.Icon(icon, size=14, color=ft.Colors.ON_SURFACE_VARIANT), words], spacing=4)

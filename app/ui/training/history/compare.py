@@ -1,0 +1,251 @@
+"""Several runs over each other: curves on real steps, last numbers, and how their settings differ."""
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import flet as ft
+
+from app.domain.runs import Run
+from app.domain.setup_differences import differences, worded
+from app.services.history import Compared, HistoryService
+from app.services.loss_files import LossPoint, smoothed
+from app.ui.actions import problem_of
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Section
+from app.ui.theme import GAP
+from app.ui.training import wording
+from app.ui.training.curves import Point, bounds, decimate, tick
+from app.ui.training.fields import Help, Segments
+from app.ui.training.saving import offer_file
+from app.ui.training.selection import RunSelection
+from app.ui.training.watching import use_answer
+
+MOST: Final = 6
+_POINTS: Final = 120
+_HEIGHT: Final = 240
+_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A line's looks: told apart by its dashes and its number as well as by its colour."""
+
+    color: str
+    dashes: tuple[int, ...]
+
+
+_LOOKS: Final = (
+    _Look(ft.Colors.PRIMARY, ()),
+    _Look(ft.Colors.TERTIARY, (8, 4)),
+    _Look(ft.Colors.ON_SURFACE, (2, 3)),
+    _Look(ft.Colors.ERROR, (12, 4, 2, 4)),
+    _Look(ft.Colors.SECONDARY, (4, 4)),
+    _Look(ft.Colors.OUTLINE, (14, 6)),
+)
+
+
+@ft.component
+def CompareRuns(history: HistoryService, runs: Sequence[Run], selection: RunSelection) -> ft.Control:
+    """Of more than `MOST` runs the first ones have a curve; all have a line in the table."""
+    found, set_found = ft.use_state(dict[str, Compared]())
+    smoothing, set_smoothing = ft.use_state("smooth")
+    said, set_said = ft.use_state("")
+    is_live = any(not run.status.is_final for run in runs)
+    ids = tuple(run.id for run in runs)
+
+    def read() -> dict[str, Compared]:
+        return {run.id: history.compared(run) for run in runs}
+
+    use_answer(
+        read,
+        set_found,
+        on=(ids, is_live),
+        every_seconds=_SECONDS if is_live else None,
+    )
+
+    def close() -> None:
+        selection.compared = ()
+
+    async def export() -> None:
+        try:
+            path = await asyncio.to_thread(history.write_curves, runs)
+            set_said(await offer_file(path, path.name, path.parent))
+        except Exception as error:
+            problem = problem_of(error)
+            set_said(f"{problem.message} {problem.hint}")
+
+    curves = [found[run.id].curve if run.id in found else () for run in runs[:MOST]]
+    chart = _chart(curves, is_smooth=smoothing == "smooth")
+    choice = Segments(
+        "compare-smoothing",
+        "Curves",
+        smoothing,
+        [("smooth", "Smoothed"), ("raw", "Each step")],
+        set_smoothing,
+    )
+    body: list[ft.Control] = [
+        choice,
+        _legend(runs),
+        Identified("compare-chart", chart, label=_said(runs, curves)),
+        _table(runs, found),
+        *_difference(runs),
+    ]
+    if len(runs) > MOST:
+        body.insert(2, Help(f"Curves of the first {MOST} runs."))
+    if said:
+        body.append(Help(said))
+    trailing = ft.Row(
+        [
+            IconAction(ft.Icons.DOWNLOAD, "Save the curves as CSV", export),
+            IconAction(ft.Icons.CLOSE, "Stop comparing", close),
+        ],
+        tight=True,
+        spacing=0,
+    )
+    return Identified("compare", Section(f"Compare {len(runs)} runs", body, trailing=trailing))
+
+
+def _chart(curves: Sequence[Sequence[LossPoint]], *, is_smooth: bool) -> ft.Control:
+    # Lazily: importing flet_charts costs a third of a second.
+    import flet_charts as fc  # noqa: PLC0415
+
+    lines = [_points(curve, is_smooth=is_smooth) for curve in curves]
+    every = [point for line in lines for point in line]
+    if not every:
+        empty = ft.Text("Their curves begin with the first step.", color=ft.Colors.ON_SURFACE_VARIANT)
+        return ft.Container(empty, height=_HEIGHT, alignment=ft.Alignment.CENTER)
+    low, high = bounds([y for _, y in every])
+    first, last = min(x for x, _ in every), max(x for x, _ in every)
+    chart: ft.Control = fc.LineChart(
+        data_series=[_line(fc, line, _LOOKS[i]) for i, line in enumerate(lines) if line],
+        min_x=first,
+        max_x=max(last, first + 1),
+        min_y=low,
+        max_y=high,
+        left_axis=_axis(fc, low, high, size=48),
+        bottom_axis=_axis(fc, first, max(last, first + 1), size=28, is_whole=True),
+        horizontal_grid_lines=fc.ChartGridLines(
+            interval=tick(high - low), color=ft.Colors.OUTLINE_VARIANT, width=1
+        ),
+        animation=0,
+        interactive=False,
+        height=_HEIGHT,
+    )
+    return chart
+
+
+def _points(curve: Sequence[LossPoint], *, is_smooth: bool) -> list[Point]:
+    losses = [point.loss for point in curve]
+    shown = smoothed(losses) if is_smooth else losses
+    return [(float(point.step), loss) for point, loss in zip(curve, shown, strict=True)]
+
+
+def _line(fc: Any, points: Sequence[Point], look: _Look) -> Any:
+    thinned = decimate(points, _POINTS)
+    return fc.LineChartData(
+        points=[fc.LineChartDataPoint(x, y) for x, y in thinned],
+        color=look.color,
+        stroke_width=2.2,
+        dash_pattern=list(look.dashes) or None,
+        point=len(thinned) == 1,
+    )
+
+
+def _legend(runs: Sequence[Run]) -> ft.Control:
+    entries = [_entry(i, run, look) for i, (run, look) in enumerate(zip(runs, _LOOKS, strict=False), 1)]
+    return ft.Row([ft.Container(e) for e in entries], wrap=True, spacing=GAP * 2, run_spacing=GAP / 2)
+
+
+def _entry(number: int, run: Run, look: _Look) -> ft.Control:
+    on, off = (look.dashes[:2] if look.dashes else (28, 0)) or (28, 0)
+    dashes: list[ft.Control] = [
+        ft.Container(width=min(on, 28), height=3, bgcolor=look.color) for _ in range(max(28 // (on + off), 1))
+    ]
+    line = ft.Row(dashes, spacing=off, tight=True)
+    return ft.Row([line, ft.Text(f"{number}. {run.name}", size=12)], spacing=6, tight=True)
+
+
+def _said(runs: Sequence[Run], curves: Sequence[Sequence[LossPoint]]) -> str:
+    parts = [
+        f"{run.name}: {curve[0].loss:.3f} to {curve[-1].loss:.3f} at step {curve[-1].step}"
+        for run, curve in zip(runs, curves, strict=False)
+        if curve
+    ]
+    return "Loss curves. " + "; ".join(parts)
+
+
+_HEADINGS: Final = ("Run", "Method", "State", "Steps", "Last loss", "Best validation", "Time")
+
+
+def _table(runs: Sequence[Run], found: Mapping[str, Compared]) -> ft.Control:
+    best = min((c.best_validation for c in found.values() if c.best_validation is not None), default=math.inf)
+    rows = []
+    for number, run in enumerate(runs, start=1):
+        compared = found.get(run.id, Compared())
+        mark = " · best" if compared.best_validation == best else ""
+        cells = (
+            f"{number}. {run.name}",
+            wording.method(run),
+            run.status.value.capitalize(),
+            f"{run.step:,}",
+            wording.number(run.loss),
+            wording.number(compared.best_validation) + mark,
+            wording.elapsed(run, wording.now_utc()) or "–",
+        )
+        rows.append(ft.DataRow([ft.DataCell(ft.Text(cell, size=13)) for cell in cells]))
+    table = ft.DataTable(
+        columns=[ft.DataColumn(label=ft.Text(heading, size=12)) for heading in _HEADINGS],
+        rows=rows,
+        column_spacing=GAP * 2,
+        data_row_min_height=32,
+        data_row_max_height=36,
+        heading_row_height=36,
+        horizontal_margin=0,
+    )
+    note = Help(
+        "Validation losses compare only where the same rows were kept aside; training losses of different "
+        "batch sizes or data do not."
+    )
+    return Identified(
+        "compare-table",
+        ft.Column([ft.Row([table], scroll=ft.ScrollMode.AUTO), note], spacing=GAP / 2, tight=True),
+    )
+
+
+def _difference(runs: Sequence[Run]) -> list[ft.Control]:
+    """How the settings of two runs differ."""
+    if len(runs) != 2:
+        return [Help("Compare two runs to see how their settings differ.")]
+    left, right = runs
+    if left.is_imported or right.is_imported:
+        return [Help("The settings of an imported run are not known, so nothing is said of differences.")]
+    found = differences(left.config, right.config)
+    title = ft.Text("Settings that differ", theme_style=ft.TextThemeStyle.TITLE_SMALL)
+    if not found:
+        return [title, Help("None: both have the same settings.")]
+    lines: list[ft.Control] = [
+        ft.ResponsiveRow(
+            [
+                ft.Container(ft.Text(d.label, size=13), col={"xs": 12, "sm": 4}),
+                ft.Container(ft.Text(f"1. {worded(d.left)}", size=13), col={"xs": 6, "sm": 4}),
+                ft.Container(ft.Text(f"2. {worded(d.right)}", size=13), col={"xs": 6, "sm": 4}),
+            ],
+            run_spacing=0,
+        )
+        for d in found
+    ]
+    return [title, Identified("compare-differences", ft.Column(lines, spacing=GAP / 2, tight=True))]
+
+
+def _axis(fc: Any, low: float, high: float, *, size: float, is_whole: bool = False) -> Any:
+    step = max(tick(high - low), 1.0) if is_whole else tick(high - low)
+    values = [round(n * step, 10) for n in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    labels = [
+        fc.ChartAxisLabel(value=v, label=ft.Text(f"{v:g}", theme_style=ft.TextThemeStyle.BODY_SMALL))
+        for v in values
+    ]
+    return fc.ChartAxis(labels=labels, label_size=size)

@@ -1,0 +1,111 @@
+"""What a card of the history was asked to do, done or asked back about."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import flet as ft
+
+from app.domain.runs import Run, RunId
+from app.domain.setups import Setup
+from app.services.everything import Services
+from app.services.history import Clone
+from app.ui.actions import use_action
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.training.fields import Help
+from app.ui.training.history.card import Wish
+from app.ui.training.history.dialogs import Checkpoints, DeleteRun, EditText
+from app.ui.training.mounting import keyed
+from app.ui.training.selection import RunSelection
+
+
+@dataclass(frozen=True)
+class Wishes:
+    wish: Callable[[Wish, RunId], None]
+    shown: list[ft.Control]
+    """What came of the last one, and the dialog that asks back."""
+
+
+def use_wishes(
+    services: Services,
+    runs: Sequence[Run],
+    selection: RunSelection,
+    on_clone: Callable[[Setup], None],
+    on_changed: Callable[[], None],
+) -> Wishes:
+    """Cloning and going back to the queue happen at once; the others open a dialog."""
+    asked, set_asked = ft.use_state(cast(tuple[Wish, Run] | None, None))
+    told, set_told = ft.use_state("")
+    wished = ft.use_ref(RunId(""))
+    page = ft.context.page
+
+    def the_wished() -> Run:
+        return services.monitoring.find(wished.current or "")
+
+    def cloned(clone: Clone) -> None:
+        on_clone(clone.setup)
+        selection.cloned_from = wished.current
+        set_told(" ".join(["Its settings are in the form now.", *clone.notes]))
+
+    def returned(run: Run) -> None:
+        set_told(f"{run.name} waits at the end of the queue.")
+        on_changed()
+
+    clone = use_action(lambda: services.history.clone(the_wished()), on_done=cloned)
+    back = use_action(lambda: services.queue.add_back(the_wished().id), on_done=returned)
+
+    def wish(kind: Wish, run_id: RunId) -> None:
+        set_told("")
+        wished.current = run_id
+        if kind in ("clone", "return"):
+            page.run_task(clone.run if kind == "clone" else back.run)
+            return
+        set_asked(next(((kind, run) for run in runs if run.id == run_id), None))
+
+    def close() -> None:
+        set_asked(None)
+
+    def done() -> None:
+        set_asked(None)
+        on_changed()
+
+    failed = next((action for action in (clone, back) if action.problem), None)
+    shown: list[ft.Control] = [Identified("history-told", Help(told), live=True)] if told else []
+    if failed:
+        shown.append(ErrorBanner(failed.problem, on_dismiss=failed.dismiss))
+    if asked is not None:
+        shown.append(_dialog(services, *asked, close, done))
+    return Wishes(wish, shown)
+
+
+def _dialog(
+    services: Services, wish: Wish, run: Run, close: Callable[[], None], done: Callable[[], None]
+) -> ft.Control:
+    history = services.history
+    if wish == "delete":
+        return keyed(DeleteRun, f"delete-{run.id}", services, run, close, done)
+    if wish == "checkpoints":
+        return keyed(Checkpoints, f"checkpoints-{run.id}", services, run, close, done)
+    if wish == "rename":
+        return keyed(
+            EditText,
+            f"rename-{run.id}",
+            f"Rename {run.name}",
+            "Name",
+            run.name,
+            lambda name: history.rename(run.id, name),
+            close,
+            done,
+        )
+    return keyed(
+        EditText,
+        f"note-{run.id}",
+        f"Note on {run.name}",
+        "Note",
+        run.note,
+        lambda note: history.write_note(run.id, note),
+        close,
+        done,
+        is_long=True,
+    )

@@ -1,0 +1,119 @@
+"""Beside Start: put the run of the form into the queue, or one for each method."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import flet as ft
+
+from app.domain.errors import StudioError
+from app.domain.fan_out import fan_out
+from app.domain.presets import Method
+from app.domain.runs import Run
+from app.domain.setups import Setup
+from app.services.everything import Services
+from app.ui.actions import Action, use_action
+from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.entered import is_on
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training.draft import TrainingDraft
+from app.ui.training.fields import Help
+from app.ui.training.wording import METHOD_LABELS
+
+_COPY: Final = "Or let it wait its turn: rows and settings stay as they are now."
+_METHODS: Final[tuple[Method, ...]] = ("lora", "osft", "sft")
+
+
+@ft.component
+def AddToQueue(
+    services: Services, draft: TrainingDraft, on_added: Callable[[Sequence[Run]], None]
+) -> ft.Control:
+    """Renders again whenever `draft` changes."""
+    is_asking, set_asking = ft.use_state(False)
+    chosen, set_chosen = ft.use_state(_METHODS)
+    missing = draft.missing()
+
+    def done(runs: Sequence[Run]) -> None:
+        set_asking(False)
+        on_added(runs)
+
+    # As the form stands at the click.
+    add = use_action(lambda: _add(services, draft, None), on_done=done)
+    compare = use_action(lambda: _add(services, draft, chosen), on_done=done)
+    ft.use_dialog(_dialog(chosen, set_chosen, compare, lambda: set_asking(False)) if is_asking else None)
+    queue_button = ft.OutlinedButton(
+        "Adding…" if add.is_busy else "Add to queue",
+        icon=ft.Icons.PLAYLIST_ADD,
+        disabled=add.is_busy or bool(missing),
+        tooltip=missing or "It starts by itself when no other run is going.",
+        on_click=add.run,
+    )
+    compare_button = ft.TextButton(
+        "Compare methods…",
+        icon=ft.Icons.COMPARE_ARROWS,
+        disabled=compare.is_busy or bool(missing),
+        tooltip=missing or "One run for each method, on the same rows.",
+        on_click=lambda: set_asking(True),
+    )
+    buttons = ft.Row(
+        [
+            ft.Container(Identified("add-to-queue", queue_button)),
+            ft.Container(Identified("compare-methods", compare_button)),
+            ft.Container(Help(_COPY)),
+        ],
+        spacing=GAP,
+        run_spacing=GAP / 2,
+        wrap=True,
+        vertical_alignment=ft.CrossAxisAlignment.CENTER,
+    )
+    banner = [ErrorBanner(add.problem, on_dismiss=add.dismiss)] if add.problem else []
+    return ft.Column([*banner, buttons], spacing=GAP, tight=True)
+
+
+def _dialog(
+    chosen: tuple[Method, ...],
+    set_chosen: Callable[[tuple[Method, ...]], None],
+    compare: Action,
+    on_cancel: Callable[[], None],
+) -> ft.AlertDialog:
+    def box(method: Method) -> ft.Control:
+        def change(event: ft.Event[ft.Checkbox]) -> None:
+            rest = {*chosen, method} if is_on(event) else {*chosen} - {method}
+            set_chosen(tuple(m for m in _METHODS if m in rest))
+
+        return ft.Checkbox(label=METHOD_LABELS[method], value=method in chosen, on_change=change)
+
+    return ConfirmDialog(
+        "Compare methods",
+        "One run for each, one after another, on the same rows. The method of the form keeps its settings; "
+        "the others get the learning rate advised for them. A share of the rows is kept aside, the same for "
+        "all: its loss says which learnt best. A table of results appears when they are done.",
+        confirm="Adding…" if compare.is_busy else f"Add {len(chosen)} runs to the queue",
+        on_confirm=compare.run,
+        on_cancel=on_cancel,
+        is_busy=compare.is_busy or len(chosen) < 2,
+        problem=compare.problem,
+        is_dangerous=False,
+        extra=ft.Column([box(method) for method in _METHODS], spacing=0, tight=True),
+    )
+
+
+def _add(services: Services, draft: TrainingDraft, methods: Sequence[Method] | None) -> list[Run]:
+    if missing := draft.missing():
+        raise StudioError(f"The form is not complete. {missing}.", "Then add it again.")
+    try:
+        setup = draft.to_setup()
+    except ValueError as error:
+        raise StudioError("The values of the form do not go together.", "Correct them first.") from error
+    services.settings.remember_setup(setup)
+    setups = [setup] if methods is None else fan_out(setup, methods, rows=draft.row_count or 0)
+    return [_add_one(services, draft, one, is_alone=methods is None) for one in setups]
+
+
+def _add_one(services: Services, draft: TrainingDraft, setup: Setup, *, is_alone: bool) -> Run:
+    request = services.training.request_of(setup, Path.home())
+    expected = services.previews.expected(request) if is_alone else None
+    return services.queue.add(replace(request, expected=expected, cloned_from=draft.selection.cloned_from))

@@ -1,0 +1,157 @@
+"""The queue: what waits, in which order, and when it may start. Shown while it is in use, or opened."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+import flet as ft
+
+from app.domain.queue import QueueRules
+from app.domain.runs import Run
+from app.services.queueing import QueueService, Standing
+from app.ui.actions import use_action
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.identified import Identified
+from app.ui.kit.section import Section
+from app.ui.theme import GAP
+from app.ui.training import wording
+from app.ui.training.fields import Choice, Help, Toggle
+
+COPY: Final = (
+    "Runs one after another, one on each GPU. They start while Tunewright is open; while it is closed "
+    "nothing starts, unless “tunewright queue run” goes on in a terminal."
+)
+_HOURS: Final = [(str(hour), f"{hour}:00") for hour in range(24)]
+
+
+class _Wish:
+    """What to do at the click, which is later than the drawing of the button."""
+
+    def __init__(self) -> None:
+        self.work: Callable[[], object] = _nothing
+
+
+@ft.component
+def QueuePanel(queue: QueueService, standing: Standing, on_changed: Callable[[], None]) -> ft.Control:
+    """Memoise it: `standing` stays equal while nothing changes."""
+    page = ft.context.page
+    wish = ft.use_memo(_Wish, dependencies=[])
+
+    def done(_: object) -> None:
+        on_changed()
+
+    # As it is wished at the click, not as it was when this was drawn.
+    act = use_action(lambda: wish.work(), on_done=done)  # noqa: PLW0108
+
+    def do(work: Callable[[], object]) -> None:
+        wish.work = work
+        page.run_task(act.run)
+
+    body: list[ft.Control] = [ErrorBanner(act.problem, on_dismiss=act.dismiss)] if act.problem else []
+    body += [_row(queue, run, place, len(standing.runs), do) for place, run in enumerate(standing.runs, 1)]
+    if not standing.runs:
+        body.append(Help("Nothing waits. “Add to queue”, beside Start, puts a run here."))
+    reason = standing.reason if standing.runs else ""
+    body.append(Identified("queue-reason", Help(reason), live=True))
+    body.append(_rules(queue, standing.rules, do, has_gpu=standing.has_gpu))
+    pause = _pause_button(standing.rules, lambda: do(lambda: queue.pause(not standing.rules.is_paused)))
+    return Identified("queue", Section("Queue", body, subtitle=COPY, trailing=pause))
+
+
+def _row(
+    queue: QueueService, run: Run, place: int, count: int, do: Callable[[Callable[[], object]], None]
+) -> ft.Control:
+    facts = f"{run.target.label} · {wording.method(run)} · {wording.data(run)}"
+    texts = ft.Column(
+        [
+            ft.Text(run.name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+            ft.Text(
+                facts,
+                theme_style=ft.TextThemeStyle.BODY_SMALL,
+                max_lines=1,
+                overflow=ft.TextOverflow.ELLIPSIS,
+            ),
+        ],
+        spacing=0,
+        tight=True,
+        expand=True,
+    )
+    buttons = [
+        IconAction(
+            ft.Icons.ARROW_UPWARD,
+            f"Move {run.name} up",
+            partial(do, partial(queue.move, run.id, -1)),
+            disabled=place == 1,
+        ),
+        IconAction(
+            ft.Icons.ARROW_DOWNWARD,
+            f"Move {run.name} down",
+            partial(do, partial(queue.move, run.id, 1)),
+            disabled=place == count,
+        ),
+        IconAction(
+            ft.Icons.CLOSE, f"Take {run.name} out of the queue", partial(do, partial(queue.cancel, run.id))
+        ),
+    ]
+    number = ft.Text(f"{place}.", width=24, text_align=ft.TextAlign.RIGHT)
+    row = ft.Row([number, texts, *buttons], spacing=GAP, key=f"queued-{run.id}")
+    return Identified(f"queued-{run.id}", row)
+
+
+def _pause_button(rules: QueueRules, on_click: Callable[[], None]) -> ft.Control:
+    label, icon = ("Go on", ft.Icons.PLAY_ARROW) if rules.is_paused else ("Pause", ft.Icons.PAUSE)
+    tip = "Starts runs again." if rules.is_paused else "Starts nothing more. What is going goes on."
+    button = ft.OutlinedButton(label, icon=icon, tooltip=tip, on_click=on_click)
+    return Identified("queue-pause", button)
+
+
+def _rules(
+    queue: QueueService,
+    rules: QueueRules,
+    do: Callable[[Callable[[], object]], None],
+    *,
+    has_gpu: bool,
+) -> ft.Control:
+    def change(**values: bool | int) -> None:
+        do(lambda: queue.set_rules(replace(rules, **values)))  # type: ignore[arg-type]
+
+    idle = (
+        "No other program may compute on it or fill its memory."
+        if has_gpu
+        else "There is no NVIDIA GPU here to look at: this changes nothing."
+    )
+    controls: list[ft.Control] = [
+        Toggle(
+            "Only when the GPU is idle",
+            rules.only_idle,
+            lambda on: change(only_idle=on),
+            help_text=idle,
+            identifier="queue-idle",
+        ),
+        Toggle(
+            "Only at night",
+            rules.only_at_night,
+            lambda on: change(only_at_night=on),
+            help_text="A run that has started goes on past the morning.",
+            identifier="queue-night",
+        ),
+    ]
+    if rules.only_at_night:
+        first = Choice(
+            "night-from",
+            "Night from",
+            str(rules.night_from),
+            _HOURS,
+            lambda hour: change(night_from=int(hour)),
+        )
+        last = Choice(
+            "night-to", "until", str(rules.night_to), _HOURS, lambda hour: change(night_to=int(hour))
+        )
+        controls.append(ft.Row([ft.Container(first, width=150), ft.Container(last, width=150)], spacing=GAP))
+    return ft.Column(controls, spacing=GAP, tight=True)
+
+
+def _nothing() -> object:
+    return None

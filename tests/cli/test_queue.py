@@ -1,0 +1,72 @@
+"""The queue in the terminal: what waits, in which order, and who starts it."""
+
+import json
+
+import pytest
+
+from app.__main__ import main
+
+SETUP = """
+setup_version = 2
+target = "local"
+session = "Ferry help desk (sample)"
+output_name = "{name}"
+[config]
+base_model = "tunewright/tiny"
+[config.method]
+kind = "lora"
+"""
+
+
+@pytest.fixture
+def words(tmp_path, monkeypatch, capsys):
+    """Say words of `tunewright queue` and get what it prints as JSON."""
+    monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path / "home"))
+
+    def say(*said: str, code: int = 0):
+        assert main(["queue", *said, "--json"]) == code
+        printed = capsys.readouterr().out
+        return json.loads(printed) if printed else None
+
+    return say
+
+
+@pytest.fixture
+def config(tmp_path) -> str:
+    (tmp_path / "b.toml").write_text(SETUP.format(name="b"))
+    return str(tmp_path / "b.toml")
+
+
+def names(listed: dict) -> list[str]:
+    return [run["name"] for run in listed["runs"]]
+
+
+def test_runs_wait_in_the_order_a_person_gives_them(words, config):
+    words("pause")
+    words("rules", "--idle", "yes", "--hours", "1-5")
+    words("add", "--config", config)
+    three = words("add", "--config", config, "--methods", "lora,osft,sft")
+
+    moved = words("move", "b-sft", "-3")
+    words("cancel", "b")
+    again = words("list")
+    refused = words("cancel", "b", code=1)
+    words("return", "b")
+
+    assert [run["config"]["method"]["kind"] for run in three] == ["lora", "osft", "sft"]
+    assert names(moved) == ["b-sft", "b", "b-lora", "b-osft"]
+    assert names(again) == ["b-sft", "b-lora", "b-osft"]
+    assert again["reason"] == "The queue is paused."
+    assert (again["rules"]["only_idle"], again["rules"]["night_to"]) == (True, 5)
+    assert "does not wait any more" in refused["error"]["message"]
+    assert names(words("list"))[-1] == "b"
+
+
+def test_an_unknown_method_is_named(words, config):
+    refused = words("add", "--config", config, "--methods", "lora,dpo", code=1)
+
+    assert refused["error"]["message"] == "There is no method dpo."
+
+
+def test_an_empty_queue_has_run_at_once(words):
+    assert words("run") is None

@@ -1,0 +1,122 @@
+"""Whose turn it is, and why the others wait."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from app.domain.gpus import GIB, Gpu
+from app.domain.queue import QueueRules, end_of_queue, moved, next_turn, waiting
+from app.domain.runs import RunStatus
+from tests.store import examples
+from trainer_image.config import RunConfig
+
+NOON = datetime(2026, 3, 1, 12)
+IDLE = Gpu("A", 24 * GIB, 23 * GIB, busy_percent=0)
+BUSY = Gpu("B", 24 * GIB, 23 * GIB, busy_percent=95)
+FULL = Gpu("C", 24 * GIB, 5 * GIB, busy_percent=0)
+ON_ALL = RunConfig(base_model="a/b", distributed={"nproc_per_node": "gpu"})
+
+
+def queued(*names: str):
+    return [
+        examples.run(name, status=RunStatus.QUEUED, queue_position=place * 10)
+        for place, name in enumerate(names, start=1)
+    ]
+
+
+def going(name: str = "going", **changes):
+    return examples.run(name, **changes)
+
+
+def order(runs) -> list[str]:
+    return [run.id for run in waiting(runs)]
+
+
+def test_the_queue_is_in_the_order_of_its_positions_and_new_ones_go_to_the_end():
+    runs = queued("a", "b", "c")[::-1]
+
+    assert order(runs) == ["a", "b", "c"]
+    assert end_of_queue(runs) == 31
+    assert end_of_queue([]) == 1
+
+
+@pytest.mark.parametrize(
+    ("run", "by", "expected"),
+    [("c", -1, "acb"), ("a", 1, "bac"), ("a", 5, "bca"), ("c", -9, "cab"), ("a", -1, "abc"), ("x", 1, "abc")],
+)
+def test_a_run_moves_so_many_places_and_nobody_is_lost(run, by, expected):
+    runs = {r.id: r for r in queued("a", "b", "c")}
+
+    runs |= {r.id: r for r in moved(list(runs.values()), run, by)}
+
+    assert order(runs.values()) == list(expected)
+    assert sorted(r.queue_position for r in runs.values()) == [10, 20, 30]
+
+
+def test_one_run_at_a_time_trains_on_a_computer_without_gpu():
+    first, second = queued("a", "b")
+
+    assert next_turn([first, second], QueueRules(), [], NOON).run == first
+    waits = next_turn([going(), second], QueueRules(), [], NOON)
+    assert (waits.run, waits.reason) == (None, "Waits until name of going has ended.")
+
+
+def test_each_gpu_has_one_run_and_a_run_started_directly_takes_the_first():
+    [first] = queued("a")
+
+    beside_direct = next_turn([going(), first], QueueRules(), [IDLE, IDLE], NOON)
+    beside_second = next_turn([going(gpu=1), first], QueueRules(), [IDLE, IDLE], NOON)
+    full = next_turn([going("x", gpu=0), going("y", gpu=1), first], QueueRules(), [IDLE, IDLE], NOON)
+
+    assert (beside_direct.gpu, beside_second.gpu, full.run) == (1, 0, None)
+
+
+def test_a_run_over_all_gpus_waits_for_all_and_lets_nobody_beside_it():
+    [first] = queued("a")
+    spread = replace(first, config=ON_ALL)
+
+    assert next_turn([going(gpu=1), spread], QueueRules(), [IDLE, IDLE], NOON).run is None
+    assert next_turn([going(config=ON_ALL), first], QueueRules(), [IDLE, IDLE], NOON).run is None
+    alone = next_turn([spread], QueueRules(), [IDLE, IDLE], NOON)
+    assert (alone.run, alone.gpu) == (spread, None)
+
+
+def test_only_an_idle_gpu_is_taken_if_that_is_asked_for():
+    [first] = queued("a")
+    rules = QueueRules(only_idle=True)
+
+    assert next_turn([first], rules, [BUSY, IDLE], NOON).gpu == 1
+    assert next_turn([first], rules, [IDLE], NOON).run == first
+    for card in (BUSY, FULL):
+        assert "no other program uses the GPU" in next_turn([first], rules, [card], NOON).reason
+        assert next_turn([first], QueueRules(), [card], NOON).run == first
+    assert next_turn([replace(first, config=ON_ALL)], rules, [IDLE, BUSY], NOON).run is None
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "hour", "expected"),
+    [
+        (22, 6, 23, True),
+        (22, 6, 0, True),
+        (22, 6, 5, True),
+        (22, 6, 6, False),
+        (22, 6, 12, False),
+        (1, 5, 3, True),
+        (1, 5, 5, False),
+        (1, 5, 0, False),
+    ],
+)
+def test_the_night_may_go_over_midnight(start, end, hour, expected):
+    rules = QueueRules(only_at_night=True, night_from=start, night_to=end)
+
+    turn = next_turn(queued("a"), rules, [], NOON.replace(hour=hour))
+
+    assert (turn.run is not None) is expected
+    assert expected or f"from {start}:00 to {end}:00" in turn.reason
+
+
+def test_nothing_starts_while_the_queue_is_paused():
+    turn = next_turn(queued("a"), QueueRules(is_paused=True), [], NOON)
+
+    assert (turn.run, turn.reason) == (None, "The queue is paused.")

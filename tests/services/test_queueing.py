@@ -1,0 +1,234 @@
+"""The queue over a real store: what waits is fixed, starts once, and is neither lost nor doubled."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.adapters.processes import SystemProcesses
+from app.domain.errors import StudioError, TargetError
+from app.domain.gpus import GIB, Gpu
+from app.domain.queue import QueueRules
+from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
+from app.services.queueing import QueueService
+from tests.services.conftest import NOON, World, ends, started, write_events
+from trainer_image.config import DATA_FILE, RunConfig
+from trainer_image.events import CheckpointSaved, Result
+
+FINISHED = Result(status="finished", step=10, total_steps=10)
+
+
+def request(session, name: str) -> RunRequest:
+    config = RunConfig(base_model="owner/model")
+    return RunRequest(config, Target.LOCAL, session_id=session.id, output_name=name)
+
+
+def going(world: World) -> list[str]:
+    return sorted(r.name for r in world.monitoring.refresh_all() if r.status is RunStatus.RUNNING)
+
+
+def queued(world: World) -> list[str]:
+    return [run.name for run in world.queue.standing().runs]
+
+
+def finish(world: World, run: Run) -> None:
+    ends(world, run, JobState(JobPhase.EXITED, 0), replace_attempt(run))
+
+
+def replace_attempt(run: Run) -> Result:
+    return FINISHED.model_copy(update={"attempt": run.attempt})
+
+
+@pytest.fixture
+def three(world, session) -> list[Run]:
+    return [world.queue.add(request(session, name)) for name in ("a", "b", "c")]
+
+
+def test_queued_runs_start_one_after_another_in_their_order(world, three):
+    seen = []
+    for _ in three:
+        world.queue.advance()
+        world.queue.advance()
+        assert len(going(world)) == 1
+        seen += going(world)
+        finish(world, world.monitoring.find(seen[-1]))
+
+    world.queue.advance()
+
+    assert seen == ["a", "b", "c"]
+    assert (queued(world), going(world)) == ([], [])
+
+
+def test_a_queued_run_waits_in_the_history_and_asks_no_target(world, three):
+    world.launcher.unreachable = TargetError("Docker is off.")
+
+    runs = world.monitoring.refresh_all()
+
+    assert {run.status for run in runs} == {RunStatus.QUEUED}
+    assert not world.launcher.jobs
+
+
+def test_what_is_queued_keeps_the_rows_it_was_queued_with(world, session):
+    run = world.queue.add(request(session, "a"))
+    before = (run.folder / DATA_FILE).read_text()
+    more = world.home / "more.jsonl"
+    more.write_text('{"prompt": "More?", "completion": "More."}\n')
+    world.library.append_file(session, more)
+
+    world.queue.advance()
+
+    stored = world.monitoring.find("a")
+    assert (stored.status, stored.session_version) == (RunStatus.RUNNING, session.version)
+    assert (stored.folder / DATA_FILE).read_text() == before
+
+
+def test_a_run_started_directly_asks_the_queue_for_nothing_and_the_queue_waits_for_it(world, session, three):
+    world.queue.advance()
+
+    world.training.start(request(session, "now"))
+
+    assert going(world) == ["a", "now"]
+    finish(world, world.monitoring.find("a"))
+    assert "now" in world.queue.advance().reason
+
+
+def test_runs_are_moved_and_a_cancelled_one_stays_in_the_history(world, three):
+    a, _, c = three
+    world.queue.move(c.id, -1)
+    world.queue.cancel(a.id)
+
+    assert queued(world) == ["c", "b"]
+    cancelled = world.monitoring.find("a")
+    assert cancelled.status is RunStatus.STOPPED
+    assert "taken out of the queue" in cancelled.message
+    with pytest.raises(StudioError, match="does not wait"):
+        world.queue.cancel(a.id)
+
+    world.queue.add_back(a.id)
+    assert queued(world) == ["c", "b", "a"]
+    assert world.monitoring.find("a").attempt == 1
+
+
+def test_a_paused_queue_starts_nothing_until_it_goes_on(world, three):
+    world.queue.pause()
+    assert world.queue.advance().reason == "The queue is paused."
+    assert going(world) == []
+
+    world.queue.pause(False)
+    world.queue.advance()
+
+    assert going(world) == ["a"]
+
+
+def test_the_rules_are_kept_and_hours_no_clock_has_are_refused(world):
+    rules = QueueRules(only_idle=True, only_at_night=True, night_from=1, night_to=5)
+    world.queue.set_rules(rules)
+
+    assert world.queue.rules() == rules
+    for hours in ((24, 6), (5, 5), (-1, 3)):
+        with pytest.raises(StudioError, match="two different hours"):
+            world.queue.set_rules(QueueRules(night_from=hours[0], night_to=hours[1]))
+    assert world.queue.rules() == rules
+
+
+def test_what_does_not_start_is_failed_and_the_next_one_gets_its_turn(world, three):
+    world.launcher.refusal = TargetError("The image is broken.", "Build it again.")
+    assert "The image is broken." in world.queue.advance().reason
+    world.launcher.refusal = None
+
+    world.queue.advance()
+
+    failed = world.monitoring.find("a")
+    assert (failed.status, failed.message) == (RunStatus.FAILED, "The image is broken.")
+    assert (going(world), queued(world)) == (["b"], ["c"])
+
+
+def test_a_target_that_is_not_ready_keeps_its_runs_waiting_and_says_why(world, three):
+    world.launcher.problems_found = ["Docker is not running. Start it."]
+
+    assert world.queue.advance().reason == "Docker is not running. Start it."
+    assert queued(world) == ["a", "b", "c"]
+
+
+def test_a_start_cut_short_by_a_crash_keeps_its_place(world, three):
+    dead = replace(
+        three[0], status=RunStatus.STARTING, owner="1:1.00", queue_position=three[0].queue_position
+    )
+    world.runs.update(dead.id, lambda _: dead)
+
+    world.monitoring.refresh_all()
+
+    assert queued(world) == ["a", "b", "c"]
+    world.queue.advance()
+    assert going(world) == ["a"]
+
+
+def test_a_job_that_a_killed_app_had_started_after_all_is_followed_not_started_again(world, three):
+    run = three[0]
+    world.launcher.launch(run, resume=False, secrets={})
+
+    world.queue.advance()
+
+    assert going(world) == ["a"]
+    assert len(world.launcher.jobs) == 1
+
+
+def test_a_run_that_died_goes_back_to_the_queue_and_on_from_its_checkpoint(world, three):
+    world.queue.advance()
+    run = world.monitoring.find("a")
+    (run.folder / "checkpoints" / "samples_4").mkdir(parents=True)
+    write_events(run, started(), CheckpointSaved(time=NOON.timestamp(), step=4, path="checkpoints/samples_4"))
+    world.launcher.vanish(run)
+    world.queue.advance()
+    assert world.monitoring.find("a").status is RunStatus.FAILED
+
+    world.queue.add_back(run.id)
+
+    assert queued(world)[-1] == "a"
+    for name in ("b", "c"):
+        finish(world, world.monitoring.find(name))
+        world.queue.advance()
+    again = world.monitoring.find("a")
+    assert (again.status, again.attempt) == (RunStatus.RUNNING, 2)
+    assert world.launcher.job(again).resume
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"status": RunStatus.RUNNING}, "waiting or going"),
+        ({"status": RunStatus.FINISHED}, "has finished"),
+        ({"status": RunStatus.FAILED, "checkpoint": "checkpoints/gone"}, "no longer on disk"),
+        ({"status": RunStatus.FAILED, "origin": "mini-trainer"}, "another trainer"),
+    ],
+)
+def test_what_cannot_go_back_says_why(world, three, change, reason):
+    run = replace(three[0], **change)
+
+    assert reason in world.queue.add_back_blocked(run)
+
+
+def test_a_run_without_rows_or_folder_cannot_go_back(world, three):
+    run = world.queue.cancel(three[0].id)
+    (run.folder / DATA_FILE).unlink()
+
+    with pytest.raises(StudioError, match="its rows are no longer on disk"):
+        world.queue.add_back(run.id)
+
+
+def test_with_two_gpus_two_runs_go_each_on_its_own(world, three):
+    cards = [Gpu("A", GIB, GIB), Gpu("B", GIB, GIB)]
+    queue = QueueService(
+        world.runs,
+        world.training,
+        world.monitoring,
+        SystemProcesses(),
+        world.settings_store,
+        lambda: cards,
+        lambda: NOON,
+    )
+
+    for _ in three:
+        queue.advance()
+
+    gpus = {r.name: r.gpu for r in world.monitoring.refresh_all() if r.status is RunStatus.RUNNING}
+    assert gpus == {"a": 0, "b": 1}

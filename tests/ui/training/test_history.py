@@ -1,0 +1,219 @@
+"""The history and the queue in the window: found, compared, cloned, named, put in order."""
+
+import json
+
+import flet as ft
+import pytest
+
+from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
+from app.ui.training.history.sparkline import HEIGHT, WIDTH, spots
+from tests.services.conftest import ends, started, step, write_events
+from trainer_image.config import Osft, RunConfig
+from trainer_image.events import Evaluation, Result
+
+LOSSES = (3.0, 2.0, 1.5)
+
+
+def trained(studio, name: str, *, losses=LOSSES, validation: float | None = None, **config) -> Run:
+    """A finished run with a curve."""
+    session = studio.services.library.sessions()[0]
+    request = RunRequest(
+        RunConfig(base_model="owner/model", **config), Target.LOCAL, session_id=session.id, output_name=name
+    )
+    run = studio.services.training.start(request)
+    write_events(run, started(), *(step(i, loss, len(losses)) for i, loss in enumerate(losses, 1)))
+    if validation is not None:
+        write_events(run, Evaluation(time=0, step=len(losses), loss=validation, best=True))
+    result = Result(status="finished", step=len(losses), total_steps=len(losses), final_loss=losses[-1])
+    ends(studio.world, run, JobState(JobPhase.EXITED, 0), result)
+    return studio.services.monitoring.refresh(run.id)
+
+
+def queued(studio, *names: str) -> list[Run]:
+    session = studio.services.library.sessions()[0]
+    return [
+        studio.services.queue.add(
+            RunRequest(RunConfig(base_model="a/b"), Target.LOCAL, session_id=session.id, output_name=name)
+        )
+        for name in names
+    ]
+
+
+def names_in_queue(screen) -> list[str]:
+    texts = screen.identified("queue")
+    return [text for text in texts if text in ("one", "two", "three")]
+
+
+async def pick(screen, label: str) -> None:
+    """An entry of the one menu there is."""
+    [item] = [i for i in screen.controls(ft.PopupMenuItem) if i.content == label]
+    await screen.fire(item, "click")
+
+
+def test_a_sparkline_fills_its_place_and_goes_down_as_the_loss_falls():
+    line = spots([3.0, float("nan"), 2.0, 1.0])
+
+    assert [x for x, _ in line] == [2.0, WIDTH / 2, WIDTH - 2]
+    assert [y for _, y in line] == [2.0, HEIGHT / 2, HEIGHT - 2]
+    assert spots([1.0]) == []
+    assert {y for _, y in spots([1.0, 1.0])} == {HEIGHT / 2}
+
+
+async def test_two_runs_are_compared_by_their_curves_numbers_and_settings(studio):
+    trained(studio, "alpha", validation=1.7)
+    trained(studio, "beta", validation=1.2, learning_rate=1e-5, method=Osft())
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Compare alpha"))
+        await screen.click("Compare alpha")
+        await screen.click("Compare beta")
+        await screen.wait_for(lambda: "1.200 · best" in screen.text())
+
+        table, differences = screen.identified("compare-table"), screen.identified("compare-differences")
+
+    assert table[7:9] == ["1. alpha", "LoRA"]
+    assert "1.700" in table
+    assert "2. 1e-05" in differences
+
+
+async def test_a_run_is_cloned_into_the_form_with_its_data_and_what_changed_since_is_said(studio):
+    run = trained(studio, "alpha", learning_rate=7e-5)
+    more = studio.world.home / "more.jsonl"
+    more.write_text('{"prompt": "More?", "completion": "More."}\n')
+    studio.services.library.append_file(studio.services.library.sessions()[0], more)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("alpha"))
+        await pick(screen, "Clone into the form")
+        await screen.wait_for(lambda: "Its settings are in the form now." in screen.text())
+
+        assert "the run saw version 1, now it is version 2" in screen.text()
+        assert (studio.draft.numbers["learning_rate"], studio.draft.session) == ("7e-05", run.session_id)
+        assert studio.draft.selection.cloned_from == run.id
+
+
+async def test_a_run_gets_another_name_and_a_note(studio):
+    trained(studio, "alpha")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("alpha"))
+        await pick(screen, "Rename…")
+        await screen.type("Name", "The good one")
+        await screen.click("Save")
+        await screen.wait_for(lambda: screen.has_button("The good one"))
+        await pick(screen, "Note…")
+        await screen.type("Note", "Best so far")
+        await screen.click("Save")
+        await screen.wait_for(lambda: "Best so far" in screen.text())
+
+
+async def test_deleting_says_who_would_miss_the_run(studio):
+    parent = studio.finish(studio.start("parent"))
+    child = trained(studio, "child")
+    base = RunConfig(base_model=str(parent.output_dir))
+    studio.world.runs.update(child.id, lambda run: type(run)(**vars(run) | {"config": base}))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: "Continued from parent" in screen.text())
+        await screen.click("Delete parent")
+        await screen.wait_for(lambda: "Its files are the base model of child." in screen.text())
+
+        assert screen.find(ft.Checkbox, "Also delete its files, which other runs need")
+
+
+async def test_any_whole_checkpoint_can_be_resumed_from_and_a_damaged_one_says_why(studio):
+    run = studio.start("alpha")
+    for samples, at in ((4, 2), (8, 4)):
+        folder = run.folder / "checkpoints" / f"samples_{samples}"
+        folder.mkdir(parents=True)
+        (folder / "model.bin").write_bytes(b"12")
+        marker = {"step": at, "samples_seen": samples, "saved_at": samples, "files": {"model.bin": 2}}
+        (folder / "COMPLETE.json").write_text(json.dumps(marker))
+    (run.folder / "checkpoints" / "samples_8" / "model.bin").write_bytes(b"1")
+    result = Result(status="stopped", step=4, total_steps=10, checkpoint="checkpoints/samples_4")
+    ends(studio.world, run, JobState(JobPhase.EXITED, 3), result)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("alpha"))
+        await pick(screen, "Checkpoints…")
+        await screen.wait_for(lambda: screen.identified("checkpoint-samples_4"))
+        assert "Cannot be resumed from: its file model.bin is damaged or missing." in screen.text()
+        buttons = [b for b in screen.controls(ft.OutlinedButton) if b.content == "Resume from here"]
+        assert [button.disabled for button in buttons] == [True, False]
+
+        await screen.fire(buttons[1], "click")
+        await screen.wait_for(lambda: studio.runs()[0].status is RunStatus.RUNNING)
+
+    assert studio.world.launcher.job(run).resume_from == "samples_4"
+
+
+async def test_what_waits_is_put_in_order_paused_and_taken_out(studio):
+    studio.services.queue.pause()
+    queued(studio, "one", "two", "three")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: names_in_queue(screen) == ["one", "two", "three"])
+        assert screen.identified("queue-reason") == ["The queue is paused."]
+        await screen.click("Move three up")
+        await screen.wait_for(lambda: names_in_queue(screen) == ["one", "three", "two"])
+        await screen.click("Take one out of the queue")
+        await screen.wait_for(lambda: names_in_queue(screen) == ["three", "two"])
+        await screen.click("Go on")
+        await screen.wait_for(lambda: names_in_queue(screen) == ["two"])
+
+    assert [r.name for r in studio.runs() if r.status is RunStatus.RUNNING] == ["three"]
+
+
+async def test_a_run_of_the_form_waits_beside_the_one_that_is_going(studio):
+    studio.start("going")
+    async with studio.opened() as screen:
+        session = studio.services.library.sessions()[0]
+        await screen.choose("Session", str(session.id))
+        await screen.wait_for(lambda: not screen.button("Add to queue").disabled)
+        await screen.click("Add to queue")
+        await screen.wait_for(lambda: "Waits until going has ended." in screen.text())
+
+    [waits] = studio.services.queue.standing().runs
+    assert waits.data_label == session.name
+
+
+async def test_one_dataset_is_trained_on_by_every_method_and_they_are_compared(studio):
+    studio.services.queue.pause()
+    async with studio.opened() as screen:
+        session = studio.services.library.sessions()[0]
+        await screen.choose("Session", str(session.id))
+        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
+        await screen.click("Compare methods…")
+        await screen.click("Add 3 runs to the queue")
+        await screen.wait_for(lambda: screen.identified("compare-table"))
+
+        methods = [r.config.method.kind for r in studio.services.queue.standing().runs]
+        assert methods == ["lora", "osft", "sft"]
+        assert "Compare 3 runs" in screen.texts()
+
+
+async def test_a_finished_run_of_another_trainer_comes_into_the_history(studio, tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    lines = [json.dumps({"step": i, "loss": 3.0 - i}) for i in (1, 2)]
+    (folder / "training_metrics_0.jsonl").write_text("\n".join(lines))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Import a run…"))
+        await screen.click("Import a run…")
+        await screen.type("Folder", str(folder))
+        await screen.click("Look")
+        await screen.wait_for(lambda: "From mini-trainer." in screen.text())
+        assert "No whole model was found: there is nothing to talk to." in screen.text()
+        await screen.click("Import")
+        await screen.wait_for(lambda: screen.has_button("theirs"))
+
+    [run] = studio.runs()
+    assert (run.origin, run.loss, run.step) == ("mini-trainer", 1.0, 2)
+
+
+@pytest.mark.parametrize(("words", "found"), [("alpha", ["alpha"]), ("osft owner", ["beta"]), ("zzz", [])])
+async def test_runs_are_found_by_what_they_are(studio, words, found):
+    trained(studio, "beta", method=Osft())
+    trained(studio, "alpha")
+    for name in ("c", "d", "e"):
+        trained(studio, name)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("alpha"))
+        await screen.type("Search runs", words)
+        await screen.wait_for(lambda: not screen.has_button("e"))
+
+        assert [name for name in ("alpha", "beta", "c") if screen.has_button(name)] == found
