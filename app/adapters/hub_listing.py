@@ -22,7 +22,7 @@ def why_no_hub() -> str:
 
 def find_datasets(words: str, *, token: str | None, endpoint: str | None = None) -> list[str]:
     """Names of datasets with these words, the most used first. Raises ImportFailedError."""
-    refuse_offline()
+    refuse_offline(words)
     from huggingface_hub import HfApi  # noqa: PLC0415
 
     try:
@@ -36,7 +36,7 @@ def find_datasets(words: str, *, token: str | None, endpoint: str | None = None)
 
 def parts_of(repo: str, *, token: str | None) -> HubDatasetParts:
     """Its configurations with their splits; none of its rows. Raises ImportFailedError."""
-    refuse_offline()
+    refuse_offline(repo)
     try:
         import datasets  # noqa: PLC0415
     except ImportError as error:

@@ -7,11 +7,13 @@ import logging
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from app.adapters.importers.json_values import plain
 from app.adapters.importers.records import Record
 from app.domain.errors import ImportFailedError
+from app.domain.typed_paths import is_folder
 from trainer_image import network
 
 log = logging.getLogger(__name__)
@@ -24,7 +26,7 @@ def read_hub_rows(
     repo: str, split: str, config: str | None, *, token: str | None
 ) -> Generator[Record, None, None]:
     """Its rows, numbered from 1. Raises ImportFailedError, at once or while it streams."""
-    refuse_offline()
+    refuse_offline(repo)
     try:
         import datasets  # noqa: PLC0415
     except ImportError as error:
@@ -41,11 +43,11 @@ def read_hub_rows(
     return _rows(records, repo, split, config, token)
 
 
-def refuse_offline() -> None:
-    """Raises ImportFailedError if nobody may be asked."""
-    if reason := network.reason():
+def refuse_offline(repo: str) -> None:
+    """Raises ImportFailedError if nobody may be asked; a folder of this computer is read all the same."""
+    if (reason := network.reason()) and not is_folder(Path(repo)):
         raise ImportFailedError(
-            f"The Hugging Face Hub is not asked. {reason}",
+            f"The Hugging Face Hub is not asked for '{repo}'. {reason}",
             "Import a file instead, or leave offline mode (Settings says how).",
         )
 

@@ -46,9 +46,9 @@ class Services:
     diagnostics: DiagnosticsService
     publishing: PublishingService
     previews: PreviewService
-    layers: LayerService
     queue: QueueService
     history: HistoryService
+    layers: LayerService
     preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService

@@ -119,7 +119,9 @@ def _theme(colors: ft.ColorScheme) -> ft.Theme:
         filled_button_theme=ft.FilledButtonTheme(style=button),
         outlined_button_theme=ft.OutlinedButtonTheme(style=button),
         text_button_theme=ft.TextButtonTheme(style=button),
-        chip_theme=ft.ChipTheme(bgcolor=colors.surface, border_side=ft.BorderSide(1, colors.outline_variant)),
+        chip_theme=ft.ChipTheme(
+            bgcolor=colors.surface, border_side=ft.BorderSide(1, colors.outline_variant or "")
+        ),
         divider_theme=ft.DividerTheme(color=colors.outline_variant, thickness=1, space=1),
         navigation_rail_theme=ft.NavigationRailTheme(bgcolor=colors.surface_container_low),
         visual_density=ft.VisualDensity.STANDARD,

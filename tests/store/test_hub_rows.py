@@ -79,7 +79,7 @@ def test_a_repository_is_streamed_by_config_and_split_without_torch(repository: 
     assert wrong_split[0] == f"{repo} has no split 'nope'. It has: train, test."
     assert wrong_config[0] == f"{repo} has no configuration 'nope'. It has: easy, hard."
     assert no_config[0] == f"{repo} has several configurations. Choose one of: easy, hard."
-    assert offline[0].startswith("The Hugging Face Hub cannot be reached. Check the network")
+    assert offline[0].startswith("The Hugging Face Hub is not asked for 'nobody/nothing'. Offline mode is on")
     assert not torch_imported
 
 

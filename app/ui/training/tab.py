@@ -56,8 +56,14 @@ def TrainingTab(
     start = ft.Column(
         [
             keyed(StartPanel, "start", services, draft, started, is_shown=is_shown),
-            keyed(AddToQueue, "add-to-queue", services, draft, added),
-            keyed(SaveSetup, "save-setup", services.setups, draft),
+            keyed(
+                AddToQueue,
+                "add-to-queue",
+                services,
+                draft,
+                added,
+                keyed(SaveSetup, "save-setup", services.setups, draft),
+            ),
         ],
         spacing=GAP,
         tight=True,

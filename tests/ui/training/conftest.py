@@ -145,9 +145,9 @@ def make_studio(home, database) -> Studio:
         monitoring=world.monitoring,
         chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
         settings=world.settings,
-        layers=LayerService(NowhereLooker(), bundled_model=home),
         queue=world.queue,
         history=world.history,
+        layers=LayerService(NowhereLooker(), bundled_model=home),
         preflight=preflight_of(world, trainer, KnownComputer(), [], KnownHub()),
         setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         diagnostics=DiagnosticsService(

@@ -23,15 +23,18 @@ from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help
 from app.ui.training.wording import METHOD_LABELS
 
-_COPY: Final = "Or let it wait its turn: rows and settings stay as they are now."
+_COPY: Final = "In the queue it waits its turn: rows and settings stay as they are now."
 _METHODS: Final[tuple[Method, ...]] = ("lora", "osft", "sft")
 
 
 @ft.component
 def AddToQueue(
-    services: Services, draft: TrainingDraft, on_added: Callable[[Sequence[Run]], None]
+    services: Services,
+    draft: TrainingDraft,
+    on_added: Callable[[Sequence[Run]], None],
+    beside: ft.Control,
 ) -> ft.Control:
-    """Renders again whenever `draft` changes."""
+    """Renders again whenever `draft` changes. `beside` stands in the row of the buttons."""
     is_asking, set_asking = ft.use_state(False)
     chosen, set_chosen = ft.use_state(_METHODS)
     missing = draft.missing()
@@ -62,7 +65,7 @@ def AddToQueue(
         [
             ft.Container(Identified("add-to-queue", queue_button)),
             ft.Container(Identified("compare-methods", compare_button)),
-            ft.Container(Help(_COPY)),
+            ft.Container(beside),
         ],
         spacing=GAP,
         run_spacing=GAP / 2,
@@ -70,7 +73,7 @@ def AddToQueue(
         vertical_alignment=ft.CrossAxisAlignment.CENTER,
     )
     banner = [ErrorBanner(add.problem, on_dismiss=add.dismiss)] if add.problem else []
-    return ft.Column([*banner, buttons], spacing=GAP, tight=True)
+    return ft.Column([*banner, buttons, Help(_COPY)], spacing=GAP / 2, tight=True)
 
 
 def _dialog(
