@@ -10,6 +10,8 @@ from app.cli.output import Output
 from app.cli.parser import make_parser
 from app.cli.verbs import stop_run, train
 from app.domain.runs import JobPhase, JobState
+from tests.preflight.conftest import preflight_of
+from tests.preflight.known import KnownComputer, KnownHub, KnownTrainer
 from tests.services.conftest import ends, make_world, started, step, write_events
 from trainer_image.config import Lora
 from trainer_image.events import CheckpointSaved, Result
@@ -26,7 +28,8 @@ def world(tmp_path):
 
 @pytest.fixture
 def services(world):
-    return SimpleNamespace(training=world.training, monitoring=world.monitoring)
+    preflight = preflight_of(world, KnownTrainer(), KnownComputer(), [], KnownHub())
+    return SimpleNamespace(training=world.training, monitoring=world.monitoring, preflight=preflight)
 
 
 @pytest.fixture

@@ -184,13 +184,22 @@ class Screen:
     async def settle(self) -> None:
         """Until everything that was to be drawn is drawn. What comes from a thread is for `wait_for`."""
         quiet = 0  # rounds of the event loop; an effect that was just started needs some to ask for a redraw
+        end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while quiet < 10:
+            assert asyncio.get_running_loop().time() < end, f"it draws without end: {self._under_way()}"
             await asyncio.sleep(0)
             quiet = 0 if self._is_drawing() else quiet + 1
         for task in [task for task in self._started if task.done()]:
             self._started.discard(task)
             task.result()
         assert not self.client.crashes, self.client.crashes[0]
+
+    def _under_way(self) -> list[str]:
+        session = self._session
+        return [
+            repr(getattr(waiting, "fn", waiting))[:200]
+            for waiting in (*session._Session__pending_updates, *session._Session__pending_effects)
+        ]
 
     def _is_drawing(self) -> bool:
         session = self._session

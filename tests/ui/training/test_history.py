@@ -45,8 +45,8 @@ def names_in_queue(screen) -> list[str]:
 
 
 async def pick(screen, label: str) -> None:
-    """An entry of the one menu there is."""
-    [item] = [i for i in screen.controls(ft.PopupMenuItem) if i.content == label]
+    """An entry of the run's menu, which stands after that of the setups."""
+    *_, item = [i for i in screen.controls(ft.PopupMenuItem) if i.content == label]
     await screen.fire(item, "click")
 
 
