@@ -6,6 +6,10 @@ from typing import Any, Final
 
 import flet as ft
 
+TALK: Final = "talk"
+"""Where "Talk to it" leads: the first question to ask. The prompt itself is no place for it: a field of
+several lines takes no focus from Flet 1.0.5."""
+
 _Places = dict[str, "ft.Ref[Any]"]
 
 _KNOWN: Final[weakref.WeakKeyDictionary[Any, _Places]] = weakref.WeakKeyDictionary()
@@ -13,7 +17,8 @@ _KNOWN: Final[weakref.WeakKeyDictionary[Any, _Places]] = weakref.WeakKeyDictiona
 
 
 def use_landmark(name: str) -> "ft.Ref[Any]":
-    """Give this as `ref` to a control that can take the focus. `name` also decides the order."""
+    """Give this as `ref` to a control that can take the focus. Those of a tab begin with its name and a dash,
+    and come in the order of their names."""
     places = _KNOWN.setdefault(ft.context.page, {})
     here = ft.use_memo(ft.Ref[Any], dependencies=[])
 
@@ -29,6 +34,13 @@ def use_landmark(name: str) -> "ft.Ref[Any]":
     return here
 
 
+async def focus_on(page: Any, name: str) -> None:
+    """Move the focus there, if it is on the page."""
+    place = _KNOWN.get(page, {}).get(name)
+    if place is not None and place.current is not None:
+        await place.current.focus()
+
+
 class LandmarkTour:
     """Which landmark comes next, of those of one tab."""
 
@@ -37,10 +49,7 @@ class LandmarkTour:
 
     async def go_on(self, page: Any, tab: str) -> None:
         """Move the focus to the next landmark whose name starts with the tab's; after the last the first."""
-        places = _KNOWN.get(page, {})
-        names = sorted(name for name in places if name.startswith(f"{tab}-"))
-        if not names:
-            return
-        self._last = next((name for name in names if name > self._last), names[0])
-        if (control := places[self._last].current) is not None:
-            await control.focus()
+        names = sorted(name for name in _KNOWN.get(page, {}) if name.startswith(f"{tab}-"))
+        if names:
+            self._last = next((name for name in names if name > self._last), names[0])
+            await focus_on(page, self._last)

@@ -131,7 +131,7 @@ def test_every_tab_can_be_reached_in_every_look(
     ui.wait_for_text("40 rows imported", "import-outcome")
     ui.screenshot(f"{look}-import")
     ui.go_to("Training")
-    ui.wait_for_text("Model and method")
+    ui.wait_for_text("What it shall learn")
     ui.screenshot(f"{look}-training")
     ui.go_to("Settings")
     ui.wait_for_text("free for", "findings")

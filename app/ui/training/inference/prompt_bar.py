@@ -11,7 +11,6 @@ from app.ui.actions import use_action
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
-from app.ui.landmarks import use_landmark
 from app.ui.theme import GAP
 from app.ui.training.fields import Segments, Wrap
 from app.ui.training.inference.answering import Answering
@@ -38,7 +37,6 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
         chat.voice = "base" if value == "base" else "tuned"
 
     field = ft.TextField(
-        ref=use_landmark("training-2-prompt"),
         label="Prompt",
         value=chat.prompt,
         hint_text="Ask your model something",

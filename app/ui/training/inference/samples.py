@@ -1,7 +1,7 @@
 """Questions from the training data, to begin with."""
 
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import flet as ft
 
@@ -9,6 +9,7 @@ from app.domain.runs import RunId
 from app.services.chatting import ChatService
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.landmarks import TALK, use_landmark
 from app.ui.theme import TEXT_FONT
 from app.ui.training.fields import Wrap
 from app.ui.training.inference.draft import ChatDraft
@@ -27,6 +28,7 @@ def SamplePrompts(chats: ChatService, run_id: RunId, chat: ChatDraft) -> ft.Cont
     """Five random ones; a click puts one into the prompt box. Nothing for data that stayed on the Hub."""
     prompts, set_prompts = ft.use_state(cast(tuple[str, ...], ()))
     draw, set_draw = ft.use_state(0)
+    place = use_landmark(TALK)
     use_answer(lambda: tuple(chats.sample_prompts(run_id)), set_prompts, on=draw)
     if not prompts:
         return ft.Container(visible=False)
@@ -36,15 +38,21 @@ def SamplePrompts(chats: ChatService, run_id: RunId, chat: ChatDraft) -> ft.Cont
             IconAction(ft.Icons.REFRESH, "Other sample prompts", lambda: set_draw(draw + 1)),
         ]
     )
-    chips = [_chip(number, prompt, chat) for number, prompt in enumerate(prompts)]
+    chips = [
+        _chip(number, prompt, chat, place if number == 0 else None) for number, prompt in enumerate(prompts)
+    ]
     return ft.Column([heading, Wrap(chips)], spacing=0, tight=True)
 
 
-def _chip(number: int, prompt: str, chat: ChatDraft) -> ft.Control:
+def _chip(number: int, prompt: str, chat: ChatDraft, place: "ft.Ref[Any] | None") -> ft.Control:
     short = " ".join(prompt.split())
     short = short if len(short) <= _LONGEST else short[: _LONGEST - 1] + "…"
     chip = ft.OutlinedButton(
-        short, tooltip=prompt if short != prompt else None, style=_STYLE, on_click=partial(_put, chat, prompt)
+        short,
+        ref=place,
+        tooltip=prompt if short != prompt else None,
+        style=_STYLE,
+        on_click=partial(_put, chat, prompt),
     )
     return Identified(f"sample-{number}", chip)
 

@@ -1,5 +1,6 @@
 """One run, live: how far it is, how it learns, what it says, and what can be done with it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
+from app.ui.landmarks import TALK, focus_on, use_landmark
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
 from app.ui.training.mounting import keyed, memoised
@@ -109,7 +111,7 @@ def RunView(
 def _messages(run: Run, hands: Hands) -> list[ft.Control]:
     """What to do next, why it failed, or what cannot be seen now."""
     if run.status is RunStatus.FINISHED and run.output:
-        return [_ready()]
+        return [memoised(TalkToIt, f"talk-{run.id}")]
     if run.status is RunStatus.FAILED:
         banner = ErrorBanner(Problem(run.message, run.hint)) if run.message else ErrorBanner(None)
         return [banner, memoised(TroubleCard, f"trouble-{run.id}", _failed(run), hands)]
@@ -119,8 +121,11 @@ def _messages(run: Run, hands: Hands) -> list[ft.Control]:
     return [Identified("run-message", ft.Text(text, color=ft.Colors.TERTIARY), live=True)]
 
 
-def _ready() -> ft.Control:
-    talk = ft.FilledButton("Talk to it", icon=ft.Icons.CHAT_OUTLINED, on_click=_go_to_talk)
+@ft.component
+def TalkToIt() -> ft.Control:
+    """What comes next after a run: to the prompt, wherever that stands."""
+    place = use_landmark("training-2-talk")
+    talk = ft.FilledButton("Talk to it", ref=place, icon=ft.Icons.CHAT_OUTLINED, on_click=_go_to_talk)
     said = ft.Text("The result is ready: talk to it further down, in Quick Local Inference.", expand=True)
     return ft.Row([Identified("talk-to-it", talk), said], spacing=12)
 
@@ -138,6 +143,8 @@ async def _go_to_talk(event: ft.Event[ft.Button]) -> None:
         around = around.parent
     if around is not None:
         await around.scroll_to(scroll_key=_TALK, duration=300)
+        await asyncio.sleep(0.4)  # what is out of sight takes no focus
+        await focus_on(event.page, TALK)
 
 
 def _failed(run: Run) -> Run:
