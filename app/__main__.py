@@ -97,7 +97,7 @@ def _services_of_window(paths: Paths) -> "Services":
 def _stay_offline_if_told(paths: Paths) -> None:
     """Before anything could use the network: the window's own client is fetched at the first start."""
     from app.adapters.process_network import was_switched_on  # noqa: PLC0415 - not for --help
-    from app.services.offline import BY_SWITCH  # noqa: PLC0415
+    from app.domain.offline import BY_SWITCH  # noqa: PLC0415
     from trainer_image import network  # noqa: PLC0415
 
     network.obey_environment()

@@ -1,13 +1,12 @@
 """Offline mode: one switch for everything, decided by the environment or by the person."""
 
 import threading
-from typing import Final, Protocol
+from typing import Protocol
 
 from app.domain.errors import StudioError
+from app.domain.offline import BY_SWITCH
 from app.services.settings import SettingsService
 from trainer_image.network import because_of
-
-BY_SWITCH: Final = "Offline mode is on: it was switched on in Settings."
 
 
 class OfflineError(StudioError):
