@@ -72,7 +72,7 @@ class ClientStandIn(Connection):
         return f"/upload/{file_name}"
 
     def _answer(self, call: dict) -> None:
-        arguments = call["args"] or {}
+        arguments = call.get("args") or {}
         self.calls.append((call["name"], arguments))
         respond = self.answers.get(call["name"], _nothing)
         wants_control = len(inspect.signature(respond).parameters) > 1
