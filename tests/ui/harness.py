@@ -186,6 +186,7 @@ class Screen:
         quiet = 0  # rounds of the event loop; an effect that was just started needs some to ask for a redraw
         end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while quiet < 10:
+            assert not self.client.crashes, self.client.crashes[0]
             assert asyncio.get_running_loop().time() < end, f"it draws without end: {self._under_way()}"
             await asyncio.sleep(0)
             quiet = 0 if self._is_drawing() else quiet + 1

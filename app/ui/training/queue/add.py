@@ -20,6 +20,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.theme import COMPACT, GAP
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.mounting import Unwatched, drawn, keyed
 from app.ui.training.wording import METHOD_LABELS
 
 _COPY: Final = "It starts by itself when its turn comes; rows and settings stay as they are now."
@@ -33,10 +34,26 @@ def AddToQueue(
     on_added: Callable[[Sequence[Run]], None],
     beside: ft.Control,
 ) -> ft.Control:
-    """Renders again whenever `draft` changes. `beside` stands in the row of the buttons."""
+    """Drawn anew only when the form lacks something else. `beside` stands in the row of the buttons."""
+    missing = draft.missing()
+    return drawn(
+        "queue-buttons",
+        missing,
+        lambda: keyed(_Buttons, "buttons", services, Unwatched(draft), missing, on_added, beside),
+    )
+
+
+@ft.component
+def _Buttons(
+    services: Services,
+    kept: Unwatched[TrainingDraft],
+    missing: str,
+    on_added: Callable[[Sequence[Run]], None],
+    beside: ft.Control,
+) -> ft.Control:
+    draft = kept.value
     is_asking, set_asking = ft.use_state(False)
     chosen, set_chosen = ft.use_state(_METHODS)
-    missing = draft.missing()
 
     def done(runs: Sequence[Run]) -> None:
         set_asking(False)

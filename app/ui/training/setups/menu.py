@@ -18,6 +18,7 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.mounting import Unwatched
 from app.ui.training.saving import offer_bytes
 from app.ui.training.setups.command_dialog import use_command
 from app.ui.training.setups.comparing import use_comparing
@@ -31,7 +32,7 @@ Tell = Callable[[str], None]
 @ft.component
 def SetupMenu(
     setups: SetupService,
-    draft: TrainingDraft,
+    kept: Unwatched[TrainingDraft],
     name: str,
     saved: Sequence[SavedSetup],
     *,
@@ -39,6 +40,7 @@ def SetupMenu(
     tell: Tell,
 ) -> ft.Control:
     """Without a `name` only what needs none."""
+    draft = kept.value
     problem, set_problem = ft.use_state(cast(Problem | None, None))
 
     def changed(text: str, new_name: str) -> None:

@@ -16,13 +16,24 @@ from app.ui.kit.section import Card
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Help, Toggle, Wrap
+from app.ui.training.mounting import Unwatched, drawn, keyed
 from app.ui.training.setups.menu import SetupMenu
 from app.ui.training.watching import use_answer
 
 
 @ft.component
 def SavedSetups(setups: SetupService, draft: TrainingDraft, *, is_shown: bool) -> ft.Control:
+    """Drawn anew only when what it shows of the form changes."""
+    depends = (is_shown, draft.target, draft.setups_version, draft.setup_name)
+    return drawn(
+        "setups", depends, lambda: keyed(_Saved, "saved", setups, Unwatched(draft), is_shown=is_shown)
+    )
+
+
+@ft.component
+def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bool) -> ft.Control:
     """Asks for the list when it is shown and whenever one was changed; Refresh asks again."""
+    draft = kept.value
     saved, set_saved = ft.use_state(cast(Sequence[SavedSetup], ()))
     only_target, set_only = ft.use_state(False)
     refreshed, refresh = ft.use_state(0)
@@ -37,7 +48,7 @@ def SavedSetups(setups: SetupService, draft: TrainingDraft, *, is_shown: bool) -
     name = chosen if any(one.name == chosen for one in saved) else ""
     name = name or next((one.name for one in saved if one.name == draft.setup_name), "")
     if not saved and not only_target:
-        menu = SetupMenu(setups, draft, "", (), on_refresh=lambda: refresh(refreshed + 1), tell=_ignore)
+        menu = SetupMenu(setups, kept, "", (), on_refresh=lambda: refresh(refreshed + 1), tell=_ignore)
         empty = "Setups you save are listed here."
         return Card(ft.Row([ft.Container(Help(empty), expand=True), menu]), padding=8)
 
@@ -49,7 +60,7 @@ def SavedSetups(setups: SetupService, draft: TrainingDraft, *, is_shown: bool) -
 
     load = use_action(lambda: _load(setups, name), on_done=loaded)
     menu = SetupMenu(
-        setups, draft, name, saved, on_refresh=lambda: refresh(refreshed + 1),
+        setups, kept, name, saved, on_refresh=lambda: refresh(refreshed + 1),
         tell=lambda text: tell((text, (), {})),
     )  # fmt: skip
     field = Choice(
