@@ -151,7 +151,9 @@ def offered_for(target: Target) -> tuple[str, ...]:
     return OFFERED[_PLACES[target]]
 
 
-_PLACES: Final[Mapping[Target, Place]] = MappingProxyType({Target.LOCAL: "local", Target.DOCKER: "local"})
+_PLACES: Final[Mapping[Target, Place]] = MappingProxyType(
+    {Target.LOCAL: "local", Target.DOCKER: "local", Target.RUNPOD: "runpod"}
+)
 
 
 @dataclass(frozen=True)
