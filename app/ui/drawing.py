@@ -1,7 +1,7 @@
 """A part of the window that cannot be drawn says so in its place, and the rest goes on.
 
-Flet 1.0.5 draws all of a window in one task: what a component raises while it is drawn ends that task, the window
-stands still for good, and nothing says why.
+Flet 1.0.5 draws all of a window in one task: what a component raises while it is drawn ends that task, the
+window stands still for good, and nothing says why.
 """
 
 import functools
