@@ -31,10 +31,10 @@ class Billing:
 
 
 def verdict(pod_id: str, name: str, install: str, rental: Rental | None, now: datetime) -> Verdict:
-    """`rental`: the one of exactly this name, if there is one."""
+    """`rental`: the one of this pod, or of exactly this name, if there is one."""
     if not is_ours(name, install):
         return Verdict.NOT_OURS
-    if rental is None or rental.name != name:
+    if rental is None:
         return Verdict.ASK
     if rental.pod_id and rental.pod_id != pod_id:
         return Verdict.END  # an order that was answered with an error, and obeyed all the same

@@ -10,8 +10,9 @@ from app.domain.rentals import Rental
 from app.domain.runs import RunId
 from trainer_image.config import RunConfig
 
-PodPhase = Literal["waiting", "running", "ended", "interrupted"]
-"""`interrupted`: its container began anew, and it cannot go on without the app."""
+PodPhase = Literal["waiting", "running", "stopping", "ended", "interrupted"]
+"""`stopping`: told to leave, and still there. `interrupted`: its container began anew, and it cannot go on
+without the app."""
 
 
 class RentalStore(Protocol):
@@ -132,6 +133,10 @@ class PodAgent(Protocol):
 
         Each file appears in `folder` whole and right or not at all. `on_bytes` is told how many of how many.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection; the next call opens another."""
         ...
 
     def retrieved(self) -> None:

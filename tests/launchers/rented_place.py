@@ -1,4 +1,4 @@
-"""Runpod for the launcher tests: the emulator, whose pods run the real supervisor and the stand-in trainer."""
+"""Runpod for the launcher tests: the emulator, whose pods run the real supervisor and a trainer."""
 
 import json
 from collections.abc import Mapping
@@ -33,13 +33,13 @@ IMAGE = "ghcr.io/tunewright/trainer:test"
 POD = PodOptions(image=IMAGE, budget=5.0, hours=2.0)
 HURRY = Patience(
     look=timedelta(seconds=0.05),
-    listen_seconds=1.0,
+    listen_seconds=0.0,
     outputs=timedelta(seconds=0.1),
     confirm=timedelta(seconds=0.1),
     unseen=timedelta(seconds=0.5),
     silence=timedelta(seconds=0.5),
-    leave=timedelta(seconds=2),
-    save=timedelta(seconds=3),
+    leave=timedelta(seconds=1),
+    save=timedelta(seconds=2),
     stopped=timedelta(seconds=60),
     retry_seconds=0.05,
 )

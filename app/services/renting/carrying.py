@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.renting import Leaving
+from app.domain.runs import LOG_FILE
 from app.domain.typed_paths import expanded, is_folder
 from trainer_image.config import (
     CHECKPOINTS_DIR,
@@ -19,7 +20,6 @@ from trainer_image.config import (
 MODELS_DIR: Final = "models"
 """Of a base model that is a folder here: the trainer knows that a model carried there is the same one."""
 INPUTS_DIR: Final = "inputs"
-LOG_FILE: Final = "log.txt"
 
 
 def leaving(folder: Path, config: RunConfig, *, checkpoint: str = "") -> Iterator[tuple[Path, str]]:
@@ -33,9 +33,9 @@ def leaving(folder: Path, config: RunConfig, *, checkpoint: str = "") -> Iterato
         yield from _all_of(model, f"{MODELS_DIR}/{model.name}")
     if checkpoint:
         yield from _all_of(folder / checkpoint, checkpoint)
-        for name in (EVENTS_FILE, LOG_FILE):  # so that both go on there where they end here
-            if (folder / name).is_file():
-                yield folder / name, name
+    for name in (EVENTS_FILE, LOG_FILE):  # of earlier attempts: both go on there where they end here
+        if (folder / name).is_file():
+            yield folder / name, name
 
 
 def sizes(files: Iterator[tuple[Path, str]]) -> tuple[Leaving, ...]:

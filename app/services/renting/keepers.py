@@ -3,9 +3,10 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import closing
 
 from app.domain.errors import StudioError
-from app.domain.rentals import Rental
+from app.domain.rentals import Rental, RentalState
 from app.services.renting.keeping import Keeper
 from app.services.renting.parts import Renting
 
@@ -64,7 +65,10 @@ class Keepers:
         return after.keeper == me
 
     def _keep(self, name: str) -> None:
-        keeper = self._keeper(self._renting, name)
+        with closing(self._keeper(self._renting, name)) as keeper:
+            self._keep_on(keeper, name)
+
+    def _keep_on(self, keeper: Keeper, name: str) -> None:
         while not self._is_over.is_set():
             before = self._renting.rentals.get(name)
             rental = self._advanced(keeper, before)
@@ -73,7 +77,13 @@ class Keepers:
             if rental.is_over:
                 return
             if rental.state is before.state:
-                self._is_over.wait(self._renting.patience.retry_seconds)
+                self._is_over.wait(self._pause(rental))
+
+    def _pause(self, rental: Rental) -> float:
+        """Runpod is asked less often than a pod."""
+        patience = self._renting.patience
+        is_asked = rental.state in (RentalState.CREATING, RentalState.ENDING)
+        return max(patience.look.total_seconds() if is_asked else 0.0, patience.retry_seconds)
 
     def _advanced(self, keeper: Keeper, before: Rental) -> Rental:
         """A bug, or a database that is busy, must not leave a pod alone."""

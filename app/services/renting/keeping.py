@@ -12,13 +12,20 @@ from typing import Final
 
 from app.domain.errors import TargetError
 from app.domain.rental_ports import AgentRefusedError, AgentSilentError, PodAgent, PodHealth, PodStart
-from app.domain.rentals import Rental, RentalState
+from app.domain.rentals import Rental, RentalState, Wish
 from app.domain.runpod_ports import Pod, PodStatus
 from app.services.renting.carrying import Dropped, as_there, leaving
 from app.services.renting.ending import end_pod
 from app.services.renting.last_words import exit_code_in_log
 from app.services.renting.parts import Renting
-from trainer_image.config import CHECKPOINTS_DIR, CONFIG_FILE, RunConfig
+from trainer_image.config import (
+    CHECKPOINTS_DIR,
+    CONFIG_FILE,
+    FINISH_COMMAND,
+    SAMPLE_COMMAND,
+    SAVE_COMMAND,
+    RunConfig,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +49,9 @@ class Keeper:
         self._outputs_at: datetime | None = None
         self._silent_since: datetime | None = None
         self._wish_since: datetime | None = None
+        self._known_agent: tuple[str, PodAgent] | None = None
+        self._asked: Wish = ""
+        """What the trainer was told last."""
 
     def advance(self) -> Rental:
         """One step, of at most a long poll or one transfer; returns what is then true. What goes wrong is
@@ -54,6 +64,12 @@ class Keeper:
         except TargetError as error:
             return self._note(f"{error.message} {error.hint}".strip())
         return self._note("") if rental.trouble and not rental.is_over else rental
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._known_agent is not None:
+            self._known_agent[1].close()
+            self._known_agent = None
 
     def _step(self, rental: Rental) -> Rental:
         now = self._renting.clock()
@@ -144,8 +160,6 @@ class Keeper:
 
     def _watch(self, rental: Rental) -> Rental:
         agent = self._agent(rental)
-        if rental.wish:
-            self._ask_to_leave(agent, rental)
         agent.mirror(rental.folder, wait_seconds=self._renting.patience.listen_seconds)
         health = agent.health()
         self._heard()
@@ -153,17 +167,34 @@ class Keeper:
             return self._ended(rental, health)
         if health.phase in ("interrupted", "waiting"):
             return self._again(agent, rental)
+        self._pass_on_commands(agent, rental)
+        if rental.wish and not self._ask_to_leave(agent, rental, health).is_wanted:
+            return self._renting.rentals.get(self._name)
         if self._is_time_for_outputs():
             self._fetch(agent, rental)
-        return self._say("")
+        return self._say("saving, then leaving" if rental.wish == "save" else "")
 
-    def _ask_to_leave(self, agent: PodAgent, rental: Rental) -> None:
+    def _pass_on_commands(self, agent: PodAgent, rental: Rental) -> None:
+        """What a person asks of a run lies in its folder here; the trainer looks into the one there."""
+        for command in (SAVE_COMMAND, SAMPLE_COMMAND, FINISH_COMMAND):
+            wish = rental.folder / command
+            if wish.exists():
+                agent.ask(wish.name)
+                wish.unlink(missing_ok=True)
+
+    def _ask_to_leave(self, agent: PodAgent, rental: Rental, health: PodHealth) -> Rental:
+        """Once: told twice, the trainer leaves without saving."""
         now = self._renting.clock()
-        self._wish_since = self._wish_since or now
-        agent.stop(save=rental.wish == "save")
+        if self._asked != rental.wish:
+            is_told = health.phase == "stopping" and rental.wish == "save"  # by a keeper before this one
+            self._asked, self._wish_since = rental.wish, now
+            if not is_told:
+                agent.stop(save=rental.wish == "save")
         patience = self._renting.patience
-        if now - self._wish_since > (patience.save if rental.wish == "save" else patience.leave):
-            self._end("The training did not leave when it was asked to, and its pod was ended.", _RESUME)
+        longest = patience.save if rental.wish == "save" else patience.leave
+        if now - (self._wish_since or now) <= longest:
+            return rental
+        return self._end("The training did not leave when it was asked to, and its pod was ended.", _RESUME)
 
     def _ended(self, rental: Rental, health: PodHealth) -> Rental:
         now = self._renting.clock()
@@ -265,7 +296,10 @@ class Keeper:
             self._say(f"fetching {done / 1e6:.1f} of {whole / 1e6:.1f} MB")
 
     def _agent(self, rental: Rental) -> PodAgent:
-        return self._renting.agent(rental)
+        if self._known_agent is None or self._known_agent[0] != rental.pod_id:
+            self.close()
+            self._known_agent = (rental.pod_id, self._renting.agent(rental))
+        return self._known_agent[1]
 
     def _config(self, rental: Rental) -> RunConfig:
         try:

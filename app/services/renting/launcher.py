@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.errors import TargetError
-from app.domain.rentals import Rental, RentalState, Wish, money
+from app.domain.rentals import Rental, Wish, money
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
 from app.services.renting.keepers import Keepers
 from app.services.renting.ordering import NeededBytes, Ordering, Resumed
@@ -74,7 +74,11 @@ class RunpodLauncher:
             )
 
     def sync_log(self, run: Run, handle: JobHandle) -> None:
-        """Nothing to do: its keeper mirrors the log."""
+        """Its keeper mirrors the log. Where nothing was ever trained, it says so."""
+        rental = self._renting.rentals.get(str(handle))
+        if rental.is_over and not rental.is_started and not run.log_path.exists():
+            text = f"[tunewright] The pod {rental.name} was ended before the training began.\n"
+            run.log_path.write_text(text, encoding="utf-8")
 
     def clean_up(self, handle: JobHandle) -> None:
         """Nothing to do: a rental is over only when its pod is surely gone."""
@@ -86,8 +90,3 @@ def _ended(rental: Rental) -> JobState:
     if rental.message or rental.wish:
         return JobState(JobPhase.EXITED, None, message=rental.message, hint=rental.hint)
     return JobState(JobPhase.GONE, message="The pod is gone.")
-
-
-def is_training(rental: Rental) -> bool:
-    """Whether it goes on without this computer from here on."""
-    return rental.state not in (RentalState.CREATING, RentalState.BOOTING, RentalState.UPLOADING)
