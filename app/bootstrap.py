@@ -70,7 +70,7 @@ from app.services.queueing import QueueService
 from app.services.renting.account import Account
 from app.services.renting.keepers import Keepers
 from app.services.renting.launcher import RunpodLauncher
-from app.services.renting.parts import Renting
+from app.services.renting.parts import PATIENCE, Patience, Renting
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
 from app.services.renting.sizes import GpuNeed, data_size
@@ -80,10 +80,12 @@ from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
 
-def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services:
+def build_services(
+    paths: Paths, elsewhere: Elsewhere | None = None, *, patience: Patience = PATIENCE
+) -> Services:
     """Open the database and put everything together. Raises StoreError.
 
-    With `elsewhere`, what takes long is done there.
+    With `elsewhere`, what takes long is done there. `patience` is with rented pods.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
     processes, vault = SystemProcesses(), KeyringVault()
@@ -105,6 +107,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         clock=utc_now,
         hub_token=secrets.hf_token,
         write_config=write_config,
+        patience=patience,
     )
     keepers, gpu_need = Keepers(renting), GpuNeed()
     launchers: Launchers = {

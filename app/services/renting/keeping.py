@@ -30,6 +30,7 @@ from trainer_image.config import (
 log = logging.getLogger(__name__)
 
 _RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
+_NOT_BILLED: Final = "Nothing was billed. Start the run again."
 _DEAD: Final = frozenset({PodStatus.EXITED, PodStatus.ERROR, PodStatus.TERMINATED})
 
 
@@ -100,14 +101,8 @@ class Keeper:
         pod = next((pod for pod in cloud.pods() if pod.name == rental.name), None)
         if pod is not None:
             return self._change(lambda r: r.made(pod.id, pod.cost_per_hour, now))
-        unseen = self._renting.patience.unseen
-        after = self._change(lambda r: r.missed(now, apart=unseen))
-        if after.is_over:
-            message = "Runpod did not say whether it started a pod, and there is none."
-            hint = "Nothing was billed. Start the run again."
-            after = self._change(lambda r: replace(r, message=message, hint=hint))
-            self._renting.tokens.forget(rental.name)
-        return after
+        message = "Runpod did not say whether it started a pod, and there is none."
+        return self._missed(rental, now, self._renting.patience.unseen, (message, _NOT_BILLED))
 
     def _boot(self, rental: Rental) -> Rental:
         if rental.wish:
@@ -256,7 +251,7 @@ class Keeper:
         except TargetError as worse:
             return self._note(f"{worse.message} {worse.hint}".strip())
         if pod is None or pod.status is PodStatus.TERMINATED:
-            return self._missed(rental, now)
+            return self._missed(rental, now, self._renting.patience.confirm, _gone_words(rental, now))
         rental = self._change(Rental.seen)
         if pod.status in _DEAD:
             return self._dead(rental, pod)
@@ -266,13 +261,19 @@ class Keeper:
             self._listen_elsewhere(rental)
         return self._note(f"{error.message} {error.hint}".strip())
 
-    def _missed(self, rental: Rental, now: datetime) -> Rental:
-        after = self._change(lambda r: r.missed(now, apart=self._renting.patience.confirm))
-        if not after.is_over:
-            return after
-        self._renting.tokens.forget(rental.name)
-        message, hint = _gone_words(after, now)
-        return self._change(lambda r: r if r.message else replace(r, message=message, hint=hint))
+    def _missed(self, rental: Rental, now: datetime, apart: timedelta, words: tuple[str, str]) -> Rental:
+        """With the reason at once: whoever sees it gone says why."""
+
+        def missed(stored: Rental) -> Rental:
+            after = stored.missed(now, apart=apart)
+            if not after.is_over or after.message:
+                return after
+            return replace(after, message=words[0], hint=words[1])
+
+        after = self._change(missed)
+        if after.is_over:
+            self._renting.tokens.forget(rental.name)
+        return after
 
     def _dead(self, rental: Rental, pod: Pod) -> Rental:
         self._listen_elsewhere(rental)
