@@ -386,7 +386,7 @@ def _which_end(rental: Rental) -> str:
 def _gone_words(rental: Rental, now: datetime) -> tuple[str, str]:
     if rental.wish:
         return "", ""
-    if now >= rental.ends_by:
+    if now >= rental.train_until:  # whoever ended it, the pod itself or Runpod, did as it was told
         return _time_is_up(rental)
     if not rental.is_started:
         return "The pod is gone before the training began: not by this app.", "Start the run again."
