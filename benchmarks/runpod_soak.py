@@ -279,14 +279,15 @@ class Soak:
         pods = {pod.id: pod for pod in self.emulator.account.pods.values()}
         rentals = self.rentals.all()
         self.report.pods = len(pods)
-        self.judge_pods(pods, {r.pod_id: r for r in rentals if r.pod_id})
+        self.judge_pods(pods, {r.pod_id or r.name: r for r in rentals})
         for run in self.runs.all():
             self.report.ended[run.status.value] += 1
             self.judge_run(run, [r for r in rentals if r.run_id == run.id])
 
     def judge_pods(self, pods: dict, rentals: dict[str, Rental]) -> None:
         for pod in pods.values():
-            spent, rental = pod.spent(), rentals.get(pod.id)
+            spent = pod.spent()
+            rental = rentals.get(pod.id) or rentals.get(pod.wish.name)
             self.report.billed += spent
             if not pod.is_gone:
                 self.say(f"pod {pod.wish.name} ({pod.id}) still lives")

@@ -30,7 +30,7 @@ from trainer_image.config import (
 log = logging.getLogger(__name__)
 
 _RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
-_NOT_BILLED: Final = "Nothing was billed. Start the run again."
+_MAYBE_BILLED: Final = "Start the run again. Its cost counts as if there had been one for that long."
 _DEAD: Final = frozenset({PodStatus.EXITED, PodStatus.ERROR, PodStatus.TERMINATED})
 
 
@@ -102,7 +102,7 @@ class Keeper:
         if pod is not None:
             return self._change(lambda r: r.made(pod.id, pod.cost_per_hour, now))
         message = "Runpod did not say whether it started a pod, and there is none."
-        return self._missed(rental, now, self._renting.patience.unseen, (message, _NOT_BILLED))
+        return self._missed(rental, now, self._renting.patience.unseen, (message, _MAYBE_BILLED))
 
     def _boot(self, rental: Rental) -> Rental:
         if rental.wish:
@@ -114,6 +114,7 @@ class Keeper:
                 "The image may be wrong or too large. The pod is being ended; try another GPU or region.",
             )
         health = self._agent(rental).health()
+        self._heard()
         if health.can_end_itself is False:
             return self._end(
                 f"The pod could not end itself if this computer was away: {health.why_not or 'unknown why'}.",
@@ -311,7 +312,10 @@ class Keeper:
             raise TargetError(message, hint) from error
 
     def _heard(self) -> None:
+        """Whoever answers lives, whatever a look said before."""
         self._silent_since = None
+        if self._renting.rentals.get(self._name).missed_at is not None:
+            self._change(Rental.seen)
 
     def _is_time_to_look(self, now: datetime) -> bool:
         if self._looked_at is not None and now - self._looked_at < self._renting.patience.look:
