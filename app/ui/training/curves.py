@@ -23,8 +23,8 @@ def smooth(values: Sequence[float], *, weight: float = 0.8) -> list[float]:
 def decimate(points: Sequence[Point], limit: int) -> list[Point]:
     """At most `limit` points with the same first and last, keeping each stretch's lowest and highest.
 
-    Every peak stays visible, which even spacing would lose. A stretch is a power of two long, so that of a curve
-    that grows the same points are kept until it is twice as long.
+    Every peak stays visible, which even spacing would lose. A stretch is a power of two long, so that of a
+    curve that grows the same points are kept until it is twice as long.
     """
     if len(points) <= limit:
         return list(points)

@@ -13,6 +13,7 @@ from app.domain.runs import Measurement
 from app.services.curve_files import curve_csv
 from app.services.loss_files import smoothed
 from app.ui.training.run.plots import POINTS_SHOWN, ChartSettings, CurveData, kinds_of, plot_of
+from app.ui.training.run.points import Points
 from app.ui.training.run.svg import svg_of
 from tests.domain.curves_by_hand import CONFIG, falling, metrics
 from trainer_image.config import RunConfig, Sft
@@ -150,3 +151,14 @@ def test_what_another_trainer_does_not_tell_is_not_drawn_and_breaks_nothing():
     assert plot is not None
     assert plot.shades == ()
     assert "rate" not in dict(kinds_of(theirs.metrics))
+
+
+def test_points_of_one_step_are_told_apart_and_a_point_that_moved_is_another_one():
+    points = Points()
+    before = points.of("loss", [(1.0, 3.0), (2.0, 2.0), (2.0, 2.0)])
+
+    after = points.of("loss", [(1.0, 3.0), (2.0, 1.5), (2.0, 2.0)])
+
+    assert len({point.key for point in before}) == 3
+    assert [(point.x, point.y) for point in after] == [(1.0, 3.0), (2.0, 1.5), (2.0, 2.0)]
+    assert [old is new for old, new in zip(before, after, strict=True)] == [True, False, True]
