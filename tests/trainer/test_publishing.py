@@ -27,6 +27,7 @@ EVENTS: list[Event] = [
         )
         for step in (*range(1, 101), 100)
     ),
+    Evaluation(step=0, loss=4.5, best=False),
     Evaluation(step=50, loss=1.23456, best=True),
 ]
 
