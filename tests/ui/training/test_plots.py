@@ -38,6 +38,18 @@ def test_a_long_curve_is_thinned_and_its_newest_steps_can_be_looked_at_alone():
     assert (newest.first, newest.last) == (4951, 5000)
 
 
+def test_the_measurement_before_training_stands_left_of_the_first_step():
+    measured = (Measurement(0, 4.0, False), Measurement(50, 2.0, True))
+    whole = plot_of(data(falling(60), measurements=measured), ChartSettings())
+    newest = plot_of(data(falling(60), measurements=measured), ChartSettings(window=50))
+
+    assert whole is not None
+    assert newest is not None
+    assert whole.first == 0
+    assert whole.lines[-1].points == ((0, 4.0), (50, 2.0))
+    assert newest.lines[-1].points == ((50, 2.0),)
+
+
 def test_a_span_of_one_smooths_nothing_and_a_longer_one_lags_behind():
     losses = [2.0] * 50 + [1.0] * 50
     raw = plot_of(data(losses), ChartSettings(span=1))
