@@ -240,6 +240,7 @@ def _bundle(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     make.add_argument("--dataset", action="append", default=[], help="a session; may be repeated")
     make.add_argument("--image", nargs="?", const=TRAINER_IMAGE, help=f"a Docker image ({TRAINER_IMAGE})")
     make.add_argument("--wheels", nargs="?", const="tunewright[local]", help="packages (tunewright[local])")
+    make.add_argument("--window", action="store_true", help="the desktop window's client, for this system")
     make.add_argument("--force", action="store_true", help="replace a file that is there")
     for name, text in (
         ("show", "what is in a bundle"),
