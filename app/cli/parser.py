@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
+from app.cli.export_words import add_export_words
 from app.cli.mapping_words import add_mapping
 from app.cli.queue_words import add_queue_words
 from app.cli.session_words import add_session_words
@@ -35,6 +36,7 @@ def make_parser() -> argparse.ArgumentParser:
     _runs(verbs)
     add_queue_words(verbs, _leaf)
     _chat(verbs)
+    add_export_words(verbs, _leaf)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
     doctor = _leaf(verbs, "doctor", "look at this computer and say what works")

@@ -16,8 +16,8 @@ from app.domain.runs import Measurement
 from app.services.curve_files import curve_csv
 from app.services.loss_files import smoothed
 from app.ui.training.run.plots import POINTS_SHOWN, ChartSettings, CurveData, kinds_of, plot_of
-from app.ui.training.run.points import Points
 from app.ui.training.run.png import png_of
+from app.ui.training.run.points import Points
 from app.ui.training.run.svg import svg_of
 from tests.domain.curves_by_hand import CONFIG, falling, metrics
 from trainer_image.config import RunConfig, Sft
