@@ -64,6 +64,7 @@ from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.talkers import TalkerService
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -130,6 +131,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         bundled_model=paths.tiny_model,
         checker=QualityProcess(paths.logs),
     )
+    configs = FoundModelConfigs(secrets.hf_token)
     chats = SqliteChatStore(database)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     return Services(
@@ -149,6 +151,15 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         training=training,
         monitoring=monitoring,
         chats=ChatService(runs, chats, engine, paths.exports),
+        talkers=TalkerService(
+            runs,
+            FoundModels(),
+            configs,
+            gpus=nvidia_gpus,
+            computer_memory=computer_memory,
+            offline=offline.reason,
+            bundled_model=paths.tiny_model,
+        ),
         settings=preferences,
         offline=offline,
         docker_care=DockerCareService(
@@ -200,7 +211,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         queue=QueueService(runs, training, monitoring, processes, settings, nvidia_gpus, utc_now),
         auto=AutoSettingService(
             nvidia_gpus,
-            FoundModelConfigs(secrets.hf_token),
+            configs,
             previews,
             computer_memory=computer_memory,
             history=paths.memory_history,

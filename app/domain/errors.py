@@ -51,3 +51,7 @@ class StoreError(StudioError):
 
 class EngineError(StudioError):
     """The inference process could not load or generate."""
+
+
+class BusyError(EngineError):
+    """Another answer is being generated; a later try may succeed."""

@@ -10,6 +10,7 @@ from app.domain.errors import EngineError, StudioError
 from app.domain.ports import ChatStore, InferenceEngine, RunStore
 from app.domain.runs import Run, RunId
 from app.services.library import random_prompts
+from app.services.talkers import model_of
 from trainer_image.config import DATA_FILE
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class ChatService:
             raise StudioError("The prompt is empty.", "Type a question, or pick a sample.")
         pieces: list[str] = []
         try:
-            for piece in self._engine.generate(run, voice, prompt, sampling):
+            messages = [{"role": "user", "content": prompt}]
+            for piece in self._engine.generate(model_of(run, voice), messages, sampling):
                 pieces.append(piece)
                 yield piece
         finally:

@@ -23,6 +23,7 @@ from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.talkers import TalkerService
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -35,6 +36,7 @@ class Services:
     training: TrainingService
     monitoring: MonitoringService
     chats: ChatService
+    talkers: TalkerService
     settings: SettingsService
     offline: OfflineService
     tokens: TokenService
