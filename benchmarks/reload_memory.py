@@ -39,7 +39,8 @@ def main() -> None:
     for n in range(0, arguments.cycles, 5):
         print(f"cycle {n + 1:3d}  {used[n] / 2**20:8.1f} MB")
     print(
-        f"grown by {grown / 2**20:.1f} MB after the first {WARM_UP}; weights {weights / 2**20:.1f} MB each time"
+        f"grown by {grown / 2**20:.1f} MB after the first {WARM_UP}; "
+        f"the weights are {weights / 2**20:.1f} MB each time"
     )
     if grown > limit:
         sys.exit(f"more than {limit / 2**20:.1f} MB")

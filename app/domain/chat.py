@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from app.domain.runs import RunId
@@ -36,6 +36,11 @@ class Sampling:
     """Texts that end the answer, and are no part of it."""
     guard_repetition: bool = True
     """Whether an answer that says the same over and over is ended."""
+
+
+def sampling_of(stored: Mapping[str, Any]) -> Sampling:
+    """What was kept as JSON."""
+    return Sampling(**{**stored, "stop": tuple(stored.get("stop", ()))})
 
 
 PRESETS: Final[Mapping[str, Sampling]] = MappingProxyType(

@@ -55,3 +55,7 @@ class EngineError(StudioError):
 
 class BusyError(EngineError):
     """Another answer is being generated; a later try may succeed."""
+
+
+class UnknownConversationError(StudioError):
+    """There is no such conversation."""

@@ -25,6 +25,9 @@ class Placing:
     device: Device = "auto"
 
 
+AUTOMATIC: Final = Placing()
+
+
 @dataclass(frozen=True)
 class ModelRef:
     """Names a model; as text it is `kind:name`, with `#base` for the base model of what it names."""
@@ -80,7 +83,7 @@ class LoadableModel:
     adapter_stamp: int = 0
     """Nanoseconds of the newest file: what was trained further is another model."""
     offline: bool = False
-    placing: Placing = Placing()
+    placing: Placing = AUTOMATIC
 
 
 @dataclass(frozen=True)

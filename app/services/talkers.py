@@ -13,7 +13,16 @@ from app.domain.model_sizes import ModelConfigs, parameters_in_name, rough_shape
 from app.domain.ports import RunStore
 from app.domain.preflight_ports import ModelFiles
 from app.domain.runs import Run, RunId
-from app.domain.talkers import Device, Fit, LoadableModel, ModelChoice, ModelRef, Placing, Precision
+from app.domain.talkers import (
+    AUTOMATIC,
+    Device,
+    Fit,
+    LoadableModel,
+    ModelChoice,
+    ModelRef,
+    Placing,
+    Precision,
+)
 from app.domain.typed_paths import expanded, is_folder, looks_like_path
 from trainer_image import network
 from trainer_image.problems import RunFailedError
@@ -89,7 +98,7 @@ class TalkerService:
             raise
         return ModelRef("checkpoint", f"{run.id}/{rest}") if slash else ModelRef("run", run.id)
 
-    def resolve(self, ref: ModelRef, placing: Placing = Placing()) -> LoadableModel:  # noqa: B008 frozen
+    def resolve(self, ref: ModelRef, placing: Placing = AUTOMATIC) -> LoadableModel:
         """What has to be in memory. Raises EngineError with what is missing."""
         if ref.kind in ("run", "checkpoint"):
             run_id, _, checkpoint = ref.name.partition("/")
@@ -195,7 +204,7 @@ def needed_bytes(shape: Shape, model: LoadableModel, device: str, *, has_bfloat1
     return round(weights + adapter + cache + _PROCESS_BYTES)
 
 
-def model_of(run: Run, voice: Voice, checkpoint: str = "", placing: Placing = Placing()) -> LoadableModel:  # noqa: B008 frozen
+def model_of(run: Run, voice: Voice, checkpoint: str = "", placing: Placing = AUTOMATIC) -> LoadableModel:
     """What a run has made, or one of its checkpoints. Raises EngineError with what is missing."""
     folder = run.checkpoints_dir / checkpoint if checkpoint else run.output_dir
     if folder is None:
