@@ -58,6 +58,10 @@ class ConversationService:
         """Those with these words in name, model or text; last used first."""
         return self._store.find(words)
 
+    def deleted(self) -> Sequence[Conversation]:
+        """What can still be brought back."""
+        return self._store.find(deleted=True)
+
     def named(self, name_or_id: str) -> Conversation:
         """Raises UnknownConversationError."""
         everyone = self._store.find()

@@ -91,10 +91,10 @@ class TalkerService:
         try:
             run = self._runs.find(name)
         except UnknownRunError:
-            if slash:
-                return ModelRef("hub", text)
             if is_folder(Path(text)):
                 return ModelRef("folder", str(Path(text).absolute()))
+            if slash:
+                return ModelRef("hub", text)
             raise
         return ModelRef("checkpoint", f"{run.id}/{rest}") if slash else ModelRef("run", run.id)
 
