@@ -164,7 +164,8 @@ async def _announce(server: "uvicorn.Server", opening: Opening, port: int, *, op
 
 
 def _show(page: ft.Page, opening: Opening, paths: Paths) -> None:
-    from app.ui.opening_page import OpeningPage  # noqa: PLC0415 - the controls take longer than the server
+    from app.ui.drawing import guard_drawing  # noqa: PLC0415 - the controls take longer than the server
+    from app.ui.opening_page import OpeningPage  # noqa: PLC0415
     from app.ui.theme import dress  # noqa: PLC0415
 
     opening.was_shown = True
@@ -172,6 +173,7 @@ def _show(page: ft.Page, opening: Opening, paths: Paths) -> None:
     page.padding = 0
     page.spacing = 0
     dress(page)
+    guard_drawing(page, paths.logs)
     page.render(OpeningPage, opening, paths)
 
 
