@@ -99,9 +99,12 @@ class ConversationService:
         text: str,
         sampling: Sampling,
         placing: Placing = AUTOMATIC,
+        *,
+        alone: bool = False,
     ) -> Iterator[str]:
         """Say something and yield the answer in pieces; both are kept, a half answer too.
 
+        With `alone` the model is not told what was said before.
         Raises EngineError or StudioError; then what was said stays, without an answer.
         """
         if not text.strip():
@@ -110,19 +113,21 @@ class ConversationService:
         if not kept.name:
             self._store.update(replace(kept, name=_name_from(text)))
         self._store.say(conversation_id, "user", text)
-        yield from self._answer(conversation_id, sampling, placing)
+        yield from self._answer(conversation_id, sampling, placing, alone=alone)
 
     def answer_again(
         self,
         conversation_id: ConversationId,
         sampling: Sampling,
         placing: Placing = AUTOMATIC,
+        *,
+        alone: bool = False,
     ) -> Iterator[str]:
         """Another answer in the place of the last one; or one, where there is none yet."""
         said = self._store.messages(conversation_id)
         if said and said[-1].role == "assistant":
             self._store.take_back(conversation_id, said[-1].id)
-        yield from self._answer(conversation_id, sampling, placing)
+        yield from self._answer(conversation_id, sampling, placing, alone=alone)
 
     def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> bool:
         """Change a message. After a person's own one, all that followed is forgotten, and the answer is True:
@@ -203,10 +208,13 @@ class ConversationService:
             )
         return found
 
-    def _answer(self, conversation_id: ConversationId, sampling: Sampling, placing: Placing) -> Iterator[str]:
+    def _answer(
+        self, conversation_id: ConversationId, sampling: Sampling, placing: Placing, *, alone: bool
+    ) -> Iterator[str]:
         kept = self._store.update(replace(self._store.get(conversation_id), sampling=sampling))
         model = self._talkers.resolve(ModelRef.parse(kept.model), placing)
-        messages = as_messages(kept.system, self._store.messages(conversation_id))
+        said = self._store.messages(conversation_id)
+        messages = as_messages(kept.system, said[-1:] if alone else said)
         pieces: list[str] = []
         facts: list[AnswerFacts] = []
         try:
