@@ -80,8 +80,10 @@ class Paths:
 
     @property
     def assets(self) -> Path:
-        """Shipped with the app: sample, tiny model, fonts. Read only."""
-        return Path(__file__).resolve().parent.parent / "assets"
+        """Shipped with the app: sample, tiny model, fonts. Read only. A wheel has them inside the package."""
+        package = Path(__file__).resolve().parent
+        packed = package / "assets"
+        return packed if packed.is_dir() else package.parent / "assets"
 
     @property
     def sample_file(self) -> Path:

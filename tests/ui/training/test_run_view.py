@@ -49,13 +49,18 @@ async def test_measurements_are_in_the_chart_and_samples_below_it(studio):
     run = studio.start("measured")
     async with studio.opened() as screen:
         await screen.wait_for(lambda: status(screen) == "Running")
-        write_events(run, started(), step(1, 2.5), Evaluation(step=1, loss=2.25, best=True), step(2, 1.5))
+        write_events(run, started(), Evaluation(step=0, loss=3.5, best=False), Sample(
+            step=0, prompt="Which way?", answer="Up.", reference="This way.",
+        ))  # fmt: skip
+        write_events(run, step(1, 2.5), Evaluation(step=1, loss=2.25, best=True), step(2, 1.5))
         write_events(run, Sample(step=1, prompt="Which way?", answer="That way.", reference="This way."))
 
-        await screen.wait_for(lambda: screen.identified("samples"))
+        await screen.wait_for(lambda: len(screen.identified("samples")) == 6)
         assert screen.identified("samples") == [
             "After step 1: Which way?", "That way.", "In the data: This way.",
+            "Before training: Which way?", "Up.", "In the data: This way.",
         ]  # fmt: skip
+        assert screen.identified("run-gain") == ["Validation loss, before and best", "3.500 → 2.250"]
         [chart] = [s for s in screen.controls(ft.Semantics) if s.identifier == "loss-chart"]
         assert chart.label.endswith("1.500 at step 2; validation loss 2.250 at step 1")
         assert "validation" in screen.texts()

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 import flet as ft
 
+from app.domain.gain import gain
 from app.domain.runs import Run, RunStatus
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -80,7 +81,7 @@ def RunView(
             *_messages(run, hands),
             memoised(PhaseStrip, f"stages-{run.id}", report.stages),
             Progress(run),
-            Figures(run, last),
+            Figures(run, last, gain(report.measurements)),
             memoised(RunActions, f"actions-{run.id}", services.training, _acted_on(run), on_changed),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
