@@ -6,7 +6,6 @@ is read where the loop has to wait for the loss anyway.
 
 import math
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -36,7 +35,8 @@ from trainer_image.events import CheckpointSaved
 from trainer_image.following import Follow
 from trainer_image.models import Device
 from trainer_image.optimizing import withstand_full_memory
-from trainer_image.overfitting import OverfitDetector
+from trainer_image.outcome import Outcome
+from trainer_image.overfitting import OverfitWatch
 from trainer_image.planning import report_plan
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
@@ -48,20 +48,6 @@ from trainer_image.stopping import StopRequest
 from trainer_image.token_bound import splitter
 from trainer_image.trials import Trials
 from trainer_image.validation import Validation
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Where training ended."""
-
-    step: int
-    total_steps: int
-    loss: float | None
-    checkpoint: str | None
-    stopped: bool
-    best_step: int | None = None
-    validation_loss: float | None = None
-    baseline_loss: float | None = None
 
 
 class Loop(SFTTrainer):  # type: ignore[misc]
@@ -111,10 +97,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._padding = Padding(tokenizer.pad_token_id or 0)
         is_packed = config.packing and can_pack(model, rows, reporter)
         self._splits = splitter(config, self._padding, max(rows.lengths), is_packed=is_packed)
-        self._overfit = OverfitDetector()
+        self._overfit = OverfitWatch(reporter)
         each = config.push and config.push.every_save
         self._push_each = PushAtEverySave(config.push, reporter) if config.push and each else None
-        self._since_measured: list[float] = []
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
         super().__init__(
@@ -273,7 +258,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
         loss = agreement.of_first(own)  # everything decided below must be decided alike
         is_best = validation.record(step, loss)
-        self._look_for_overfitting(loss)
+        self._overfit.look(step, loss, best_step=validation.best_step, best_loss=validation.best_loss)
         self.sample()
         self.control.should_evaluate = False  # else it is asked again at the end of the epoch
         if is_best and self._config.load_best:
@@ -294,20 +279,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self.control.should_training_stop = self.control.should_save = True
         found = f"the best one, of step {best}" if best and self._config.load_best else "the one at hand"
         self._reporter.notice(f"Finished at step {step}, as asked; the result is {found}.")
-
-    def _look_for_overfitting(self, measured: float) -> None:
-        validation, since = self._validation, self._since_measured
-        found = self._overfit.add(
-            self.state.global_step,
-            training=sum(since) / max(len(since), 1),
-            validation=measured,
-            best_step=validation.best_step,
-            best_loss=validation.best_loss,
-        )
-        since.clear()
-        if found:
-            self._reporter.emit(found)
-            self._reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")
 
     def sample(self, *, is_asked: bool = False) -> None:
         """Let the model answer, in all processes: its weights may be spread over them, and none is to wait
@@ -368,7 +339,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
                 "model may be damaged.",
             )
         self._clock.end_step(loss)
-        self._since_measured.append(loss)
+        self._overfit.note(loss)
         self._report_step(logs["learning_rate"], grad_norm)
 
     def _report_step(self, learning_rate: float, grad_norm: float | None) -> None:
