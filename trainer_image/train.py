@@ -26,7 +26,18 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from pydantic import ValidationError
 
-from trainer_image import backends, doctor, launching, network, ranks, schedule, sharding, sinks
+from trainer_image import (
+    backends,
+    beginning_again,
+    doctor,
+    launching,
+    network,
+    plugins,
+    ranks,
+    schedule,
+    sharding,
+    sinks,
+)
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -107,6 +118,9 @@ def main(argv: list[str]) -> int:
             )
         )
     except Exception as error:  # the last resort: no run ends without a word
+        if beginning_again.is_asked_for(error):
+            reporter.close_listeners()
+            return beginning_again.AGAIN
         problem = explain(error)
         if problem is None or problem.__cause__:
             reporter.say(traceback.format_exc())
@@ -183,25 +197,23 @@ def train(run: Run) -> int:
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
-    if config.backend in backends.EXTERNAL:
+    if backends.of(config):
         from trainer_image.backends import running  # noqa: PLC0415
 
         return running.train(config, run.model, run.folder, rows, reporter, run.stop)
 
+    from trainer_image import methods  # noqa: PLC0415 not before Unsloth
+
+    method = methods.of(config)
     disk.require_space(
         run.folder, *checkpoint_space(run.model, config), keep=config.keep_checkpoints, reporter=reporter
     )
     downloading.fetch_model(run.model, reporter, offline=config.offline)
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
-    import transformers  # noqa: PLC0415
+    from trainer_image import fitting, loop, output, peak, probe  # noqa: PLC0415
 
-    from trainer_image import loop, output, peak, probe  # noqa: PLC0415
-    from trainer_image.methods import METHODS  # noqa: PLC0415
-
-    models.quieten(transformers)
-    transformers.set_seed(config.seed)  # before the model: adapters start from random numbers
-    method = METHODS[config.method.kind]
+    models.quieten_and_seed(config.seed)  # before the model: adapters start from random numbers
     device = models.find_device(config)
     models.describe_device(device, config, reporter)
     if engine.why:
@@ -222,10 +234,10 @@ def train(run: Run) -> int:
     use_cache = getattr(model.config, "use_cache", True)
 
     reporter.phase("prepare")
+    fitting.require_fit(model, tokenizer, rows, reporter)
     output.stop_at(model, rows.stop_ids)
     model = engines.prepare(engine, method, model, config)
-    for sentence in method.describe(model, config.method):
-        reporter.notice(sentence)
+    describe_method(method, model, config, reporter)
     training = loop.Loop(
         model=model,
         tokenizer=tokenizer,
@@ -267,6 +279,14 @@ def train(run: Run) -> int:
             push(run.folder / OUTPUT_DIR, config.push, card, reporter)
     report_end(reporter, outcome, method.OUTPUT_KIND if saved else None, config)
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
+
+
+def describe_method(method: Any, model: Any, config: RunConfig, reporter: Reporter) -> None:
+    """Say whose method it is, and what of the prepared model learns."""
+    if config.method_plugin:
+        reporter.notice(f"The method is {plugins.find('method', config.method_plugin).title}.")
+    for sentence in method.describe(model, config.method):
+        reporter.notice(sentence)
 
 
 def report_end(
@@ -370,7 +390,7 @@ def set_environment(config: RunConfig) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
-    needs_all = config.distributed.enable_model_splitting or config.backend in backends.EXTERNAL
+    needs_all = config.distributed.enable_model_splitting or backends.of(config) is not None
     if "LOCAL_RANK" not in os.environ and not needs_all:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
