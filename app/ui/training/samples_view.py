@@ -33,7 +33,7 @@ def _entry(number: int, sample: SampleAnswer) -> ft.Control:
     return ft.Column(
         [
             _small(f"{when}: {sample.prompt}"),
-            ft.Text(sample.answer or "(It says nothing.)", size=14),
+            ft.Text(sample.answer or "(It says nothing.)", theme_style=ft.TextThemeStyle.BODY_MEDIUM),
             _small(f"In the data: {sample.reference}"),
         ],
         spacing=2,

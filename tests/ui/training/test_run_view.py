@@ -17,9 +17,13 @@ def status(screen) -> str:
 
 
 def chart_points(screen) -> int:
-    """Points of the first line of the loss chart."""
+    """How many points the first line of the loss chart has."""
+    return len(first_line(screen))
+
+
+def first_line(screen) -> list:
     charts = [c for c in screen.controls() if type(c).__name__ == "LineChart"]
-    return len(charts[0].data_series[0].points) if charts else 0
+    return charts[0].data_series[0].points if charts else []
 
 
 async def test_progress_loss_and_timeline_appear_as_the_trainer_reports(studio):
@@ -34,9 +38,11 @@ async def test_progress_loss_and_timeline_appear_as_the_trainer_reports(studio):
         assert screen.identified("run-loss") == ["Loss now", "1.250"]
         await screen.wait_for_text("Half a day left")
         await screen.wait_for(lambda: chart_points(screen) == 2)
+        before = first_line(screen)
 
         write_events(run, step(3, 1.0))
         await screen.wait_for(lambda: chart_points(screen) == 3)
+        assert all(old is new for old, new in zip(before, first_line(screen), strict=False))
 
 
 async def test_measurements_are_in_the_chart_and_samples_below_it(studio):

@@ -10,6 +10,7 @@ from app.domain.setups import Setup
 from app.paths import Paths
 from app.services.recipes import recipe
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.mounting import Unwatched
 from app.ui.training.options import Source
 from app.ui.training.setups.recipes import take
 from app.ui.training.setups.save_setup import SaveSetup
@@ -38,7 +39,7 @@ def BothParts(services, draft):
     return ft.Column(
         [
             SavedSetups(services.setups, draft, is_shown=True),
-            SaveSetup(services.setups, draft),
+            SaveSetup(services.setups, Unwatched(draft)),
         ]
     )
 
