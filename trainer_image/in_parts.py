@@ -4,12 +4,29 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from trainer_image import agreement, beginning_again
+from trainer_image import agreement, beginning_again, ranks, sharding
 from trainer_image.batches import that_teaches_nothing
 from trainer_image.checkpoints import FoundMemory
+from trainer_image.config import RunConfig
 from trainer_image.parts import Batch
 from trainer_image.problems import is_out_of_memory
 from trainer_image.recovery import Recovery
+from trainer_image.reporting import Reporter
+
+
+def recovery_for(model: Any, config: RunConfig, reporter: Reporter, found: FoundMemory | None) -> Recovery:
+    """What a run does when memory runs out, the model in parts or not; `found` is what is known to fit."""
+    alone, is_in_parts = ranks.world_size() == 1, sharding.is_on(config)
+    if config.on_oom_shorten and not alone:
+        reporter.notice("Rows are not shortened when memory runs out: several processes train together.")
+    return Recovery(
+        model,
+        reporter,
+        may_shorten=config.on_oom_shorten and alone,
+        found=found,
+        is_in_parts=is_in_parts,
+        recomputes=is_in_parts and config.gradient_checkpointing,
+    )
 
 
 def step(loop: Any, model: Any, parts: list[Batch], tokens: Any, recovery: Recovery) -> Any:

@@ -6,7 +6,6 @@ is read where the loop has to wait for the loss anyway.
 
 import math
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -35,32 +34,18 @@ from trainer_image.events import CheckpointSaved
 from trainer_image.following import Follow
 from trainer_image.models import Device
 from trainer_image.optimizing import withstand_full_memory
-from trainer_image.overfitting import OverfitDetector
+from trainer_image.outcome import Outcome
+from trainer_image.overfitting import OverfitDetector, report
 from trainer_image.planning import report_plan
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
 from trainer_image.publishing import PushAtEverySave
-from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 from trainer_image.sampling import Samples
 from trainer_image.stopping import StopRequest
 from trainer_image.token_bound import splitter
 from trainer_image.trials import Trials
 from trainer_image.validation import Validation
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Where training ended."""
-
-    step: int
-    total_steps: int
-    loss: float | None
-    checkpoint: str | None
-    stopped: bool
-    best_step: int | None = None
-    validation_loss: float | None = None
-    baseline_loss: float | None = None
 
 
 class Loop(SFTTrainer):  # type: ignore[misc]
@@ -94,19 +79,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         before = resume_from.progress if resume_from else None
         self._has_new_length = before is not None and has_new_length(before, config)
         self._clock = Clock(before)
-        alone = ranks.world_size() == 1
-        if config.on_oom_shorten and not alone:
-            reporter.notice("Rows are not shortened when memory runs out: several processes train together.")
         is_in_parts = sharding.is_on(config)
         found = beginning_again.told() or (before.memory if before else None)
-        self._recovery = Recovery(
-            model,
-            reporter,
-            may_shorten=config.on_oom_shorten and alone,
-            found=found,
-            is_in_parts=is_in_parts,
-            recomputes=is_in_parts and config.gradient_checkpointing,
-        )
+        self._recovery = in_parts.recovery_for(model, config, reporter, found)
         measured = found.measured if found else None
         self._validation = Validation(rows.validation, config, before, reporter, at_once=measured)
         self._samples = Samples(rows, tokenizer, config, reporter)
@@ -313,8 +288,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         )
         since.clear()
         if found:
-            self._reporter.emit(found)
-            self._reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")
+            report(found, self._reporter)
 
     def sample(self, *, is_asked: bool = False) -> None:
         """Let the model answer, in all processes: its weights may be spread over them, and none is to wait

@@ -3,6 +3,7 @@
 from typing import Final
 
 from trainer_image.events import Overfitting
+from trainer_image.reporting import Reporter
 
 IN_A_ROW: Final = 3
 """Measurements, each higher than the one before, over which the loss on the training rows falls."""
@@ -30,3 +31,8 @@ class OverfitDetector:
         if self._rises != IN_A_ROW or training >= self._train_at_first or best_step is None:
             return None
         return Overfitting(step=step, best_step=best_step, best_loss=best_loss or 0.0)
+
+
+def report(found: Overfitting, reporter: Reporter) -> None:
+    reporter.emit(found)
+    reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")

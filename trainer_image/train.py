@@ -24,8 +24,6 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != _HERE)]
 
-from pydantic import ValidationError
-
 from trainer_image import (
     backends,
     beginning_again,
@@ -58,9 +56,10 @@ from trainer_image.events import (
     EXIT_STOPPED,
     Started,
 )
+from trainer_image.given import read_config
 from trainer_image.machine import likely_device, versions
 from trainer_image.models import find_model, require_reachable
-from trainer_image.problems import RunFailedError, bad_config, explain
+from trainer_image.problems import RunFailedError, explain
 from trainer_image.publishing import push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
@@ -341,27 +340,6 @@ def print_estimate(run_dir: Path) -> int:
         return problem.exit_code
     print(json.dumps(found, indent=1))  # noqa: T201
     return EXIT_FINISHED
-
-
-def read_config(path: Path) -> RunConfig:
-    """Raise RunFailedError, for exit code 2, naming the first setting that is wrong."""
-    try:
-        return RunConfig.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise bad_config("The run has no config.json.", f"It was expected at {path}.") from None
-    except OSError as error:
-        raise bad_config(
-            f"The run's config.json cannot be read: {error.strerror}.", f"It is at {path}."
-        ) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        detail = f"{where}: {reason}" if where else reason
-        raise bad_config(
-            f"The run's config.json is not valid: {detail}.",
-            "Correct the setting; docs/run-contract.md lists them all.",
-        ) from None
 
 
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
