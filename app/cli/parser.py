@@ -7,6 +7,7 @@ from app.cli.collecting_words import collecting
 from app.cli.export_words import add_export_words
 from app.cli.mapping_words import add_mapping
 from app.cli.queue_words import add_queue_words
+from app.cli.recipe_words import add_recipe_words
 from app.cli.session_words import add_session_words
 from app.cli.setup_words import add_setup_words
 from app.cli.talking_words import add_talking_words
@@ -31,6 +32,8 @@ def make_parser() -> argparse.ArgumentParser:
     _merge(verbs)
     setups = verbs.add_parser("setups", help="saved setups: everything that describes a run")
     add_setup_words(setups.add_subparsers(dest="noun", metavar="VERB", required=True), _leaf)
+    ready_made = verbs.add_parser("recipes", help="setups that came with the app, each with its provenance")
+    add_recipe_words(ready_made.add_subparsers(dest="noun", metavar="VERB", required=True), _leaf)
     _train(verbs)
     _jobs(verbs)
     _runs(verbs)
@@ -148,6 +151,7 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     what = train.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
     what.add_argument("--setup", metavar="NAME", help="a saved setup")
+    what.add_argument("--recipe", metavar="NAME", help="a recipe that came with the app")
     _over_the_setup(train)
     train.add_argument(
         "--auto",
@@ -217,6 +221,7 @@ def _docker(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         ("build", "build the trainer image of this version"),
         ("pull", "fetch an image from a registry"),
         ("test", "see whether a container gets the GPU, and what to do if not"),
+        ("abilities", "ask the image what it can train here, and why not the rest"),
     ):
         leaf = _leaf(nouns, name, text)
         leaf.add_argument("--image", default=TRAINER_IMAGE, help=f"the image ({TRAINER_IMAGE})")
