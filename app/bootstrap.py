@@ -132,6 +132,18 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
     )
     chats = SqliteChatStore(database)
     engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
+    preflight = PreflightService(
+        training,
+        previews,
+        library,
+        runs,
+        FoundModels(),
+        HuggingFaceHub(),
+        secrets,
+        gpus=nvidia_gpus,
+        computer_memory=computer_memory,
+        offline=offline.reason,
+    )
     return Services(
         library=library,
         collecting=collecting,
@@ -176,18 +188,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
         previews=previews,
-        preflight=PreflightService(
-            training,
-            previews,
-            library,
-            runs,
-            FoundModels(),
-            HuggingFaceHub(),
-            secrets,
-            gpus=nvidia_gpus,
-            computer_memory=computer_memory,
-            offline=offline.reason,
-        ),
+        preflight=preflight,
         history=HistoryService(
             runs,
             chats,
@@ -197,7 +198,9 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             exports=paths.exports,
             clock=utc_now,
         ),
-        queue=QueueService(runs, training, monitoring, processes, settings, nvidia_gpus, utc_now),
+        queue=QueueService(
+            runs, training, monitoring, processes, settings, nvidia_gpus, utc_now, check=preflight.check
+        ),
         auto=AutoSettingService(
             nvidia_gpus,
             FoundModelConfigs(secrets.hf_token),

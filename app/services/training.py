@@ -181,15 +181,18 @@ class TrainingService:
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
 
-    def launch_claimed(self, run: Run) -> Run:
+    def launch_claimed(self, run: Run, hindrance: Callable[[Run], tuple[str, str] | None]) -> Run:
         """Launch a prepared run that this process has claimed; a later attempt goes on from its checkpoint.
 
+        `hindrance`: what keeps it from being launched now, and what to do; asked only if it is not going yet.
         Raises StudioError if it did not start; it is then recorded as failed.
         """
         try:
             # An app that was killed at just this point may have got as far as starting it.
             if handle := self._launchers[run.target].find(run):
                 return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+            if error := hindrance(run):
+                raise StudioError(*error)
             return self._launch(run, resume=run.attempt > 1)
         except StudioError as error:
             self._fail(run, error.message, error.hint)
