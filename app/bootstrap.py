@@ -112,6 +112,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         bundled_model=paths.tiny_model,
         clock=utc_now,
         offline=offline.reason,
+        gpus=nvidia_gpus,
         open_folder=FileManager(),
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)

@@ -129,8 +129,9 @@ def show_run(services: Services, args: argparse.Namespace, output: Output) -> in
     run = services.monitoring.refresh(services.monitoring.find(args.run).id)
     events = services.monitoring.events(run.id)
     output.give({"run": run, "events": events})
+    card = "" if run.gpu is None else f", GPU {run.gpu}"
     output.say(
-        f"{run.name} ({run.id}): {run.status} on {run.target.label}, step {run.step}/{run.total_steps}"
+        f"{run.name} ({run.id}): {run.status} on {run.target.label}{card}, step {run.step}/{run.total_steps}"
     )
     if run.message:
         output.say(f"{run.message} {run.hint}".rstrip())

@@ -10,7 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from app.domain.errors import StudioError, TargetError, UnknownSessionError
+from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
+from app.domain.queue import spreads
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -53,8 +55,10 @@ class TrainingService:
         clock: Callable[[], datetime],
         open_folder: OpenFolder,
         offline: Callable[[], str] = lambda: "",
+        gpus: Gpus = tuple,
     ) -> None:
-        """`offline` says why the network is not used, as a sentence; empty if it is."""
+        """`offline` says why the network is not used, as a sentence; empty if it is. `gpus`: of here."""
+        self._gpus = gpus
         self._runs = runs
         self._launchers = launchers
         self._library = library
@@ -151,7 +155,7 @@ class TrainingService:
         run rather than a job nobody knows about. Raises StudioError if it did not start; it is then
         recorded as failed, unless something was missing from the start.
         """
-        run = self.prepare(request)
+        run = self._runs.update(self.prepare(request).id, self._placed)
         try:
             return self._launch(run, resume=False)
         except StudioError as error:
@@ -275,7 +279,8 @@ class TrainingService:
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
-            return replace(run.begun_again(self._processes.me(), attempt=run.attempt + 1), config=config)
+            again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
+            return self._placed(replace(again, config=config))
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -361,6 +366,12 @@ class TrainingService:
             owner=self._processes.me(),
             cloned_from=request.cloned_from,
         )
+
+    def _placed(self, run: Run) -> Run:
+        """On the GPU with the most free memory, as Auto Set and the checks count on it."""
+        is_here = run.target is Target.LOCAL or (run.target is Target.DOCKER and run.docker.use_gpu)
+        gpus = self._gpus() if is_here and not spreads(run.config) else ()
+        return replace(run, gpu=freest(gpus) if len(gpus) > 1 else None)
 
     def _folder(self, request: RunRequest, name: str) -> Path:
         chosen = request.docker.data_dir if request.target is Target.DOCKER else None

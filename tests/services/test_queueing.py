@@ -12,7 +12,7 @@ from app.domain.queue import QueueRules
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.services.queueing import QueueService
 from tests.services.conftest import NOON, World, ends, found_nothing, started, write_events
-from trainer_image.config import DATA_FILE, RunConfig
+from trainer_image.config import DATA_FILE, Distributed, RunConfig
 from trainer_image.events import CheckpointSaved, Result
 
 FINISHED = Result(status="finished", step=10, total_steps=10)
@@ -301,3 +301,24 @@ def test_a_run_returned_to_the_queue_is_looked_at_too(world, three, checks):
     checks.remarks["owner/model"] = NO_MODEL
 
     assert world.queue.add_back(three[0].id).message == NO_MODEL.message
+
+
+@pytest.mark.parametrize(
+    ("free", "changes", "number"),
+    [
+        ((GIB, 7 * GIB), {}, 1),
+        ((7 * GIB, 7 * GIB), {}, 0),
+        ((7 * GIB,), {}, None),
+        ((GIB, 7 * GIB), {"distributed": Distributed(nproc_per_node="gpu")}, None),
+    ],
+    ids=["the freest", "alike", "only one", "spreads itself"],
+)
+def test_a_run_started_directly_is_given_the_card_that_was_counted_on(world, session, free, changes, number):
+    world.training._gpus = lambda: [Gpu(f"card {n}", 8 * GIB, bytes_) for n, bytes_ in enumerate(free)]
+    asked = request(session, "a")
+    asked = replace(asked, config=asked.config.model_copy(update=changes))
+
+    run = world.training.start(asked)
+
+    assert run.gpu == number
+    assert world.launcher.job(run).run.gpu == number
