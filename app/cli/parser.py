@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
+from app.cli.history_words import add_history_words
 from app.cli.mapping_words import add_mapping
 from app.cli.queue_words import add_queue_words
 from app.cli.session_words import add_session_words
@@ -190,7 +191,9 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     _run(_leaf(nouns, "checkpoint", "save a checkpoint now, without stopping"))
     _run(_leaf(nouns, "sample", "let the model answer questions of its data now, without stopping"))
     _run(_leaf(nouns, "finish", "end it after the step at hand; its result is the model measured best"))
+    add_history_words(nouns, _leaf)
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
+    resume.add_argument("--checkpoint", default="", metavar="NAME", help="go on from this one instead")
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     resume.add_argument(
         "--extend",

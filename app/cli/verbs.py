@@ -13,6 +13,7 @@ from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.docker import docker_build, docker_clean, docker_pull, docker_status, docker_test
 from app.cli.following import follow
+from app.cli.history_verbs import HISTORY_VERBS
 from app.cli.importing import import_session
 from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
@@ -186,7 +187,9 @@ def show_losses(services: Services, args: argparse.Namespace, output: Output) ->
 
 
 def resume_run(services: Services, args: argparse.Namespace, output: Output) -> int:
-    run = services.training.resume(services.monitoring.find(args.run).id, extend=args.extend)
+    run = services.training.resume(
+        services.monitoring.find(args.run).id, extend=args.extend, checkpoint=args.checkpoint
+    )
     return started(services, run, output, watch=args.follow)
 
 
@@ -302,6 +305,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
+    **{("runs", name): verb for name, verb in HISTORY_VERBS.items()},
     **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
     ("chat", None): chat,
     ("doctor", None): doctor,
