@@ -14,6 +14,7 @@ from app.ui.landmarks import LandmarkTour
 from app.ui.merge.tab import MergeTab
 from app.ui.offline import OfflineBanner
 from app.ui.settings.tab import SettingsTab
+from app.ui.texts import text
 from app.ui.theme import NARROW_BELOW, TEXT_FONT, text_scale
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
@@ -30,10 +31,10 @@ class _Place:
 
 
 _PLACES: Final = (
-    _Place("Data", ft.Icons.DATASET_OUTLINED, ft.Icons.DATASET),
-    _Place("Training", ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING),
-    _Place("Merge", ft.Icons.MERGE_OUTLINED, ft.Icons.MERGE),
-    _Place("Settings", ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
+    _Place(text("navigation.data"), ft.Icons.DATASET_OUTLINED, ft.Icons.DATASET),
+    _Place(text("navigation.training"), ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING),
+    _Place(text("navigation.merge"), ft.Icons.MERGE_OUTLINED, ft.Icons.MERGE),
+    _Place(text("navigation.settings"), ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
 )
 _DATA: Final = 0
 _TRAINING: Final = 1
