@@ -9,11 +9,13 @@ from app.adapters.computer_memory import computer_memory
 from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
+from app.adapters.export_process import ExportProcess
 from app.adapters.file_manager import FileManager
 from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.keyring_vault import KeyringVault
+from app.adapters.local_api import LoopbackApi
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.model_configs import FoundModelConfigs
@@ -28,7 +30,9 @@ from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.configs import SqliteConfigStore
+from app.adapters.sqlite.conversations import SqliteConversationStore
 from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.exports import SqliteExportStore
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.scrapes import SqliteScrapeStore
@@ -46,10 +50,13 @@ from app.services.auto_setting import AutoSettingService
 from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.comparing import ComparingService
+from app.services.conversing import ConversationService
 from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.exporting import ExportService
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
@@ -62,8 +69,10 @@ from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
+from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.talkers import TalkerService
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -101,6 +110,9 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         library.free_name,
         offline,
     )
+    engine = WorkerEngine(
+        log_dir=paths.logs, secrets=secrets.hf_token, idle_minutes=lambda: preferences.idle_minutes
+    )
     training = TrainingService(
         runs,
         launchers,
@@ -114,6 +126,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         offline=offline.reason,
         gpus=nvidia_gpus,
         open_folder=FileManager(),
+        make_room=engine.unload,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     looker = TrainerLooker(
@@ -131,8 +144,8 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         bundled_model=paths.tiny_model,
         checker=QualityProcess(paths.logs),
     )
+    configs = FoundModelConfigs(secrets.hf_token)
     chats = SqliteChatStore(database)
-    engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
     preflight = PreflightService(
         training,
         previews,
@@ -144,6 +157,15 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         gpus=nvidia_gpus,
         computer_memory=computer_memory,
         offline=offline.reason,
+    )
+    talkers = TalkerService(
+        runs,
+        FoundModels(),
+        configs,
+        gpus=nvidia_gpus,
+        computer_memory=computer_memory,
+        offline=offline.reason,
+        bundled_model=paths.tiny_model,
     )
     return Services(
         library=library,
@@ -162,6 +184,12 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         training=training,
         monitoring=monitoring,
         chats=ChatService(runs, chats, engine, paths.exports),
+        talkers=talkers,
+        conversations=ConversationService(
+            SqliteConversationStore(database), talkers, engine, library, exports=paths.exports, clock=utc_now
+        ),
+        comparing=ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now),
+        serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,
         docker_care=DockerCareService(
@@ -204,7 +232,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         ),
         auto=AutoSettingService(
             nvidia_gpus,
-            FoundModelConfigs(secrets.hf_token),
+            configs,
             previews,
             computer_memory=computer_memory,
             history=paths.memory_history,
@@ -213,4 +241,17 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         ),
         job_scripts=JobScriptService(library, paths.trainer),
         layers=LayerService(looker, bundled_model=paths.tiny_model),
+        exporting=ExportService(
+            runs,
+            SqliteExportStore(database),
+            ExportProcess(paths.logs, secrets.hf_token),
+            FoundModels(),
+            processes,
+            secrets,
+            FileManager(),
+            folder=paths.exports,
+            clock=utc_now,
+            offline=offline.reason,
+            version=version("tunewright"),
+        ),
     )

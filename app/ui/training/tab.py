@@ -63,7 +63,7 @@ def TrainingTab(
                 services,
                 draft,
                 added,
-                keyed(SaveSetup, "save-setup", services.setups, draft),
+                keyed(SaveSetup, "save-setup", services.setups, kept),
             ),
         ],
         spacing=GAP,
