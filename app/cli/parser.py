@@ -176,6 +176,7 @@ def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     script.add_argument(
         "--timeout", required=True, metavar="TIME", help="when it is ended at the latest, like 6h"
     )
+    script.add_argument("--price", type=float, metavar="DOLLARS", help="what the flavor costs an hour today")
     script.add_argument("--force", action="store_true", help="replace a file that is there")
     check = _leaf(nouns, "check", "look over an `hf jobs` command before it costs anything")
     check.add_argument("command", metavar="COMMAND", help="the command as one argument, or - to read it")
