@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 from app.domain.errors import StudioError, TargetError
+from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
+from app.domain.queue import spreads
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -51,10 +53,12 @@ class TrainingService:
         clock: Callable[[], datetime],
         open_folder: OpenFolder,
         offline: Callable[[], str] = lambda: "",
+        gpus: Gpus = tuple,
         make_room: Callable[[], None] = lambda: None,
     ) -> None:
         """`offline` says why the network is not used, as a sentence; empty if it is. `make_room` is called
-        before a run takes this computer's memory."""
+        before a run takes this computer's memory, `gpus` to give it one of several."""
+        self._gpus = gpus
         self._make_room = make_room
         self._runs = runs
         self._launchers = launchers
@@ -127,7 +131,7 @@ class TrainingService:
         run rather than a job nobody knows about. Raises StudioError if it did not start; it is then
         recorded as failed, unless something was missing from the start.
         """
-        run = self.prepare(request)
+        run = self._runs.update(self.prepare(request).id, self._placed)
         try:
             return self._launch(run, resume=False)
         except StudioError as error:
@@ -157,15 +161,18 @@ class TrainingService:
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
 
-    def launch_claimed(self, run: Run) -> Run:
+    def launch_claimed(self, run: Run, hindrance: Callable[[Run], tuple[str, str] | None]) -> Run:
         """Launch a prepared run that this process has claimed; a later attempt goes on from its checkpoint.
 
+        `hindrance`: what keeps it from being launched now, and what to do; asked only if it is not going yet.
         Raises StudioError if it did not start; it is then recorded as failed.
         """
         try:
             # An app that was killed at just this point may have got as far as starting it.
             if handle := self._launchers[run.target].find(run):
                 return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+            if error := hindrance(run):
+                raise StudioError(*error)
             return self._launch(run, resume=run.attempt > 1)
         except StudioError as error:
             self._fail(run, error.message, error.hint)
@@ -240,7 +247,8 @@ class TrainingService:
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
-            return replace(run.begun_again(self._processes.me(), attempt=run.attempt + 1), config=config)
+            again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
+            return self._placed(replace(again, config=config))
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -325,6 +333,12 @@ class TrainingService:
             owner=self._processes.me(),
             cloned_from=request.cloned_from,
         )
+
+    def _placed(self, run: Run) -> Run:
+        """On the GPU with the most free memory, as Auto Set and the checks count on it."""
+        is_here = run.target is Target.LOCAL or (run.target is Target.DOCKER and run.docker.use_gpu)
+        gpus = self._gpus() if is_here and not spreads(run.config) else ()
+        return replace(run, gpu=freest(gpus) if len(gpus) > 1 else None)
 
     def _folder(self, request: RunRequest, name: str) -> Path:
         chosen = request.docker.data_dir if request.target is Target.DOCKER else None
