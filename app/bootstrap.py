@@ -9,11 +9,13 @@ from app.adapters.computer_memory import computer_memory
 from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
+from app.adapters.export_process import ExportProcess
 from app.adapters.file_manager import FileManager
 from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.keyring_vault import KeyringVault
+from app.adapters.local_api import LoopbackApi
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.model_configs import FoundModelConfigs
@@ -32,7 +34,9 @@ from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.configs import SqliteConfigStore
+from app.adapters.sqlite.conversations import SqliteConversationStore
 from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.exports import SqliteExportStore
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.rentals import SqliteRentalStore
 from app.adapters.sqlite.runs import SqliteRunStore
@@ -51,10 +55,13 @@ from app.services.auto_setting import AutoSettingService
 from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.comparing import ComparingService
+from app.services.conversing import ConversationService
 from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.exporting import ExportService
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
@@ -74,8 +81,10 @@ from app.services.renting.parts import PATIENCE, Patience, Renting
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
 from app.services.renting.sizes import GpuNeed, data_size
+from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.talkers import TalkerService
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -129,6 +138,9 @@ def build_services(
         library.free_name,
         offline,
     )
+    engine = WorkerEngine(
+        log_dir=paths.logs, secrets=secrets.hf_token, idle_minutes=lambda: preferences.idle_minutes
+    )
     training = TrainingService(
         runs,
         launchers,
@@ -140,7 +152,9 @@ def build_services(
         bundled_model=paths.tiny_model,
         clock=utc_now,
         offline=offline.reason,
+        gpus=nvidia_gpus,
         open_folder=FileManager(),
+        make_room=engine.unload,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     looker = TrainerLooker(
@@ -158,12 +172,34 @@ def build_services(
         bundled_model=paths.tiny_model,
         checker=QualityProcess(paths.logs),
     )
-    gpu_need.previews = previews
+    configs = FoundModelConfigs(secrets.hf_token)
     chats = SqliteChatStore(database)
+    gpu_need.previews = previews
     rented = RentingService(
         renting, runs, gpu_need, lambda request: data_size(request, library), previews.seen_by
     )
-    engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
+    preflight = PreflightService(
+        training,
+        previews,
+        library,
+        runs,
+        FoundModels(),
+        HuggingFaceHub(),
+        secrets,
+        gpus=nvidia_gpus,
+        computer_memory=computer_memory,
+        offline=offline.reason,
+        renting=rented,
+    )
+    talkers = TalkerService(
+        runs,
+        FoundModels(),
+        configs,
+        gpus=nvidia_gpus,
+        computer_memory=computer_memory,
+        offline=offline.reason,
+        bundled_model=paths.tiny_model,
+    )
     return Services(
         library=library,
         collecting=collecting,
@@ -181,6 +217,12 @@ def build_services(
         training=training,
         monitoring=monitoring,
         chats=ChatService(runs, chats, engine, paths.exports),
+        talkers=talkers,
+        conversations=ConversationService(
+            SqliteConversationStore(database), talkers, engine, library, exports=paths.exports, clock=utc_now
+        ),
+        comparing=ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now),
+        serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,
         docker_care=DockerCareService(
@@ -208,19 +250,7 @@ def build_services(
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
         previews=previews,
-        preflight=PreflightService(
-            training,
-            previews,
-            library,
-            runs,
-            FoundModels(),
-            HuggingFaceHub(),
-            secrets,
-            gpus=nvidia_gpus,
-            computer_memory=computer_memory,
-            offline=offline.reason,
-            renting=rented,
-        ),
+        preflight=preflight,
         history=HistoryService(
             runs,
             chats,
@@ -230,10 +260,12 @@ def build_services(
             exports=paths.exports,
             clock=utc_now,
         ),
-        queue=QueueService(runs, training, monitoring, processes, settings, nvidia_gpus, utc_now),
+        queue=QueueService(
+            runs, training, monitoring, processes, settings, nvidia_gpus, utc_now, check=preflight.check
+        ),
         auto=AutoSettingService(
             nvidia_gpus,
-            FoundModelConfigs(secrets.hf_token),
+            configs,
             previews,
             computer_memory=computer_memory,
             history=paths.memory_history,
@@ -244,4 +276,17 @@ def build_services(
         layers=LayerService(looker, bundled_model=paths.tiny_model),
         renting=rented,
         reaper=Reaper(renting, keepers),
+        exporting=ExportService(
+            runs,
+            SqliteExportStore(database),
+            ExportProcess(paths.logs, secrets.hf_token),
+            FoundModels(),
+            processes,
+            secrets,
+            FileManager(),
+            folder=paths.exports,
+            clock=utc_now,
+            offline=offline.reason,
+            version=version("tunewright"),
+        ),
     )

@@ -6,14 +6,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from app.cli import session_verbs, setup_verbs
+from app.cli import export_verbs, recipe_verbs, session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
 from app.cli.bundle import install_bundle, make_bundle, show_bundle
 from app.cli.checking import check, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
-from app.cli.docker import docker_build, docker_clean, docker_pull, docker_status, docker_test
+from app.cli.docker import (
+    docker_abilities,
+    docker_build,
+    docker_clean,
+    docker_pull,
+    docker_status,
+    docker_test,
+)
 from app.cli.following import follow
+from app.cli.history_verbs import HISTORY_VERBS
 from app.cli.importing import import_session
 from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
@@ -25,8 +33,8 @@ from app.cli.pods import require_consent, say_until_it_trains
 from app.cli.previewing import lengths, look, quality
 from app.cli.queue_verbs import QUEUE_VERBS
 from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
+from app.cli.talking_verbs import TALKING_VERBS
 from app.cli.tokens import delete_token, keep_token, list_tokens, test_token
-from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
 from app.domain.runs import Run, Target
@@ -85,7 +93,8 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    setup, folder = setup_of(services, args, args.setup or args.config, is_file=not args.setup)
+    name = args.config or args.setup or args.recipe
+    setup, folder = setup_of(services, args, name, is_file=bool(args.config))
     if args.preview and not args.auto:
         raise StudioError("--preview shows what --auto would choose.", "Give --auto too.")
     request = services.training.request_of(setup, folder)
@@ -138,8 +147,9 @@ def show_run(services: Services, args: argparse.Namespace, output: Output) -> in
     run = services.monitoring.refresh(services.monitoring.find(args.run).id)
     events = services.monitoring.events(run.id)
     output.give({"run": run, "events": events})
+    card = "" if run.gpu is None else f", GPU {run.gpu}"
     output.say(
-        f"{run.name} ({run.id}): {run.status} on {run.target.label}, step {run.step}/{run.total_steps}"
+        f"{run.name} ({run.id}): {run.status} on {run.target.label}{card}, step {run.step}/{run.total_steps}"
     )
     if run.message:
         output.say(f"{run.message} {run.hint}".rstrip())
@@ -201,7 +211,9 @@ def resume_run(services: Services, args: argparse.Namespace, output: Output) -> 
         request = replace(services.training.request_of(setup, Path.home()), target=target)
         require_consent(services.preflight.check(request), output, is_given=args.yes)
         setup = setup.model_copy(update={"pod": services.renting.settled(request).pod})
-    run = services.training.resume(before.id, extend=args.extend, target=target, pod=setup.pod)
+    run = services.training.resume(
+        before.id, extend=args.extend, checkpoint=args.checkpoint, target=target, pod=setup.pod
+    )
     return started(services, run, output, watch=args.follow)
 
 
@@ -231,25 +243,6 @@ def print_metrics(services: Services, args: argparse.Namespace, output: Output) 
             for m in metrics
         ],
     )
-    return 0
-
-
-def chat(services: Services, args: argparse.Namespace, output: Output) -> int:
-    run = services.monitoring.refresh(services.monitoring.find(args.run).id)
-    sampling = replace(PRESETS[args.preset], seed=args.seed)
-    if args.max_new_tokens is not None:
-        if args.max_new_tokens < 1:
-            raise StudioError(
-                "An answer has at least one token.", "Give --max-new-tokens a number from 1 up."
-            )
-        sampling = replace(sampling, max_new_tokens=args.max_new_tokens)
-    voice: Voice = "base" if args.base else "tuned"
-    answer = []
-    for piece in services.chats.ask(run.id, args.prompt, sampling, voice):
-        answer.append(piece)
-        output.piece(piece)
-    output.say("")
-    output.give({"run": run.id, "voice": voice, "prompt": args.prompt, "answer": "".join(answer)})
     return 0
 
 
@@ -302,6 +295,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "delete"): delete_merge,
     ("check", None): check,
     **{("setups", noun): verb for noun, verb in setup_verbs.VERBS.items()},
+    **{("recipes", noun): verb for noun, verb in recipe_verbs.VERBS.items()},
     ("train", None): train,
     ("jobs", "script"): write_job_script,
     ("runs", "list"): list_runs,
@@ -317,8 +311,10 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
+    **{("runs", name): verb for name, verb in HISTORY_VERBS.items()},
     **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
-    ("chat", None): chat,
+    **export_verbs.VERBS,
+    **TALKING_VERBS,
     ("doctor", None): doctor,
     ("offline", None): offline,
     ("bundle", "make"): make_bundle,
@@ -328,6 +324,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("docker", "build"): docker_build,
     ("docker", "pull"): docker_pull,
     ("docker", "test"): docker_test,
+    ("docker", "abilities"): docker_abilities,
     ("docker", "clean"): docker_clean,
     ("tokens", "list"): list_tokens,
     ("tokens", "keep"): keep_token,

@@ -6,9 +6,12 @@ from app.services.auto_setting import AutoSettingService
 from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.comparing import ComparingService
+from app.services.conversing import ConversationService
 from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
+from app.services.exporting import ExportService
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
@@ -23,8 +26,10 @@ from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
+from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.talkers import TalkerService
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -37,6 +42,10 @@ class Services:
     training: TrainingService
     monitoring: MonitoringService
     chats: ChatService
+    talkers: TalkerService
+    conversations: ConversationService
+    comparing: ComparingService
+    serving: ServingService
     settings: SettingsService
     offline: OfflineService
     tokens: TokenService
@@ -56,3 +65,4 @@ class Services:
     auto: AutoSettingService
     renting: RentingService
     reaper: Reaper
+    exporting: ExportService

@@ -67,10 +67,10 @@ class Pod:
         return self.wait_until(lambda: health if (health := self.health()).phase == phase else None)
 
     def wait_until(self, condition: Callable[[], Any]) -> Any:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 250
         while not (found := condition()):
             assert time.monotonic() < end, f"it did not happen; the container said:\n{self.said()}"
-            time.sleep(0.01)
+            time.sleep(0.05)
         return found
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:

@@ -14,8 +14,11 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
-from app.domain.chat import EngineStatus, Sampling, Voice
-from app.domain.runs import JobState, Run, Target
+from app.domain.chat import AnswerFacts, EngineStatus, Sampling
+from app.domain.preflight import Readiness
+from app.domain.runs import JobState, Run, RunRequest, Target
+from app.domain.sessions import Message
+from app.domain.talkers import LoadableModel
 from app.services.chatting import ChatService
 from app.services.history import HistoryService
 from app.services.library import LibraryService
@@ -34,20 +37,30 @@ class EchoEngine:
 
     def __init__(self) -> None:
         self.fail_with: Exception | None = None
-        self.asked: list[tuple[str, Voice]] = []
+        self.asked: list[tuple[LoadableModel, list[Message], Sampling]] = []
+        self.unloads = 0
 
     def status(self) -> EngineStatus:
         return EngineStatus()
 
-    def generate(self, run: Run, voice: Voice, prompt: str, sampling: Sampling) -> Iterator[str]:
-        self.asked.append((prompt, voice))
+    def load(self, model: LoadableModel) -> None: ...
+
+    def generate(self, model, messages, sampling, told=None) -> Iterator[str]:
+        self.asked.append((model, list(messages), sampling))
         if self.fail_with is not None:
             raise self.fail_with
-        yield from (f"{voice}: ", prompt)
+        yield from (f"{model.voice}: ", messages[-1]["content"])
+        if told is not None:
+            told(AnswerFacts(len(messages), 2, 0.5, "stop"))
+
+    def render(self, model, messages):
+        text = "".join(m["content"] for m in messages)
+        return text, [*text.encode()]
 
     def stop(self) -> None: ...
 
-    def unload(self) -> None: ...
+    def unload(self) -> None:
+        self.unloads += 1
 
 
 @dataclass
@@ -79,6 +92,11 @@ class World:
     opened: list[Path]
     """Folders shown in the file manager."""
     now: list[datetime] = field(default_factory=lambda: [NOON])
+
+
+def found_nothing(_: RunRequest) -> Readiness:
+    """A check before a run for tests in which nothing speaks against it."""
+    return Readiness()
 
 
 @pytest.fixture
@@ -124,7 +142,9 @@ def make_world(home: Path, database) -> World:
         training,
         chats,
         SettingsService(settings),
-        QueueService(runs, training, monitoring, processes, settings, list, lambda: NOON),
+        QueueService(
+            runs, training, monitoring, processes, settings, list, lambda: NOON, check=found_nothing
+        ),
         settings,
         HistoryService(
             runs,

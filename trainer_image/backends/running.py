@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from trainer_image import launching, ranks
-from trainer_image.backends import EXTERNAL, Backend
+from trainer_image import backends, launching, ranks
+from trainer_image.backends import Backend
 from trainer_image.config import OUTPUT_DIR, RunConfig
 from trainer_image.data import TrainingRows
 from trainer_image.events import EXIT_FINISHED, EXIT_STOPPED, Metrics
@@ -37,8 +37,9 @@ library.run_training(library.TorchrunArgs(**given["torchrun"]), library.Training
 def train(
     config: RunConfig, model: str, run_dir: Path, rows: TrainingRows, reporter: Reporter, stop: StopRequest
 ) -> int:
-    """Train by `config.backend` until it ends or is stopped. Raises RunFailedError if it fails."""
-    backend = EXTERNAL[config.backend]
+    """Train by another trainer until it ends or is stopped. Raises RunFailedError if it fails."""
+    backend = backends.of(config)
+    assert backend is not None
     spread = launching.spread_of(config.distributed, os.environ)
     folder = run_dir / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
@@ -53,6 +54,8 @@ def train(
     (folder / "arguments.json").write_text(json.dumps(given, indent=1), encoding="utf-8")
     reporter.phase("train")
     reporter.notice(f"Training by {backend.NAME}, in {processes} processes.")
+    if config.measure_first and rows.validation is not None:
+        reporter.notice(f"There is no measurement before training: {backend.NAME} begins at once.")
     command = [sys.executable, "-c", _PROGRAM, backend.PACKAGE, str(folder / "arguments.json")]
     last = follow(command, backend, folder, total, reporter, stop)
     if stop.wish:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -39,6 +40,11 @@ class Agent(ThreadingHTTPServer):
         self._connections = threading.BoundedSemaphore(_MOST_CONNECTIONS)
         self.bodies = threading.BoundedSemaphore(_MOST_BODIES)
         super().__init__((supervisor.settings.host, supervisor.settings.port), _Request)
+
+    def server_bind(self) -> None:
+        """Without the look-up of this computer's name that http.server makes: it may take a minute."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "pod", self.server_address[1]
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         if not self._connections.acquire(blocking=False):

@@ -1,5 +1,6 @@
 """The Settings tab: looks, folders, the token, what this computer can do, and what this app is."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 
 import flet as ft
@@ -16,15 +17,21 @@ from app.ui.settings.folders import Folders
 from app.ui.settings.offline import OfflineSwitch
 from app.ui.settings.tokens import Tokens
 from app.ui.settings.web import Web
+from app.ui.texts import text
 
 
 @ft.component
-def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Control:
-    """`is_shown` starts the first look at this computer: it is not worth doing before someone looks."""
+def SettingsTab(
+    services: Services, paths: Paths, on_text_size: Callable[[], None], *, is_shown: bool
+) -> ft.Control:
+    """`is_shown` starts the first look at this computer: it is not worth doing before someone looks.
+
+    `on_text_size`: texts take more room now, or less.
+    """
     return TabColumn(
         [
-            PageHeading("Settings", "How Tunewright looks, where it keeps things, and what it found here."),
-            Appearance(services.settings),
+            PageHeading(text("settings.title"), text("settings.subtitle")),
+            Appearance(services.settings, on_text_size),
             Folders(services.settings, paths, services.training.show_folder),
             Tokens(services.tokens, is_shown=is_shown),
             OfflineSwitch(services.offline),
@@ -37,10 +44,10 @@ def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Contr
 
 def _about() -> ft.Control:
     return Section(
-        "About",
+        text("settings.about.title"),
         [
-            LabeledValue("Version", version("tunewright")),
-            LabeledValue("Telemetry", "None. Tunewright tells nobody what you do, and has no way to."),
-            LabeledValue("Licence", "Apache License 2.0; the fonts Inter and JetBrains Mono: SIL OFL 1.1"),
+            LabeledValue(text("settings.about.version"), version("tunewright")),
+            LabeledValue(text("settings.about.telemetry"), text("settings.about.no_telemetry")),
+            LabeledValue(text("settings.about.licence"), text("settings.about.licences")),
         ],
     )

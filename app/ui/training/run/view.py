@@ -8,6 +8,8 @@ from typing import Any, Final, cast
 
 import flet as ft
 
+from app.domain.dashboards import dashboards
+from app.domain.gain import gain
 from app.domain.runs import Run, RunStatus, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -24,6 +26,7 @@ from app.ui.training.log_view import LogView
 from app.ui.training.mounting import keyed, memoised
 from app.ui.training.run.changes_view import MemoryChanges
 from app.ui.training.run.checkpoints_view import CheckpointList
+from app.ui.training.run.dashboards_view import Dashboards
 from app.ui.training.run.figures import Figures, Guide, Progress
 from app.ui.training.run.hands import Hands
 from app.ui.training.run.learning import Learning
@@ -82,11 +85,12 @@ def RunView(
             *([keyed(RentalCard, f"rental-{run.id}", services.renting, run)] if is_rented else []),
             memoised(PhaseStrip, f"stages-{run.id}", report.stages),
             Progress(run),
-            Figures(run, last),
-            keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
+            Figures(run, last, gain(report.measurements)),
+            memoised(RunActions, f"actions-{run.id}", services.training, _acted_on(run), on_changed),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
+            memoised(Dashboards, f"dashboards-{run.id}", tuple(dashboards(run.config, run.folder))),
             memoised(SampleList, f"samples-{run.id}", report.samples),
             memoised(CheckpointList, f"checkpoints-{run.id}", still, report.checkpoints),
             memoised(Timeline, f"timeline-{run.id}", report.events),
@@ -105,7 +109,7 @@ def RunView(
                 run.output_dir or run.folder,
             ),
         ],
-        subtitle=f"{run.target.label} · {wording.data(run)} · {wording.method(run)}",
+        subtitle=f"{wording.place(run)} · {wording.data(run)} · {wording.method(run)}",
         trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
 
@@ -152,6 +156,11 @@ async def _go_to_talk(event: ft.Event[ft.Button]) -> None:
 def _failed(run: Run) -> Run:
     """What its troubles depend on."""
     return replace(_still(run), message=run.message, hint=run.hint, checkpoint=run.checkpoint)
+
+
+def _acted_on(run: Run) -> Run:
+    """What its buttons depend on."""
+    return replace(_still(run), checkpoint=run.checkpoint, step=run.step if run.status.is_final else 0)
 
 
 def _still(run: Run) -> Run:
