@@ -21,6 +21,8 @@ from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
+from app.services.renting.planning import RentingService
+from app.services.renting.reaper import Reaper
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.tokens import TokenService
@@ -52,3 +54,5 @@ class Services:
     preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService
+    renting: RentingService
+    reaper: Reaper

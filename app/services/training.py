@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.domain.errors import StudioError, TargetError, UnknownSessionError
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
+from app.domain.renting import PodOptions
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -77,6 +78,7 @@ class TrainingService:
             data_file=folder / expanded(setup.file) if setup.file else None,
             output_name=setup.output_name,
             docker=setup.docker,
+            pod=setup.pod,
         )
 
     def _session_of(self, setup: Setup) -> Session | None:
@@ -105,6 +107,8 @@ class TrainingService:
         if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
         if problem := self._offline_problem(request):
+            return problem
+        if request.target is Target.RUNPOD and (problem := request.pod.problem()):
             return problem
         if request.output_name and not _NAME.fullmatch(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
@@ -250,9 +254,17 @@ class TrainingService:
             ) from error
         return run
 
-    def resume(self, run_id: RunId, *, extend: Length | None = None, checkpoint: str = "") -> Run:
+    def resume(
+        self,
+        run_id: RunId,
+        *,
+        extend: Length | None = None,
+        checkpoint: str = "",
+        target: Target | None = None,
+        pod: PodOptions | None = None,
+    ) -> Run:
         """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
-        which everything measured is then forgotten.
+        which everything measured is then forgotten. With `target`, there from now on.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -272,7 +284,8 @@ class TrainingService:
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
-            return replace(run.begun_again(self._processes.me(), attempt=run.attempt + 1), config=config)
+            again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
+            return replace(again, config=config, target=target or run.target, pod=pod or run.pod)
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -298,6 +311,7 @@ class TrainingService:
             session=session,
             file=None if is_hub or session else run.folder / DATA_FILE,
             docker=replace(run.docker, container_name=""),
+            pod=run.pod,
             config=config,
         )
 
@@ -348,6 +362,7 @@ class TrainingService:
                 }
             ),
             docker=request.docker,
+            pod=request.pod,
             folder=self._folder(request, name),
             data_label=label,
             session_id=request.session_id,

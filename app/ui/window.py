@@ -58,13 +58,14 @@ def run_window(
     # Signs upload addresses; new at every start, so that none outlives the app.
     os.environ["FLET_SECRET_KEY"] = secrets.token_urlsafe(32)
     opening = Opening(build)
-    reason = "" if web else _run_desktop(opening, paths)
-    if reason is None:
-        return
-    if reason:
-        _say(reason)
-    with contextlib.closing(_claim_port(port)) as listener, contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(opening, paths, listener, open_browser=open_browser))
+    with contextlib.closing(opening):
+        reason = "" if web else _run_desktop(opening, paths)
+        if reason is None:
+            return
+        if reason:
+            _say(reason)
+        with contextlib.closing(_claim_port(port)) as listener, contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(opening, paths, listener, open_browser=open_browser))
 
 
 def _run_desktop(opening: Opening, paths: Paths) -> str | None:
@@ -164,7 +165,8 @@ async def _announce(server: "uvicorn.Server", opening: Opening, port: int, *, op
 
 
 def _show(page: ft.Page, opening: Opening, paths: Paths) -> None:
-    from app.ui.opening_page import OpeningPage  # noqa: PLC0415 - the controls take longer than the server
+    from app.ui.drawing import guard_drawing  # noqa: PLC0415 - the controls take longer than the server
+    from app.ui.opening_page import OpeningPage  # noqa: PLC0415
     from app.ui.theme import dress  # noqa: PLC0415
 
     opening.was_shown = True
@@ -172,6 +174,7 @@ def _show(page: ft.Page, opening: Opening, paths: Paths) -> None:
     page.padding = 0
     page.spacing = 0
     dress(page)
+    guard_drawing(page, paths.logs)
     page.render(OpeningPage, opening, paths)
 
 

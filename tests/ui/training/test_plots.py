@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -135,3 +136,17 @@ def test_a_saved_table_has_a_line_a_step_with_the_smoothed_and_the_measured_loss
     assert [float(row["loss_ema_30"]) for row in rows] == pytest.approx(smoothed([3.0, 2.0, 1.0], span=30))
     assert [row["validation_loss"] for row in rows] == ["", "2.5", ""]
     assert rows[0]["gpu_temperature"] == ""
+
+
+def test_what_another_trainer_does_not_tell_is_not_drawn_and_breaks_nothing():
+    nan = float("nan")
+    theirs = replace(
+        data([2.0, 1.0], WHOLE),
+        metrics=tuple(replace(m, epoch=nan, learning_rate=nan) for m in metrics([2.0, 1.0])),
+    )
+
+    plot = plot_of(theirs, ChartSettings())
+
+    assert plot is not None
+    assert plot.shades == ()
+    assert "rate" not in dict(kinds_of(theirs.metrics))

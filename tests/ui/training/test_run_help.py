@@ -13,8 +13,9 @@ from trainer_image.look_protocol import Estimated
 
 
 def labelled(screen, identifier: str) -> str:
-    [piece] = [s for s in screen.controls(ft.Semantics) if s.identifier == identifier]
-    return piece.label or ""
+    """What this piece of the screen is called; empty before it is there."""
+    pieces = [s for s in screen.controls(ft.Semantics) if s.identifier == identifier]
+    return (pieces[0].label or "") if len(pieces) == 1 else ""
 
 
 def fail(studio, run, message: str, hint: str = "") -> None:
