@@ -74,6 +74,7 @@ from app.services.renting.parts import Renting
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
 from app.services.renting.sizes import GpuNeed, data_size
+from app.services.runpod_storage import RunpodStorageService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.tokens import TokenService
@@ -241,4 +242,5 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         layers=LayerService(looker, bundled_model=paths.tiny_model),
         renting=rented,
         reaper=Reaper(renting, keepers),
+        runpod_storage=RunpodStorageService(renting.account.cloud, renting.account.problem),
     )

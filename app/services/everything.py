@@ -23,6 +23,7 @@ from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
+from app.services.runpod_storage import RunpodStorageService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.tokens import TokenService
@@ -56,3 +57,4 @@ class Services:
     auto: AutoSettingService
     renting: RentingService
     reaper: Reaper
+    runpod_storage: RunpodStorageService
