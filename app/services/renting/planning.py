@@ -58,10 +58,12 @@ class RentingService:
         """Of this minute. Raises TargetError."""
         return self._remembered.asked(("offers", self._minute()), lambda: self._cloud().offers())
 
-    def choices(self, config: RunConfig, options: PodOptions) -> Sequence[GpuOffer]:
-        """All that fit the run, in the order of `options`, whatever they cost. Raises TargetError."""
+    def choices(self, config: RunConfig | None, options: PodOptions) -> Sequence[GpuOffer]:
+        """All that fit the run, if it is known, in the order of `options`, whatever they cost, those out of
+        stock too. Raises TargetError."""
         every = replace(options, gpus=(), highest_price=float("inf"))
-        return ladder(self.offers(), self.needed_bytes(config), every)
+        needed = self.needed_bytes(config) if config else None
+        return ladder(self.offers(), needed, every, with_stock=False)
 
     def needed_bytes(self, config: RunConfig) -> int | None:
         return self._remembered.asked(
@@ -114,6 +116,10 @@ class RentingService:
     def cost(self, rental: Rental) -> float:
         """Dollars so far."""
         return rental.cost(self._renting.clock())
+
+    def seconds_left(self, rental: Rental) -> float:
+        """Until its hard end."""
+        return (rental.ends_by - self._renting.clock()).total_seconds()
 
     def _leaving(self, request: RunRequest) -> Sequence[Leaving]:
         config = self._local_model(request.config)
