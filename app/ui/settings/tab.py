@@ -14,6 +14,7 @@ from app.ui.settings.appearance import Appearance
 from app.ui.settings.computer import Computer
 from app.ui.settings.folders import Folders
 from app.ui.settings.offline import OfflineSwitch
+from app.ui.settings.runpod_storage import RunpodStorage
 from app.ui.settings.tokens import Tokens
 from app.ui.settings.web import Web
 
@@ -27,6 +28,7 @@ def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Contr
             Appearance(services.settings),
             Folders(services.settings, paths, services.training.show_folder),
             Tokens(services.tokens, is_shown=is_shown),
+            RunpodStorage(services.runpod_storage, services.renting, is_shown=is_shown),
             OfflineSwitch(services.offline),
             Web(services.settings),
             Computer(services.doctor, is_shown=is_shown),
