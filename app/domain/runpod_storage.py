@@ -59,7 +59,7 @@ class VolumePlan:
     def adds(self) -> float:
         """Dollars a month more than now."""
         now = monthly_price(self.existing.size_gb, self.existing.kind) if self.existing else 0.0
-        return self.monthly - now
+        return round(self.monthly - now, 2)
 
 
 def volume_plan(

@@ -64,7 +64,7 @@ def NewVolume(storage: RunpodStorageService, again: Again) -> ft.Control:
             Wrap(
                 [
                     ft.OutlinedButton(
-                        "Have a volume", icon=ft.Icons.ADD, disabled=find.is_busy, on_click=find.run
+                        "Get a volume", icon=ft.Icons.ADD, disabled=find.is_busy, on_click=find.run
                     ),
                     Identified("volume-there", Help(there), live=True),
                 ]
@@ -89,7 +89,7 @@ def NewTemplate(storage: RunpodStorageService, again: Again) -> ft.Control:
             Wrap(
                 [
                     ft.OutlinedButton(
-                        "Have a template",
+                        "Make the template",
                         icon=ft.Icons.ADD,
                         disabled=make.is_busy or not image.shown.strip(),
                         on_click=make.run,

@@ -21,14 +21,14 @@ async def test_a_volume_is_made_after_its_price_was_seen_and_deleted_after_a_que
         assert "$100.00" in " ".join(screen.identified("runpod-balance"))
 
         await screen.type("GPU (optional)", "RTX 4090")
-        await screen.click("Have a volume")
+        await screen.click("Get a volume")
         await screen.wait_for_text("50 GB in EU-RO-1: about $3.50 a month more")
         assert not cloud.account.volumes
         await screen.click("Make it")
         await screen.wait_for_text("About $3.50 a month for all volumes.")
         [made] = cloud.account.volumes
 
-        await screen.click("Have a volume")
+        await screen.click("Get a volume")
         await screen.wait_for_text("There is one already, in EU-RO-1.")
 
         await screen.click(f"Delete volume {made}")
@@ -60,7 +60,7 @@ async def test_a_refusal_and_a_wrong_size_are_said(cloud, parts):  # noqa: F811
         await screen.wait_for_text("There is none.")
 
         await screen.type("Size in GB", "much")
-        await screen.click("Have a volume")
+        await screen.click("Get a volume")
         await screen.wait_for_text("The size is a whole number of GB.")
 
 
@@ -69,7 +69,7 @@ async def test_a_template_is_made(cloud, parts):  # noqa: F811
         await screen.click("Look at Runpod")
         await screen.wait_for_text("There is none.")
         await screen.type("Image of the template", "ghcr.io/x/trainer:1")
-        await screen.click("Have a template")
+        await screen.click("Make the template")
 
         await screen.wait_for_text("ghcr.io/x/trainer:1, 40 GB")
         assert len(cloud.account.templates) == 1
