@@ -6,12 +6,13 @@ import subprocess
 import sys
 
 import pytest
+import requests
 from graphql import parse
 from graphql.utilities import value_from_ast_untyped
 
 from app.adapters.runpod import sdk
 from app.domain.errors import StudioError
-from app.domain.runpod_ports import NotValidError, PodMayExistError, RunpodError
+from app.domain.runpod_ports import BusyError, NotValidError, PodMayExistError, RunpodError
 from tests.docker_engine import CHECKOUT
 from tests.runpod.conftest import client_of, order
 
@@ -127,6 +128,26 @@ def test_a_refusal_of_no_known_words_may_have_done_it(cloud, monkeypatch):
 
     with pytest.raises(PodMayExistError):
         client_of(cloud).create_pod(order(ends_at=cloud.clock.now()))
+
+
+def test_a_create_that_is_never_answered_is_looked_for(cloud, monkeypatch):
+    """The SDK waits 30 s, and lets nobody choose."""
+    post = requests.post
+    monkeypatch.setattr(requests, "post", lambda *args, **more: post(*args, **more | {"timeout": 0.3}))
+    cloud.faults.add("POST /graphql", "hang", though_done=True)
+
+    pod = client_of(cloud).create_pod(order(ends_at=cloud.clock.now().replace(year=2099)))
+
+    assert [pod.id] == list(cloud.account.pods)
+
+
+def test_where_nobody_listens_nothing_was_asked_for(cloud):
+    client = client_of(cloud)
+    cloud.close()
+
+    for wanted in (order(), order(ends_at=cloud.clock.now())):
+        with pytest.raises(BusyError, match="cannot be reached"):
+            client.create_pod(wanted)
 
 
 def test_two_accounts_do_not_share_a_key(cloud):
