@@ -7,6 +7,7 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.domain.rentals import money
+from app.domain.runpod_ports import PodTemplate
 from app.domain.runpod_storage import LEAST_GB, MOST_GB, VolumePlan
 from app.services.runpod_storage import RunpodStorageService
 from app.ui.actions import use_action
@@ -79,9 +80,12 @@ def NewVolume(storage: RunpodStorageService, again: Again) -> ft.Control:
 @ft.component
 def NewTemplate(storage: RunpodStorageService, again: Again) -> ft.Control:
     image = use_typed()
+
+    def made(_: PodTemplate) -> None:
+        ft.context.page.run_task(again)
+
     make = use_action(
-        lambda: storage.ensure_template(image=image.now(), disk_gb=_TEMPLATE_DISK),
-        on_done=lambda _: ft.context.page.run_task(again),
+        lambda: storage.ensure_template(image=image.now(), disk_gb=_TEMPLATE_DISK), on_done=made
     )
     return ft.Column(
         [
