@@ -82,6 +82,7 @@ from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
 from app.services.renting.sizes import GpuNeed, data_size
 from app.services.serving import ServingService
+from app.services.runpod_storage import RunpodStorageService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.talkers import TalkerService
@@ -289,4 +290,5 @@ def build_services(
             offline=offline.reason,
             version=version("tunewright"),
         ),
+        runpod_storage=RunpodStorageService(renting.account.cloud, renting.account.problem),
     )

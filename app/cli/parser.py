@@ -7,6 +7,7 @@ from app.cli.collecting_words import collecting
 from app.cli.export_words import add_export_words
 from app.cli.history_words import add_history_words
 from app.cli.mapping_words import add_mapping
+from app.cli.pod_storage_words import add_pod_storage_verbs
 from app.cli.pod_words import add_pod_options, add_pod_verbs
 from app.cli.queue_words import add_queue_words
 from app.cli.recipe_words import add_recipe_words
@@ -261,7 +262,9 @@ def _bundle(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 
 def _runpod(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     group = verbs.add_parser("runpod", help="rented GPUs at Runpod")
-    add_pod_verbs(group.add_subparsers(dest="noun", metavar="VERB", required=True), _leaf)
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    add_pod_verbs(nouns, _leaf)
+    add_pod_storage_verbs(nouns, _leaf)
 
 
 def _tokens(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -27,6 +27,7 @@ from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
+from app.cli.pod_storage import VERBS as POD_STORAGE_VERBS
 from app.cli.pod_words import with_pod_options
 from app.cli.pods import VERBS as POD_VERBS
 from app.cli.pods import require_consent, say_until_it_trains
@@ -332,4 +333,5 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("tokens", "test"): test_token,
     ("demo", None): demo,
     **POD_VERBS,
+    **POD_STORAGE_VERBS,
 }

@@ -27,6 +27,7 @@ from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
 from app.services.serving import ServingService
+from app.services.runpod_storage import RunpodStorageService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.talkers import TalkerService
@@ -66,3 +67,4 @@ class Services:
     renting: RentingService
     reaper: Reaper
     exporting: ExportService
+    runpod_storage: RunpodStorageService
