@@ -6,6 +6,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -34,6 +35,10 @@ def checkpoint(number: int) -> None:
     os.replace(folder / ".marker", folder / "COMPLETE.json")
 
 
+def newest() -> int:
+    return max((int(m.parent.name[8:]) for m in run_dir.glob("checkpoints/*/COMPLETE.json")), default=0)
+
+
 def end(status: str, code: int) -> None:
     if config.get("result", True):
         partial = run_dir / "result.json.partial"
@@ -52,8 +57,16 @@ for line in config.get("print", []):
 for step in range(config.get("steps", 0)):
     print("step", step)
     report(type="metrics", step=step)
+for _ in range(config.get("orphans", 0)):  # whose parent ends before they do
+    subprocess.Popen([sys.executable, "-S", "-c", "import os; os.fork() or os.setsid()"])
 if "checkpoint" in config:
     checkpoint(config["checkpoint"])
+for step in range(newest() + 1 if "--resume" in args else 1, config.get("walk", 0) + 1):
+    print("walk", step, flush=True)
+    report(type="metrics", step=step)
+    if step % 10 == 0:
+        checkpoint(step)
+    threading.Event().wait(0.005)
 print("ready", flush=True)
 while config.get("wait") and not wished:
     threading.Event().wait(0.01)
