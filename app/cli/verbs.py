@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from app.cli import session_verbs, setup_verbs
+from app.cli import export_verbs, session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
 from app.cli.bundle import install_bundle, make_bundle, show_bundle
 from app.cli.checking import check, require_ready, setup_of
@@ -303,6 +303,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "metrics"): print_metrics,
     **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
     ("chat", None): chat,
+    **export_verbs.VERBS,
     ("doctor", None): doctor,
     ("offline", None): offline,
     ("bundle", "make"): make_bundle,

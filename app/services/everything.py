@@ -9,6 +9,7 @@ from app.services.collecting import CollectingService
 from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
+from app.services.exporting import ExportService
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
@@ -52,3 +53,4 @@ class Services:
     preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService
+    exporting: ExportService

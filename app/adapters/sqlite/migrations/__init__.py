@@ -18,6 +18,7 @@ from app.adapters.sqlite.migrations import (
     m0006_merges,
     m0007_how_warm_the_gpu_is,
     m0008_history_and_queue,
+    m0009_exports,
 )
 
 
@@ -39,4 +40,5 @@ MIGRATIONS: Final = (
     Migration(6, "merges", m0006_merges.apply),
     Migration(7, "how warm the GPU is", m0007_how_warm_the_gpu_is.apply),
     Migration(8, "history and queue", m0008_history_and_queue.apply),
+    Migration(9, "exports", m0009_exports.apply),
 )
