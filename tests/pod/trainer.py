@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 args = sys.argv[1:]
@@ -52,6 +53,10 @@ with (run_dir / "launches.txt").open("a") as launches:  # how often anything was
 report(type="started", attempt=attempt, options=args[4:])
 print("options", *args[4:])
 print("environment", *(f"{name}={os.environ.get(name)}" for name in config.get("show", [])))
+if config.get("fill"):
+    with suppress(OSError), (run_dir / "filling").open("wb", buffering=0) as filling:
+        while filling.write(b"x" * 65536):
+            pass
 for line in config.get("print", []):
     print(line)
 for step in range(config.get("steps", 0)):
@@ -67,6 +72,10 @@ for step in range(newest() + 1 if "--resume" in args else 1, config.get("walk", 
     if step % 10 == 0:
         checkpoint(step)
     threading.Event().wait(0.005)
+if config.get("fill"):  # also what the supervisor had spared
+    with (run_dir / "more").open("wb", buffering=0) as filling:
+        while True:
+            filling.write(b"x" * 4096)
 print("ready", flush=True)
 while config.get("wait") and not wished:
     threading.Event().wait(0.01)

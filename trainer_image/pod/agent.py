@@ -92,6 +92,12 @@ class _Request(BaseHTTPRequestHandler):
             "/v1/retrieved": self._retrieved,
         }, {})  # fmt: skip
 
+    def end_headers(self) -> None:
+        """With a sign that no proxy in between has answered, which may put its own name for Server."""
+        self.send_header("X-Studio-Agent", "1")
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody reads it, and the platform keeps what is printed."""
 
