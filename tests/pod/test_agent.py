@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,25 @@ def test_whole_checkpoints_are_offered_while_it_trains(pod: Pod, tmp_path: Path)
     ]
     there = pod.run_dir / "checkpoints/samples_40/weights"
     assert (tmp_path / "here/checkpoints/samples_40/weights").read_bytes() == there.read_bytes()
+
+
+def test_a_checkpoint_that_the_pod_has_dropped_goes_here_when_the_newer_one_is_here(
+    pod: Pod, tmp_path: Path
+) -> None:
+    older = tmp_path / "here/checkpoints/samples_20"
+    older.mkdir(parents=True)
+    fetcher = Fetcher(pod.agent, tmp_path / "here")
+    pod.start(wait=True, checkpoint=40)
+    pod.wait_until(lambda: "ready" in pod.lines())
+    fetcher.fetch(manifest(pod.agent, wait_seconds=20))
+    there = pod.run_dir / "checkpoints"
+    shutil.copytree(there / "samples_40", there / "samples_80")
+    shutil.rmtree(there / "samples_40")
+
+    assert fetcher.fetch(manifest(pod.agent, wait_seconds=20))
+
+    left = {folder.name for folder in (tmp_path / "here/checkpoints").iterdir()}
+    assert left == {"samples_20", "samples_80"}
 
 
 def test_a_download_that_arrives_damaged_begins_anew_and_one_cut_goes_on(pod: Pod, tmp_path: Path) -> None:

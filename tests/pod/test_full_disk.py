@@ -50,3 +50,13 @@ def test_a_training_that_fills_the_disk_is_told_to_its_end(small_pod: Pod, tmp_p
     events = small_pod.events()
     assert [event["n"] for event in events] == list(range(1, len(events) + 1))
     assert events[-1]["kind"] == "exit"
+
+
+def test_a_volume_that_is_not_there_leaves_a_pod_that_answers_and_refuses(unbooted_pod: Pod) -> None:
+    (unbooted_pod.home / "runs").write_text("no folder")
+
+    pod = unbooted_pod.boot()
+
+    with pytest.raises(PodRefusedError, match="cannot be written"):
+        pod.start()
+    assert pod.health().ends_because == "not started"

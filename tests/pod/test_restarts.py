@@ -6,8 +6,6 @@ import signal
 import time
 from pathlib import Path
 
-import pytest
-
 from app.adapters.runpod.agent_mirror import RunMirror
 from app.adapters.runpod.agent_transfer import Fetcher, manifest
 from app.domain.errors import TargetError
@@ -33,18 +31,6 @@ def test_a_training_goes_on_from_its_newest_checkpoint(pod: Pod) -> None:
     assert (pod.health().phase, pod.health().attempt, pod.health().boots) == ("running", 1, 2)
 
 
-def test_a_training_without_a_checkpoint_of_its_own_begins_anew(pod: Pod) -> None:
-    old = pod.run_dir / "checkpoints" / "samples_900"
-    old.mkdir(parents=True)
-    (old / "COMPLETE.json").write_text(json.dumps({"saved_at": time.time() - 60, "files": {}}))
-    pod.start(wait=True)
-
-    ready(pod).restart()
-
-    pod.wait_until(lambda: len(pod.launches()) == 2)
-    assert pod.launches() == ["", ""]
-
-
 def test_a_training_that_had_a_token_goes_on_without_it_from_a_checkpoint(pod: Pod) -> None:
     shown = ["HF_TOKEN", "HF_HUB_OFFLINE"]
     pod.start(secrets={"HF_TOKEN": "hf_abc"}, wait=True, checkpoint=40, show=shown)
@@ -54,17 +40,14 @@ def test_a_training_that_had_a_token_goes_on_without_it_from_a_checkpoint(pod: P
     pod.wait_until(lambda: "environment HF_TOKEN=None HF_HUB_OFFLINE=1" in pod.lines())
 
 
-@pytest.mark.parametrize("config", [{}, {"checkpoint": 40, "push": {"repo_id": "me/it"}}])
-def test_a_training_that_needs_its_token_waits_for_the_app_to_send_it_again(
-    pod: Pod, config: dict[str, object]
-) -> None:
-    pod.start(secrets={"HF_TOKEN": "hf_abc"}, wait=True, **config)
+def test_a_training_that_needs_its_token_waits_for_the_app_to_send_it_again(pod: Pod) -> None:
+    pod.start(secrets={"HF_TOKEN": "hf_abc"}, wait=True)
     ready(pod).restart()
     health = pod.health()
     assert (health.phase, "needs the token" in health.message) == ("interrupted", True)
     assert len(pod.launches()) == 1
 
-    assert pod.start(secrets={"HF_TOKEN": "hf_abc"}, wait=True, **config) == "running"
+    assert pod.start(secrets={"HF_TOKEN": "hf_abc"}, wait=True) == "running"
 
     pod.wait_until(lambda: pod.launches() == ["", "--resume"])
 
@@ -89,17 +72,6 @@ def test_a_training_that_had_ended_is_not_begun_again_and_its_end_is_told_once(p
     assert (pod.health().phase, pod.health().outcome) == ("ended", "finished")
     assert len(pod.launches()) == 1
     assert [event["kind"] for event in pod.events()].count("exit") == 1
-
-
-def test_a_training_that_ends_its_container_again_and_again_is_given_up(pod: Pod) -> None:
-    pod.start(wait=True, checkpoint=40)
-    for launches in (1, 2, 3, 4):
-        pod.wait_until(lambda launches=launches: pod.lines().count("ready") == launches)
-        pod.edit_state(continued_from="samples_40", continued=launches - 1)
-        pod.restart()
-
-    assert (pod.health().phase, pod.health().outcome) == ("ended", "lost")
-    assert len(pod.launches()) == 4
 
 
 def test_another_pod_on_the_same_volume_waits_for_the_next_attempt(pod: Pod) -> None:
@@ -177,8 +149,8 @@ def test_kills_at_random_moments_lose_nothing_and_tell_everything_in_order(pod: 
     here = tmp_path / "here"
     here.mkdir()
     mirror = RunMirror(here)
-    pod.start(walk=150)
-    for kill in range(1, 7):
+    pod.start(walk=100)
+    for kill in range(1, 5):
         pod.wait_until(lambda kill=kill: _steps(pod) >= 15 * kill)
         time.sleep(chance.random() * 0.1)  # no wait for anything: the moment is the matter
         pod.kill()
@@ -198,7 +170,7 @@ def test_kills_at_random_moments_lose_nothing_and_tell_everything_in_order(pod: 
     for name in ("events.jsonl", "log.txt", "output/adapter.bin"):
         assert (here / name).read_bytes() == (pod.run_dir / name).read_bytes()
     events = [json.loads(line) for line in (here / "events.jsonl").read_text().splitlines() if _is_json(line)]
-    assert {event["step"] for event in events if event["type"] == "metrics"} == set(range(1, 151))
+    assert {event["step"] for event in events if event["type"] == "metrics"} == set(range(1, 101))
 
 
 def _steps(pod: Pod) -> int:

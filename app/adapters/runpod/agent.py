@@ -22,6 +22,7 @@ _CONNECT_SECONDS: Final = 15.0
 _ANSWER_SECONDS: Final = 90.0
 """A proxy before the pod gives up after 100."""
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+_MOST_FAILURES: Final = 10
 
 
 class PodUnreachableError(TargetError):
@@ -152,6 +153,12 @@ class PodAgent:
             except PodUnreachableError:
                 self._pause(pause)
         return self._once(method, path, query, body, headers)
+
+    def rest(self, failures: int) -> None:
+        """Wait before the next try, longer each time. Raises PodUnreachableError after many."""
+        if failures > _MOST_FAILURES:
+            raise PodUnreachableError("the connection breaks off each time")
+        self._pause(_PAUSES[min(failures, len(_PAUSES)) - 1])
 
     def _phase(self, path: str, body: Mapping[str, Any]) -> str:
         return str(self.ask("POST", path, body=body).json()["phase"])
