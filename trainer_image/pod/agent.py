@@ -94,7 +94,7 @@ class _Request(BaseHTTPRequestHandler):
 
     def end_headers(self) -> None:
         """With a sign that no proxy in between has answered, which may put its own name for Server."""
-        self.send_header("X-Studio-Agent", "1")
+        self.send_header("Tunewright-Pod", "1")
         self.send_header("Cache-Control", "no-store")
         super().end_headers()
 
