@@ -93,9 +93,8 @@ class _Request(BaseHTTPRequestHandler):
         }, {})  # fmt: skip
 
     def end_headers(self) -> None:
-        """With a sign that no proxy in between has answered, which may put its own name for Server."""
+        """By a header of its own an answer is known as ours: a proxy puts its own name into `Server`."""
         self.send_header("Tunewright-Pod", "1")
-        self.send_header("Cache-Control", "no-store")
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
@@ -194,6 +193,7 @@ class _Request(BaseHTTPRequestHandler):
         begin, end = self._range(size)
         self.send_response(206 if self.headers.get("Range") else 200)
         self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Cache-Control", "no-store")
         self.send_header("Content-Length", str(end - begin))
         self.send_header("Accept-Ranges", "bytes")
         if self.headers.get("Range"):
@@ -256,6 +256,7 @@ class _Request(BaseHTTPRequestHandler):
         with suppress(OSError):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            self.send_header("Cache-Control", "no-store")
             self.send_header("Content-Length", str(len(content)))
             if status != 200:
                 self.send_header("Connection", "close")

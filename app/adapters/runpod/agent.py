@@ -184,12 +184,15 @@ class PodAgent:
 
 def _checked(response: "httpx.Response", method: str, path: str) -> "httpx.Response":
     """Whatever is neither the agent's yes nor the agent's no came from somebody in between."""
-    is_agent = "tunewright-pod" in response.headers
-    if is_agent and response.status_code in {200, 206}:
+    if response.status_code in {200, 206} and response.headers.get("Tunewright-Pod"):
         return response
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
     log.info("%s %s: code %d", method, path, response.status_code)
-    if is_agent and response.status_code != 500:
-        raise PodRefusedError(response.status_code, response.json())
+    if response.headers.get("Tunewright-Pod") and isinstance(answer, dict) and response.status_code != 500:
+        raise PodRefusedError(response.status_code, answer)
     raise PodUnreachableError(f"code {response.status_code}")
 
 
