@@ -162,7 +162,7 @@ class _Request(BaseHTTPRequestHandler):
         return self._supervisor.uploads.received(self._upload(path))
 
     def _receive(self, path: str) -> dict[str, Any]:
-        self._supervisor.require_no_training(path)
+        self._supervisor.require_no_training()
         upload, offset = self._upload(path), self._number("offset")
         with self.server.bodies:
             part = self._body(MOST_BYTES_OF_PART)

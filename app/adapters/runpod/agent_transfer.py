@@ -6,7 +6,6 @@ through a proxy that cuts off long requests.
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ _LARGEST_PART: Final = 8 * 1024**2
 _SMALLEST_PART: Final = 256 * 1024
 _READ_AT_ONCE: Final = 1024**2
 _TRIES: Final = 3
-_CHECKPOINTS: Final = "checkpoints"
 _MARKER: Final = "COMPLETE.json"
 _OWN: Final = {"config.json", "events.jsonl", "log.txt"}
 """Of the run's folder: written here, or mirrored."""
@@ -108,9 +106,9 @@ class _Sending:
                 try:
                     answer = self._send_part(content.read(self._part.now), answer["received"], whole)
                 except PodRefusedError as refusal:
-                    if refusal.word == "bad_file":
-                        return False
-                    raise
+                    if refusal.word not in {"bad_file", "kept"}:
+                        raise
+                    return refusal.word == "kept"  # the pod's own record goes on, and is mirrored
         self._progress(total, total)
         return True
 
@@ -152,14 +150,11 @@ class Fetcher:
         self._folder = folder
         self._part = part or PartSize()
         self._checked: dict[tuple[Path, int, int], str] = {}
-        self._offered: set[str] = set()
-        """Folders of checkpoints, by their paths, that the pod had."""
 
     def fetch(self, found: Manifest, progress: Progress = lambda *_: None) -> bool:
         """Everything that is not here yet; False if some of it is gone from the pod by now.
 
-        A checkpoint's mark comes last, so that half of one is never taken for whole. One that was fetched
-        earlier and is gone from the pod goes here, too, once all the others are here. Raises TargetError.
+        A checkpoint's mark comes last, so that half of one is never taken for whole. Raises TargetError.
         """
         missing = [file for file in found.files if not self._is_here(file)]
         missing.sort(key=lambda file: PurePosixPath(file.path).name == _MARKER)
@@ -169,18 +164,7 @@ class Fetcher:
             so_far = done
             whole &= self._download(file, lambda n, so_far=so_far: progress(so_far + n, total))  # type: ignore[misc]
             done += file.size
-        if whole and found.complete:
-            self._drop_old({_checkpoint_of(file.path) for file in found.files} - {""})
         return whole
-
-    def _drop_old(self, offered: set[str]) -> None:
-        if not offered:
-            return
-        for old in self._offered - offered:
-            folder = target_of(self._folder, old)
-            (folder / _MARKER).unlink(missing_ok=True)  # first: half of one is never taken for whole
-            shutil.rmtree(folder, ignore_errors=True)
-        self._offered = offered
 
     def _is_here(self, file: Output) -> bool:
         target = target_of(self._folder, file.path)
@@ -241,12 +225,6 @@ def target_of(folder: Path, path: str) -> Path:
     if path in _OWN or any(p in {"", ".", ".."} or p.startswith(".") or set(p) & set("\\:\0") for p in parts):
         raise TargetError("The pod offers a file that does not belong to a run.", "Delete the pod.")
     return folder.joinpath(*parts)
-
-
-def _checkpoint_of(path: str) -> str:
-    """The folder of the checkpoint that a file belongs to; empty for any other."""
-    parts = path.split("/")
-    return "/".join(parts[:2]) if parts[0] == _CHECKPOINTS and len(parts) > 2 else ""
 
 
 def sha256_of(path: Path) -> str:
