@@ -9,8 +9,8 @@ from app.cli.mapping_words import add_mapping
 from app.cli.queue_words import add_queue_words
 from app.cli.session_words import add_session_words
 from app.cli.setup_words import add_setup_words
+from app.cli.talking_words import add_talking_words
 from app.cli.window_words import PROG, add_window_words, whole_number
-from app.domain.chat import DEFAULT_PRESET, PRESETS
 from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import TRAINER_IMAGE, Target
@@ -35,8 +35,8 @@ def make_parser() -> argparse.ArgumentParser:
     _jobs(verbs)
     _runs(verbs)
     add_queue_words(verbs, _leaf)
-    _chat(verbs)
     add_export_words(verbs, _leaf)
+    add_talking_words(verbs, _leaf, _seed)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
     doctor = _leaf(verbs, "doctor", "look at this computer and say what works")
@@ -207,15 +207,6 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     curve.add_argument("--force", action="store_true", help="replace a file that is there")
     why = _run(_leaf(nouns, "diagnose", "why it failed, what to do, and what to show to somebody who helps"))
     why.add_argument("--zip", action="store_true", help="write it as a file into the folder for exports")
-
-
-def _chat(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    chat = _run(_leaf(verbs, "chat", "ask the model a run made"))
-    chat.add_argument("--prompt", required=True, help="what to ask")
-    chat.add_argument("--base", action="store_true", help="let the base model answer instead")
-    chat.add_argument("--preset", choices=list(PRESETS), default=DEFAULT_PRESET, help="how to sample")
-    chat.add_argument("--max-new-tokens", type=int, help="longest answer in tokens")
-    chat.add_argument("--seed", type=_seed, help="same seed, same answer")
 
 
 def _docker(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
