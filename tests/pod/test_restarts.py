@@ -136,7 +136,7 @@ def test_a_platform_that_stops_the_pod_lets_it_save_and_it_goes_on_later(pod: Po
     assert pod.health().phase == "running"
 
 
-def test_orphans_are_reaped(pod: Pod) -> None:
+def test_what_a_trainer_leaves_behind_is_ended_and_does_not_keep_the_run_from_its_end(pod: Pod) -> None:
     pod.start(orphans=3)
     pod.wait_for("ended")
     assert pod.process

@@ -63,7 +63,10 @@ for step in range(config.get("steps", 0)):
     print("step", step)
     report(type="metrics", step=step)
 for _ in range(config.get("orphans", 0)):  # whose parent ends before they do
-    subprocess.Popen([sys.executable, "-S", "-c", "import os; os.fork() or os.setsid()"])
+    stays = "import os, sys, time; os.fork() or (os.setsid(), open(sys.argv[1], 'w'), time.sleep(1000))"
+    subprocess.Popen([sys.executable, "-S", "-c", stays, str(run_dir / f"orphan-{_}")])
+while len(list(run_dir.glob("orphan-*"))) < config.get("orphans", 0):
+    threading.Event().wait(0.01)
 if "checkpoint" in config:
     checkpoint(config["checkpoint"])
 for step in range(newest() + 1 if "--resume" in args else 1, config.get("walk", 0) + 1):
