@@ -88,7 +88,7 @@ class Pod:
             page = self.agent.ask("GET", "/v1/events", query={"after": after}).json()
             found += page["events"]
             after = found[-1]["n"] if found else after
-            if after >= page["last"]:
+            if after >= page["last"] or not page["events"]:
                 return found
 
     def lines(self) -> list[str]:
