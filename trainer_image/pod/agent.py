@@ -162,7 +162,7 @@ class _Request(BaseHTTPRequestHandler):
         return self._supervisor.uploads.received(self._upload(path))
 
     def _receive(self, path: str) -> dict[str, Any]:
-        self._supervisor.require_no_training(path)
+        self._supervisor.require_no_training()
         upload, offset = self._upload(path), self._number("offset")
         with self.server.bodies:
             part = self._body(MOST_BYTES_OF_PART)
@@ -193,6 +193,7 @@ class _Request(BaseHTTPRequestHandler):
         begin, end = self._range(size)
         self.send_response(206 if self.headers.get("Range") else 200)
         self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Cache-Control", "no-store")
         self.send_header("Content-Length", str(end - begin))
         self.send_header("Accept-Ranges", "bytes")
         if self.headers.get("Range"):
@@ -255,6 +256,7 @@ class _Request(BaseHTTPRequestHandler):
         with suppress(OSError):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            self.send_header("Cache-Control", "no-store")
             self.send_header("Content-Length", str(len(content)))
             if status != 200:
                 self.send_header("Connection", "close")
