@@ -92,6 +92,9 @@ class Soak:
         with self.emulator:
             try:
                 self.start_app()
+                for _ in range(min(self.together, self.total)):
+                    self.order_run()
+                self.wait_for_a_pod()
                 while self.ordered < self.total or self.orders() or self.going():
                     if self.ordered < self.total and len(self.going()) + self.orders() < self.together:
                         self.order_run()
@@ -114,7 +117,13 @@ class Soak:
 
     def orders(self) -> int:
         """Not taken up yet."""
-        return len(list((self.home / "app" / "orders").glob("*.json")))
+        return len(list((self.home / "app" / "orders").glob("*.json"))) + self.begun()
+
+    def begun(self) -> int:
+        """Taken up by an app that was killed, perhaps, before it recorded anything."""
+        orders = self.home / "app" / "orders"
+        names = {json.loads(path.read_text())["name"] for path in orders.glob("*.begun")}
+        return len(names - {run.name for run in self.runs.all()})
 
     def going(self) -> list[Run]:
         return [run for run in self.runs.all() if not run.status.is_final]
@@ -177,6 +186,12 @@ class Soak:
                 [sys.executable, "-m", "benchmarks.rented.soak_app", str(self.home / "app")],
                 cwd=ROOT, env=env, stdout=log, stderr=log,
             )  # fmt: skip
+
+    def wait_for_a_pod(self) -> None:
+        """Before the first misfortune."""
+        deadline = time.monotonic() + SETTLED_SECONDS
+        while not self.emulator.account.living and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def see_to_the_app(self) -> None:
         if self.app is None or self.app.poll() is not None:
