@@ -81,8 +81,8 @@ from app.services.renting.parts import PATIENCE, Patience, Renting
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
 from app.services.renting.sizes import GpuNeed, data_size
-from app.services.serving import ServingService
 from app.services.runpod_storage import RunpodStorageService
+from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.talkers import TalkerService

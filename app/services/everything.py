@@ -26,8 +26,8 @@ from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
-from app.services.serving import ServingService
 from app.services.runpod_storage import RunpodStorageService
+from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.talkers import TalkerService
