@@ -24,6 +24,9 @@ from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
+from app.services.renting.planning import RentingService
+from app.services.renting.reaper import Reaper
+from app.services.runpod_storage import RunpodStorageService
 from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
@@ -62,3 +65,6 @@ class Services:
     job_scripts: JobScriptService
     auto: AutoSettingService
     exporting: ExportService
+    renting: RentingService
+    reaper: Reaper
+    runpod_storage: RunpodStorageService

@@ -92,6 +92,11 @@ class _Request(BaseHTTPRequestHandler):
             "/v1/retrieved": self._retrieved,
         }, {})  # fmt: skip
 
+    def end_headers(self) -> None:
+        """By a header of its own an answer is known as ours: a proxy puts its own name into `Server`."""
+        self.send_header("Tunewright-Pod", "1")
+        super().end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody reads it, and the platform keeps what is printed."""
 

@@ -177,7 +177,7 @@ class PodAgent:
 
 def _checked(response: "httpx.Response", method: str, path: str) -> "httpx.Response":
     """Whatever is neither the agent's yes nor the agent's no came from somebody in between."""
-    if response.status_code in {200, 206} and response.headers.get("server", "").startswith("Tunewright-pod"):
+    if response.status_code in {200, 206} and response.headers.get("Tunewright-Pod"):
         return response
     try:
         answer = response.json()
