@@ -77,7 +77,7 @@ from app.services.queueing import QueueService
 from app.services.renting.account import Account
 from app.services.renting.keepers import Keepers
 from app.services.renting.launcher import RunpodLauncher
-from app.services.renting.parts import Renting
+from app.services.renting.parts import PATIENCE, Patience, Renting
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
 from app.services.renting.sizes import GpuNeed, data_size
@@ -90,10 +90,12 @@ from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
 
-def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services:
+def build_services(
+    paths: Paths, elsewhere: Elsewhere | None = None, *, patience: Patience = PATIENCE
+) -> Services:
     """Open the database and put everything together. Raises StoreError.
 
-    With `elsewhere`, what takes long is done there.
+    With `elsewhere`, what takes long is done there. `patience` is with rented pods.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
     processes, vault = SystemProcesses(), KeyringVault()
@@ -115,6 +117,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         clock=utc_now,
         hub_token=secrets.hf_token,
         write_config=write_config,
+        patience=patience,
     )
     keepers, gpu_need = Keepers(renting), GpuNeed()
     launchers: Launchers = {
@@ -170,9 +173,9 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         bundled_model=paths.tiny_model,
         checker=QualityProcess(paths.logs),
     )
-    gpu_need.previews = previews
     configs = FoundModelConfigs(secrets.hf_token)
     chats = SqliteChatStore(database)
+    gpu_need.previews = previews
     rented = RentingService(
         renting, runs, gpu_need, lambda request: data_size(request, library), previews.seen_by
     )
@@ -272,6 +275,8 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         ),
         job_scripts=JobScriptService(library, paths.trainer),
         layers=LayerService(looker, bundled_model=paths.tiny_model),
+        renting=rented,
+        reaper=Reaper(renting, keepers),
         exporting=ExportService(
             runs,
             SqliteExportStore(database),
@@ -285,7 +290,5 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             offline=offline.reason,
             version=version("tunewright"),
         ),
-        renting=rented,
-        reaper=Reaper(renting, keepers),
         runpod_storage=RunpodStorageService(renting.account.cloud, renting.account.problem),
     )

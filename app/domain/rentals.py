@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from app.domain.runs import RunId
 
+_OVERTIME: Final = timedelta(minutes=10)
 CONFIRMED_AFTER: Final = timedelta(seconds=10)
 """Between two looks that both find no pod: one alone may be a hiccup of the other side."""
 
@@ -106,7 +107,7 @@ class Rental:
             raise ValueError("a pod is gone when it was missed twice, or never made")
         if _ORDER.index(state) <= _ORDER.index(self.state):
             return self
-        return replace(self, state=state, state_since=now, progress="")
+        return replace(self, state=state, state_since=now, progress="", missed_at=None)
 
     def made(self, pod_id: str, price: float, now: datetime) -> "Rental":
         """There is a pod. `price` is what its hour is billed; 0 where that is not told."""
@@ -120,14 +121,19 @@ class Rental:
         return replace(self, message=message, hint=hint).to(RentalState.ENDING, now)
 
     def missed(self, now: datetime, *, apart: timedelta = CONFIRMED_AFTER) -> "Rental":
-        """A look found no pod: the second one, far enough from the first, makes it gone."""
+        """A look found no pod: the second one, far enough from the first, makes it gone.
+
+        It is counted up to the second look, also if nobody ever saw the pod: the first may have been wrong,
+        and an order that was not answered may have been obeyed. Where nobody looked for long, up to a while
+        behind its hard end, which Runpod and the pod itself hold to.
+        """
         if self.is_over:
             return self
         if self.missed_at is None:
             return replace(self, missed_at=now)
         if now - self.missed_at < apart:
             return self
-        ended = self.missed_at if self.was_made else self.created_at
+        ended = min(now, self.ends_by + _OVERTIME)
         return replace(self, state=RentalState.GONE, ended_at=ended, keeper=None, progress="", trouble="")
 
     def seen(self) -> "Rental":
@@ -159,7 +165,7 @@ class Rental:
         return replace(self, keeper=owner) if self.keeper == before and not self.is_over else self
 
     def cost(self, now: datetime) -> float:
-        """Dollars so far, never too low: from before the order until the first look that found it gone."""
+        """Dollars so far, never too low: from before the order until the look that confirmed it gone."""
         seconds = ((self.ended_at or now) - self.created_at).total_seconds()
         return max(seconds, 0.0) / 3600 * self.price
 

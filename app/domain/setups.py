@@ -36,8 +36,8 @@ class Setup(BaseModel):
     file: Path | None = Field(None, description="JSONL file; relative to the setup's own file.")
     output_name: str = Field("", description="Name of the run's folder; empty: made up.")
     docker: DockerOptions = DockerOptions()
-    answers: Answers = Field(Answers(), description="A beginner's three answers, which chose the method.")
     pod: PodOptions = NO_POD
+    answers: Answers = Field(Answers(), description="A beginner's three answers, which chose the method.")
     config: RunConfig
 
     @model_validator(mode="before")

@@ -64,7 +64,7 @@ class Services:
     preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService
-    exporting: ExportService
     renting: RentingService
     reaper: Reaper
+    exporting: ExportService
     runpod_storage: RunpodStorageService

@@ -260,8 +260,8 @@ class TrainingService:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
-            there = replace(again, config=config, target=target or run.target, pod=pod or run.pod)
-            return self._placed(there)
+            changed = replace(again, config=config, target=target or run.target, pod=pod or run.pod)
+            return self._placed(changed)
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:

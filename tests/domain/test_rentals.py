@@ -162,7 +162,6 @@ def test_a_pod_of_ours_that_no_rental_knows_is_for_a_person_to_end():
 def test_a_pod_that_turns_up_after_all_costs_from_its_order_on_and_is_to_end():
     never_seen = rental().missed(NOON).missed(NOON + timedelta(minutes=1))
     assert never_seen.is_over
-    assert never_seen.cost(NOON + timedelta(hours=1)) == 0
 
     back = never_seen.back("pod-1", NOON + timedelta(minutes=30))
 
@@ -177,3 +176,24 @@ def test_of_two_processes_that_would_keep_a_pod_one_does():
 
     assert first.kept_by("2:1.0", None).keeper == "1:1.0"
     assert first.kept_by("2:1.0", "1:1.0").keeper == "2:1.0"
+
+
+@given(happenings(), SECONDS, SECONDS)
+def test_it_is_counted_up_to_the_look_that_confirmed_its_end_but_not_for_weeks(
+    one: Rental, first: timedelta, between: timedelta
+):
+    if one.is_over:
+        return
+    last = NOON + timedelta(days=400) + first + CONFIRMED_AFTER + between
+    for confirmed, ended in ((last, one.ends_by + timedelta(minutes=10)), (NOON + CONFIRMED_AFTER, None)):
+        gone = one.seen().missed(confirmed - CONFIRMED_AFTER).missed(confirmed)
+        assert gone.is_over
+        assert gone.ended_at == (ended or confirmed)
+
+
+def test_what_was_missed_before_does_not_count_once_the_rental_has_gone_on():
+    once = rental().made("pod-1", 0.0, NOON).missed(NOON)
+
+    later = once.to(RentalState.ENDING, NOON + timedelta(hours=1)).missed(NOON + timedelta(hours=1))
+
+    assert not later.is_over

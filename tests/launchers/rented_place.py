@@ -1,9 +1,11 @@
 """Runpod for the launcher tests: the emulator, whose pods run the real supervisor and a trainer."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +65,11 @@ def renting_of(home: Path, environment: Mapping[str, str], patience: Patience = 
     """What an app with that home and that environment rents with."""
     database = open_database(home / "tunewright.db")
     secrets = EnvironmentSecrets(environment)
-    client = RunpodClient(secrets, where=lambda: places(environment))
+    client = RunpodClient(secrets, where=lambda: places(environment), pause=hurried)
     return Renting(
         rentals=SqliteRentalStore(database),
         account=Account(secrets, client, lambda: ""),
-        agents=RentedAgent,
+        agents=partial(RentedAgent, pause=hurried),
         tokens=PodTokenFiles(home / "pods"),
         processes=SystemProcesses(),
         settings=SqliteSettingsStore(database),
@@ -76,6 +78,11 @@ def renting_of(home: Path, environment: Mapping[str, str], patience: Patience = 
         write_config=write_config,
         patience=patience,
     )
+
+
+def hurried(seconds: float) -> None:
+    """Between two tries, in a hundredth of the time."""
+    time.sleep(seconds / 100)
 
 
 class RentedPlace:

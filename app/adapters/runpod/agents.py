@@ -1,5 +1,6 @@
 """The agent of a rented pod as renting sees it: the calls, the mirror and the transfers in one place."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar, get_args
@@ -47,8 +48,9 @@ def _in_our_words(
 class RentedAgent:
     """Implements `PodAgent` of the domain. What it remembers only saves work."""
 
-    def __init__(self, address: str, token: str) -> None:
-        self._agent = PodAgent(address, token)
+    def __init__(self, address: str, token: str, *, pause: Callable[[float], object] = time.sleep) -> None:
+        """`pause` waits between two tries."""
+        self._agent = PodAgent(address, token, pause=pause)
         self._parts = PartSize()
         self._mirrors: dict[Path, RunMirror] = {}
         self._fetchers: dict[Path, Fetcher] = {}

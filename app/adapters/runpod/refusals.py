@@ -31,7 +31,13 @@ _NO_CREDIT: Final = (
     "spend limit",
 )
 _NO_RIGHT: Final = ("unauthorized", "not authorized", "access denied", "forbidden", "permission")
-_NOT_UNDERSTOOD: Final = ("cannot query field", "unknown argument", "unknown type", "syntax error")
+_NOT_UNDERSTOOD: Final = (
+    "cannot query field",
+    "unknown argument",
+    "unknown type",
+    "cannot represent",
+    "syntax error",
+)
 _NOT_UNDERSTOOD_BEGINS: Final = ("field ", "variable ", "expected value of type", "expected type")
 _NO_REGION: Final = "failed to find data center"
 _LONGEST: Final = 300

@@ -30,6 +30,7 @@ from trainer_image.config import (
 log = logging.getLogger(__name__)
 
 _RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
+_MAYBE_BILLED: Final = "Start the run again. Its cost counts as if there had been one for that long."
 _DEAD: Final = frozenset({PodStatus.EXITED, PodStatus.ERROR, PodStatus.TERMINATED})
 
 
@@ -100,14 +101,8 @@ class Keeper:
         pod = next((pod for pod in cloud.pods() if pod.name == rental.name), None)
         if pod is not None:
             return self._change(lambda r: r.made(pod.id, pod.cost_per_hour, now))
-        unseen = self._renting.patience.unseen
-        after = self._change(lambda r: r.missed(now, apart=unseen))
-        if after.is_over:
-            message = "Runpod did not say whether it started a pod, and there is none."
-            hint = "Nothing was billed. Start the run again."
-            after = self._change(lambda r: replace(r, message=message, hint=hint))
-            self._renting.tokens.forget(rental.name)
-        return after
+        message = "Runpod did not say whether it started a pod, and there is none."
+        return self._missed(rental, now, self._renting.patience.unseen, (message, _MAYBE_BILLED))
 
     def _boot(self, rental: Rental) -> Rental:
         if rental.wish:
@@ -119,6 +114,7 @@ class Keeper:
                 "The image may be wrong or too large. The pod is being ended; try another GPU or region.",
             )
         health = self._agent(rental).health()
+        self._heard()
         if health.can_end_itself is False:
             return self._end(
                 f"The pod could not end itself if this computer was away: {health.why_not or 'unknown why'}.",
@@ -256,7 +252,7 @@ class Keeper:
         except TargetError as worse:
             return self._note(f"{worse.message} {worse.hint}".strip())
         if pod is None or pod.status is PodStatus.TERMINATED:
-            return self._missed(rental, now)
+            return self._missed(rental, now, self._renting.patience.confirm, _gone_words(rental, now))
         rental = self._change(Rental.seen)
         if pod.status in _DEAD:
             return self._dead(rental, pod)
@@ -266,13 +262,19 @@ class Keeper:
             self._listen_elsewhere(rental)
         return self._note(f"{error.message} {error.hint}".strip())
 
-    def _missed(self, rental: Rental, now: datetime) -> Rental:
-        after = self._change(lambda r: r.missed(now, apart=self._renting.patience.confirm))
-        if not after.is_over:
-            return after
-        self._renting.tokens.forget(rental.name)
-        message, hint = _gone_words(after, now)
-        return self._change(lambda r: r if r.message else replace(r, message=message, hint=hint))
+    def _missed(self, rental: Rental, now: datetime, apart: timedelta, words: tuple[str, str]) -> Rental:
+        """With the reason at once: whoever sees it gone says why."""
+
+        def missed(stored: Rental) -> Rental:
+            after = stored.missed(now, apart=apart)
+            if not after.is_over or after.message:
+                return after
+            return replace(after, message=words[0], hint=words[1])
+
+        after = self._change(missed)
+        if after.is_over:
+            self._renting.tokens.forget(rental.name)
+        return after
 
     def _dead(self, rental: Rental, pod: Pod) -> Rental:
         self._listen_elsewhere(rental)
@@ -310,7 +312,10 @@ class Keeper:
             raise TargetError(message, hint) from error
 
     def _heard(self) -> None:
+        """Whoever answers lives, whatever a look said before."""
         self._silent_since = None
+        if self._renting.rentals.get(self._name).missed_at is not None:
+            self._change(Rental.seen)
 
     def _is_time_to_look(self, now: datetime) -> bool:
         if self._looked_at is not None and now - self._looked_at < self._renting.patience.look:
@@ -385,7 +390,7 @@ def _which_end(rental: Rental) -> str:
 def _gone_words(rental: Rental, now: datetime) -> tuple[str, str]:
     if rental.wish:
         return "", ""
-    if now >= rental.ends_by:
+    if now >= rental.train_until:  # whoever ended it, the pod itself or Runpod, did as it was told
         return _time_is_up(rental)
     if not rental.is_started:
         return "The pod is gone before the training began: not by this app.", "Start the run again."

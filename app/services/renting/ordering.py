@@ -48,7 +48,8 @@ class Ordering:
             raise TargetError(f"{problem}.", "Then start the run again.")
         cloud = self._renting.account.cloud()
         offers = cloud.offers()
-        needed = self._needed_bytes(run.config)
+        # Those that are named were checked when a person said yes to them, and that takes seconds.
+        needed = None if run.pod.gpus else self._needed_bytes(run.config)
         rungs = ladder(offers, needed, run.pod)
         if not rungs:
             raise _none_left(run, beyond(offers, needed, run.pod, ()), ())
