@@ -27,11 +27,11 @@ class Bounds:
     """Of all tokens that may be clearly different."""
 
 
-_AS_TRAINED: Final = Bounds(margin=0.2, share=0.01)
+_AS_TRAINED: Final = Bounds(margin=0.3, share=0.02)
 _BOUNDS: Final = {
     Quantization.F16: _AS_TRAINED,
     Quantization.BF16: _AS_TRAINED,
-    Quantization.Q8_0: Bounds(margin=0.5, share=0.02),
+    Quantization.Q8_0: Bounds(margin=0.5, share=0.03),
     Quantization.Q5_K_M: Bounds(margin=1.0, share=0.05),
     Quantization.Q4_K_M: Bounds(margin=1.0, share=0.10),
 }

@@ -1,0 +1,1 @@
+"""The Inference tab: talk to any model, compare two, serve one."""
