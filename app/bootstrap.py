@@ -15,6 +15,7 @@ from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.hub_publishing import HuggingFacePublisher
 from app.adapters.keyring_vault import KeyringVault
+from app.adapters.local_api import LoopbackApi
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.model_configs import FoundModelConfigs
@@ -29,6 +30,7 @@ from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.configs import SqliteConfigStore
+from app.adapters.sqlite.conversations import SqliteConversationStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
 from app.adapters.sqlite.merges import SqliteMergeStore
@@ -48,6 +50,8 @@ from app.services.auto_setting import AutoSettingService
 from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.comparing import ComparingService
+from app.services.conversing import ConversationService
 from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
@@ -65,8 +69,10 @@ from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
+from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.talkers import TalkerService
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -104,6 +110,9 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         library.free_name,
         offline,
     )
+    engine = WorkerEngine(
+        log_dir=paths.logs, secrets=secrets.hf_token, idle_minutes=lambda: preferences.idle_minutes
+    )
     training = TrainingService(
         runs,
         launchers,
@@ -116,6 +125,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         clock=utc_now,
         offline=offline.reason,
         open_folder=FileManager(),
+        make_room=engine.unload,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     looker = TrainerLooker(
@@ -133,8 +143,17 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         bundled_model=paths.tiny_model,
         checker=QualityProcess(paths.logs),
     )
+    configs = FoundModelConfigs(secrets.hf_token)
     chats = SqliteChatStore(database)
-    engine = WorkerEngine(log_dir=paths.logs, secrets=secrets.hf_token)
+    talkers = TalkerService(
+        runs,
+        FoundModels(),
+        configs,
+        gpus=nvidia_gpus,
+        computer_memory=computer_memory,
+        offline=offline.reason,
+        bundled_model=paths.tiny_model,
+    )
     return Services(
         library=library,
         collecting=collecting,
@@ -152,6 +171,12 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         training=training,
         monitoring=monitoring,
         chats=ChatService(runs, chats, engine, paths.exports),
+        talkers=talkers,
+        conversations=ConversationService(
+            SqliteConversationStore(database), talkers, engine, library, exports=paths.exports, clock=utc_now
+        ),
+        comparing=ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now),
+        serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,
         docker_care=DockerCareService(
@@ -203,7 +228,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         queue=QueueService(runs, training, monitoring, processes, settings, nvidia_gpus, utc_now),
         auto=AutoSettingService(
             nvidia_gpus,
-            FoundModelConfigs(secrets.hf_token),
+            configs,
             previews,
             computer_memory=computer_memory,
             history=paths.memory_history,

@@ -19,6 +19,7 @@ from typing import Any
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.chat import Sampling
 from app.domain.runs import DockerOptions, Run, RunId, RunStatus, Target
+from app.services.talkers import model_of
 from trainer_image.config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,9 +58,11 @@ def _measure(ours: FirstToken, run: Run, prompts: int) -> None:
 
 
 def _ours(engine: WorkerEngine, run: Run) -> FirstToken:
+    model = model_of(run, "tuned")
+
     def first_token(prompt: str) -> float:
         started = time.perf_counter()
-        pieces = engine.generate(run, "tuned", prompt, SAMPLING)
+        pieces = engine.generate(model, [{"role": "user", "content": prompt}], SAMPLING)
         next(pieces)
         elapsed = time.perf_counter() - started
         for _ in pieces:

@@ -8,6 +8,7 @@ from typing import Final
 
 _WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 _INDEXES: Final = tuple(f"{name}.index.json" for name in _WEIGHTS)
+_CACHED: Final = "models--"
 _TOKENIZER: Final = ("tokenizer", "vocab", "spiece", "sentencepiece", "merges")
 """How the names of a tokenizer's files begin."""
 
@@ -31,6 +32,13 @@ class FoundModels:
             return None
         folder = repo / "snapshots" / newest
         return folder if newest and folder.is_dir() else None
+
+    def cached_names(self) -> Sequence[str]:
+        try:
+            found = [entry.name for entry in _own_cache().iterdir() if entry.name.startswith(_CACHED)]
+        except OSError:
+            return ()
+        return sorted(name.removeprefix(_CACHED).replace("--", "/") for name in found)
 
 
 def repository(name: str, cache: Path | None) -> Path:

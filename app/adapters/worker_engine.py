@@ -8,36 +8,29 @@ now and a fresh process at the next prompt.
 import itertools
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from app.adapters.child_process import ProcessEndedError
 from app.adapters.worker_process import WorkerProcess
-from app.domain.chat import EngineStatus, Sampling, Voice
-from app.domain.errors import EngineError
-from app.domain.runs import Run
-from app.worker.protocol import Cancel, Done, Error, Generate, Load, Loading, Ready, Token
-from trainer_image import network
+from app.domain.chat import AnswerFacts, EngineStatus, LoadedFacts, Sampling
+from app.domain.errors import BusyError, EngineError
+from app.domain.sessions import Message
+from app.domain.talkers import LoadableModel
+from app.worker.protocol import Cancel, Done, Error, Generate, Load, Loading, Ready, Render, Rendered, Token
 
 IDLE_MINUTES = 10.0
 CANCEL_SECONDS = 5.0
 """After a cancel the process has this long to say that it stopped; then it is killed."""
+_BUSY = "Another answer is being generated."
+
+Told = Callable[[AnswerFacts], None] | None
 
 
 class _StoppedError(Exception):
     """Somebody pressed Stop before the process was asked."""
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What has to be in memory for an answer."""
-
-    load: Load
-    newest_file: int
-    """Nanoseconds; a run that was trained further is another model."""
-    offline: bool
 
 
 @dataclass
@@ -57,9 +50,12 @@ class WorkerEngine:
         *,
         log_dir: Path,
         secrets: Callable[[], str | None] | None = None,
-        idle_minutes: float = IDLE_MINUTES,
+        idle_minutes: Callable[[], float] = lambda: IDLE_MINUTES,
     ) -> None:
-        """Start nothing yet. `secrets` gives the Hugging Face token, asked at each start of the process."""
+        """Start nothing yet. `secrets` gives the Hugging Face token, asked at each start of the process.
+
+        `idle_minutes` is asked after each answer; 0 keeps the model until something else wants its place.
+        """
         self._python = python
         self._log_dir = log_dir
         self._secrets = secrets
@@ -70,7 +66,8 @@ class WorkerEngine:
         self._status = EngineStatus()
         self._answer: _Answer | None = None
         self._process: WorkerProcess | None = None
-        self._loaded: _Wanted | None = None
+        self._loaded: LoadableModel | None = None
+        self._facts: LoadedFacts | None = None
         self._idle_timer: threading.Timer | None = None
 
     @property
@@ -84,16 +81,57 @@ class WorkerEngine:
         status, process = self._status, self._process
         if status.state == "ready" and process is not None and process.has_ended:
             return EngineStatus("error", str(process.why_it_ended()))
-        return status
+        return replace(status, loaded=self._facts if self._loaded else None)
 
-    def generate(self, run: Run, voice: Voice, prompt: str, sampling: Sampling) -> Iterator[str]:
+    def load(self, model: LoadableModel) -> None:
+        """Have it in memory; see `InferenceEngine`."""
+        for _ in self._turns(model, lambda process, answer: iter(())):
+            pass
+
+    def generate(
+        self, model: LoadableModel, messages: Sequence[Message], sampling: Sampling, told: Told = None
+    ) -> Iterator[str]:
         """Load what is needed (once), then yield the answer in pieces; see `InferenceEngine`."""
+
+        def pieces(process: WorkerProcess, answer: _Answer) -> Iterator[str]:
+            request = Generate(
+                id=answer.id, messages=_sendable(messages), sampling=sampling, voice=model.voice
+            )
+            return self._answer_pieces(process, answer, request, told)
+
+        return self._turns(model, pieces)
+
+    def render(self, model: LoadableModel, messages: Sequence[Message]) -> tuple[str, Sequence[int]]:
+        """What it reads for these messages; see `InferenceEngine`."""
+        found: list[Rendered] = []
+
+        def ask(process: WorkerProcess, answer: _Answer) -> Iterator[str]:
+            process.send(Render(id=answer.id, messages=_sendable(messages)))
+            match process.receive():
+                case Rendered() as rendered:
+                    found.append(rendered)
+                case Error() as error:
+                    raise self._failure(error)
+                case other:
+                    raise AssertionError(f"{other.kind} while rendering")
+            return iter(())
+
+        for _ in self._turns(model, ask):
+            pass
+        if not found:
+            raise EngineError("The model process was stopped.", "Ask again.")
+        return found[0].text, found[0].ids
+
+    def _turns(
+        self, model: LoadableModel, work: Callable[[WorkerProcess, "_Answer"], Iterator[str]]
+    ) -> Iterator[str]:
+        """Do `work` with the model in memory, alone."""
         if not self._turn.acquire(blocking=False):
-            raise EngineError("Another answer is being generated.", "Wait for it to end, or press Stop.")
+            raise BusyError(_BUSY, "Wait for it to end, or press Stop.")
         answer = _Answer(next(self._ids))
         try:
             self._begin(answer)
-            yield from self._pieces(answer, run, voice, prompt, sampling)
+            yield from self._pieces(answer, model, work)
         except EngineError as error:
             self._status = EngineStatus("error", str(error))
             raise
@@ -140,25 +178,26 @@ class WorkerEngine:
         if self._status.state in ("loading", "generating"):  # interrupted, in the middle of a reply perhaps
             self._forget_process()
             self._status = EngineStatus()
+        minutes = self._idle_minutes()
         with self._state:
             self._answer = None
-            if self._process is None:
+            if self._process is None or minutes <= 0:
                 return
-            self._idle_timer = threading.Timer(
-                self._idle_minutes * 60, self._unload, kwargs={"only_if_idle": True}
-            )
+            self._idle_timer = threading.Timer(minutes * 60, self._unload, kwargs={"only_if_idle": True})
             self._idle_timer.daemon = True  # never keeps the app alive
             self._idle_timer.start()
 
     def _pieces(
-        self, answer: _Answer, run: Run, voice: Voice, prompt: str, sampling: Sampling
+        self,
+        answer: _Answer,
+        model: LoadableModel,
+        work: Callable[[WorkerProcess, _Answer], Iterator[str]],
     ) -> Iterator[str]:
-        """Load and generate. A process that dies meanwhile is an EngineError, unless it was stopped."""
-        wanted = _wanted(run, voice)
+        """Load and work. A process that dies meanwhile is an EngineError, unless it was stopped."""
         try:
-            process = self._start(wanted, answer)
-            self._ensure_loaded(process, wanted, answer)
-            yield from self._answer_pieces(process, answer, voice, prompt, sampling)
+            process = self._start(model, answer)
+            self._ensure_loaded(process, replace(model, voice="tuned"), answer)
+            yield from work(process, answer)
         except _StoppedError:
             self._status = EngineStatus("ready" if self._loaded else "idle")
         except ProcessEndedError as error:
@@ -169,14 +208,14 @@ class WorkerEngine:
         else:
             self._status = EngineStatus("ready")
 
-    def _start(self, wanted: _Wanted, answer: _Answer) -> WorkerProcess:
+    def _start(self, model: LoadableModel, answer: _Answer) -> WorkerProcess:
         """The running process, or a new one where it has died or may not reach the network any more."""
         process = self._process
-        if process is not None and not process.has_ended and process.offline == wanted.offline:
+        if process is not None and not process.has_ended and process.offline == model.offline:
             return process
         self._forget_process()
-        token = self._secrets() if self._secrets and not wanted.offline else None
-        process = WorkerProcess(self._python, self._log_dir, offline=wanted.offline, token=token)
+        token = self._secrets() if self._secrets and not model.offline else None
+        process = WorkerProcess(self._python, self._log_dir, offline=model.offline, token=token)
         with self._state:
             self._process = process
             stopped = answer.stopped
@@ -184,18 +223,21 @@ class WorkerEngine:
             raise ProcessEndedError
         return process
 
-    def _ensure_loaded(self, process: WorkerProcess, wanted: _Wanted, answer: _Answer) -> None:
-        if self._loaded == wanted:
+    def _ensure_loaded(self, process: WorkerProcess, model: LoadableModel, answer: _Answer) -> None:
+        if self._loaded == model:
             return
         self._become("loading", "Loading the model…", answer)
         self._loaded = None
-        process.send(wanted.load)
+        process.send(_request(model))
         while True:
             match process.receive():
                 case Loading(message=message):
                     self._status = EngineStatus("loading", message)
-                case Ready():
-                    self._loaded = wanted
+                case Ready() as ready:
+                    self._facts = LoadedFacts(
+                        model.label, ready.device, ready.seconds, ready.memory_bytes, ready.adapter_effect
+                    )
+                    self._loaded = model
                     return
                 case Error() as error:
                     raise self._failure(error)
@@ -203,12 +245,10 @@ class WorkerEngine:
                     raise AssertionError(f"{other.kind} while loading")
 
     def _answer_pieces(
-        self, process: WorkerProcess, answer: _Answer, voice: Voice, prompt: str, sampling: Sampling
+        self, process: WorkerProcess, answer: _Answer, request: Generate, told: Told
     ) -> Iterator[str]:
         self._become("generating", "", answer)
-        text = prompt.encode("utf-8", "replace").decode()  # half a surrogate pair cannot travel
-        messages = [{"role": "user", "content": text}]
-        process.send(Generate(id=answer.id, messages=messages, sampling=sampling, voice=voice))
+        process.send(request)
         while True:
             match process.receive():
                 case Token(text=piece):
@@ -219,7 +259,9 @@ class WorkerEngine:
                     except GeneratorExit:
                         self._abandon(process, answer)
                         raise
-                case Done():
+                case Done() as done:
+                    if told is not None:
+                        told(AnswerFacts(done.prompt_tokens, done.tokens, done.seconds, done.finish_reason))
                     return
                 case Error() as error:
                     raise self._failure(error)
@@ -273,38 +315,21 @@ class WorkerEngine:
         return process
 
 
-def _wanted(run: Run, voice: Voice) -> _Wanted:
-    """What must be in memory for this voice of this run. Raises EngineError if its files are not there."""
-    folder = run.output_dir
-    if folder is None:
-        raise EngineError("This run has no model yet.", "Wait until it has finished.")
-    files = [file for file in folder.glob("*") if file.is_file()]
-    if not files:
-        raise EngineError(f"The run's output folder {folder} is missing.", "Choose another run.")
-    kind = run.output_kind or ("adapter" if (folder / "adapter_config.json").exists() else "weights")
-    if kind == "adapter":  # one thing in memory for both voices
-        load = Load(base_model=_base_model(run), adapter=str(folder))
-    elif voice == "base":
-        load = Load(base_model=_base_model(run), weights=str(folder), voice="base")
-    else:
-        load = Load(base_model=run.config.base_model, weights=str(folder))
-    is_offline = run.config.offline or bool(network.reason())
-    return _Wanted(load, max(file.stat().st_mtime_ns for file in files), is_offline)
+def _request(model: LoadableModel) -> Load:
+    return Load(
+        base_model=model.base_model,
+        words=model.words,
+        adapter=model.adapter,
+        base_stamp=model.base_stamp,
+        adapter_stamp=model.adapter_stamp,
+        precision=model.placing.precision,
+        device=model.placing.device,
+    )
 
 
-def _base_model(run: Run) -> str:
-    """The base model's folder or Hub name; relative folders start at the run folder, then at the current one.
-
-    A folder that is gone must not be looked up on the Hub. Raises EngineError.
-    """
-    name = run.config.base_model
-    asked = Path(name).expanduser()
-    folder = next((folder for folder in (run.folder / asked, asked) if folder.is_dir()), None)
-    if folder is not None:
-        return str(folder.resolve())
-    if asked.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1 or "\\" in name:
-        raise EngineError(
-            f"The base model's folder {name} is missing.",
-            "Put it back where it was when the run was started.",
-        )
-    return name
+def _sendable(messages: Sequence[Message]) -> list[dict[str, str]]:
+    """Role and text of each. Half a surrogate pair cannot travel."""
+    return [
+        {"role": str(m["role"]), "content": str(m["content"]).encode("utf-8", "replace").decode()}
+        for m in messages
+    ]

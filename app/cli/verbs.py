@@ -3,7 +3,6 @@
 import argparse
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from app.cli import export_verbs, session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
@@ -21,8 +20,8 @@ from app.cli.output import Output, counted_rows
 from app.cli.previewing import lengths, look, quality
 from app.cli.queue_verbs import QUEUE_VERBS
 from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
+from app.cli.talking_verbs import TALKING_VERBS
 from app.cli.tokens import delete_token, keep_token, list_tokens, test_token
-from app.domain.chat import PRESETS, Voice
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
 from app.domain.runs import Run
@@ -218,25 +217,6 @@ def print_metrics(services: Services, args: argparse.Namespace, output: Output) 
     return 0
 
 
-def chat(services: Services, args: argparse.Namespace, output: Output) -> int:
-    run = services.monitoring.refresh(services.monitoring.find(args.run).id)
-    sampling = replace(PRESETS[args.preset], seed=args.seed)
-    if args.max_new_tokens is not None:
-        if args.max_new_tokens < 1:
-            raise StudioError(
-                "An answer has at least one token.", "Give --max-new-tokens a number from 1 up."
-            )
-        sampling = replace(sampling, max_new_tokens=args.max_new_tokens)
-    voice: Voice = "base" if args.base else "tuned"
-    answer = []
-    for piece in services.chats.ask(run.id, args.prompt, sampling, voice):
-        answer.append(piece)
-        output.piece(piece)
-    output.say("")
-    output.give({"run": run.id, "voice": voice, "prompt": args.prompt, "answer": "".join(answer)})
-    return 0
-
-
 def doctor(services: Services, args: argparse.Namespace, output: Output) -> int:
     if args.offline:
         setup = read_setup(expanded(args.config)) if args.config else services.settings.last_setup()
@@ -302,8 +282,8 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
     **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
-    ("chat", None): chat,
     **export_verbs.VERBS,
+    **TALKING_VERBS,
     ("doctor", None): doctor,
     ("offline", None): offline,
     ("bundle", "make"): make_bundle,

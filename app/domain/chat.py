@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from app.domain.runs import RunId
 
 Voice = Literal["tuned", "base"]
 """Who answers: the fine-tuned model, or the base model it came from."""
+
+
+FinishReason = Literal["stop", "length", "cancelled", "stop_string", "repetition"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,21 @@ class Sampling:
     max_new_tokens: int = 256
     repetition_penalty: float = 1.15
     seed: int | None = None
+    top_p: float | None = None
+    """The likeliest tokens that together have this probability; None: as the model's own settings say."""
+    top_k: int | None = None
+    """So many of the likeliest tokens, 0 for all of them; None: as the model's own settings say."""
+    min_p: float | None = None
+    """Tokens at least this part as likely as the likeliest; None: as the model's own settings say."""
+    stop: tuple[str, ...] = ()
+    """Texts that end the answer, and are no part of it."""
+    guard_repetition: bool = True
+    """Whether an answer that says the same over and over is ended."""
+
+
+def sampling_of(stored: Mapping[str, Any]) -> Sampling:
+    """What was kept as JSON."""
+    return Sampling(**{**stored, "stop": tuple(stored.get("stop", ()))})
 
 
 PRESETS: Final[Mapping[str, Sampling]] = MappingProxyType(
@@ -51,8 +69,39 @@ class ChatTurn:
 
 
 @dataclass(frozen=True)
+class LoadedFacts:
+    """What is known of a model once it is in memory."""
+
+    label: str
+    """Which model, for people."""
+    device: str
+    """ "cpu", "cuda" or "mps"."""
+    seconds: float
+    memory_bytes: int
+    """Of its weights."""
+    adapter_effect: float | None = None
+    """By how much the adapter changes the score of the next word at most; None without an adapter."""
+
+
+@dataclass(frozen=True)
+class AnswerFacts:
+    """How an answer was made."""
+
+    prompt_tokens: int
+    tokens: int
+    seconds: float
+    finish_reason: FinishReason
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.tokens / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True)
 class EngineStatus:
     """What the inference process is doing, for the status line."""
 
     state: Literal["idle", "loading", "ready", "generating", "error"] = "idle"
     message: str = ""
+    loaded: LoadedFacts | None = None
+    """Of the model in memory, if there is one."""

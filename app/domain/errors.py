@@ -51,3 +51,11 @@ class StoreError(StudioError):
 
 class EngineError(StudioError):
     """The inference process could not load or generate."""
+
+
+class BusyError(EngineError):
+    """Another answer is being generated; a later try may succeed."""
+
+
+class UnknownConversationError(StudioError):
+    """There is no such conversation."""

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
+from app.domain.chat import AnswerFacts, ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
 from app.domain.saved_setups import StoredConfig
+from app.domain.sessions import Message
+from app.domain.talkers import LoadableModel
 
 
 class RunStore(Protocol):
@@ -203,12 +205,27 @@ class InferenceEngine(Protocol):
 
     def status(self) -> EngineStatus: ...
 
-    def generate(self, run: Run, voice: Voice, prompt: str, sampling: Sampling) -> Iterator[str]:
+    def load(self, model: LoadableModel) -> None:
+        """Have a model in memory. Raises EngineError."""
+        ...
+
+    def generate(
+        self,
+        model: LoadableModel,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        told: Callable[[AnswerFacts], None] | None = None,
+    ) -> Iterator[str]:
         """Load what is needed (once), then yield the answer in pieces as it is made.
 
-        Closing the iterator stops the generation. Raises EngineError; the engine then recovers by itself
-        at the next call, also when its process died.
+        `told` hears how it went.
+        Closing the iterator stops the generation. Raises EngineError, BusyError while another answer is made;
+        the engine then recovers by itself at the next call, also when its process died.
         """
+        ...
+
+    def render(self, model: LoadableModel, messages: Sequence[Message]) -> tuple[str, Sequence[int]]:
+        """What the model reads for these messages, as text and as tokens. Raises as `generate` does."""
         ...
 
     def stop(self) -> None:

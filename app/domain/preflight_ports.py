@@ -1,5 +1,6 @@
 """What the checks before a run need from the outside world. Implemented in `app.adapters`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +26,10 @@ class ModelFiles(Protocol):
 
     def cached(self, name: str, cache: Path | None) -> Path | None:
         """The newest folder of a Hub model in a cache (None: this user's), whole or not."""
+        ...
+
+    def cached_names(self) -> Sequence[str]:
+        """Hub models in this user's cache, whole or not, in the order of their names."""
         ...
 
 

@@ -9,7 +9,9 @@ from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
 from app.domain.errors import EngineError, StudioError
 from app.domain.ports import ChatStore, InferenceEngine, RunStore
 from app.domain.runs import Run, RunId
+from app.domain.talkers import AUTOMATIC, Placing
 from app.services.library import random_prompts
+from app.services.talkers import model_of
 from trainer_image.config import DATA_FILE
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,14 @@ class ChatService:
         """Random questions from the rows the run was trained on; none for data that stayed on the Hub."""
         return random_prompts(self._runs.get(run_id).folder / DATA_FILE, count)
 
-    def ask(self, run_id: RunId, prompt: str, sampling: Sampling, voice: Voice = "tuned") -> Iterator[str]:
+    def ask(
+        self,
+        run_id: RunId,
+        prompt: str,
+        sampling: Sampling,
+        voice: Voice = "tuned",
+        placing: Placing = AUTOMATIC,
+    ) -> Iterator[str]:
         """Yield the answer in pieces and keep it, also when it was stopped half-way.
 
         Raises EngineError or StudioError; nothing is kept of an answer that failed before its first piece.
@@ -54,7 +63,8 @@ class ChatService:
             raise StudioError("The prompt is empty.", "Type a question, or pick a sample.")
         pieces: list[str] = []
         try:
-            for piece in self._engine.generate(run, voice, prompt, sampling):
+            messages = [{"role": "user", "content": prompt}]
+            for piece in self._engine.generate(model_of(run, voice, placing=placing), messages, sampling):
                 pieces.append(piece)
                 yield piece
         finally:

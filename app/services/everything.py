@@ -6,6 +6,8 @@ from app.services.auto_setting import AutoSettingService
 from app.services.bundles import BundleService
 from app.services.chatting import ChatService
 from app.services.collecting import CollectingService
+from app.services.comparing import ComparingService
+from app.services.conversing import ConversationService
 from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
@@ -22,8 +24,10 @@ from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
+from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.talkers import TalkerService
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -36,6 +40,10 @@ class Services:
     training: TrainingService
     monitoring: MonitoringService
     chats: ChatService
+    talkers: TalkerService
+    conversations: ConversationService
+    comparing: ComparingService
+    serving: ServingService
     settings: SettingsService
     offline: OfflineService
     tokens: TokenService

@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 SAMPLE_NAME = "Ferry help desk (sample)"
 _SAMPLE_DONE = "library.sample_imported"
 _REFUSED_KEPT = 1000
+_SPARE: Final = 3
+"""Rows drawn for one prompt: some ask nothing."""
 KEPT_DELETED: Final = timedelta(days=7)
 """How long a deleted session can be brought back."""
 
@@ -145,6 +147,20 @@ class LibraryService:
     def why_no_hub(self) -> str:
         """Why nothing can be read from the Hub now, as a sentence; empty if it may be asked."""
         return self._sources.why_no_hub()
+
+    def random_prompts(self, session_id: SessionId, count: int) -> list[str]:
+        """First questions of `count` random rows, in random order."""
+        rows = self._sessions.get(session_id).row_count
+        chosen = random.sample(range(rows), min(rows, count * _SPARE))
+        found: list[str] = []
+        for position in chosen:
+            [row] = self._sessions.rows(session_id, start=position, limit=1)
+            asked = (str(m["content"]) for m in row.messages if m["role"] == "user")
+            if question := next(asked, "").strip():
+                found.append(question)
+            if len(found) == count:
+                break
+        return found
 
     def find_on_hub(self, words: str) -> Sequence[str]:
         """Datasets with these words, the most used first. Raises ImportFailedError."""

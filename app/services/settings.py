@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -17,7 +18,14 @@ _LAST_SETUP = "training.last_setup"
 _PROXY = "collecting.proxy"
 _OFFLINE = "collecting.offline"
 _DATA_FOLDER = "folders.data"
+_IDLE_MINUTES = "inference.idle_minutes"
 _THEMES = ("system", "light", "dark")
+_TEXT_SIZE = "ui.text_size"
+TEXT_SIZES = (100, 125, 150, 200)
+"""In percent. What the system or the browser enlarges comes on top."""
+
+DEFAULT_IDLE_MINUTES: Final = 10
+MOST_IDLE_MINUTES: Final = 1440
 
 
 class SettingsService:
@@ -34,6 +42,17 @@ class SettingsService:
         if theme not in _THEMES:
             raise ValueError(f"no theme {theme!r}")
         self._store.set(_THEME, theme)
+
+    @property
+    def text_size(self) -> int:
+        """One of `TEXT_SIZES`."""
+        stored = self._store.get(_TEXT_SIZE) or ""
+        return int(stored) if stored in map(str, TEXT_SIZES) else TEXT_SIZES[0]
+
+    def set_text_size(self, percent: int) -> None:
+        if percent not in TEXT_SIZES:
+            raise ValueError(f"no text size {percent}")
+        self._store.set(_TEXT_SIZE, str(percent))
 
     @property
     def proxy(self) -> str:
@@ -76,6 +95,18 @@ class SettingsService:
 
     def set_offline(self, offline: bool) -> None:
         self._store.set(_OFFLINE, "yes" if offline else "no")
+
+    @property
+    def idle_minutes(self) -> int:
+        """After how long a model nobody talks to is let go of; 0 for never."""
+        stored = self._store.get(_IDLE_MINUTES) or ""
+        return int(stored) if stored.isdecimal() else DEFAULT_IDLE_MINUTES
+
+    def set_idle_minutes(self, minutes: int) -> None:
+        """Raises StudioError for what is no number of minutes."""
+        if not 0 <= minutes <= MOST_IDLE_MINUTES:
+            raise StudioError(f"Give minutes from 0 (never) to {MOST_IDLE_MINUTES}.", "Type another number.")
+        self._store.set(_IDLE_MINUTES, str(minutes))
 
     def last_setup(self) -> Setup | None:
         """What was last started; None if nothing was, or if this version cannot read it."""

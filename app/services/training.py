@@ -53,8 +53,11 @@ class TrainingService:
         clock: Callable[[], datetime],
         open_folder: OpenFolder,
         offline: Callable[[], str] = lambda: "",
+        make_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """`offline` says why the network is not used, as a sentence; empty if it is."""
+        """`offline` says why the network is not used, as a sentence; empty if it is. `make_room` is called
+        before a run takes this computer's memory."""
+        self._make_room = make_room
         self._runs = runs
         self._launchers = launchers
         self._library = library
@@ -373,6 +376,8 @@ class TrainingService:
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
         token = None if run.config.offline else self._secrets.hf_token()
+        if not run.target.needs_network:
+            self._make_room()
         try:
             handle = self._launchers[run.target].launch(
                 run,

@@ -30,6 +30,7 @@ from trainer_image import network
 
 if TYPE_CHECKING:  # torch is imported by the first Load, after "loading" was said
     from app.worker.models import LoadedModel
+    from app.worker.residents import Residents
 
 log = logging.getLogger("app.worker")
 
@@ -50,7 +51,8 @@ class Worker:
     def __init__(self, replies: BinaryIO) -> None:
         self._replies = replies
         self._cancelled: set[int] = set()
-        self._loaded: LoadedModel | None = None
+        self._residents: Residents | None = None
+        self._speaker: LoadedModel | None = None
 
     def cancel(self, generation: int) -> None:
         self._cancelled.add(generation)
@@ -80,22 +82,30 @@ class Worker:
 
     def _load(self, request: Load) -> None:
         started = time.monotonic()
-        self._reply(Loading(message="Starting PyTorch…"))
+        if self._residents is None:
+            self._reply(Loading(message="Starting PyTorch…"))
         try:
-            from app.worker import models  # noqa: PLC0415
+            from app.worker.residents import Residents  # noqa: PLC0415
         except ModuleNotFoundError as error:
             log.exception("cannot import")
             raise NO_TORCH from error
         except (ImportError, OSError) as error:
             log.exception("cannot import")
             raise BROKEN_TORCH from error
-        if self._loaded is not None:
-            self._loaded = None  # before the next one comes: there may be room for one only
-            models.free_memory()
-        self._loaded = models.load(request, lambda text: self._reply(Loading(message=text)))
+        if self._residents is None:
+            self._residents = Residents()
+        self._speaker = None
+        self._speaker = self._residents.have(request, lambda text: self._reply(Loading(message=text)))
         seconds = time.monotonic() - started
-        log.info("loaded on %s in %.1f s", self._loaded.device, seconds)
-        self._reply(Ready(device=self._loaded.device, seconds=seconds))
+        log.info("loaded on %s in %.1f s", self._speaker.device, seconds)
+        self._reply(
+            Ready(
+                device=self._speaker.device,
+                seconds=seconds,
+                memory_bytes=self._residents.memory_bytes,
+                adapter_effect=self._speaker.adapter_effect,
+            )
+        )
 
     def _generate(self, request: Generate) -> None:
         from app.worker import generation  # noqa: PLC0415
@@ -115,9 +125,9 @@ class Worker:
         self._reply(Rendered(id=request.id, text=text, ids=ids))
 
     def _model(self) -> "LoadedModel":
-        if self._loaded is None:
+        if self._speaker is None:
             raise NOTHING_LOADED
-        return self._loaded
+        return self._speaker
 
     def _reply(self, reply: Reply) -> None:
         self._replies.write(reply.encode())

@@ -9,14 +9,11 @@ from typing import Any
 import torch
 from transformers import RepetitionPenaltyLogitsProcessor
 
-from app.domain.chat import Sampling
+from app.domain.chat import FinishReason, Sampling
 from app.domain.errors import EngineError
+from app.worker.endings import CHECKED_EVERY, AnswerEndedError, StopWatch, goes_round
 from app.worker.models import LoadedModel
 from app.worker.protocol import Done, Generate, Messages, Token
-
-
-class _CancelledError(Exception):
-    """Raised out of the model's forward pass when nobody waits for the answer any more."""
 
 
 def render(tokenizer: Any, messages: Messages) -> tuple[str, list[int]]:
@@ -39,23 +36,36 @@ def generate(
     started = time.monotonic()
     prompt = _prompt_ids(loaded.tokenizer, request.messages)
     room = _room(loaded.model, len(prompt))
-    pieces = TextPieces(loaded.tokenizer, lambda text: send(Token(id=request.id, text=text)))
-    limit = min(request.sampling.max_new_tokens, room)
-    was_cancelled = False
+    sampling = request.sampling
+    watch = StopWatch(sampling.stop, lambda text: send(Token(id=request.id, text=text)))
+    pieces = TextPieces(loaded.tokenizer, watch.put, guard=sampling.guard_repetition)
+    limit = min(sampling.max_new_tokens, room)
+    ended: FinishReason | None = None
     try:
         with loaded.speaking_as(request.voice), _interruptible(loaded.model, cancelled):
-            _run(loaded, request.sampling, prompt, limit, pieces)
-    except _CancelledError:
-        was_cancelled = True
-    pieces.finish()
+            _run(loaded, sampling, prompt, limit, pieces)
+    except AnswerEndedError as reason:
+        ended = reason.reason
+    if ended != "stop_string":
+        ended = _say_the_rest(pieces, watch, ended)
     stopped = bool(pieces.ids) and pieces.ids[-1] in loaded.end_tokens
     return Done(
         id=request.id,
         prompt_tokens=len(prompt),
         tokens=len(pieces.ids),
         seconds=time.monotonic() - started,
-        finish_reason="cancelled" if was_cancelled else "stop" if stopped else "length",
+        finish_reason=ended or ("stop" if stopped else "length"),
     )
+
+
+def _say_the_rest(pieces: "TextPieces", watch: StopWatch, ended: FinishReason | None) -> FinishReason | None:
+    """Send what was held back; the very last piece may be what ends the answer."""
+    try:
+        pieces.finish()
+        watch.finish()
+    except AnswerEndedError as reason:
+        return reason.reason
+    return ended
 
 
 def _run(
@@ -81,8 +91,9 @@ def _run(
 
 def _settings(loaded: LoadedModel, sampling: Sampling, limit: int) -> Any:
     """The model's own generation settings with ours put in."""
-    settings = copy.deepcopy(loaded.model.generation_config)
+    settings = copy.deepcopy(loaded.generation_config)
     greedy = sampling.temperature <= 0
+    chosen = {"top_p": sampling.top_p, "top_k": sampling.top_k, "min_p": sampling.min_p}
     settings.update(
         do_sample=not greedy,
         temperature=1.0 if greedy else sampling.temperature,
@@ -98,7 +109,9 @@ def _settings(loaded: LoadedModel, sampling: Sampling, limit: int) -> Any:
         pad_token_id=loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else 0,
     )
     if greedy:
-        settings.update(top_p=1.0, top_k=50)
+        settings.update(top_p=1.0, top_k=50, min_p=None)
+    else:
+        settings.update(**{name: value for name, value in chosen.items() if value is not None})
     return settings
 
 
@@ -128,7 +141,7 @@ def _interruptible(model: Any, cancelled: Callable[[], bool]) -> Iterator[None]:
 
     def check(*_: Any) -> None:
         if cancelled():
-            raise _CancelledError
+            raise AnswerEndedError("cancelled")
 
     depth = getattr(model.config.get_text_config(), "num_hidden_layers", 0)
     lists = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
@@ -148,8 +161,10 @@ class TextPieces:
     in front of the first token it is given. Text that ends in the middle of a character waits for its rest.
     """
 
-    def __init__(self, tokenizer: Any, send: Callable[[str], None]) -> None:
+    def __init__(self, tokenizer: Any, send: Callable[[str], None], *, guard: bool = False) -> None:
+        """`guard` ends an answer that goes round in circles, by an AnswerEndedError."""
         self.ids: list[int] = []
+        self._guard = guard
         self._tokenizer = tokenizer
         self._send = send
         self._prompt_seen = False
@@ -164,6 +179,8 @@ class TextPieces:
             return
         self.ids.extend(tokens.flatten().tolist())
         self._send_new(whole_characters=True)
+        if self._guard and len(self.ids) % CHECKED_EVERY == 0 and goes_round(self.ids):
+            raise AnswerEndedError("repetition")
 
     def end(self) -> None:
         """Called by `generate` at the end; `finish` does the work, also after a cancelled one."""

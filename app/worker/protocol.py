@@ -8,7 +8,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from app.domain.chat import Sampling, Voice
+from app.domain.chat import FinishReason, Sampling, Voice
+from app.domain.talkers import Device, Precision
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -22,22 +23,23 @@ class _Line(BaseModel):
 
 
 class Load(_Line):
-    """Have this model in memory, and no other. Answered by `Loading`…, then `Ready` or `Error`."""
+    """Have this model in memory and speak as it. Answered by `Loading`…, then `Ready` or `Error`.
+
+    An adapter whose base model is there already is added to it; any other model takes the place of all.
+    """
 
     kind: Literal["load"] = "load"
     base_model: str
     """Hub name or folder."""
-    adapter: str | None = None
-    """Folder of an adapter on the base model. Exactly one of `adapter` and `weights` is set."""
-    weights: str | None = None
-    """Folder of a whole model."""
-    voice: Voice = "tuned"
-    """Only matters for `weights`, where the two voices are two models. An adapter is switched off instead."""
-
-    @property
-    def output_dir(self) -> str:
-        """Where the tokenizer and the chat template of the training are."""
-        return self.adapter or self.weights or ""
+    words: str
+    """Hub name or folder of the tokenizer and the chat template."""
+    adapter: str = ""
+    """Folder of an adapter on the base model; empty for none."""
+    base_stamp: int = 0
+    adapter_stamp: int = 0
+    """Other numbers are other models, though they lie where they lay."""
+    precision: Precision = "full"
+    device: Device = "auto"
 
 
 class Generate(_Line):
@@ -74,6 +76,10 @@ class Ready(_Line):
     kind: Literal["ready"] = "ready"
     device: str
     seconds: float
+    memory_bytes: int
+    """Of the weights in memory."""
+    adapter_effect: float | None = None
+    """By how much the adapter changes a logit at most; None without one."""
 
 
 class Token(_Line):
@@ -90,7 +96,7 @@ class Done(_Line):
     prompt_tokens: int
     tokens: int
     seconds: float
-    finish_reason: Literal["stop", "length", "cancelled"]
+    finish_reason: FinishReason
 
 
 class Rendered(_Line):

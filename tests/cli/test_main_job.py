@@ -147,3 +147,15 @@ def test_a_run_that_cannot_work_fails_with_a_sentence(shell: Shell, tmp_path, ch
     assert code == 1
     assert words in out + err
     assert "Traceback" not in out + err
+
+
+def test_the_tuned_model_is_compared_to_its_base_on_the_questions_it_learnt(finished, shell: Shell, tmp_path):
+    run = finished[1]["id"]
+    target = tmp_path / "compared.jsonl"
+    words = [word for question in QUESTIONS[:2] for word in ("--prompt", question)]
+
+    shell.ok("compare", f"run:{run}", f"run:{run}#base", *words, "--temperature", "0", "--to", str(target))
+
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [row["prompt"] for row in rows] == QUESTIONS[:2]
+    assert all(row["first"] != row["second"] for row in rows)

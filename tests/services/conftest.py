@@ -14,8 +14,10 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
-from app.domain.chat import EngineStatus, Sampling, Voice
+from app.domain.chat import AnswerFacts, EngineStatus, Sampling
 from app.domain.runs import JobState, Run, Target
+from app.domain.sessions import Message
+from app.domain.talkers import LoadableModel
 from app.services.chatting import ChatService
 from app.services.history import HistoryService
 from app.services.library import LibraryService
@@ -34,20 +36,30 @@ class EchoEngine:
 
     def __init__(self) -> None:
         self.fail_with: Exception | None = None
-        self.asked: list[tuple[str, Voice]] = []
+        self.asked: list[tuple[LoadableModel, list[Message], Sampling]] = []
+        self.unloads = 0
 
     def status(self) -> EngineStatus:
         return EngineStatus()
 
-    def generate(self, run: Run, voice: Voice, prompt: str, sampling: Sampling) -> Iterator[str]:
-        self.asked.append((prompt, voice))
+    def load(self, model: LoadableModel) -> None: ...
+
+    def generate(self, model, messages, sampling, told=None) -> Iterator[str]:
+        self.asked.append((model, list(messages), sampling))
         if self.fail_with is not None:
             raise self.fail_with
-        yield from (f"{voice}: ", prompt)
+        yield from (f"{model.voice}: ", messages[-1]["content"])
+        if told is not None:
+            told(AnswerFacts(len(messages), 2, 0.5, "stop"))
+
+    def render(self, model, messages):
+        text = "".join(m["content"] for m in messages)
+        return text, [*text.encode()]
 
     def stop(self) -> None: ...
 
-    def unload(self) -> None: ...
+    def unload(self) -> None:
+        self.unloads += 1
 
 
 @dataclass

@@ -186,14 +186,21 @@ class Screen:
         quiet = 0  # rounds of the event loop; an effect that was just started needs some to ask for a redraw
         end = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while quiet < 10:
-            assert not self.client.crashes, self.client.crashes[0]
+            self._assert_it_still_draws()
             assert asyncio.get_running_loop().time() < end, f"it draws without end: {self._under_way()}"
             await asyncio.sleep(0)
             quiet = 0 if self._is_drawing() else quiet + 1
         for task in [task for task in self._started if task.done()]:
             self._started.discard(task)
             task.result()
+        self._assert_it_still_draws()
+
+    def _assert_it_still_draws(self) -> None:
+        """What fails in a component's own drawing ends Flet's drawing for good, and tells nobody."""
         assert not self.client.crashes, self.client.crashes[0]
+        drawing = self._session._Session__updates_task
+        if drawing is not None and drawing.done() and not drawing.cancelled() and drawing.exception():
+            raise AssertionError("the window draws no more") from drawing.exception()
 
     def _under_way(self) -> list[str]:
         session = self._session

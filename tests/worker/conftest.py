@@ -10,6 +10,8 @@ import pytest
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.chat import Sampling
 from app.domain.runs import DockerOptions, Run, RunId, RunStatus, Target
+from app.domain.talkers import LoadableModel
+from app.services.talkers import model_of
 from tests.worker.tiny import make_adapter, make_base
 from trainer_image.config import Lora, RunConfig, Sft
 
@@ -85,12 +87,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory, log_dir: Path) -> Iterator[
         engine.unload()
 
 
+def question(run: Run, prompt: str, voice: str = "tuned") -> tuple[LoadableModel, list[dict[str, str]]]:
+    """What an engine is given for it."""
+    return model_of(run, voice), [{"role": "user", "content": prompt}]
+
+
 @pytest.fixture
 def ask(engine: WorkerEngine) -> Callable[..., str]:
     def answer(
         run: Run, prompt: str = "Where does the ferry go?", *, voice: str = "tuned", **how: object
     ) -> str:
         sampling = Sampling(**{"temperature": 0.0, "max_new_tokens": 24, "repetition_penalty": 1.0} | how)
-        return "".join(engine.generate(run, voice, prompt, sampling))
+        return "".join(engine.generate(*question(run, prompt, voice), sampling))
 
     return answer

@@ -24,12 +24,12 @@ from app.adapters.worker_process import LOG_NAME, WorkerProcess
 from app.domain.chat import Sampling
 from app.domain.errors import EngineError
 from app.worker.protocol import Load
-from tests.worker.conftest import TinyRuns
+from tests.worker.conftest import TinyRuns, question
 from tests.worker.tiny import make_adapter, make_tokenizer
 
 pytestmark = pytest.mark.training
 
-LONG = Sampling(temperature=0.0, max_new_tokens=6000, repetition_penalty=1.0)
+LONG = Sampling(temperature=0.0, max_new_tokens=6000, repetition_penalty=1.0, guard_repetition=False)
 Ask = Callable[..., str]
 
 
@@ -53,7 +53,7 @@ def test_an_answer_comes_in_pieces_and_the_pieces_are_the_whole_answer(
 ) -> None:
     sampling = Sampling(temperature=0.0, max_new_tokens=24, repetition_penalty=1.0)
 
-    pieces = list(engine.generate(tiny_runs.adapter, "tuned", "Where does the ferry go?", sampling))
+    pieces = list(engine.generate(*question(tiny_runs.adapter, "Where does the ferry go?"), sampling))
 
     assert len(pieces) > 5
     assert "".join(pieces) == answer_of_plain_transformers(tiny_runs)
@@ -141,7 +141,7 @@ def test_closing_the_iterator_stops_at_once_and_the_process_stays_usable(
 ) -> None:
     answer = ask(tiny_runs.adapter)
     pid = engine.pid
-    pieces = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    pieces = engine.generate(*question(tiny_runs.adapter, "Tell me everything."), LONG)
     next(pieces)
 
     started = time.monotonic()
@@ -158,7 +158,7 @@ def test_stop_ends_the_answer_at_once_and_the_process_stays_usable(
 ) -> None:
     ask(tiny_runs.adapter)
     pid = engine.pid
-    pieces = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    pieces = engine.generate(*question(tiny_runs.adapter, "Tell me everything."), LONG)
     next(pieces)
 
     started = time.monotonic()
@@ -174,11 +174,11 @@ def test_stop_ends_the_answer_at_once_and_the_process_stays_usable(
 def test_a_second_answer_at_the_same_time_is_refused_with_a_sentence(
     engine: WorkerEngine, tiny_runs: TinyRuns
 ) -> None:
-    first = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    first = engine.generate(*question(tiny_runs.adapter, "Tell me everything."), LONG)
     next(first)
 
     with pytest.raises(EngineError, match="Another answer is being generated"):
-        next(engine.generate(tiny_runs.adapter, "tuned", "Me too!", LONG))
+        next(engine.generate(*question(tiny_runs.adapter, "Me too!"), LONG))
 
     assert next(first)
     first.close()
@@ -263,7 +263,7 @@ def test_what_the_hub_refuses_is_a_sentence_each(
     def asking(base_model: str) -> str:
         config = tiny_runs.adapter.config.model_copy(update={"base_model": base_model, "offline": False})
         with pytest.raises(EngineError) as caught:
-            next(engine.generate(replace(tiny_runs.adapter, config=config), "tuned", "Hi", LONG))
+            next(engine.generate(*question(replace(tiny_runs.adapter, config=config), "Hi"), LONG))
         return caught.value.message
 
     assert asking("acme/gated") == "acme/gated is gated on Hugging Face."
@@ -290,16 +290,14 @@ def test_missing_files_are_a_sentence_before_any_process_is_asked(
     config = tiny_runs.adapter.config.model_copy(update={"base_model": base})
 
     with pytest.raises(EngineError, match=sentence):
-        next(engine.generate(replace(tiny_runs.adapter, config=config, **change), "tuned", "Hi", LONG))
-
-    assert engine.status().state == "error"
+        next(engine.generate(*question(replace(tiny_runs.adapter, config=config, **change), "Hi"), LONG))
 
 
 def test_a_python_that_is_not_there_is_a_sentence(tiny_runs: TinyRuns, log_dir: Path) -> None:
     engine = WorkerEngine(python="/no/python/here", log_dir=log_dir)
 
     with pytest.raises(EngineError, match="The model process cannot be started"):
-        next(engine.generate(tiny_runs.adapter, "tuned", "Hi", LONG))
+        next(engine.generate(*question(tiny_runs.adapter, "Hi"), LONG))
 
 
 def test_without_torch_the_error_says_what_to_install(
@@ -310,7 +308,7 @@ def test_without_torch_the_error_says_what_to_install(
     engine = WorkerEngine(log_dir=log_dir)
 
     with pytest.raises(EngineError) as caught:
-        next(engine.generate(tiny_runs.adapter, "tuned", "Hi", LONG))
+        next(engine.generate(*question(tiny_runs.adapter, "Hi"), LONG))
 
     assert 'pip install "tunewright[local]"' in caught.value.hint
     engine.unload()
@@ -319,7 +317,7 @@ def test_without_torch_the_error_says_what_to_install(
 def test_unload_ends_the_process_also_in_the_middle_of_an_answer(
     engine: WorkerEngine, tiny_runs: TinyRuns
 ) -> None:
-    pieces = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    pieces = engine.generate(*question(tiny_runs.adapter, "Tell me everything."), LONG)
     next(pieces)
     pid = engine.pid or 0
 
@@ -333,7 +331,7 @@ def test_unload_ends_the_process_also_in_the_middle_of_an_answer(
 def test_a_process_killed_while_generating_is_a_sentence_and_the_next_prompt_is_answered(
     engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
 ) -> None:
-    pieces = engine.generate(tiny_runs.adapter, "tuned", "Tell me everything.", LONG)
+    pieces = engine.generate(*question(tiny_runs.adapter, "Tell me everything."), LONG)
     next(pieces)
 
     os.kill(engine.pid or 0, 9)
@@ -360,7 +358,7 @@ def test_a_process_killed_while_idle_shows_in_the_status_and_the_next_prompt_is_
 def test_a_model_nobody_talks_to_is_let_go_of(
     engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_idle_minutes", 0.2 / 60)
+    monkeypatch.setattr(engine, "_idle_minutes", lambda: 0.2 / 60)
 
     assert ask(tiny_runs.adapter)
 
@@ -375,7 +373,7 @@ def in_thread(engine: WorkerEngine, runs: TinyRuns) -> tuple[threading.Thread, l
 
     def ask() -> None:
         try:
-            pieces.extend(engine.generate(runs.adapter, "tuned", "Hi", LONG))
+            pieces.extend(engine.generate(*question(runs.adapter, "Hi"), LONG))
         except EngineError as error:
             errors.append(error)
 
@@ -416,7 +414,7 @@ from app.adapters.worker_process import WorkerProcess
 from app.worker.protocol import Load, Ready
 
 process = WorkerProcess(sys.executable, Path(sys.argv[1]), offline=True, token=None)
-process.send(Load(base_model=sys.argv[2], adapter=sys.argv[3]))
+process.send(Load(base_model=sys.argv[2], words=sys.argv[3], adapter=sys.argv[3]))
 while not isinstance(process.receive(), Ready):
     pass
 print(process.pid, flush=True)
@@ -452,7 +450,8 @@ def test_the_process_ends_when_its_stdin_closes_even_while_it_imports_torch(
     tiny_runs: TinyRuns, log_dir: Path
 ) -> None:
     process = WorkerProcess(sys.executable, log_dir, offline=True, token=None)
-    process.send(Load(base_model=str(tiny_runs.base), adapter=str(tiny_runs.adapter.output_dir)))
+    folder = str(tiny_runs.adapter.output_dir)
+    process.send(Load(base_model=str(tiny_runs.base), words=folder, adapter=folder))
     process.receive()
 
     process._child._process.stdin.close()

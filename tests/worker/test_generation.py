@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.chat import Sampling
-from app.worker import models
 from app.worker.generation import TextPieces, generate
 from app.worker.models import LoadedModel
 from app.worker.protocol import Generate, Load, Token
+from app.worker.residents import Residents
 from tests.worker.conftest import TinyRuns
 from tests.worker.tiny import make_tokenizer
 
@@ -20,13 +20,16 @@ TOKENIZER = make_tokenizer()
 
 @pytest.fixture(scope="module")
 def loaded(tiny_runs: TinyRuns) -> LoadedModel:
-    return models.load(
-        Load(base_model=str(tiny_runs.base), adapter=str(tiny_runs.adapter.output_dir)), lambda _: None
-    )
+    folder = str(tiny_runs.adapter.output_dir)
+    request = Load(base_model=str(tiny_runs.base), words=folder, adapter=folder)
+    return Residents().have(request, lambda _: None)
 
 
 def request(prompt: str = "Hi", **how: object) -> Generate:
-    sampling = Sampling(**{"temperature": 0.0, "max_new_tokens": 50, "repetition_penalty": 1.0} | how)
+    sampling = Sampling(
+        **{"temperature": 0.0, "max_new_tokens": 50, "repetition_penalty": 1.0, "guard_repetition": False}
+        | how
+    )
     return Generate(id=1, messages=[{"role": "user", "content": prompt}], sampling=sampling)
 
 
@@ -137,3 +140,47 @@ def test_a_cancel_leaves_the_model_as_it_was(loaded: LoadedModel) -> None:
 
     assert answer() == before
     assert not any(module._forward_pre_hooks for module in loaded.model.modules())
+
+
+def test_a_stop_text_ends_the_answer_and_is_no_part_of_it(loaded: LoadedModel) -> None:
+    whole: list[Token] = []
+    generate(loaded, request(), whole.append, cancelled=lambda: False)
+    text = "".join(token.text for token in whole)
+    stop = text[10:13]
+    sent: list[Token] = []
+
+    done = generate(loaded, request(stop=(stop,)), sent.append, cancelled=lambda: False)
+
+    assert "".join(token.text for token in sent) == text[: text.find(stop)]
+    assert done.finish_reason == "stop_string"
+
+
+def test_an_answer_that_goes_round_in_circles_is_ended(loaded: LoadedModel) -> None:
+    """A bias makes the model say one token for ever."""
+    head = loaded.model.get_base_model().lm_head
+    bias = torch.zeros(head.out_features)
+    bias[100] = 1e4
+    hook = head.register_forward_hook(lambda _module, _given, made: made + bias)
+    try:
+        done = generate(
+            loaded,
+            request(max_new_tokens=500, guard_repetition=True),
+            lambda _: None,
+            cancelled=lambda: False,
+        )
+        unguarded = generate(loaded, request(max_new_tokens=200), lambda _: None, cancelled=lambda: False)
+    finally:
+        hook.remove()
+
+    assert (done.finish_reason, done.tokens) == ("repetition", 64)
+    assert (unguarded.finish_reason, unguarded.tokens) == ("length", 200)
+
+
+@pytest.mark.parametrize("how", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}])
+def test_each_way_to_narrow_the_choice_reaches_the_model(loaded: LoadedModel, how) -> None:
+    def text(**settings: object) -> str:
+        sent: list[Token] = []
+        generate(loaded, request(seed=3, **settings), sent.append, cancelled=lambda: False)
+        return "".join(token.text for token in sent)
+
+    assert text(temperature=1.2, **how) == text() != text(temperature=1.2)

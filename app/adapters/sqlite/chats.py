@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.adapters.sqlite.schema import chats
 from app.adapters.sqlite.transactions import reading, writing
-from app.domain.chat import ChatTurn, Sampling, Voice
+from app.domain.chat import ChatTurn, Sampling, Voice, sampling_of
 from app.domain.errors import UnknownRunError
 from app.domain.runs import RunId
 
@@ -52,4 +52,4 @@ class SqliteChatStore:
 def _turn(
     *, id: int, run_id: RunId, voice: Voice, prompt: str, answer: str, sampling: str, created_at: datetime
 ) -> ChatTurn:
-    return ChatTurn(id, run_id, voice, prompt, answer, Sampling(**json.loads(sampling)), created_at)
+    return ChatTurn(id, run_id, voice, prompt, answer, sampling_of(json.loads(sampling)), created_at)

@@ -225,6 +225,34 @@ chats = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("model_label", Words, nullable=False),
+    Column("system", Words, nullable=False),
+    Column("sampling", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("deleted_at", Moment),
+)
+
+conversation_messages = Table(
+    "conversation_messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation_id", ForeignKey("conversations.id"), nullable=False),
+    Column("role", String, nullable=False),
+    Column("content", Words, nullable=False),
+    Column("model_label", Words, nullable=False),
+    Column("rating", Integer, nullable=False),
+    Column("original", Words),
+    Column("facts", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
 settings = Table(
     "settings",
     metadata,

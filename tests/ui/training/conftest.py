@@ -11,10 +11,11 @@ from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.bootstrap import build_services
-from app.domain.chat import EngineStatus, Sampling, Voice
+from app.domain.chat import AnswerFacts, EngineStatus, Sampling, Voice
 from app.domain.previews import PreviewError
 from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, Target
-from app.domain.sessions import Session
+from app.domain.sessions import Message, Session
+from app.domain.talkers import LoadableModel
 from app.paths import Paths
 from app.services.chatting import ChatService
 from app.services.diagnostics import DiagnosticsService
@@ -39,6 +40,8 @@ class DirectedEngine:
     def __init__(self) -> None:
         self.state = EngineStatus()
         self.asked: list[tuple[str, Voice, Sampling]] = []
+        self.messages: list[list[Message]] = []
+        """All that was sent with each question."""
         self.fail_with: Exception | None = None
         self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
@@ -52,14 +55,25 @@ class DirectedEngine:
     def status(self) -> EngineStatus:
         return self.state
 
-    def generate(self, run: Run, voice: Voice, prompt: str, sampling: Sampling) -> Iterator[str]:
-        self.asked.append((prompt, voice, sampling))
+    def load(self, model: LoadableModel) -> None:
+        self.state = EngineStatus("ready")
+
+    def render(self, model: LoadableModel, messages):
+        return "", []
+
+    def generate(self, model: LoadableModel, messages, sampling: Sampling, told=None) -> Iterator[str]:
+        self.asked.append((messages[-1]["content"], model.voice, sampling))
+        self.messages.append(list(messages))
         if self.fail_with is not None:
             raise self.fail_with
         self.state = EngineStatus("generating")
+        count = 0
         while (piece := self._pieces.get(timeout=20)) is not None:
+            count += 1
             yield piece
         self.state = EngineStatus("ready")
+        if told is not None:
+            told(AnswerFacts(10, count, 0.5, "stop"))
 
     def stop(self) -> None:
         self.finish()

@@ -116,13 +116,13 @@ async def test_a_preset_sets_what_is_sent_and_a_slider_leaves_it(studio, run):
         await screen.wait_for(lambda: screen.has_button("Run Inference"))
         await choose_segment(screen, "sampling", "Deterministic")
         assert "Temperature 0: always the likeliest word" in screen.texts()
-        assert studio.draft.chat.sampling == PRESETS["Deterministic"]
+        assert studio.draft.chat.settings.sampling == PRESETS["Deterministic"]
 
         temperature = next(iter(screen.controls(ft.CupertinoSlider)))
         await screen.set_value(temperature, 0.9)
 
         assert "Temperature 0.9" in screen.texts()
-        assert studio.draft.chat.preset == ""
+        assert studio.draft.chat.settings.preset == ""
 
 
 async def test_sample_prompts_come_from_the_training_data(studio, run):

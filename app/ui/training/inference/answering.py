@@ -1,10 +1,8 @@
 """One answer on its way: a thread asks the engine, the event loop shows what has arrived so far."""
 
 import asyncio
-import queue
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import flet as ft
 
@@ -12,15 +10,7 @@ from app.domain.chat import Sampling, Voice
 from app.domain.runs import RunId
 from app.services.chatting import ChatService
 from app.ui.actions import Problem, problem_of
-
-_FRAME_SECONDS: Final = 0.1
-
-
-@dataclass(frozen=True)
-class _End:
-    """The last thing in the queue."""
-
-    error: Exception | None
+from app.ui.inference.draining import drain
 
 
 @ft.observable
@@ -69,35 +59,8 @@ class Answering:
     async def _follow(
         self, chats: ChatService, run_id: RunId, prompt: str, sampling: Sampling, voice: Voice
     ) -> None:
-        pieces: queue.SimpleQueue[str | _End] = queue.SimpleQueue()
-
-        def pump() -> None:
-            try:
-                for piece in chats.ask(run_id, prompt, sampling, voice):
-                    pieces.put(piece)
-            except Exception as error:
-                pieces.put(_End(error))
-            else:
-                pieces.put(_End(None))
-
-        # A daemon: closing the app never waits for an answer.
-        threading.Thread(target=pump, name="answer", daemon=True).start()
-        while (end := self._take(pieces)) is None:  # noqa: ASYNC110 - paces the redraws
-            await asyncio.sleep(_FRAME_SECONDS)
-        if end.error is not None:
-            raise end.error
-
-    def _take(self, pieces: "queue.SimpleQueue[str | _End]") -> _End | None:
-        """Show all that has arrived; returns the end once it is there."""
-        fresh: list[str] = []
-        end = None
-        while not pieces.empty():
-            item = pieces.get()
-            if isinstance(item, _End):
-                end = item
-                break
-            fresh.append(item)
-        if fresh:
+        def take(fresh: Sequence[str]) -> None:
             self.is_loading = False
             self.live.text += "".join(fresh)
-        return end
+
+        await drain(lambda: chats.ask(run_id, prompt, sampling, voice), take)

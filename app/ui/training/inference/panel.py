@@ -5,6 +5,7 @@ import flet as ft
 from app.domain.chat import EngineStatus
 from app.domain.runs import Run
 from app.services.chatting import ChatService
+from app.ui.inference.sampling_controls import SamplingControls
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
@@ -13,7 +14,6 @@ from app.ui.training.inference.conversation import Conversation
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.inference.prompt_bar import PromptBar
 from app.ui.training.inference.samples import SamplePrompts
-from app.ui.training.inference.sampling_controls import SamplingControls
 from app.ui.training.watching import use_answer
 
 _STATUS_SECONDS = 0.5
@@ -40,7 +40,7 @@ def InferencePanel(chats: ChatService, run: Run, chat: ChatDraft) -> ft.Control:
             [
                 StatusLine(chats),
                 _meta(run),
-                SamplingControls(chat),
+                SamplingControls(chat.settings),
                 SamplePrompts(chats, run.id, chat),
                 PromptBar(chats, run.id, chat, chat.answering),
                 Conversation(chats, run.id, chat.answering, chat.answering.live),

@@ -27,7 +27,9 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
     async def ask() -> None:
         if chat.prompt.strip():
             # Not awaited: the answer goes on, and is kept, when this component is gone.
-            ft.context.page.run_task(answering.ask, chats, run_id, chat.prompt, chat.sampling, chat.voice)
+            ft.context.page.run_task(
+                answering.ask, chats, run_id, chat.prompt, chat.settings.sampling, chat.voice
+            )
             await asyncio.sleep(0)
 
     def edit(event: ft.Event[ft.TextField]) -> None:

@@ -6,7 +6,7 @@ Values are in the units of the axis: on a logarithmic one they are powers of ten
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeGuard
 
 from app.domain.coach import Advice, ChartKind
 from app.domain.expected_loss import band_at
@@ -107,7 +107,7 @@ def kinds_of(metrics: Sequence[Metric]) -> list[tuple[str, str]]:
     return [
         (kind, it.title)
         for kind, it in _KINDS.items()
-        if any(value(metric) is not None for metric in last for _, value in it.values)
+        if kind == "loss" or any(_is_told(value(metric)) for metric in last for _, value in it.values)
     ]
 
 
@@ -119,7 +119,8 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
     if not lines:
         return None
     first, last = lines[0][0][0], lines[0][-1][0]
-    measured = _measured(data, settings, first, last)
+    measured = _measured(data, settings, 0 if first <= 1 else first, last)  # 0: before training
+    first = min([first, *(x for x, _ in measured[:1])])
     axis = _Axis.around([y for line in (*lines, measured) for _, y in line], settings)
     drawn = [
         made
@@ -148,7 +149,11 @@ def _window(metrics: tuple[Metric, ...], window: int) -> Sequence[Metric]:
 
 def _points(metrics: Sequence[Metric], value: Callable[[Metric], float | None]) -> list[Point]:
     told = ((float(m.step), value(m)) for m in metrics)
-    return [(x, y) for x, y in told if y is not None and math.isfinite(y)]
+    return [(x, y) for x, y in told if _is_told(y)]
+
+
+def _is_told(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value)
 
 
 def _measured(data: CurveData, settings: ChartSettings, first: float, last: float) -> list[Point]:
@@ -223,6 +228,8 @@ def _guide(data: CurveData, shown: Sequence[Metric], settings: ChartSettings, ax
         return []
     spans: dict[int, tuple[int, int]] = {}
     for metric in shown:
+        if not math.isfinite(metric.epoch):  # another trainer's log, which does not tell it
+            continue
         epoch = int(metric.epoch)
         spans[epoch] = (spans.get(epoch, (metric.step, 0))[0], metric.step)
     shades = []

@@ -1,19 +1,22 @@
 """How the next answer is made: a preset, or sliders."""
 
 from collections.abc import Callable
+from functools import partial
 
 import flet as ft
 
 from app.domain.chat import MAX_NEW_TOKENS_RANGE, PRESETS, TEMPERATURE_RANGE
+from app.ui.inference.sampling import FINER, SamplingDraft
+from app.ui.kit.entered import text_of
+from app.ui.kit.foldable import Foldable
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
-from app.ui.training.fields import Grid, Help, Segments
-from app.ui.training.inference.draft import ChatDraft
+from app.ui.training.fields import Grid, Segments, TextInput, Toggle
 
 
 @ft.component
-def SamplingControls(chat: ChatDraft) -> ft.Control:
+def SamplingControls(chat: SamplingDraft) -> ft.Control:
     """What is shown is what is sent; greedy, which has no place on the slider, is said in words."""
     greedy = "Temperature 0: always the likeliest word"
     temperature = f"Temperature {chat.temperature:.1f}" if chat.temperature else greedy
@@ -43,10 +46,82 @@ def SamplingControls(chat: ChatDraft) -> ft.Control:
         [
             Segments("sampling", "Answers", chat.preset, presets, chat.apply_preset),
             sliders,
-            Help(f"Repetition penalty {chat.repetition_penalty:g}"),
+            Finer(chat),
         ],
         spacing=GAP,
         tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+@ft.component
+def Finer(chat: SamplingDraft) -> ft.Control:
+    """What most leave as it is: said in one line, changed when unfolded."""
+
+    def fields() -> list[ft.Control]:
+        numbers = [_number(chat, name) for name in FINER]
+        return [Grid([*numbers, _stop(chat)], columns=3), _guard(chat)]
+
+    said = chat.problem or _in_words(chat)
+    return Foldable(
+        "More settings",
+        fields,
+        badge=ft.Text(
+            said,
+            theme_style=ft.TextThemeStyle.BODY_SMALL,
+            color=ft.Colors.ERROR if chat.problem else ft.Colors.ON_SURFACE_VARIANT,
+        ),
+        identifier="sampling-more",
+        is_forced_open=bool(chat.problem),
+    )
+
+
+def _in_words(chat: SamplingDraft) -> str:
+    sampling = chat.sampling
+    parts = [f"Repetition penalty {sampling.repetition_penalty:g}"]
+    named = {"top-p": sampling.top_p, "top-k": sampling.top_k, "min-p": sampling.min_p, "seed": sampling.seed}
+    parts += [f"{name} {value:g}" for name, value in named.items() if value is not None]
+    parts += [f"{len(sampling.stop)} stop texts"] if sampling.stop else []
+    parts += [] if sampling.guard_repetition else ["may repeat itself"]
+    return ", ".join(parts)
+
+
+def _number(chat: SamplingDraft, name: str) -> ft.Control:
+    spec = FINER[name]
+    return TextInput(
+        spec.label,
+        chat.typed.get(name, ""),
+        partial(chat.type, name),
+        help_text=spec.help_text,
+        error=spec.problem(chat.typed.get(name, "")),
+    )
+
+
+def _stop(chat: SamplingDraft) -> ft.Control:
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        chat.stop = text_of(event)
+
+    return ft.TextField(
+        label="Stop texts",
+        value=chat.stop,
+        helper="One a line; each ends the answer.",
+        helper_max_lines=3,
+        multiline=True,
+        min_lines=1,
+        max_lines=4,
+        on_change=edit,
+    )
+
+
+def _guard(chat: SamplingDraft) -> ft.Control:
+    def toggle(value: bool) -> None:
+        chat.guard_repetition = value
+
+    return Toggle(
+        "End an answer that says the same over and over",
+        chat.guard_repetition,
+        toggle,
+        identifier="guard-repetition",
     )
 
 

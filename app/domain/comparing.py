@@ -1,0 +1,85 @@
+"""The same questions to two models."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from app.domain.chat import AnswerFacts, Sampling
+from app.domain.word_differences import likeness
+
+
+class ComparisonFormat(StrEnum):
+    JSONL = "jsonl"
+    MARKDOWN = "md"
+    CSV = "csv"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One side's answer to one prompt, whole or as far as it has come."""
+
+    prompt: int
+    """Its place in the list, from 0."""
+    side: int
+    """0 for the first model, 1 for the second."""
+    text: str
+    facts: AnswerFacts | None = None
+    """Set once it is whole."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of it so far."""
+
+    labels: tuple[str, str]
+    prompts: tuple[str, ...]
+    system: str
+    sampling: Sampling
+    answers: tuple[Answered, ...] = ()
+    """The whole ones."""
+
+    def answer(self, prompt: int, side: int) -> Answered | None:
+        return next((a for a in self.answers if (a.prompt, a.side) == (prompt, side)), None)
+
+    def pairs(self) -> Sequence[tuple[str, str, str]]:
+        """(prompt, first answer, second answer) of the prompts that both have answered."""
+        found = []
+        for at, prompt in enumerate(self.prompts):
+            first, second = self.answer(at, 0), self.answer(at, 1)
+            if first is not None and second is not None:
+                found.append((prompt, first.text, second.text))
+        return found
+
+    def as_text(self, file_format: ComparisonFormat) -> str:
+        match file_format:
+            case ComparisonFormat.JSONL:
+                return self._as_jsonl()
+            case ComparisonFormat.CSV:
+                return self._as_csv()
+            case ComparisonFormat.MARKDOWN:
+                return self._as_markdown()
+
+    def _as_jsonl(self) -> str:
+        shared = {"models": self.labels, "system": self.system, "sampling": asdict(self.sampling)}
+        rows = ({"prompt": p, "first": a, "second": b, **shared} for p, a, b in self.pairs())
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def _as_csv(self) -> str:
+        out = io.StringIO()
+        writer = csv.writer(out)
+        writer.writerow(("prompt", *self.labels, "likeness"))
+        writer.writerows((p, a, b, f"{likeness(a, b):.2f}") for p, a, b in self.pairs())
+        return out.getvalue()
+
+    def _as_markdown(self) -> str:
+        first, second = self.labels
+        lines = [f"# {first} and {second}"]
+        if self.system:
+            lines.append(f"System prompt: {self.system}")
+        lines.append(f"Temperature {self.sampling.temperature:g}, seed {self.sampling.seed}")
+        for prompt, a, b in self.pairs():
+            lines.append(f"## {prompt}\n\n### {first}\n\n{a}\n\n### {second}\n\n{b}")
+        return "\n\n".join(lines) + "\n"

@@ -1,0 +1,152 @@
+"""Conversations of several turns with any model, and what of them is worth learning from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, NewType, Protocol
+
+from app.domain.chat import AnswerFacts, Sampling
+from app.domain.sessions import Message
+
+ConversationId = NewType("ConversationId", int)
+Role = Literal["user", "assistant"]
+Rating = Literal[-1, 0, 1]
+
+
+class ChatFormat(StrEnum):
+    TEXT = "txt"
+    MARKDOWN = "md"
+    JSONL = "jsonl"
+    """Rows that can be a session again."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    id: ConversationId
+    name: str
+    model: str
+    """The `ModelRef` it goes on with, as text."""
+    model_label: str
+    system: str
+    """What the model is told before everything else; may be empty."""
+    sampling: Sampling
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+    """Set for one that was deleted and can still be brought back."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message."""
+
+    id: int
+    role: Role
+    content: str
+    created_at: datetime
+    model_label: str = ""
+    """Who answered; empty for a person."""
+    rating: Rating = 0
+    original: str | None = None
+    """What the model said, where a person has put something better in its place."""
+    facts: AnswerFacts | None = None
+
+    @property
+    def is_worth_learning(self) -> bool:
+        return self.role == "assistant" and (
+            self.rating == 1 or (self.original is not None and self.rating == 0)
+        )
+
+
+class ConversationStore(Protocol):
+    """Keeps conversations. Raises UnknownConversationError for an id that is gone."""
+
+    def add(
+        self, name: str, model: str, model_label: str, system: str, sampling: Sampling
+    ) -> Conversation: ...
+
+    def get(self, conversation_id: ConversationId) -> Conversation: ...
+
+    def update(self, conversation: Conversation) -> Conversation:
+        """Write its name, model, system and sampling; returns what is stored."""
+        ...
+
+    def find(self, words: str = "", *, deleted: bool = False) -> Sequence[Conversation]:
+        """Those with all these words in the name or in what was said, last used first."""
+        ...
+
+    def messages(self, conversation_id: ConversationId) -> Sequence[Said]:
+        """Oldest first."""
+        ...
+
+    def say(
+        self,
+        conversation_id: ConversationId,
+        role: Role,
+        content: str,
+        *,
+        model_label: str = "",
+        facts: AnswerFacts | None = None,
+    ) -> Said:
+        """Append a message."""
+        ...
+
+    def take_back(self, conversation_id: ConversationId, message_id: int) -> None:
+        """Forget this message and all after it."""
+        ...
+
+    def edit(self, message_id: int, content: str) -> None:
+        """Put other words in its place; what a model said is kept as its original."""
+        ...
+
+    def rate(self, message_id: int, rating: Rating) -> None: ...
+
+    def hide(self, conversation_id: ConversationId) -> None:
+        """Delete it in such a way that `undelete` brings it back until `purge`."""
+        ...
+
+    def undelete(self, conversation_id: ConversationId) -> Conversation: ...
+
+    def purge(self, before: datetime) -> int:
+        """Remove what was hidden before that moment for good; returns how many."""
+        ...
+
+
+def as_messages(system: str, said: Sequence[Said]) -> list[Message]:
+    """What a model is given."""
+    head = [{"role": "system", "content": system}] if system.strip() else []
+    return [*head, *({"role": one.role, "content": one.content} for one in said)]
+
+
+def training_rows(conversation: Conversation, said: Sequence[Said]) -> Iterator[list[Message]]:
+    """A row for each answer a person liked or put right, with all that came before it; of a conversation in
+    which nothing was marked, the whole one. Answers that were disliked end no row."""
+    liked = [at for at, one in enumerate(said) if one.is_worth_learning]
+    if liked:
+        for at in liked:
+            yield as_messages(conversation.system, said[: at + 1])
+        return
+    end = max((at for at, one in enumerate(said) if one.role == "assistant" and one.rating >= 0), default=-1)
+    if end >= 0 and not any(one.rating for one in said):
+        yield as_messages(conversation.system, said[: end + 1])
+
+
+def as_text(conversation: Conversation, said: Sequence[Said]) -> str:
+    lines = [conversation.name, f"Model: {conversation.model_label}"]
+    if conversation.system.strip():
+        lines.append(f"System prompt: {conversation.system}")
+    for one in said:
+        who = "You" if one.role == "user" else one.model_label
+        lines.append(f"\n--- {one.created_at:%Y-%m-%d %H:%M:%S} UTC\n{who}: {one.content}")
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(conversation: Conversation, said: Sequence[Said]) -> str:
+    lines = [f"# {conversation.name}", f"Model: {conversation.model_label}"]
+    if conversation.system.strip():
+        lines.append("> " + conversation.system.replace("\n", "\n> "))
+    for one in said:
+        who = "You" if one.role == "user" else one.model_label
+        lines.append(f"## {who}\n\n{one.content}")
+    return "\n\n".join(lines) + "\n"

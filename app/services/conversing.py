@@ -1,0 +1,241 @@
+"""Talk to any model over several turns; what was said is kept, found again, and can be learnt from."""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from app.domain.chat import AnswerFacts, Sampling
+from app.domain.conversations import (
+    ChatFormat,
+    Conversation,
+    ConversationId,
+    ConversationStore,
+    Rating,
+    Said,
+    as_markdown,
+    as_messages,
+    as_text,
+    training_rows,
+)
+from app.domain.errors import StudioError, UnknownConversationError
+from app.domain.ports import InferenceEngine
+from app.domain.sessions import Message, Session
+from app.domain.talkers import AUTOMATIC, ModelRef, Placing
+from app.services.library import LibraryService
+from app.services.row_files import appearing
+from app.services.talkers import TalkerService
+
+KEPT_DELETED: Final = timedelta(days=7)
+LONGEST_NAME: Final = 100
+_NAME_FROM_PROMPT: Final = 60
+
+
+class ConversationService:
+    """Blocking: the UI calls it off the event loop."""
+
+    def __init__(
+        self,
+        store: ConversationStore,
+        talkers: TalkerService,
+        engine: InferenceEngine,
+        library: LibraryService,
+        *,
+        exports: Path,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._talkers = talkers
+        self._engine = engine
+        self._library = library
+        self._exports = exports
+        self._clock = clock
+
+    def find(self, words: str = "") -> Sequence[Conversation]:
+        """Those with these words in name, model or text; last used first."""
+        return self._store.find(words)
+
+    def deleted(self) -> Sequence[Conversation]:
+        """What can still be brought back."""
+        return self._store.find(deleted=True)
+
+    def named(self, name_or_id: str) -> Conversation:
+        """Raises UnknownConversationError."""
+        everyone = self._store.find()
+        found = [one for one in everyone if str(one.id) == name_or_id or one.name == name_or_id]
+        if not found:
+            raise UnknownConversationError(
+                f"There is no chat '{name_or_id}'.", "`tunewright chats list` shows them."
+            )
+        return found[0]
+
+    def get(self, conversation_id: ConversationId) -> Conversation:
+        return self._store.get(conversation_id)
+
+    def messages(self, conversation_id: ConversationId) -> Sequence[Said]:
+        return self._store.messages(conversation_id)
+
+    def begin(self, model: ModelRef, sampling: Sampling, *, system: str = "", name: str = "") -> Conversation:
+        """A new, empty one. Raises EngineError if there is no such model."""
+        label = self._talkers.resolve(model).label
+        return self._store.add(name, str(model), label, system, sampling)
+
+    def go_on_with(self, conversation_id: ConversationId, model: ModelRef) -> Conversation:
+        """Another model answers from now on."""
+        label = self._talkers.resolve(model).label
+        kept = self._store.get(conversation_id)
+        return self._store.update(replace(kept, model=str(model), model_label=label))
+
+    def instruct(self, conversation_id: ConversationId, system: str) -> Conversation:
+        """Set the system prompt."""
+        return self._store.update(replace(self._store.get(conversation_id), system=system))
+
+    def ask(
+        self,
+        conversation_id: ConversationId,
+        text: str,
+        sampling: Sampling,
+        placing: Placing = AUTOMATIC,
+        *,
+        alone: bool = False,
+    ) -> Iterator[str]:
+        """Say something and yield the answer in pieces; both are kept, a half answer too.
+
+        With `alone` the model is not told what was said before.
+        Raises EngineError or StudioError; then what was said stays, without an answer.
+        """
+        if not text.strip():
+            raise StudioError("The message is empty.", "Type something first.")
+        kept = self._store.get(conversation_id)
+        if not kept.name:
+            self._store.update(replace(kept, name=_name_from(text)))
+        self._store.say(conversation_id, "user", text)
+        yield from self._answer(conversation_id, sampling, placing, alone=alone)
+
+    def answer_again(
+        self,
+        conversation_id: ConversationId,
+        sampling: Sampling,
+        placing: Placing = AUTOMATIC,
+        *,
+        alone: bool = False,
+    ) -> Iterator[str]:
+        """Another answer in the place of the last one; or one, where there is none yet."""
+        said = self._store.messages(conversation_id)
+        if said and said[-1].role == "assistant":
+            self._store.take_back(conversation_id, said[-1].id)
+        yield from self._answer(conversation_id, sampling, placing, alone=alone)
+
+    def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> bool:
+        """Change a message. After a person's own one, all that followed is forgotten, and the answer is True:
+        it wants to be answered."""
+        if not text.strip():
+            raise StudioError("A message cannot be empty.", "Type something, or delete the chat.")
+        said = self._store.messages(conversation_id)
+        one = next((one for one in said if one.id == message_id), None)
+        if one is None:
+            raise UnknownConversationError("This message is gone.", "Another window may have removed it.")
+        if one.role == "assistant":
+            self._store.edit(message_id, text)
+            return False
+        self._store.take_back(conversation_id, message_id)
+        self._store.say(conversation_id, "user", text)
+        return True
+
+    def rate(self, message_id: int, rating: Rating) -> None:
+        self._store.rate(message_id, rating)
+
+    def rename(self, conversation_id: ConversationId, name: str) -> Conversation:
+        name = " ".join(name.split())
+        if not 0 < len(name) <= LONGEST_NAME:
+            raise StudioError(f"A name has 1 to {LONGEST_NAME} characters.", "Type another one.")
+        return self._store.update(replace(self._store.get(conversation_id), name=name))
+
+    def delete(self, conversation_id: ConversationId) -> None:
+        """For `KEPT_DELETED` it can be brought back."""
+        self._store.hide(conversation_id)
+
+    def undelete(self, conversation_id: ConversationId) -> Conversation:
+        return self._store.undelete(conversation_id)
+
+    def tidy(self) -> int:
+        """Remove for good what was deleted long ago; returns how many."""
+        return self._store.purge(self._clock() - KEPT_DELETED)
+
+    def stop(self) -> None:
+        self._engine.stop()
+
+    def as_text(self, conversation: Conversation, file_format: ChatFormat) -> str:
+        """Raises StudioError where nothing of it can be a row."""
+        said = self._store.messages(conversation.id)
+        if file_format is ChatFormat.TEXT:
+            return as_text(conversation, said)
+        if file_format is ChatFormat.MARKDOWN:
+            return as_markdown(conversation, said)
+        return "".join(_line(row) for row in self._rows([conversation]))
+
+    def export(self, conversation_id: ConversationId, file_format: ChatFormat) -> Path:
+        """Write it into the folder for exports; returns where. Raises StudioError."""
+        conversation = self._store.get(conversation_id)
+        text = self.as_text(conversation, file_format)
+        path = self._exports / f"chat-{conversation.id}-{self._clock():%Y%m%d-%H%M%S}.{file_format}"
+        with appearing(path, overwrite=True) as partial:
+            partial.write_text(text, encoding="utf-8")
+        return path
+
+    def make_session(self, conversation_ids: Sequence[ConversationId], name: str = "") -> Session:
+        """A session of what is worth learning: liked and corrected answers, else whole conversations.
+
+        Raises StudioError where there is nothing.
+        """
+        conversations = [self._store.get(one) for one in conversation_ids]
+        rows = self._rows(conversations)
+        title = name.strip() or (conversations[0].name if len(conversations) == 1 else "Chats")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "chats.jsonl"
+            file.write_text("".join(map(_line, rows)), encoding="utf-8")
+            return self._library.import_file(file, title, source="Chats with models").session
+
+    def _rows(self, conversations: Sequence[Conversation]) -> list[list[Message]]:
+        found = [row for one in conversations for row in training_rows(one, self._store.messages(one.id))]
+        if not found:
+            raise StudioError(
+                "Nothing in it can be a training row.",
+                "Mark a good answer with a thumb up, or edit one to what it should have been.",
+            )
+        return found
+
+    def _answer(
+        self, conversation_id: ConversationId, sampling: Sampling, placing: Placing, *, alone: bool
+    ) -> Iterator[str]:
+        kept = self._store.update(replace(self._store.get(conversation_id), sampling=sampling))
+        model = self._talkers.resolve(ModelRef.parse(kept.model), placing)
+        said = self._store.messages(conversation_id)
+        messages = as_messages(kept.system, said[-1:] if alone else said)
+        pieces: list[str] = []
+        facts: list[AnswerFacts] = []
+        try:
+            for piece in self._engine.generate(model, messages, sampling, facts.append):
+                pieces.append(piece)
+                yield piece
+        finally:
+            if pieces:
+                self._store.say(
+                    conversation_id,
+                    "assistant",
+                    "".join(pieces),
+                    model_label=model.label,
+                    facts=facts[0] if facts else None,
+                )
+
+
+def _name_from(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _NAME_FROM_PROMPT else line[: _NAME_FROM_PROMPT - 1] + "…"
+
+
+def _line(row: list[Message]) -> str:
+    return json.dumps({"messages": row}, ensure_ascii=False) + "\n"

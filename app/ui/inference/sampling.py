@@ -1,0 +1,111 @@
+"""What a person set up for how answers are made; outlives leaving the tab."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import flet as ft
+
+from app.domain.chat import DEFAULT_PRESET, PRESETS, TEMPERATURE_RANGE, Sampling
+
+_DEFAULT: Final = PRESETS[DEFAULT_PRESET]
+
+
+@dataclass(frozen=True)
+class NumberOf:
+    """A setting typed as a number; empty leaves it to the model, or to chance."""
+
+    label: str
+    help_text: str
+    least: float
+    most: float
+    is_whole: bool = False
+
+    def problem(self, text: str) -> str:
+        """What is wrong with it; empty if nothing is."""
+        if not text.strip() or self.read(text) is not None:
+            return ""
+        kind = "A whole number" if self.is_whole else "A number"
+        return f"{kind} from {self.least:g} to {self.most:g}."
+
+    def read(self, text: str) -> float | int | None:
+        convert: Callable[[str], float | int] = int if self.is_whole else float
+        try:
+            value = convert(text.strip().replace(",", "."))
+        except ValueError:
+            return None
+        return value if self.least <= value <= self.most else None
+
+
+FINER: Final = {
+    "repetition_penalty": NumberOf(
+        "Repetition penalty", "Above 1 keeps it from saying the same again.", 0.5, 2
+    ),
+    "top_p": NumberOf("Top-p", "Only the likeliest words that together have this probability.", 0, 1),
+    "top_k": NumberOf("Top-k", "Only so many of the likeliest words; 0 for all.", 0, 1_000, is_whole=True),
+    "min_p": NumberOf("Min-p", "Only words this part as likely as the likeliest.", 0, 1),
+    "seed": NumberOf(
+        "Seed", "Same seed, same answer. Empty: another answer each time.", 0, 2**63 - 1, is_whole=True
+    ),
+}
+
+
+@ft.observable
+@dataclass(eq=False)
+class SamplingDraft:
+    """Settings of the next answer."""
+
+    preset: str = DEFAULT_PRESET
+    """Name of the preset whose values these are; empty once one was changed."""
+    temperature: float = _DEFAULT.temperature
+    max_new_tokens: int = _DEFAULT.max_new_tokens
+    typed: dict[str, str] = field(
+        default_factory=lambda: {"repetition_penalty": f"{_DEFAULT.repetition_penalty:g}"}
+    )
+    """What stands in the fields of `FINER`."""
+    stop: str = ""
+    """Texts that end an answer, one a line."""
+    guard_repetition: bool = True
+
+    @property
+    def sampling(self) -> Sampling:
+        """Of what was typed, only what is right; `problems` says the rest."""
+        read = {name: FINER[name].read(text) for name, text in self.typed.items() if text.strip()}
+        given = {name: value for name, value in read.items() if value is not None}
+        stop = tuple(line for line in self.stop.splitlines() if line.strip())
+        base = Sampling(self.temperature, self.max_new_tokens, 1.0)
+        return replace(base, **given, stop=stop, guard_repetition=self.guard_repetition)  # type: ignore[arg-type]
+
+    @property
+    def problem(self) -> str:
+        """The first thing that is wrong; empty if nothing is."""
+        found = ((FINER[name].label, FINER[name].problem(text)) for name, text in self.typed.items())
+        return next((f"{label}: {problem}" for label, problem in found if problem), "")
+
+    @property
+    def slider_temperature(self) -> float:
+        """Where the slider stands: greedy has no place on it and is said in words."""
+        return max(self.temperature, TEMPERATURE_RANGE[0])
+
+    def apply_preset(self, name: str) -> None:
+        sampling = PRESETS[name]
+        self.preset = name
+        self.temperature = sampling.temperature
+        self.max_new_tokens = sampling.max_new_tokens
+        self.typed = {**self.typed, "repetition_penalty": f"{sampling.repetition_penalty:g}"}
+
+    def set_temperature(self, value: float) -> None:
+        self.temperature = round(value, 1)
+        self._name_preset()
+
+    def set_max_new_tokens(self, value: float) -> None:
+        self.max_new_tokens = round(value)
+        self._name_preset()
+
+    def type(self, name: str, text: str) -> None:
+        self.typed = {**self.typed, name: text}
+        self._name_preset()
+
+    def _name_preset(self) -> None:
+        now = replace(self.sampling, stop=(), guard_repetition=True, seed=None)
+        self.preset = next((name for name, sampling in PRESETS.items() if sampling == now), "")

@@ -1,0 +1,122 @@
+"""The same questions to two models."""
+
+import csv
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.chat import Sampling
+from app.domain.comparing import ComparisonFormat
+from app.domain.errors import StudioError
+from app.domain.talkers import ModelRef
+from app.domain.word_differences import differences, likeness
+from tests.services.talking import adapter_folder, comparing_of, model_folder
+
+
+@pytest.fixture
+def adapters(tmp_path):
+    base = model_folder(tmp_path / "base")
+    folders = (adapter_folder(tmp_path / name, str(base)) for name in ("first", "second"))
+    return [ModelRef("folder", str(folder)) for folder in folders]
+
+
+def test_both_get_the_same_seed_and_models_on_one_base_take_turns(world, adapters):
+    service = comparing_of(world)
+    plan = service.plan(*adapters, ["One", "", "Two "], Sampling())
+
+    answers = [a for a in service.run(plan, *adapters) if a.facts]
+
+    assert [(a.prompt, a.side) for a in answers] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    seeds = {sampling.seed for _, _, sampling in world.engine.asked}
+    assert len(seeds) == 1
+    assert None not in seeds
+    assert len({model.base_model for model, _, _ in world.engine.asked}) == 1
+
+
+def test_the_base_is_compared_to_the_tuned_model_without_loading_it_twice(world, adapters):
+    service = comparing_of(world)
+    pair = (adapters[0].as_base(), adapters[0])
+    plan = service.plan(*pair, ["Hello"], Sampling())
+
+    said = [a.text for a in service.run(plan, *pair) if a.facts]
+
+    assert said == ["base: Hello", "tuned: Hello"]
+    assert len({model.adapter for model, _, _ in world.engine.asked}) == 1
+
+
+def test_models_of_their_own_are_each_loaded_once(world, tmp_path):
+    pair = [ModelRef("folder", str(model_folder(tmp_path / name))) for name in ("a", "b")]
+    service = comparing_of(world)
+    plan = service.plan(*pair, ["One", "Two"], Sampling())
+
+    order = [(a.prompt, a.side) for a in service.run(plan, *pair) if a.facts]
+
+    assert order == [(0, 0), (1, 0), (0, 1), (1, 1)]
+
+
+def test_closing_ends_it_in_the_middle(world, adapters):
+    service = comparing_of(world)
+    run = service.run(service.plan(*adapters, ["One", "Two"], Sampling()), *adapters)
+    next(run)
+
+    run.close()
+
+    assert len(world.engine.asked) == 1
+
+
+def test_what_cannot_be_compared_is_a_sentence(world, adapters):
+    service = comparing_of(world)
+    for prompts, pair, sentence in (
+        ([" "], adapters, "nothing to ask"),
+        (["Hi"], [adapters[0]] * 2, "Both models are the same"),
+        (["Hi"] * 1001, adapters, "too many"),
+    ):
+        with pytest.raises(StudioError, match=sentence):
+            service.plan(*pair, prompts, Sampling())
+
+
+def test_prompts_come_from_any_session(world, session):
+    assert comparing_of(world).prompts_of(session.id, 5) == ["Where is Sorrel?"]
+
+
+def test_the_pairs_are_exported_in_each_format(world, adapters):
+    service = comparing_of(world)
+    plan = service.plan(*adapters, ['Say, "hi"\nplease'], Sampling(seed=4))
+    done = type(plan)(
+        plan.labels,
+        plan.prompts,
+        plan.system,
+        plan.sampling,
+        tuple(a for a in service.run(plan, *adapters) if a.facts),
+    )
+
+    files = {kind: service.export(done, kind) for kind in ComparisonFormat}
+
+    row = json.loads(files[ComparisonFormat.JSONL].read_text())
+    assert (row["models"], row["sampling"]["seed"]) == (["first", "second"], 4)
+    with files[ComparisonFormat.CSV].open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["prompt", "first", "second", "likeness"]
+    assert rows[1][0] == plan.prompts[0]
+    assert "## Say" in files[ComparisonFormat.MARKDOWN].read_text()
+
+
+texts = st.text(alphabet="ab \n", max_size=30)
+
+
+@given(texts, texts)
+def test_stretches_together_are_the_texts_and_the_common_ones_are_equal(first, second):
+    left, right = differences(first, second)
+
+    assert "".join(one.text for one in left) == first
+    assert "".join(one.text for one in right) == second
+    common = [[one.text.split() for one in side if one.is_common] for side in (left, right)]
+    assert common[0] == common[1]
+
+
+def test_likeness_is_the_share_of_common_words():
+    assert likeness("the ferry leaves at six", "the ferry leaves at nine") == 0.8
+    assert likeness("", "") == 1
+    assert likeness("a", "b") == 0

@@ -1,0 +1,180 @@
+"""Conversations with any model: kept, changed, found, learnt from."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from app.domain.chat import Sampling
+from app.domain.conversations import ChatFormat
+from app.domain.errors import EngineError, StudioError, UnknownConversationError
+from app.domain.talkers import ModelRef
+from tests.services.talking import conversations_of, model_folder
+
+
+@pytest.fixture
+def chats(world):
+    return conversations_of(world)
+
+
+@pytest.fixture
+def talk(chats, tmp_path):
+    """An empty conversation with a model in a folder."""
+    ref = ModelRef("folder", str(model_folder(tmp_path / "ferry-model")))
+    return chats.begin(ref, Sampling(), system="You sell tickets.")
+
+
+def ask(chats, talk, text):
+    return "".join(chats.ask(talk.id, text, Sampling(seed=1)))
+
+
+def said(chats, talk):
+    return [(one.role, one.content) for one in chats.messages(talk.id)]
+
+
+def test_each_turn_sends_all_that_was_said_with_the_system_prompt_first(chats, talk, world):
+    ask(chats, talk, "Hello")
+    ask(chats, talk, "And back?")
+
+    _, messages, sampling = world.engine.asked[-1]
+    assert [(m["role"], m["content"]) for m in messages] == [
+        ("system", "You sell tickets."),
+        ("user", "Hello"),
+        ("assistant", "tuned: Hello"),
+        ("user", "And back?"),
+    ]
+    assert sampling.seed == 1
+
+
+def test_answers_are_kept_with_who_gave_them_and_how_fast(chats, talk):
+    ask(chats, talk, "Hello")
+
+    answer = chats.messages(talk.id)[-1]
+
+    assert (answer.content, answer.model_label) == ("tuned: Hello", "ferry-model")
+    assert answer.facts.tokens_per_second == 4
+
+
+def test_a_chat_is_named_after_its_first_question_and_found_by_its_words(chats, talk, tmp_path):
+    ask(chats, talk, "Where does the ferry to Saltby leave?")
+    other = chats.begin(ModelRef("folder", str(model_folder(tmp_path / "other"))), Sampling())
+    ask(chats, other, "What is 100% of 5_5?")
+
+    assert [one.name for one in chats.find("saltby FERRY")] == ["Where does the ferry to Saltby leave?"]
+    assert [one.id for one in chats.find("5_5")] == [other.id]
+    assert [one.id for one in chats.find("5x5")] == []
+    assert {one.id for one in chats.find()} == {talk.id, other.id}
+
+
+def test_a_half_answer_is_kept_and_a_failed_one_leaves_the_question(chats, talk, world):
+    pieces = chats.ask(talk.id, "Hello", Sampling())
+    next(pieces)
+    pieces.close()
+    world.engine.fail_with = EngineError("Memory ran out.")
+    with pytest.raises(EngineError):
+        ask(chats, talk, "Again")
+
+    assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: "), ("user", "Again")]
+
+
+def test_another_answer_takes_the_place_of_the_last(chats, talk, world):
+    ask(chats, talk, "Hello")
+
+    list(chats.answer_again(talk.id, Sampling()))
+
+    assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
+    assert [len(messages) for _, messages, _ in world.engine.asked] == [2, 2]
+
+
+def test_a_changed_question_forgets_what_followed_and_wants_an_answer(chats, talk):
+    ask(chats, talk, "Hello")
+    ask(chats, talk, "And back?")
+    first = chats.messages(talk.id)[0]
+
+    assert chats.edit(talk.id, first.id, "Good morning")
+
+    assert said(chats, talk) == [("user", "Good morning")]
+
+
+def test_a_corrected_answer_becomes_a_training_row_with_the_turns_before_it(chats, talk):
+    ask(chats, talk, "Hello")
+    ask(chats, talk, "And back?")
+    answer = chats.messages(talk.id)[-1]
+
+    assert not chats.edit(talk.id, answer.id, "At six.")
+
+    text = chats.as_text(chats.get(talk.id), ChatFormat.JSONL)
+    [row] = [json.loads(line)["messages"] for line in text.splitlines()]
+    assert [m["content"] for m in row] == [
+        "You sell tickets.",
+        "Hello",
+        "tuned: Hello",
+        "And back?",
+        "At six.",
+    ]
+    assert chats.messages(talk.id)[-1].original == "tuned: And back?"
+
+
+def test_a_thumb_up_makes_a_row_and_a_thumb_down_never_does(chats, talk):
+    ask(chats, talk, "One")
+    ask(chats, talk, "Two")
+    first, second = (one for one in chats.messages(talk.id) if one.role == "assistant")
+    chats.rate(second.id, -1)
+
+    with pytest.raises(StudioError, match="Nothing in it can be a training row"):
+        chats.make_session([talk.id])
+
+    chats.rate(first.id, 1)
+    session = chats.make_session([talk.id])
+    assert session.row_count == 1
+
+
+def test_what_nobody_marked_is_one_row_and_the_session_can_be_trained_on(chats, talk, world):
+    ask(chats, talk, "One")
+    ask(chats, talk, "Two")
+
+    session = chats.make_session([talk.id], "From chats")
+
+    [row] = world.library.rows(session.id)
+    assert (session.name, session.source) == ("From chats", "Chats with models")
+    assert [m["role"] for m in row.messages] == ["system", "user", "assistant", "user", "assistant"]
+
+
+def test_a_deleted_chat_comes_back_and_is_gone_after_a_week(chats, talk, world):
+    ask(chats, talk, "Hello")
+
+    chats.delete(talk.id)
+    assert chats.find() == []
+    chats.undelete(talk.id)
+    assert said(chats, talk)
+    chats.delete(talk.id)
+    world.now[0] += timedelta(days=8)
+
+    assert chats.tidy() == 1
+    with pytest.raises(UnknownConversationError):
+        chats.get(talk.id)
+
+
+@pytest.mark.parametrize("file_format", ChatFormat)
+def test_a_chat_is_exported(chats, talk, file_format):
+    ask(chats, talk, "Hello")
+
+    text = chats.export(talk.id, file_format).read_text(encoding="utf-8")
+
+    assert "You sell tickets." in text
+    assert "tuned: Hello" in text
+
+
+def test_another_model_can_go_on(chats, talk, world, tmp_path):
+    ask(chats, talk, "Hello")
+
+    chats.go_on_with(talk.id, ModelRef("folder", str(model_folder(tmp_path / "second"))))
+    ask(chats, talk, "And you?")
+
+    assert [one.model_label for one in chats.messages(talk.id)][1::2] == ["ferry-model", "second"]
+
+
+def test_an_empty_message_is_refused(chats, talk):
+    with pytest.raises(StudioError, match="message is empty"):
+        ask(chats, talk, " ")
+    assert said(chats, talk) == []

@@ -1,0 +1,165 @@
+"""The local API, asked by the `openai` client over a real socket."""
+
+import socket
+import threading
+
+import httpx
+import openai
+import pytest
+
+from app.adapters.local_api import LoopbackApi
+from app.domain.errors import BusyError, EngineError, StudioError
+from app.domain.talkers import ModelRef
+from app.services.serving import ServingService
+from tests.services.talking import model_folder, talkers_of
+
+
+@pytest.fixture
+def service(world):
+    made = ServingService(talkers_of(world), world.engine, LoopbackApi())
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def served(service, tmp_path):
+    return service.start(ModelRef("folder", str(model_folder(tmp_path / "ferry"))))
+
+
+@pytest.fixture
+def client(served):
+    with openai.OpenAI(base_url=served.address, api_key=served.token, max_retries=0) as made:
+        yield made
+
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def test_the_client_lists_the_model_and_gets_an_answer_with_its_usage(client):
+    assert [model.id for model in client.models.list()] == ["ferry"]
+
+    answer = client.chat.completions.create(model="ferry", messages=HELLO)
+
+    assert answer.choices[0].message.content == "tuned: Hello"
+    assert answer.choices[0].finish_reason == "stop"
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (1, 2)
+
+
+def test_the_client_streams_the_pieces_as_they_come(client):
+    stream = client.chat.completions.create(
+        model="ferry", messages=HELLO, stream=True, stream_options={"include_usage": True}
+    )
+
+    chunks = list(stream)
+
+    pieces = [choice.delta.content for chunk in chunks for choice in chunk.choices]
+    assert pieces == ["tuned: ", "Hello", None]
+    assert chunks[-1].usage.total_tokens == 3
+
+
+def test_all_settings_of_a_request_reach_the_model(client, world):
+    client.chat.completions.create(
+        model="ferry",
+        messages=[
+            {"role": "developer", "content": "Be brief."},
+            {"role": "user", "content": [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]},
+        ],
+        temperature=0.3,
+        top_p=0.9,
+        max_completion_tokens=7,
+        stop=["END"],
+        seed=5,
+        extra_body={"top_k": 4, "min_p": 0.1, "repetition_penalty": 1.3},
+    )
+
+    _, messages, sampling = world.engine.asked[-1]
+    assert messages == [{"role": "system", "content": "Be brief."}, *HELLO]
+    found = (sampling.temperature, sampling.top_p, sampling.max_new_tokens, sampling.stop, sampling.seed)
+    assert found == (0.3, 0.9, 7, ("END",), 5)
+    assert (sampling.top_k, sampling.min_p, sampling.repetition_penalty) == (4, 0.1, 1.3)
+
+
+def test_without_the_token_nothing_is_answered(served, world):
+    with openai.OpenAI(base_url=served.address, api_key="wrong", max_retries=0) as stranger:
+        with pytest.raises(openai.AuthenticationError, match="token is missing or wrong"):
+            stranger.models.list()
+        with pytest.raises(openai.AuthenticationError):
+            stranger.chat.completions.create(model="ferry", messages=HELLO)
+    assert world.engine.asked == []
+
+
+def test_a_page_of_the_web_that_was_led_here_by_a_name_is_refused(served):
+    headers = {"Host": "evil.example", "Authorization": f"Bearer {served.token}"}
+
+    assert httpx.get(f"{served.address}/models", headers=headers).status_code == 403
+
+
+def test_it_listens_on_the_loopback_interface_only(served):
+    port = int(served.address.rsplit(":", 1)[1].partition("/")[0])
+    others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+
+    assert served.address.startswith("http://127.0.0.1:")
+    for address in others - {"127.0.0.1"}:
+        with socket.socket() as probe:
+            probe.settimeout(2)
+            assert probe.connect_ex((address, port)) != 0 or address.startswith("127.")
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "sentence"),
+    [
+        ({"model": "gpt-4"}, openai.NotFoundError, "The model served here is 'ferry'"),
+        ({"messages": []}, openai.BadRequestError, "at least one message"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, openai.BadRequestError, "has no role of"),
+        ({"n": 2}, openai.BadRequestError, "'n' must be 1"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f"}}]},
+            openai.BadRequestError,
+            "'tools' is",
+        ),
+        ({"temperature": 9}, openai.BadRequestError, "'temperature' is a number from 0 to 5"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_the_reason(client, asked, error, sentence):
+    with pytest.raises(error, match=sentence):
+        client.chat.completions.create(**({"model": "ferry", "messages": HELLO} | asked))
+
+
+def test_an_engine_that_fails_is_told_as_an_error(client, world):
+    world.engine.fail_with = EngineError("Memory ran out.", "Close other programs.")
+
+    with pytest.raises(openai.InternalServerError, match=r"Memory ran out\. Close other programs\."):
+        client.chat.completions.create(model="ferry", messages=HELLO)
+
+
+def test_a_request_waits_while_the_window_is_given_an_answer(client, world):
+    world.engine.fail_with = BusyError("Another answer is being generated.")
+    threading.Timer(0.2, lambda: setattr(world.engine, "fail_with", None)).start()
+
+    answer = client.chat.completions.create(model="ferry", messages=HELLO)
+
+    assert answer.choices[0].message.content == "tuned: Hello"
+    assert len(world.engine.asked) > 1
+
+
+def test_it_is_off_until_started_and_after_it_was_stopped(service, served):
+    assert service.served == served
+    service.stop()
+
+    assert service.served is None
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{served.address}/models")
+
+
+def test_a_port_that_is_taken_is_a_sentence_and_the_token_is_new_at_each_start(service, tmp_path):
+    ref = ModelRef("folder", str(model_folder(tmp_path / "m")))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(StudioError, match="cannot be used"):
+            service.start(ref, port=other.getsockname()[1])
+
+    first = service.start(ref)
+    service.stop()
+    assert service.start(ref).token != first.token
+    assert first.token not in repr(first)
