@@ -14,7 +14,7 @@ from app.worker.exporting import parity
 from app.worker.exporting.building import make
 from app.worker.exporting.gguf_file import write_gguf
 from app.worker.exporting.reference import Reference
-from app.worker.exporting.runtimes import LlamaCpp
+from app.worker.llama_cpp import LlamaCpp
 from tests.exporting.conftest import MODEL, PROMPTS, job, unheard
 from tests.trainer.test_template_families import SPECIAL, tokenizer
 

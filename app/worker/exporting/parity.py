@@ -11,7 +11,8 @@ from typing import Final
 
 from app.domain.exports import AnswerPair, Certificate, Check, ExportFormat, Quantization
 from app.worker.exporting.reference import Answer, Reading, Reference
-from app.worker.exporting.runtimes import Messages, RefusedError, Runtime
+from app.worker.exporting.runtimes import Messages, Runtime
+from app.worker.llama_cpp import RefusedError
 
 ANSWER_TOKENS: Final = 24
 _CONTEXT_SHOWN: Final = 24
