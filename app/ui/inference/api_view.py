@@ -65,9 +65,8 @@ def ApiView(
         ]
     else:
         lines += _where(served)
-        lines.append(
-            ft.OutlinedButton("Stop the API", icon=ft.Icons.STOP, disabled=stop.is_busy, on_click=stop.run)
-        )
+        off = ft.OutlinedButton("Stop the API", icon=ft.Icons.STOP, disabled=stop.is_busy, on_click=stop.run)
+        lines.append(Wrap([off]))
     lines.append(ErrorBanner(start.problem or stop.problem, on_dismiss=start.dismiss))
     return Identified(
         "api",

@@ -1,7 +1,7 @@
 """Two models side by side: what to ask, how far it is, and what they said."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, cast
@@ -17,6 +17,7 @@ from app.ui.actions import problem_of
 from app.ui.inference.compare_result import Pairs
 from app.ui.inference.doing import use_doing
 from app.ui.inference.draft import Compare, InferenceDraft, PickedModel
+from app.ui.inference.format_menu import FormatMenu
 from app.ui.inference.sample_prompts import SessionPrompts
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
@@ -24,7 +25,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
 from app.ui.theme import GAP
-from app.ui.training.fields import Choice, Segments, TextInput, Wrap
+from app.ui.training.fields import Choice, Help, Segments, TextInput, Wrap
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
@@ -55,6 +56,10 @@ def CompareView(
         line = " ".join(prompt.split())
         compare.prompts = f"{compare.prompts.rstrip()}\n{line}".lstrip()
 
+    def add_all(prompts: Sequence[str]) -> None:
+        for prompt in prompts:
+            add(prompt)
+
     def edit(event: ft.Event[ft.TextField]) -> None:
         compare.prompts = text_of(event)
 
@@ -63,7 +68,7 @@ def CompareView(
 
     async def start() -> None:
         try:
-            pair = _pair(draft, compare)
+            pair = _pair(model, compare)
             plan = await asyncio.to_thread(_plan, services, engine, draft, compare, pair)
         except Exception as error:
             compare.problem = problem_of(error)
@@ -92,7 +97,6 @@ def CompareView(
         doing.dismiss()
 
     plan = compare.plan
-    has_pairs = plan is not None and bool(plan.pairs())
     field = ft.TextField(
         label="Prompts, one a line",
         value=compare.prompts,
@@ -101,25 +105,21 @@ def CompareView(
         max_lines=10,
         on_change=edit,
     )
-    start_button = ft.FilledButton(
-        "Compare",
-        icon=ft.Icons.COMPARE_ARROWS,
-        disabled=draft.is_busy or model.ref is None or not compare.prompts.strip(),
-        on_click=start,
-    )
-    buttons: list[ft.Control] = [
-        Identified("compare-start", start_button),
-        ft.OutlinedButton("Stop comparing", icon=ft.Icons.STOP, visible=compare.is_busy, on_click=stop),
-        ft.PopupMenuButton(
-            ft.Icon(ft.Icons.DOWNLOAD, semantics_label="Export the comparison", size=22),
-            tooltip="Export the comparison",
-            disabled=not has_pairs or compare.is_busy,
-            items=[ft.PopupMenuItem(text, on_click=partial(export, kind)) for kind, text in _FORMATS],
-        ),
-    ]
+    buttons = _start_and_stop(draft, compare, model, start, stop)
+    if plan is not None and plan.pairs():
+        menu = [(text, partial(export, kind)) for kind, text in _FORMATS]
+        buttons.append(FormatMenu("Export the comparison", menu, disabled=compare.is_busy))
     lines: list[ft.Control] = [
         keyed(Against, "against", services, compare, is_shown=is_shown),
-        keyed(SessionPrompts, "samples", services.library, services.comparing, add, is_shown=is_shown),
+        keyed(
+            SessionPrompts,
+            "samples",
+            services.library,
+            services.comparing,
+            add,
+            is_shown=is_shown,
+            on_take_all=add_all,
+        ),
         Identified("compare-prompts", field),
         TextInput("System prompt for both (optional)", compare.system, edit_system),
         Wrap(buttons),
@@ -130,6 +130,27 @@ def CompareView(
     if plan is not None:
         lines += [_progress(plan, compare), keyed(Pairs, "pairs", plan, compare)]
     return ft.Column(lines, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def _start_and_stop(
+    draft: InferenceDraft,
+    compare: Compare,
+    model: PickedModel,
+    start: Callable[[], object],
+    stop: Callable[[], object],
+) -> list[ft.Control]:
+    missing = _missing(draft, compare, model)
+    button = ft.FilledButton(
+        "Compare",
+        icon=ft.Icons.COMPARE_ARROWS,
+        disabled=draft.is_busy or bool(missing),
+        on_click=start,
+    )
+    buttons: list[ft.Control] = [
+        Identified("compare-start", button),
+        ft.OutlinedButton("Stop comparing", icon=ft.Icons.STOP, visible=compare.is_busy, on_click=stop),
+    ]
+    return [*buttons, Help(missing)] if missing and not draft.is_busy else buttons
 
 
 @ft.component
@@ -156,14 +177,27 @@ def Against(services: Services, compare: Compare, *, is_shown: bool) -> ft.Contr
     return ft.Column(lines, spacing=GAP, tight=True)
 
 
-def _pair(draft: InferenceDraft, compare: Compare) -> tuple[ModelRef, ModelRef]:
+def _missing(draft: InferenceDraft, compare: Compare, model: PickedModel) -> str:
+    """The one thing that is still missing; empty if nothing is."""
+    if draft.settings.problem:
+        return draft.settings.problem
+    if not compare.prompts.strip():
+        return "Type prompts, or take some of a session."
+    try:
+        _pair(model, compare)
+    except StudioError as error:
+        return str(error)
+    return ""
+
+
+def _pair(model: PickedModel, compare: Compare) -> tuple[ModelRef, ModelRef]:
     """The base model, or the other one, first. Raises StudioError."""
-    chosen = draft.model.ref
+    chosen = model.ref
     if chosen is None:
         raise StudioError("No model is chosen.", "Choose one first.")
     if compare.against == "base":
-        if chosen.kind == "hub":
-            raise StudioError("A model of the Hub has no base here.", "Choose a run, or compare to another.")
+        if chosen.kind == "hub" or model.source == "hub":
+            raise StudioError("A whole model has no base here.", "Choose a run, or compare to another.")
         return chosen.as_base(), ModelRef(chosen.kind, chosen.name)
     if not compare.other:
         raise StudioError("The other model is missing.", "Choose it first.")

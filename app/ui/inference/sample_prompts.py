@@ -27,7 +27,12 @@ _STYLE: Final = ft.ButtonStyle(
 
 @ft.component
 def SessionPrompts(
-    library: LibraryService, comparing: ComparingService, on_choose: Callable[[str], None], *, is_shown: bool
+    library: LibraryService,
+    comparing: ComparingService,
+    on_choose: Callable[[str], None],
+    *,
+    is_shown: bool,
+    on_take_all: Callable[[Sequence[str]], None] | None = None,
 ) -> ft.Control:
     """Five random ones of the newest session, or of another; a click hands one over."""
     sessions, set_sessions = ft.use_state(cast(tuple[Session, ...], ()))
@@ -57,11 +62,10 @@ def SessionPrompts(
             IconAction(ft.Icons.REFRESH, "Other sample prompts", lambda: set_draw(draw + 1)),
         ]
     )
-    return ft.Column([heading, _chips(prompts, on_choose)], spacing=GAP, tight=True)
-
-
-def _chips(prompts: Sequence[str], on_choose: Callable[[str], None]) -> ft.Control:
-    return Wrap([_chip(number, prompt, on_choose) for number, prompt in enumerate(prompts)])
+    chips = [_chip(number, prompt, on_choose) for number, prompt in enumerate(prompts)]
+    if on_take_all is not None and prompts:
+        chips.append(ft.TextButton("Take all of these", on_click=partial(on_take_all, prompts)))
+    return ft.Column([heading, Wrap(chips)], spacing=GAP, tight=True)
 
 
 def _chip(number: int, prompt: str, on_choose: Callable[[str], None]) -> ft.Control:

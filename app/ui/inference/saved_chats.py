@@ -13,6 +13,7 @@ from app.services.conversing import ConversationService
 from app.ui.actions import use_action
 from app.ui.inference.doing import use_doing
 from app.ui.inference.draft import Talk
+from app.ui.inference.format_menu import FormatMenu
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.foldable import Foldable
 from app.ui.kit.icon_action import IconAction
@@ -81,11 +82,10 @@ def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
             lambda: set_renaming(True),
             disabled=not is_idle,
         ),
-        ft.PopupMenuButton(
-            ft.Icon(ft.Icons.DOWNLOAD, semantics_label="Export this chat", size=22),
-            tooltip="Export this chat",
+        FormatMenu(
+            "Export this chat",
+            [(text, partial(export, kind)) for kind, text in _FORMATS],
             disabled=not is_idle,
-            items=[ft.PopupMenuItem(text, on_click=partial(export, kind)) for kind, text in _FORMATS],
         ),
         IconAction(ft.Icons.SCHOOL_OUTLINED, "Make a session of this chat", learn, disabled=not is_idle),
     ]

@@ -65,7 +65,7 @@ def Inference(services: Services, draft: InferenceDraft, *, is_shown: bool) -> f
     ]
     talk = [keyed(Right, "right", services, draft, is_shown=is_shown)]
     return ft.Container(
-        _beside(setup, talk) if is_wide else _scrolling([*setup, *talk], expand=True),
+        _beside(setup, talk) if is_wide else _scrolling([*setup[:2], *talk, *setup[2:]], expand=True),
         expand=True,
         on_size_change=measure,
     )
