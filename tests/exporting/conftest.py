@@ -57,12 +57,12 @@ def service_of(
     )
 
 
-def add_run(world: World, output: Path, *, base: Path = MODEL, name: str = "Ferry talk ⛴ 1") -> Run:
-    """A finished run whose result is a copy of `output`."""
-    folder = world.home / "outputs" / name
+def finished_run(outputs: Path, output: Path, *, base: Path = MODEL, name: str = "Ferry talk ⛴ 1") -> Run:
+    """A run that has ended; its result is a copy of `output`."""
+    folder = outputs / name
     shutil.copytree(output, folder / "output")
     is_adapter = (output / "adapter_config.json").is_file()
-    run = Run(
+    return Run(
         id=RunId("a1b2c3"),
         name=name,
         target=Target.LOCAL,
@@ -76,6 +76,10 @@ def add_run(world: World, output: Path, *, base: Path = MODEL, name: str = "Ferr
         output="output",
         output_kind="adapter" if is_adapter else "weights",
     )
+
+
+def add_run(world: World, output: Path, **how: Any) -> Run:
+    run = finished_run(world.home / "outputs", output, **how)
     world.runs.add(run)
     return world.runs.update(run.id, lambda _: run)
 
