@@ -242,6 +242,27 @@ def test_a_whole_export_goes_through_the_process_and_can_be_shown_in_the_file_ma
     assert world.opened == [made.folder]
 
 
+@pytest.mark.training
+def test_a_disk_that_becomes_full_is_said_and_nothing_is_left(world, store, tmp_path: Path) -> None:
+    disk, run = tmp_path / "disk", add_run(world, MODEL)
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("only root may mount a small disk")
+
+    def fill(told: Told) -> None:
+        if told.text.startswith("The trained model answers") and not (disk / "others").exists():
+            (disk / "others").write_bytes(b"x" * 18_500_000)
+
+    try:
+        with pytest.raises(StudioError, match="The disk became full"):
+            service_of(world, store).export(run.id, wish(disk / "out"), fill)
+        assert left_over(disk) == ["others"]
+        assert store.all() == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def test_a_push_is_private_has_a_card_and_is_refused_offline_and_without_a_token(
     world, store, tmp_path
 ) -> None:

@@ -40,6 +40,8 @@ _ABOUT: Final = {
     ExportFormat.MLX: "A folder for mlx-lm on a Mac with Apple silicon.",
 }
 
+_TALK: Final = "To talk to it, choose “Folder” in the Inference tab and give it this folder."
+
 Work = LongWork[Told, "Made"]
 
 
@@ -105,11 +107,11 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         Help(_ABOUT[format]),
         *([_quantizations(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
         ft.TextField(
-            label="Folder (empty: the one below)",
-            hint_text=str(look.folder) if look else "",
+            label="Another folder",
             value=folder.shown,
             on_change=folder.edit,
         ),
+        *([Help(f"It is written to {look.folder}")] if look else []),
         *([_base(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and _has_adapter(run) else []),
         _said(look, blocked),
     ]
@@ -179,9 +181,7 @@ def _quantizations(chosen: Quantization, choose: Callable[[Quantization], None])
 
 
 def _base(shown: str, edit: Callable[[ft.Event[ft.TextField]], None]) -> ft.Control:
-    return ft.TextField(
-        label="Merge into (empty: the base model it was trained on)", value=shown, on_change=edit
-    )
+    return ft.TextField(label="Merge into another copy of the base", value=shown, on_change=edit)
 
 
 def _said(look: _Look | None, blocked: str) -> ft.Control:
@@ -233,6 +233,7 @@ def _progress(work: Work) -> list[ft.Control]:
         return [
             CertificateView(made.export, made.certificate),
             ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),
+            *([Help(_TALK)] if made.export.format is ExportFormat.GGUF else []),
         ]
     return []
 

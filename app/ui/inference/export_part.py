@@ -50,7 +50,7 @@ def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
     )
     lines = [keyed(ExportLine, f"export-{one.id}", exporting, one, look_again) for one in exports]
     return ft.Column(
-        [Identified("export", button), *lines],
+        [ft.Row([Identified("export", button)]), *lines],
         spacing=GAP,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,

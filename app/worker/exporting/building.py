@@ -51,7 +51,7 @@ def make(job: ExportJob, tell: Tell) -> Made:
     finally:
         runtime.close()
     if not asked:
-        remarks.append("There was no held-out prompt to compare answers with.")
+        remarks.append("No prompt was short enough to compare answers with.")
     return Made(Certificate(certificate.runtime, certificate.checks, certificate.answers, tuple(remarks)))
 
 

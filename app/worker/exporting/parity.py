@@ -62,7 +62,7 @@ def ask(reference: Reference, prompts: Sequence[Messages], context: int, tell: T
         if len(reading.ids) + ANSWER_TOKENS <= context:
             quick = reference.in_quick_inference(messages)
             asked.append(Asked(messages, reading, quick, reference.answer(reading.ids, ANSWER_TOKENS)))
-        tell("The trained model answers held-out prompts", (number + 1) / len(prompts))
+        tell("The trained model answers prompts", (number + 1) / len(prompts))
     return asked
 
 
@@ -200,4 +200,4 @@ def _token(reference: Reference, ids: Sequence[int], at: int) -> str:
 
 
 def _count(asked: Sequence[Asked]) -> str:
-    return f"{len(asked)} held-out prompt has" if len(asked) == 1 else f"{len(asked)} held-out prompts have"
+    return f"{len(asked)} {'prompt has' if len(asked) == 1 else 'prompts have'}"
