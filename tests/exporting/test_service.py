@@ -20,6 +20,9 @@ from app.domain.exports import (
 from app.services.exporting import in_words
 from tests.exporting.conftest import MODEL, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
+from tests.trainer.test_publishing import hub
+
+__all__ = ["hub"]
 
 
 def test_an_export_is_listed_with_its_size_place_and_verdict(world, store) -> None:
@@ -286,6 +289,24 @@ def test_a_push_is_private_has_a_card_and_is_refused_offline_and_without_a_token
     assert "# Ferry talk ⛴ 1" in card
     assert str(tmp_path) not in card
     assert pushed.pushed_to == "https://hub/me/x"
+
+
+def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
+    world, store, tmp_path, hub
+) -> None:
+    run = add_run(world, MODEL)
+    made = service_of(world, store, Writer()).export(run.id, wish(tmp_path / "out"), unheard)
+    world.secrets.token = "hf_writing"
+
+    pushed = service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
+
+    assert hub.repositories == {"me/ferry": True}
+    assert set(hub.files) == {"model.gguf", "README.md"}
+    assert b"library_name: gguf" in hub.files["README.md"]
+    assert pushed.pushed_to == f"{hub.address}/me/ferry"
+    hub.refuses = 403
+    with pytest.raises(StudioError, match="does not let you write to me/ferry"):
+        service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
 
 
 def test_what_is_missing_is_said_with_the_command_that_brings_it(world, store, monkeypatch) -> None:
