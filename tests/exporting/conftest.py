@@ -129,8 +129,10 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         adapted = get_peft_model(model, LoraConfig(**given))
         with torch.no_grad():
             for weight_name, weight in adapted.named_parameters():
-                if "lora_B" in weight_name or "lora_embedding_B" in weight_name:
-                    weight.normal_(std=0.02)
+                if "lora_embedding_A" in weight_name:  # of an embedding it is the first that begins as zero
+                    weight.normal_(std=0.1)
+                elif "lora_B" in weight_name:
+                    weight.normal_(std=0.2 if "lm_head" in weight_name else 0.02)
         adapted.save_pretrained(folder, save_embedding_layers=bool(added))  # else it asks the Hub
         words.save_pretrained(folder)
         GenerationConfig.from_pretrained(MODEL).save_pretrained(folder)
