@@ -284,4 +284,4 @@ def test_nobody_is_asked_as_long_as_nothing_was_rented(place: RentedPlace, reape
 
 
 def _like(place: RentedPlace, *, name: str):
-    return Wish(name=name, image="any", gpu=CHEAPEST, cmd=WITHOUT_AGENT)
+    return Wish(name=name, image="any", gpu=CHEAPEST, ports=["8080/http"], cmd=WITHOUT_AGENT)
