@@ -5,7 +5,7 @@ help: ## Show this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 14
 
 run: ## Set everything up (first time: a few minutes) and open the app
-	@scripts/setup.sh local
+	@scripts/setup.sh local,runpod,export
 	@.venv/bin/tunewright
 
 demo: ## Train a tiny model and chat with it, in the terminal

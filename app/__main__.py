@@ -9,11 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.cli.output import Output, never_choke
-from app.cli.parser import make_parser
+from app.cli.window_words import window_words
 from app.domain.errors import StoreError, StudioError
 from app.paths import Paths
 
 if TYPE_CHECKING:
+    import argparse
+
     from app.services.everything import Services
 
 log = logging.getLogger(__name__)
@@ -38,8 +40,7 @@ def program() -> int:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns the exit code: 0 done, 1 failed, 2 wrong words, 3 a followed run was stopped."""
-    parser = make_parser()
-    args = parser.parse_args(argv)
+    args = window_words(argv) or _words_of_verbs(argv)
     never_choke()
     output = Output(as_json=getattr(args, "json", False))
     if args.version:
@@ -78,6 +79,12 @@ def main(argv: list[str] | None = None) -> int:
             StudioError("Something went wrong inside Tunewright.", f"The log has the details: {paths.logs}")
         )
     return 1
+
+
+def _words_of_verbs(argv: list[str] | None) -> "argparse.Namespace":
+    from app.cli.parser import make_parser  # noqa: PLC0415 - not for the window
+
+    return make_parser().parse_args(argv)
 
 
 def _services(paths: Paths) -> "Services":

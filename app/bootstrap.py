@@ -9,6 +9,7 @@ from app.adapters.computer_memory import computer_memory
 from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.environment_secrets import EnvironmentSecrets
+from app.adapters.export_process import ExportProcess
 from app.adapters.file_manager import FileManager
 from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.hub_look import HuggingFaceHub
@@ -31,6 +32,7 @@ from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.conversations import SqliteConversationStore
 from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.exports import SqliteExportStore
 from app.adapters.sqlite.merges import SqliteMergeStore
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.scrapes import SqliteScrapeStore
@@ -54,6 +56,7 @@ from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.exporting import ExportService
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
@@ -236,4 +239,17 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         ),
         job_scripts=JobScriptService(library, paths.trainer),
         layers=LayerService(looker, bundled_model=paths.tiny_model),
+        exporting=ExportService(
+            runs,
+            SqliteExportStore(database),
+            ExportProcess(paths.logs, secrets.hf_token),
+            FoundModels(),
+            processes,
+            secrets,
+            FileManager(),
+            folder=paths.exports,
+            clock=utc_now,
+            offline=offline.reason,
+            version=version("tunewright"),
+        ),
     )

@@ -4,8 +4,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from app.domain.errors import StoreError
 
 HOME_VARIABLE = "TUNEWRIGHT_HOME"
@@ -20,7 +18,7 @@ class Paths:
         """`TUNEWRIGHT_HOME`, else the platform's folder for an application's data. Raises StoreError."""
         chosen = os.environ.get(HOME_VARIABLE, "").strip()
         try:
-            home = Path(chosen).expanduser() if chosen else platformdirs.user_data_path("tunewright")
+            home = Path(chosen).expanduser() if chosen else _usual_home()
         except RuntimeError as error:
             raise StoreError(
                 f"{HOME_VARIABLE} names a user this computer does not know: {chosen}.",
@@ -82,8 +80,10 @@ class Paths:
 
     @property
     def assets(self) -> Path:
-        """Shipped with the app: sample, tiny model, fonts. Read only."""
-        return Path(__file__).resolve().parent.parent / "assets"
+        """Shipped with the app: sample, tiny model, fonts. Read only. A wheel has them inside the package."""
+        package = Path(__file__).resolve().parent
+        packed = package / "assets"
+        return packed if packed.is_dir() else package.parent / "assets"
 
     @property
     def sample_file(self) -> Path:
@@ -102,3 +102,9 @@ class Paths:
         """Create what must exist. Raises OSError."""
         for folder in (self.home, self.outputs, self.uploads, self.exports, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
+
+
+def _usual_home() -> Path:
+    import platformdirs  # noqa: PLC0415 - takes longer than all else here, and tests and containers choose
+
+    return platformdirs.user_data_path("tunewright")

@@ -108,6 +108,8 @@ def _curve(metrics: Sequence[Metrics], validation: Mapping[int, float]) -> str:
         (str(m.step), f"{m.loss:.4f}", f"{validation[m.step]:.4f}" if m.step in validation else "")
         for m in shown
     ]
+    if 0 in validation:
+        lines.insert(0, ("0", "", f"{validation[0]:.4f}"))
     return _table(("Step", "Training loss", "Validation loss"), lines) if lines else ""
 
 

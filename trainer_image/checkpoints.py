@@ -68,6 +68,8 @@ class Progress(BaseModel):
     best_step: int | None = None
     best_loss: float | None = None
     without_gain: int = 0
+    baseline_loss: float | None = None
+    """Measured before the first step."""
     full_state: bool = True
     """Whether optimiser, schedule and random numbers are in it, without which it can't be resumed from."""
     kept: bool = False

@@ -157,6 +157,11 @@ class RunConfig(Section):
         description="JSONL file for validation 'file'; relative paths start at the run folder.",
     )
     eval_steps: Steps = Field(25, description="Measure on the rows kept aside every so many steps.")
+    measure_first: bool = Field(
+        True,
+        description="Measure before the first step too: what the training gained is told against it, or not "
+        "at all.",
+    )
     samples: NonNegativeInt = Field(
         2,
         le=20,

@@ -142,7 +142,7 @@ class Evaluation(_Event):
     """A measurement on the rows kept aside."""
 
     type: Literal["evaluation"] = "evaluation"
-    step: int
+    step: int = Field(description="0: of the base model, before anything was learnt; never the best.")
     loss: float = Field(description="Mean over all trained tokens of those rows.")
     best: bool = Field(description="Whether it is the lowest so far.")
 
@@ -240,6 +240,7 @@ class Result(BaseModel):
     base_model: str | None = None
     best_step: int | None = Field(None, description="Step of the result, if it is the one measured best.")
     validation_loss: float | None = Field(None, description="Loss of the result on the rows kept aside.")
+    baseline_loss: float | None = Field(None, description="Loss of the base model on the same rows.")
     checkpoint: str | None = Field(None, description="Newest whole checkpoint, relative to the run folder.")
     message: str = ""
     hint: str = ""

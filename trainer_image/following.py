@@ -20,6 +20,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         self._loop.report_plan()
         self._loop.follow_new_length()
+        self._loop.measure_first()
         self._stop.defer()
 
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:

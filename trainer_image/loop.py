@@ -61,6 +61,7 @@ class Outcome:
     stopped: bool
     best_step: int | None = None
     validation_loss: float | None = None
+    baseline_loss: float | None = None
 
 
 class Loop(SFTTrainer):  # type: ignore[misc]
@@ -163,6 +164,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             stopped=stopped,
             best_step=best_step,
             validation_loss=loss,
+            baseline_loss=self._validation.baseline_loss,
         )
 
     def _take_best(self) -> tuple[int | None, float | None]:
@@ -253,6 +255,14 @@ class Loop(SFTTrainer):  # type: ignore[misc]
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         return super()._get_num_items_in_batch(parts_of(batch_samples), device)
+
+    def measure_first(self) -> None:
+        """Called before the first step: how the base model does, and what it answers."""
+        validation = self._validation
+        if validation.baseline_is_due(self.state.global_step):
+            own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
+            validation.record_baseline(agreement.of_first(own))
+            self.sample()
 
     def evaluation_is_due(self) -> bool:
         return self._validation.is_due(self.state.global_step, self.state.max_steps)
@@ -390,6 +400,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             best_step=self._validation.best_step,
             best_loss=self._validation.best_loss,
             without_gain=self._validation.without_gain,
+            baseline_loss=self._validation.baseline_loss,
             full_state=self._config.save_full_state,
             kept=self.keeps_next,
             memory=self._recovery.found,

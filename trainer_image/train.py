@@ -273,6 +273,10 @@ def report_end(
     reporter: Reporter, outcome: Any, output_kind: Literal["adapter", "weights"] | None, config: RunConfig
 ) -> None:
     """The run's last words; `output_kind` is None if no result was saved."""
+    from trainer_image import validation  # noqa: PLC0415 imports torch
+
+    if gained := validation.what_was_gained(outcome.baseline_loss, outcome.validation_loss):
+        reporter.notice(gained)
     if not outcome.stopped:
         reporter.phase("done")
     reporter.close_listeners()
@@ -286,6 +290,7 @@ def report_end(
         base_model=config.base_model,
         best_step=outcome.best_step,
         validation_loss=outcome.validation_loss,
+        baseline_loss=outcome.baseline_loss,
         checkpoint=outcome.checkpoint,
     )
 

@@ -32,17 +32,23 @@ class Validation:
             config
         )  # in parts, no process may measure more often than another
         self._every = config.eval_steps
+        self._measures_first = config.measure_first
         self._patience = config.early_stopping_patience
         self.best_step = before.best_step if before else None
         self.best_loss = before.best_loss if before else None
         self.without_gain = before.without_gain if before else 0
         """Measurements since the best one."""
+        self.baseline_loss = before.baseline_loss if before else None
+        """Of the base model."""
         self.last_loss: float | None = None
         self.is_ended = False
         """Whether somebody has asked the run to end with its best model."""
 
     def is_due(self, step: int, total_steps: int) -> bool:
         return bool(self._rows) and (step % self._every == 0 or step == total_steps)
+
+    def baseline_is_due(self, step: int) -> bool:
+        return bool(self._rows) and self._measures_first and step == 0
 
     @property
     def is_hopeless(self) -> bool:
@@ -93,6 +99,22 @@ class Validation:
             f"step {step}  validation loss {loss:.4f}{' (the best so far)' if is_best else ''}"
         )
         return is_best
+
+    def record_baseline(self, loss: float) -> None:
+        """Report what the base model was measured at: it is no candidate for the best."""
+        self.baseline_loss = loss
+        self._reporter.emit(Evaluation(step=0, loss=loss, best=False))
+        self._reporter.say(f"before training  validation loss {loss:.4f}")
+
+
+def what_was_gained(before: float | None, after: float | None) -> str | None:
+    """The sentence about a result; None where one of the two was not measured, and nothing can be claimed."""
+    if before is None or after is None:
+        return None
+    text = f"Validation loss: {before:.4f} before training, {after:.4f} of the result"
+    if after < before:
+        return f"{text}, {100 * (1 - after / before):.0f} % lower."
+    return f"{text}: on the rows kept aside the base model is no worse."
 
 
 def mean_loss(model: Any, rows: TrainingRows, collate: Any, batch_size: int) -> float:

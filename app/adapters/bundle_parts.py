@@ -1,10 +1,11 @@
-"""The parts of a bundle: wheels by pip, models by the Hub's cache, images by Docker."""
+"""The parts of a bundle: wheels by pip, models by the Hub's cache, images by Docker, the window by Flet."""
 
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -95,6 +96,32 @@ class SystemBundleParts:
         ):
             engine.client.images.load(file)
 
+    def save_window(self, path: Path) -> str:
+        import flet_desktop  # type: ignore[import-untyped]  # noqa: PLC0415
+
+        try:
+            client = Path(flet_desktop.ensure_client_cached())
+        except Exception as error:  # urllib's, zipfile's, tarfile's and its own
+            raise BundleError(
+                "The desktop window's client is not on this computer and could not be fetched.",
+                "Check the network, or leave out --window: the app then opens in the browser.",
+            ) from error
+        partial = path.with_name(path.name + ".part")
+        with tarfile.open(partial, "w") as tar:
+            tar.add(client, arcname=".", filter=_owned_by_nobody)
+        partial.replace(path)
+        return client.name
+
+    def place_window(self, name: str, path: Path) -> None:
+        place = Path.home() / ".flet" / "client" / Path(name).name  # where Flet 1.0.5 looks
+        if place.is_dir():
+            return
+        partial = place.with_name(place.name + ".part")
+        shutil.rmtree(partial, ignore_errors=True)
+        with tarfile.open(path) as tar:
+            tar.extractall(partial, filter="tar")
+        partial.replace(place)
+
     def _named(self, requirement: str) -> str:
         """This very version, from the checkout where there is one."""
         name, _, extras = requirement.partition("[")
@@ -115,6 +142,12 @@ class SystemBundleParts:
                 f"pip could not {doing}: {said.removeprefix('ERROR: ')[:300].rstrip('.')}.",
                 "Its own settings (pip config list) decide where it looks.",
             )
+
+
+def _owned_by_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = entry.mtime = 0
+    entry.uname = entry.gname = ""
+    return entry
 
 
 def _take(source: Path, target: Path) -> None:

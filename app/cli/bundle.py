@@ -13,11 +13,14 @@ _EVERY_SECONDS: Final = 1.0
 
 
 def make_bundle(services: Services, args: argparse.Namespace, output: Output) -> int:
-    wish = BundleWish(args.model, args.dataset, args.image or "", args.wheels or "")
+    wish = BundleWish(args.model, args.dataset, args.image or "", args.wheels or "", window=args.window)
     file = expanded(args.file).absolute()
     manifest = services.bundles.make(wish, file, _Teller(output), overwrite=args.force)
     output.say(f"{file}: {file.stat().st_size / 1e6:,.1f} MB.")
-    return _said(manifest, output)
+    code = _said(manifest, output)
+    if manifest.of_kind("wheel") and not wish.window:
+        output.say("No client of the desktop window is in it (--window): the app will open in the browser.")
+    return code
 
 
 def show_bundle(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -32,7 +35,7 @@ def install_bundle(services: Services, args: argparse.Namespace, output: Output)
 
 def _said(manifest: Manifest, output: Output) -> int:
     output.give(manifest)
-    for kind in ("model", "session", "image"):
+    for kind in ("model", "session", "image", "window"):
         for name in manifest.names(kind):
             size = sum(part.size for part in manifest.of_kind(kind) if part.name == name)
             output.say(f"  {kind} {name}, {size / 1e6:,.1f} MB")

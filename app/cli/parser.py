@@ -4,11 +4,13 @@ import argparse
 from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
+from app.cli.export_words import add_export_words
 from app.cli.mapping_words import add_mapping
 from app.cli.queue_words import add_queue_words
 from app.cli.session_words import add_session_words
 from app.cli.setup_words import add_setup_words
 from app.cli.talking_words import add_talking_words
+from app.cli.window_words import PROG, add_window_words, whole_number
 from app.domain.presets import PRESETS as RUN_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import TRAINER_IMAGE, Target
@@ -20,13 +22,10 @@ if TYPE_CHECKING:  # `--help` must not wait for what it imports
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="tunewright",
+        prog=PROG,
         description="Fine-tune language models on your own computer. Without a verb, the window opens.",
     )
-    parser.add_argument("--web", action="store_true", help="serve the app to the browser instead of a window")
-    parser.add_argument("--port", type=_port, help="port on 127.0.0.1 for --web (a free one otherwise)")
-    parser.add_argument("--no-browser", action="store_true", help="with --web: do not open the browser")
-    parser.add_argument("--version", action="store_true", help="print the version")
+    add_window_words(parser)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
     _sessions(verbs)
     _merge(verbs)
@@ -36,6 +35,7 @@ def make_parser() -> argparse.ArgumentParser:
     _jobs(verbs)
     _runs(verbs)
     add_queue_words(verbs, _leaf)
+    add_export_words(verbs, _leaf)
     add_talking_words(verbs, _leaf, _seed)
     losses = _leaf(verbs, "losses", "print the loss curve another trainer left in a folder")
     losses.add_argument("path", help="its output folder, or one of its log files")
@@ -233,6 +233,7 @@ def _bundle(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     make.add_argument("--dataset", action="append", default=[], help="a session; may be repeated")
     make.add_argument("--image", nargs="?", const=TRAINER_IMAGE, help=f"a Docker image ({TRAINER_IMAGE})")
     make.add_argument("--wheels", nargs="?", const="tunewright[local]", help="packages (tunewright[local])")
+    make.add_argument("--window", action="store_true", help="the desktop window's client, for this system")
     make.add_argument("--force", action="store_true", help="replace a file that is there")
     for name, text in (
         ("show", "what is in a bundle"),
@@ -274,22 +275,12 @@ def _length(text: str) -> "Length":
 
 
 def _passage(text: str) -> int:
-    return _number(text, "a passage's length", least=SHORTEST_PASSAGE, most=1_000_000)
-
-
-def _port(text: str) -> int:
-    return _number(text, "a port", most=65535, least=1)
+    return whole_number(text, "a passage's length", least=SHORTEST_PASSAGE, most=1_000_000)
 
 
 def _seed(text: str) -> int:
-    return _number(text, "a seed", most=2**63 - 1)
+    return whole_number(text, "a seed", most=2**63 - 1)
 
 
 def _count(text: str) -> int:
-    return _number(text, "a row number or count", most=2**63 - 1)
-
-
-def _number(text: str, what: str, *, most: int, least: int = 0) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
-        raise argparse.ArgumentTypeError(f"{what} is a whole number from {least} to {most}")
-    return int(text)
+    return whole_number(text, "a row number or count", most=2**63 - 1)

@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 
-from app.cli import session_verbs, setup_verbs
+from app.cli import export_verbs, session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
 from app.cli.bundle import install_bundle, make_bundle, show_bundle
 from app.cli.checking import check, require_ready, setup_of
@@ -282,6 +282,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
     **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
+    **export_verbs.VERBS,
     **TALKING_VERBS,
     ("doctor", None): doctor,
     ("offline", None): offline,

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.domain.errors import StudioError
 
 MANIFEST: Final = "manifest.json"
-Kind = Literal["wheel", "model", "image", "session"]
+Kind = Literal["wheel", "model", "image", "session", "window"]
 
 
 class BundleError(StudioError):
@@ -70,6 +70,8 @@ class BundleWish:
     image: str = ""
     requirement: str = ""
     """What pip is to collect wheels for, like tunewright[local]."""
+    window: bool = False
+    """The client of the desktop window, which no wheel brings."""
 
 
 @dataclass(frozen=True)
@@ -118,3 +120,11 @@ class BundleParts(Protocol):
         ...
 
     def load_image(self, path: Path) -> None: ...
+
+    def save_window(self, path: Path) -> str:
+        """The desktop window's client, fetched if it is not here yet; its name. Whole or not at all."""
+        ...
+
+    def place_window(self, name: str, path: Path) -> None:
+        """Put it where the app looks for it; does nothing that is done already."""
+        ...

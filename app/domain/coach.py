@@ -14,6 +14,7 @@ from statistics import mean, median
 from typing import Final, Literal
 
 from app.domain.expected_loss import band_at
+from app.domain.gain import while_training
 from app.domain.runs import Measurement, Metric, RunStatus
 from trainer_image.config import Lora, RunConfig
 
@@ -93,7 +94,8 @@ def advise(
     told = [m for m in metrics if math.isfinite(m.loss)]
     if not told:
         return ()
-    curve = Curve(config, told, [m for m in measurements if math.isfinite(m.loss)], status)
+    measured = [m for m in while_training(measurements) if math.isfinite(m.loss)]
+    curve = Curve(config, told, measured, status)
     return tuple(advice for rule in _RULES if (advice := rule(curve)) is not None)
 
 

@@ -73,6 +73,7 @@ _LABELS: Final = MappingProxyType(
         "validation_share": "Validation share",
         "validation_file": "Validation file",
         "eval_steps": "Measure every N steps",
+        "measure_first": "Measure before training",
         "samples": "Sample answers",
         "sample_tokens": "Longest sample",
         "load_best": "Result is the best model",

@@ -104,12 +104,15 @@ def as_timeline(event: Event) -> RunEvent | None:
                 f"{event.unit}; trains {event.trainable_parameters:,} of {event.parameters:,} parameters "
                 f"({share:.1f} %)",
             )
+        case Evaluation(step=0):
+            return replace(_in_full(event, f"Validation loss before training {event.loss:.4f}"), step=0)
         case Evaluation():
             best = ", the best so far" if event.best else ""
             text = f"Validation loss {event.loss:.4f}{best}"
             return replace(_in_full(event, text), step=event.step)
         case Sample():
-            text = f"Sample at step {event.step}: {_short(event.answer) or '(nothing)'}"
+            when = f"at step {event.step}" if event.step else "before training"
+            text = f"Sample {when}: {_short(event.answer) or '(nothing)'}"
             return replace(_in_full(event, text), step=event.step)
         case Memory():
             return _memory(event)

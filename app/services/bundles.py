@@ -70,9 +70,10 @@ class BundleService:
 
         What was collected stays in FILE.parts if it is broken off, and is used the next time.
         """
-        if not (wish.models or wish.sessions or wish.image or wish.requirement):
+        if not (wish.models or wish.sessions or wish.image or wish.requirement or wish.window):
             raise BundleError(
-                "Nothing was asked for.", "Say what goes in: --model, --dataset, --image or --wheels."
+                "Nothing was asked for.",
+                "Say what goes in: --model, --dataset, --image, --wheels or --window.",
             )
         if file.exists() and not overwrite:
             raise BundleError(f"{file} exists already.", "Name another file, or say --force.")
@@ -122,6 +123,10 @@ class BundleService:
             if not file.is_file():
                 self._parts.save_image(wish.image, file, told)
             yield _Source("image", wish.image, "image.tar", file)
+        if wish.window:
+            file = room / "window.tar"
+            told(BundleProgress("Looking for the desktop window's client"))
+            yield _Source("window", self._parts.save_window(file), file.name, file)
         if wish.requirement:
             self._offline.refuse("Collecting packages")
             told(BundleProgress("Collecting the packages with pip, which may take some minutes"))
@@ -203,18 +208,27 @@ class BundleService:
                 self._parts.load_image(room / part.path)
 
             yield "image", f"Loading the image {part.name}", load
+        for part in manifest.of_kind("window"):
+
+            def place_window(part: Part = part) -> None:
+                self._for_this_computer("desktop window", manifest)
+                self._parts.place_window(part.name, room / part.path)
+
+            yield "window", "Installing the desktop window's client", place_window
         if manifest.requirement:
 
             def install() -> None:
-                if manifest.made_for != self._parts.made_for():
-                    raise BundleError(
-                        f"The packages of this bundle are for {manifest.made_for}; this computer is "
-                        f"{self._parts.made_for()}.",
-                        "Everything else is installed. Make a bundle on a computer like this one.",
-                    )
+                self._for_this_computer("packages", manifest)
                 self._parts.install_wheels(manifest.requirement, room / "wheels")
 
             yield "wheels", f"Installing {manifest.requirement}", install
+
+    def _for_this_computer(self, what: str, manifest: Manifest) -> None:
+        if manifest.made_for != (here := self._parts.made_for()):
+            raise BundleError(
+                f"This bundle's {what} cannot be used here: made for {manifest.made_for}, this is {here}.",
+                "What stands before it is installed. Make a bundle on a computer like this one.",
+            )
 
 
 def _add(tar: tarfile.TarFile, source: _Source) -> Part:

@@ -11,6 +11,7 @@ from app.services.conversing import ConversationService
 from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
+from app.services.exporting import ExportService
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
@@ -62,3 +63,4 @@ class Services:
     preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService
+    exporting: ExportService

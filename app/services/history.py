@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import StudioError
+from app.domain.gain import while_training
 from app.domain.lineage import Dependents, dependents
 from app.domain.ports import ChatStore, RunStore
 from app.domain.runs import DockerOptions, Metric, Run, RunId, RunStatus, Target
@@ -100,7 +101,8 @@ class HistoryService:
         return tuple(LossPoint(m.step, m.loss) for m in metrics if math.isfinite(m.loss))
 
     def compared(self, run: Run) -> Compared:
-        losses = [m.loss for m in self._monitoring.measurements(run.id) if math.isfinite(m.loss)]
+        measured = while_training(self._monitoring.measurements(run.id))
+        losses = [m.loss for m in measured if math.isfinite(m.loss)]
         return Compared(self.curve(run.id), min(losses, default=None))
 
     def write_curves(self, runs: Sequence[Run]) -> Path:

@@ -20,6 +20,9 @@ _OFFLINE = "collecting.offline"
 _DATA_FOLDER = "folders.data"
 _IDLE_MINUTES = "inference.idle_minutes"
 _THEMES = ("system", "light", "dark")
+_TEXT_SIZE = "ui.text_size"
+TEXT_SIZES = (100, 125, 150, 200)
+"""In percent. What the system or the browser enlarges comes on top."""
 
 DEFAULT_IDLE_MINUTES: Final = 10
 MOST_IDLE_MINUTES: Final = 1440
@@ -39,6 +42,17 @@ class SettingsService:
         if theme not in _THEMES:
             raise ValueError(f"no theme {theme!r}")
         self._store.set(_THEME, theme)
+
+    @property
+    def text_size(self) -> int:
+        """One of `TEXT_SIZES`."""
+        stored = self._store.get(_TEXT_SIZE) or ""
+        return int(stored) if stored in map(str, TEXT_SIZES) else TEXT_SIZES[0]
+
+    def set_text_size(self, percent: int) -> None:
+        if percent not in TEXT_SIZES:
+            raise ValueError(f"no text size {percent}")
+        self._store.set(_TEXT_SIZE, str(percent))
 
     @property
     def proxy(self) -> str:

@@ -6,6 +6,7 @@ Its client also asks a CDN for an animation library this app does not use, in sp
 security policy stops that.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -42,3 +43,14 @@ def only_this_computer(site: Site, port: int) -> Site:
             await send({"type": "http.response.body", "body": b"Refused: not a page of this app."})
 
     return guarded
+
+
+def telling(site: Site, was_answered: asyncio.Event) -> Site:
+    """The same site; `was_answered` is set as soon as it has answered a request."""
+
+    async def telling_site(scope: Scope, receive: Receive, send: Send) -> None:
+        await site(scope, receive, send)
+        if scope["type"] == "http":
+            was_answered.set()
+
+    return telling_site

@@ -13,7 +13,7 @@ from app.paths import Paths
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.opening import Opening
-from app.ui.theme import SPACE, show_mode
+from app.ui.theme import SPACE, show_mode, show_text_size
 
 if TYPE_CHECKING:
     from app.services.everything import Services
@@ -28,6 +28,7 @@ class _Ready:
 
     services: Services
     theme: str
+    text_size: int
     root: Callable[[Services, Paths], Any]
 
 
@@ -42,10 +43,12 @@ def OpeningPage(opening: Opening, paths: Paths) -> ft.Control:
         # Imported off the event loop, after the first page: the tabs take longer to load than that page.
         from app.ui.root import Root  # noqa: PLC0415
 
-        return _Ready(services, services.settings.theme, Root)
+        return _Ready(services, services.settings.theme, services.settings.text_size, Root)
 
     def loaded(result: _Ready) -> None:
         show_mode(page, result.theme)
+        if result.text_size != 100:
+            show_text_size(page, result.text_size)
         set_ready(result)
 
     async def settle() -> None:

@@ -16,7 +16,7 @@ from app.ui.landmarks import LandmarkTour
 from app.ui.merge.tab import MergeTab
 from app.ui.offline import OfflineBanner
 from app.ui.settings.tab import SettingsTab
-from app.ui.theme import NARROW_BELOW, TEXT_FONT
+from app.ui.theme import NARROW_BELOW, TEXT_FONT, text_scale
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.tab import TrainingTab
@@ -52,7 +52,7 @@ def Root(services: Services, paths: Paths) -> ft.Control:
     # As state, every keystroke would draw all tabs anew.
     draft = ft.use_memo(lambda: Unwatched(TrainingDraft()), dependencies=[])
     talks = ft.use_memo(lambda: Unwatched(InferenceDraft()), dependencies=[])
-    is_narrow = _use_is_narrow()
+    is_narrow, measure = _use_is_narrow()
     _use_shortcuts(chosen, set_chosen)
 
     tabs = [
@@ -73,7 +73,7 @@ def Root(services: Services, paths: Paths) -> ft.Control:
             lambda: set_chosen(_DATA),
             is_shown=chosen == _MERGE,
         ),
-        SettingsTab(services, paths, is_shown=chosen == _SETTINGS),
+        SettingsTab(services, paths, measure, is_shown=chosen == _SETTINGS),
     ]
     return ft.Column(
         [OfflineBanner(services.offline), Frame(tabs, chosen, set_chosen, is_narrow=is_narrow)],
@@ -143,7 +143,7 @@ def _bar(chosen: int, on_choose: Callable[[int], None]) -> ft.Control:
             for p in _PLACES
         ],
         selected_index=chosen,
-        height=68,
+        height=68 * (1 + text_scale(ft.context.page)) / 2,  # its icons stay as they are
         on_change=choose,
     )
     return Identified("navigation-bar", bar)
@@ -156,22 +156,35 @@ def _brand() -> ft.Control:
         border_radius=10,
         padding=9,
     )
-    name = ft.Text("Tunewright", size=12, font_family=f"{TEXT_FONT} SemiBold", color=ft.Colors.PRIMARY)
+    name = ft.Text(
+        "Tunewright",
+        theme_style=ft.TextThemeStyle.BODY_SMALL,
+        font_family=f"{TEXT_FONT} SemiBold",
+        color=ft.Colors.PRIMARY,
+    )
     column = ft.Column([mark, name], spacing=6, tight=True, horizontal_alignment=ft.CrossAxisAlignment.CENTER)
     return ft.Container(column, padding=ft.Padding.only(top=12, bottom=16))
 
 
-def _use_is_narrow() -> bool:
-    """Whether the window is narrow now; renders again only when that changes."""
+def _use_is_narrow() -> tuple[bool, Callable[[], None]]:
+    """Whether the window is narrow for its texts, and what measures again; renders only when that changes."""
     page = ft.context.page
-    is_narrow, set_is_narrow = ft.use_state((page.width or NARROW_BELOW) < NARROW_BELOW)
+    is_narrow, set_is_narrow = ft.use_state(_is_narrow(page))
+
+    def measure() -> None:
+        set_is_narrow(_is_narrow(page))
 
     def watch() -> None:
-        page.on_resize = lambda: set_is_narrow((page.width or NARROW_BELOW) < NARROW_BELOW)
+        page.on_resize = measure
         page.update()
 
     ft.use_effect(watch, dependencies=[])
-    return is_narrow
+    return is_narrow, measure
+
+
+def _is_narrow(page: ft.Page) -> bool:
+    least = NARROW_BELOW * text_scale(page)
+    return (page.width or least) < least
 
 
 def _use_shortcuts(chosen: int, on_choose: Callable[[int], None]) -> None:

@@ -24,6 +24,7 @@ PAGE_PADDING: Final = 24
 RADIUS: Final = 12
 COMPACT: Final = ft.ButtonStyle(padding=ft.Padding.symmetric(horizontal=10, vertical=8))
 """Of buttons that stand beside the one that counts."""
+_BODY: Final = 14
 NARROW_BELOW: Final = 700
 """Window width in logical pixels under which the rail becomes a bar at the bottom."""
 
@@ -94,11 +95,11 @@ _DARK: Final = ft.ColorScheme(
 )
 
 
-def dress(page: ft.Page) -> None:
-    """Give a page the fonts and both themes."""
+def dress(page: ft.Page, percent: int = 100) -> None:
+    """Give a page the fonts and both themes, with texts that much larger."""
     page.fonts = dict(FONTS)
-    page.theme = _theme(_LIGHT)
-    page.dark_theme = _theme(_DARK)
+    page.theme = _theme(_LIGHT, percent / 100)
+    page.dark_theme = _theme(_DARK, percent / 100)
 
 
 def show_mode(page: ft.Page, theme: str) -> None:
@@ -107,9 +108,20 @@ def show_mode(page: ft.Page, theme: str) -> None:
     page.update()
 
 
-def _theme(colors: ft.ColorScheme) -> ft.Theme:
+def show_text_size(page: ft.Page, percent: int) -> None:
+    dress(page, percent)
+    page.update()
+
+
+def text_scale(page: ft.Page) -> float:
+    """How much larger than usual texts are by the choice in Settings; a width asked for is as much more."""
+    style = page.theme and page.theme.text_theme and page.theme.text_theme.body_medium
+    return float(style.size or _BODY) / _BODY if style else 1.0
+
+
+def _theme(colors: ft.ColorScheme, scale: float = 1.0) -> ft.Theme:
     rounded = ft.RoundedRectangleBorder(radius=RADIUS - 4)
-    label = ft.TextStyle(size=14, font_family=f"{TEXT_FONT} Medium")
+    label = ft.TextStyle(size=_BODY * scale, font_family=f"{TEXT_FONT} Medium")
     button = ft.ButtonStyle(
         shape=rounded, text_style=label, padding=ft.Padding.symmetric(horizontal=18, vertical=12)
     )
@@ -117,7 +129,7 @@ def _theme(colors: ft.ColorScheme) -> ft.Theme:
         color_scheme=colors,
         font_family=TEXT_FONT,
         scaffold_bgcolor=colors.surface,
-        text_theme=_text_theme(colors),
+        text_theme=_text_theme(colors, scale),
         filled_button_theme=ft.FilledButtonTheme(style=button),
         outlined_button_theme=ft.OutlinedButtonTheme(style=button),
         text_button_theme=ft.TextButtonTheme(style=button),
@@ -130,14 +142,14 @@ def _theme(colors: ft.ColorScheme) -> ft.Theme:
     )
 
 
-def _text_theme(colors: ft.ColorScheme) -> ft.TextTheme:
+def _text_theme(colors: ft.ColorScheme, scale: float) -> ft.TextTheme:
     def style(
         size: float, weight: str = "", *, letter_spacing: float = 0, height: float | None = None
     ) -> ft.TextStyle:
         # Flet 1.0.5 fills nothing in: a style without colour is black in the dark, one without family Roboto.
         family = f"{TEXT_FONT} {weight}".strip()
         return ft.TextStyle(
-            size=size,
+            size=size * scale,
             font_family=family,
             color=colors.on_surface,
             letter_spacing=letter_spacing,
@@ -150,7 +162,7 @@ def _text_theme(colors: ft.ColorScheme) -> ft.TextTheme:
         title_medium=style(16, "SemiBold"),
         title_small=style(14, "SemiBold"),
         body_large=style(15, height=1.45),
-        body_medium=style(14, height=1.45),
+        body_medium=style(_BODY, height=1.45),
         body_small=style(12.5, height=1.4),
         label_large=style(14, "Medium"),
         label_medium=style(12.5, "Medium"),

@@ -8,9 +8,7 @@ import os
 import secrets
 import socket
 import sys
-import tarfile
 import webbrowser
-import zipfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +16,7 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.paths import Paths
-from app.ui.loopback import only_this_computer
+from app.ui.loopback import only_this_computer, telling
 from app.ui.opening import Opening
 
 if TYPE_CHECKING:
@@ -36,6 +34,9 @@ _OVERRIDES: Final = ("FLET_SERVER_IP", "FLET_SERVER_PORT", "FLET_FORCE_WEB_SERVE
 _SWITCH_SECONDS: Final = 0.001
 """After which a thread at work lets the others on. With Python's 0.005 a click during an import waits for it
 some times over: answers then take 81 ms at the 95th percentile, with this 73."""
+
+_PAGE_FIRST_SECONDS: Final = 0.5
+"""So long a browser may take to ask for the page before the rest is made ready for it."""
 
 NO_DISPLAY: Final = "No display here: serving to the browser instead."
 NO_CLIENT: Final = "The desktop window could not be fetched (no network): opening in your browser instead."
@@ -95,7 +96,10 @@ def has_display() -> bool:
 
 def _has_client() -> bool:
     """Whether the desktop client is here, fetching it once (some 30 MB) if it is not."""
-    import flet_desktop  # type: ignore[import-untyped]  # noqa: PLC0415 - not needed in the browser
+    import tarfile  # noqa: PLC0415 - nothing of this is needed in the browser
+    import zipfile  # noqa: PLC0415
+
+    import flet_desktop  # type: ignore[import-untyped]  # noqa: PLC0415
 
     view = os.environ.get("FLET_VIEW_PATH")
     if view and os.path.isdir(view):
@@ -141,16 +145,26 @@ async def _serve(opening: Opening, paths: Paths, listener: socket.socket, *, ope
         export_asgi_app=True,
     )
     port = listener.getsockname()[1]
-    config = uvicorn.Config(only_this_computer(site, port), log_level="error", ws="websockets-sansio")
-    server = uvicorn.Server(config)
-    announcement = asyncio.create_task(_announce(server, opening, port, open_browser=open_browser))
+    was_answered = asyncio.Event()
+    told = telling(only_this_computer(site, port), was_answered)
+    server = uvicorn.Server(uvicorn.Config(told, log_level="error", ws="websockets-sansio"))
+    announcement = asyncio.create_task(
+        _announce(server, opening, port, was_answered, open_browser=open_browser)
+    )
     try:
         await server.serve(sockets=[listener])
     finally:
         announcement.cancel()
 
 
-async def _announce(server: "uvicorn.Server", opening: Opening, port: int, *, open_browser: bool) -> None:
+async def _announce(
+    server: "uvicorn.Server",
+    opening: Opening,
+    port: int,
+    was_answered: asyncio.Event,
+    *,
+    open_browser: bool,
+) -> None:
     """As soon as the page is served: say where, show it, and open the store meanwhile."""
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event to wait for
         await asyncio.sleep(0.01)
@@ -158,6 +172,8 @@ async def _announce(server: "uvicorn.Server", opening: Opening, port: int, *, op
     _say(f"Tunewright is at {url} (Ctrl+C ends it).")
     if open_browser:
         await asyncio.to_thread(webbrowser.open, url)
+    with contextlib.suppress(TimeoutError):  # two at once would hold each other up
+        await asyncio.wait_for(was_answered.wait(), _PAGE_FIRST_SECONDS)
     await asyncio.to_thread(importlib.import_module, "app.ui.opening_page")  # before the browser asks for it
     with contextlib.suppress(Exception):  # the page shows what went wrong and offers another try
         await asyncio.to_thread(opening.services)

@@ -16,6 +16,7 @@ from pyarrow import parquet
 
 from app.__main__ import program
 from app.cli.parser import make_parser
+from app.cli.window_words import window_words
 from app.domain.errors import StudioError
 from app.services.setup_files import read_setup
 from tests.cli.conftest import ROOT, Shell
@@ -344,3 +345,21 @@ def test_help_imports_nothing_heavy():
     )
 
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [[], ["--web", "--port", "8123"], ["--no-browser"], ["--version"]])
+def test_words_for_the_window_mean_the_same_without_the_words_of_verbs(words):
+    assert window_words(words) == make_parser().parse_args(words)
+
+
+@pytest.mark.parametrize(
+    "words", [["doctor"], ["--help"], ["--port", "0"], ["--port"], ["--wbe"], ["--web", "runs", "list"]]
+)
+def test_all_other_words_are_for_the_whole_command_line(words):
+    assert window_words(words) is None
+
+
+def test_the_window_is_not_kept_waiting_by_what_verbs_need():
+    look = "import sys, app.__main__; print({'app.cli.parser', 'app.domain.runs'} & {*sys.modules})"
+
+    assert subprocess.check_output([sys.executable, "-c", look], text=True) == "set()\n"

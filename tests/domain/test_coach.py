@@ -38,6 +38,15 @@ def test_two_rises_or_a_training_loss_that_rises_too_are_no_overfitting():
     assert "evaluation-rises" not in said(steps=worse, measurements=RISING)
 
 
+def test_the_base_model_is_no_candidate_for_the_best_step():
+    steps = metrics(falling(100))
+    rising = measured((0, 1.4), (40, 1.5), (60, 1.6), (80, 1.7), (100, 1.8))
+    too_few = measured((0, 1.4), (20, 1.5), (40, 1.6), (60, 1.7))
+
+    assert "that of step 40" in said(steps=steps, measurements=rising)["evaluation-rises"].text
+    assert "evaluation-rises" not in said(steps=steps, measurements=too_few)
+
+
 def test_where_the_result_is_the_last_model_a_shorter_run_is_offered_once_it_has_ended():
     config = CONFIG.model_copy(update={"load_best": False})
 

@@ -1,15 +1,24 @@
 """The whole journey by keyboard, and a name for everything a screen reader meets."""
 
 import re
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 
 from app.services.library import SAMPLE_NAME
 from tests.e2e.flet_ui import FletUI
+from tests.e2e.layout import faults_of_layout, height_of
+from tests.e2e.test_journey import pick
 
 pytestmark = pytest.mark.browser
 
+_SUBTITLES = {
+    "Data": "What a model can learn from",
+    "Training": "Make a model learn from",
+    "Merge": "Make one session of several",
+    "Settings": "How Tunewright looks",
+}
 _HAS_NO_NAME = re.compile(
     r"^\s*- (button|checkbox|textbox|slider|switch|radio|combobox|tab|menuitem|link|spinbutton)(?! \")"
 )
@@ -94,3 +103,52 @@ def test_everything_that_can_be_pressed_or_filled_has_a_name(ui: FletUI):
     found["Expert"] = nameless(ui)
 
     assert {tab: names for tab, names in found.items() if names} == {}
+
+
+def test_with_texts_twice_as_large_nothing_is_cut_off_or_lies_over_anything_else(ui: FletUI):
+    """By the system's or the browser's text size, by the one in Settings, and by the browser's zoom."""
+    usual = settled(ui, "Settings")
+    found = {}
+
+    ui.page.evaluate("document.documentElement.style.fontSize = '32px'")
+    ui.wait_for(
+        lambda: height_of(ui, _SUBTITLES["Settings"]) > 1.8 * usual, lambda: "the system's size is ignored"
+    )
+    found["by the system"] = layout_of_every_tab(ui)
+
+    ui.page.evaluate("document.documentElement.style.fontSize = '16px'")
+    ui.go_to("Settings")
+    pick(ui, "200 %")
+    ui.wait_for(lambda: height_of(ui, _SUBTITLES["Settings"]) > 1.8 * usual, lambda: "the setting is ignored")
+    found["by the setting"] = layout_of_every_tab(ui)
+
+    ui.go_to("Settings")
+    pick(ui, "100 %")
+    ui.page.set_viewport_size({"width": 640, "height": 400})  # what 200 % leave of 1280 × 800
+    ui.wait_for(lambda: 0 < height_of(ui, _SUBTITLES["Settings"]) < 1.2 * usual, lambda: "it stays large")
+    found["by the browser's zoom"] = layout_of_every_tab(ui)
+
+    assert {how: faults for how, faults in found.items() if faults} == {}
+
+
+def layout_of_every_tab(ui: FletUI) -> list[str]:
+    faults = []
+    for tab in _SUBTITLES:
+        settled(ui, tab)
+        ui.screenshot(f"large-{tab.lower()}")
+        faults += [f"{tab}: {fault}" for fault in faults_of_layout(ui)]
+    return faults
+
+
+def settled(ui: FletUI, tab: str) -> float:
+    """Go there, and wait until nothing moves any more; how high the line under its heading is."""
+    ui.go_to(tab)
+    seen: list[float] = []
+
+    def stands_still() -> bool:
+        seen.append(height_of(ui, _SUBTITLES[tab]))
+        return len(seen) > 2 and seen[-1] > 0 and len(set(seen[-3:])) == 1 and not faults_of_layout(ui)
+
+    with suppress(AssertionError):  # then there are faults, which the caller tells
+        ui.wait_for(stands_still, lambda: tab, 10)
+    return seen[-1]

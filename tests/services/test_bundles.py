@@ -4,11 +4,13 @@ import base64
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
 import zipfile
 from pathlib import Path
 
+import flet_desktop
 import pytest
 
 from app.adapters.bundle_parts import SystemBundleParts
@@ -134,6 +136,37 @@ def test_an_image_travels_in_a_bundle(computers, skeleton_image, docker_client, 
     docker_client.images.remove(name)
 
 
+def test_the_windows_client_is_as_it_was_where_the_app_looks_for_it(computers, tmp_path, monkeypatch):
+    """Programs stay programs, and links links: a client for macOS is full of them."""
+    monkeypatch.setenv("HOME", str(tmp_path / "one"))
+    client = getattr(flet_desktop, "__get_client_storage_dir")()
+    (client / "flet").mkdir(parents=True)
+    (client / "flet" / "flet").write_text("#!/bin/sh\n")
+    (client / "flet" / "flet").chmod(0o755)
+    (client / "flet" / "current").symlink_to("flet")
+    computers[0].bundles.make(BundleWish(window=True), tmp_path / "window.bundle", silent)
+
+    monkeypatch.setenv("HOME", str(tmp_path / "two"))
+    for _ in range(2):
+        computers[1].bundles.install(tmp_path / "window.bundle", silent)
+
+    placed = flet_desktop.ensure_client_cached()
+    assert placed.is_relative_to(tmp_path / "two")
+    assert os.access(placed / "flet" / "flet", os.X_OK)
+    assert (placed / "flet" / "current").readlink() == Path("flet")
+
+
+def test_without_a_window_to_be_had_it_says_how_to_do_without(computers, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "new"))
+    monkeypatch.setenv("FLET_CLIENT_URL", str(tmp_path / "no such place"))
+
+    with pytest.raises(BundleError, match="could not be fetched") as refused:
+        computers[0].bundles.make(BundleWish(window=True), tmp_path / "window.bundle", silent)
+
+    assert "opens in the browser" in refused.value.hint
+    assert not (tmp_path / "window.bundle").exists()
+
+
 @pytest.fixture
 def bundle(computers, tmp_path) -> Path:
     file = tmp_path / "small.bundle"
@@ -222,7 +255,7 @@ def test_packages_for_another_system_are_refused_after_all_the_rest(computers, w
     online.bundles.make(BundleWish([str(TINY)], requirement=wheel), file, silent)
     monkeypatch.undo()
 
-    with pytest.raises(BundleError, match="are for Plan9 mips"):
+    with pytest.raises(BundleError, match="made for Plan9 mips"):
         offline.bundles.install(file, silent)
 
     assert (offline.home / "models" / "tiny-model").is_dir()

@@ -42,6 +42,7 @@ def test_every_bucket_an_import_knows_has_words():
 
 def test_a_measurement_says_whether_it_is_the_best():
     assert text(Evaluation(step=25, loss=1.23456, best=True)) == "Validation loss 1.2346, the best so far"
+    assert text(Evaluation(step=0, loss=2.25, best=False)) == "Validation loss before training 2.2500"
     assert text(Evaluation(step=50, loss=1.5, best=False)) == "Validation loss 1.5000"
 
 

@@ -27,6 +27,7 @@ EVENTS: list[Event] = [
         )
         for step in (*range(1, 101), 100)
     ),
+    Evaluation(step=0, loss=4.5, best=False),
     Evaluation(step=50, loss=1.23456, best=True),
 ]
 
@@ -187,9 +188,10 @@ def test_a_card_tells_the_ledger_the_curve_and_whose_weights_these_are() -> None
 
     assert "| all | 1,344 |\n| trained | 1,320 |\n| validation | 17 |\n| refused by template | 7 |\n" in card
     curve = [line for line in card.splitlines() if line.count("|") == 4 and line[2].isdecimal()]
-    assert (curve[0], curve[-1]) == ("| 1 | 100.0000 |  |", "| 100 | 1.0000 |  |")
+    assert curve[:2] == ["| 0 |  | 4.5000 |", "| 1 | 100.0000 |  |"]
+    assert curve[-1] == "| 100 | 1.0000 |  |"
     assert "| 50 | 2.0000 | 1.2346 |" in curve
-    assert len(curve) == 13
+    assert len(curve) == 14
     assert "of step 50, the lowest validation loss" in card
 
 

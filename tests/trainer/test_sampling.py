@@ -48,10 +48,12 @@ def test_at_each_measurement_it_answers_as_the_model_of_that_step_would(
     ran = train_here(measured(tmp_path / "run", tiny_model, samples=2, sample_tokens=20))
 
     samples = ran.of(Sample)
-    assert [s.step for s in samples] == [6, 6, 12, 12] == [e.step for e in ran.of(Evaluation) for _ in "ab"]
+    steps = [e.step for e in ran.of(Evaluation) for _ in "ab"]
+    assert [s.step for s in samples] == [0, 0, 6, 6, 12, 12] == steps
     assert [s.reference for s in samples[-2:]] == ["The Ivoa.", "The Jama."]
     assert samples[-2].prompt == "Which river runs through Ivo?"
     asked = [row["prompt"] for row in ASIDE[:2]]
+    assert [s.answer for s in samples[:2]] == [greedy(tiny_model, question) for question in asked]
     assert [s.answer for s in samples[-2:]] == [greedy(ran.folder / "output", question) for question in asked]
 
 

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from trainer_image.config import FINISH_COMMAND
-from trainer_image.events import CheckpointSaved, Evaluation, Event, Metrics, Notice, Overfitting, Plan
+from trainer_image.events import (
+    CheckpointSaved,
+    Evaluation,
+    Event,
+    Metrics,
+    Notice,
+    Overfitting,
+    Plan,
+    Sample,
+)
 
 from . import tiny
 from .prepared import pair, write
@@ -55,13 +64,18 @@ def loss_of(model: Path) -> float:
     return total / count
 
 
+def measured(ran: tiny.Ran) -> list[Evaluation]:
+    """While it trained."""
+    return [event for event in ran.of(Evaluation) if event.step > 0]
+
+
 @pytest.fixture
 def overfitted(tiny_model: Path, tmp_path: Path, train_here: Train) -> tiny.Ran:
     return run(tmp_path / "run", tiny_model, train_here, num_epochs=14, **{**OVERFITTED, "save_steps": 5})
 
 
 def test_the_best_model_is_the_result_and_is_said_to_be(overfitted: tiny.Ran) -> None:
-    evaluations = overfitted.of(Evaluation)
+    evaluations = measured(overfitted)
 
     best = min(evaluations, key=lambda e: e.loss)
     assert [e.step for e in evaluations] == [*range(3, 28, 3), 28]
@@ -77,11 +91,47 @@ def test_the_best_model_is_the_result_and_is_said_to_be(overfitted: tiny.Ran) ->
     assert len(list((overfitted.folder / "checkpoints").iterdir())) <= 3
 
 
+def test_the_base_model_is_measured_first_and_what_was_gained_is_told_against_it(
+    overfitted: tiny.Ran, tiny_model: Path
+) -> None:
+    first, best = overfitted.of(Evaluation)[0], min(measured(overfitted), key=lambda e: e.loss)
+
+    assert (first.step, first.best) == (0, False)
+    assert math.isclose(first.loss, loss_of(tiny_model), rel_tol=1e-5)
+    assert overfitted.events.index(first) < overfitted.events.index(overfitted.of(Metrics)[0])
+    assert overfitted.result.baseline_loss == first.loss
+    told = f"Validation loss: {first.loss:.4f} before training, {best.loss:.4f} of the result"
+    assert any(notice.message.startswith(told) for notice in overfitted.of(Notice))
+    assert overfitted.of(Sample)[0].step == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (2.0, 1.5, "25 % lower"),
+        (1.5, 1.5, "no worse"),
+        (1.5, 2.0, "no worse"),
+        (None, 1.0, None),
+        (1.0, None, None),
+    ],
+)
+def test_no_gain_is_claimed_that_was_not_measured(
+    before: float | None, after: float | None, said: str | None
+) -> None:
+    from trainer_image.validation import what_was_gained
+
+    told = what_was_gained(before, after)
+
+    assert said in told if told and said else told is said
+
+
 def test_the_last_model_is_the_result_where_that_is_wanted(
     tiny_model: Path, tmp_path: Path, train_here: Train
 ) -> None:
-    ran = run(tmp_path / "run", tiny_model, train_here, num_epochs=14, load_best=False, **OVERFITTED)
+    asked = {"num_epochs": 14, "load_best": False, "measure_first": False}
+    ran = run(tmp_path / "run", tiny_model, train_here, **asked, **OVERFITTED)
 
+    assert not [event for event in ran.of(Evaluation) if event.step == 0], "it was not asked for"
     last = ran.of(Evaluation)[-1]
     assert (ran.result.best_step, ran.result.validation_loss) == (None, last.loss)
     assert math.isclose(loss_of(ran.folder / "output"), last.loss, rel_tol=1e-5)
@@ -113,7 +163,7 @@ def test_a_run_that_is_asked_to_finish_ends_there_with_the_best_model(
 
     def emit_and_ask(reporter: Reporter, event: Event) -> None:
         emit(reporter, event)
-        if isinstance(event, Evaluation) and not event.best:
+        if isinstance(event, Evaluation) and event.step and not event.best:
             wish.parent.mkdir(exist_ok=True)
             wish.touch()
 
@@ -143,10 +193,10 @@ def test_a_run_that_stopped_early_has_nothing_left_to_train_when_resumed(
 
 def test_measuring_changes_nothing_in_training(tiny_model: Path, tmp_path: Path, train_here: Train) -> None:
     method = {"kind": "lora", "lora_r": 4, "lora_dropout": 0.2}
-    measured = run(tmp_path / "a", tiny_model, train_here, method=method, eval_steps=1)
+    with_it = run(tmp_path / "a", tiny_model, train_here, method=method, eval_steps=1)
     folder = tiny.make_run(tmp_path / "b", tiny_model, method=method, offline=False)
 
-    assert tiny.losses(measured) == tiny.losses(train_here(folder))
+    assert tiny.losses(with_it) == tiny.losses(train_here(folder))
 
 
 def test_what_was_best_is_known_after_a_resume(tiny_model: Path, tmp_path: Path, train_here: Train) -> None:
@@ -166,7 +216,8 @@ def test_what_was_best_is_known_after_a_resume(tiny_model: Path, tmp_path: Path,
     assert [(e.step, e.loss, e.best) for e in repeated] == [
         (e.step, e.loss, e.best) for e in before if e.step > 9
     ]
-    assert again.result.best_step == min(before, key=lambda e: e.loss).step
+    assert again.result.best_step == min(before[1:], key=lambda e: e.loss).step
+    assert again.result.baseline_loss == before[0].loss
 
 
 def test_by_default_a_share_is_kept_aside_and_measured_at_the_end(
@@ -177,6 +228,6 @@ def test_by_default_a_share_is_kept_aside_and_measured_at_the_end(
 
     ran = train_here(folder)
 
-    (plan,), (evaluation,) = ran.of(Plan), ran.of(Evaluation)
+    (plan,), (evaluation,) = ran.of(Plan), measured(ran)
     assert plan.num_rows == 24
     assert (evaluation.step, evaluation.best) == (6, True)

@@ -1,6 +1,8 @@
+import asyncio
+
 import pytest
 
-from app.ui.loopback import only_this_computer
+from app.ui.loopback import only_this_computer, telling
 
 PORT = 8123
 
@@ -60,3 +62,16 @@ async def ask(kind: str, *, host: str, origin: str | None) -> list[dict]:
         headers.append((b"origin", origin.encode()))
     await only_this_computer(site, PORT)({"type": kind, "headers": headers}, receive, send)
     return sent
+
+
+async def test_the_first_answer_is_told_and_a_start_of_the_server_is_none():
+    was_answered = asyncio.Event()
+
+    async def site(_scope, _receive, _send):
+        assert not was_answered.is_set()
+
+    await telling(site, was_answered)({"type": "lifespan"}, None, None)
+    assert not was_answered.is_set()
+
+    await telling(site, was_answered)({"type": "http"}, None, None)
+    assert was_answered.is_set()

@@ -53,6 +53,8 @@ def train(
     (folder / "arguments.json").write_text(json.dumps(given, indent=1), encoding="utf-8")
     reporter.phase("train")
     reporter.notice(f"Training by {backend.NAME}, in {processes} processes.")
+    if config.measure_first and rows.validation is not None:
+        reporter.notice(f"There is no measurement before training: {backend.NAME} begins at once.")
     command = [sys.executable, "-c", _PROGRAM, backend.PACKAGE, str(folder / "arguments.json")]
     last = follow(command, backend, folder, total, reporter, stop)
     if stop.wish:

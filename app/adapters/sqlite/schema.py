@@ -270,3 +270,21 @@ merges = Table(
     Column("saved_at", Moment, nullable=False),
     Column("result", Words),
 )
+
+exports = Table(
+    "exports",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("label", Words, nullable=False),
+    Column("format", String, nullable=False),
+    Column("folder", Words, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("verdict", Words, nullable=False),
+    Column("owner", String),
+    Column("staging", Words),
+    Column("pushed_to", Words, nullable=False, server_default=""),
+)

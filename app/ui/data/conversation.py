@@ -69,5 +69,7 @@ def _message(message: Message) -> ft.Control:
         parts.append(ft.Text(shortened(message["content"])))
     if calls := message.get("tool_calls"):
         shown = json.dumps(calls, ensure_ascii=False, indent=2)
-        parts.append(ft.Text(shortened(shown), font_family=CODE_FONT, size=13))
+        parts.append(
+            ft.Text(shortened(shown), font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+        )
     return ft.Column(parts, spacing=2, tight=True)

@@ -51,7 +51,12 @@ def _refused(report: ImportReport) -> ft.Control:
 def _line(row: RefusedRow, unit: str) -> ft.Control:
     return ft.Row(
         [
-            ft.Text(f"{unit.capitalize()} {row.source_line:,}", font_family=CODE_FONT, size=13, width=104),
+            ft.Text(
+                f"{unit.capitalize()} {row.source_line:,}",
+                font_family=CODE_FONT,
+                theme_style=ft.TextThemeStyle.BODY_SMALL,
+                width=104,
+            ),
             ft.Text(row.reason, expand=True),
         ],
         vertical_alignment=ft.CrossAxisAlignment.START,

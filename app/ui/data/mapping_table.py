@@ -117,4 +117,10 @@ def _cell(value: Any) -> ft.Control:
     text = " ".join(text[: 4 * _LONGEST_CELL].split())
     clipped = text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
     font = None if isinstance(value, str) else CODE_FONT
-    return ft.Text(clipped, size=13, max_lines=3, overflow=ft.TextOverflow.ELLIPSIS, font_family=font)
+    return ft.Text(
+        clipped,
+        theme_style=ft.TextThemeStyle.BODY_SMALL,
+        max_lines=3,
+        overflow=ft.TextOverflow.ELLIPSIS,
+        font_family=font,
+    )

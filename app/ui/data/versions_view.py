@@ -80,7 +80,14 @@ def _entry(
                 theme_style=ft.TextThemeStyle.LABEL_LARGE,
             ),
             ft.Text(f"{rows(one.row_count)} · {when(one.created_at)}", color=quiet),
-            Selectable(ft.Text(one.content_hash[:16], font_family=CODE_FONT, size=13, color=quiet)),
+            Selectable(
+                ft.Text(
+                    one.content_hash[:16],
+                    font_family=CODE_FONT,
+                    theme_style=ft.TextThemeStyle.BODY_SMALL,
+                    color=quiet,
+                )
+            ),
         ],
         spacing=2,
         tight=True,

@@ -19,7 +19,7 @@ from app.ui.merge.result_panel import Destination, MergeRun, Status
 from app.ui.merge.rules import LeftOut, Order
 from app.ui.merge.saved_list import Listed, SavedMerges, listed
 from app.ui.merge.sources import Sources
-from app.ui.theme import PAGE_PADDING, SPACE
+from app.ui.theme import PAGE_PADDING, SPACE, text_scale
 from app.ui.training.watching import use_answer
 
 _TWO_COLUMNS_FROM: Final = 900
@@ -56,7 +56,8 @@ def Merge(
     draft = ft.use_memo(MergeDraft, dependencies=[])
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
     merges, set_merges = ft.use_state(cast(tuple[Listed, ...], ()))
-    is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
+    page = ft.context.page
+    is_wide, set_wide = ft.use_state((page.width or 1280) >= _TWO_COLUMNS_FROM * text_scale(page))
     refresh = use_action(lambda: listed(merging), on_done=set_merges)
     page = ft.context.page
 
@@ -92,7 +93,7 @@ def Merge(
             await work.run(lambda watch: merging.to_session(merge.recipe, merge.id, watch), done)
 
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
-        set_wide(event.width >= _TWO_COLUMNS_FROM)
+        set_wide(event.width >= _TWO_COLUMNS_FROM * text_scale(page))
 
     heading = PageHeading("Merge", "Make one session of several, and see what became of every row.")
     if sessions is not None and not (sessions or merges or draft.sources):

@@ -1,16 +1,18 @@
-"""Light, dark, or as the system has it."""
+"""Light, dark, or as the system has it; and how large texts are."""
 
+from collections.abc import Callable
 from typing import Final
 
 import flet as ft
 
-from app.services.settings import SettingsService
+from app.services.settings import TEXT_SIZES, SettingsService
 from app.ui.actions import use_action
 from app.ui.kit.entered import first_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
-from app.ui.theme import show_mode
+from app.ui.theme import SPACE, show_mode, show_text_size, text_scale
+from app.ui.training.fields import Segments
 
 _THEMES: Final = (
     ("system", "System", ft.Icons.BRIGHTNESS_AUTO_OUTLINED),
@@ -20,8 +22,8 @@ _THEMES: Final = (
 
 
 @ft.component
-def Appearance(settings: SettingsService) -> ft.Control:
-    """Switches at once and remembers."""
+def Appearance(settings: SettingsService, on_text_size: Callable[[], None]) -> ft.Control:
+    """Switches at once and remembers. `on_text_size`: texts take more room, or less."""
     page = ft.context.page
     theme, set_theme = ft.use_state(page.theme_mode.value if page.theme_mode else "system")
     wanted = ft.use_ref(theme)
@@ -41,7 +43,37 @@ def Appearance(settings: SettingsService) -> ft.Control:
     )
     return Section(
         "Appearance",
-        [ft.Row([Identified("theme", buttons)]), ErrorBanner(save.problem, on_dismiss=save.dismiss)],
+        [
+            ft.Row([Identified("theme", buttons)], scroll=ft.ScrollMode.AUTO),
+            ErrorBanner(save.problem, on_dismiss=save.dismiss),
+            TextSize(settings, on_text_size),
+        ],
+    )
+
+
+@ft.component
+def TextSize(settings: SettingsService, on_change: Callable[[], None]) -> ft.Control:
+    """Acts at once and remembers; what the system or the browser enlarges comes on top."""
+    page = ft.context.page
+    percent, set_percent = ft.use_state(round(100 * text_scale(page)))
+    wanted = ft.use_ref(percent)
+    save = use_action(lambda: settings.set_text_size(wanted.current or percent), on_done=_nothing)
+
+    def choose(text: str) -> None:
+        wanted.current = int(text)
+        set_percent(wanted.current)
+        show_text_size(page, wanted.current)
+        on_change()
+        page.run_task(save.run)
+
+    sizes = [(str(size), f"{size} %") for size in TEXT_SIZES]
+    return ft.Column(
+        [
+            Segments("text-size", "Text size", str(percent), sizes, choose),
+            ErrorBanner(save.problem, on_dismiss=save.dismiss),
+        ],
+        spacing=SPACE,
+        tight=True,
     )
 
 

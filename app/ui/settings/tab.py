@@ -1,5 +1,6 @@
 """The Settings tab: looks, folders, the token, what this computer can do, and what this app is."""
 
+from collections.abc import Callable
 from importlib.metadata import version
 
 import flet as ft
@@ -20,12 +21,17 @@ from app.ui.settings.web import Web
 
 
 @ft.component
-def SettingsTab(services: Services, paths: Paths, *, is_shown: bool) -> ft.Control:
-    """`is_shown` starts the first look at this computer: it is not worth doing before someone looks."""
+def SettingsTab(
+    services: Services, paths: Paths, on_text_size: Callable[[], None], *, is_shown: bool
+) -> ft.Control:
+    """`is_shown` starts the first look at this computer: it is not worth doing before someone looks.
+
+    `on_text_size`: texts take more room now, or less.
+    """
     return TabColumn(
         [
             PageHeading("Settings", "How Tunewright looks, where it keeps things, and what it found here."),
-            Appearance(services.settings),
+            Appearance(services.settings, on_text_size),
             Folders(services.settings, paths, services.training.show_folder),
             Tokens(services.tokens, is_shown=is_shown),
             OfflineSwitch(services.offline),

@@ -23,17 +23,18 @@ def smooth(values: Sequence[float], *, weight: float = 0.8) -> list[float]:
 def decimate(points: Sequence[Point], limit: int) -> list[Point]:
     """At most `limit` points with the same first and last, keeping each stretch's lowest and highest.
 
-    Every peak stays visible, which even spacing would lose.
+    Every peak stays visible, which even spacing would lose. A stretch is a power of two long, so that of a
+    curve that grows the same points are kept until it is twice as long.
     """
     if len(points) <= limit:
         return list(points)
     if limit < 4:
         return [points[0], points[-1]][:limit]
-    stretches = (limit - 2) // 2
-    inner = points[1:-1]
+    inner, most = points[1:-1], (limit - 2) // 2
+    length = 2 ** math.ceil(math.log2(len(inner) / most))
     kept = [points[0]]
-    for number in range(stretches):
-        stretch = inner[number * len(inner) // stretches : (number + 1) * len(inner) // stretches]
+    for start in range(0, len(inner), length):
+        stretch = inner[start : start + length]
         ends = {min(stretch, key=_height), max(stretch, key=_height)}
         kept.extend(sorted(ends))
     return [*kept, points[-1]]

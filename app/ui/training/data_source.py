@@ -13,6 +13,7 @@ from app.ui.kit.section import Section
 from app.ui.offline import Reason
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
+from app.ui.training.mounting import Unwatched
 from app.ui.training.options import Source
 from app.ui.training.watching import use_answer
 from trainer_image.config import HubDataset
@@ -25,9 +26,14 @@ _NO_HUB: Final = "A Hugging Face dataset cannot be read now; one that was import
 
 @ft.component
 def DataSource(
-    library: LibraryService, draft: TrainingDraft, on_go_to_data: Callable[[], None], *, is_shown: bool
+    library: LibraryService,
+    kept: Unwatched[TrainingDraft],
+    on_go_to_data: Callable[[], None],
+    *,
+    is_shown: bool,
 ) -> ft.Control:
     """The dataset part of the form. Looks for sessions as soon as it is shown, then regularly."""
+    draft = kept.value
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
 
     def take(fresh: tuple[Session, ...]) -> None:

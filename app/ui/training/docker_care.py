@@ -197,7 +197,12 @@ def _verdict(verdict: GpuVerdict) -> ft.Control:
         lines.append(
             ft.Row(
                 [
-                    ft.Container(Selectable(ft.Text(commands, font_family=CODE_FONT, size=12)), expand=True),
+                    ft.Container(
+                        Selectable(
+                            ft.Text(commands, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+                        ),
+                        expand=True,
+                    ),
                     CopyButton(commands, what="the commands"),
                 ],
                 vertical_alignment=ft.CrossAxisAlignment.START,

@@ -22,7 +22,7 @@ from app.ui.training.data_source import DataSource
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert.form import expert_bar, expert_groups, shows_part
 from app.ui.training.method_section import MethodSection, model_fields
-from app.ui.training.mounting import drawn, keyed
+from app.ui.training.mounting import Unwatched, drawn, keyed
 from app.ui.training.preview_section import PreviewSection
 from app.ui.training.setups.section import SavedSetups
 from app.ui.training.skill_choice import SkillChoice
@@ -84,12 +84,18 @@ def TrainingForm(
     use_answer(
         services.offline.reason, draft.go_offline, on=(is_shown, draft.is_restored), every_seconds=_SECONDS
     )
-    data = DataSource(services.library, draft, on_go_to_data, is_shown=is_shown)
+    data = drawn(
+        "data",
+        (is_shown, shown_in("data", draft)),
+        lambda: keyed(
+            DataSource, "rows", services.library, Unwatched(draft), on_go_to_data, is_shown=is_shown
+        ),
+    )
     parts = _beginners if draft.skill == "beginner" else _experts
     return ft.Column(
         [
             PageHeading("Training", "Make a model learn from your data."),
-            keyed(SavedSetups, "setups", services.setups, draft, is_shown=is_shown),
+            SavedSetups(services.setups, draft, is_shown=is_shown),
             part("skill", lambda: SkillChoice(draft)),
             *parts(services, draft, data, part),
         ],
@@ -110,9 +116,9 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
         part("model", lambda: Section("Model", model_fields(draft))),
         part("questions", lambda: Questions(draft)),
         part("beginner", lambda: PresetAndNumbers(draft)),
-        keyed(AutoSetting, "auto", services, draft),
+        AutoSetting(services, draft),
         part("output", lambda: OutputSection(services.training, draft)),
-        keyed(PreviewSection, "preview", services, draft),
+        PreviewSection(services, draft),
     ]
 
 
@@ -128,7 +134,7 @@ def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: P
         *([model] if shows("method") else []),
         *expert_groups(draft, services.layers),
         *([output] if shows("output") else []),
-        ft.Container(keyed(PreviewSection, "preview", services, draft), visible=shows("preview")),
+        ft.Container(PreviewSection(services, draft), visible=shows("preview")),
     ]
 
 

@@ -91,7 +91,9 @@ def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
 
 
 def _lines(chunk: LogChunk) -> ft.Control:
-    return ft.Text(chunk.text, key=chunk.number, font_family=CODE_FONT, size=12)
+    return ft.Text(
+        chunk.text, key=chunk.number, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL
+    )
 
 
 @ft.component

@@ -14,7 +14,8 @@ from app.ui.data.model_view.view import ModelView
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.section import Section
 from app.ui.training.draft import TrainingDraft
-from app.ui.training.mounting import memoised
+from app.ui.training.mounting import Unwatched, drawn, keyed, memoised
+from app.ui.training.reading import read
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 
@@ -23,14 +24,29 @@ _TYPING_SECONDS: Final = 0.3
 _Seen = tuple[Source, RunConfig]
 
 
-@ft.component
 def PreviewSection(services: Services, draft: TrainingDraft) -> ft.Control:
     """Asks for nothing until it is opened; then it follows the form."""
+    missing = read(draft).missing
+    return drawn("preview", missing, lambda: keyed(_Preview, "foldable", services, Unwatched(draft), missing))
+
+
+@ft.component
+def _Preview(services: Services, kept: Unwatched[TrainingDraft], missing: str) -> ft.Control:
     is_open, set_open = ft.use_state(False)
+    if is_open:
+        return keyed(_Opened, "opened", services, kept.value, lambda: set_open(False))
+    return Section(
+        "Preview data",
+        [ft.Row([_button(missing, lambda: set_open(True))])],
+        subtitle="See every token as the model will, what becomes of each row, and how long rows may be.",
+    )
+
+
+@ft.component
+def _Opened(services: Services, draft: TrainingDraft, on_hide: Callable[[], None]) -> ft.Control:
     seen, set_seen = ft.use_state(cast(_Seen | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
-    setup, missing = _read(draft)
-    asked = setup.model_dump_json() if setup and is_open else ""
+    form = read(draft)
 
     def use_length(length: int) -> None:
         draft.type_number("max_seq_len", str(length))
@@ -43,24 +59,18 @@ def PreviewSection(services: Services, draft: TrainingDraft) -> ft.Control:
             set_seen(found)
 
     use_answer(
-        lambda: _seen(services, setup) if asked else None,
+        lambda: _seen(services, form.setup),
         take,
-        on=asked,
+        on=form.asked,
         delay_seconds=_TYPING_SECONDS,
         on_problem=set_problem,
     )
-    if not is_open:
-        return Section(
-            "Preview data",
-            [ft.Row([_button(missing, lambda: set_open(True))])],
-            subtitle="See every token as the model will, what becomes of each row, and how long rows may be.",
-        )
     body: list[ft.Control] = [ErrorBanner(problem)]
-    if missing:
-        body.append(ft.Text(f"{missing}: the preview follows.", color=ft.Colors.ON_SURFACE_VARIANT))
+    if form.missing:
+        body.append(ft.Text(f"{form.missing}: the preview follows.", color=ft.Colors.ON_SURFACE_VARIANT))
     if seen is not None and problem is None:
         body.append(memoised(ModelView, "preview", services.previews, *seen, use))
-    hide = ft.TextButton("Hide", icon=ft.Icons.EXPAND_LESS, on_click=lambda: set_open(False))
+    hide = ft.TextButton("Hide", icon=ft.Icons.EXPAND_LESS, on_click=on_hide)
     return Section("Preview data", body, trailing=hide)
 
 
@@ -72,16 +82,6 @@ def _button(missing: str, on_click: Callable[[], None]) -> ft.Control:
         tooltip=missing or None,
         on_click=on_click,
     )
-
-
-def _read(draft: TrainingDraft) -> tuple[Setup | None, str]:
-    """The form as a setup, or what it lacks."""
-    if missing := draft.missing():
-        return None, missing
-    try:
-        return draft.to_setup(), ""
-    except ValueError:  # a rule of the schema no field of the form speaks for
-        return None, "Correct the values of the form"
 
 
 def _seen(services: Services, setup: Setup | None) -> _Seen | None:

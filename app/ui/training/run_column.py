@@ -1,6 +1,5 @@
 """The right side of the tab: the run that is followed, talking to its result, what waits, and all runs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -53,26 +52,23 @@ def RunColumn(
 
     use_answer(lambda: _look(services), take, on=version, every_seconds=_SECONDS, on_problem=set_problem)
 
-    def look_again() -> None:
-        selection.version += 1
-
     def started(run: Run) -> None:
         selection.choose(run.id)
 
     if look is None:
         return ErrorBanner(problem)
     if not look.runs and problem is None:
-        return _empty(services, selection, look_again)
-    runs = look.runs
+        return _empty(services, selection)
+    runs, read_again = look.runs, selection.read_again
     run = next((run for run in runs if run.id == selection.run_id), None)
     body: list[ft.Control] = [ErrorBanner(problem)] if problem else []
     if run is not None:
-        body.append(keyed(RunView, f"run-{run.id}", services, run, look_again, form.value.load, started))
+        body.append(keyed(RunView, f"run-{run.id}", services, run, read_again, form.value.load, started))
         panel = memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat)
         body.append(talk_place(panel))
     if look.standing.runs or look.standing.rules.is_paused or selection.is_queue_open:
-        body.append(memoised(QueuePanel, "queue", services.queue, look.standing, look_again))
-    body.append(keyed(RunHistory, "history", services, runs, selection, form.value.load, look_again))
+        body.append(memoised(QueuePanel, "queue", services.queue, look.standing, read_again))
+    body.append(keyed(RunHistory, "history", services, runs, selection, form.value.load, read_again))
     return ft.Column(body, spacing=SPACE, horizontal_alignment=ft.CrossAxisAlignment.STRETCH, tight=True)
 
 
@@ -84,11 +80,11 @@ def _look(services: Services) -> Look:
     return Look(tuple(runs), services.queue.standing(runs, reason=turn.reason))
 
 
-def _empty(services: Services, selection: RunSelection, on_changed: Callable[[], None]) -> ft.Control:
+def _empty(services: Services, selection: RunSelection) -> ft.Control:
     return EmptyState(
         ft.Icons.MODEL_TRAINING,
         "No run yet",
         "Choose a dataset and press Start. Progress, loss and log appear here, "
         "and when it is done you can talk to your model.",
-        keyed(ImportRun, "import-run", services.history, selection, on_changed),
+        keyed(ImportRun, "import-run", services.history, selection, selection.read_again),
     )

@@ -29,10 +29,11 @@ def SampleList(samples: Sequence[SampleAnswer]) -> ft.Control:
 
 
 def _entry(number: int, sample: SampleAnswer) -> ft.Control:
+    when = f"After step {sample.step}" if sample.step else "Before training"
     return ft.Column(
         [
-            _small(f"After step {sample.step}: {sample.prompt}"),
-            ft.Text(sample.answer or "(It says nothing.)", size=14),
+            _small(f"{when}: {sample.prompt}"),
+            ft.Text(sample.answer or "(It says nothing.)", theme_style=ft.TextThemeStyle.BODY_MEDIUM),
             _small(f"In the data: {sample.reference}"),
         ],
         spacing=2,

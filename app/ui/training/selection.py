@@ -23,6 +23,10 @@ class RunSelection:
 
     def choose(self, run_id: RunId) -> None:
         self.run_id = run_id
+        self.read_again()
+
+    def read_again(self) -> None:
+        """The list of runs has changed."""
         self.version += 1
 
     def queued(self, runs: Sequence[Run]) -> None:
@@ -30,7 +34,7 @@ class RunSelection:
         if len(runs) > 1:
             self.compared = tuple(run.id for run in runs)
         self.cloned_from = None
-        self.version += 1
+        self.read_again()
 
     def toggle_compared(self, run_id: RunId) -> None:
         rest = tuple(other for other in self.compared if other != run_id)

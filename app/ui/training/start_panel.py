@@ -20,6 +20,7 @@ from app.ui.landmarks import use_landmark
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import drawn
+from app.ui.training.reading import Reading, read
 from app.ui.training.ready.card import ReadyCard, ReadyDetails, ReadyPill
 from app.ui.training.ready.checking import Checked, checked, start
 from app.ui.training.ready.latest import use_latest
@@ -39,9 +40,9 @@ def StartPanel(
     services: Services, draft: TrainingDraft, on_started: Callable[[Run], None], *, is_shown: bool = True
 ) -> ft.Control:
     """What the run will take, and one button with its reason. Renders again whenever `draft` changes."""
-    setup, incomplete = _read(draft)
-    reason = _use_reason(services, draft, setup, incomplete)
-    asked = setup.model_dump_json() if setup else ""
+    form = read(draft)
+    setup, asked = form.setup, form.asked
+    reason = _use_reason(services, draft, form)
     known, set_known = ft.use_state(Checked())
     again, set_again = ft.use_state(0)
     is_open, set_open = ft.use_state(False)
@@ -67,14 +68,14 @@ def StartPanel(
             on_started(result)
 
     found = known.found
-    read = has_read.current or frozenset()
+    warned = has_read.current or frozenset()
     if is_open and found is not None:
-        read = has_read.current = read | {remark.message for remark in found.warnings}
+        warned = has_read.current = warned | {remark.message for remark in found.warnings}
     # As the form stands at the click, which may come before the last letters are drawn.
     origin = draft.selection.cloned_from
-    begin = use_action(lambda: start(services, _read(draft)[0], known, read, origin), on_done=end)
+    begin = use_action(lambda: start(services, read(draft).setup, known, warned, origin), on_done=end)
     place = use_landmark("training-1-start")
-    about = _About(reason, found, known.asked == asked, read)
+    about = _About(reason, found, known.asked == asked, warned)
     return ft.Column(
         [
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
@@ -125,14 +126,14 @@ class _About:
         return self.blocked or ("" if self.is_read else "Press Start to read what speaks against it first")
 
 
-def _use_reason(services: Services, draft: TrainingDraft, setup: Setup | None, incomplete: str) -> str:
+def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
     """The one thing still missing, or what the target refuses; empty if nothing does."""
     options = draft.docker_options()
-    asked, target_asked = setup.model_dump_json() if setup else "", f"{draft.target}: {options}"
+    asked, target_asked = form.asked, f"{draft.target}: {options}"
     request_verdict, set_request_verdict = ft.use_state(("", ""))
     target_verdict, set_target_verdict = ft.use_state(("", ""))
     use_answer(
-        lambda: (asked, _missing(services, setup)),
+        lambda: (asked, _missing(services, form.setup)),
         set_request_verdict,
         on=asked,
         delay_seconds=_TYPING_SECONDS,
@@ -145,7 +146,7 @@ def _use_reason(services: Services, draft: TrainingDraft, setup: Setup | None, i
         every_seconds=_TARGET_SECONDS,
     )
     return (
-        incomplete
+        form.missing
         or _reason(request_verdict, asked)
         or _reason(target_verdict, target_asked, unknown=f"Checking “{draft.target.label}”…")
     )
@@ -177,16 +178,6 @@ def _reason_line(reason: str) -> ft.Control:
     found = Identified("start-reason", line, live=True)
     found.visible = bool(reason)
     return found
-
-
-def _read(draft: TrainingDraft) -> tuple[Setup | None, str]:
-    """The form as a setup, or what it lacks."""
-    if missing := draft.missing():
-        return None, missing
-    try:
-        return draft.to_setup(), ""
-    except ValueError:  # a rule of the schema no field of the form speaks for
-        return None, "Correct the values of the form"
 
 
 def _reason(verdict: Verdict, asked: str, *, unknown: str = "") -> str:

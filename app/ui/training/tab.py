@@ -9,7 +9,7 @@ from app.domain.runs import Run
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.kit.identified import Identified
-from app.ui.theme import GAP, PAGE_PADDING, SPACE
+from app.ui.theme import GAP, PAGE_PADDING, SPACE, text_scale
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm
 from app.ui.training.mounting import Unwatched, keyed, memoised
@@ -33,7 +33,8 @@ def TrainingTab(
 ) -> ft.Control:
     """Form and Start beside the run, or above it where there is no room. The last setup is restored once."""
     draft = kept.value
-    is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
+    page = ft.context.page
+    is_wide, set_wide = ft.use_state((page.width or 1280) >= _TWO_COLUMNS_FROM * text_scale(page))
 
     def restore(setup: Setup | None) -> None:
         if not draft.is_restored:
@@ -46,7 +47,7 @@ def TrainingTab(
         draft.selection.choose(run.id)
 
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
-        set_wide(event.width >= _TWO_COLUMNS_FROM)
+        set_wide(event.width >= _TWO_COLUMNS_FROM * text_scale(page))
 
     form = keyed(TrainingForm, "form", services, draft, on_go_to_data, is_shown=is_shown)
 
@@ -62,7 +63,7 @@ def TrainingTab(
                 services,
                 draft,
                 added,
-                keyed(SaveSetup, "save-setup", services.setups, draft),
+                keyed(SaveSetup, "save-setup", services.setups, kept),
             ),
         ],
         spacing=GAP,

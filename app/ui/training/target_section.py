@@ -112,7 +112,9 @@ def OutputSection(training: TrainingService, draft: TrainingDraft) -> ft.Control
         ),
         Identified(
             "output-folder",
-            Selectable(ft.Text(f"Folder: {folder}", font_family=CODE_FONT, size=12)),
+            Selectable(
+                ft.Text(f"Folder: {folder}", font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+            ),
         ),
     ]
     lines.append(keyed(OpenFolderButton, "open-output", training.show_folder, folder))

@@ -43,9 +43,17 @@ def _line(number: int, event: RunEvent) -> ft.Control:
     return ft.Row(
         [
             ft.Text(
-                wording.clock(event.time), font_family=CODE_FONT, size=12, color=ft.Colors.ON_SURFACE_VARIANT
+                wording.clock(event.time),
+                font_family=CODE_FONT,
+                theme_style=ft.TextThemeStyle.BODY_SMALL,
+                color=ft.Colors.ON_SURFACE_VARIANT,
             ),
-            ft.Text(event.text, size=13, color=_COLORS.get(event.level), expand=True),
+            ft.Text(
+                event.text,
+                theme_style=ft.TextThemeStyle.BODY_SMALL,
+                color=_COLORS.get(event.level),
+                expand=True,
+            ),
         ],
         key=f"{number}-{event.time.timestamp()}",
         spacing=GAP * 1.5,

@@ -7,6 +7,7 @@ from app.domain.setups import BUNDLED_MODEL
 from app.services.library import SAMPLE_NAME
 from app.ui.training import data_source
 from app.ui.training.data_source import DataSource
+from app.ui.training.mounting import Unwatched
 from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_segment
 from trainer_image.config import Lora, Osft
@@ -75,7 +76,7 @@ def Shown(studio):
     return ft.Column(
         [
             ft.TextButton("Hide" if is_shown else "Show", on_click=lambda: show(not is_shown)),
-            DataSource(studio.services.library, studio.draft, print, is_shown=is_shown),
+            DataSource(studio.services.library, Unwatched(studio.draft), print, is_shown=is_shown),
         ]
     )
 

@@ -1,5 +1,6 @@
 """Parts of the form that are drawn only when needed still show every change."""
 
+from collections import Counter
 from dataclasses import fields, replace
 from enum import Enum
 from typing import Any
@@ -12,11 +13,14 @@ from app.domain.presets import Method
 from app.domain.questions import Answers
 from app.domain.runs import Target
 from app.domain.setups import Skill
+from app.ui.training import data_source
 from app.ui.training.beginner.state import AutoState
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm, shown_in
 from app.ui.training.options import Source
+from app.ui.training.reading import read
 from tests.ui.harness import Screen, mounted
+from tests.ui.training.conftest import choose_session
 from trainer_image.config import Logging
 
 _PARTS = ("target", "method", "beginner", "output")
@@ -31,6 +35,12 @@ _NOT_SHOWN = {
     "row_counts",
     "offline_reason",  # said by a service every other second, whatever was put here: tests/ui/test_offline.py
 }
+_DEPENDS = (
+    "form.shown_in",
+    "beginner.auto_setting._depends",
+    "expert.form._depends",
+    "expert.form._bar_depends",
+)
 _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
     "setups_version": 1,
@@ -125,7 +135,7 @@ async def test_every_single_change_is_on_the_screen_as_if_all_of_the_form_were_d
     monkeypatch.setattr("app.ui.training.expert.form.LayersMatched", Nothing)  # it answers when it can
     seen = await looks_after_each_change(studio, method, skill)
 
-    for depends in ("form.shown_in", "expert.form._depends", "expert.form._bar_depends"):
+    for depends in _DEPENDS:
         monkeypatch.setattr(f"app.ui.training.{depends}", lambda *_: object())  # never equal to the last
 
     for name, look in (await looks_after_each_change(studio, method, skill)).items():
@@ -181,3 +191,45 @@ def test_a_change_leaves_the_parts_alone_that_do_not_show_it():
 
     changed_parts = {part for part in _PARTS if shown_in(part, draft) != before[part]}
     assert changed_parts == {"method", "beginner"}
+
+
+async def test_a_change_draws_what_shows_it_once_and_works_out_once_what_the_form_lacks(studio, monkeypatch):
+    counted = Counter[str]()
+    count(monkeypatch, counted, data_source, "Segments")
+    count(monkeypatch, counted, TrainingDraft, "missing")
+    async with studio.opened() as screen:
+        await choose_session(screen, studio)
+        counted.clear()
+
+        studio.draft.source = Source.FILE
+        await screen.settle()
+
+    assert counted == {"Segments": 1, "missing": 1}
+
+
+def count(monkeypatch, counted: Counter[str], owner: Any, name: str) -> None:
+    real = getattr(owner, name)
+
+    def counting(*args, **kwargs):
+        counted[name] += 1
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, counting)
+
+
+def test_what_the_form_says_is_read_anew_after_each_change_and_only_then():
+    draft = TrainingDraft()
+    first = read(draft)
+
+    assert first.missing == "Choose a dataset"
+    assert read(draft) is first
+
+    draft.session = "any"
+    draft.numbers["num_epochs"] = "2"
+
+    assert (second := read(draft)).setup is not None
+    assert second.setup.config.num_epochs == 2
+
+    draft.numbers["num_epochs"] = "3"
+
+    assert read(draft).asked != second.asked

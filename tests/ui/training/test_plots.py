@@ -3,16 +3,21 @@
 import csv
 import io
 import math
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from app.domain.coach import Advice
 from app.domain.runs import Measurement
 from app.services.curve_files import curve_csv
 from app.services.loss_files import smoothed
 from app.ui.training.run.plots import POINTS_SHOWN, ChartSettings, CurveData, kinds_of, plot_of
+from app.ui.training.run.png import png_of
+from app.ui.training.run.points import Points
 from app.ui.training.run.svg import svg_of
 from tests.domain.curves_by_hand import CONFIG, falling, metrics
 from trainer_image.config import RunConfig, Sft
@@ -35,6 +40,18 @@ def test_a_long_curve_is_thinned_and_its_newest_steps_can_be_looked_at_alone():
     assert max(len(line.points) for line in whole.lines) <= POINTS_SHOWN
     assert (whole.first, whole.last) == (1, 5000)
     assert (newest.first, newest.last) == (4951, 5000)
+
+
+def test_the_measurement_before_training_stands_left_of_the_first_step():
+    measured = (Measurement(0, 4.0, False), Measurement(50, 2.0, True))
+    whole = plot_of(data(falling(60), measurements=measured), ChartSettings())
+    newest = plot_of(data(falling(60), measurements=measured), ChartSettings(window=50))
+
+    assert whole is not None
+    assert newest is not None
+    assert whole.first == 0
+    assert whole.lines[-1].points == ((0, 4.0), (50, 2.0))
+    assert newest.lines[-1].points == ((50, 2.0),)
 
 
 def test_a_span_of_one_smooths_nothing_and_a_longer_one_lags_behind():
@@ -127,6 +144,24 @@ def test_a_saved_chart_is_an_svg_that_says_what_it_shows():
     assert 70 <= min(xs) <= max(xs) <= 880
 
 
+def test_a_chart_saved_as_png_has_its_lines_where_they_belong_and_says_what_it_shows(paths):
+    plot = plot_of(data(falling(40), WHOLE, measurements=(Measurement(20, 1.5, True),)), ChartSettings())
+
+    assert plot is not None
+    image = Image.open(io.BytesIO(png_of(plot, "run é", paths.assets)))
+    assert image.size == (1800, 840)
+    assert image.text == {"Title": "run é", "Description": plot.description}
+    smooth = {x for x in range(1800) if any(image.getpixel((x, y)) == (11, 90, 94) for y in range(84, 760))}
+    assert (min(smooth), max(smooth)) == pytest.approx((140, 1760), abs=4)
+
+
+def test_nothing_is_loaded_for_pictures_before_one_is_asked_for():
+    ask = "import sys, app.ui.root; print([m for m in sys.modules if m.partition('.')[0] == 'PIL'])"
+
+    said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
 def test_a_saved_table_has_a_line_a_step_with_the_smoothed_and_the_measured_loss():
     steps = metrics([3.0, 2.0, 1.0])
 
@@ -150,3 +185,14 @@ def test_what_another_trainer_does_not_tell_is_not_drawn_and_breaks_nothing():
     assert plot is not None
     assert plot.shades == ()
     assert "rate" not in dict(kinds_of(theirs.metrics))
+
+
+def test_points_of_one_step_are_told_apart_and_a_point_that_moved_is_another_one():
+    points = Points()
+    before = points.of("loss", [(1.0, 3.0), (2.0, 2.0), (2.0, 2.0)])
+
+    after = points.of("loss", [(1.0, 3.0), (2.0, 1.5), (2.0, 2.0)])
+
+    assert len({point.key for point in before}) == 3
+    assert [(point.x, point.y) for point in after] == [(1.0, 3.0), (2.0, 1.5), (2.0, 2.0)]
+    assert [old is new for old, new in zip(before, after, strict=True)] == [True, False, True]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def test_a_thinned_curve_keeps_its_ends_its_extremes_and_its_order(values, limit
     if points:
         assert (kept[0], kept[-1]) == (points[0], points[-1])
         assert (max(y for _, y in kept), min(y for _, y in kept)) == (max(values), min(values))
+
+
+def test_a_thinned_curve_that_grows_keeps_its_points_until_it_is_twice_as_long():
+    points = [(float(x), float(x * 7919 % 101)) for x in range(2000)]
+
+    kept = [decimate(points[:size], 150) for size in range(1300, 2000, 10)]
+
+    changed = [len(set(old) - set(new)) for old, new in pairwise(kept)]
+    assert max(changed) <= 3  # the last one, and the stretch that was not complete
 
 
 @given(losses)

@@ -101,12 +101,15 @@ async def test_the_numbers_and_the_chart_can_be_saved(studio):
         await screen.wait_for_text("Saved to /somewhere/saved-curve.csv.")
         await screen.click("Save chart as SVG")
         await screen.wait_for_text("Saved to /somewhere/saved-curve.svg.")
+        await screen.click("Save chart as PNG")
+        await screen.wait_for_text("Saved to /somewhere/saved-curve.png.")
 
-        numbers, chart = [
-            args["src_bytes"].decode() for name, args in screen.client.calls if name == "save_file"
+        numbers, chart, picture = [
+            args["src_bytes"] for name, args in screen.client.calls if name == "save_file"
         ]
-        assert numbers.splitlines()[2].startswith("2,")
-        assert chart.startswith("<svg")
+        assert numbers.decode().splitlines()[2].startswith("2,")
+        assert chart.startswith(b"<svg")
+        assert picture.startswith(b"\x89PNG")
 
 
 async def test_a_run_that_ran_out_of_memory_is_tried_again_with_one_click_and_a_question(studio):

@@ -17,9 +17,13 @@ def status(screen) -> str:
 
 
 def chart_points(screen) -> int:
-    """Points of the first line of the loss chart."""
+    """How many points the first line of the loss chart has."""
+    return len(first_line(screen))
+
+
+def first_line(screen) -> list:
     charts = [c for c in screen.controls() if type(c).__name__ == "LineChart"]
-    return len(charts[0].data_series[0].points) if charts else 0
+    return charts[0].data_series[0].points if charts else []
 
 
 async def test_progress_loss_and_timeline_appear_as_the_trainer_reports(studio):
@@ -34,22 +38,29 @@ async def test_progress_loss_and_timeline_appear_as_the_trainer_reports(studio):
         assert screen.identified("run-loss") == ["Loss now", "1.250"]
         await screen.wait_for_text("Half a day left")
         await screen.wait_for(lambda: chart_points(screen) == 2)
+        before = first_line(screen)
 
         write_events(run, step(3, 1.0))
         await screen.wait_for(lambda: chart_points(screen) == 3)
+        assert all(old is new for old, new in zip(before, first_line(screen), strict=False))
 
 
 async def test_measurements_are_in_the_chart_and_samples_below_it(studio):
     run = studio.start("measured")
     async with studio.opened() as screen:
         await screen.wait_for(lambda: status(screen) == "Running")
-        write_events(run, started(), step(1, 2.5), Evaluation(step=1, loss=2.25, best=True), step(2, 1.5))
+        write_events(run, started(), Evaluation(step=0, loss=3.5, best=False), Sample(
+            step=0, prompt="Which way?", answer="Up.", reference="This way.",
+        ))  # fmt: skip
+        write_events(run, step(1, 2.5), Evaluation(step=1, loss=2.25, best=True), step(2, 1.5))
         write_events(run, Sample(step=1, prompt="Which way?", answer="That way.", reference="This way."))
 
-        await screen.wait_for(lambda: screen.identified("samples"))
+        await screen.wait_for(lambda: len(screen.identified("samples")) == 6)
         assert screen.identified("samples") == [
             "After step 1: Which way?", "That way.", "In the data: This way.",
+            "Before training: Which way?", "Up.", "In the data: This way.",
         ]  # fmt: skip
+        assert screen.identified("run-gain") == ["Validation loss, before and best", "3.500 → 2.250"]
         [chart] = [s for s in screen.controls(ft.Semantics) if s.identifier == "loss-chart"]
         assert chart.label.endswith("1.500 at step 2; validation loss 2.250 at step 1")
         assert "validation" in screen.texts()

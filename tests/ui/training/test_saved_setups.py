@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.runs import DockerOptions, Target
 from app.domain.setups import Setup
+from app.ui.training.mounting import Unwatched
 from app.ui.training.setups.save_setup import SaveSetup
 from app.ui.training.setups.section import SavedSetups
 from tests.ui.harness import mounted
@@ -33,7 +34,7 @@ def BothParts(services, draft):
     return ft.Column(
         [
             SavedSetups(services.setups, draft, is_shown=True),
-            SaveSetup(services.setups, draft),
+            SaveSetup(services.setups, Unwatched(draft)),
         ]
     )
 

@@ -18,7 +18,8 @@ from app.adapters.sqlite.migrations import (
     m0006_merges,
     m0007_how_warm_the_gpu_is,
     m0008_history_and_queue,
-    m0009_conversations,
+    m0009_exports,
+    m0010_conversations,
 )
 
 
@@ -40,5 +41,6 @@ MIGRATIONS: Final = (
     Migration(6, "merges", m0006_merges.apply),
     Migration(7, "how warm the GPU is", m0007_how_warm_the_gpu_is.apply),
     Migration(8, "history and queue", m0008_history_and_queue.apply),
-    Migration(9, "conversations", m0009_conversations.apply),
+    Migration(9, "exports", m0009_exports.apply),
+    Migration(10, "conversations", m0010_conversations.apply),
 )

@@ -128,7 +128,13 @@ def _message(
         ),
     ]
     if calls := message.get("tool_calls"):
-        parts.append(ft.Text(f"Calls: {shortened(str(calls), 300)}", font_family=CODE_FONT, size=13))
+        parts.append(
+            ft.Text(
+                f"Calls: {shortened(str(calls), 300)}",
+                font_family=CODE_FONT,
+                theme_style=ft.TextThemeStyle.BODY_SMALL,
+            )
+        )
     return ft.Column(
         parts,
         spacing=GAP,

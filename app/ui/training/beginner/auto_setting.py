@@ -1,5 +1,6 @@
 """Auto Set at work: worked out off the event loop whenever what it depends on changes; every reason shown."""
 
+from collections.abc import Hashable
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from app.ui.theme import GAP
 from app.ui.training.beginner import auto_form, state
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help, Wrap
+from app.ui.training.mounting import Unwatched, drawn, keyed
 from app.ui.training.watching import use_answer
 from app.ui.training.wording import METHOD_LABELS
 
@@ -38,10 +40,24 @@ _NUMBERS: Final = ("per_device_batch_size", "gradient_accumulation_steps", "max_
 """Sent, and without a field here."""
 
 
-@ft.component
 def AutoSetting(services: Services, draft: TrainingDraft) -> ft.Control:
     """Asks while Auto Set is chosen and shows the reasons; of other presets, what else they send."""
     asked = auto_form.question(draft)
+    return drawn(
+        "auto",
+        _depends(draft, asked),
+        lambda: keyed(_AutoSetting, "asked", services, Unwatched(draft), asked),
+    )
+
+
+def _depends(draft: TrainingDraft, asked: str) -> Hashable:
+    shown = asked or draft.incomplete() if draft.shown_preset == AUTO_SET else _sent_too(draft)
+    return shown, draft.auto
+
+
+@ft.component
+def _AutoSetting(services: Services, kept: Unwatched[TrainingDraft], asked: str) -> ft.Control:
+    draft = kept.value
     setup, wishes = (draft.to_setup() if asked else None), draft.auto.wishes
 
     def take(answer: AutoSet) -> None:
@@ -135,8 +151,15 @@ def _shown(value: Any) -> str:
 
 def _others(draft: TrainingDraft) -> ft.Control:
     """The rest of what is sent, as it stands."""
-    lines = [_value(_LABELS[name], draft.numbers[name]) for name in _NUMBERS]
-    if draft.method == "lora":
-        lines.append(_value(_LABELS["bits"], _shown(draft.base_bits)))
-    lines.append(_value(_LABELS["gradient_checkpointing"], _shown(draft.gradient_checkpointing)))
+    lines = [_value(*each) for each in _sent_too(draft)]
     return Identified("also-sent", ft.Column(lines, spacing=GAP / 2, tight=True))
+
+
+def _sent_too(draft: TrainingDraft) -> tuple[tuple[str, str], ...]:
+    """Label and value."""
+    bits = [(_LABELS["bits"], _shown(draft.base_bits))] if draft.method == "lora" else []
+    return (
+        *((_LABELS[name], draft.numbers[name]) for name in _NUMBERS),
+        *bits,
+        (_LABELS["gradient_checkpointing"], _shown(draft.gradient_checkpointing)),
+    )

@@ -42,8 +42,8 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "min_seq_len", "drop_duplicates", "max_lost_share",
     ),
     "Validation and samples": (
-        "validation", "validation_share", "validation_file", "eval_steps", "early_stopping_patience",
-        "load_best", "samples", "sample_tokens",
+        "validation", "validation_share", "validation_file", "eval_steps", "measure_first",
+        "early_stopping_patience", "load_best", "samples", "sample_tokens",
     ),
     "Memory and precision": (
         "precision", "gradient_checkpointing", "probe_memory", "on_oom_shorten",

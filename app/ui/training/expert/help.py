@@ -50,7 +50,11 @@ def _dialog(setting: Setting) -> ft.AlertDialog:
     lines: list[ft.Control] = [
         ft.Text(setting.help),
         *(ft.Text(f"{name}: {text}") for name, text in facts if text),
-        ft.Text(f"In a setup file, under [{section}]: {setting.name}", font_family=CODE_FONT, size=12),
+        ft.Text(
+            f"In a setup file, under [{section}]: {setting.name}",
+            font_family=CODE_FONT,
+            theme_style=ft.TextThemeStyle.BODY_SMALL,
+        ),
         ft.Text(f"Read on: docs/{page_of(setting)}"),
     ]
     has_page = (_DOCS / page_of(setting)).is_file()

@@ -41,7 +41,11 @@ def _lines(found: MatchedLayers) -> ft.Control:
     )
     lines: list[ft.Control] = [Help(asked)]
     if seen.names:
-        lines.append(Selectable(ft.Text(seen.in_short, font_family=CODE_FONT, size=12)))
+        lines.append(
+            Selectable(
+                ft.Text(seen.in_short, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+            )
+        )
     lines += [
         ft.Text(f"Nothing matches {pattern}: a run with it is refused.", color=ft.Colors.ERROR)
         for pattern in seen.without_any

@@ -166,7 +166,11 @@ def _entry(number: int, run: Run, look: _Look) -> ft.Control:
         ft.Container(width=min(on, 28), height=3, bgcolor=look.color) for _ in range(max(28 // (on + off), 1))
     ]
     line = ft.Row(dashes, spacing=off, tight=True)
-    return ft.Row([line, ft.Text(f"{number}. {run.name}", size=12)], spacing=6, tight=True)
+    return ft.Row(
+        [line, ft.Text(f"{number}. {run.name}", theme_style=ft.TextThemeStyle.BODY_SMALL)],
+        spacing=6,
+        tight=True,
+    )
 
 
 def _said(runs: Sequence[Run], curves: Sequence[Sequence[LossPoint]]) -> str:
@@ -196,9 +200,16 @@ def _table(runs: Sequence[Run], found: Mapping[str, Compared]) -> ft.Control:
             wording.number(compared.best_validation) + mark,
             wording.elapsed(run, wording.now_utc()) or "–",
         )
-        rows.append(ft.DataRow([ft.DataCell(ft.Text(cell, size=13)) for cell in cells]))
+        rows.append(
+            ft.DataRow(
+                [ft.DataCell(ft.Text(cell, theme_style=ft.TextThemeStyle.BODY_SMALL)) for cell in cells]
+            )
+        )
     table = ft.DataTable(
-        columns=[ft.DataColumn(label=ft.Text(heading, size=12)) for heading in _HEADINGS],
+        columns=[
+            ft.DataColumn(label=ft.Text(heading, theme_style=ft.TextThemeStyle.BODY_SMALL))
+            for heading in _HEADINGS
+        ],
         rows=rows,
         column_spacing=GAP * 2,
         data_row_min_height=32,
@@ -230,9 +241,17 @@ def _difference(runs: Sequence[Run]) -> list[ft.Control]:
     lines: list[ft.Control] = [
         ft.ResponsiveRow(
             [
-                ft.Container(ft.Text(d.label, size=13), col={"xs": 12, "sm": 4}),
-                ft.Container(ft.Text(f"1. {worded(d.left)}", size=13), col={"xs": 6, "sm": 4}),
-                ft.Container(ft.Text(f"2. {worded(d.right)}", size=13), col={"xs": 6, "sm": 4}),
+                ft.Container(
+                    ft.Text(d.label, theme_style=ft.TextThemeStyle.BODY_SMALL), col={"xs": 12, "sm": 4}
+                ),
+                ft.Container(
+                    ft.Text(f"1. {worded(d.left)}", theme_style=ft.TextThemeStyle.BODY_SMALL),
+                    col={"xs": 6, "sm": 4},
+                ),
+                ft.Container(
+                    ft.Text(f"2. {worded(d.right)}", theme_style=ft.TextThemeStyle.BODY_SMALL),
+                    col={"xs": 6, "sm": 4},
+                ),
             ],
             run_spacing=0,
         )

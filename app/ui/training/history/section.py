@@ -18,7 +18,7 @@ from app.ui.training.history.card import CardHandlers, RunCard
 from app.ui.training.history.compare import CompareRuns
 from app.ui.training.history.import_run import ImportRun
 from app.ui.training.history.wishes import use_wishes
-from app.ui.training.mounting import keyed, memoised
+from app.ui.training.mounting import memoised
 from app.ui.training.selection import RunSelection
 from app.ui.training.watching import use_answer
 
@@ -75,7 +75,7 @@ def RunHistory(
         body.append(Identified("history-more", more))
     trailing = ft.Row(
         [
-            keyed(ImportRun, "import-run", services.history, selection, on_changed),
+            memoised(ImportRun, "import-run", services.history, selection, on_changed),
             *([] if any(r.status is RunStatus.QUEUED for r in runs) else [_queue_button(selection)]),
         ],
         tight=True,

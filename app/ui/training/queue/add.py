@@ -21,6 +21,7 @@ from app.ui.kit.identified import Identified
 from app.ui.theme import COMPACT, GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched, drawn, keyed
+from app.ui.training.reading import read
 from app.ui.training.wording import METHOD_LABELS
 
 _COPY: Final = "It starts by itself when its turn comes; rows and settings stay as they are now."
@@ -35,7 +36,7 @@ def AddToQueue(
     beside: ft.Control,
 ) -> ft.Control:
     """Drawn anew only when the form lacks something else. `beside` stands in the row of the buttons."""
-    missing = draft.missing()
+    missing = read(draft).missing
     return drawn(
         "queue-buttons",
         missing,

@@ -25,6 +25,9 @@ def MemoryChanges(changes: tuple[RunEvent, ...]) -> ft.Control:
         return ft.Container(visible=False)
     title = "Changed because memory ran out"
     lines: list[ft.Control] = [ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_SMALL)]
-    lines += [ft.Text(f"{wording.clock(change.time)}  {change.text}", size=13) for change in changes]
+    lines += [
+        ft.Text(f"{wording.clock(change.time)}  {change.text}", theme_style=ft.TextThemeStyle.BODY_SMALL)
+        for change in changes
+    ]
     column = ft.Column(lines, spacing=GAP / 2, tight=True)
     return Identified("memory-changes", NoteBox([column], ft.Icons.MEMORY, "Changed"), label=title)

@@ -7,8 +7,9 @@ import flet as ft
 
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
-from app.ui.training.curves import tick
+from app.ui.training.curves import Point, tick
 from app.ui.training.run.plots import Plot, PlotLine, Shade
+from app.ui.training.run.points import Points
 
 HEIGHT: Final = 220
 _COLORS: Final = {
@@ -26,7 +27,8 @@ _FILLS: Final = {
 
 @ft.component
 def Chart(plot: Plot | None, *, is_live: bool) -> ft.Control:
-    """Memoise it: drawing costs some 20 ms of the event loop."""
+    """Memoise it: drawing costs some milliseconds of the event loop."""
+    points = ft.use_memo(Points, dependencies=[])
     if plot is None:
         said = (
             "The loss curve begins with the first step." if is_live else "There is no curve: it made no step."
@@ -37,7 +39,7 @@ def Chart(plot: Plot | None, *, is_live: bool) -> ft.Control:
             alignment=ft.Alignment.CENTER,
         )
         return Identified("loss-chart", body)
-    column = ft.Column([_legend(plot), _chart(plot)], spacing=GAP, tight=True)
+    column = ft.Column([_legend(plot), _chart(plot, points)], spacing=GAP, tight=True)
     return Identified("loss-chart", column, label=plot.description)
 
 
@@ -63,14 +65,14 @@ def _entry(color: str, text: str, *, height: int) -> ft.Control:
     )
 
 
-def _chart(plot: Plot) -> Any:
+def _chart(plot: Plot, points: Points) -> Any:
     # Lazily: importing flet_charts costs a third of a second (a full one where matplotlib is installed).
     import flet_charts as fc  # noqa: PLC0415
 
     return fc.LineChart(
         data_series=[
-            *(_shade(fc, shade) for shade in plot.shades),
-            *(_line(fc, line) for line in plot.lines),
+            *(_shade(fc, shade, points.of(f"shade {n}", _top(shade))) for n, shade in enumerate(plot.shades)),
+            *(_line(fc, line, points.of(line.name, line.points)) for line in plot.lines),
         ],
         min_x=plot.first,
         max_x=plot.last,
@@ -87,9 +89,10 @@ def _chart(plot: Plot) -> Any:
     )
 
 
-def _line(fc: Any, line: PlotLine) -> Any:
+def _line(fc: Any, line: PlotLine, points: list[Any]) -> Any:
     return fc.LineChartData(
-        points=[fc.LineChartDataPoint(x, y) for x, y in line.points],
+        points=points,
+        key=line.name,
         color=_COLORS[line.role],
         stroke_width=_WIDTHS[line.role],
         dash_pattern=[6, 3] if line.role == "second" else None,
@@ -97,15 +100,19 @@ def _line(fc: Any, line: PlotLine) -> Any:
     )
 
 
-def _shade(fc: Any, shade: Shade) -> Any:
+def _shade(fc: Any, shade: Shade, points: list[Any]) -> Any:
     """Flet's chart knows no areas: an unseen line with everything down to `low` filled."""
     return fc.LineChartData(
-        points=[fc.LineChartDataPoint(x, shade.high) for x in (shade.first, shade.last)],
+        points=points,
         color=ft.Colors.TRANSPARENT,
         stroke_width=0,
         below_line_bgcolor=_FILLS[shade.role],
         below_line_cutoff_y=shade.low,
     )
+
+
+def _top(shade: Shade) -> tuple[Point, ...]:
+    return (shade.first, shade.high), (shade.last, shade.high)
 
 
 def _steps(plot: Plot) -> tuple[tuple[float, str], ...]:

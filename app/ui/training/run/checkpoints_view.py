@@ -37,7 +37,9 @@ def CheckpointList(run: Run, saved: tuple[SavedCheckpoint, ...]) -> ft.Control:
 
 def _line(run: Run, saved: SavedCheckpoint) -> ft.Control:
     color = None if saved.is_on_disk else ft.Colors.ON_SURFACE_VARIANT
-    row: list[ft.Control] = [ft.Text(describe(saved), size=13, expand=True, color=color)]
+    row: list[ft.Control] = [
+        ft.Text(describe(saved), theme_style=ft.TextThemeStyle.BODY_SMALL, expand=True, color=color)
+    ]
     if saved.is_best:
         row.insert(0, ft.Icon(ft.Icons.STAR, size=16, color=ft.Colors.TERTIARY, semantics_label="The best"))
     if saved.is_on_disk:

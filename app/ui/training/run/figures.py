@@ -25,7 +25,8 @@ def Progress(run: Run) -> ft.Control:
     return Identified("run-progress", ft.Column([line, bar], spacing=GAP, tight=True))
 
 
-def Figures(run: Run, last: Metric | None) -> ft.Control:
+def Figures(run: Run, last: Metric | None, gained: str = "") -> ft.Control:
+    """`gained` is the validation loss before training and at its best."""
     speed = f"{last.tokens_per_second:,.0f} tokens/s" if last and last.tokens_per_second else "–"
     now = wording.now_utc() if not run.status.is_final else (run.ended_at or run.created_at)
     figures = [
@@ -37,6 +38,8 @@ def Figures(run: Run, last: Metric | None) -> ft.Control:
         figures.append(("run-eta", "Time left", wording.time_left(run) or "–"))
     if last and last.gpu_memory_gb is not None:
         figures.append(("run-gpu", "GPU", wording.gpu(last)))
+    if gained:
+        figures.append(("run-gain", "Validation loss, before and best", gained))
     cells: list[ft.Control] = [
         ft.Container(Identified(name, _figure(label, value)), col={"xs": 6, "sm": 3})
         for name, label, value in figures

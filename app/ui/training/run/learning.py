@@ -19,8 +19,11 @@ from app.ui.training.run.chart import Chart
 from app.ui.training.run.coach_view import AdviceCard
 from app.ui.training.run.hands import Hands
 from app.ui.training.run.plots import SPANS, WINDOWS, ChartSettings, CurveData, kinds_of, plot_of
+from app.ui.training.run.png import png_of
 from app.ui.training.run.svg import svg_of
 from app.ui.training.saving import offer_bytes
+
+_FILES = (("csv", "Save numbers as CSV"), ("svg", "Save chart as SVG"), ("png", "Save chart as PNG"))
 
 
 @ft.component
@@ -95,7 +98,7 @@ def _settings(settings: ChartSettings, change: Callable[[ChartSettings], None]) 
 
 @ft.component
 def SaveCurve(run: Run, data: CurveData, settings: ChartSettings) -> ft.Control:
-    """The numbers as CSV, or the chart as it is shown as SVG."""
+    """The numbers as CSV, or the chart as it is shown as SVG or PNG."""
     said, say = ft.use_state("")
 
     async def save(kind: str) -> None:
@@ -113,7 +116,11 @@ def SaveCurve(run: Run, data: CurveData, settings: ChartSettings) -> ft.Control:
 
     buttons = [
         ft.TextButton(label, icon=ft.Icons.DOWNLOAD, on_click=partial(save, kind))
-        for kind, label in (("csv", "Save numbers as CSV"), ("svg", "Save chart as SVG"))
+        for kind, label in (
+            ("csv", "Save numbers as CSV"),
+            ("svg", "Save chart as SVG"),
+            ("png", "Save chart as PNG"),
+        )
     ]
     lines: list[ft.Control] = [Wrap(buttons)]
     if said:
@@ -125,4 +132,8 @@ def _content(kind: str, run: Run, data: CurveData, settings: ChartSettings) -> b
     if kind == "csv":
         return curve_csv(data.metrics, data.measurements, span=settings.span).encode()
     plot = plot_of(data, settings)
-    return svg_of(plot, run.name).encode() if plot else b""
+    if plot is None:
+        return b""
+    if kind == "png":
+        return png_of(plot, run.name, Paths.from_environment().assets)
+    return svg_of(plot, run.name).encode()

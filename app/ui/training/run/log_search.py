@@ -63,6 +63,8 @@ def _shown(found: Sequence[tuple[int, str]]) -> list[ft.Control]:
     if not found:
         return []
     text = "\n".join(f"{number:>6}  {line[:_LONGEST]}" for number, line in found)
-    listed = ft.ListView([ft.Text(text, font_family=CODE_FONT, size=12)], padding=GAP)
+    listed = ft.ListView(
+        [ft.Text(text, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)], padding=GAP
+    )
     box = ft.Container(Selectable(listed), height=140, bgcolor=ft.Colors.SURFACE_CONTAINER, border_radius=GAP)
     return [Identified("log-found", box, label="Lines found")]

@@ -119,7 +119,8 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
     if not lines:
         return None
     first, last = lines[0][0][0], lines[0][-1][0]
-    measured = _measured(data, settings, first, last)
+    measured = _measured(data, settings, 0 if first <= 1 else first, last)  # 0: before training
+    first = min([first, *(x for x, _ in measured[:1])])
     axis = _Axis.around([y for line in (*lines, measured) for _, y in line], settings)
     drawn = [
         made

@@ -49,7 +49,9 @@ def _steps(trouble: Trouble) -> list[ft.Control]:
     ]
     if trouble.evidence:
         lines.append(Help("Told by this line of the log:"))
-        lines.append(ft.Text(trouble.evidence, font_family=CODE_FONT, size=12))
+        lines.append(
+            ft.Text(trouble.evidence, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+        )
     return lines
 
 

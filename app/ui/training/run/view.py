@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 import flet as ft
 
+from app.domain.gain import gain
 from app.domain.runs import Run, RunStatus
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -21,7 +22,7 @@ from app.ui.kit.section import Section
 from app.ui.landmarks import TALK, focus_on, use_landmark
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
-from app.ui.training.mounting import keyed, memoised
+from app.ui.training.mounting import memoised
 from app.ui.training.run.changes_view import MemoryChanges
 from app.ui.training.run.checkpoints_view import CheckpointList
 from app.ui.training.run.figures import Figures, Guide, Progress
@@ -80,8 +81,8 @@ def RunView(
             *_messages(run, hands),
             memoised(PhaseStrip, f"stages-{run.id}", report.stages),
             Progress(run),
-            Figures(run, last),
-            keyed(RunActions, f"actions-{run.id}", services.training, run, on_changed),
+            Figures(run, last, gain(report.measurements)),
+            memoised(RunActions, f"actions-{run.id}", services.training, _acted_on(run), on_changed),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
@@ -150,6 +151,11 @@ async def _go_to_talk(event: ft.Event[ft.Button]) -> None:
 def _failed(run: Run) -> Run:
     """What its troubles depend on."""
     return replace(_still(run), message=run.message, hint=run.hint, checkpoint=run.checkpoint)
+
+
+def _acted_on(run: Run) -> Run:
+    """What its buttons depend on."""
+    return replace(_still(run), checkpoint=run.checkpoint, step=run.step if run.status.is_final else 0)
 
 
 def _still(run: Run) -> Run:

@@ -66,5 +66,5 @@ def _of_nodes(nodes: Sequence[str]) -> list[ft.Control]:
 
 
 def _line(command: str, what: str) -> ft.Control:
-    text = ft.Text(command, font_family=CODE_FONT, size=12)
+    text = ft.Text(command, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
     return ft.Row([ft.Container(Selectable(text), expand=True), CopyButton(command, what=what)])

@@ -12,12 +12,14 @@ from app.ui.kit.identified import Identified
 from app.ui.theme import COMPACT, GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help, Wrap
+from app.ui.training.mounting import Unwatched
 from app.ui.training.setups.naming import Naming, use_naming
 
 
 @ft.component
-def SaveSetup(setups: SetupService, draft: TrainingDraft) -> ft.Control:
+def SaveSetup(setups: SetupService, kept: Unwatched[TrainingDraft]) -> ft.Control:
     """The button, and what became of it. A form that lacks something says what."""
+    draft = kept.value
     said, say = ft.use_state("")
 
     def done(saved: SavedSetup) -> None:

@@ -21,7 +21,6 @@ from app.ui.training.setups.menu import SetupMenu
 from app.ui.training.watching import use_answer
 
 
-@ft.component
 def SavedSetups(setups: SetupService, draft: TrainingDraft, *, is_shown: bool) -> ft.Control:
     """Drawn anew only when what it shows of the form changes."""
     depends = (is_shown, draft.target, draft.setups_version, draft.setup_name)

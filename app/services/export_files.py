@@ -1,0 +1,142 @@
+"""Where exports lie: places that may become one, how they get there whole, and how they go again."""
+
+import json
+import os
+import re
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from app.domain.errors import StudioError
+from app.domain.exports import CERTIFICATE_FILE, READABLE_FILE, Certificate, Export
+
+_STAGING: Final = ".part"
+_LONGEST_NAME: Final = 80
+
+
+def file_name(name: str) -> str:
+    """A run's name as part of file names: letters of any script, but no spaces: some programs split there."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "model"
+
+
+def free_folder(parent: Path, name: str) -> Path:
+    """A folder of that name that is not there yet: `name`, `name-2`, …"""
+    numbers = iter(range(2, 10_000))
+    folder = parent / name
+    while folder.exists():
+        folder = parent / f"{name}-{next(numbers)}"
+    return folder
+
+
+def require_place(folder: Path) -> None:
+    """Raises StudioError if it cannot become an export's own folder."""
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise StudioError(
+                f"There is something in {folder} already.", "Choose a folder that is not there yet."
+            )
+        if folder.exists() and not folder.is_dir():
+            raise StudioError(f"{folder} is a file.", "Choose a folder that is not there yet.")
+    except (OSError, ValueError) as error:
+        raise _not_writable(folder, error) from error
+
+
+def make_staging(folder: Path, export_id: str) -> Path:
+    """An empty folder on the same disk, beside where the export is to be. Raises StudioError."""
+    staging = staging_of(folder, export_id)
+    try:
+        staging.mkdir(parents=True)
+    except (OSError, ValueError) as error:
+        raise _not_writable(folder, error) from error
+    return staging
+
+
+def staging_of(folder: Path, export_id: str) -> Path:
+    return folder.parent / f".{file_name(folder.name)}-{export_id}{_STAGING}"
+
+
+def put_in_place(staging: Path, folder: Path) -> None:
+    """All at once: whoever looks sees nothing, or the whole export. Raises StudioError."""
+    try:
+        if folder.is_dir():
+            folder.rmdir()
+        os.replace(staging, folder)
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+
+
+def clear(staging: Path | None) -> None:
+    """Only what is ours by its name."""
+    if staging is not None and staging.name.endswith(_STAGING):
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def free_bytes(folder: Path) -> int:
+    """On the disk where the folder is, or would be."""
+    there = next((place for place in (folder, *folder.parents) if place.is_dir()), None)
+    try:
+        return shutil.disk_usage(there).free if there is not None else 0
+    except OSError:
+        return 0
+
+
+def write_certificate(staging: Path, certificate: Certificate, facts: dict[str, Any]) -> None:
+    """Beside the export, for programs and for people. Raises StudioError."""
+    document = {**facts, "passed": certificate.passed, "verdict": certificate.verdict, **asdict(certificate)}
+    try:
+        text = json.dumps(document, ensure_ascii=False, indent=2)
+        (staging / CERTIFICATE_FILE).write_text(text + "\n", encoding="utf-8", errors="replace")
+        readable = _readable(certificate, facts)
+        (staging / READABLE_FILE).write_text(readable, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise _not_writable(staging, error) from error
+
+
+def delete_files(export: Export) -> bool:
+    """Whether there was something to delete. What is not this export by its certificate is left alone.
+
+    Raises StudioError."""
+    if not export.folder.exists():
+        return False
+    try:
+        found = json.loads((export.folder / CERTIFICATE_FILE).read_bytes())["export"]
+    except (OSError, ValueError, KeyError, TypeError):
+        found = None
+    if found != export.id:
+        raise StudioError(
+            f"{export.folder} is not this export any more: other files are in it now.",
+            "Look at it and delete it yourself; `tunewright exports forget` takes it off the list.",
+        )
+    try:
+        shutil.rmtree(export.folder)
+    except OSError as error:
+        raise StudioError(
+            f"The files in {export.folder} could not all be deleted: {error.strerror or error}.",
+            "Delete them yourself.",
+        ) from error
+    return True
+
+
+def _readable(certificate: Certificate, facts: dict[str, Any]) -> str:
+    mark = "✓ passed" if certificate.passed else "✗ not passed"
+    head = [f"# Certificate: {mark}", "", certificate.verdict, "", f"Tried with {certificate.runtime}.", ""]
+    head += [f"- {name.replace('_', ' ')}: {value}" for name, value in facts.items()]
+    checks = [f"- {'✓' if c.passed else '✗'} {c.name}. {c.text}" for c in certificate.checks]
+    remarks = [f"- {remark}" for remark in certificate.remarks]
+    pairs = [
+        f"### {pair.prompt.strip()}\n\nTrained: {pair.trained}\n\nExported: {pair.exported}\n\n"
+        f"{pair.agreeing} of {pair.tokens} tokens the same.\n"
+        for pair in certificate.answers
+    ]
+    parts = [*head, "", "## Checks", "", *checks]
+    parts += ["", "## Remarks", "", *remarks] if remarks else []
+    parts += ["", "## Answers", "", *pairs] if pairs else []
+    return "\n".join(parts) + "\n"
+
+
+def _not_writable(folder: Path, error: Exception) -> StudioError:
+    said = getattr(error, "strerror", None) or str(error)
+    return StudioError(
+        f"Nothing can be written to {folder}: {said}.", "Choose a folder that you may write to, with room."
+    )

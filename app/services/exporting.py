@@ -1,0 +1,306 @@
+"""Take the result of a run along: in which formats, how large, written whole or not at all, and certified."""
+
+import json
+import secrets as dice
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.domain.errors import StudioError
+from app.domain.export_ports import Exporter, ExportStore, Tell
+from app.domain.exports import (
+    CERTIFICATE_FILE,
+    Certificate,
+    Check,
+    Estimate,
+    Export,
+    ExportFormat,
+    ExportJob,
+    ExportWish,
+    FormatChoice,
+    PushWish,
+    Quantization,
+    Told,
+    estimate,
+    size_in_words,
+)
+from app.domain.ports import OpenFolder, Processes, RunStore, Secrets
+from app.domain.preflight_ports import ModelFiles
+from app.domain.runs import Run, RunId
+from app.domain.typed_paths import expanded, is_folder, looks_like_path
+from app.services import export_files as files
+from app.services.export_card import export_card
+from app.services.export_prompts import prompts_of
+from app.services.weights import bytes_in, parameters_in
+
+_ADAPTER_FILE = "adapter_config.json"
+
+
+class ExportService:
+    """Blocking: the UI calls it off the event loop. One export at a time is no rule of this service."""
+
+    def __init__(
+        self,
+        runs: RunStore,
+        store: ExportStore,
+        exporter: Exporter,
+        models: ModelFiles,
+        processes: Processes,
+        secrets: Secrets,
+        open_folder: OpenFolder,
+        *,
+        folder: Path,
+        clock: Callable[[], datetime],
+        offline: Callable[[], str],
+        version: str,
+    ) -> None:
+        self._runs = runs
+        self._store = store
+        self._exporter = exporter
+        self._models = models
+        self._processes = processes
+        self._secrets = secrets
+        self._open_folder = open_folder
+        self._folder = folder
+        self._clock = clock
+        self._offline = offline
+        self._version = version
+
+    def formats(self, run: Run, quantization: Quantization = Quantization.Q8_0) -> tuple[FormatChoice, ...]:
+        """What the result can become, each with why not."""
+        return tuple(FormatChoice(one, self._blocked(run, one, quantization)) for one in ExportFormat)
+
+    def proposed_folder(self, run: Run, format: ExportFormat, quantization: Quantization) -> Path:
+        """Where it is written if nobody says otherwise; not there yet."""
+        kind = quantization.value if format is ExportFormat.GGUF else format.value
+        return files.free_folder(self._folder, f"{files.file_name(run.name)}-{kind}")
+
+    def estimate(self, run: Run, wish: ExportWish) -> Estimate:
+        result, is_adapter = _result(run)
+        base = self._base_folder(wish.base_model or _base_model(run)) if is_adapter else result
+        return estimate(
+            wish,
+            parameters=parameters_in(base) if base else None,
+            adapter_bytes=bytes_in(result),
+            is_adapter=is_adapter,
+            free_bytes=files.free_bytes(wish.folder),
+        )
+
+    def export(self, run_id: RunId, wish: ExportWish, tell: Tell) -> Export:
+        """Write, load again and certify. What `tell` raises cancels it, and then nothing of it is left.
+
+        Raises StudioError. An export that does not pass its certificate is kept, and says why."""
+        run = self._runs.get(run_id)
+        self.tidy()
+        self._require_possible(run, wish)
+        export = self._begun(run, wish)
+        assert export.staging is not None
+        try:
+            certificate = self._made(run, wish, export.staging, tell)
+            facts = self._facts(run, wish, export)
+            files.write_certificate(export.staging, certificate, facts)
+            size = bytes_in(export.staging)
+            files.put_in_place(export.staging, export.folder)
+        except BaseException:
+            files.clear(export.staging)
+            self._store.delete(export.id)
+            raise
+        done = replace(
+            export,
+            size_bytes=size,
+            created_at=self._clock(),
+            passed=certificate.passed,
+            verdict=certificate.verdict,
+            owner=None,
+            staging=None,
+        )
+        self._store.replace(done)
+        return done
+
+    def exports(self, run_id: RunId | None = None) -> list[Export]:
+        """Of one run, or all, newest first. Those being written are left out."""
+        found = self._store.all() if run_id is None else self._store.of_run(run_id)
+        return [export for export in found if export.owner is None]
+
+    def find(self, prefix: str) -> Export:
+        """By its id or the start of it. Raises StudioError."""
+        found = [export for export in self.exports() if export.id.startswith(prefix)]
+        if len(found) != 1:
+            few = "No export has" if not found else "Several exports have"
+            raise StudioError(
+                f"{few} an id that begins with '{prefix}'.", "`tunewright exports list` has them."
+            )
+        return found[0]
+
+    def certificate(self, export: Export) -> Certificate | None:
+        """None if it cannot be read any more."""
+        try:
+            found = json.loads((export.folder / CERTIFICATE_FILE).read_bytes())
+            checks = tuple(Check(**check) for check in found["checks"])
+            return Certificate(str(found["runtime"]), checks, remarks=tuple(found["remarks"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def show_folder(self, folder: Path) -> None:
+        """In the file manager. Raises StudioError."""
+        self._open_folder(folder)
+
+    def delete(self, export_id: str) -> bool:
+        """With its files; whether there still were any. Raises StudioError where others lie there now."""
+        export = self.find(export_id)
+        had_files = files.delete_files(export)
+        self._store.delete(export.id)
+        return had_files
+
+    def forget(self, export_id: str) -> Export:
+        """Take it off the list; its files stay."""
+        export = self.find(export_id)
+        self._store.delete(export.id)
+        return export
+
+    def why_no_push(self) -> str:
+        """Why nothing can be pushed now, as a sentence; empty if it can."""
+        if reason := self._offline():
+            return reason
+        return "" if self._secrets.hf_token() else "There is no Hugging Face token: add one in Settings."
+
+    def push(self, export_id: str, wish: PushWish, tell: Tell) -> Export:
+        """Put an export on the Hub with a card, without its certificate, which quotes rows.
+
+        Raises StudioError."""
+        export = self.find(export_id)
+        if reason := self.why_no_push():
+            raise StudioError(f"The export cannot be pushed. {reason}", "Nothing was sent.")
+        if not is_folder(export.folder):
+            raise StudioError(f"The export in {export.folder} is not there any more.", "Export it again.")
+        run = self._runs.get(export.run_id)
+        card = export_card(run, export, self._version)
+        token = self._secrets.hf_token() or ""
+        address = self._exporter.push(export.folder, card, wish, token=token, tell=tell)
+        pushed = replace(export, pushed_to=address)
+        self._store.replace(pushed)
+        return pushed
+
+    def tidy(self) -> None:
+        """Remove what processes that are no more have left half-written."""
+        for export in self._store.all():
+            if export.owner is not None and not self._processes.is_alive(export.owner):
+                files.clear(export.staging)
+                self._store.delete(export.id)
+
+    def _blocked(self, run: Run, format: ExportFormat, quantization: Quantization) -> str:
+        if run.output_dir is None or not is_folder(run.output_dir):
+            return "This run has no result yet."
+        if format is ExportFormat.ADAPTER and not _result(run)[1]:
+            return "This run trained all weights: there is no adapter."
+        return self._exporter.lacks(format, quantization)
+
+    def _require_possible(self, run: Run, wish: ExportWish) -> None:
+        _result(run)
+        if reason := self._blocked(run, wish.format, wish.quantization):
+            raise StudioError(f"{run.name} cannot be exported like that. {reason}", "Choose another format.")
+        files.require_place(wish.folder)
+        found = self.estimate(run, wish)
+        if not found.fits:
+            assert found.needed_bytes is not None
+            raise StudioError(
+                f"The export takes about {size_in_words(found.needed_bytes)} while it is made, and "
+                f"{size_in_words(found.free_bytes)} are free on the disk of {wish.folder}.",
+                "Free some space, choose a folder on another disk, or a smaller quantisation.",
+            )
+
+    def _begun(self, run: Run, wish: ExportWish) -> Export:
+        """Known to the store before anything is written, so that nothing is left behind unknown."""
+        export_id = dice.token_hex(6)
+        folder = wish.folder.absolute()
+        export = Export(
+            id=export_id,
+            run_id=run.id,
+            label=wish.label,
+            format=wish.format,
+            folder=folder,
+            size_bytes=0,
+            created_at=self._clock(),
+            passed=False,
+            verdict="",
+            owner=self._processes.me(),
+            staging=files.staging_of(folder, export_id),
+        )
+        self._store.add(export)
+        try:
+            files.make_staging(folder, export_id)
+        except StudioError:
+            self._store.delete(export_id)
+            raise
+        return export
+
+    def _made(self, run: Run, wish: ExportWish, staging: Path, tell: Tell) -> Certificate:
+        result, is_adapter = _result(run)
+        prompts, what_they_are = prompts_of(run, wish.prompts)
+        base = wish.base_model or _base_model(run)
+        job = ExportJob(
+            base_model=str(self._named(run, base)),
+            model=result,
+            is_adapter=is_adapter,
+            format=wish.format,
+            quantization=wish.quantization,
+            staging=staging,
+            name=files.file_name(run.name),
+            prompts=prompts,
+            offline=run.config.offline or bool(self._offline()),
+        )
+        tell(Told("Starting"))
+        certificate = self._exporter.make(job, tell).certificate
+        return replace(certificate, remarks=(what_they_are, *certificate.remarks))
+
+    def _facts(self, run: Run, wish: ExportWish, export: Export) -> dict[str, Any]:
+        return {
+            "export": export.id,
+            "run": run.name,
+            "run_id": run.id,
+            "base_model": self._models_name(run),
+            "method": run.config.method.kind,
+            "format": wish.label,
+            "made_at": self._clock().isoformat(timespec="seconds"),
+        }
+
+    def _named(self, run: Run, base: str) -> str | Path:
+        """A folder, or a name on the Hub. Raises StudioError for a folder that is gone."""
+        for folder in (run.folder / base, expanded(base)):
+            if is_folder(folder):
+                return folder.resolve()
+        if looks_like_path(base) or base.count("/") > 1:
+            raise StudioError(
+                f"The base model's folder {base} is missing.",
+                "Put it back, name another copy to merge into, or export the adapter alone.",
+            )
+        return base
+
+    def _base_folder(self, base: str) -> Path | None:
+        folder = expanded(base)
+        return folder if is_folder(folder) else self._models.cached(base, None)
+
+    def _models_name(self, run: Run) -> str:
+        """Of a folder only the last part: paths are nobody's business."""
+        name = run.config.base_model
+        return Path(name).name if looks_like_path(name) else name
+
+
+def _result(run: Run) -> tuple[Path, bool]:
+    """(folder of the result, whether it is an adapter). Raises StudioError."""
+    folder = run.output_dir
+    if folder is None or not is_folder(folder):
+        raise StudioError(f"{run.name} has no result to export.", "Wait until it has finished.")
+    return folder.resolve(), run.output_kind == "adapter" or (folder / _ADAPTER_FILE).is_file()
+
+
+def _base_model(run: Run) -> str:
+    return run.config.base_model
+
+
+def in_words(exports: Sequence[Export]) -> str:
+    """ "2 exports, 3.1 GB"."""
+    size = size_in_words(sum(export.size_bytes for export in exports))
+    return f"{len(exports)} {'export' if len(exports) == 1 else 'exports'}, {size}"

@@ -1,0 +1,1 @@
+"""Makes exports, in a process of its own: merging, converting, quantising, and running what came out."""

@@ -1,0 +1,180 @@
+"""One export from beginning to end, in a folder that is nobody's yet; who asked for it puts it in place."""
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from app.domain.errors import StudioError
+from app.domain.exports import MODELFILE, Certificate, ExportFormat, ExportJob, Made, Told
+from app.worker.exporting import mlx, parity
+from app.worker.exporting.gguf_file import write_gguf
+from app.worker.exporting.loading import load_folder, load_tokenizer, load_trained
+from app.worker.exporting.modelfile import modelfile
+from app.worker.exporting.reference import Reference
+from app.worker.exporting.runtimes import LlamaCpp, Runtime, Transformers
+from app.worker.exporting.watching import size_of, watched
+
+log = logging.getLogger(__name__)
+
+_LONGEST: Final = 4096
+"""Most tokens of a prompt and its answer that are compared: more would take a computer minutes each."""
+_WORDS: Final = (
+    "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json",
+    "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "generation_config.json",
+)  # fmt: skip
+_NOT_TAKEN: Final = ("README.md", "*.pt", "optimizer*", "scheduler*", "rng_state*", "trainer_state.json")
+
+Tell = Callable[[Told], None]
+
+
+def make(job: ExportJob, tell: Tell) -> Made:
+    """Fill `job.staging`. Raises StudioError; what is in the folder then is worth nothing."""
+    if job.format is ExportFormat.MLX:
+        mlx.require_possible()
+    tell(Told("Loading what was trained"))
+    model, dtype = load_trained(job)
+    reference = Reference(model, load_tokenizer(job.model))
+    context = min(_context_of(model), _LONGEST)
+    asked = parity.ask(reference, job.prompts, context, lambda text, share: tell(Told(text, share)))
+    remarks: list[str] = []
+    runtime = _written(job, model, dtype, reference, context, remarks, tell)
+    bounds = parity.bounds_of(job.format, job.quantization)
+    try:
+        certificate = parity.certify(
+            reference, asked, runtime, bounds, lambda text, share: tell(Told(text, share))
+        )
+    finally:
+        runtime.close()
+    if not asked:
+        remarks.append("There was no held-out prompt to compare answers with.")
+    return Made(Certificate(certificate.runtime, certificate.checks, certificate.answers, tuple(remarks)))
+
+
+def _written(
+    job: ExportJob,
+    model: Any,
+    dtype: torch.dtype,
+    reference: Reference,
+    context: int,
+    remarks: list[str],
+    tell: Tell,
+) -> Runtime:
+    """Write the files, forget the model, and load what was written anew."""
+    match job.format:
+        case ExportFormat.ADAPTER:
+            return _adapter(job, reference, tell)
+        case ExportFormat.MERGED:
+            whole = _merged(job, job.staging, model, _sixteen(dtype), tell)
+            del model
+            reference.forget_model()
+            tell(Told("Loading the export anew"))
+            return Transformers(load_folder(whole), load_tokenizer(whole))
+        case ExportFormat.GGUF:
+            return _gguf(job, model, dtype, reference, context, remarks, tell)
+        case ExportFormat.MLX:
+            between = job.staging / ".whole"
+            whole = _merged(job, between, model, _sixteen(dtype), tell)
+            del model
+            reference.forget_model()
+            tell(Told("Converting to MLX"))
+            mlx.convert(whole, job.staging)
+            shutil.rmtree(between)
+            return mlx.Mlx(job.staging)
+
+
+def _adapter(job: ExportJob, reference: Reference, tell: Tell) -> Runtime:
+    if not job.is_adapter:
+        raise StudioError(
+            "This run made a whole model, no adapter.", "Export it as a whole model, or as GGUF."
+        )
+    with watched(job.staging, size_of(job.model), lambda share: tell(Told("Copying the adapter", share))):
+        shutil.copytree(
+            job.model, job.staging, ignore=shutil.ignore_patterns(*_NOT_TAKEN), dirs_exist_ok=True
+        )
+    reference.forget_model()
+    tell(Told("Loading the export anew"))
+    again = ExportJob(**{**vars(job), "model": job.staging})
+    model, _ = load_trained(again)
+    return Transformers(_with_settings(model, job.staging), load_tokenizer(job.staging))
+
+
+def _merged(job: ExportJob, folder: Path, model: Any, dtype: torch.dtype, tell: Tell) -> Path:
+    """The whole model in that number format, with all that is needed to chat with it."""
+    folder.mkdir(exist_ok=True)
+    if job.is_adapter:
+        tell(Told("Merging the adapter into the base model"))
+        model = model.merge_and_unload(safe_merge=True)
+    model.config.dtype = dtype
+    parameters = sum(weight.numel() for weight in model.parameters())
+    expected = parameters * dtype.itemsize
+    with watched(folder, expected, lambda share: tell(Told("Writing the whole model", share))):
+        model.to(dtype).save_pretrained(folder)
+        for name in _WORDS:
+            if (job.model / name).is_file():
+                shutil.copyfile(job.model / name, folder / name)
+    for path in folder.iterdir():
+        path.chmod(0o644)  # safetensors 0.8.0 writes 0600
+    return folder
+
+
+def _gguf(
+    job: ExportJob,
+    model: Any,
+    dtype: torch.dtype,
+    reference: Reference,
+    context: int,
+    remarks: list[str],
+    tell: Tell,
+) -> Runtime:
+    source, between = job.model, job.staging / ".whole"
+    if job.is_adapter:
+        source = _merged(job, between, model, dtype, tell)
+    del model
+    reference.forget_model()
+    target = job.staging / f"{job.name}-{job.quantization}.gguf"
+    remarks += write_gguf(source, target, job.quantization, tell)
+    if between.is_dir():
+        shutil.rmtree(between)
+    stops = [reference.word(token) for token in sorted(reference.stops)]
+    try:
+        text = modelfile(reference.tokenizer, target.name, stops, _settings_of(job.model))
+        (job.staging / MODELFILE).write_text(text, encoding="utf-8")
+    except StudioError as error:
+        remarks.append(str(error))
+    tell(Told("Loading the export anew, in llama.cpp"))
+    return LlamaCpp(target, context)
+
+
+def _with_settings(model: Any, folder: Path) -> Any:
+    """With the tokens that end a turn, which the run has put beside its adapter."""
+    from transformers import GenerationConfig  # noqa: PLC0415
+
+    if (folder / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(folder)
+    return model
+
+
+def _settings_of(folder: Path) -> Mapping[str, float]:
+    """How the model's makers would have answers drawn, in Ollama's words."""
+    from transformers import GenerationConfig  # noqa: PLC0415
+
+    if not (folder / "generation_config.json").is_file():
+        return {}
+    config = GenerationConfig.from_pretrained(folder)
+    if not config.do_sample:
+        return {"temperature": 0.0}
+    found = {name: getattr(config, name, None) for name in ("temperature", "top_p", "top_k")}
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _sixteen(dtype: torch.dtype) -> torch.dtype:
+    return dtype if dtype.itemsize == 2 else torch.bfloat16
+
+
+def _context_of(model: Any) -> int:
+    config = model.config.get_text_config()
+    return int(getattr(config, "max_position_embeddings", None) or _LONGEST)
