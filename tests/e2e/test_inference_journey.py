@@ -25,11 +25,14 @@ def send(ui: FletUI, text: str, number: int) -> str:
 
 def test_an_adapter_in_a_folder_is_talked_to_and_compared_to_its_base(ui: FletUI, tmp_path: Path):
     make_adapter_on(MODEL, tmp_path / "mine", seed=3)
+    ui.page.set_viewport_size({"width": 1280, "height": 1500})  # all of it: what is scrolled away has no text
     ui.go_to("Inference")
     pick(ui, "Folder")
     ui.fill("Folder of a model or an adapter", str(tmp_path / "mine"))
     ui.wait_for_text(r"Needs [\d.]+ GB; [\d.]+ GB are free", "model-fit")
     pick(ui, "Deterministic")
+    for _ in range(2):
+        ui.click("Less max new tokens")
 
     first = send(ui, "Which harbour does Saltby have?", 2)
     second = send(ui, "And Quill?", 4)
