@@ -33,7 +33,7 @@ _REPLACED: Final = "-replaced"
 _SCHEDULE: Final = (
     "num_epochs", "max_steps", "learning_rate", "per_device_batch_size", "gradient_accumulation_steps",
     "max_seq_len", "lr_scheduler", "warmup_steps", "weight_decay", "max_grad_norm", "seed", "precision",
-    "packing", "eval_steps", "early_stopping_patience", "warmup_ratio", "optimizer",
+    "packing", "eval_steps", "early_stopping_patience", "warmup_ratio", "optimizer", "method_plugin",
 )  # fmt: skip
 _LENGTH: Final = {"num_epochs", "max_steps"}
 """Of these, what may change on purpose: the rest of the run then follows a new schedule."""
@@ -48,6 +48,8 @@ class FoundMemory(BaseModel):
     """Rows at once (tokens, if they are packed); None: as many as the config says."""
     length: int | None = None
     """Tokens that rows are cut to, by consent."""
+    measured: int | None = None
+    """Rows measured at once, with the model in parts; None: as many as the config says."""
     recompute: bool = False
     """Whether activations are recomputed though the config does not say so."""
 

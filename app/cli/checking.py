@@ -11,7 +11,9 @@ from app.domain.presets import with_preset
 from app.domain.runs import RunRequest, Target
 from app.domain.setups import Setup
 from app.domain.typed_paths import expanded
+from app.paths import Paths
 from app.services.everything import Services
+from app.services.recipes import recipe
 from app.services.setup_files import read_setup
 
 
@@ -33,7 +35,10 @@ def check(services: Services, args: argparse.Namespace, output: Output) -> int:
 def setup_of(services: Services, args: argparse.Namespace, name: str, *, is_file: bool) -> tuple[Setup, Path]:
     """The setup that was named, with what the command line puts over it, and where its paths start."""
     path = expanded(name)
-    setup = read_setup(path) if is_file else services.setups.load(name)
+    if getattr(args, "recipe", None):
+        setup = recipe(Paths.from_environment().assets, name).setup
+    else:
+        setup = read_setup(path) if is_file else services.setups.load(name)
     if args.target:
         setup = setup.model_copy(update={"target": Target(args.target)})
     if args.preset:

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
 from app.cli.export_words import add_export_words
+from app.cli.history_words import add_history_words
 from app.cli.mapping_words import add_mapping
 from app.cli.queue_words import add_queue_words
+from app.cli.recipe_words import add_recipe_words
 from app.cli.session_words import add_session_words
 from app.cli.setup_words import add_setup_words
 from app.cli.talking_words import add_talking_words
@@ -31,6 +33,8 @@ def make_parser() -> argparse.ArgumentParser:
     _merge(verbs)
     setups = verbs.add_parser("setups", help="saved setups: everything that describes a run")
     add_setup_words(setups.add_subparsers(dest="noun", metavar="VERB", required=True), _leaf)
+    ready_made = verbs.add_parser("recipes", help="setups that came with the app, each with its provenance")
+    add_recipe_words(ready_made.add_subparsers(dest="noun", metavar="VERB", required=True), _leaf)
     _train(verbs)
     _jobs(verbs)
     _runs(verbs)
@@ -148,6 +152,7 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     what = train.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
     what.add_argument("--setup", metavar="NAME", help="a saved setup")
+    what.add_argument("--recipe", metavar="NAME", help="a recipe that came with the app")
     _over_the_setup(train)
     train.add_argument(
         "--auto",
@@ -175,6 +180,7 @@ def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     script.add_argument(
         "--timeout", required=True, metavar="TIME", help="when it is ended at the latest, like 6h"
     )
+    script.add_argument("--price", type=float, metavar="DOLLARS", help="what the flavor costs an hour today")
     script.add_argument("--force", action="store_true", help="replace a file that is there")
     check = _leaf(nouns, "check", "look over an `hf jobs` command before it costs anything")
     check.add_argument("command", metavar="COMMAND", help="the command as one argument, or - to read it")
@@ -190,7 +196,9 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     _run(_leaf(nouns, "checkpoint", "save a checkpoint now, without stopping"))
     _run(_leaf(nouns, "sample", "let the model answer questions of its data now, without stopping"))
     _run(_leaf(nouns, "finish", "end it after the step at hand; its result is the model measured best"))
+    add_history_words(nouns, _leaf)
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
+    resume.add_argument("--checkpoint", default="", metavar="NAME", help="go on from this one instead")
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     resume.add_argument(
         "--extend",
@@ -217,6 +225,7 @@ def _docker(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         ("build", "build the trainer image of this version"),
         ("pull", "fetch an image from a registry"),
         ("test", "see whether a container gets the GPU, and what to do if not"),
+        ("abilities", "ask the image what it can train here, and why not the rest"),
     ):
         leaf = _leaf(nouns, name, text)
         leaf.add_argument("--image", default=TRAINER_IMAGE, help=f"the image ({TRAINER_IMAGE})")

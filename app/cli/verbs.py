@@ -4,14 +4,22 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 
-from app.cli import export_verbs, session_verbs, setup_verbs
+from app.cli import export_verbs, recipe_verbs, session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
 from app.cli.bundle import install_bundle, make_bundle, show_bundle
 from app.cli.checking import check, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
-from app.cli.docker import docker_build, docker_clean, docker_pull, docker_status, docker_test
+from app.cli.docker import (
+    docker_abilities,
+    docker_build,
+    docker_clean,
+    docker_pull,
+    docker_status,
+    docker_test,
+)
 from app.cli.following import follow
+from app.cli.history_verbs import HISTORY_VERBS
 from app.cli.importing import import_session
 from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
@@ -80,7 +88,8 @@ def show_session(services: Services, args: argparse.Namespace, output: Output) -
 
 
 def train(services: Services, args: argparse.Namespace, output: Output) -> int:
-    setup, folder = setup_of(services, args, args.setup or args.config, is_file=not args.setup)
+    name = args.config or args.setup or args.recipe
+    setup, folder = setup_of(services, args, name, is_file=bool(args.config))
     if args.preview and not args.auto:
         raise StudioError("--preview shows what --auto would choose.", "Give --auto too.")
     request = services.training.request_of(setup, folder)
@@ -128,8 +137,9 @@ def show_run(services: Services, args: argparse.Namespace, output: Output) -> in
     run = services.monitoring.refresh(services.monitoring.find(args.run).id)
     events = services.monitoring.events(run.id)
     output.give({"run": run, "events": events})
+    card = "" if run.gpu is None else f", GPU {run.gpu}"
     output.say(
-        f"{run.name} ({run.id}): {run.status} on {run.target.label}, step {run.step}/{run.total_steps}"
+        f"{run.name} ({run.id}): {run.status} on {run.target.label}{card}, step {run.step}/{run.total_steps}"
     )
     if run.message:
         output.say(f"{run.message} {run.hint}".rstrip())
@@ -184,7 +194,9 @@ def show_losses(services: Services, args: argparse.Namespace, output: Output) ->
 
 
 def resume_run(services: Services, args: argparse.Namespace, output: Output) -> int:
-    run = services.training.resume(services.monitoring.find(args.run).id, extend=args.extend)
+    run = services.training.resume(
+        services.monitoring.find(args.run).id, extend=args.extend, checkpoint=args.checkpoint
+    )
     return started(services, run, output, watch=args.follow)
 
 
@@ -266,6 +278,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "delete"): delete_merge,
     ("check", None): check,
     **{("setups", noun): verb for noun, verb in setup_verbs.VERBS.items()},
+    **{("recipes", noun): verb for noun, verb in recipe_verbs.VERBS.items()},
     ("train", None): train,
     ("jobs", "script"): write_job_script,
     ("runs", "list"): list_runs,
@@ -281,6 +294,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
+    **{("runs", name): verb for name, verb in HISTORY_VERBS.items()},
     **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
     **export_verbs.VERBS,
     **TALKING_VERBS,
@@ -293,6 +307,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("docker", "build"): docker_build,
     ("docker", "pull"): docker_pull,
     ("docker", "test"): docker_test,
+    ("docker", "abilities"): docker_abilities,
     ("docker", "clean"): docker_clean,
     ("tokens", "list"): list_tokens,
     ("tokens", "keep"): keep_token,

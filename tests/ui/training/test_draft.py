@@ -124,6 +124,13 @@ def configs(draw, dataset):
     return draw(plain_configs(dataset, **kind, **validation, **warmup, **trainer))
 
 
+loggings = st.builds(
+    Logging,
+    **dict.fromkeys(Logging.model_fields, st.one_of(st.none(), names))
+    | {"trackio_space_id": st.sampled_from([None, "me/it"])},
+)
+
+
 def plain_configs(dataset, **rows):
     return st.builds(
         RunConfig,
@@ -158,7 +165,7 @@ def plain_configs(dataset, **rows):
         probe_memory=st.booleans(),
         save_full_state=st.booleans(),
         push=st.one_of(st.none(), st.builds(Push, repo_id=st.just("me/it"), private=st.booleans())),
-        logging=st.builds(Logging, **dict.fromkeys(Logging.model_fields, st.one_of(st.none(), names))),
+        logging=loggings,
         save_steps=whole(10**7),
         keep_checkpoints=whole(100),
         offline=st.booleans(),

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 import flet as ft
 
+from app.domain.dashboards import dashboards
 from app.domain.gain import gain
 from app.domain.runs import Run, RunStatus
 from app.domain.setups import Setup
@@ -25,6 +26,7 @@ from app.ui.training.log_view import LogView
 from app.ui.training.mounting import memoised
 from app.ui.training.run.changes_view import MemoryChanges
 from app.ui.training.run.checkpoints_view import CheckpointList
+from app.ui.training.run.dashboards_view import Dashboards
 from app.ui.training.run.figures import Figures, Guide, Progress
 from app.ui.training.run.hands import Hands
 from app.ui.training.run.learning import Learning
@@ -86,6 +88,7 @@ def RunView(
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
+            memoised(Dashboards, f"dashboards-{run.id}", tuple(dashboards(run.config, run.folder))),
             memoised(SampleList, f"samples-{run.id}", report.samples),
             memoised(CheckpointList, f"checkpoints-{run.id}", still, report.checkpoints),
             memoised(Timeline, f"timeline-{run.id}", report.events),
@@ -104,7 +107,7 @@ def RunView(
                 run.output_dir or run.folder,
             ),
         ],
-        subtitle=f"{run.target.label} · {wording.data(run)} · {wording.method(run)}",
+        subtitle=f"{wording.place(run)} · {wording.data(run)} · {wording.method(run)}",
         trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
 
