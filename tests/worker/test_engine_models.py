@@ -78,7 +78,7 @@ def test_a_device_this_computer_lacks_is_refused_and_the_process_stays_usable(
 
 
 def test_a_cancel_is_heard_within_a_few_tokens(engine: WorkerEngine, tiny_runs: TinyRuns) -> None:
-    """`benchmarks/inference.py` measures how long it takes; here it is counted in what was generated."""
+    """`benchmarks/first_token.py` measures how long it takes; here it is counted in what was generated."""
     facts: list[AnswerFacts] = []
     pieces = engine.generate(*question(tiny_runs.adapter, "Tell me everything."), LONG, facts.append)
     for _ in range(20):

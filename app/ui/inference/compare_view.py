@@ -141,7 +141,7 @@ def _start_and_stop(
 ) -> list[ft.Control]:
     missing = _missing(draft, compare, model)
     button = ft.FilledButton(
-        "Compare",
+        "Compare now",
         icon=ft.Icons.COMPARE_ARROWS,
         disabled=draft.is_busy or bool(missing),
         on_click=start,

@@ -11,6 +11,7 @@ from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.training.watching import use_answer
 
 
@@ -20,9 +21,9 @@ def Inference(settings: SettingsService) -> ft.Control:
     saved, set_saved = ft.use_state(cast(int | None, None))
     use_answer(lambda: settings.idle_minutes, set_saved, on=())
     return Section(
-        "Inference",
+        text("settings.inference.title"),
         [IdleMinutes(settings, saved, set_saved) if saved is not None else ft.Container(visible=False)],
-        subtitle="A model one talks to stays in memory. A run that starts on this computer takes its place.",
+        subtitle=text("settings.inference.subtitle"),
     )
 
 
@@ -33,7 +34,9 @@ def IdleMinutes(settings: SettingsService, saved: int, on_saved: Callable[[int],
     def keep() -> int:
         typed = minutes.now()
         if not typed.isdecimal():
-            raise StudioError(f"'{typed}' is no number of minutes.", "Type a whole number; 0 means never.")
+            raise StudioError(
+                text("settings.inference.no_number", typed=typed), text("settings.inference.what_to_type")
+            )
         settings.set_idle_minutes(int(typed))
         return int(typed)
 
@@ -43,15 +46,15 @@ def IdleMinutes(settings: SettingsService, saved: int, on_saved: Callable[[int],
             ft.Row(
                 [
                     ft.TextField(
-                        label="Unload after so many minutes without a question",
+                        label=text("settings.inference.minutes"),
                         value=minutes.shown,
-                        helper="0: never.",
+                        helper=text("settings.inference.never"),
                         on_change=minutes.edit,
                         on_submit=save.run,
                         expand=True,
                     ),
                     ft.OutlinedButton(
-                        "Save minutes",
+                        text("settings.inference.save"),
                         disabled=save.is_busy or minutes.shown.strip() == str(saved),
                         on_click=save.run,
                     ),

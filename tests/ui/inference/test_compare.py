@@ -18,7 +18,7 @@ async def test_base_and_tuned_answer_in_turns_with_one_seed_and_differences_are_
     async with parlour.opened() as screen:
         await choose_segment(screen, "inference-view", "compare")
         await screen.type("Prompts, one a line", "When does it leave?\nAnd back?")
-        await screen.click("Compare")
+        await screen.click("Compare now")
         for answer in ("It leaves at nine.", "It leaves at six.", "Yes.", "Yes."):
             parlour.engine.say(answer)
             parlour.engine.finish()
@@ -43,7 +43,7 @@ async def test_stop_ends_the_whole_batch_and_keeps_what_is_whole(parlour):
     async with parlour.opened() as screen:
         await choose_segment(screen, "inference-view", "compare")
         await screen.type("Prompts, one a line", "One\nTwo\nThree")
-        await screen.click("Compare")
+        await screen.click("Compare now")
         parlour.engine.say("First.")
         parlour.engine.finish()
         await screen.wait_for(lambda: parlour.draft.compare.plan and parlour.draft.compare.plan.answers)
@@ -63,7 +63,7 @@ async def test_a_checkpoint_is_compared_to_the_result_on_prompts_of_a_session(pa
         await choose_segment(screen, "against", "other")
         await screen.choose("Other model", str(ModelRef("checkpoint", f"{run.id}/samples_4")))
         await screen.click("Take all of these")
-        await screen.click("Compare")
+        await screen.click("Compare now")
         for _ in range(2):
             parlour.engine.say("North.")
             parlour.engine.finish()
@@ -80,7 +80,7 @@ async def test_what_is_missing_is_said_beside_the_button(parlour):
         await screen.type("Prompts, one a line", "Hello")
 
         await screen.wait_for_text("A whole model has no base here.")
-        assert screen.button("Compare").disabled
+        assert screen.button("Compare now").disabled
 
 
 async def test_the_local_api_is_switched_on_shows_its_token_and_goes_off(parlour):
