@@ -58,6 +58,12 @@ class Pod:
         self.process.kill()
         self.process.wait()
 
+    def trainer(self) -> int:
+        """The id of its process."""
+        assert self.process
+        (child,) = children(self.process.pid)
+        return child
+
     def edit_state(self, **changes: Any) -> None:
         """As if a kill had come before they were written."""
         (self.run_dir / ".pod" / "state.json").write_text(json.dumps({**self.state(), **changes}))
@@ -75,11 +81,11 @@ class Pod:
     def wait_for(self, phase: str) -> Health:
         return self.wait_until(lambda: health if (health := self.health()).phase == phase else None)
 
-    def wait_until(self, condition: Callable[[], Any]) -> Any:
+    def wait_until(self, condition: Callable[[], Any], *, every_seconds: float = 0.05) -> Any:
         end = time.monotonic() + 250
         while not (found := condition()):
             assert time.monotonic() < end, f"it did not happen; the container said:\n{self.said()}"
-            time.sleep(0.05)
+            time.sleep(every_seconds)
         return found
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
@@ -124,6 +130,10 @@ class Pod:
             "RUNPOD_POD_ID": "pod-1",
             **self.environment,
         }
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.fixture
