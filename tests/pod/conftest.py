@@ -19,6 +19,8 @@ from app.adapters.runpod.agent import Health, PodAgent
 TRAINER = Path(__file__).with_name("trainer.py")
 TOKEN = "the-run's-own-token"
 LISTENS = "The agent listens"
+_TIED = [sys.executable, str(Path(__file__).parents[2] / "trainer_image" / "pod" / "tied.py")]
+"""A supervisor never ends by itself: it is to end with the tests, however these do."""
 
 
 class Pod:
@@ -41,7 +43,16 @@ class Pod:
         before = self.said().count(LISTENS)
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [*self.inside, sys.executable, "-P", "-m", "trainer_image.pod"],
+                [
+                    *_TIED,
+                    str(os.getpid()),
+                    "/usr/bin/env",
+                    *self.inside,
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "trainer_image.pod",
+                ],
                 cwd=Path(__file__).parents[2],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
