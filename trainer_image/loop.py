@@ -12,7 +12,7 @@ import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from trainer_image import agreement, ranks, schedule, sharding
+from trainer_image import agreement, beginning_again, in_parts, ranks, schedule, sharding
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
@@ -22,7 +22,6 @@ from trainer_image.batches import (
     longest,
     parts_of,
     samples_in,
-    that_teaches_nothing,
     tokens_in,
 )
 from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, has_new_length, identity
@@ -41,7 +40,6 @@ from trainer_image.planning import report_plan
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
 from trainer_image.publishing import PushAtEverySave
-from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 from trainer_image.sampling import Samples
 from trainer_image.stopping import StopRequest
@@ -81,16 +79,11 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         before = resume_from.progress if resume_from else None
         self._has_new_length = before is not None and has_new_length(before, config)
         self._clock = Clock(before)
-        alone = ranks.world_size() == 1
-        if config.on_oom_shorten and not alone:
-            reporter.notice("Rows are not shortened when memory runs out: several processes train together.")
-        self._recovery = Recovery(
-            model,
-            reporter,
-            may_shorten=config.on_oom_shorten and alone,
-            found=before.memory if before else None,
-        )
-        self._validation = Validation(rows.validation, config, before, reporter)
+        is_in_parts = sharding.is_on(config)
+        found = beginning_again.told() or (before.memory if before else None)
+        self._recovery = in_parts.recovery_for(model, config, reporter, found)
+        measured = found.measured if found else None
+        self._validation = Validation(rows.validation, config, before, reporter, at_once=measured)
         self._samples = Samples(rows, tokenizer, config, reporter)
         self._checkpoints.best_step = self._validation.best_step
         self._lengths = rows.lengths
@@ -105,7 +98,13 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         super().__init__(
             model=model,
             args=ranks.on_plain_cpu(
-                training_arguments(config, device, checkpoints.folder, whole_batches=self._splits is not None)
+                training_arguments(
+                    config,
+                    device,
+                    checkpoints.folder,
+                    whole_batches=self._splits is not None,
+                    recomputes=is_in_parts and found is not None and found.recompute,
+                )
             ),
             data_collator=self._splits or self._padding,
             train_dataset=as_dataset(rows),
@@ -192,7 +191,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         this by itself, past DDP, and they bring their gradients together once all have done it.
         """
         if sharding.is_on(self._config):
-            return self._step_in_parts(model, parts_of([inputs]), num_items_in_batch)
+            return in_parts.step(self, model, parts_of([inputs]), num_items_in_batch, self._recovery)
         loss: Any = 0.0
         for part in parts_of([inputs]):
             loss = loss + self._recovery.run(part, num_items_in_batch, self.forward_and_backward)
@@ -204,15 +203,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Of one microbatch, in this process alone."""
         return super().training_step(self.model, part, tokens)
 
-    def _step_in_parts(self, model: Any, parts: list[dict[str, Any]], tokens: Any) -> Any:
-        """With the model in parts every pass is one of all processes: none may make smaller ones alone."""
-        loss: Any = 0.0
-        parts = self._as_many_as_elsewhere(parts)
-        for at, part in enumerate(parts):
-            waits = nullcontext() if at + 1 == len(parts) else self.accelerator.no_sync(model)
-            with waits:
-                loss = loss + super().training_step(model, part, tokens)
-        return loss
+    def one_pass(self, model: Any, part: Any, tokens: Any) -> Any:
+        """Of one microbatch, in all processes that hold a part of the model."""
+        return super().training_step(model, part, tokens)
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """TRL's brings numbers together that nobody reads: here a process may compute more often than
@@ -230,14 +223,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         withstand_full_memory(optimizer, self._reporter)
         return optimizer
 
-    def _as_many_as_elsewhere(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Splitting by tokens may leave one process with fewer microbatches than another, and what one does
-        alone ends in gradients of other weights."""
-        if not self._splits:
-            return parts
-        missing = agreement.most(len(parts)) - len(parts)
-        return [that_teaches_nothing(parts[0])] * missing + parts
-
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         return super()._get_num_items_in_batch(parts_of(batch_samples), device)
 
@@ -245,8 +230,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Called before the first step: how the base model does, and what it answers."""
         validation = self._validation
         if validation.baseline_is_due(self.state.global_step):
-            own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
-            validation.record_baseline(agreement.of_first(own))
+            validation.record_baseline(self._measure())
             self.sample()
 
     def evaluation_is_due(self) -> bool:
@@ -255,8 +239,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Called after a step whose callback asked for it, before the checkpoint is written."""
         validation, step = self._validation, self.state.global_step
-        own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
-        loss = agreement.of_first(own)  # everything decided below must be decided alike
+        loss = self._measure()
         is_best = validation.record(step, loss)
         self._overfit.look(step, loss, best_step=validation.best_step, best_loss=validation.best_loss)
         self.sample()
@@ -271,6 +254,19 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             )
             self.control.should_training_stop = self.control.should_save = True
         return {"eval_loss": loss}
+
+    def _measure(self) -> float:
+        """What the first process measured: everything that follows from it must be decided alike."""
+        validation = self._validation
+        try:
+            own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
+        except Exception as error:
+            if sharding.is_on(self._config):
+                in_parts.begin_again_if_full(
+                    error, lambda: self._recovery.measuring_fewer(validation.fewer())
+                )
+            raise
+        return agreement.of_first(own)
 
     def finish_here(self) -> None:
         """Between two steps: train no further and go on to the result, because somebody asked for it."""

@@ -9,7 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 from app.domain.errors import StudioError, TargetError
+from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
+from app.domain.queue import spreads
+from app.domain.renting import PodOptions
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -51,10 +54,12 @@ class TrainingService:
         clock: Callable[[], datetime],
         open_folder: OpenFolder,
         offline: Callable[[], str] = lambda: "",
+        gpus: Gpus = tuple,
         make_room: Callable[[], None] = lambda: None,
     ) -> None:
         """`offline` says why the network is not used, as a sentence; empty if it is. `make_room` is called
-        before a run takes this computer's memory."""
+        before a run takes this computer's memory, `gpus` to give it one of several."""
+        self._gpus = gpus
         self._make_room = make_room
         self._runs = runs
         self._launchers = launchers
@@ -78,6 +83,7 @@ class TrainingService:
             data_file=folder / expanded(setup.file) if setup.file else None,
             output_name=setup.output_name,
             docker=setup.docker,
+            pod=setup.pod,
         )
 
     def missing(self, request: RunRequest) -> str:
@@ -94,6 +100,8 @@ class TrainingService:
         if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
         if problem := offline_problem(request, is_mode=bool(self._offline())):
+            return problem
+        if request.target is Target.RUNPOD and (problem := request.pod.problem()):
             return problem
         if request.output_name and not is_name(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
@@ -127,7 +135,7 @@ class TrainingService:
         run rather than a job nobody knows about. Raises StudioError if it did not start; it is then
         recorded as failed, unless something was missing from the start.
         """
-        run = self.prepare(request)
+        run = self._runs.update(self.prepare(request).id, self._placed)
         try:
             return self._launch(run, resume=False)
         except StudioError as error:
@@ -157,15 +165,18 @@ class TrainingService:
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
 
-    def launch_claimed(self, run: Run) -> Run:
+    def launch_claimed(self, run: Run, hindrance: Callable[[Run], tuple[str, str] | None]) -> Run:
         """Launch a prepared run that this process has claimed; a later attempt goes on from its checkpoint.
 
+        `hindrance`: what keeps it from being launched now, and what to do; asked only if it is not going yet.
         Raises StudioError if it did not start; it is then recorded as failed.
         """
         try:
             # An app that was killed at just this point may have got as far as starting it.
             if handle := self._launchers[run.target].find(run):
                 return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+            if error := hindrance(run):
+                raise StudioError(*error)
             return self._launch(run, resume=run.attempt > 1)
         except StudioError as error:
             self._fail(run, error.message, error.hint)
@@ -218,9 +229,17 @@ class TrainingService:
         leave_wish(run, command)
         return run
 
-    def resume(self, run_id: RunId, *, extend: Length | None = None, checkpoint: str = "") -> Run:
+    def resume(
+        self,
+        run_id: RunId,
+        *,
+        extend: Length | None = None,
+        checkpoint: str = "",
+        target: Target | None = None,
+        pod: PodOptions | None = None,
+    ) -> Run:
         """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
-        which everything measured is then forgotten.
+        which everything measured is then forgotten. With `target`, there from now on.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -240,7 +259,9 @@ class TrainingService:
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
-            return replace(run.begun_again(self._processes.me(), attempt=run.attempt + 1), config=config)
+            again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
+            changed = replace(again, config=config, target=target or run.target, pod=pod or run.pod)
+            return self._placed(changed)
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -266,6 +287,7 @@ class TrainingService:
             session=session,
             file=None if is_hub or session else run.folder / DATA_FILE,
             docker=replace(run.docker, container_name=""),
+            pod=run.pod,
             config=config,
         )
 
@@ -315,6 +337,7 @@ class TrainingService:
                 }
             ),
             docker=request.docker,
+            pod=request.pod,
             folder=self._folder(request, name),
             data_label=label,
             session_id=request.session_id,
@@ -325,6 +348,12 @@ class TrainingService:
             owner=self._processes.me(),
             cloned_from=request.cloned_from,
         )
+
+    def _placed(self, run: Run) -> Run:
+        """On the GPU with the most free memory, as Auto Set and the checks count on it."""
+        is_here = run.target is Target.LOCAL or (run.target is Target.DOCKER and run.docker.use_gpu)
+        gpus = self._gpus() if is_here and not spreads(run.config) else ()
+        return replace(run, gpu=freest(gpus) if len(gpus) > 1 else None)
 
     def _folder(self, request: RunRequest, name: str) -> Path:
         chosen = request.docker.data_dir if request.target is Target.DOCKER else None

@@ -88,7 +88,12 @@ def test_everything_that_can_be_pressed_or_filled_has_a_name(ui: FletUI):
     ui.page.get_by_role("button", name=re.compile(re.escape(SAMPLE_NAME))).first.click()
     ui.wait_for_text("Ahoy!", "rows")
     found["Data"] = nameless(ui)
-    for tab, word in {"Training": "344 rows", "Merge": "Merge", "Settings": "free for"}.items():
+    for tab, word in {
+        "Training": "344 rows",
+        "Inference": "are free",
+        "Merge": "Merge",
+        "Settings": "free for",
+    }.items():
         ui.go_to(tab)
         ui.wait_for_text(word)
         found[tab] = nameless(ui)
@@ -138,6 +143,7 @@ def layout_of_every_tab(ui: FletUI) -> list[str]:
 def settled(ui: FletUI, tab: str) -> float:
     """Go there, and wait until nothing moves any more; how high the line under its heading is."""
     ui.go_to(tab)
+    ui.page.mouse.move(2, 2)  # away from the tab's name, which is told in a bubble while it is pointed at
     seen: list[float] = []
 
     def stands_still() -> bool:
