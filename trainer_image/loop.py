@@ -94,6 +94,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         each = config.push and config.push.every_save
         self._push_each = PushAtEverySave(config.push, reporter) if config.push and each else None
         self._since_measured: list[float] = []
+        self.saves_at_epoch = config.save_at_epoch
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
         super().__init__(
