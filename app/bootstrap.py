@@ -124,6 +124,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         bundled_model=paths.tiny_model,
         clock=utc_now,
         offline=offline.reason,
+        gpus=nvidia_gpus,
         open_folder=FileManager(),
         make_room=engine.unload,
     )
@@ -145,6 +146,18 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
     )
     configs = FoundModelConfigs(secrets.hf_token)
     chats = SqliteChatStore(database)
+    preflight = PreflightService(
+        training,
+        previews,
+        library,
+        runs,
+        FoundModels(),
+        HuggingFaceHub(),
+        secrets,
+        gpus=nvidia_gpus,
+        computer_memory=computer_memory,
+        offline=offline.reason,
+    )
     talkers = TalkerService(
         runs,
         FoundModels(),
@@ -204,18 +217,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
         previews=previews,
-        preflight=PreflightService(
-            training,
-            previews,
-            library,
-            runs,
-            FoundModels(),
-            HuggingFaceHub(),
-            secrets,
-            gpus=nvidia_gpus,
-            computer_memory=computer_memory,
-            offline=offline.reason,
-        ),
+        preflight=preflight,
         history=HistoryService(
             runs,
             chats,
@@ -225,7 +227,9 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             exports=paths.exports,
             clock=utc_now,
         ),
-        queue=QueueService(runs, training, monitoring, processes, settings, nvidia_gpus, utc_now),
+        queue=QueueService(
+            runs, training, monitoring, processes, settings, nvidia_gpus, utc_now, check=preflight.check
+        ),
         auto=AutoSettingService(
             nvidia_gpus,
             configs,

@@ -10,6 +10,7 @@ from trainer_image.config import HubDataset, Lora, Osft, RunConfig, Sft
 
 _CANDIDATES = (
     True, False, 1, 3, 7, 100_000, 0.125, 3.3e-5, "n/é字-1", "me/it", "pissa:niter=16", ["q_proj$", "a|b"],
+    "style", "yes", "memory",
     {"use_liger": True, "log_level": "very loud", "adamw_eps": 1e-8, "callbacks": None},
 )  # fmt: skip
 _NEEDED: dict[str, dict[str, Any]] = {
@@ -34,12 +35,14 @@ def kind_of(section: type[BaseModel]) -> str:
 
 def every_setting() -> Iterator[tuple[str, Setup]]:
     """(place, a setup with another value there), at least one for each setting there is."""
-    elsewhere = {"setup_version", "config", "session", "file", "docker"}
+    elsewhere = {"setup_version", "config", "session", "file", "docker", "answers"}
     said_by_the_values = {"preset"}
     for name in Setup.model_fields.keys() - elsewhere - said_by_the_values:
         yield from _others(name, plain())
     for name in Setup.model_fields["docker"].default.__dataclass_fields__:
         yield from _others(f"docker.{name}", plain())
+    for name in Setup.model_fields["answers"].default.__dataclass_fields__:
+        yield from _others(f"answers.{name}", plain())
     for method in (Lora, Osft):
         for name in method.model_fields.keys() - {"kind"}:
             yield from _others(f"config.method.{name}", plain(method))

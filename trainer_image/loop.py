@@ -35,7 +35,7 @@ from trainer_image.following import Follow
 from trainer_image.models import Device
 from trainer_image.optimizing import withstand_full_memory
 from trainer_image.outcome import Outcome
-from trainer_image.overfitting import OverfitDetector, report
+from trainer_image.overfitting import OverfitWatch
 from trainer_image.planning import report_plan
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
@@ -90,10 +90,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._padding = Padding(tokenizer.pad_token_id or 0)
         is_packed = config.packing and can_pack(model, rows, reporter)
         self._splits = splitter(config, self._padding, max(rows.lengths), is_packed=is_packed)
-        self._overfit = OverfitDetector()
+        self._overfit = OverfitWatch(reporter)
         each = config.push and config.push.every_save
         self._push_each = PushAtEverySave(config.push, reporter) if config.push and each else None
-        self._since_measured: list[float] = []
         self.saves_at_epoch = config.save_at_epoch
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
@@ -243,7 +242,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         validation, step = self._validation, self.state.global_step
         loss = self._measure()
         is_best = validation.record(step, loss)
-        self._look_for_overfitting(loss)
+        self._overfit.look(step, loss, best_step=validation.best_step, best_loss=validation.best_loss)
         self.sample()
         self.control.should_evaluate = False  # else it is asked again at the end of the epoch
         if is_best and self._config.load_best:
@@ -277,19 +276,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self.control.should_training_stop = self.control.should_save = True
         found = f"the best one, of step {best}" if best and self._config.load_best else "the one at hand"
         self._reporter.notice(f"Finished at step {step}, as asked; the result is {found}.")
-
-    def _look_for_overfitting(self, measured: float) -> None:
-        validation, since = self._validation, self._since_measured
-        found = self._overfit.add(
-            self.state.global_step,
-            training=sum(since) / max(len(since), 1),
-            validation=measured,
-            best_step=validation.best_step,
-            best_loss=validation.best_loss,
-        )
-        since.clear()
-        if found:
-            report(found, self._reporter)
 
     def sample(self, *, is_asked: bool = False) -> None:
         """Let the model answer, in all processes: its weights may be spread over them, and none is to wait
@@ -350,7 +336,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
                 "model may be damaged.",
             )
         self._clock.end_step(loss)
-        self._since_measured.append(loss)
+        self._overfit.note(loss)
         self._report_step(logs["learning_rate"], grad_norm)
 
     def _report_step(self, learning_rate: float, grad_norm: float | None) -> None:

@@ -1,11 +1,11 @@
-"""What a run of the loop came to."""
+"""Where the training loop ended, for what is done with the result."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where training ended."""
+    """Losses are None where nothing was measured."""
 
     step: int
     total_steps: int

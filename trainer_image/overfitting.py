@@ -33,6 +33,24 @@ class OverfitDetector:
         return Overfitting(step=step, best_step=best_step, best_loss=best_loss or 0.0)
 
 
-def report(found: Overfitting, reporter: Reporter) -> None:
-    reporter.emit(found)
-    reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")
+class OverfitWatch:
+    """Told of every step and measurement of a run, it reports what the detector finds."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._detector, self._reporter = OverfitDetector(), reporter
+        self._since_measured: list[float] = []
+
+    def note(self, loss: float) -> None:
+        """Of a step, on the rows it learnt."""
+        self._since_measured.append(loss)
+
+    def look(self, step: int, measured: float, *, best_step: int | None, best_loss: float | None) -> None:
+        since = self._since_measured
+        training = sum(since) / max(len(since), 1)
+        since.clear()
+        found = self._detector.add(
+            step, training=training, validation=measured, best_step=best_step, best_loss=best_loss
+        )
+        if found:
+            self._reporter.emit(found)
+            self._reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")

@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from app.adapters.docker_errors import translate
 from app.adapters.docker_plan import ContainerPlan
+from app.adapters.gpu import cuda_name
 from app.domain.errors import TargetError
 
 Connect = Callable[[int], docker.DockerClient]
@@ -159,5 +160,5 @@ def state_of(container: Container) -> dict[str, Any]:
 
 
 def _gpus(only: int | None) -> DeviceRequest:
-    which = {"count": -1} if only is None else {"device_ids": [str(only)]}
+    which = {"count": -1} if only is None else {"device_ids": [cuda_name(only)]}
     return DeviceRequest(capabilities=[["gpu"]], **which)

@@ -19,6 +19,7 @@ from typing import Any, Final
 import psutil
 
 from app.adapters import job_processes
+from app.adapters.gpu import cuda_name
 from app.adapters.run_files import Job, read_exit_code, read_job, resume_options, write_config
 from app.domain.errors import TargetError
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
@@ -183,11 +184,12 @@ def _environment(
     """What the job inherits: everything but what looks like a secret, plus the secrets meant for it.
 
     What runs share, and where, is said too, unless the user's own environment says it. With `gpu`, counted as
-    NVML does, it sees that one alone.
+    NVML counts those that may be used, it sees that one alone.
     """
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
-    one_gpu = {} if gpu is None else {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(gpu)}
-    environment = {**shared, **inherited, **one_gpu, "PYTHONUNBUFFERED": "1", **secrets}
+    one_gpu = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": cuda_name(gpu)}
+    order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if gpu is not None else {}
+    environment = {**shared, **order, **inherited, **one_gpu, "PYTHONUNBUFFERED": "1", **secrets}
     if not offline:
         return environment
     return {**network.without_proxies(environment), **network.OFFLINE_ENVIRONMENT}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.collecting_words import collecting
 from app.cli.export_words import add_export_words
+from app.cli.history_words import add_history_words
 from app.cli.mapping_words import add_mapping
 from app.cli.queue_words import add_queue_words
 from app.cli.recipe_words import add_recipe_words
@@ -183,6 +184,7 @@ def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     script.add_argument(
         "--timeout", required=True, metavar="TIME", help="when it is ended at the latest, like 6h"
     )
+    script.add_argument("--price", type=float, metavar="DOLLARS", help="what the flavor costs an hour today")
     script.add_argument("--force", action="store_true", help="replace a file that is there")
     check = _leaf(nouns, "check", "look over an `hf jobs` command before it costs anything")
     check.add_argument("command", metavar="COMMAND", help="the command as one argument, or - to read it")
@@ -198,7 +200,9 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     _run(_leaf(nouns, "checkpoint", "save a checkpoint now, without stopping"))
     _run(_leaf(nouns, "sample", "let the model answer questions of its data now, without stopping"))
     _run(_leaf(nouns, "finish", "end it after the step at hand; its result is the model measured best"))
+    add_history_words(nouns, _leaf)
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
+    resume.add_argument("--checkpoint", default="", metavar="NAME", help="go on from this one instead")
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     resume.add_argument(
         "--extend",

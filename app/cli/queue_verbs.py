@@ -32,6 +32,8 @@ def list_queue(services: Services, args: argparse.Namespace, output: Output) -> 
         for place, run in enumerate(standing.runs, start=1)
     ]
     output.table(["place", "id", "name", "target", "method"], rows)
+    for run in standing.runs:
+        _say_what_hinders(run, output)
     output.say(standing.reason or "`tunewright queue run`, or the open window, starts the first one.")
     return 0
 
@@ -43,6 +45,7 @@ def add(services: Services, args: argparse.Namespace, output: Output) -> int:
     output.give(runs if args.methods else runs[0])
     for run in runs:
         output.say(f"{run.name} ({run.id}) waits, with its rows and settings as they are now.")
+        _say_what_hinders(run, output)
     output.say("It starts while the window is open, or `tunewright queue run` goes on in a terminal.")
     return 0
 
@@ -51,6 +54,7 @@ def add_back(services: Services, args: argparse.Namespace, output: Output) -> in
     run = services.queue.add_back(services.monitoring.find(args.run).id)
     output.give(run)
     output.say(f"{run.name} waits at the end of the queue.")
+    _say_what_hinders(run, output)
     return 0
 
 
@@ -119,6 +123,11 @@ def run(services: Services, args: argparse.Namespace, output: Output) -> int:
     except KeyboardInterrupt:
         output.say("\nNothing more starts. What is going goes on without this terminal.")
         return 130
+
+
+def _say_what_hinders(run: Run, output: Output) -> None:
+    if run.message:
+        output.say(f"{run.name}, as things are, will not start: {run.message} {run.hint}".rstrip())
 
 
 def describe(rules: QueueRules) -> list[str]:

@@ -19,6 +19,7 @@ from app.cli.docker import (
     docker_test,
 )
 from app.cli.following import follow
+from app.cli.history_verbs import HISTORY_VERBS
 from app.cli.importing import import_session
 from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
@@ -136,8 +137,9 @@ def show_run(services: Services, args: argparse.Namespace, output: Output) -> in
     run = services.monitoring.refresh(services.monitoring.find(args.run).id)
     events = services.monitoring.events(run.id)
     output.give({"run": run, "events": events})
+    card = "" if run.gpu is None else f", GPU {run.gpu}"
     output.say(
-        f"{run.name} ({run.id}): {run.status} on {run.target.label}, step {run.step}/{run.total_steps}"
+        f"{run.name} ({run.id}): {run.status} on {run.target.label}{card}, step {run.step}/{run.total_steps}"
     )
     if run.message:
         output.say(f"{run.message} {run.hint}".rstrip())
@@ -192,7 +194,9 @@ def show_losses(services: Services, args: argparse.Namespace, output: Output) ->
 
 
 def resume_run(services: Services, args: argparse.Namespace, output: Output) -> int:
-    run = services.training.resume(services.monitoring.find(args.run).id, extend=args.extend)
+    run = services.training.resume(
+        services.monitoring.find(args.run).id, extend=args.extend, checkpoint=args.checkpoint
+    )
     return started(services, run, output, watch=args.follow)
 
 
@@ -290,6 +294,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("losses", None): show_losses,
     ("runs", "log"): print_log,
     ("runs", "metrics"): print_metrics,
+    **{("runs", name): verb for name, verb in HISTORY_VERBS.items()},
     **{("queue", name): verb for name, verb in QUEUE_VERBS.items()},
     **export_verbs.VERBS,
     **TALKING_VERBS,

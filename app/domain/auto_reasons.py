@@ -196,7 +196,10 @@ def _notes(case: Case, config: RunConfig) -> Iterator[str]:
             "GPUs count as none today."
         )
     elif case.machine.cards > 1:
-        yield f"Sized for one of {case.machine.cards} GPUs, the one with the most free memory."
+        yield (
+            f"Sized for {case.machine.called}: one of {case.machine.cards} GPUs, the one with the most free "
+            "memory, on which the run will be started."
+        )
     if case.machine.gpu and case.machine.free_bytes < case.machine.total_bytes / 2:
         yield (
             f"Only {_gb(case.machine.free_bytes)} of {_gb(case.machine.total_bytes)} GB are free: something "

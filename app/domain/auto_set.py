@@ -7,7 +7,7 @@ of the trainer's own estimate) stays under `SAFE_SHARE` of the memory that is fr
 bound, anything better would, and more memory never makes it worse.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isqrt
 from typing import Any, Final, Literal
@@ -68,6 +68,8 @@ class Machine:
     total_bytes: int
     free_bytes: int
     cards: int = 1
+    called: str = ""
+    """The GPU, for people."""
 
     @property
     def bound(self) -> int:
@@ -124,11 +126,6 @@ def bfloat16(machine: Machine, config: RunConfig) -> bool:
     if machine.gpu is None:
         return config.precision == "bfloat16"
     return machine.gpu.has_bfloat16 and config.precision != "float32"
-
-
-def best(gpus: Sequence[Gpu]) -> Gpu | None:
-    """The one with the most memory free; None if there is none."""
-    return max(gpus, key=lambda gpu: min(gpu.free_bytes, gpu.memory_bytes), default=None)
 
 
 def chosen(case: Case) -> RunConfig | None:

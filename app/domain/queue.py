@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from app.domain.gpus import Gpu
+from app.domain.gpus import Gpu, freest
 from app.domain.runs import Run, RunId, RunStatus
+from trainer_image.config import RunConfig
 
 BUSY_PERCENT: Final = 10
 """A GPU that computes more than this is not idle."""
@@ -97,12 +98,17 @@ def _on_a_gpu(first: Run, free: Sequence[int], rules: QueueRules, gpus: Sequence
         return Turn(first) if is_free else Turn(reason="Waits until no other program uses the GPUs.")
     if not idle:
         return Turn(reason="Waits until no other program uses the GPU.")
-    return Turn(first, gpu=idle[0] if len(gpus) > 1 else None)
+    roomiest = idle[freest([gpus[i] for i in idle]) or 0]
+    return Turn(first, gpu=roomiest if len(gpus) > 1 else None)
 
 
 def needs_all(run: Run) -> bool:
-    """Whether it spreads over the GPUs itself."""
-    asked = run.config.distributed
+    return spreads(run.config)
+
+
+def spreads(config: RunConfig) -> bool:
+    """Whether a run takes all GPUs itself."""
+    asked = config.distributed
     return asked.enable_model_splitting or asked.nproc_per_node not in (None, 1)
 
 
@@ -119,7 +125,7 @@ def _free(runs: Sequence[Run], count: int) -> list[int]:
     going = _going(runs)
     if any(needs_all(run) for run in going):
         return []
-    taken = {run.gpu or 0 for run in going}  # one started directly takes the first GPU, as the trainer does
+    taken = {run.gpu or 0 for run in going}  # of one GPU none is named
     return [i for i in range(max(count, 1)) if i not in taken]
 
 

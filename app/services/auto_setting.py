@@ -19,12 +19,11 @@ from app.domain.auto_set import (
     Model,
     Peak,
     Wishes,
-    best,
     bfloat16,
     estimated_peak,
 )
 from app.domain.errors import StudioError
-from app.domain.gpus import Gpus
+from app.domain.gpus import Gpus, called, freest
 from app.domain.model_sizes import ModelConfigs, parameters_in_name, rough_shape, stored_bits_in_name
 from app.domain.runs import RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
@@ -83,8 +82,9 @@ class AutoSettingService:
         in_container = request.target is Target.DOCKER
         uses_gpu = request.docker.use_gpu if in_container else self._trains_on_gpus()
         gpus = self._gpus() if uses_gpu else ()
-        if gpu := best(gpus):
-            return Machine(gpu, gpu.memory_bytes, gpu.free_bytes, cards=len(gpus))
+        if (number := freest(gpus)) is not None:
+            gpu, name = gpus[number], called(gpus, number)
+            return Machine(gpu, gpu.memory_bytes, gpu.free_bytes, cards=len(gpus), called=name)
         total, available = self._computer_memory()
         return Machine(None, total, available)
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from app.domain import preflight_remarks as remarks
 from app.domain.errors import StudioError
-from app.domain.gpus import Gpu, Gpus
+from app.domain.gpus import Gpu, Gpus, called, freest
 from app.domain.ports import RunStore, Secrets
 from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Readiness, Remark
 from app.domain.preflight_ports import Hub, ModelFiles
@@ -221,7 +221,9 @@ class PreflightService:
             return replace(need, free=free, total=total)
         if not gpus:
             return need
-        return replace(need, device_name=gpus[0].name, free=gpus[0].free_bytes, total=gpus[0].memory_bytes)
+        number = freest(gpus) or 0  # the one a run is started on
+        gpu = gpus[number]
+        return replace(need, device_name=called(gpus, number), free=gpu.free_bytes, total=gpu.memory_bytes)
 
     def _disk_need(self, asked: _Asked, found: Estimated) -> DiskNeed:
         folder = self._training.output_folder(asked.request)

@@ -1,5 +1,7 @@
 """Runs one after another: what waits, in which order, and starting whoever's turn it is.
 
+Every run is checked as one that is started directly: when it is queued, and again when its turn comes.
+
 Nothing starts by itself while the app is closed: the window, or `tunewright queue run`, calls `advance`.
 """
 
@@ -13,6 +15,7 @@ from typing import Final
 from app.domain.errors import StudioError
 from app.domain.gpus import Gpus
 from app.domain.ports import Processes, RunStore, SettingsStore
+from app.domain.preflight import Readiness
 from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting
 from app.domain.runs import Run, RunId, RunRequest, RunStatus
 from app.services.monitoring import MonitoringService
@@ -49,7 +52,10 @@ class QueueService:
         settings: SettingsStore,
         gpus: Gpus,
         clock: Callable[[], datetime],
+        *,
+        check: Callable[[RunRequest], Readiness],
     ) -> None:
+        """`check`: what speaks against starting a run, as `PreflightService.check`."""
         self._runs = runs
         self._training = training
         self._monitoring = monitoring
@@ -57,6 +63,7 @@ class QueueService:
         self._settings = settings
         self._gpus = gpus
         self._clock = clock
+        self._check = check
 
     def rules(self) -> QueueRules:
         try:
@@ -78,9 +85,10 @@ class QueueService:
     def add(self, request: RunRequest) -> Run:
         """Put a run at the end. Its rows and settings are copied now: later edits change nothing of it.
 
+        What would keep it from starting is its `message` while it waits: that may be put right meanwhile.
         Raises StudioError as `TrainingService.prepare` does.
         """
-        return self._enqueue(self._training.prepare(request))
+        return self._checked(self._enqueue(self._training.prepare(request)))
 
     def add_back(self, run_id: RunId) -> Run:
         """Put a stopped or failed run at the end of the queue; it goes on from its newest checkpoint, or
@@ -95,7 +103,7 @@ class QueueService:
             began = stored.started_at is not None or stored.attempt > 1
             return stored.begun_again(self._processes.me(), attempt=stored.attempt + began)
 
-        return self._enqueue(self._runs.update(run_id, fresh))
+        return self._checked(self._enqueue(self._runs.update(run_id, fresh)))
 
     def add_back_blocked(self, run: Run) -> str:
         """Why a run cannot go back to the queue, in half a sentence; empty if it can."""
@@ -155,7 +163,7 @@ class QueueService:
         if claimed is None:  # another window was faster
             return Turn()
         try:
-            return Turn(self._training.launch_claimed(claimed), claimed.gpu)
+            return Turn(self._training.launch_claimed(claimed, self._error_at_its_turn), claimed.gpu)
         except StudioError as error:
             log.info("Run %s of the queue did not start: %s", claimed.id, error)
             return Turn(reason=f"{claimed.name} did not start: {error.message}")
@@ -172,9 +180,28 @@ class QueueService:
             if turn.run is None or turn.run.id != run_id:
                 return []
             me = self._processes.me()
-            return [replace(turn.run, status=RunStatus.STARTING, owner=me, gpu=turn.gpu)]
+            now_starting = replace(turn.run, status=RunStatus.STARTING, owner=me, gpu=turn.gpu)
+            return [replace(now_starting, message="", hint="")]
 
         return next(iter(self._runs.decide(claim)), None)
+
+    def _checked(self, run: Run) -> Run:
+        """Looked at as it waits; by now somebody else may have started it, or taken it out."""
+        message, hint = self._error(run) or ("", "")
+
+        def noted(stored: Run) -> Run:
+            waits = stored.status is RunStatus.QUEUED
+            return replace(stored, message=message, hint=hint) if waits else stored
+
+        return self._runs.update(run.id, noted) if message else run
+
+    def _error_at_its_turn(self, run: Run) -> tuple[str, str] | None:
+        return self._error(run, but_for="Target")  # which has just been asked: runs wait until it is ready
+
+    def _error(self, run: Run, *, but_for: str = "") -> tuple[str, str] | None:
+        """The first thing that keeps a run from starting, with what to do."""
+        errors = (each for each in self._check(_request_of(run)).errors if each.about != but_for)
+        return next(((each.message, each.hint) for each in errors), None)
 
     def _enqueue(self, run: Run) -> Run:
         """A run that is starting becomes one that waits, behind all others."""
@@ -186,3 +213,9 @@ class QueueService:
 
         self._runs.decide(last)
         return self._runs.get(run.id)
+
+
+def _request_of(run: Run) -> RunRequest:
+    """A prepared run, asked for once more: its rows are those in its folder."""
+    rows = run.folder / DATA_FILE if isinstance(run.config.dataset, FileDataset) else None
+    return RunRequest(target=run.target, config=run.config, data_file=rows, docker=run.docker)

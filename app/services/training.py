@@ -2,15 +2,16 @@
 
 import json
 import logging
-import re
 import secrets as dice
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from app.domain.errors import StudioError, TargetError, UnknownSessionError
+from app.domain.errors import StudioError, TargetError
+from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
+from app.domain.queue import spreads
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -19,7 +20,8 @@ from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from app.services.resuming import checkpoint_of, resume_blocked
-from app.services.run_data import remove_folder, write_run_data
+from app.services.run_data import leave_wish, remove_folder, write_run_data
+from app.services.run_requests import data_label, is_name, made_up_name, offline_problem, session_of
 from trainer_image.config import (
     DATA_FILE,
     FINISH_COMMAND,
@@ -32,8 +34,6 @@ from trainer_image.config import (
 )
 
 log = logging.getLogger(__name__)
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class TrainingService:
@@ -53,10 +53,12 @@ class TrainingService:
         clock: Callable[[], datetime],
         open_folder: OpenFolder,
         offline: Callable[[], str] = lambda: "",
+        gpus: Gpus = tuple,
         make_room: Callable[[], None] = lambda: None,
     ) -> None:
         """`offline` says why the network is not used, as a sentence; empty if it is. `make_room` is called
-        before a run takes this computer's memory."""
+        before a run takes this computer's memory, `gpus` to give it one of several."""
+        self._gpus = gpus
         self._make_room = make_room
         self._runs = runs
         self._launchers = launchers
@@ -72,7 +74,7 @@ class TrainingService:
 
     def request_of(self, setup: Setup, folder: Path) -> RunRequest:
         """What a setup asks for; its relative paths start at `folder`. Raises UnknownSessionError."""
-        session = self._session_of(setup)
+        session = session_of(self._library, setup)
         return RunRequest(
             setup.config,
             setup.target,
@@ -81,18 +83,6 @@ class TrainingService:
             output_name=setup.output_name,
             docker=setup.docker,
         )
-
-    def _session_of(self, setup: Setup) -> Session | None:
-        """Never one of the same name in its place."""
-        try:
-            return self._library.find(setup.session) if setup.session else None
-        except UnknownSessionError as error:
-            if not setup.session_name:
-                raise
-            raise UnknownSessionError(
-                f"The session “{setup.session_name}” of this setup is not here.",
-                "Choose another session, or bring it back in the Data tab.",
-            ) from error
 
     def missing(self, request: RunRequest) -> str:
         """The one thing still missing before a run can start, as an order to the person; empty if ready.
@@ -107,25 +97,12 @@ class TrainingService:
             return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
         if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
-        if problem := self._offline_problem(request):
+        if problem := offline_problem(request, is_mode=bool(self._offline())):
             return problem
-        if request.output_name and not _NAME.fullmatch(request.output_name):
+        if request.output_name and not is_name(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
         if request.output_name and self._folder(request, request.output_name).exists():
             return f"Choose another output name: {request.output_name} is taken"
-        return ""
-
-    def _offline_problem(self, request: RunRequest) -> str:
-        """What of a request an offline run cannot have, as an order; empty if there is nothing."""
-        is_mode = bool(self._offline())
-        if not (is_mode or request.config.offline):
-            return ""
-        if is_mode and request.target.needs_network:
-            return f"Choose a target on this computer: {request.target.label} needs the network"
-        if isinstance(request.config.dataset, HubDataset):
-            return "Choose a session or a file: offline mode is on"
-        if is_mode and request.config.push is not None:
-            return "Leave “Push to Hub repository” empty: offline mode is on"
         return ""
 
     def target_problems(self, request: RunRequest) -> list[str]:
@@ -154,7 +131,7 @@ class TrainingService:
         run rather than a job nobody knows about. Raises StudioError if it did not start; it is then
         recorded as failed, unless something was missing from the start.
         """
-        run = self.prepare(request)
+        run = self._runs.update(self.prepare(request).id, self._placed)
         try:
             return self._launch(run, resume=False)
         except StudioError as error:
@@ -184,15 +161,18 @@ class TrainingService:
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
 
-    def launch_claimed(self, run: Run) -> Run:
+    def launch_claimed(self, run: Run, hindrance: Callable[[Run], tuple[str, str] | None]) -> Run:
         """Launch a prepared run that this process has claimed; a later attempt goes on from its checkpoint.
 
+        `hindrance`: what keeps it from being launched now, and what to do; asked only if it is not going yet.
         Raises StudioError if it did not start; it is then recorded as failed.
         """
         try:
             # An app that was killed at just this point may have got as far as starting it.
             if handle := self._launchers[run.target].find(run):
                 return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
+            if error := hindrance(run):
+                raise StudioError(*error)
             return self._launch(run, resume=run.attempt > 1)
         except StudioError as error:
             self._fail(run, error.message, error.hint)
@@ -242,15 +222,7 @@ class TrainingService:
         run = self._monitoring.refresh(run_id)
         if run.status is not RunStatus.RUNNING:
             raise StudioError("This run is not going, so it cannot be asked.", "Its results are kept.")
-        try:
-            wish = run.folder / command
-            wish.parent.mkdir(exist_ok=True)
-            wish.write_text("", encoding="utf-8")
-        except OSError as error:
-            raise StudioError(
-                f"The run's folder could not be written: {error.strerror or error}.",
-                "Make room on the disk, then ask again.",
-            ) from error
+        leave_wish(run, command)
         return run
 
     def resume(self, run_id: RunId, *, extend: Length | None = None, checkpoint: str = "") -> Run:
@@ -275,7 +247,8 @@ class TrainingService:
         def claim(run: Run) -> Run:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
-            return replace(run.begun_again(self._processes.me(), attempt=run.attempt + 1), config=config)
+            again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
+            return self._placed(replace(again, config=config))
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -331,9 +304,8 @@ class TrainingService:
 
     def _new_run(self, request: RunRequest, session: Session | None) -> Run:
         run_id = RunId(dice.token_hex(6))
-        label = _data_label(request, session)
-        slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40] or "data"
-        name = request.output_name or f"{slug}-{request.config.method.kind}-{run_id[:6]}"
+        label = data_label(request, session)
+        name = request.output_name or made_up_name(label, request.config.method.kind, run_id)
         model = request.config.base_model
         model = str(self._bundled_model) if model == BUNDLED_MODEL else model
         if looks_like_path(model):
@@ -361,6 +333,12 @@ class TrainingService:
             owner=self._processes.me(),
             cloned_from=request.cloned_from,
         )
+
+    def _placed(self, run: Run) -> Run:
+        """On the GPU with the most free memory, as Auto Set and the checks count on it."""
+        is_here = run.target is Target.LOCAL or (run.target is Target.DOCKER and run.docker.use_gpu)
+        gpus = self._gpus() if is_here and not spreads(run.config) else ()
+        return replace(run, gpu=freest(gpus) if len(gpus) > 1 else None)
 
     def _folder(self, request: RunRequest, name: str) -> Path:
         chosen = request.docker.data_dir if request.target is Target.DOCKER else None
@@ -402,12 +380,3 @@ class TrainingService:
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
-
-
-def _data_label(request: RunRequest, session: Session | None) -> str:
-    if session is not None:
-        return session.name
-    if request.data_file:
-        return request.data_file.name
-    assert isinstance(request.config.dataset, HubDataset)
-    return request.config.dataset.repo

@@ -7,6 +7,7 @@ import flet as ft
 
 from app.services.offline import OfflineService
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP, SPACE
 from app.ui.training.watching import use_answer
 
@@ -30,7 +31,9 @@ def OfflineBanner(offline: OfflineService) -> ft.Control:
     line = ft.Row(
         [
             ft.Icon(ft.Icons.CLOUD_OFF_OUTLINED, color=color, size=20),
-            ft.Text(f"{reason} Nothing leaves this computer. {offline.way_out()}", color=color, expand=True),
+            ft.Text(
+                text("offline.banner", reason=reason, way_out=offline.way_out()), color=color, expand=True
+            ),
         ],
         spacing=GAP,
     )

@@ -13,6 +13,7 @@ from app.paths import Paths
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.opening import Opening
+from app.ui.texts import text
 from app.ui.theme import SPACE, show_mode, show_text_size
 
 if TYPE_CHECKING:
@@ -63,10 +64,10 @@ def OpeningPage(opening: Opening, paths: Paths) -> ft.Control:
     if ready is not None:
         return cast(ft.Control, ready.root(ready.services, paths))
     if start.problem is not None:
-        return _centered(ErrorBanner(start.problem, retry=("Try again", start.run)))
+        return _centered(ErrorBanner(start.problem, retry=(text("opening.again"), start.run)))
     return _centered(
         ft.Column(
-            [ft.ProgressRing(semantics_label="Opening"), ft.Text("Opening…")],
+            [ft.ProgressRing(semantics_label=text("opening.progress")), ft.Text(text("opening.opening"))],
             horizontal_alignment=ft.CrossAxisAlignment.CENTER,
             spacing=SPACE,
             tight=True,

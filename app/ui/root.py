@@ -14,6 +14,7 @@ from app.ui.landmarks import LandmarkTour
 from app.ui.merge.tab import MergeTab
 from app.ui.offline import OfflineBanner
 from app.ui.settings.tab import SettingsTab
+from app.ui.texts import text
 from app.ui.theme import NARROW_BELOW, TEXT_FONT, text_scale
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
@@ -24,16 +25,19 @@ from app.ui.training.tab import TrainingTab
 class _Place:
     """An entry of the navigation."""
 
+    name: str
     label: str
     icon: ft.IconData
     chosen_icon: ft.IconData
 
 
 _PLACES: Final = (
-    _Place("Data", ft.Icons.DATASET_OUTLINED, ft.Icons.DATASET),
-    _Place("Training", ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING),
-    _Place("Merge", ft.Icons.MERGE_OUTLINED, ft.Icons.MERGE),
-    _Place("Settings", ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
+    _Place("data", text("navigation.data"), ft.Icons.DATASET_OUTLINED, ft.Icons.DATASET),
+    _Place(
+        "training", text("navigation.training"), ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING
+    ),
+    _Place("merge", text("navigation.merge"), ft.Icons.MERGE_OUTLINED, ft.Icons.MERGE),
+    _Place("settings", text("navigation.settings"), ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
 )
 _DATA: Final = 0
 _TRAINING: Final = 1
@@ -193,7 +197,7 @@ def _use_shortcuts(chosen: int, on_choose: Callable[[int], None]) -> None:
         if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3", "4"):
             on_choose(int(event.key) - 1)
         elif event.key == "F6":
-            await tour.go_on(page, _PLACES[shown.current or 0].label.lower())
+            await tour.go_on(page, _PLACES[shown.current or 0].name)
 
     def watch() -> None:
         page.on_keyboard_event = press

@@ -138,6 +138,7 @@ def layout_of_every_tab(ui: FletUI) -> list[str]:
 def settled(ui: FletUI, tab: str) -> float:
     """Go there, and wait until nothing moves any more; how high the line under its heading is."""
     ui.go_to(tab)
+    ui.page.mouse.move(2, 2)  # away from the tab's name, which is told in a bubble while it is pointed at
     seen: list[float] = []
 
     def stands_still() -> bool:

@@ -22,6 +22,7 @@ from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.domain.ports import Launcher
+from app.domain.preflight import Readiness
 from app.domain.runs import DockerOptions, RunRequest, Target
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService, utc_now
@@ -71,7 +72,9 @@ def open_app(home: Path, python: str, trainer: Path) -> App:
         clock=utc_now,
         open_folder=lambda folder: None,
     )
-    queue = QueueService(runs, training, monitoring, processes, settings, list, utc_now)
+    queue = QueueService(
+        runs, training, monitoring, processes, settings, list, utc_now, check=lambda _: Readiness()
+    )
     return App(home, runs, monitoring, training, queue)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.adapters import docker_engine, process_launcher
 from app.adapters.gpu import describe_gpus, nvidia_gpus
 from app.adapters.process_launcher import SUPERVISOR_LOG, ProcessLauncher
 from app.adapters.run_files import JOB_FILE, Job, read_job
@@ -240,3 +241,22 @@ def test_a_run_made_longer_is_resumed_with_that_word(launcher, run):
     assert job
     assert psutil.Process(job.child_pid).cmdline()[-2:] == ["--resume", "--extend"]
     launcher.stop(handle, save=False)
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "told"),
+    [(None, 1, "1"), ("2,3", 1, "3"), ("GPU-8a7f, GPU-11", 0, "GPU-8a7f"), ("3,-1,2", 1, "1")],
+    ids=["nothing", "numbers", "UUIDs", "what follows none"],
+)
+def test_a_card_is_told_as_the_persons_own_choice_of_cards_counts_it(monkeypatch, said, number, told):
+    if said is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+
+    environment = process_launcher._environment({}, {}, offline=False, gpu=number)
+
+    assert environment["CUDA_VISIBLE_DEVICES"] == told
+    assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert docker_engine._gpus(number)["DeviceIDs"] == [told]
+    assert process_launcher._environment({}, {}, offline=False, gpu=None).get("CUDA_VISIBLE_DEVICES") == said

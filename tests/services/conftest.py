@@ -15,7 +15,8 @@ from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.domain.chat import AnswerFacts, EngineStatus, Sampling
-from app.domain.runs import JobState, Run, Target
+from app.domain.preflight import Readiness
+from app.domain.runs import JobState, Run, RunRequest, Target
 from app.domain.sessions import Message
 from app.domain.talkers import LoadableModel
 from app.services.chatting import ChatService
@@ -93,6 +94,11 @@ class World:
     now: list[datetime] = field(default_factory=lambda: [NOON])
 
 
+def found_nothing(_: RunRequest) -> Readiness:
+    """A check before a run for tests in which nothing speaks against it."""
+    return Readiness()
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     database = open_database(tmp_path / "tunewright.db")
@@ -136,7 +142,9 @@ def make_world(home: Path, database) -> World:
         training,
         chats,
         SettingsService(settings),
-        QueueService(runs, training, monitoring, processes, settings, list, lambda: NOON),
+        QueueService(
+            runs, training, monitoring, processes, settings, list, lambda: NOON, check=found_nothing
+        ),
         settings,
         HistoryService(
             runs,

@@ -87,7 +87,7 @@ def test_the_best_of_several_cards_counts(services):
     two = auto(services, small, CARD, models=Shelf()).settings_for(model)
 
     assert two.choices == one.choices
-    assert any("one of 2 GPUs" in note for note in two.notes)
+    assert any(f"Sized for GPU 1, {CARD.name}: one of 2 GPUs" in note for note in two.notes)
 
 
 @pytest.mark.parametrize(

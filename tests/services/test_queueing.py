@@ -7,11 +7,12 @@ import pytest
 from app.adapters.processes import SystemProcesses
 from app.domain.errors import StudioError, TargetError
 from app.domain.gpus import GIB, Gpu
+from app.domain.preflight import Readiness, Remark
 from app.domain.queue import QueueRules
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.services.queueing import QueueService
-from tests.services.conftest import NOON, World, ends, started, write_events
-from trainer_image.config import DATA_FILE, RunConfig
+from tests.services.conftest import NOON, World, ends, found_nothing, started, write_events
+from trainer_image.config import DATA_FILE, Distributed, RunConfig
 from trainer_image.events import CheckpointSaved, Result
 
 FINISHED = Result(status="finished", step=10, total_steps=10)
@@ -225,6 +226,7 @@ def test_with_two_gpus_two_runs_go_each_on_its_own(world, three):
         world.settings_store,
         lambda: cards,
         lambda: NOON,
+        check=found_nothing,
     )
 
     for _ in three:
@@ -232,3 +234,91 @@ def test_with_two_gpus_two_runs_go_each_on_its_own(world, three):
 
     gpus = {r.name: r.gpu for r in world.monitoring.refresh_all() if r.status is RunStatus.RUNNING}
     assert gpus == {"a": 0, "b": 1}
+
+
+class Checks:
+    """Says of a run, by the name of its base model, what it was told to say."""
+
+    def __init__(self) -> None:
+        self.remarks: dict[str, Remark] = {}
+        self.asked: list[RunRequest] = []
+
+    def __call__(self, request: RunRequest) -> Readiness:
+        self.asked.append(request)
+        return Readiness(tuple(r for r in [self.remarks.get(request.config.base_model)] if r))
+
+
+@pytest.fixture
+def checks(world) -> Checks:
+    made = Checks()
+    world.queue._check = made
+    return made
+
+
+NO_MODEL = Remark("Model", "error", "There is no such model.", "Check its name.")
+
+
+def test_what_speaks_against_a_start_is_said_while_it_waits_and_again_when_its_turn_comes(
+    world, session, checks
+):
+    checks.remarks["owner/model"] = NO_MODEL
+    run = world.queue.add(request(session, "a"))
+
+    assert (run.status, run.message, run.hint) == (RunStatus.QUEUED, NO_MODEL.message, NO_MODEL.hint)
+    assert checks.asked[0].data_file == run.folder / DATA_FILE
+
+    turn = world.queue.advance()
+
+    ended = world.monitoring.find(run.id)
+    assert turn.reason == "a did not start: There is no such model."
+    assert (ended.status, ended.message, ended.hint) == (RunStatus.FAILED, NO_MODEL.message, NO_MODEL.hint)
+    assert world.launcher.find(run) is None
+    assert world.queue.add_back_blocked(ended) == ""
+
+
+def test_what_was_put_right_while_it_waited_is_forgotten_when_it_starts(world, session, checks):
+    checks.remarks["owner/model"] = NO_MODEL
+    run = world.queue.add(request(session, "a"))
+    checks.remarks.clear()
+
+    world.queue.advance()
+
+    assert (going(world), world.monitoring.find(run.id).message) == (["a"], "")
+
+
+def test_a_warning_and_a_target_that_is_not_ready_fail_no_run(world, session, checks):
+    checks.remarks["owner/model"] = replace(NO_MODEL, level="warning")
+    assert world.queue.add(request(session, "a")).message == ""
+    checks.remarks["owner/model"] = replace(NO_MODEL, about="Target")
+
+    world.queue.advance()
+
+    assert going(world) == ["a"]
+
+
+def test_a_run_returned_to_the_queue_is_looked_at_too(world, three, checks):
+    world.queue.cancel(three[0].id)
+    checks.remarks["owner/model"] = NO_MODEL
+
+    assert world.queue.add_back(three[0].id).message == NO_MODEL.message
+
+
+@pytest.mark.parametrize(
+    ("free", "changes", "number"),
+    [
+        ((GIB, 7 * GIB), {}, 1),
+        ((7 * GIB, 7 * GIB), {}, 0),
+        ((7 * GIB,), {}, None),
+        ((GIB, 7 * GIB), {"distributed": Distributed(nproc_per_node="gpu")}, None),
+    ],
+    ids=["the freest", "alike", "only one", "spreads itself"],
+)
+def test_a_run_started_directly_is_given_the_card_that_was_counted_on(world, session, free, changes, number):
+    world.training._gpus = lambda: [Gpu(f"card {n}", 8 * GIB, bytes_) for n, bytes_ in enumerate(free)]
+    asked = request(session, "a")
+    asked = replace(asked, config=asked.config.model_copy(update=changes))
+
+    run = world.training.start(asked)
+
+    assert run.gpu == number
+    assert world.launcher.job(run).run.gpu == number

@@ -11,13 +11,14 @@ from app.ui.kit.entered import first_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.texts import text
 from app.ui.theme import SPACE, show_mode, show_text_size, text_scale
 from app.ui.training.fields import Segments
 
 _THEMES: Final = (
-    ("system", "System", ft.Icons.BRIGHTNESS_AUTO_OUTLINED),
-    ("light", "Light", ft.Icons.LIGHT_MODE_OUTLINED),
-    ("dark", "Dark", ft.Icons.DARK_MODE_OUTLINED),
+    ("system", text("settings.appearance.system"), ft.Icons.BRIGHTNESS_AUTO_OUTLINED),
+    ("light", text("settings.appearance.light"), ft.Icons.LIGHT_MODE_OUTLINED),
+    ("dark", text("settings.appearance.dark"), ft.Icons.DARK_MODE_OUTLINED),
 )
 
 
@@ -42,7 +43,7 @@ def Appearance(settings: SettingsService, on_text_size: Callable[[], None]) -> f
         on_change=choose,
     )
     return Section(
-        "Appearance",
+        text("settings.appearance.title"),
         [
             ft.Row([Identified("theme", buttons)], scroll=ft.ScrollMode.AUTO),
             ErrorBanner(save.problem, on_dismiss=save.dismiss),
@@ -59,17 +60,17 @@ def TextSize(settings: SettingsService, on_change: Callable[[], None]) -> ft.Con
     wanted = ft.use_ref(percent)
     save = use_action(lambda: settings.set_text_size(wanted.current or percent), on_done=_nothing)
 
-    def choose(text: str) -> None:
-        wanted.current = int(text)
+    def choose(size: str) -> None:
+        wanted.current = int(size)
         set_percent(wanted.current)
         show_text_size(page, wanted.current)
         on_change()
         page.run_task(save.run)
 
-    sizes = [(str(size), f"{size} %") for size in TEXT_SIZES]
+    sizes = [(str(size), text("settings.appearance.percent", size=size)) for size in TEXT_SIZES]
     return ft.Column(
         [
-            Segments("text-size", "Text size", str(percent), sizes, choose),
+            Segments("text-size", text("settings.appearance.text_size"), str(percent), sizes, choose),
             ErrorBanner(save.problem, on_dismiss=save.dismiss),
         ],
         spacing=SPACE,

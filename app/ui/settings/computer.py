@@ -13,12 +13,13 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill, Tone
+from app.ui.texts import text
 from app.ui.theme import SPACE
 
 _STATES: Final[dict[str, tuple[str, Tone]]] = {
-    "ok": ("Fine", "good"),
-    "warning": ("Note", "warning"),
-    "problem": ("Problem", "bad"),
+    "ok": (text("settings.computer.ok"), "good"),
+    "warning": (text("settings.computer.warning"), "warning"),
+    "problem": (text("settings.computer.problem"), "bad"),
 }
 
 
@@ -37,17 +38,17 @@ def Computer(doctor: DoctorService, *, is_shown: bool) -> ft.Control:
     ft.use_effect(look_once, dependencies=[is_shown], cleanup=_nothing)
     rows = [_finding(finding) for finding in findings or ()]
     return Section(
-        "This computer",
+        text("settings.computer.title"),
         [
             ErrorBanner(check.problem, on_dismiss=check.dismiss),
-            ProgressLine("Looking…", identifier="check-progress")
+            ProgressLine(text("settings.computer.looking"), identifier="check-progress")
             if check.is_busy
             else ft.Container(visible=False),
             Identified("findings", ft.Column(rows, spacing=SPACE * 0.75, tight=True)),
         ],
-        subtitle="What works here, and what a run would be missing.",
+        subtitle=text("settings.computer.subtitle"),
         trailing=ft.OutlinedButton(
-            "Check this computer",
+            text("settings.computer.check"),
             icon=ft.Icons.MONITOR_HEART_OUTLINED,
             disabled=check.is_busy,
             on_click=check.run,

@@ -15,6 +15,7 @@ from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
@@ -25,18 +26,18 @@ def Folders(settings: SettingsService, paths: Paths, show: Callable[[Path], None
     saved, set_saved = ft.use_state(cast(str | None, None))
     use_answer(lambda: settings.data_folder, set_saved, on="once")
     named = {
-        "Everything Tunewright owns": paths.home,
-        "Run folders": (Path(saved) if saved else paths.data) / "outputs",
-        "Exported sessions": paths.exports,
-        "Logs": paths.logs,
+        text("settings.folders.everything"): paths.home,
+        text("settings.folders.runs"): (Path(saved) if saved else paths.data) / "outputs",
+        text("settings.folders.exports"): paths.exports,
+        text("settings.folders.logs"): paths.logs,
     }
     rows = [_folder(label, folder, show) for label, folder in named.items()]
     if saved is not None:
         rows.append(keyed(DataFolder, "data-folder", settings, saved, str(paths.data), set_saved))
     return Section(
-        "Folders",
+        text("settings.folders.title"),
         rows,
-        subtitle=f"Set the environment variable {HOME_VARIABLE} before the start to move all of it.",
+        subtitle=text("settings.folders.subtitle", variable=HOME_VARIABLE),
     )
 
 
@@ -44,7 +45,7 @@ def _folder(label: str, folder: Path, show: Callable[[Path], None]) -> ft.Contro
     buttons = ft.Row(
         [
             keyed(OpenFolderButton, f"open-{label}", show, folder),
-            CopyButton(str(folder), what=f"the path of {label.lower()}"),
+            CopyButton(str(folder), what=text("settings.folders.path_of", folder=label.lower())),
         ],
         tight=True,
     )
@@ -63,18 +64,17 @@ def DataFolder(
             ft.Row(
                 [
                     ft.TextField(
-                        label="Data folder for new runs",
+                        label=text("settings.folders.data"),
                         value=folder.shown,
                         hint_text=usual,
-                        helper="Empty: the usual one. Counts from the next start of Tunewright on; runs "
-                        "that are there stay where they are.",
+                        helper=text("settings.folders.data_help"),
                         helper_max_lines=3,
                         on_change=folder.edit,
                         on_submit=save.run,
                         expand=True,
                     ),
                     ft.OutlinedButton(
-                        "Save data folder",
+                        text("settings.folders.save_data"),
                         disabled=save.is_busy or folder.shown.strip() == saved,
                         on_click=save.run,
                     ),

@@ -8,6 +8,7 @@ from app.ui.kit.entered import is_on
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.texts import text
 from app.ui.training.fields import Help
 from app.ui.training.watching import use_answer
 
@@ -28,18 +29,19 @@ def OfflineSwitch(offline: OfflineService) -> ft.Control:
         show(wanted.current)
         await switch.run()
 
-    said = f"The environment variable {variable} decides. " if variable else ""
+    said = text("settings.network.decided", variable=variable) if variable else ""
     return Section(
-        "Network",
+        text("settings.network.title"),
         [
-            ft.Switch(label="Offline mode", value=is_offline, disabled=bool(variable), on_change=toggle),
+            ft.Switch(
+                label=text("settings.network.offline"),
+                value=is_offline,
+                disabled=bool(variable),
+                on_change=toggle,
+            ),
             Identified(
                 "offline-help",
-                Help(
-                    f"{said}While it is on, nothing leaves this computer: no dataset or model is fetched, "
-                    "nothing is collected, published or pushed, runs and chats use what is here, and "
-                    "containers have no network."
-                ),
+                Help(said + text("settings.network.help")),
             ),
             ErrorBanner(switch.problem, on_dismiss=switch.dismiss),
         ],

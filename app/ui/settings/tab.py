@@ -17,6 +17,7 @@ from app.ui.settings.folders import Folders
 from app.ui.settings.offline import OfflineSwitch
 from app.ui.settings.tokens import Tokens
 from app.ui.settings.web import Web
+from app.ui.texts import text
 
 
 @ft.component
@@ -29,7 +30,7 @@ def SettingsTab(
     """
     return TabColumn(
         [
-            PageHeading("Settings", "How Tunewright looks, where it keeps things, and what it found here."),
+            PageHeading(text("settings.title"), text("settings.subtitle")),
             Appearance(services.settings, on_text_size),
             Folders(services.settings, paths, services.training.show_folder),
             Tokens(services.tokens, is_shown=is_shown),
@@ -43,10 +44,10 @@ def SettingsTab(
 
 def _about() -> ft.Control:
     return Section(
-        "About",
+        text("settings.about.title"),
         [
-            LabeledValue("Version", version("tunewright")),
-            LabeledValue("Telemetry", "None. Tunewright tells nobody what you do, and has no way to."),
-            LabeledValue("Licence", "Apache License 2.0; the fonts Inter and JetBrains Mono: SIL OFL 1.1"),
+            LabeledValue(text("settings.about.version"), version("tunewright")),
+            LabeledValue(text("settings.about.telemetry"), text("settings.about.no_telemetry")),
+            LabeledValue(text("settings.about.licence"), text("settings.about.licences")),
         ],
     )

@@ -14,12 +14,13 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
-_LOOKING = "Looking…"
+_LOOKING = text("settings.tokens.looking")
 
 
 @ft.component
@@ -27,15 +28,14 @@ def Tokens(tokens: TokenService, *, is_shown: bool) -> ft.Control:
     """One block a place. Whether there is a keyring is asked when someone looks here."""
     blocked, set_blocked = ft.use_state(cast(str | None, None))
     use_answer(tokens.why_not_kept if is_shown else lambda: None, set_blocked, on=is_shown)
-    said = f"{blocked} Set the environment variables instead, before the start." if blocked else ""
+    said = text("settings.tokens.no_keyring", why=blocked) if blocked else ""
     return Section(
-        "Tokens",
+        text("settings.tokens.title"),
         [
             *([Identified("keyring-problem", ft.Text(said, color=ft.Colors.TERTIARY))] if said else []),
             *(keyed(_Token, place, tokens, place, blocked, is_shown=is_shown) for place in TokenPlace),
         ],
-        subtitle="Kept in this computer's own keyring. A token is never shown, logged, or written to the "
-        "database; a variable of the environment comes first.",
+        subtitle=text("settings.tokens.subtitle"),
     )
 
 
@@ -58,9 +58,9 @@ def _Token(tokens: TokenService, place: TokenPlace, blocked: str | None, *, is_s
     test = use_action(lambda: tokens.test(place), on_done=set_result)
     ft.use_dialog(
         ConfirmDialog(
-            f"Delete the {place.label} token?",
-            "It is removed from this computer's keyring. At its owner's site it stays valid.",
-            confirm="Delete token",
+            text("settings.tokens.delete_question", place=place.label),
+            text("settings.tokens.delete_text"),
+            confirm=text("settings.tokens.delete_confirm"),
             on_confirm=delete.run,
             on_cancel=lambda: ask(False),
             is_busy=delete.is_busy,
@@ -71,11 +71,11 @@ def _Token(tokens: TokenService, place: TokenPlace, blocked: str | None, *, is_s
     )
     is_busy = keep.is_busy or test.is_busy
     field = ft.TextField(
-        label=f"New {place.label} token",
+        label=text("settings.tokens.new", place=place.label),
         value=token.shown,
         password=True,
         disabled=blocked is None or bool(blocked),
-        helper=f"From {place.page}",
+        helper=text("settings.tokens.from", page=place.page),
         on_change=token.edit,
         on_submit=keep.run,
         expand=True,
@@ -83,23 +83,25 @@ def _Token(tokens: TokenService, place: TokenPlace, blocked: str | None, *, is_s
     buttons = Wrap(
         [
             ft.OutlinedButton(
-                f"Keep {place.label} token", disabled=is_busy or not token.shown.strip(), on_click=keep.run
+                text("settings.tokens.keep", place=place.label),
+                disabled=is_busy or not token.shown.strip(),
+                on_click=keep.run,
             ),
             ft.OutlinedButton(
-                f"Test {place.label} token",
+                text("settings.tokens.test", place=place.label),
                 icon=ft.Icons.NETWORK_CHECK,
                 disabled=is_busy or state is None or state.source == "none",
                 on_click=test.run,
             ),
             ft.TextButton(
-                f"Delete {place.label} token",
+                text("settings.tokens.delete", place=place.label),
                 icon=ft.Icons.DELETE_OUTLINE,
                 disabled=is_busy or state is None or not state.is_kept,
                 on_click=lambda: ask(True),
             ),
         ]
     )
-    said = "Testing…" if test.is_busy else result
+    said = text("settings.tokens.testing") if test.is_busy else result
     return ft.Column(
         [
             Identified(

@@ -10,6 +10,7 @@ from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.training.watching import use_answer
 
 
@@ -19,9 +20,9 @@ def Web(settings: SettingsService) -> ft.Control:
     saved, set_saved = ft.use_state(cast(str | None, None))
     use_answer(lambda: settings.proxy, set_saved, on=())
     return Section(
-        "Proxy",
+        text("settings.proxy.title"),
         [Proxy(settings, saved, set_saved) if saved is not None else ft.Container(visible=False)],
-        subtitle="For collecting from the web and for the Hugging Face Hub.",
+        subtitle=text("settings.proxy.subtitle"),
     )
 
 
@@ -34,16 +35,16 @@ def Proxy(settings: SettingsService, saved: str, on_saved: Callable[[str], None]
             ft.Row(
                 [
                     ft.TextField(
-                        label="Proxy",
+                        label=text("settings.proxy.field"),
                         value=address.shown,
                         hint_text="http://proxy.example:3128",
-                        helper="Empty: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say, if they are set.",
+                        helper=text("settings.proxy.help"),
                         on_change=address.edit,
                         on_submit=save.run,
                         expand=True,
                     ),
                     ft.OutlinedButton(
-                        "Save proxy",
+                        text("settings.proxy.save"),
                         disabled=save.is_busy or address.shown.strip() == saved,
                         on_click=save.run,
                     ),

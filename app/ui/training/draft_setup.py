@@ -9,7 +9,7 @@ from app.domain.runs import DockerOptions
 from app.domain.setups import Setup
 from app.ui.training import typed_numbers
 from app.ui.training.expert import binding
-from app.ui.training.expert.catalogue import settings
+from app.ui.training.expert.catalogue import SECTIONS, Setting, settings
 from app.ui.training.options import LISTED_MODELS, ROWS, Source
 from app.ui.training.spread_draft import SpreadDraft
 from app.ui.training.typed_numbers import NUMBERS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def setup_of(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Setup:
     """Raises ValueError if the draft's `missing()` has something to say."""
+    others, push, spread = _others(draft, config), push_of(draft), draft.spread.values()
     is_file = draft.source is Source.FILE and draft.file.strip()
     return Setup(
         skill=draft.skill,
@@ -31,25 +32,26 @@ def setup_of(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Set
         file=Path(draft.file.strip()) if is_file else None,
         output_name=draft.output_name.strip(),
         docker=docker_of(draft),
+        answers=draft.answers,
         config=config(
             base_model=draft.base_model,
             dataset=_dataset(draft),
-            method=method_of(draft),
+            method=method_of(draft).model_dump() | others["method"],
             lr_scheduler=draft.lr_scheduler,
             optimizer=draft.optimizer,
-            **draft.spread.values(),
+            **spread | {"distributed": spread["distributed"].model_dump() | others["distributed"]},
             precision=draft.precision,
             gradient_checkpointing=draft.gradient_checkpointing,
             on_oom_shorten=draft.on_oom_shorten,
             max_tokens_per_gpu=draft.token_bound(),
             probe_memory=draft.probe_memory,
             save_full_state=draft.save_full_state,
-            push=push_of(draft),
-            logging=Logging(**{name: text.strip() or None for name, text in draft.logging.items()}),
+            push=push and push.model_dump() | others["push"],
+            logging={name: text.strip() or None for name, text in draft.logging.items()} | others["logging"],
             offline=draft.offline,
             **_rows(draft),
             **_values(draft, RunConfig),
-            **_others(draft, config),
+            **others[""],
         ),
     )
 
@@ -60,6 +62,7 @@ def fill(draft: "TrainingDraft", setup: Setup) -> None:
     draft.skill = setup.skill
     draft.target = setup.target
     draft.output_name = setup.output_name
+    draft.answers = setup.answers
     _fill_data(draft, setup)
     draft.is_model_typed = config.base_model not in LISTED_MODELS
     if draft.is_model_typed:
@@ -77,15 +80,16 @@ def fill(draft: "TrainingDraft", setup: Setup) -> None:
     draft.probe_memory = config.probe_memory
     draft.save_full_state = config.save_full_state
     _fill_push(draft, config.push)
-    draft.logging = {name: text for name, text in config.logging.model_dump().items() if text}
+    known = config.logging.model_dump(include=set(Logging.model_fields))
+    draft.logging = {name: text for name, text in known.items() if text}
     draft.offline = config.offline
     draft.rows = {name: getattr(config, name) for name in ROWS}
     draft.method = config.method.kind
     _fill_numbers(draft, config, RunConfig)
     draft.others = {
-        setting.path: binding.as_kept(setting, getattr(config, setting.path))
+        setting.path: binding.as_kept(setting, _value_at(config, setting))
         for setting in settings(draft.method, type(config))
-        if binding.is_other(setting) and "." not in setting.path
+        if binding.is_other(setting)
     }
     if isinstance(config.method, Lora):
         _fill_lora(draft, config.method)
@@ -178,13 +182,20 @@ def _fill_numbers(draft: "TrainingDraft", section: Any, owner: type[Any]) -> Non
             draft.numbers[name] = typed_numbers.as_text(getattr(section, name))
 
 
-def _others(draft: "TrainingDraft", config: type[RunConfig]) -> dict[str, Any]:
-    """Settings of the schema that the form has no field of its own for."""
-    return {
-        setting.path: binding.read(draft, setting)
-        for setting in settings(draft.method, config)
-        if binding.is_other(setting) and "." not in setting.path
-    }
+def _others(draft: "TrainingDraft", config: type[RunConfig]) -> dict[str, dict[str, Any]]:
+    """Settings of the schema that the form has no field of its own for, by section; "" for those in none."""
+    found: dict[str, dict[str, Any]] = {section: {} for section in ("", "method", *SECTIONS)}
+    for setting in settings(draft.method, config):
+        if binding.is_other(setting):
+            found[setting.path.rpartition(".")[0]][setting.name] = binding.read(draft, setting)
+    return found
+
+
+def _value_at(config: RunConfig, setting: Setting) -> Any:
+    """The default in a section that a config does not have."""
+    section = setting.path.rpartition(".")[0]
+    owner = getattr(config, section) if section else config
+    return getattr(owner, setting.name, setting.default)
 
 
 def _dataset(draft: "TrainingDraft") -> FileDataset | HubDataset:

@@ -101,6 +101,11 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
+def place(run: Run) -> str:
+    """Its target, and of several GPUs the one it was given."""
+    return run.target.label if run.gpu is None else f"{run.target.label}, GPU {run.gpu}"
+
+
 def data(run: Run) -> str:
     """What it trains on, with the version of the session and the hash of its rows."""
     if not run.content_hash:

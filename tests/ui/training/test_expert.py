@@ -2,10 +2,14 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Literal
 
 import flet as ft
 import pytest
-from pydantic import Field
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pydantic import Field, create_model
 
 from app.domain.layer_patterns import matches, usual_names
 from app.domain.setting_labels import label_of
@@ -72,6 +76,55 @@ def test_a_setting_the_form_has_never_heard_of_appears_is_judged_and_reaches_the
     again = TrainingDraft()
     again.load(setup_of(draft, Tomorrow))
     assert setup_of(again, Tomorrow) == setup_of(draft, Tomorrow)
+
+
+PLACES = ("", "method", "push", "distributed", "logging")
+NEW_FIELDS = st.sampled_from(
+    [
+        (bool, False, True, True),
+        (int, 3, "8", 8),
+        (float, 0.5, "2.5e-3", 0.0025),
+        (str, "plain", "very new", "very new"),
+        (Literal["one", "two"], "one", "two", "two"),
+        (int | None, None, "", None),
+        (int | None, None, "12", 12),
+    ]
+)
+"""(type, default, as it is typed, as the config then has it)"""
+
+
+def with_new_field(section: str, method: str, kind, default) -> type[RunConfig]:
+    """The schema of the day on which a section got a field that this form knows nothing of."""
+    field = (kind, Field(default, description="Brand new."))
+    if not section:
+        return create_model("Tomorrow", __base__=RunConfig, brand_new=field)
+    known = METHODS[method] if section == "method" else SECTIONS[section]
+    grown = create_model(known.__name__, __base__=known, brand_new=field)
+    if section == "push":
+        return create_model("Tomorrow", __base__=RunConfig, push=(grown | None, None))
+    first = {"default_factory": grown} if section != "method" else {}
+    return create_model("Tomorrow", __base__=RunConfig, **{section: (grown, Field(**first))})
+
+
+@given(section=st.sampled_from(PLACES), method=st.sampled_from(list(METHODS)), new=NEW_FIELDS)
+@hypothesis_settings(max_examples=60)
+def test_a_new_field_of_any_section_is_shown_written_and_read_back(section, method, new):
+    kind, default, typed, value = new
+    config = with_new_field(section, method, kind, default)
+    path = f"{section}.brand_new".lstrip(".")
+    draft = TrainingDraft(session="any", method=method, push_repo="me/it")
+
+    setting = found(method, path, config)
+    binding.put(draft, setting, typed)
+    made = setup_of(draft, config)
+    again = TrainingDraft()
+    again.load(made)
+
+    owner = getattr(made.config, section) if section else made.config
+    assert problems(draft, config) == {}
+    assert owner.brand_new == value
+    assert binding.read(again, setting) == value
+    assert setup_of(again, config) == made
 
 
 @ft.component

@@ -5,10 +5,12 @@ import json
 import flet as ft
 import pytest
 
+from app.domain.preflight import Readiness, Remark
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.ui.training.history.sparkline import HEIGHT, WIDTH, spots
 from tests.services.conftest import ends, started, step, write_events
-from trainer_image.config import Osft, RunConfig
+from tests.ui.training.conftest import _is_inside
+from trainer_image.config import DATA_FILE, Osft, RunConfig
 from trainer_image.events import Evaluation, Result
 
 LOSSES = (3.0, 2.0, 1.5)
@@ -156,6 +158,37 @@ async def test_what_waits_is_put_in_order_paused_and_taken_out(studio):
         await screen.wait_for(lambda: names_in_queue(screen) == ["two"])
 
     assert [r.name for r in studio.runs() if r.status is RunStatus.RUNNING] == ["three"]
+
+
+async def test_what_keeps_a_waiting_run_from_starting_stands_on_its_card(studio):
+    error = Remark("Model", "error", "There is no such model.", "Check its name.")
+    studio.services.queue.pause()
+    studio.services.queue._check = lambda request: Readiness((error,))
+    queued(studio, "one")
+
+    async with studio.opened() as screen:
+        await screen.wait_for_text(
+            "As things are, it will not start: There is no such model. Check its name."
+        )
+
+
+async def test_what_keeps_a_run_from_the_queue_is_said_before_the_click(studio):
+    finished = studio.finish(studio.start("done"))
+    gone = studio.start("gone")
+    studio.services.training.stop(gone.id, save=False)
+    (gone.folder / DATA_FILE).unlink()
+
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: "Return to queue: it has finished" in menu_of(screen, finished))
+        assert "Return to queue: its rows are no longer on disk" in menu_of(screen, gone)
+        [item] = [i for i in screen.controls(ft.PopupMenuItem) if "it has finished" in str(i.content)]
+        assert item.disabled
+
+
+def menu_of(screen, run) -> list[str]:
+    """What its menu offers, or says of what it cannot offer."""
+    [piece] = [s for s in screen.controls(ft.Semantics) if s.identifier == f"more-{run.id}"]
+    return [str(i.content) for i in screen.controls(ft.PopupMenuItem) if _is_inside(i, piece)]
 
 
 async def test_a_run_of_the_form_waits_beside_the_one_that_is_going(studio):

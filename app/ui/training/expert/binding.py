@@ -8,6 +8,7 @@ from app.ui.training.expert.catalogue import Setting
 from app.ui.training.options import ROWS
 from app.ui.training.spread_draft import TYPED
 from app.ui.training.typed_numbers import NUMBERS
+from trainer_image.config import Logging
 
 if TYPE_CHECKING:
     from app.ui.training.draft import TrainingDraft
@@ -30,7 +31,7 @@ _OWN: Final = frozenset(
 def kept(draft: "TrainingDraft", setting: Setting) -> Any:
     """As the form shows it: a text as it was typed, or a switch."""
     path, name = setting.path, setting.name
-    if path.startswith("logging."):
+    if _is_logger(path):
         return draft.logging.get(name, "")
     if path.startswith("distributed.") and name in TYPED:
         return draft.spread.texts[name]
@@ -50,7 +51,7 @@ def kept(draft: "TrainingDraft", setting: Setting) -> Any:
 def put(draft: "TrainingDraft", setting: Setting, value: Any) -> None:
     """Keep what was typed or chosen."""
     path, name = setting.path, setting.name
-    if path.startswith("logging."):
+    if _is_logger(path):
         draft.logging = {**draft.logging, name: value}
     elif path.startswith("distributed.") and name in TYPED:
         draft.spread = replace(draft.spread, texts={**draft.spread.texts, name: value})
@@ -117,7 +118,7 @@ def read(draft: "TrainingDraft", setting: Setting) -> Any:
 def is_other(setting: Setting) -> bool:
     """Whether the draft has no place of its own for it: it is newer than the form."""
     path, name = setting.path, setting.name
-    has_section = path.startswith("logging.") or (path.startswith("distributed.") and name in TYPED)
+    has_section = _is_logger(path) or (path.startswith("distributed.") and name in TYPED)
     has_number = name in NUMBERS and _is_number(setting)
     is_placed = _is_of_spread(setting) or path == "method.target_patterns" or path in ROWS
     return not (has_section or has_number or is_placed or _attribute(path))
@@ -132,6 +133,10 @@ def _attribute(path: str) -> str:
     if path in _CALLED:
         return _CALLED[path]
     return path.rpartition(".")[2] if path in _OWN else ""
+
+
+def _is_logger(path: str) -> bool:
+    return path.removeprefix("logging.") in Logging.model_fields
 
 
 def _is_of_spread(setting: Setting) -> bool:

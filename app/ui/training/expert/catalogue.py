@@ -105,10 +105,25 @@ def _fields(method: Method, config: type[BaseModel]) -> Iterator[tuple[str, Fiel
     for name, field in config.model_fields.items():
         if name not in _ELSEWHERE:
             yield name, field
-    for section, owner in {"method": METHODS[method], **SECTIONS}.items():
-        for name, field in owner.model_fields.items():
+    for section in ("method", *SECTIONS):
+        for name, field in _section_of(config, section, method).model_fields.items():
             if name not in _WITH_ANOTHER:
                 yield f"{section}.{name}", field
+
+
+def _section_of(config: type[BaseModel], section: str, method: Method) -> type[BaseModel]:
+    """As this very schema has it: of the methods the one that is chosen."""
+    known = METHODS[method] if section == "method" else SECTIONS[section]
+    return next(
+        found for found in _models(config.model_fields[section].annotation) if issubclass(found, known)
+    )
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def _setting(path: str, field: FieldInfo) -> Setting:

@@ -41,6 +41,8 @@ class _Looks:
     is_shown: bool
     is_compared: bool
     is_narrow: bool
+    no_return: str
+    """Why it cannot go back to the queue, in half a sentence; empty if it can."""
 
 
 def RunCard(
@@ -52,10 +54,11 @@ def RunCard(
     is_shown: bool,
     is_compared: bool,
     is_narrow: bool,
+    no_return: str,
 ) -> ft.Control:
     """Drawn anew only when it says something else: a history of hundreds of runs is read once a second."""
     facts = _facts(run)
-    looks = _Looks(is_shown, is_compared, is_narrow)
+    looks = _Looks(is_shown, is_compared, is_narrow, no_return)
     shown = (run.name, facts, run.status, run.is_stopping, run.note, losses, lineage, looks)
     return drawn(f"history-{run.id}", shown, lambda: _card(run, facts, losses, lineage, on, looks))
 
@@ -75,7 +78,7 @@ def _card(
         lines.append(_small(lineage[0].upper() + lineage[1:], icon=ft.Icons.ACCOUNT_TREE_OUTLINED))
     if run.note:
         lines.append(_small(run.note, icon=ft.Icons.STICKY_NOTE_2_OUTLINED))
-    row = ft.Row(_buttons(run, on, is_compared=looks.is_compared), spacing=0, tight=True)
+    row = ft.Row(_buttons(run, on, looks), spacing=0, tight=True)
     buttons = Identified(f"buttons-{run.id}", row)  # else the tile takes the first one's name for its own
     if looks.is_narrow:
         lines.append(buttons)
@@ -94,12 +97,12 @@ def _card(
     return Identified(f"history-{run.id}", tile)
 
 
-def _buttons(run: Run, on: CardHandlers, *, is_compared: bool) -> list[ft.Control]:
+def _buttons(run: Run, on: CardHandlers, looks: _Looks) -> list[ft.Control]:
     compare = IconAction(
-        ft.Icons.CHECK_CIRCLE if is_compared else ft.Icons.STACKED_LINE_CHART,
-        f"Stop comparing {run.name}" if is_compared else f"Compare {run.name}",
+        ft.Icons.CHECK_CIRCLE if looks.is_compared else ft.Icons.STACKED_LINE_CHART,
+        f"Stop comparing {run.name}" if looks.is_compared else f"Compare {run.name}",
         partial(on.compare, run.id),
-        color=ft.Colors.PRIMARY if is_compared else None,
+        color=ft.Colors.PRIMARY if looks.is_compared else None,
     )
     delete = IconAction(
         ft.Icons.DELETE_OUTLINE,
@@ -110,12 +113,21 @@ def _buttons(run: Run, on: CardHandlers, *, is_compared: bool) -> list[ft.Contro
     menu = ft.PopupMenuButton(
         icon=ft.Icons.MORE_VERT,
         tooltip=f"More about {run.name}",
-        items=[
-            ft.PopupMenuItem(content=label, icon=icon, on_click=partial(on.wish, wish, run.id))
-            for wish, label, icon in _MENU
-        ],
+        items=[_item(run, on, wish, label, icon, looks.no_return) for wish, label, icon in _MENU],
     )
     return [compare, delete, Identified(f"more-{run.id}", menu, label=f"More about {run.name}")]
+
+
+def _item(
+    run: Run, on: CardHandlers, wish: Wish, label: str, icon: ft.IconData, no_return: str
+) -> ft.PopupMenuItem:
+    reason = no_return if wish == "return" else ""
+    return ft.PopupMenuItem(
+        content=f"{label}: {reason}" if reason else label,
+        icon=icon,
+        disabled=bool(reason),
+        on_click=partial(on.wish, wish, run.id),
+    )
 
 
 def _small(text: str, *, icon: ft.IconData | None = None) -> ft.Control:

@@ -44,11 +44,14 @@ def RunHistory(
     count, set_count = ft.use_state(_PAGE)
     is_narrow, set_narrow = ft.use_state((ft.context.page.width or NARROW_BELOW) < NARROW_BELOW)
     sparks, set_sparks = ft.use_state(cast(Mapping[RunId, tuple[float, ...]], {}))
+    no_return, set_no_return = ft.use_state(cast(Mapping[RunId, str], {}))
 
     wishes = use_wishes(services, runs, selection, on_clone, on_changed)
     found = [run for run in runs if matches(run, words, status)]
     shown = found[:count]
     use_answer(lambda: services.history.sparklines(shown), set_sparks, on=tuple(map(_progress, shown)))
+    states = tuple((run.id, run.status, run.checkpoint) for run in shown)
+    use_answer(lambda: {r.id: services.queue.add_back_blocked(r) for r in shown}, set_no_return, on=states)
 
     handlers = CardHandlers(selection.choose, selection.toggle_compared, wishes.wish)
     cards = [
@@ -60,6 +63,7 @@ def RunHistory(
             is_shown=run.id == selection.run_id,
             is_compared=run.id in selection.compared,
             is_narrow=is_narrow,
+            no_return=no_return.get(run.id, ""),
         )
         for run in shown
     ]

@@ -78,6 +78,10 @@ def _row(
         tight=True,
         expand=True,
     )
+    if run.message:
+        texts.controls.append(
+            _warning(f"As things are, it will not start: {run.message} {run.hint}".rstrip())
+        )
     buttons = [
         IconAction(
             ft.Icons.ARROW_UPWARD,
@@ -98,6 +102,12 @@ def _row(
     number = ft.Text(f"{place}.", width=24, text_align=ft.TextAlign.RIGHT)
     row = ft.Row([number, texts, *buttons], spacing=GAP, key=f"queued-{run.id}")
     return Identified(f"queued-{run.id}", row)
+
+
+def _warning(text: str) -> ft.Control:
+    icon = ft.Icon(ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=16, semantics_label="Error")
+    words = ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR, expand=True)
+    return ft.Row([icon, words], spacing=4, vertical_alignment=ft.CrossAxisAlignment.START)
 
 
 def _pause_button(rules: QueueRules, on_click: Callable[[], None]) -> ft.Control:

@@ -107,7 +107,7 @@ def RunView(
                 run.output_dir or run.folder,
             ),
         ],
-        subtitle=f"{run.target.label} · {wording.data(run)} · {wording.method(run)}",
+        subtitle=f"{wording.place(run)} · {wording.data(run)} · {wording.method(run)}",
         trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
 
