@@ -37,3 +37,11 @@ def test_what_was_seen_of_a_changed_recipe_no_longer_counts():
     changed = one.model_copy(update={"setup": one.setup.model_copy(update={"config": config})})
 
     assert changed.config_sha256 != one.config_sha256
+
+
+def test_a_recipe_that_cannot_be_read_is_told_by_its_name(tmp_path):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "soup.toml").write_text("title = 3", encoding="utf-8")
+
+    with pytest.raises(StudioError, match="recipe soup cannot be read"):
+        recipes(tmp_path)
