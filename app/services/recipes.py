@@ -29,5 +29,5 @@ def read_recipe(path: Path) -> Recipe:
     except (OSError, ValueError) as error:
         raise StudioError(
             f"The recipe {path.stem} cannot be read.",
-            "It is part of the installation: install Tunewright again.",
+            "It came with Tunewright: install that again.",
         ) from error
