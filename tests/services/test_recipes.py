@@ -20,7 +20,7 @@ def test_a_recipe_was_run_as_it_stands_or_says_that_it_was_not(one):
     else:
         assert one.measured.config_sha256 == one.config_sha256, "changed: run benchmarks/recipes.py again"
         assert one.measured.loss_after < one.measured.loss_before
-        assert f"{one.measured.loss_before:.2f} before, {one.measured.loss_after:.2f} after" in one.seen
+        assert f"{one.measured.loss_before:.3g} before, {one.measured.loss_after:.3g} after" in one.seen
     assert one.source
     assert one.what_for
 

@@ -89,7 +89,10 @@ def _card(recipe: Recipe, use: Callable[[], None]) -> ft.Control:
     ]
     button = ft.FilledTonalButton("Use", tooltip=f"Use “{recipe.title}”", on_click=use)
     return ft.Column(
-        [Selectable(ft.Column(lines, spacing=GAP / 2, tight=True)), Identified(f"use-{recipe.name}", button)],
+        [
+            Selectable(ft.Column(lines, spacing=GAP / 2, tight=True)),
+            Identified(f"use-{recipe.name}", button, label=f"Use “{recipe.title}”"),
+        ],
         spacing=GAP,
         tight=True,
     )
