@@ -9,7 +9,7 @@ from app.domain.setups import Setup
 from trainer_image.config import HubDataset, Lora, Osft, RunConfig, Sft
 
 _CANDIDATES = (
-    True, False, 1, 3, 7, 100_000, 0.125, 3.3e-5, "n/é字-1", "me/it", ["q_proj$", "a|b"],
+    True, False, 1, 3, 7, 100_000, 0.125, 3.3e-5, "n/é字-1", "me/it", "pissa:niter=16", ["q_proj$", "a|b"],
     "style", "yes", "memory",
     {"use_liger": True, "log_level": "very loud", "adamw_eps": 1e-8, "callbacks": None},
 )  # fmt: skip

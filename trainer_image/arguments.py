@@ -10,9 +10,9 @@ from trainer_image.models import Device
 
 
 def training_arguments(
-    config: RunConfig, device: Device, folder: Path, *, whole_batches: bool = False
+    config: RunConfig, device: Device, folder: Path, *, whole_batches: bool = False, recomputes: bool = False
 ) -> SFTConfig:
-    """What is not named here is TRL's default.
+    """What is not named here is TRL's default. `recomputes`: activations are, whatever the config says.
 
     With `whole_batches` the loader hands out whole effective batches, which the collator splits.
     """
@@ -47,5 +47,5 @@ def training_arguments(
         dataloader_pin_memory=device.kind == "cuda",
         report_to="none",
         disable_tqdm=True,
-        **sharding.arguments(config),
+        **sharding.arguments(config, recomputes=recomputes or config.gradient_checkpointing),
     )

@@ -152,16 +152,22 @@ _KNOWN: Final[Mapping[str, tuple[Collection[str], Mapping[str, str]]]] = {
 }
 
 
-def fault_of(backend: str, name: str, fields: Collection[str] = ()) -> tuple[str, str] | None:
+def fault_of(
+    backend: str,
+    name: str,
+    fields: Collection[str] = (),
+    written_to: tuple[Collection[str], Mapping[str, str]] | None = None,
+) -> tuple[str, str] | None:
     """Why an argument is none that may be given, and what to do; None if it may be.
 
-    `fields` are those of the installed version; without them, of the version this is written to. A backend
-    that takes no arguments at all is the config's own rule.
+    `fields` are those of the installed version; without them, of the version this is written to. `written_to`
+    tells its fields and which settings decide some of them, where the backend is none of those known here. A
+    backend that takes no arguments at all is the config's own rule.
     """
-    if backend not in _KNOWN:
+    known = written_to or _KNOWN.get(backend)
+    if known is None:
         return None
-    written_to, ours = _KNOWN[backend]
-    fields = fields or written_to
+    fields, ours = fields or known[0], known[1]
     if name not in fields:
         near = difflib.get_close_matches(name, fields, n=1, cutoff=0)
         return (

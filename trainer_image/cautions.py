@@ -16,8 +16,8 @@ def cautions(config: RunConfig, *, rows: int, parameters: int, engine: EngineNam
     method, found = config.method, []
     if config.num_epochs > MANY_EPOCHS and not config.max_steps and rows < FEW_ROWS:
         found.append(
-            f"{config.num_epochs} epochs over {rows:,} rows: beyond {MANY_EPOCHS} a model soon knows so few "
-            "rows by heart. Watch the validation loss."
+            f"{config.num_epochs} epochs over {rows:,} row{'s' * (rows != 1)}: beyond {MANY_EPOCHS} a model "
+            "soon knows so few rows by heart. Watch the validation loss."
         )
     if isinstance(method, Osft) and method.unfreeze_rank_ratio > USUAL_RATIO and parameters >= LARGE_MODEL:
         found.append(

@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -33,7 +33,7 @@ _REPLACED: Final = "-replaced"
 _SCHEDULE: Final = (
     "num_epochs", "max_steps", "learning_rate", "per_device_batch_size", "gradient_accumulation_steps",
     "max_seq_len", "lr_scheduler", "warmup_steps", "weight_decay", "max_grad_norm", "seed", "precision",
-    "packing", "eval_steps", "early_stopping_patience", "warmup_ratio", "optimizer",
+    "packing", "eval_steps", "early_stopping_patience", "warmup_ratio", "optimizer", "method_plugin",
 )  # fmt: skip
 _LENGTH: Final = {"num_epochs", "max_steps"}
 """Of these, what may change on purpose: the rest of the run then follows a new schedule."""
@@ -48,6 +48,8 @@ class FoundMemory(BaseModel):
     """Rows at once (tokens, if they are packed); None: as many as the config says."""
     length: int | None = None
     """Tokens that rows are cut to, by consent."""
+    measured: int | None = None
+    """Rows measured at once, with the model in parts; None: as many as the config says."""
     recompute: bool = False
     """Whether activations are recomputed though the config does not say so."""
 
@@ -212,6 +214,8 @@ def require_same_run(progress: Progress, config: RunConfig, *, extend: bool = Fa
     """
     now = identity(config)
     changed = [name for name, value in progress.identity.items() if now.get(name) != value]
+    if "base_model" in changed and _is_carried(str(progress.identity["base_model"]), config.base_model):
+        changed.remove("base_model")
     if "method" in changed and _is_method(progress.identity["method"], config.method):
         changed.remove("method")
     if extend:
@@ -228,6 +232,11 @@ def require_same_run(progress: Progress, config: RunConfig, *, extend: bool = Fa
             f"This run cannot be resumed: it was started with other settings ({settings}).",
             "Put these settings back, or start a new run.",
         )
+
+
+def _is_carried(stored: str, now: str) -> bool:
+    """Whether one of the two is the other's folder as it is called where the app brought it along."""
+    return any(a == f"models/{PurePath(b).name}" for a, b in ((stored, now), (now, stored)))
 
 
 def _is_method(stored: Any, method: Method) -> bool:

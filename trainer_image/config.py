@@ -54,6 +54,7 @@ MEMORY_HISTORY_VARIABLE: Final = "TUNEWRIGHT_MEMORY_HISTORY"
 """Names the file where runs share what memory they took; without it each keeps its own."""
 
 
+Plugin = Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*(:\w+=[^,=\s]+(,\w+=[^,=\s]+)*)?$", max_length=500)]
 Steps = Annotated[PositiveInt, Field(le=10**9)]
 
 _METHOD_OF_BACKEND: Final = {"instructlab-training": "sft", "mini-trainer": "osft", "unsloth": "lora"}
@@ -63,7 +64,9 @@ class RunConfig(Section):
     """Everything `train.py` needs. Secrets never go here: tokens travel as environment variables."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    base_model: str = Field(min_length=1, description="Hub name or folder of the model to start from.")
+    base_model: str = Field(
+        min_length=1, max_length=4096, description="Hub name or folder of the model to start from."
+    )
     dataset: Dataset = FileDataset()
     method: Method = Lora()
     backend: Literal["native", "instructlab-training", "mini-trainer", "unsloth"] = Field(
@@ -73,6 +76,14 @@ class RunConfig(Section):
     )
     backend_args: dict[str, str | int | float | bool | None] = Field(
         {}, description="Further settings of instructlab-training or mini-trainer, by their own names."
+    )
+    method_plugin: Plugin | None = Field(
+        None,
+        description="Another package's way to do the chosen method: the name of its entry point, if need be "
+        "with arguments, like 'pissa:niter=16'.",
+    )
+    backend_plugin: Plugin | None = Field(
+        None, description="A backend of another package: the name of its entry point."
     )
     distributed: Distributed = Distributed()
 
@@ -230,6 +241,12 @@ class RunConfig(Section):
             raise ValueError(
                 f"the backend '{self.backend}' does not look for max_tokens_per_gpu: give a number"
             )
+        if self.backend_plugin:
+            if self.backend != "native" or self.method_plugin:
+                raise ValueError("backend_plugin goes with backend 'native' and without a method_plugin")
+            return self
+        if self.method_plugin and self.backend != "native":
+            raise ValueError("method_plugin goes with the backend 'native' only")
         if self.backend_args and self.backend not in {"instructlab-training", "mini-trainer"}:
             raise ValueError(f"backend_args have no meaning for the backend '{self.backend}'")
         return self

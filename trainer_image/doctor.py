@@ -7,7 +7,7 @@ it. That a package is there does not prove that it starts. Imports no training l
 from collections.abc import Sequence
 from typing import Any, Final
 
-from trainer_image import machine
+from trainer_image import machine, plugins
 from trainer_image.backends import EXTERNAL, Backend
 
 _FOR_ALL: Final = ("torch", "transformers", "trl", "accelerate", "datasets")
@@ -36,6 +36,7 @@ def examine() -> dict[str, Any]:
             "unsloth": _verdict((*_FOR_LORA, "unsloth"), on_gpu),
             **{name: _external(backend, on_gpu) for name, backend in EXTERNAL.items()},
         },
+        "plugins": {"methods": plugins.names("method"), "backends": plugins.names("backend")},
         "several_gpus": {
             "ddp": _verdict(_FOR_ALL, several if gpus else ""),
             "fsdp": _verdict(_FOR_ALL, several if gpus else ""),

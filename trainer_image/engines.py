@@ -89,6 +89,8 @@ def _against_unsloth(method: Lora) -> str:
 
 
 def _against_parts(config: RunConfig) -> str:
+    if config.method_plugin:
+        return "another package's method is chosen"
     if config.distributed.enable_model_splitting:
         return "the model is split over several GPUs"
     return "the model is in parts (FSDP), which Unsloth does not do" if sharding.is_on(config) else ""

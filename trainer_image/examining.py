@@ -6,15 +6,12 @@ Imports no training library; torch is loaded only where there seems to be an NVI
 import functools
 import os
 from pathlib import Path
-from typing import Any, Final
 
 from trainer_image import doctor, engines, machine, sinks
 from trainer_image.cautions import cautions
 from trainer_image.config import Logging
 from trainer_image.estimating import estimate_run
-from trainer_image.look_protocol import Ability, Estimate, Estimated, Examined, LoggerAsked
-
-_GROUPS: Final = ("methods", "backends", "several_gpus")
+from trainer_image.look_protocol import Ability, Estimate, Estimated, Examined, LoggerAsked, abilities_in
 
 
 def estimated(asked: Estimate, place: Path) -> Estimated:
@@ -46,9 +43,4 @@ def examined(logging: Logging) -> Examined:
 @functools.cache
 def _abilities() -> tuple[Ability, ...]:
     """Asked once in the life of a process: packages do not come while it runs, and torch takes seconds."""
-    found: dict[str, Any] = doctor.examine()
-    return tuple(
-        Ability(name=name, group=group, why_not=verdict["why_not"])
-        for group in _GROUPS
-        for name, verdict in found[group].items()
-    )
+    return abilities_in(doctor.examine())

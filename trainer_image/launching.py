@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from trainer_image import ranks
+from trainer_image import beginning_again, ranks
+from trainer_image.checkpoints import FoundMemory
 from trainer_image.config import Distributed
 from trainer_image.problems import RunFailedError, bad_config
 from trainer_image.reporting import Reporter
@@ -117,21 +118,27 @@ def start(spread: Spread, train: Path, arguments: list[str], run_dir: Path, *, a
     If a process dies without a word, the run's last words are said here. Nothing is left running: where this
     process is killed, Linux kills the others.
     """
-    with tempfile.TemporaryDirectory(prefix="tunewright-ranks-") as name:
-        folder = Path(name)
-        mail = _Mail(folder, spread.processes)
-        mail.collect()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "torch.distributed.run", *spread.options(), str(train), *arguments],
-            env=_environment(spread, folder),
-            start_new_session=sys.platform != "win32",  # signals reach the ranks by mail, and only once
-            preexec_fn=ranks.die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
-        )
-        mail.deliver_until_end_of(process)
-        code = _code_of_first(folder)
-        if code is not None:
-            return code
-        return _last_words(folder, run_dir, attempt, is_first_node=spread.node_rank == 0)
+    mail = _Mail(spread.processes)
+    mail.collect()
+
+    def once(words: Sequence[str], more: Mapping[str, str]) -> tuple[int, FoundMemory | None]:
+        with tempfile.TemporaryDirectory(prefix="tunewright-ranks-") as name:
+            folder = Path(name)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "torch.distributed.run", *spread.options(), str(train), *words],
+                env={**_environment(spread, folder), **more},
+                start_new_session=sys.platform != "win32",  # signals reach the ranks by mail, and only once
+                preexec_fn=ranks.die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            )
+            mail.deliver_until_end_of(process, folder)
+            if found := beginning_again.noted(folder):
+                return beginning_again.AGAIN, found
+            code = _code_of_first(folder)
+            if code is None:
+                code = _last_words(folder, run_dir, attempt, is_first_node=spread.node_rank == 0)
+            return code, None
+
+    return beginning_again.until_it_fits(once, arguments, run_dir)
 
 
 def spread_in(config_file: Path) -> Spread | None:
@@ -140,16 +147,16 @@ def spread_in(config_file: Path) -> Spread | None:
         content = json.loads(config_file.read_bytes())
         asked = Distributed.model_validate(content.get("distributed", {}))
         spread = spread_of(asked, os.environ)
-    except (OSError, ValueError, AttributeError, RunFailedError):
+    except (OSError, ValueError, AttributeError, RecursionError, RunFailedError):
         return None
-    return spread if spread.is_several and content.get("backend", "native") in _OWN_LOOP else None
+    is_own = content.get("backend", "native") in _OWN_LOOP and not content.get("backend_plugin")
+    return spread if spread.is_several and is_own else None
 
 
 class _Mail:
     """Signals to this process, passed on to each rank once all of them listen; none is lost before."""
 
-    def __init__(self, folder: Path, processes: int) -> None:
-        self._folder = folder
+    def __init__(self, processes: int) -> None:
         self._processes = processes
         self._waiting: list[int] = []
 
@@ -157,17 +164,17 @@ class _Mail:
         for number in _PASSED_ON:
             signal.signal(number, lambda number, _frame: self._waiting.append(number))
 
-    def deliver_until_end_of(self, process: "subprocess.Popen[bytes]") -> None:
+    def deliver_until_end_of(self, process: "subprocess.Popen[bytes]", folder: Path) -> None:
         while True:
             try:
                 process.wait(_LOOK_EVERY_SECONDS)
             except subprocess.TimeoutExpired:
-                self._deliver()
+                self._deliver(folder)
             else:
                 return
 
-    def _deliver(self) -> None:
-        listening = list(self._folder.glob("*.pid"))
+    def _deliver(self, folder: Path) -> None:
+        listening = list(folder.glob("*.pid"))
         if len(listening) < self._processes:
             return
         while self._waiting:

@@ -4,7 +4,8 @@ Both sides import this file, so it imports only the standard library, pydantic a
 answered in order; closing stdin, or a kill, ends the program at any moment.
 """
 
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -161,12 +162,25 @@ class Estimated(_Line):
     """Settings that work and are seldom wise."""
 
 
+_Group = Literal["methods", "backends", "several_gpus"]
+_ABILITY_GROUPS: Final[tuple[_Group, ...]] = ("methods", "backends", "several_gpus")
+
+
 class Ability(_Line):
     """A method, a backend or a way to use several GPUs, and why it cannot be had here if it cannot."""
 
     name: str
-    group: Literal["methods", "backends", "several_gpus"]
+    group: _Group
     why_not: str = ""
+
+
+def abilities_in(found: Mapping[str, Any]) -> tuple[Ability, ...]:
+    """Those in what `train.py --doctor` prints."""
+    return tuple(
+        Ability(name=name, group=group, why_not=verdict["why_not"])
+        for group in _ABILITY_GROUPS
+        for name, verdict in found[group].items()
+    )
 
 
 class LoggerAsked(_Line):

@@ -6,14 +6,13 @@ is read where the loop has to wait for the loss anyway.
 
 import math
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from trainer_image import agreement, ranks, schedule, sharding
+from trainer_image import agreement, beginning_again, in_parts, ranks, schedule, sharding
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
@@ -23,7 +22,6 @@ from trainer_image.batches import (
     longest,
     parts_of,
     samples_in,
-    that_teaches_nothing,
     tokens_in,
 )
 from trainer_image.checkpoints import Checkpoint, Checkpoints, Progress, has_new_length, identity
@@ -36,32 +34,18 @@ from trainer_image.events import CheckpointSaved
 from trainer_image.following import Follow
 from trainer_image.models import Device
 from trainer_image.optimizing import withstand_full_memory
-from trainer_image.overfitting import OverfitDetector
+from trainer_image.outcome import Outcome
+from trainer_image.overfitting import OverfitWatch
 from trainer_image.planning import report_plan
 from trainer_image.probe import Probe
 from trainer_image.problems import RunFailedError
 from trainer_image.publishing import PushAtEverySave
-from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 from trainer_image.sampling import Samples
 from trainer_image.stopping import StopRequest
 from trainer_image.token_bound import splitter
 from trainer_image.trials import Trials
 from trainer_image.validation import Validation
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Where training ended."""
-
-    step: int
-    total_steps: int
-    loss: float | None
-    checkpoint: str | None
-    stopped: bool
-    best_step: int | None = None
-    validation_loss: float | None = None
-    baseline_loss: float | None = None
 
 
 class Loop(SFTTrainer):  # type: ignore[misc]
@@ -95,32 +79,32 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         before = resume_from.progress if resume_from else None
         self._has_new_length = before is not None and has_new_length(before, config)
         self._clock = Clock(before)
-        alone = ranks.world_size() == 1
-        if config.on_oom_shorten and not alone:
-            reporter.notice("Rows are not shortened when memory runs out: several processes train together.")
-        self._recovery = Recovery(
-            model,
-            reporter,
-            may_shorten=config.on_oom_shorten and alone,
-            found=before.memory if before else None,
-        )
-        self._validation = Validation(rows.validation, config, before, reporter)
+        is_in_parts = sharding.is_on(config)
+        found = beginning_again.told() or (before.memory if before else None)
+        self._recovery = in_parts.recovery_for(model, config, reporter, found)
+        measured = found.measured if found else None
+        self._validation = Validation(rows.validation, config, before, reporter, at_once=measured)
         self._samples = Samples(rows, tokenizer, config, reporter)
         self._checkpoints.best_step = self._validation.best_step
         self._lengths = rows.lengths
         self._padding = Padding(tokenizer.pad_token_id or 0)
         is_packed = config.packing and can_pack(model, rows, reporter)
         self._splits = splitter(config, self._padding, max(rows.lengths), is_packed=is_packed)
-        self._overfit = OverfitDetector()
+        self._overfit = OverfitWatch(reporter)
         each = config.push and config.push.every_save
         self._push_each = PushAtEverySave(config.push, reporter) if config.push and each else None
-        self._since_measured: list[float] = []
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
         super().__init__(
             model=model,
             args=ranks.on_plain_cpu(
-                training_arguments(config, device, checkpoints.folder, whole_batches=self._splits is not None)
+                training_arguments(
+                    config,
+                    device,
+                    checkpoints.folder,
+                    whole_batches=self._splits is not None,
+                    recomputes=is_in_parts and found is not None and found.recompute,
+                )
             ),
             data_collator=self._splits or self._padding,
             train_dataset=as_dataset(rows),
@@ -207,7 +191,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         this by itself, past DDP, and they bring their gradients together once all have done it.
         """
         if sharding.is_on(self._config):
-            return self._step_in_parts(model, parts_of([inputs]), num_items_in_batch)
+            return in_parts.step(self, model, parts_of([inputs]), num_items_in_batch, self._recovery)
         loss: Any = 0.0
         for part in parts_of([inputs]):
             loss = loss + self._recovery.run(part, num_items_in_batch, self.forward_and_backward)
@@ -219,15 +203,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Of one microbatch, in this process alone."""
         return super().training_step(self.model, part, tokens)
 
-    def _step_in_parts(self, model: Any, parts: list[dict[str, Any]], tokens: Any) -> Any:
-        """With the model in parts every pass is one of all processes: none may make smaller ones alone."""
-        loss: Any = 0.0
-        parts = self._as_many_as_elsewhere(parts)
-        for at, part in enumerate(parts):
-            waits = nullcontext() if at + 1 == len(parts) else self.accelerator.no_sync(model)
-            with waits:
-                loss = loss + super().training_step(model, part, tokens)
-        return loss
+    def one_pass(self, model: Any, part: Any, tokens: Any) -> Any:
+        """Of one microbatch, in all processes that hold a part of the model."""
+        return super().training_step(model, part, tokens)
 
     def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """TRL's brings numbers together that nobody reads: here a process may compute more often than
@@ -245,14 +223,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         withstand_full_memory(optimizer, self._reporter)
         return optimizer
 
-    def _as_many_as_elsewhere(self, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Splitting by tokens may leave one process with fewer microbatches than another, and what one does
-        alone ends in gradients of other weights."""
-        if not self._splits:
-            return parts
-        missing = agreement.most(len(parts)) - len(parts)
-        return [that_teaches_nothing(parts[0])] * missing + parts
-
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         return super()._get_num_items_in_batch(parts_of(batch_samples), device)
 
@@ -260,8 +230,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         """Called before the first step: how the base model does, and what it answers."""
         validation = self._validation
         if validation.baseline_is_due(self.state.global_step):
-            own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
-            validation.record_baseline(agreement.of_first(own))
+            validation.record_baseline(self._measure())
             self.sample()
 
     def evaluation_is_due(self) -> bool:
@@ -270,10 +239,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Called after a step whose callback asked for it, before the checkpoint is written."""
         validation, step = self._validation, self.state.global_step
-        own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
-        loss = agreement.of_first(own)  # everything decided below must be decided alike
+        loss = self._measure()
         is_best = validation.record(step, loss)
-        self._look_for_overfitting(loss)
+        self._overfit.look(step, loss, best_step=validation.best_step, best_loss=validation.best_loss)
         self.sample()
         self.control.should_evaluate = False  # else it is asked again at the end of the epoch
         if is_best and self._config.load_best:
@@ -287,6 +255,19 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             self.control.should_training_stop = self.control.should_save = True
         return {"eval_loss": loss}
 
+    def _measure(self) -> float:
+        """What the first process measured: everything that follows from it must be decided alike."""
+        validation = self._validation
+        try:
+            own = validation.measure(self.model, self._padding, self.compute_loss_context_manager())
+        except Exception as error:
+            if sharding.is_on(self._config):
+                in_parts.begin_again_if_full(
+                    error, lambda: self._recovery.measuring_fewer(validation.fewer())
+                )
+            raise
+        return agreement.of_first(own)
+
     def finish_here(self) -> None:
         """Between two steps: train no further and go on to the result, because somebody asked for it."""
         step, best = self.state.global_step, self._validation.best_step
@@ -294,20 +275,6 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self.control.should_training_stop = self.control.should_save = True
         found = f"the best one, of step {best}" if best and self._config.load_best else "the one at hand"
         self._reporter.notice(f"Finished at step {step}, as asked; the result is {found}.")
-
-    def _look_for_overfitting(self, measured: float) -> None:
-        validation, since = self._validation, self._since_measured
-        found = self._overfit.add(
-            self.state.global_step,
-            training=sum(since) / max(len(since), 1),
-            validation=measured,
-            best_step=validation.best_step,
-            best_loss=validation.best_loss,
-        )
-        since.clear()
-        if found:
-            self._reporter.emit(found)
-            self._reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")
 
     def sample(self, *, is_asked: bool = False) -> None:
         """Let the model answer, in all processes: its weights may be spread over them, and none is to wait
@@ -368,7 +335,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
                 "model may be damaged.",
             )
         self._clock.end_step(loss)
-        self._since_measured.append(loss)
+        self._overfit.note(loss)
         self._report_step(logs["learning_rate"], grad_norm)
 
     def _report_step(self, learning_rate: float, grad_norm: float | None) -> None:

@@ -95,10 +95,13 @@ def device_name(device: Literal["cpu", "cuda"]) -> str | None:
     return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else None
 
 
-def quieten(transformers: Any) -> None:
-    """Leave the log to us."""
+def quieten_and_seed(seed: int) -> None:
+    """Leave the log to us; draw the same random numbers each time."""
+    import transformers  # noqa: PLC0415
+
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    transformers.set_seed(seed)
 
 
 def describe_device(device: Device, config: RunConfig, reporter: Reporter) -> None:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from trainer_image.events import Overfitting
+from trainer_image.reporting import Reporter
 
 IN_A_ROW: Final = 3
 """Measurements, each higher than the one before, over which the loss on the training rows falls."""
@@ -30,3 +31,26 @@ class OverfitDetector:
         if self._rises != IN_A_ROW or training >= self._train_at_first or best_step is None:
             return None
         return Overfitting(step=step, best_step=best_step, best_loss=best_loss or 0.0)
+
+
+class OverfitWatch:
+    """Told of every step and measurement of a run, it reports what the detector finds."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._detector, self._reporter = OverfitDetector(), reporter
+        self._since_measured: list[float] = []
+
+    def note(self, loss: float) -> None:
+        """Of a step, on the rows it learnt."""
+        self._since_measured.append(loss)
+
+    def look(self, step: int, measured: float, *, best_step: int | None, best_loss: float | None) -> None:
+        since = self._since_measured
+        training = sum(since) / max(len(since), 1)
+        since.clear()
+        found = self._detector.add(
+            step, training=training, validation=measured, best_step=best_step, best_loss=best_loss
+        )
+        if found:
+            self._reporter.emit(found)
+            self._reporter.say(f"Warning: overfitting; the best model is that of step {found.best_step}")

@@ -40,32 +40,43 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def folder() -> Path | None:
+    """Where the processes leave notes for the one that started them."""
+    named = os.environ.get(FOLDER)
+    return Path(named) if named else None
+
+
+def note(kind: str, text: str) -> None:
+    """Leave this process's note of that kind, if there is somebody to read it."""
+    if place := folder():
+        _write(place / f"{_local_rank()}.{kind}", text)
+
+
 def announce() -> None:
     """Tell the starter that signals are listened for, and end with torchrun if that is killed."""
-    if folder := _folder():
+    if folder():
         die_with_parent()
-        _write(folder / f"{_local_rank()}.pid", str(os.getpid()))
+        note("pid", str(os.getpid()))
 
 
 def note_exit(code: int) -> int:
     """Leave the exit code for the starter; returns the one for torchrun, to which a stop is no failure."""
-    if not (folder := _folder()):
+    if not folder():
         return code
-    _write(folder / f"{_local_rank()}.exit", str(code))
+    note("exit", str(code))
     return 0 if code == EXIT_STOPPED else code
 
 
 def note_problem(problem: RunFailedError) -> None:
     """Leave the reason of a failure, which only the first process may report."""
-    if folder := _folder():
-        words = {"message": problem.message, "hint": problem.hint, "exit_code": problem.exit_code}
-        _write(folder / f"{_local_rank()}.problem", json.dumps(words))
+    words = {"message": problem.message, "hint": problem.hint, "exit_code": problem.exit_code}
+    note("problem", json.dumps(words))
 
 
 def problem_of_another(error: Exception) -> RunFailedError | None:
     """The reason if this process's error is only the consequence of another's end."""
-    folder = _folder()
-    noted = next(problems_in(folder), None) if folder else None
+    place = folder()
+    noted = next(problems_in(place), None) if place else None
     is_cut_off = world_size() > 1 and any(text in str(error) for text in _CUT_OFF)
     return noted or (without_a_word() if is_cut_off else None)
 
@@ -105,11 +116,6 @@ def die_with_parent() -> None:
     """Linux: have the kernel kill this process when the one that started it is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _folder() -> Path | None:
-    folder = os.environ.get(FOLDER)
-    return Path(folder) if folder else None
 
 
 def _local_rank() -> str:

@@ -11,7 +11,7 @@ while nothing is brought together; after the step the others take the smaller pa
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import torch
@@ -34,16 +34,26 @@ class Recovery:
     """Runs the microbatches of each step, padded or packed; smaller ones after memory has run out."""
 
     def __init__(
-        self, model: Any, reporter: Reporter, *, may_shorten: bool, found: FoundMemory | None = None
+        self,
+        model: Any,
+        reporter: Reporter,
+        *,
+        may_shorten: bool,
+        found: FoundMemory | None = None,
+        is_in_parts: bool = False,
+        recomputes: bool = False,
     ) -> None:
-        """`found` is what an earlier attempt of the run has found to fit."""
+        """`found` is what an earlier attempt of the run has found to fit. With the model in parts nothing
+        changes in the middle of a run (`smaller`); there `recomputes` says that activations are."""
         self._model = model
         self._reporter = reporter
         self._may_shorten = may_shorten
         self._limit = found.limit if found else None
         """Rows at once (tokens, if they are packed); None: as many as come."""
         self._length = found.length if found else None
-        self._recomputes = False
+        self._is_in_parts = is_in_parts
+        self._recomputes = recomputes
+        self._measured = found.measured if found else None
         self.has_given_way = found is not None
         """Whether memory has ever run out."""
         self._step: list[Batch] = []
@@ -56,11 +66,34 @@ class Recovery:
         """For the next attempt; None if memory has never run out."""
         if not self.has_given_way:
             return None
-        return FoundMemory(limit=self._limit, length=self._length, recompute=self._recomputes)
+        return FoundMemory(
+            limit=self._limit, length=self._length, recompute=self._recomputes, measured=self._measured
+        )
+
+    def smaller(self) -> FoundMemory | None:
+        """What all processes could begin again with, now that the step at hand does not fit; None if nothing
+        is left to try."""
+        found = self.found or FoundMemory()
+        if size := largest_to_split(self._step, self._limit):
+            return found.model_copy(update={"limit": (size + 1) // 2})
+        if self._recomputes or not _can_checkpoint(self._model):
+            return None
+        return found.model_copy(update={"recompute": True})
+
+    def parts_of(self, batch: Batch) -> Iterator[Batch]:
+        """The microbatch, in parts as large as was found to fit."""
+        return split(batch, self._limit)
+
+    def measuring_fewer(self, rows: int | None) -> FoundMemory | None:
+        """What all could begin again with, now that a measurement does not fit."""
+        return (self.found or FoundMemory()).model_copy(update={"measured": rows}) if rows else None
 
     def _begin_with(self, found: FoundMemory) -> None:
         if found.recompute:
             self._recompute()
+        if self._is_in_parts:
+            self._warn(_begun_again(found))
+            return
         self._reporter.notice(
             "Memory ran out in an earlier attempt of this run; it goes on with the smaller parts found then. "
             "Effective batch and loss stay the same."
@@ -151,7 +184,8 @@ class Recovery:
         return self._shorten()
 
     def _recompute(self) -> None:
-        self._model.gradient_checkpointing_enable({"use_reentrant": False})
+        if not self._is_in_parts:  # else accelerate does, as it cuts the model
+            self._model.gradient_checkpointing_enable({"use_reentrant": False})
         self._recomputes = True
 
     def _shorten(self) -> bool:
@@ -166,6 +200,19 @@ class Recovery:
 
     def _warn(self, message: str) -> None:
         self._reporter.notice(message, level="warning")
+
+
+def _begun_again(found: FoundMemory) -> str:
+    sizes = [
+        f"{found.limit} rows (or tokens of packed rows) are in memory at once" if found.limit else "",
+        f"{found.measured} rows are measured at once" if found.measured else "",
+        "activations are recomputed" if found.recompute else "",
+    ]
+    return (
+        "Memory ran out in one of the processes that hold the model in parts, and all have begun again from "
+        f"the last checkpoint. From here on {', '.join(filter(None, sizes))}; effective batch and loss stay "
+        "the same."
+    )
 
 
 def _can_checkpoint(model: Any) -> bool:

@@ -167,7 +167,15 @@ class Logging(Section):
     tensorboard_log_dir: str | None = Field(
         None, description="TensorBoard: folder; the run gets its own in it. Relative: in the run folder."
     )
-    trackio_project: str | None = Field(None, description="Trackio: project, on this computer.")
+    trackio_project: str | None = Field(
+        None, description="Trackio: project; on this computer unless a Space is named."
+    )
+    trackio_space_id: str | None = Field(
+        None,
+        pattern=r"^[\w.-]+/[\w.-]+$",
+        description="Trackio: Space on the Hugging Face Hub, like 'you/curves', that gets the numbers; made "
+        "private if it is not there. Needs a token that may write.",
+    )
 
 
 class Push(Section):

@@ -63,12 +63,12 @@ def loading_device(device: Device, config: RunConfig) -> Device:
     return replace(device, kind="cpu") if is_on(config) else device
 
 
-def arguments(config: RunConfig) -> dict[str, Any]:
+def arguments(config: RunConfig, *, recomputes: bool) -> dict[str, Any]:
     """For `TrainingArguments`: cut at the layers that the model names as not to be split."""
     if not is_on(config):
         return {}
     cut = {"version": 2, "state_dict_type": "FULL_STATE_DICT"}
-    if config.gradient_checkpointing:
+    if recomputes:
         return {"fsdp": True, "fsdp_config": cut | {"activation_checkpointing": True}}
     return {"fsdp": True, "fsdp_config": cut}
 

@@ -35,6 +35,7 @@ _TURNS_ON: Final = {"WANDB_PROJECT", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_N
 _NAMES: Final = {
     "tensorboard": "TensorBoard", "trackio": "Trackio", "wandb": "Weights & Biases", "mlflow": "MLflow",
 }  # fmt: skip
+DEFAULT_PROJECT: Final = "tunewright"
 _WAITING: Final = 1000
 _CLOSING_SECONDS: Final = 10.0
 
@@ -98,7 +99,8 @@ def require_packages(wanted: list[Wanted], reporter: Reporter, *, offline: bool)
         elif offline and want.kind == "mlflow" and want.settings.get("tracking_uri", "").startswith("http"):
             reporter.notice(f"Offline: nothing is sent to {name}.", level="warning")
         else:
-            where = " (offline: on this computer only)" if offline and want.kind == "wandb" else ""
+            may_leave = want.kind == "wandb" or "space_id" in want.settings
+            where = " (offline: on this computer only)" if offline and may_leave else ""
             reporter.notice(f"Logging to {name} too, as {want.origin} says{where}.")
             usable.append(want)
     return usable
@@ -139,9 +141,11 @@ class Follower:
     def _work(self) -> None:
         try:
             sink = self._make()
-            while item := self._queue.get():
-                sink.log(*item)
-            sink.close()
+            try:
+                while item := self._queue.get():
+                    sink.log(*item)
+            finally:
+                sink.close()
         except Exception as error:  # whatever it is, it is not the run's business
             text = f"Logging to {self._name} has ended: {type(error).__name__}: {error}"[:300]
             self._reporter.notice(f"{text}. The run goes on; events.jsonl has every number.", level="warning")
@@ -166,7 +170,7 @@ def _open(want: Wanted, config: RunConfig, run_dir: Path) -> Sink:
         case "tensorboard":
             return _TensorBoard(run_dir / Path(want.settings["log_dir"]).expanduser() / name)
         case "trackio":
-            return _Trackio(want.settings["project"], name, about)
+            return _Trackio(want.settings, name, about, offline=config.offline)
         case "wandb":
             return _Wandb(want.settings, name, about, folder=run_dir, offline=config.offline)
         case _:
@@ -187,11 +191,21 @@ class _TensorBoard:
 
 
 class _Trackio:
-    """Local: no Space is named, so that nothing leaves the computer."""
+    """On this computer, unless a Space is named and the network may be used."""
 
-    def __init__(self, project: str, name: str, about: dict[str, Any]) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], name: str, about: dict[str, Any], *, offline: bool
+    ) -> None:
         self._trackio: Any = importlib.import_module("trackio")
-        self._trackio.init(project=project, name=name, config=about, resume="allow", embed=False)
+        space = None if offline else settings.get("space_id")
+        self._trackio.init(
+            project=settings.get("project", DEFAULT_PROJECT),
+            name=name,
+            config=about,
+            resume="allow",
+            embed=False,
+            **({"space_id": space, "private": True} if space else {}),
+        )
 
     def log(self, values: dict[str, float], step: int) -> None:
         self._trackio.log(values, step=step)
@@ -227,10 +241,12 @@ class _Mlflow:
     def __init__(
         self, settings: Mapping[str, str], name: str, about: dict[str, Any], *, folder: Path
     ) -> None:
+        # From 3.17 on it refuses folders unless told; without a server its light package knows nothing else.
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         self._mlflow: Any = importlib.import_module("mlflow")
         mlflow = self._mlflow
         mlflow.set_tracking_uri(settings.get("tracking_uri", (folder / "mlruns").as_uri()))
-        mlflow.set_experiment(settings.get("experiment_name", "tunewright"))
+        mlflow.set_experiment(settings.get("experiment_name", DEFAULT_PROJECT))
         mlflow.start_run(run_name=name)
         mlflow.log_params({key: value for key, value in about.items() if not isinstance(value, dict)})
 

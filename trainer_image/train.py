@@ -24,9 +24,18 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != _HERE)]
 
-from pydantic import ValidationError
-
-from trainer_image import backends, doctor, launching, network, ranks, schedule, sharding, sinks
+from trainer_image import (
+    backends,
+    beginning_again,
+    doctor,
+    launching,
+    network,
+    plugins,
+    ranks,
+    schedule,
+    sharding,
+    sinks,
+)
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -47,9 +56,10 @@ from trainer_image.events import (
     EXIT_STOPPED,
     Started,
 )
+from trainer_image.given import read_config
 from trainer_image.machine import likely_device, versions
 from trainer_image.models import find_model, require_reachable
-from trainer_image.problems import RunFailedError, bad_config, explain
+from trainer_image.problems import RunFailedError, explain
 from trainer_image.publishing import push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
@@ -107,6 +117,9 @@ def main(argv: list[str]) -> int:
             )
         )
     except Exception as error:  # the last resort: no run ends without a word
+        if beginning_again.is_asked_for(error):
+            reporter.close_listeners()
+            return beginning_again.AGAIN
         problem = explain(error)
         if problem is None or problem.__cause__:
             reporter.say(traceback.format_exc())
@@ -183,25 +196,23 @@ def train(run: Run) -> int:
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
     if run.resume_from:
         require_same_data(run.resume_from.progress, rows.sha256())
-    if config.backend in backends.EXTERNAL:
+    if backends.of(config):
         from trainer_image.backends import running  # noqa: PLC0415
 
         return running.train(config, run.model, run.folder, rows, reporter, run.stop)
 
+    from trainer_image import methods  # noqa: PLC0415 not before Unsloth
+
+    method = methods.of(config)
     disk.require_space(
         run.folder, *checkpoint_space(run.model, config), keep=config.keep_checkpoints, reporter=reporter
     )
     downloading.fetch_model(run.model, reporter, offline=config.offline)
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
-    import transformers  # noqa: PLC0415
+    from trainer_image import fitting, loop, output, peak, probe  # noqa: PLC0415
 
-    from trainer_image import loop, output, peak, probe  # noqa: PLC0415
-    from trainer_image.methods import METHODS  # noqa: PLC0415
-
-    models.quieten(transformers)
-    transformers.set_seed(config.seed)  # before the model: adapters start from random numbers
-    method = METHODS[config.method.kind]
+    models.quieten_and_seed(config.seed)  # before the model: adapters start from random numbers
     device = models.find_device(config)
     models.describe_device(device, config, reporter)
     if engine.why:
@@ -222,10 +233,10 @@ def train(run: Run) -> int:
     use_cache = getattr(model.config, "use_cache", True)
 
     reporter.phase("prepare")
+    fitting.require_fit(model, tokenizer, rows, reporter)
     output.stop_at(model, rows.stop_ids)
     model = engines.prepare(engine, method, model, config)
-    for sentence in method.describe(model, config.method):
-        reporter.notice(sentence)
+    describe_method(method, model, config, reporter)
     training = loop.Loop(
         model=model,
         tokenizer=tokenizer,
@@ -267,6 +278,14 @@ def train(run: Run) -> int:
             push(run.folder / OUTPUT_DIR, config.push, card, reporter)
     report_end(reporter, outcome, method.OUTPUT_KIND if saved else None, config)
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
+
+
+def describe_method(method: Any, model: Any, config: RunConfig, reporter: Reporter) -> None:
+    """Say whose method it is, and what of the prepared model learns."""
+    if config.method_plugin:
+        reporter.notice(f"The method is {plugins.find('method', config.method_plugin).title}.")
+    for sentence in method.describe(model, config.method):
+        reporter.notice(sentence)
 
 
 def report_end(
@@ -323,27 +342,6 @@ def print_estimate(run_dir: Path) -> int:
     return EXIT_FINISHED
 
 
-def read_config(path: Path) -> RunConfig:
-    """Raise RunFailedError, for exit code 2, naming the first setting that is wrong."""
-    try:
-        return RunConfig.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise bad_config("The run has no config.json.", f"It was expected at {path}.") from None
-    except OSError as error:
-        raise bad_config(
-            f"The run's config.json cannot be read: {error.strerror}.", f"It is at {path}."
-        ) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = first["msg"].removeprefix("Value error, ")
-        detail = f"{where}: {reason}" if where else reason
-        raise bad_config(
-            f"The run's config.json is not valid: {detail}.",
-            "Correct the setting; docs/run-contract.md lists them all.",
-        ) from None
-
-
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
     """End the process at once, on record, from whatever thread."""
     if reporter.finish("stopped", message="Stopped at once.", checkpoint=newest(checkpoints)):
@@ -370,7 +368,7 @@ def set_environment(config: RunConfig) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
-    needs_all = config.distributed.enable_model_splitting or config.backend in backends.EXTERNAL
+    needs_all = config.distributed.enable_model_splitting or backends.of(config) is not None
     if "LOCAL_RANK" not in os.environ and not needs_all:
         # With several GPUs in sight the library would split each batch over them and change its size.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]

@@ -3,6 +3,7 @@
 Draws no random numbers, so that a run with measurements trains exactly as one without.
 """
 
+import math
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -14,7 +15,7 @@ from trainer_image.checkpoints import Progress
 from trainer_image.config import RunConfig
 from trainer_image.data import IGNORED, TrainingRows
 from trainer_image.events import Evaluation
-from trainer_image.problems import is_out_of_memory
+from trainer_image.problems import RunFailedError, is_out_of_memory
 from trainer_image.recovery import free_memory
 from trainer_image.reporting import Reporter
 
@@ -23,11 +24,18 @@ class Validation:
     """The measurements of one run. Without rows kept aside it never asks for one."""
 
     def __init__(
-        self, rows: TrainingRows | None, config: RunConfig, before: Progress | None, reporter: Reporter
+        self,
+        rows: TrainingRows | None,
+        config: RunConfig,
+        before: Progress | None,
+        reporter: Reporter,
+        *,
+        at_once: int | None = None,
     ) -> None:
+        """`at_once` is how many rows were found to fit; None: as many as the config says."""
         self._rows = rows
         self._reporter = reporter
-        self._rows_at_once = config.per_device_batch_size
+        self._rows_at_once = at_once or config.per_device_batch_size
         self._may_halve = not sharding.is_on(
             config
         )  # in parts, no process may measure more often than another
@@ -70,6 +78,10 @@ class Validation:
         finally:
             model.train(was_training)
 
+    def fewer(self) -> int | None:
+        """Rows that could be measured at once instead; None if it is one already."""
+        return self._rows_at_once // 2 or None
+
     def _mean_loss(self, model: Any, collate: Any) -> float:
         assert self._rows
         while True:
@@ -88,6 +100,11 @@ class Validation:
 
     def record(self, step: int, loss: float) -> bool:
         """Report and remember a measurement; True if it is the best so far."""
+        if not math.isfinite(loss):
+            self.without_gain += 1
+            text = f"At step {step} the loss on the rows kept aside is not a number. It counts as no better."
+            self._reporter.notice(text, level="warning")
+            return False
         self.last_loss = loss
         is_best = self.best_loss is None or loss < self.best_loss
         if is_best:
@@ -101,7 +118,15 @@ class Validation:
         return is_best
 
     def record_baseline(self, loss: float) -> None:
-        """Report what the base model was measured at: it is no candidate for the best."""
+        """Report what the base model was measured at: it is no candidate for the best.
+
+        Raises RunFailedError if that is no number.
+        """
+        if not math.isfinite(loss):
+            raise RunFailedError(
+                "The base model's loss on the rows kept aside is not a number: it would learn nothing.",
+                "Its weights may be damaged; take it from its source again, or choose another one.",
+            )
         self.baseline_loss = loss
         self._reporter.emit(Evaluation(step=0, loss=loss, best=False))
         self._reporter.say(f"before training  validation loss {loss:.4f}")

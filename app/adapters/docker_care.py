@@ -113,6 +113,32 @@ class LocalDockerCare:
             )
         return said
 
+    def examine(self, image: str) -> str:
+        from docker.types import DeviceRequest  # noqa: PLC0415
+
+        with self._engine(120, image=image) as engine:
+            has_gpu = "nvidia" in (engine.client.info().get("Runtimes") or {})
+            gpus = [DeviceRequest(count=-1, capabilities=[["gpu"]])] if has_gpu else []
+            container = engine.client.containers.create(
+                image,
+                ["--doctor"],
+                labels={"tunewright.app": "1", "tunewright.gpu_test": "1"},
+                network_mode="none",
+                device_requests=gpus,
+            )
+            try:
+                container.start()
+                code = int(container.wait(timeout=110)["StatusCode"])
+                said = container.logs(stderr=False).decode(errors="replace")
+            finally:
+                container.remove(force=True)
+        if code != 0 or not said.strip().startswith("{"):
+            raise TargetError(
+                f"The image {image} does not say what it can train (exit code {code}).",
+                "Build or pull it again: it is older than this Tunewright, or not its trainer.",
+            )
+        return said
+
     def containers(self) -> Sequence[Container]:
         with self._engine(_QUICK_SECONDS) as engine:
             found = engine.client.containers.list(all=True, ignore_removed=True, filters={"label": _LABEL})

@@ -7,6 +7,7 @@ from typing import Final
 
 from app.cli.output import Output
 from app.domain.docker_care import GIB, CareProgress, ImageFacts
+from app.domain.preflight_words import ability
 from app.services.docker_care import described
 from app.services.everything import Services
 
@@ -42,6 +43,14 @@ def docker_test(services: Services, args: argparse.Namespace, output: Output) ->
     for line in verdict.commands:
         output.say(f"  {line}")
     return 0 if verdict.works else 1
+
+
+def docker_abilities(services: Services, args: argparse.Namespace, output: Output) -> int:
+    found = services.docker_care.abilities(args.image)
+    output.give({"image": args.image, "abilities": [each.model_dump() for each in found]})
+    for each in found:
+        output.say(f"{ability(each.name):<24} {each.why_not or 'yes'}")
+    return 0
 
 
 def docker_clean(services: Services, args: argparse.Namespace, output: Output) -> int:

@@ -100,6 +100,11 @@ class DockerCare(Protocol):
         """What a container sees of the GPUs, a line each. Raises TargetError if it sees none."""
         ...
 
+    def examine(self, image: str) -> str:
+        """What `train.py --doctor` prints in a container of it, with the GPU where the engine can hand that
+        over. Raises TargetError if it is no image of the trainer."""
+        ...
+
     def containers(self) -> Sequence[Container]:
         """Those made for runs, in any state."""
         ...

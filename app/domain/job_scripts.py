@@ -106,7 +106,7 @@ def dependencies(config: RunConfig, pinned: Sequence[str]) -> list[str]:
     logging = config.logging
     wanted = {
         "pillow": True,  # the processors of Gemma 3
-        "trackio>=0.43": bool(logging.trackio_project),
+        "trackio>=0.43": bool(logging.trackio_project or logging.trackio_space_id),
         "tensorboard>=2.20": bool(logging.tensorboard_log_dir),
         "wandb>=0.20": bool(logging.wandb_project),
         "mlflow-skinny>=3": bool(logging.mlflow_tracking_uri),

@@ -16,6 +16,11 @@ def command_of_saved(name: str) -> str:
     return f"tunewright train --setup {shlex.quote(name)} --follow"
 
 
+def command_of_recipe(name: str) -> str:
+    """Starts a run from a recipe, on the data it names, and watches it."""
+    return f"tunewright train --recipe {shlex.quote(name)} --follow"
+
+
 def trainers_command(folder: str) -> str:
     """What the app itself lets run, once the folder of the run is made."""
     return f"python -m trainer_image.train --run-dir {shlex.quote(folder)}"

@@ -1,5 +1,6 @@
 """Docker for humans: the image, the GPU, and what earlier runs left behind."""
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import RunStore
 from app.domain.runs import Run, RunId
 from app.services.offline import OfflineService
+from trainer_image.look_protocol import Ability, abilities_in
 
 _GPU_HINT: Final = "Or switch “Use GPU” off to train on the processor."
 
@@ -91,6 +93,17 @@ class DockerCareService:
             commands = toolkit_commands(self._system())
             what = "Run these lines, then test again." if commands else error.hint
             return GpuVerdict(False, f"{error.message} {what} {_GPU_HINT}", commands)
+
+    def abilities(self, image: str) -> tuple[Ability, ...]:
+        """What a container of the image can train on this computer, and why not the rest; takes seconds."""
+        if self._care.image(image) is None:
+            raise TargetError(f"The image {image} is not on this computer.", "Build or pull it, then ask.")
+        try:
+            return abilities_in(json.loads(self._care.examine(image)))
+        except (ValueError, KeyError, TypeError) as error:  # of another version, which says it otherwise
+            raise TargetError(
+                f"What the image {image} says of itself is not understood.", "Build or pull it again."
+            ) from error
 
     def leftovers(self) -> Sequence[Leftover]:
         """Containers that nobody needs any more, each with the reason. Those at work are not among them."""

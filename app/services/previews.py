@@ -3,11 +3,9 @@
 import hashlib
 import json
 import logging
-import tempfile
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -28,12 +26,12 @@ from app.domain.previews import (
 )
 from app.domain.quality import QualityChecker
 from app.domain.runs import RunRequest
-from app.domain.sessions import Session, SessionId
+from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL
 from app.domain.typed_paths import expanded
 from app.services.library import LibraryService
 from app.services.quality import QualityService, split_of
-from app.services.row_files import as_line
+from app.services.source_rows import SourceRows, identity_of, is_small, write_lines
 from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Verdict, verdicts
 from trainer_image.lengths import lost_share, padding, percentile, steps, steps_of_epoch, tokens
@@ -41,15 +39,8 @@ from trainer_image.look_protocol import Estimated, Examined, Shown
 
 log = logging.getLogger(__name__)
 
-SMALL_ROWS: Final = 2_000
-"""So many rows take about a second: they are looked at whole, at once."""
-_SMALL_BYTES: Final = 1_000_000
-"""Of a file whose rows nobody has counted."""
-_SAMPLE_ROWS: Final = 500
 HUB_ROWS: Final = 500
 """So many of a dataset on the Hub are looked at, which takes seconds to stream."""
-_SAMPLE_PAGES: Final = 10
-_PAGE: Final = 1_000
 _RUNS_ASKED: Final = 200
 TOKENS_SHOWN: Final = 1_000
 
@@ -71,7 +62,8 @@ class PreviewService:
         self._library, self._runs = library, runs
         self._looker, self._files = looker, files
         self._cache, self._bundled_model = cache, bundled_model
-        self.quality = QualityService(checker, files, self.data_of, identity_of, cache=cache)
+        self._rows = SourceRows(library, cache)
+        self.quality = QualityService(checker, files, self._rows.as_file, identity_of, cache=cache)
         self._known: dict[tuple[str, str], Survey] = {}
         """(content, how rows are seen) → what was found out since the app was started."""
         self._lock = threading.Lock()
@@ -110,7 +102,7 @@ class PreviewService:
             return
         progress(0)
         try:
-            with self._workplace() as place:
+            with self._rows.workplace() as place:
                 self._make(source.made_of, place / source.file.name, config, progress)
                 for old in sorted(self._cache.glob("*.jsonl"), key=lambda file: file.stat().st_mtime)[:-1]:
                     old.unlink(missing_ok=True)
@@ -130,7 +122,7 @@ class PreviewService:
     ) -> Shown:
         """Row `number`, from 0, as the model sees it. Raises PreviewError."""
         self.prepare(source, config, _unheard)
-        line = next(self._lines(source, start=number, limit=1), None)
+        line = next(self._rows.lines(source, start=number, limit=1), None)
         if line is None:
             raise PreviewError(f"There is no row {number + 1:,}.", "Choose an earlier one.")
         return self._looker.show(self.seen_by(config), line, number=number + 1, start=start, limit=limit)
@@ -141,13 +133,13 @@ class PreviewService:
         Raises PreviewError.
         """
         self.prepare(source, config, _unheard)
-        if _is_small(source):
+        if is_small(source):
             return self.survey(source, config, _unheard)
         config = self.seen_by(config)
         name, notices = self._looker.open(config)
         target = self._target(source, f"{name} sample")
-        with self._workplace() as place:
-            data = _write(place / "rows.jsonl", self._sampled(source), _unheard)
+        with self._rows.workplace() as place:
+            data = write_lines(place / "rows.jsonl", self._rows.sampled(source), _unheard)
             self._looker.survey(config, data, target, _unheard, apart=False)
         return Survey(source, self._files.table(target), target, tuple(notices), is_sample=True)
 
@@ -312,55 +304,12 @@ class PreviewService:
             self._library.take_file(made_of, target, column, progress)
             return
         first = self._library.preview_hub(made_of.repo, made_of.split, made_of.config, HUB_ROWS)
-        _write(target, (json.dumps(row, ensure_ascii=True) + "\n" for row in first.rows), progress)
+        write_lines(target, (json.dumps(row, ensure_ascii=True) + "\n" for row in first.rows), progress)
 
     def _look_at_all(self, source: Source, config: RunConfig, target: Path, progress: Progress) -> None:
-        apart = not _is_small(source)
-        with self.data_of(source, progress) as data:
+        apart = not is_small(source)
+        with self._rows.as_file(source, progress) as data:
             self._looker.survey(config, data, target, progress, apart=apart)
-
-    @contextmanager
-    def data_of(self, source: Source, progress: Progress) -> Iterator[Path]:
-        """The rows as a JSONL file, for a moment; a file stays where it lies."""
-        if source.file:
-            yield source.file.absolute()
-            return
-        with self._workplace() as place:
-            yield _write(place / "rows.jsonl", self._lines(source), lambda _: progress(0))
-
-    @contextmanager
-    def _workplace(self) -> Iterator[Path]:
-        """A folder for a moment."""
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._cache, prefix="rows-") as place:
-            yield Path(place)
-
-    def _lines(self, source: Source, *, start: int = 0, limit: int | None = None) -> Iterator[str]:
-        """Rows as JSONL, as a run would be given them."""
-        if source.session_id:
-            return self._session_lines(source.session_id, source.version, start, limit, source.row_count)
-        assert source.file
-        return _file_lines(source.file, start, limit)
-
-    def _session_lines(
-        self, session_id: SessionId, version: int | None, start: int, limit: int | None, count: int | None
-    ) -> Iterator[str]:
-        """Of the version whose identity the source has, whatever became of the session since."""
-        count = self._library.get(session_id).row_count if count is None else count
-        end = count if limit is None else min(start + limit, count)
-        for first in range(start, end, _PAGE):
-            size = min(_PAGE, end - first)
-            for row in self._library.rows(session_id, start=first, limit=size, version=version):
-                yield as_line(row)
-
-    def _sampled(self, source: Source) -> Iterator[str]:
-        """Some pages from all over the source; of a file whose rows nobody has counted, the beginning."""
-        if source.row_count is None:
-            yield from self._lines(source, limit=_SAMPLE_ROWS)
-            return
-        size = _SAMPLE_ROWS // _SAMPLE_PAGES
-        for page in range(_SAMPLE_PAGES):
-            yield from self._lines(source, start=page * source.row_count // _SAMPLE_PAGES, limit=size)
 
 
 def _eye(config: RunConfig) -> str:
@@ -369,56 +318,6 @@ def _eye(config: RunConfig) -> str:
     return f"{config.base_model} {config.unmask_messages} {config.is_pretraining} " + (
         f"{config.document_column_name} {aside}"
     )
-
-
-def _write(path: Path, lines: Iterator[str], progress: Progress) -> Path:
-    try:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
-            for number, line in enumerate(lines):
-                file.write(line)
-                if number % _PAGE == 0:
-                    progress(number)
-    except OSError as error:
-        raise PreviewError(
-            f"{path.parent} could not be written: {error.strerror or error}.", "Make room and look again."
-        ) from error
-    return path
-
-
-def _file_lines(path: Path, start: int, limit: int | None) -> Iterator[str]:
-    """Lines that hold a row, as they stand there."""
-    try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            rows = (line for line in file if line.strip())
-            yield from islice(rows, start, None if limit is None else start + limit)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _is_small(source: Source) -> bool:
-    """Whether all of it takes about a second."""
-    if source.row_count is not None:
-        return source.row_count <= SMALL_ROWS
-    assert source.file
-    try:
-        return source.file.stat().st_size <= _SMALL_BYTES
-    except OSError as error:
-        raise _unreadable(source.file, error) from error
-
-
-def identity_of(source: Source) -> str:
-    """The same for the same content. Reads a file once. Raises PreviewError."""
-    if source.identity or not source.file:
-        return source.identity
-    try:
-        with source.file.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise _unreadable(source.file, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> PreviewError:
-    return PreviewError(f"{path.name} cannot be read: {error.strerror or error}.", "Check the path.")
 
 
 def _unheard(_: int) -> None:

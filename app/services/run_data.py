@@ -20,6 +20,19 @@ def write_run_data(library: LibraryService, request: RunRequest, session: Sessio
         library.take_file(request.data_file, path, column)
 
 
+def leave_wish(run: Run, command: str) -> None:
+    """Where the trainer looks after each step. Raises StudioError if the folder can't be written."""
+    try:
+        wish = run.folder / command
+        wish.parent.mkdir(exist_ok=True)
+        wish.write_text("", encoding="utf-8")
+    except OSError as error:
+        raise StudioError(
+            f"The run's folder could not be written: {error.strerror or error}.",
+            "Make room on the disk, then ask again.",
+        ) from error
+
+
 def remove_folder(run: Run) -> None:
     """Remove the run's folder, if it is still there. Raises StudioError if something of it stays."""
     if not run.folder.exists():

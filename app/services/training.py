@@ -2,17 +2,17 @@
 
 import json
 import logging
-import re
 import secrets as dice
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from app.domain.errors import StudioError, TargetError, UnknownSessionError
+from app.domain.errors import StudioError, TargetError
 from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.queue import spreads
+from app.domain.renting import PodOptions
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -21,7 +21,8 @@ from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
 from app.services.resuming import checkpoint_of, resume_blocked
-from app.services.run_data import remove_folder, write_run_data
+from app.services.run_data import leave_wish, remove_folder, write_run_data
+from app.services.run_requests import data_label, is_name, made_up_name, offline_problem, session_of
 from trainer_image.config import (
     DATA_FILE,
     FINISH_COMMAND,
@@ -34,8 +35,6 @@ from trainer_image.config import (
 )
 
 log = logging.getLogger(__name__)
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class TrainingService:
@@ -76,7 +75,7 @@ class TrainingService:
 
     def request_of(self, setup: Setup, folder: Path) -> RunRequest:
         """What a setup asks for; its relative paths start at `folder`. Raises UnknownSessionError."""
-        session = self._session_of(setup)
+        session = session_of(self._library, setup)
         return RunRequest(
             setup.config,
             setup.target,
@@ -84,19 +83,8 @@ class TrainingService:
             data_file=folder / expanded(setup.file) if setup.file else None,
             output_name=setup.output_name,
             docker=setup.docker,
+            pod=setup.pod,
         )
-
-    def _session_of(self, setup: Setup) -> Session | None:
-        """Never one of the same name in its place."""
-        try:
-            return self._library.find(setup.session) if setup.session else None
-        except UnknownSessionError as error:
-            if not setup.session_name:
-                raise
-            raise UnknownSessionError(
-                f"The session “{setup.session_name}” of this setup is not here.",
-                "Choose another session, or bring it back in the Data tab.",
-            ) from error
 
     def missing(self, request: RunRequest) -> str:
         """The one thing still missing before a run can start, as an order to the person; empty if ready.
@@ -111,25 +99,14 @@ class TrainingService:
             return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
         if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
-        if problem := self._offline_problem(request):
+        if problem := offline_problem(request, is_mode=bool(self._offline())):
             return problem
-        if request.output_name and not _NAME.fullmatch(request.output_name):
+        if request.target is Target.RUNPOD and (problem := request.pod.problem()):
+            return problem
+        if request.output_name and not is_name(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
         if request.output_name and self._folder(request, request.output_name).exists():
             return f"Choose another output name: {request.output_name} is taken"
-        return ""
-
-    def _offline_problem(self, request: RunRequest) -> str:
-        """What of a request an offline run cannot have, as an order; empty if there is nothing."""
-        is_mode = bool(self._offline())
-        if not (is_mode or request.config.offline):
-            return ""
-        if is_mode and request.target.needs_network:
-            return f"Choose a target on this computer: {request.target.label} needs the network"
-        if isinstance(request.config.dataset, HubDataset):
-            return "Choose a session or a file: offline mode is on"
-        if is_mode and request.config.push is not None:
-            return "Leave “Push to Hub repository” empty: offline mode is on"
         return ""
 
     def target_problems(self, request: RunRequest) -> list[str]:
@@ -249,20 +226,20 @@ class TrainingService:
         run = self._monitoring.refresh(run_id)
         if run.status is not RunStatus.RUNNING:
             raise StudioError("This run is not going, so it cannot be asked.", "Its results are kept.")
-        try:
-            wish = run.folder / command
-            wish.parent.mkdir(exist_ok=True)
-            wish.write_text("", encoding="utf-8")
-        except OSError as error:
-            raise StudioError(
-                f"The run's folder could not be written: {error.strerror or error}.",
-                "Make room on the disk, then ask again.",
-            ) from error
+        leave_wish(run, command)
         return run
 
-    def resume(self, run_id: RunId, *, extend: Length | None = None, checkpoint: str = "") -> Run:
+    def resume(
+        self,
+        run_id: RunId,
+        *,
+        extend: Length | None = None,
+        checkpoint: str = "",
+        target: Target | None = None,
+        pod: PodOptions | None = None,
+    ) -> Run:
         """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
-        which everything measured is then forgotten.
+        which everything measured is then forgotten. With `target`, there from now on.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -283,7 +260,8 @@ class TrainingService:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
-            return self._placed(replace(again, config=config))
+            changed = replace(again, config=config, target=target or run.target, pod=pod or run.pod)
+            return self._placed(changed)
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -309,6 +287,7 @@ class TrainingService:
             session=session,
             file=None if is_hub or session else run.folder / DATA_FILE,
             docker=replace(run.docker, container_name=""),
+            pod=run.pod,
             config=config,
         )
 
@@ -339,9 +318,8 @@ class TrainingService:
 
     def _new_run(self, request: RunRequest, session: Session | None) -> Run:
         run_id = RunId(dice.token_hex(6))
-        label = _data_label(request, session)
-        slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40] or "data"
-        name = request.output_name or f"{slug}-{request.config.method.kind}-{run_id[:6]}"
+        label = data_label(request, session)
+        name = request.output_name or made_up_name(label, request.config.method.kind, run_id)
         model = request.config.base_model
         model = str(self._bundled_model) if model == BUNDLED_MODEL else model
         if looks_like_path(model):
@@ -359,6 +337,7 @@ class TrainingService:
                 }
             ),
             docker=request.docker,
+            pod=request.pod,
             folder=self._folder(request, name),
             data_label=label,
             session_id=request.session_id,
@@ -416,12 +395,3 @@ class TrainingService:
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
-
-
-def _data_label(request: RunRequest, session: Session | None) -> str:
-    if session is not None:
-        return session.name
-    if request.data_file:
-        return request.data_file.name
-    assert isinstance(request.config.dataset, HubDataset)
-    return request.config.dataset.repo

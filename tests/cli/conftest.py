@@ -5,20 +5,22 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cli.warm import ROOT, WarmProgram
 
 
 class Shell:
-    """Runs `tunewright` words in one home."""
+    """Runs `tunewright` words in one home; with `warm` they start at once."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, warm: WarmProgram | None = None) -> None:
         self.home = home
+        self._warm = warm
         kept = {k: v for k, v in os.environ.items() if not k.startswith("HF_")}
         self.before: list[str] = []
         """What goes before the program's own words: another one that starts it."""
@@ -39,6 +41,8 @@ class Shell:
 
     def run(self, *words: str) -> tuple[int, str, str]:
         """Exit code, standard output, standard error."""
+        if self._warm is not None and not self.before and "PYTHONIOENCODING" not in self.environment:
+            return self._warm.run(words, self.environment)
         process = self.start(*words)
         out, err = process.communicate(timeout=240)
         return process.returncode, out, err
@@ -52,6 +56,14 @@ class Shell:
         return json.loads(self.ok(*words, "--json"))
 
 
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory) -> Iterator[WarmProgram]:
+    folder = tmp_path_factory.mktemp("warm")
+    program = WarmProgram(folder, Shell(folder / "home").environment)
+    yield program
+    program.close()
+
+
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory) -> Shell:
-    return Shell(tmp_path_factory.mktemp("home"))
+def shell(tmp_path_factory, warm) -> Shell:
+    return Shell(tmp_path_factory.mktemp("home"), warm)

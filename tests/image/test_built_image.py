@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import docker
 import pytest
+
+from app.adapters.docker_care import LocalDockerCare
+from app.domain.errors import TargetError
+from trainer_image.look_protocol import abilities_in
 
 pytestmark = pytest.mark.docker
 
@@ -33,6 +38,17 @@ def test_anybody_can_ask_the_trainer_for_its_help(docker_client: docker.DockerCl
     help_text = run(docker_client, trainer_image, ["--help"], read_only=True)
 
     assert "usage: train.py" in help_text
+
+
+def test_the_image_says_what_it_can_train(trainer_image: str, skeleton_image: str, tmp_path: Path):
+    care = LocalDockerCare(tmp_path, version="")
+
+    found = {each.name: each.why_not for each in abilities_in(json.loads(care.examine(trainer_image)))}
+
+    assert found["sft"] == found["lora"] == found["osft"] == found["qlora_4bit"] == ""
+    assert "not installed" in found["unsloth"]
+    with pytest.raises(TargetError):
+        care.examine(skeleton_image)
 
 
 def test_the_code_is_under_opt_studio(docker_client: docker.DockerClient, trainer_image: str):

@@ -16,6 +16,7 @@ from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL
 from app.paths import Paths
 from app.services import previews as service
+from app.services import source_rows
 from app.services.everything import Services
 from trainer_image.config import DATA_FILE, HubDataset, RunConfig
 from trainer_image.data import IGNORED
@@ -91,7 +92,7 @@ def test_a_second_look_at_the_same_rows_is_taken_from_the_first(
 ) -> None:
     source = services.previews.of_session(sample)
     first = services.previews.survey(source, CONFIG, _unheard)
-    monkeypatch.setattr(services.previews, "_lines", None)  # nobody may read the rows again
+    monkeypatch.setattr(services.previews._rows, "lines", None)  # nobody may read the rows again
 
     longer = services.previews.survey(source, CONFIG.model_copy(update={"max_seq_len": 9}), _unheard)
 
@@ -315,18 +316,19 @@ def test_the_trainer_says_whether_the_preview_came_true(
 
 
 def test_samples_are_for_sources_with_more_rows_than_a_second_can_take() -> None:
-    assert service.SMALL_ROWS < 2_600
+    assert source_rows.SMALL_ROWS < 2_600
     assert Source(label="a", identity="x") == Source(label="a", identity="y")
 
 
-def test_rows_are_looked_at_as_the_version_that_was_chosen_has_them(services: Services) -> None:
+def test_rows_are_looked_at_as_the_version_that_was_chosen_has_them(
+    services: Services, looking_paths: Paths
+) -> None:
     talk = ({"role": "user", "content": "Old?"}, {"role": "assistant", "content": "Yes."})
     session = services.library.duplicate(services.library.sample())
     source = services.previews.of_session(session)
     services.library.editing.edit_row(session, 0, talk)
 
-    with services.previews.data_of(source, _unheard) as data:
-        lines = data.read_text(encoding="utf-8")
+    lines = "".join(source_rows.SourceRows(services.library, looking_paths.previews).lines(source))
 
     assert hashlib.sha256(lines.encode()).hexdigest() == source.identity
 

@@ -101,7 +101,7 @@ def test_a_prompt_on_both_sides_of_the_runs_own_split_is_a_leak(services: Servic
 def test_looking_again_takes_what_was_found_before(
     services: Services, flawed: Session, found: Quality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services.previews, "_lines", None)  # nobody may read the rows again
+    monkeypatch.setattr(services.previews._rows, "lines", None)  # nobody may read the rows again
 
     again = services.previews.quality.check(services.previews.of_session(flawed), lambda _: None)
 

@@ -179,6 +179,7 @@ def test_every_child_process_holds_itself_to_it(tmp_path, program):
     subprocess.run(
         [sys.executable, "-P", *program],
         check=False,
+        cwd=tmp_path,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

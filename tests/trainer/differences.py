@@ -51,6 +51,15 @@ def has_no_room_for_activations() -> None:
     _limit(lambda model, _: model.training and not model.is_gradient_checkpointing)
 
 
+def has_no_room_for_what_is_not_wrapped() -> None:
+    """The same where accelerate recomputes them: with the model in parts."""
+    _limit(lambda model, _: model.training and "_checkpoint_wrapped_module" not in str(model))
+
+
+def has_room_to_measure_one_row() -> None:
+    _limit(lambda model, hidden: not model.training and hidden.shape[0] > 1)
+
+
 def has_no_room_at_all() -> None:
     _limit(lambda model, _: bool(model.training))
 
@@ -83,6 +92,8 @@ NAMED: Final[dict[str, Callable[[], None]]] = {
         cannot_decode,
         has_room_for_one_row,
         has_no_room_for_activations,
+        has_no_room_for_what_is_not_wrapped,
+        has_room_to_measure_one_row,
         has_no_room_at_all,
     )
 }

@@ -2,13 +2,16 @@
 
 import json
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from trainer_image.events import CheckpointSaved, Evaluation, Metrics, Notice, Sample
+from trainer_image import beginning_again, ranks
+from trainer_image.checkpoints import FoundMemory, Progress
+from trainer_image.events import CheckpointSaved, Ended, Evaluation, Metrics, Notice, Sample
 
 from . import tiny
 from .test_several_processes import TWO, lines, newest_checkpoint
@@ -91,6 +94,78 @@ def test_when_memory_runs_out_in_one_process_all_take_smaller_parts_and_learn_th
     # Written by the first process, which itself never ran out.
     kept = json.loads((newest_checkpoint(ran.folder) / "COMPLETE.json").read_text())["memory"]
     assert kept["limit"] == 1 if differs == "has_room_for_one_row" else kept["recompute"]
+
+
+@pytest.mark.parametrize(
+    ("differs", "found", "validation"),
+    [
+        ("has_no_room_for_what_is_not_wrapped", {"limit": 1, "recompute": True}, "off"),
+        ("has_room_to_measure_one_row", {"measured": 1}, "auto"),
+    ],
+)
+def test_with_the_model_in_parts_all_begin_again_in_smaller_parts_and_learn_the_same(
+    tiny_model: Path,
+    tmp_path: Path,
+    two_processes: Train,
+    differs: str,
+    found: dict[str, Any],
+    validation: str,
+) -> None:
+    fsdp = TWO | {"strategy": "fsdp"}
+    asked = settings(validation=validation, max_steps=4, save_steps=2, distributed=fsdp, eval_steps=4)
+    equal = two_processes(tiny.make_run(tmp_path / "equal", tiny_model, **asked))
+    folder = tiny.make_run(tmp_path / "run", tiny_model, **asked)
+    starts: list[list[str]] = []
+
+    def once(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, FoundMemory | None]:
+        notes = tmp_path / f"notes-{len(starts)}"
+        notes.mkdir()
+        starts.append([*arguments])
+        place = {**environment, ranks.FOLDER: str(notes)}
+        ran = two_processes(folder, *arguments, "--attempt", "1", differs=differs, environment=place)
+        return ran.code, beginning_again.noted(notes)
+
+    code = beginning_again.until_it_fits(once, [], folder)
+
+    ran = tiny.Ran(folder, code, "")
+    ours, theirs = tiny.losses(ran), tiny.losses(equal)
+    assert ours.keys() == theirs.keys()
+    assert max(abs(ours[step] - theirs[step]) for step in theirs) < 1e-5
+    assert len(starts) == 1 + len(found)
+    assert (code, ran.result.status) == (0, "finished")
+    assert [event.status for event in ran.of(Ended)] == ["finished"]
+    kept = json.loads((newest_checkpoint(folder) / "COMPLETE.json").read_text())["memory"]
+    assert {name: value for name, value in kept.items() if value} == found
+    told = [n.message for n in ran.of(Notice) if n.message.startswith("Memory ran out in one of the proc")]
+    assert len(told) == len(found)
+
+
+def test_processes_that_begin_again_go_on_from_a_checkpoint_of_this_launch_only(tmp_path: Path) -> None:
+    starts: list[list[str]] = []
+
+    def once(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, FoundMemory | None]:
+        starts.append([*arguments])
+        if len(starts) == 2:
+            write_checkpoint(tmp_path, saved_at=time.time())
+        return (beginning_again.AGAIN, FoundMemory(limit=1)) if len(starts) < 3 else (0, None)
+
+    write_checkpoint(tmp_path, saved_at=time.time() - 60)
+    code = beginning_again.until_it_fits(
+        once, ["--resume", "--resume-from", "samples_8", "--extend"], tmp_path
+    )
+
+    assert code == 0
+    assert starts[1:] == [["--resume", "--resume-from", "samples_8", "--extend"], ["--extend", "--resume"]]
+
+
+def write_checkpoint(folder: Path, *, saved_at: float) -> None:
+    place = folder / "checkpoints" / "samples_8"
+    place.mkdir(parents=True, exist_ok=True)
+    progress = Progress(
+        step=1, total_steps=2, samples_seen=8, tokens_seen=8, elapsed_seconds=1, loss=1.0, identity={},
+        data_sha256="", saved_at=saved_at,
+    )  # fmt: skip
+    (place / "COMPLETE.json").write_text(progress.model_dump_json())
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])

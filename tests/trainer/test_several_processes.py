@@ -24,6 +24,18 @@ Train = Callable[..., tiny.Ran]
 TWO = {"nproc_per_node": 2}
 
 
+ASKS_FOR_SMALLER_PARTS = """
+import os, pathlib
+folder, rank = pathlib.Path(os.environ["TUNEWRIGHT_RANKS"]), os.environ["RANK"]
+if '"limit":2' in os.environ.get("TUNEWRIGHT_FOUND_MEMORY", ""):
+    (folder / f"{rank}.exit").write_text("0")
+else:
+    (folder / f"{rank}.memory").write_text('{"limit": %s}' % (3 - int(rank)))
+    os._exit(75)
+"""
+"""What is found is the smaller of 3 and 2."""
+
+
 def lines(count: int = 32) -> list[str]:
     return [
         json.dumps({"prompt": f"What is {n}?", "completion": "It is " + "so " * (n % 7)})
@@ -244,6 +256,14 @@ def test_a_first_process_that_says_nothing_is_spoken_for(tmp_path: Path) -> None
     ran = tiny.Ran(tmp_path, code, "")
     assert (code, ran.result.status, ran.result.attempt) == (1, "failed", 4)
     assert "ended without a word" in ran.of(Problem)[0].message
+
+
+def test_processes_that_ask_for_it_are_started_again_with_what_was_found(tmp_path: Path) -> None:
+    program = tmp_path / "asks.py"
+    program.write_text(ASKS_FOR_SMALLER_PARTS)
+
+    assert launching.start(launching.Spread(2), program, [], tmp_path, attempt=4) == 0
+    assert not (tmp_path / "result.json").exists()
 
 
 def ranks_of(folder: Path) -> list[int]:

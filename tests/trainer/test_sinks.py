@@ -1,25 +1,29 @@
 """A run's numbers in other programs: who turns them on, and that none can harm a run.
 
-TensorBoard and Trackio are the real ones where they are installed. W&B and MLflow are packages of this file
-that write down the calls they get, in the words of the real ones' interfaces.
+The programs are the real ones where they are installed. Where one is to break, W&B and MLflow are packages of
+this file that write down the calls they get, in the words of the real ones' interfaces.
 """
 
 # ruff: noqa: PLC0415 — optional packages
 
+import importlib.machinery
 import json
 import sys
 import threading
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trainer_image.config import Logging, RunConfig
 from trainer_image.events import CheckpointSaved, Metrics, Notice, Problem, parse_event
 from trainer_image.reporting import Reporter
-from trainer_image.sinks import Follower, Wanted, numbers_of, require_packages, resolve
+from trainer_image.sinks import Follower, Wanted, follow, numbers_of, require_packages, resolve
 
 from . import tiny
+from .test_supervisor import wait_until
 
 Train = Callable[..., tiny.Ran]
 
@@ -55,7 +59,7 @@ def calls(package: Path) -> list[list[object]]:
 
 
 @pytest.fixture
-def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "packages"
     folder.mkdir()
     (folder / "wandb.py").write_text(WANDB)
@@ -63,7 +67,9 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(folder))
     for name in ("wandb", "mlflow"):
         monkeypatch.delitem(sys.modules, name, raising=False)
-    return folder
+    yield folder
+    for name in ("wandb", "mlflow"):
+        sys.modules.pop(name, None)  # the real one, if it was there, comes back by monkeypatch
 
 
 def test_the_config_wins_over_the_environment_setting_by_setting() -> None:
@@ -108,8 +114,9 @@ def test_several_are_on_at_once() -> None:
 
 
 def test_a_missing_package_stops_a_run_in_its_first_second_and_says_what_to_install(
-    tiny_model: Path, tmp_path: Path, train_here: Train
+    tiny_model: Path, tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)  # as if it was not installed
     folder = tiny.make_run(tmp_path / "run", tiny_model, logging={"wandb_project": "p"})
 
     ran = train_here(folder)
@@ -121,7 +128,10 @@ def test_a_missing_package_stops_a_run_in_its_first_second_and_says_what_to_inst
     assert [notice for notice in ran.events if notice.type == "phase"] == []
 
 
-def test_a_variable_meant_for_other_programs_only_warns_of_a_missing_package(tmp_path: Path) -> None:
+def test_a_variable_meant_for_other_programs_only_warns_of_a_missing_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
     reporter = Reporter(tmp_path)
 
     usable = require_packages([Wanted("wandb", {}, "WANDB_PROJECT")], reporter, offline=False)
@@ -260,6 +270,71 @@ def test_trackio_gets_the_numbers_on_this_computer(
     assert {step: json.loads(values)["train/loss"] for step, values in rows} == pytest.approx(
         tiny.losses(ran)
     )
+
+
+def told(folder: Path, **settings: Any) -> list[str]:
+    """What a run says that reports three losses, the sinks of its config following."""
+    folder.mkdir()
+    reporter = Reporter(folder)
+    follow(reporter, RunConfig(base_model="m", **settings), folder)
+    for step in (1, 2, 3):
+        reporter.emit(Metrics(step=step, total_steps=3, epoch=1.0, loss=3.0 / step, learning_rate=1e-3))
+    reporter.close_listeners()
+    return [notice.message for notice in tiny.Ran(folder, 0, "").of(Notice)]
+
+
+def test_weights_and_biases_takes_the_numbers_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path))
+
+    said = told(tmp_path / "run", offline=True, logging={"wandb_project": "rivers"})
+
+    assert said == ["Logging to Weights & Biases too, as the config says (offline: on this computer only)."]
+    [kept] = (tmp_path / "run").glob("wandb/offline-run-*/*.wandb")
+    wait_until(lambda: kept.read_bytes().count(b"train/loss") >= 3)  # its own process writes
+
+
+@pytest.mark.parametrize("place", ["", "elsewhere"])
+def test_mlflow_takes_the_numbers_into_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "")
+    monkeypatch.delenv("MLFLOW_ALLOW_FILE_STORE")
+    uri = (tmp_path / place).as_uri() if place else None
+
+    said = told(tmp_path / "run", logging={"mlflow_experiment_name": "rivers", "mlflow_tracking_uri": uri})
+
+    assert said == ["Logging to MLflow too, as the config says."]
+    client = mlflow.MlflowClient(uri or (tmp_path / "run" / "mlruns").as_uri())
+    [experiment] = client.search_experiments(filter_string="name = 'rivers'")
+    [kept] = client.search_runs([experiment.experiment_id])
+    history = client.get_metric_history(kept.info.run_id, "train/loss")
+    assert {metric.step: metric.value for metric in history} == {1: 3.0, 2: 1.5, 3: 1.0}
+
+
+def test_a_space_gets_the_numbers_privately_and_offline_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[dict[str, Any]] = []
+    here = types.ModuleType("trackio")
+    vars(here).update(init=lambda **settings: asked.append(settings), log=lambda *_, **__: None, finish=list)
+    here.__spec__ = importlib.machinery.ModuleSpec("trackio", None)
+    monkeypatch.setitem(sys.modules, "trackio", here)
+    logging = {"trackio_space_id": "me/curves"}
+
+    online = told(tmp_path / "a", logging=logging)
+    offline = told(tmp_path / "b", logging=logging, offline=True)
+
+    assert [(a["project"], a.get("space_id"), a.get("private")) for a in asked] == [
+        ("tunewright", "me/curves", True), ("tunewright", None, None),
+    ]  # fmt: skip
+    assert online == ["Logging to Trackio too, as the config says."]
+    assert offline == ["Logging to Trackio too, as the config says (offline: on this computer only)."]
 
 
 def test_a_config_without_the_section_logs_to_nothing() -> None:

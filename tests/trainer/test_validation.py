@@ -125,6 +125,24 @@ def test_no_gain_is_claimed_that_was_not_measured(
     assert said in told if told and said else told is said
 
 
+def test_a_measurement_that_is_no_number_is_told_and_never_the_best(tmp_path: Path) -> None:
+    from trainer_image.config import RunConfig
+    from trainer_image.problems import RunFailedError
+    from trainer_image.reporting import Reporter
+    from trainer_image.validation import Validation
+
+    validation = Validation(None, RunConfig(base_model="m"), None, Reporter(tmp_path))
+
+    found = [validation.record(step, loss) for step, loss in enumerate((math.nan, 2.0, math.inf, 1.0), 1)]
+
+    ran = tiny.Ran(tmp_path, 0, "")
+    assert found == [False, True, False, True]
+    assert [e.step for e in ran.of(Evaluation)] == [2, 4]
+    assert [("not a number" in n.message, n.level) for n in ran.of(Notice)] == [(True, "warning")] * 2
+    with pytest.raises(RunFailedError, match="not a number"):
+        validation.record_baseline(math.nan)
+
+
 def test_the_last_model_is_the_result_where_that_is_wanted(
     tiny_model: Path, tmp_path: Path, train_here: Train
 ) -> None:

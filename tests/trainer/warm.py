@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ class WarmRanks:
             env=tiny.environment(),
         )
 
-    def __call__(self, run_dir: Path, *options: str, differs: str | None = None) -> tiny.Ran:
+    def __call__(
+        self, run_dir: Path, *options: str, differs: str | None = None, environment: Mapping[str, str] = {}
+    ) -> tiny.Ran:
         """`differs` names what makes the second process another than the first; see `differences.py`.
 
         A process that is not done after four minutes is killed, which is code 14.
@@ -43,7 +46,9 @@ class WarmRanks:
         assert self._server.stdout
         self._log.write_bytes(b"")
         arguments = ["--run-dir", str(run_dir), *options]
-        order = {"arguments": arguments, "log": str(self._log), "differs": differs}
+        order = {
+            "arguments": arguments, "log": str(self._log), "differs": differs, "environment": {**environment},
+        }  # fmt: skip
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         codes: list[int] = json.loads(self._server.stdout.readline())
@@ -84,7 +89,7 @@ def _fork(rank: int, port: int, order: dict[str, Any]) -> int:
         os.dup2(file, 1)
         os.dup2(file, 2)
         place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": PROCESSES, "LOCAL_WORLD_SIZE": PROCESSES}
-        os.environ.update({name: str(value) for name, value in place.items()})
+        os.environ.update({name: str(value) for name, value in place.items()} | order["environment"])
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
         if rank and order["differs"]:
             differences.NAMED[order["differs"]]()

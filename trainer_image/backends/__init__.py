@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol
 
+from trainer_image import plugins
 from trainer_image.backend_fields import fault_of
 from trainer_image.backends import instructlab, mini_trainer
 from trainer_image.config import RunConfig
@@ -61,16 +62,26 @@ class Backend(Protocol):
 EXTERNAL: Final[dict[str, Backend]] = {module.NAME: module for module in (instructlab, mini_trainer)}
 
 
+def of(config: RunConfig) -> Backend | None:
+    """Who trains the run instead of the native loop; None if that does. Raises RunFailedError."""
+    if config.backend_plugin:
+        offered: Backend = plugins.find("backend", config.backend_plugin).offers
+        return offered
+    return EXTERNAL.get(config.backend)
+
+
 def require_possible(config: RunConfig, *, device: str, resume: bool) -> None:
     """Raise RunFailedError, within a second, if the run's backend cannot train it here. Native always can."""
-    backend = EXTERNAL.get(config.backend)
+    if config.method_plugin:
+        plugins.find("method", config.method_plugin)
+    backend = of(config)
     if backend is None:
         return
     require_known(backend, config.backend_args)
     backend.require_expressible(config)
     if importlib.util.find_spec(backend.PACKAGE.partition(".")[0]) is None:
         raise _missing(backend, f"The package {backend.NAME} is not installed here.")
-    if device != "cuda":
+    if device != "cuda" and getattr(backend, "NEEDS_CUDA", True):
         raise _missing(backend, f"The backend {backend.NAME} needs an NVIDIA GPU, and there is none here.")
     if resume:
         raise RunFailedError(
@@ -83,7 +94,7 @@ def require_known(backend: Backend, given: Mapping[str, Any]) -> None:
     """Raise RunFailedError, for exit code 2, if one is unknown there or decided by the run's settings."""
     fields = _real_fields(backend)
     for name in given:
-        if fault := fault_of(backend.NAME, name, fields):
+        if fault := fault_of(backend.NAME, name, fields, written_to=(backend.FIELDS, backend.OURS)):
             raise bad_config(*fault)
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from trainer_image import launching, ranks
-from trainer_image.backends import EXTERNAL, Backend
+from trainer_image import backends, launching, ranks
+from trainer_image.backends import Backend
 from trainer_image.config import OUTPUT_DIR, RunConfig
 from trainer_image.data import TrainingRows
 from trainer_image.events import EXIT_FINISHED, EXIT_STOPPED, Metrics
@@ -37,8 +37,9 @@ library.run_training(library.TorchrunArgs(**given["torchrun"]), library.Training
 def train(
     config: RunConfig, model: str, run_dir: Path, rows: TrainingRows, reporter: Reporter, stop: StopRequest
 ) -> int:
-    """Train by `config.backend` until it ends or is stopped. Raises RunFailedError if it fails."""
-    backend = EXTERNAL[config.backend]
+    """Train by another trainer until it ends or is stopped. Raises RunFailedError if it fails."""
+    backend = backends.of(config)
+    assert backend is not None
     spread = launching.spread_of(config.distributed, os.environ)
     folder = run_dir / FOLDER
     shutil.rmtree(folder, ignore_errors=True)

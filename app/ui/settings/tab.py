@@ -14,7 +14,9 @@ from app.ui.kit.tab_column import TabColumn
 from app.ui.settings.appearance import Appearance
 from app.ui.settings.computer import Computer
 from app.ui.settings.folders import Folders
+from app.ui.settings.inference import Inference
 from app.ui.settings.offline import OfflineSwitch
+from app.ui.settings.runpod_storage import RunpodStorage
 from app.ui.settings.tokens import Tokens
 from app.ui.settings.web import Web
 from app.ui.texts import text
@@ -34,8 +36,10 @@ def SettingsTab(
             Appearance(services.settings, on_text_size),
             Folders(services.settings, paths, services.training.show_folder),
             Tokens(services.tokens, is_shown=is_shown),
+            RunpodStorage(services.runpod_storage, services.renting, is_shown=is_shown),
             OfflineSwitch(services.offline),
             Web(services.settings),
+            Inference(services.settings),
             Computer(services.doctor, is_shown=is_shown),
             _about(),
         ]

@@ -17,8 +17,11 @@ from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
 from app.ui.offline import Reason
 from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.abilities import Abilities
 from app.ui.training.fields import Help, Wrap
+from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
+from trainer_image.look_protocol import Ability
 
 _TYPING_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.5
@@ -60,6 +63,7 @@ def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") ->
                 offline_reason=offline_reason,
             ),
             GpuTest(care, name, is_offered=facts is not None),
+            keyed(ImageAbilities, f"abilities-{facts.created}", care, name) if facts else ft.Container(),
             Leftovers(care, left, set_left),
         ],
         spacing=GAP,
@@ -187,6 +191,22 @@ def GpuTest(care: DockerCareService, name: str, *, is_offered: bool) -> ft.Contr
     if verdict is not None:
         lines.append(_verdict(verdict))
     return Identified("gpu-test", ft.Column(lines, spacing=GAP, tight=True), live=True)
+
+
+@ft.component
+def ImageAbilities(care: DockerCareService, name: str) -> ft.Control:
+    """Start a container that says what it can train here; give it the image's age as key."""
+    found, set_found = ft.use_state(cast(tuple[Ability, ...], ()))
+    ask = use_action(lambda: care.abilities(name), on_done=set_found)
+    button = ft.OutlinedButton(
+        "What can it train?", icon=ft.Icons.CHECKLIST, disabled=ask.is_busy, on_click=ask.run
+    )
+    lines: list[ft.Control] = [ft.Row([button]), ErrorBanner(ask.problem, on_dismiss=ask.dismiss)]
+    if ask.is_busy:
+        lines.append(ProgressLine("Starting a container…", identifier="abilities-progress"))
+    if found:
+        lines.append(Abilities(found, f"What {name} can train here", identifier="image-abilities"))
+    return ft.Column(lines, spacing=GAP, tight=True)
 
 
 def _verdict(verdict: GpuVerdict) -> ft.Control:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal
 
 import flet as ft
-from pydantic import ValidationError
 
 from app.domain import presets
 from app.domain.presets import AUTO_SET, NAMES, PRESETS, QUICK_LOCAL_TEST, Method, preset_values
@@ -14,12 +13,13 @@ from app.domain.questions import Answers
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
-from app.ui.training import draft_setup, typed_numbers
+from app.ui.training import clashes, draft_setup, typed_numbers
 from app.ui.training.beginner import auto_form
 from app.ui.training.beginner.state import PINS, AutoState
 from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import ROWS, Source
+from app.ui.training.pod_draft import PodDraft
 from app.ui.training.selection import RunSelection
 from app.ui.training.spread_draft import SpreadDraft
 from app.ui.training.typed_numbers import NUMBERS
@@ -58,15 +58,6 @@ _NOT_TYPED: Final = frozenset(
     }
 )
 """Fields of the draft that are not the person's."""
-
-
-def push_problem(draft: "TrainingDraft") -> str:
-    """What is wrong with the repository to push to, in a sentence; empty if nothing is."""
-    try:
-        draft_setup.push_of(draft)
-    except ValidationError:
-        return "Type it as owner/name: letters, digits, dots, dashes and underscores."
-    return ""
 
 
 @ft.observable
@@ -134,6 +125,7 @@ class TrainingDraft:
     use_gpu: bool = True
     pass_hf_token: bool = False
     container_name: str = ""
+    pod: PodDraft = field(default_factory=PodDraft)
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
@@ -219,6 +211,7 @@ class TrainingDraft:
         self.preset = name
         self.effective_text = ""
         self.method = presets.method_of(name) or self.method
+        self.pod = self.pod.as_preset(name)
         values = {**preset_values(name, self.method), **presets.method_values(name)}
         if values.pop("load_in_4bit", False):
             self.base_bits = "4"
@@ -301,16 +294,16 @@ class TrainingDraft:
                 return f"Correct “{NUMBERS[name].label}”"
         if problem := self.method_problem():
             return problem
-        if problem := self.token_bound_problem():
-            return f"{problem} (“Tokens at once”)"
-        rest = (self._batch_problem, self._rows_problem, self._warmup_problem, self.spread_problem)
-        if problem := next(filter(None, (ask() for ask in rest)), ""):
+        if problem := clashes.first_of(self) or self.spread_problem():
             return problem
-        if push_problem(self):
+        if clashes.push_problem(self):
             return "Correct “Push to Hub repository”"
+        return self._target_problem() or problems.first_of(self)
+
+    def _target_problem(self) -> str:
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
-        return problems.first_of(self)
+        return self.pod.problem() if self.target is Target.RUNPOD else ""
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -336,17 +329,6 @@ class TrainingDraft:
         """What the form says. Raises ValueError if `missing()` has something to say."""
         return draft_setup.setup_of(self)
 
-    def _batch_problem(self) -> str:
-        is_wrong = self.skill == "beginner" and auto_form.effective_batch_problem(self)
-        return "Correct “Effective batch”" if is_wrong else ""
-
-    def _rows_problem(self) -> str:
-        if self.rows["is_pretraining"] and not self.number("block_size"):
-            return f"Type the “{NUMBERS['block_size'].label}” of the documents, like 2048"
-        if self.rows["validation"] == "file" and not (self.rows["validation_file"] or "").strip():
-            return "Type the path of the validation file"
-        return ""
-
     def spread_problem(self) -> str:
         """What is wrong with several GPUs and the backend; empty while the method itself is not right."""
         if self.method_problem() or any(self.number_problem(name) for name in self._active_numbers()):
@@ -357,20 +339,6 @@ class TrainingDraft:
         """Raises ValueError if it is neither a number nor auto nor empty."""
         text = self.max_tokens.strip().lower()
         return "auto" if text == "auto" else int(text) if text else None
-
-    def token_bound_problem(self) -> str:
-        """What is wrong with it, as an order; empty if nothing is."""
-        text = self.max_tokens.strip().lower()
-        if text in {"", "auto"}:
-            return ""
-        if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
-            return "Type a number of tokens, auto, or nothing"
-        longest = self.number("block_size" if self.rows["is_pretraining"] else "max_seq_len") or 0
-        return f"Type at least {longest:,.0f} tokens, the longest row" if int(text) < longest else ""
-
-    def _warmup_problem(self) -> str:
-        both = self.number("warmup_steps") and self.number("warmup_ratio")
-        return "Set “Warm-up steps” or “Warm-up share” to 0" if both else ""
 
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""

@@ -6,15 +6,18 @@ and the command, and an `Image` may have {port:8080}, {volume}, {python} and {po
 
 import ctypes
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import psutil
 
@@ -29,6 +32,10 @@ class Image:
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     """Comes with the image, and wins over the pod's: where it must see this computer's paths and ports."""
+    engine_image: str = ""
+    """A real image: the pod is a container of the Docker engine instead of a process."""
+    mounts: Sequence[Any] = ()
+    """Of such a container, beside the pod's volume."""
 
 
 @dataclass
@@ -41,15 +48,20 @@ class Place:
     scratch: Path
     ports: dict[int, int]
     """Of the pod → of this computer."""
+    has_paths_of_its_own: bool = False
+    """It is a real container."""
 
     def told(self, text: str) -> str:
         text = re.sub(r"\{port:(\d+)\}", lambda found: str(self.ports[int(found[1])]), text)
-        for name, value in (("volume", self.volume), ("python", sys.executable), ("pod", self.pod_id)):
+        volume = self.mount_path if self.has_paths_of_its_own else self.volume
+        for name, value in (("volume", volume), ("python", sys.executable), ("pod", self.pod_id)):
             text = text.replace(f"{{{name}}}", str(value))
         return text
 
     def mapped(self, text: str) -> str:
         """Paths below the mount path are below the volume's folder."""
+        if self.has_paths_of_its_own:
+            return text
         if text == self.mount_path or text.startswith(self.mount_path + "/"):
             return str(self.volume) + text[len(self.mount_path) :]
         return text
@@ -113,9 +125,13 @@ class Container:
 
 
 def free_port() -> int:
-    with socket.socket() as its:
-        its.bind(("127.0.0.1", 0))
-        return its.getsockname()[1]
+    """One that stays free until a pod listens there, perhaps much later: none that the system hands out
+    to whoever connects."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as its, suppress(OSError):
+            its.bind(("127.0.0.1", port))
+            return port
 
 
 def _end_with_the_emulator() -> None:

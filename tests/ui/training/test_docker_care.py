@@ -1,5 +1,6 @@
 """Docker for humans in the form, over a care of Docker that remembers what it was asked."""
 
+import json
 import threading
 from datetime import UTC, datetime
 
@@ -46,6 +47,13 @@ class RememberedCare:
 
     def test_gpu(self, image) -> str:
         raise TargetError("Docker cannot hand the GPU to a container.", "Install the toolkit.")
+
+    def examine(self, image) -> str:
+        said = {"lora": {"why_not": ""}, "sft": {"why_not": ""}}
+        no_gpu = "There is no NVIDIA GPU here that torch can use."
+        return json.dumps(
+            {"methods": said, "backends": {"unsloth": {"why_not": no_gpu}}, "several_gpus": {}, "new": 1}
+        )
 
     def containers(self):
         return self.left
@@ -99,6 +107,18 @@ async def test_the_gpu_test_gives_the_commands_of_this_system_to_copy(engine, ca
 
         await screen.click("Copy the commands")
         assert any("dnf" in str(call[1].get("data")) for call in screen.client.calls if call[0] == "set")
+
+
+async def test_the_image_says_what_it_can_train_in_badges(engine, care):
+    engine.images[NAME] = ImageFacts(NAME, 1_000_000_000, None)
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.click("What can it train?")
+        await screen.wait_for(lambda: screen.identified("image-abilities"))
+
+        heading, *badges, reason = screen.identified("image-abilities")
+        assert heading == f"What {NAME} can train here"
+        assert {"LoRA", "All weights"} <= {*badges}
+        assert reason == "Not here: Unsloth. There is no NVIDIA GPU here that torch can use."
 
 
 async def test_what_is_left_over_is_explained_and_removed_after_a_question(engine, care):

@@ -1,6 +1,7 @@
 """The expert's form: every setting, found, judged as it is typed, brought back."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Literal
 
 import flet as ft
@@ -18,6 +19,7 @@ from app.ui.training.draft_setup import setup_of
 from app.ui.training.expert import binding
 from app.ui.training.expert.catalogue import GROUPS, METHODS, SECTIONS, settings
 from app.ui.training.expert.form import expert_bar, expert_groups
+from app.ui.training.expert.help import page_beside, page_of
 from app.ui.training.expert.problems import problems
 from app.ui.training.expert.typed_limits import limits_of
 from tests.every_setting import every_setting
@@ -279,6 +281,20 @@ async def test_bits_are_one_choice_of_three_and_groups_of_layers_have_buttons():
         assert (method.target_modules, len(method.target_patterns)) == ("custom", 1)
 
 
+@pytest.mark.parametrize("setting", [s for m in METHODS for s in settings(m)], ids=lambda s: s.path)
+def test_the_page_that_help_leads_to_speaks_of_the_setting(setting):
+    page = (Path(__file__).parents[3] / "docs" / page_of(setting)).read_text(encoding="utf-8")
+
+    assert setting.name in page or setting.label.lower() in page.lower()
+
+
+def test_links_of_a_page_lead_to_pages_and_nowhere_else():
+    assert page_beside("user/settings.md", "memory.md") == "user/memory.md"
+    assert page_beside("user/settings.md", "../run-contract.md#logging") == "run-contract.md"
+    assert page_beside("user/settings.md", "../../README.md") == ""
+    assert page_beside("user/settings.md", "gone.md") == ""
+
+
 async def test_help_says_what_a_setting_may_be_and_where_to_read_on():
     draft = TrainingDraft()
     async with mounted(ExpertParts, draft) as screen:
@@ -287,7 +303,7 @@ async def test_help_says_what_a_setting_may_be_and_where_to_read_on():
         text = screen.text()
         assert "It may be: more than 0, less than 1" in text
         assert "under [config]: learning_rate" in text
-        assert "Read on: docs/run-contract.md" in text
+        assert "Read on: docs/user/settings.md" in text
 
     assert limits_of(found("lora", "max_tokens_per_gpu")) == "more than 0; auto; empty"
 

@@ -8,7 +8,7 @@ from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunStatus
 from app.ui.training import run_actions
 from tests.services.conftest import ends, started, step, write_events
-from trainer_image.config import SAMPLE_COMMAND
+from trainer_image.config import SAMPLE_COMMAND, Logging
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Plan, Result, Sample
 
 
@@ -64,6 +64,20 @@ async def test_measurements_are_in_the_chart_and_samples_below_it(studio):
         [chart] = [s for s in screen.controls(ft.Semantics) if s.identifier == "loss-chart"]
         assert chart.label.endswith("1.500 at step 2; validation loss 2.250 at step 1")
         assert "validation" in screen.texts()
+
+
+async def test_the_dashboard_of_a_run_is_opened_by_a_button(studio):
+    run = studio.start("shown")
+    logging = Logging(trackio_space_id="me/curves", tensorboard_log_dir="tb")
+    config = run.config.model_copy(update={"logging": logging})
+    studio.world.runs.update(run.id, lambda stored: replace(stored, config=config))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("dashboards"))
+        assert f"tensorboard --logdir {run.folder / 'tb'}" in screen.identified("dashboards")
+
+        await screen.click("Open dashboard: Trackio")
+        opened = [call[1] for call in screen.client.calls if call[0] == "launch_url"]
+        assert "https://huggingface.co/spaces/me/curves" in str(opened)
 
 
 async def test_a_run_says_which_version_of_the_session_it_trains_on(studio):

@@ -7,7 +7,12 @@ import pytest
 
 from app.domain.runs import DockerOptions, Target
 from app.domain.setups import Setup
+from app.paths import Paths
+from app.services.recipes import recipe
+from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
+from app.ui.training.options import Source
+from app.ui.training.setups.recipes import take
 from app.ui.training.setups.save_setup import SaveSetup
 from app.ui.training.setups.section import SavedSetups
 from tests.ui.harness import mounted
@@ -191,3 +196,36 @@ async def test_a_setup_that_cannot_be_read_says_why(studio, saved):
         await screen.click("Load")
 
         await screen.wait_for_text("newer Tunewright")
+
+
+async def test_a_recipe_says_where_it_is_from_and_leaves_ones_own_data_and_target_in_the_form(studio):
+    async with opened(studio) as screen:
+        studio.draft.target, studio.draft.source, studio.draft.file = Target.DOCKER, Source.FILE, "mine.jsonl"
+        studio.draft.type_number("learning_rate", "0.004")
+        await screen.click("Recipes…")
+        await screen.wait_for(lambda: screen.identified("recipes"))
+        shown = " ".join(screen.texts())
+        assert "From: Ratio 0.25" in shown
+        assert "Seen: Run on" in shown
+        assert "Limits: Not run for this recipe" in shown
+
+        uses = {s.identifier: s.content for s in screen.controls(ft.Semantics)}
+        await screen.click(uses["use-new-facts-old-kept"])
+        await screen.wait_for(lambda: screen.identified("setup-outcome"))
+
+        assert (studio.draft.method, studio.draft.numbers["learning_rate"]) == ("osft", "0.0005")
+        assert (studio.draft.target, studio.draft.file) == (Target.DOCKER, "mine.jsonl")
+
+        await screen.click("Undo")
+        assert (studio.draft.method, studio.draft.numbers["learning_rate"]) == ("lora", "0.004")
+
+
+def test_the_recipe_for_a_model_brings_it_and_one_for_any_leaves_mine():
+    draft = TrainingDraft()
+    draft.is_model_typed, draft.typed_model = True, "me/model"
+
+    take(draft, recipe(Paths.from_environment().assets, "every-weight"))
+    assert (draft.base_model, draft.session) == ("me/model", "Ferry help desk (sample)")
+
+    take(draft, recipe(Paths.from_environment().assets, "eight-billion-on-one-card"))
+    assert "8B" in draft.base_model

@@ -36,7 +36,7 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "per_device_batch_size", "gradient_accumulation_steps", "max_tokens_per_gpu", "max_seq_len",
         "packing",
     ),
-    "Method": (),
+    "Method": ("method_plugin",),
     "Rows": (
         "unmask_messages", "is_pretraining", "block_size", "document_column_name", "over_long",
         "min_seq_len", "drop_duplicates", "max_lost_share",
@@ -53,7 +53,7 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "push.every_save", "offline",
     ),
     "Loggers": (),
-    "Several GPUs and backend": ("backend", "backend_args"),
+    "Several GPUs and backend": ("backend", "backend_args", "backend_plugin"),
     "Further settings": (),
 }  # fmt: skip
 _GROUP_OF: Final = {path: group for group, paths in _GROUPS.items() for path in paths}

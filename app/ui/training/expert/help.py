@@ -15,16 +15,30 @@ from app.ui.training.expert.typed_limits import limits_of
 _DOCS: Final = Path(__file__).resolve().parents[4] / "docs"
 """There in a checkout; an installed app has the sentence and the name of the page."""
 _PAGES: Final = {
-    "Method": "user/methods.md",
+    "Rows": "user/data.md",
     "Memory and precision": "user/memory.md",
     "Several GPUs and backend": "user/several-gpus.md",
 }
-_CONTRACT: Final = "run-contract.md"
+"""Where a whole group is explained; each of its settings that is not, and every other, in the page below."""
+_OF_ONE: Final = {
+    "method.unfreeze_rank_ratio": "user/methods.md", "method.train_rest": "user/methods.md",
+    "method.target_modules": "user/methods.md", "method.target_patterns": "user/setups.md",
+    "method_plugin": "user/plugins.md", "backend_plugin": "user/plugins.md",
+    "measure_first": "user/watching-a-run.md", "validation": "user/data.md",
+    "validation_share": "user/data.md", "validation_file": "user/data.md", "offline": "user/offline.md",
+}  # fmt: skip
+_SETTINGS: Final = "user/settings.md"
+_IN_SETTINGS: Final = frozenset(
+    {"precision", "distributed.node_rank", "distributed.rdzv_id", "distributed.rdzv_endpoint",
+     "distributed.master_addr", "distributed.master_port"}
+)  # fmt: skip
 
 
 def page_of(setting: Setting) -> str:
     """The page of the documentation that says more, from the folder docs on."""
-    return _PAGES.get(setting.group, _CONTRACT)
+    if setting.path in _IN_SETTINGS:
+        return _SETTINGS
+    return _OF_ONE.get(setting.path) or _PAGES.get(setting.group, _SETTINGS)
 
 
 def help_button(setting: Setting) -> ft.IconButton:
@@ -72,12 +86,29 @@ def _page_dialog(page: str) -> ft.AlertDialog:
     def close() -> None:
         ft.context.page.pop_dialog()
 
+    async def follow(event: ft.Event[ft.Markdown]) -> None:
+        link = str(event.data or "")
+        if link.startswith("http"):
+            await ft.UrlLauncher().launch_url(link)
+        elif beside := page_beside(page, link):
+            close()
+            ft.context.page.show_dialog(_page_dialog(beside))
+
     text = (_DOCS / page).read_text(encoding="utf-8")
-    body = ft.Column([ft.Markdown(text, selectable=True)], scroll=ft.ScrollMode.AUTO)
+    reader = ft.Markdown(text, selectable=True, on_tap_link=follow)
+    body = ft.Column([reader], scroll=ft.ScrollMode.AUTO)
     return ft.AlertDialog(
         content=ft.Container(body, width=760, height=560),
         actions=[ft.TextButton("Close", autofocus=True, on_click=close)],
     )
+
+
+def page_beside(page: str, link: str) -> str:
+    """What a link of a page leads to, from the folder docs on; empty if that is no page of them."""
+    found = (_DOCS / page).parent.joinpath(link.partition("#")[0]).resolve()
+    if found.suffix != ".md" or not found.is_relative_to(_DOCS) or not found.is_file():
+        return ""
+    return found.relative_to(_DOCS).as_posix()
 
 
 def _plain(value: object) -> object:

@@ -10,9 +10,9 @@ from app.domain.preflight import ActiveLogger, Readiness, Remark
 from app.ui.kit.identified import Identified
 from app.ui.kit.status_pill import StatusPill, Tone
 from app.ui.theme import GAP
+from app.ui.training.abilities import Abilities
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.ready.memory_bar import MemoryBar
-from trainer_image.look_protocol import Ability
 
 _MOST_HEIGHT: Final = 260
 """Of what is unfolded, in logical pixels: beyond, it scrolls."""
@@ -38,7 +38,8 @@ def ReadyDetails(found: Readiness, on_again: Callable[[], None]) -> ft.Control:
     facts: list[ft.Control] = [_fact(name, text) for name, text in words.facts(found)]
     facts.extend(Help(sentence) for sentence in found.unknown)
     if found.abilities:
-        facts.append(_abilities(found.abilities))
+        heading = "What can be trained here"
+        facts.append(Abilities(found.abilities, heading, identifier="ready-abilities"))
     again = ft.TextButton("Check again", icon=ft.Icons.REFRESH, on_click=on_again)
     column = ft.Column(
         [*remarks, *facts, ft.Row([again])],
@@ -75,8 +76,14 @@ def _figures(found: Readiness) -> list[tuple[ft.IconData, str, str]]:
         (ft.Icons.LINEAR_SCALE, "Length", words.short_length(extent) if extent else ""),
         (ft.Icons.SAVE_OUTLINED, "Disk", words.short_disk(disk) if disk else ""),
         (ft.Icons.DOWNLOAD_OUTLINED, "Model", words.short_download(found)),
-        (ft.Icons.PAYMENTS_OUTLINED, "Cost", "no cost" if words.cost(found) else ""),
+        (ft.Icons.PAYMENTS_OUTLINED, "Cost", _short_cost(found)),
     ]
+
+
+def _short_cost(found: Readiness) -> str:
+    if found.plan is not None:
+        return words.short_plan(found.plan)
+    return "no cost" if words.cost(found) else ""
 
 
 def _figure(icon: ft.IconData, name: str, text: str) -> ft.Control:
@@ -129,22 +136,3 @@ def _fact(name: str, text: str) -> ft.Control:
         spacing=GAP,
         vertical_alignment=ft.CrossAxisAlignment.START,
     )
-
-
-def _abilities(abilities: tuple[Ability, ...]) -> ft.Control:
-    """A badge each; the reason of what cannot run stands below, once for all that share it."""
-    badges = [
-        StatusPill(
-            words.ability(each.name),
-            "neutral" if each.why_not else "good",
-            icon=ft.Icons.BLOCK if each.why_not else None,
-        )
-        for each in abilities
-    ]
-    reasons: dict[str, list[str]] = {}
-    for each in abilities:
-        if each.why_not:
-            reasons.setdefault(each.why_not, []).append(words.ability(each.name))
-    lines: list[ft.Control] = [Help(f"Not here: {', '.join(names)}. {why}") for why, names in reasons.items()]
-    heading = ft.Text("What can be trained here", theme_style=ft.TextThemeStyle.LABEL_MEDIUM)
-    return Identified("ready-abilities", ft.Column([heading, Wrap(badges), *lines], spacing=GAP, tight=True))

@@ -23,6 +23,7 @@ from app.ui.training.saving import offer_bytes
 from app.ui.training.setups.command_dialog import use_command
 from app.ui.training.setups.comparing import use_comparing
 from app.ui.training.setups.naming import Naming, use_naming
+from app.ui.training.setups.recipes import Used, use_recipes
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ def SetupMenu(
     saved: Sequence[SavedSetup],
     *,
     on_refresh: Callable[[], object],
+    on_recipe: Used,
     tell: Tell,
 ) -> ft.Control:
     """Without a `name` only what needs none."""
@@ -58,6 +60,7 @@ def SetupMenu(
     delete = _use_delete(setups, name, lambda: changed(f"“{name}” was deleted.", ""))
     compare = use_comparing(setups, draft, name, saved)
     command = use_command(setups, name)
+    recipes = use_recipes(draft, on_recipe)
 
     async def guarded(work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -85,6 +88,7 @@ def SetupMenu(
         return ft.PopupMenuItem(content=label, icon=icon, on_click=on_click, disabled=needs and not name)
 
     items = [
+        item("Recipes…", ft.Icons.MENU_BOOK_OUTLINED, recipes, needs=False),
         item("Compare…", ft.Icons.COMPARE_ARROWS, compare),
         item("Command line…", ft.Icons.TERMINAL, command),
         item("Rename…", ft.Icons.EDIT_OUTLINED, lambda: rename(name)),

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import flet as ft
 
+from app.domain.recipes import Recipe
 from app.domain.saved_setups import SavedSetup
 from app.domain.setups import Setup
 from app.services.setups import SetupService
@@ -46,10 +47,17 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
     )
     name = chosen if any(one.name == chosen for one in saved) else ""
     name = name or next((one.name for one in saved if one.name == draft.setup_name), "")
+
+    def used(recipe: Recipe, before: Mapping[str, Any]) -> None:
+        tell((f"The form follows “{recipe.title}”. Data and target are yours.", (), before))
+
     if not saved and not only_target:
-        menu = SetupMenu(setups, kept, "", (), on_refresh=lambda: refresh(refreshed + 1), tell=_ignore)
-        empty = "Setups you save are listed here."
-        return Card(ft.Row([ft.Container(Help(empty), expand=True), menu]), padding=8)
+        menu = SetupMenu(
+            setups, kept, "", (), on_refresh=lambda: refresh(refreshed + 1), on_recipe=used, tell=_ignore
+        )
+        empty = "Setups you save are listed here; recipes to start from are in the menu."
+        top = ft.Row([ft.Container(Help(empty), expand=True), menu])
+        return Card(ft.Column([top, *_said(draft, outcome, tell)], spacing=0, tight=True), padding=8)
 
     def loaded(found: tuple[Setup, Sequence[str]]) -> None:
         before = draft.everything()
@@ -60,7 +68,7 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
     load = use_action(lambda: _load(setups, name), on_done=loaded)
     menu = SetupMenu(
         setups, kept, name, saved, on_refresh=lambda: refresh(refreshed + 1),
-        tell=lambda text: tell((text, (), {})),
+        on_recipe=used, tell=lambda text: tell((text, (), {})),
     )  # fmt: skip
     field = Choice(
         "saved-setup", "Saved setup", name, [(one.name, _line(one)) for one in saved], choose,

@@ -1,0 +1,61 @@
+"""What a request for a run names: its session, its data, itself; and what offline it cannot have."""
+
+import re
+from typing import Final
+
+from app.domain.errors import UnknownSessionError
+from app.domain.runs import RunId, RunRequest
+from app.domain.sessions import Session
+from app.domain.setups import Setup
+from app.services.library import LibraryService
+from trainer_image.config import HubDataset
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def session_of(library: LibraryService, setup: Setup) -> Session | None:
+    """Never one of the same name in its place. Raises UnknownSessionError."""
+    try:
+        return library.find(setup.session) if setup.session else None
+    except UnknownSessionError as error:
+        if not setup.session_name:
+            raise
+        raise UnknownSessionError(
+            f"The session “{setup.session_name}” of this setup is not here.",
+            "Choose another session, or bring it back in the Data tab.",
+        ) from error
+
+
+def offline_problem(request: RunRequest, *, is_mode: bool) -> str:
+    """What of a request an offline run cannot have, as an order; empty if there is nothing.
+
+    `is_mode`: the whole app is offline.
+    """
+    if not (is_mode or request.config.offline):
+        return ""
+    if is_mode and request.target.needs_network:
+        return f"Choose a target on this computer: {request.target.label} needs the network"
+    if isinstance(request.config.dataset, HubDataset):
+        return "Choose a session or a file: offline mode is on"
+    if is_mode and request.config.push is not None:
+        return "Leave “Push to Hub repository” empty: offline mode is on"
+    return ""
+
+
+def data_label(request: RunRequest, session: Session | None) -> str:
+    if session is not None:
+        return session.name
+    if request.data_file:
+        return request.data_file.name
+    assert isinstance(request.config.dataset, HubDataset)
+    return request.config.dataset.repo
+
+
+def is_name(text: str) -> bool:
+    """Whether a run's folder can be called so everywhere."""
+    return _NAME.fullmatch(text) is not None
+
+
+def made_up_name(label: str, method: str, run_id: RunId) -> str:
+    slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40] or "data"
+    return f"{slug}-{method}-{run_id[:6]}"

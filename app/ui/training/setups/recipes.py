@@ -1,0 +1,89 @@
+"""The recipes that came with the app: read where each is from and what was seen of it, then use one."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, cast
+
+import flet as ft
+
+from app.domain.recipes import Recipe
+from app.domain.setups import BUNDLED_MODEL
+from app.paths import Paths
+from app.services.recipes import recipes
+from app.ui.kit.identified import Identified
+from app.ui.kit.selectable import Selectable
+from app.ui.theme import GAP
+from app.ui.training.draft import TrainingDraft
+
+_DATA: Final = ("source", "session", "hub_repo", "hub_split", "hub_config", "file", "file_dataset")
+_MODEL: Final = ("listed_model", "typed_model", "is_model_typed")
+
+Used = Callable[[Recipe, Mapping[str, Any]], object]
+"""Told which one was used, and what the form was before."""
+
+
+def use_recipes(draft: TrainingDraft, on_used: Used) -> Callable[[], object]:
+    """Returns what opens the dialog."""
+    found, set_found = ft.use_state(cast(Sequence[Recipe], ()))
+
+    async def open_dialog() -> None:
+        set_found(await asyncio.to_thread(recipes, Paths.from_environment().assets))
+
+    def close() -> None:
+        set_found(())
+
+    def use(recipe: Recipe) -> None:
+        close()
+        on_used(recipe, take(draft, recipe))
+
+    cards: list[ft.Control] = [_card(recipe, partial(use, recipe)) for recipe in found]
+    dialog = ft.AlertDialog(
+        title=ft.Text("Recipes", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        content=ft.Container(
+            Identified("recipes", ft.Column(cards, spacing=GAP * 2, scroll=ft.ScrollMode.AUTO)),
+            width=620,
+            height=520,
+        ),
+        actions=[ft.TextButton("Close", autofocus=True, on_click=close)],
+        on_dismiss=close,
+    )
+    ft.use_dialog(dialog if found else None)
+    return open_dialog
+
+
+def take(draft: TrainingDraft, recipe: Recipe) -> Mapping[str, Any]:
+    """Put the recipe's method and numbers into the form; returns what the form was before.
+
+    The target stays, and so do data that were chosen. The model stays too, unless the recipe is for one.
+    """
+    before = draft.everything()
+    own = {"skill": draft.skill, "target": draft.target, "docker": draft.docker_options()}
+    draft.load(recipe.setup.model_copy(update={**own, "output_name": draft.output_name}))
+    has_data = any(before[name] for name in ("session", "hub_repo", "file"))
+    is_for_any = recipe.setup.config.base_model == BUNDLED_MODEL
+    stays = (*(_DATA if has_data else ()), *(_MODEL if is_for_any else ()))
+    draft.put_back({name: before[name] for name in stays})
+    return before
+
+
+def _card(recipe: Recipe, use: Callable[[], None]) -> ft.Control:
+    facts = (("From", recipe.source), ("Seen", recipe.seen), ("Limits", recipe.limits))
+    lines: list[ft.Control] = [
+        ft.Text(recipe.title, theme_style=ft.TextThemeStyle.TITLE_SMALL),
+        ft.Text(recipe.what_for),
+        *(
+            ft.Text(
+                f"{name}: {text}",
+                theme_style=ft.TextThemeStyle.BODY_SMALL,
+                color=ft.Colors.ON_SURFACE_VARIANT,
+            )
+            for name, text in facts
+        ),
+    ]
+    button = ft.FilledTonalButton("Use", tooltip=f"Use “{recipe.title}”", on_click=use)
+    return ft.Column(
+        [Selectable(ft.Column(lines, spacing=GAP / 2, tight=True)), Identified(f"use-{recipe.name}", button)],
+        spacing=GAP,
+        tight=True,
+    )
