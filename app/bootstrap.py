@@ -21,11 +21,15 @@ from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.model_configs import FoundModelConfigs
 from app.adapters.model_files import FoundModels
 from app.adapters.offline_rehearsal import OfflineRehearser
+from app.adapters.pod_tokens import PodTokenFiles
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
 from app.adapters.quality_process import QualityProcess
 from app.adapters.row_sources import RowSources
+from app.adapters.run_files import write_config
+from app.adapters.runpod.agents import RentedAgent
+from app.adapters.runpod.client import RunpodClient
 from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
 from app.adapters.sqlite.chats import SqliteChatStore
@@ -34,6 +38,7 @@ from app.adapters.sqlite.conversations import SqliteConversationStore
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
 from app.adapters.sqlite.merges import SqliteMergeStore
+from app.adapters.sqlite.rentals import SqliteRentalStore
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.scrapes import SqliteScrapeStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
@@ -69,6 +74,14 @@ from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
+from app.services.renting.account import Account
+from app.services.renting.keepers import Keepers
+from app.services.renting.launcher import RunpodLauncher
+from app.services.renting.parts import PATIENCE, Patience, Renting
+from app.services.renting.planning import RentingService
+from app.services.renting.reaper import Reaper
+from app.services.renting.sizes import GpuNeed, data_size
+from app.services.runpod_storage import RunpodStorageService
 from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
@@ -78,10 +91,12 @@ from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
 
-def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services:
+def build_services(
+    paths: Paths, elsewhere: Elsewhere | None = None, *, patience: Patience = PATIENCE
+) -> Services:
     """Open the database and put everything together. Raises StoreError.
 
-    With `elsewhere`, what takes long is done there.
+    With `elsewhere`, what takes long is done there. `patience` is with rented pods.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
     processes, vault = SystemProcesses(), KeyringVault()
@@ -93,7 +108,21 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
     offline = OfflineService(preferences, ProcessNetwork())
     offline.reason()  # from here on this process is held to it
     runs = SqliteRunStore(database)
+    renting = Renting(
+        rentals=SqliteRentalStore(database),
+        account=Account(secrets, RunpodClient(secrets), offline.reason),
+        agents=RentedAgent,
+        tokens=PodTokenFiles(paths.pod_tokens),
+        processes=processes,
+        settings=settings,
+        clock=utc_now,
+        hub_token=secrets.hf_token,
+        write_config=write_config,
+        patience=patience,
+    )
+    keepers, gpu_need = Keepers(renting), GpuNeed()
     launchers: Launchers = {
+        Target.RUNPOD: RunpodLauncher(renting, keepers, gpu_need),
         Target.LOCAL: ProcessLauncher(
             paths.trainer, rows_cache=paths.rows_cache, memory_history=paths.memory_history
         ),
@@ -147,6 +176,10 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
     )
     configs = FoundModelConfigs(secrets.hf_token)
     chats = SqliteChatStore(database)
+    gpu_need.previews = previews
+    rented = RentingService(
+        renting, runs, gpu_need, lambda request: data_size(request, library), previews.seen_by
+    )
     preflight = PreflightService(
         training,
         previews,
@@ -158,6 +191,7 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         gpus=nvidia_gpus,
         computer_memory=computer_memory,
         offline=offline.reason,
+        renting=rented,
     )
     talkers = TalkerService(
         runs,
@@ -243,6 +277,8 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
         ),
         job_scripts=JobScriptService(library, paths.trainer),
         layers=LayerService(looker, bundled_model=paths.tiny_model),
+        renting=rented,
+        reaper=Reaper(renting, keepers),
         exporting=ExportService(
             runs,
             SqliteExportStore(database),
@@ -256,4 +292,5 @@ def build_services(paths: Paths, elsewhere: Elsewhere | None = None) -> Services
             offline=offline.reason,
             version=version("tunewright"),
         ),
+        runpod_storage=RunpodStorageService(renting.account.cloud, renting.account.problem),
     )

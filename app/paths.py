@@ -75,6 +75,11 @@ class Paths:
         return self.home / "merging"
 
     @property
+    def pod_tokens(self) -> Path:
+        """Tokens of rented pods while they live; readable by their owner only."""
+        return self.home / "pods"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

@@ -14,7 +14,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -214,6 +214,8 @@ def require_same_run(progress: Progress, config: RunConfig, *, extend: bool = Fa
     """
     now = identity(config)
     changed = [name for name, value in progress.identity.items() if now.get(name) != value]
+    if "base_model" in changed and _is_carried(str(progress.identity["base_model"]), config.base_model):
+        changed.remove("base_model")
     if "method" in changed and _is_method(progress.identity["method"], config.method):
         changed.remove("method")
     if extend:
@@ -230,6 +232,11 @@ def require_same_run(progress: Progress, config: RunConfig, *, extend: bool = Fa
             f"This run cannot be resumed: it was started with other settings ({settings}).",
             "Put these settings back, or start a new run.",
         )
+
+
+def _is_carried(stored: str, now: str) -> bool:
+    """Whether one of the two is the other's folder as it is called where the app brought it along."""
+    return any(a == f"models/{PurePath(b).name}" for a, b in ((stored, now), (now, stored)))
 
 
 def _is_method(stored: Any, method: Method) -> bool:

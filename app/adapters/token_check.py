@@ -5,17 +5,14 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.adapters.runpod.places import AGENT, places
 from app.domain.errors import StudioError
 from app.domain.tokens import TokenPlace
 
 log = logging.getLogger(__name__)
 
-RUNPOD_VARIABLE: Final = "TUNEWRIGHT_RUNPOD_API"
-"""Where Runpod's interface is, for who has one of their own."""
 _HUB: Final = "https://huggingface.co"
-_RUNPOD: Final = "https://api.runpod.io/v2"
 _SECONDS: Final = 15
-_AGENT: Final = "tunewright"
 
 
 class HttpTokenChecker:
@@ -30,15 +27,14 @@ class HttpTokenChecker:
             answer = _get(f"{base.rstrip('/')}/api/whoami-v2", token, place)
             name = answer.get("name") if isinstance(answer, dict) else None
             return f"It works: it belongs to {name}." if name else "It works."
-        base = self._environment.get(RUNPOD_VARIABLE) or _RUNPOD
-        _get(f"{base.rstrip('/')}/pods", token, place)
+        _get(f"{places(self._environment).rest}/pods", token, place)
         return "It works: Runpod accepts it."
 
 
 def _get(address: str, token: str, place: TokenPlace) -> Any:
     import httpx  # noqa: PLC0415 - not for every start
 
-    headers = {"Authorization": f"Bearer {token}", "User-Agent": _AGENT}
+    headers = {"Authorization": f"Bearer {token}", "User-Agent": AGENT}
     try:
         response = httpx.get(address, headers=headers, timeout=_SECONDS, follow_redirects=False)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from app.cli.output import Output
+from app.cli.pod_words import with_pod_options
 from app.domain.errors import StudioError
-from app.domain.preflight import Remark
+from app.domain.preflight import Readiness, Remark
 from app.domain.preflight_words import facts
 from app.domain.presets import with_preset
 from app.domain.runs import RunRequest, Target
@@ -43,15 +44,16 @@ def setup_of(services: Services, args: argparse.Namespace, name: str, *, is_file
         setup = setup.model_copy(update={"target": Target(args.target)})
     if args.preset:
         setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
+    setup = with_pod_options(setup, args)
     return setup, path.absolute().parent if is_file else Path.home()
 
 
-def require_ready(services: Services, request: RunRequest, output: Output) -> None:
+def require_ready(services: Services, request: RunRequest, output: Output) -> Readiness:
     """Say the warnings; raise StudioError with the first error, which names how many more there are."""
     found = services.preflight.check(request)
     say_remarks(found.warnings, output)
     if found.can_start:
-        return
+        return found
     first, *others = found.errors
     more = f" {len(others)} more: `tunewright check` lists them." if others else ""
     raise StudioError(first.message, f"{first.hint}{more}".strip())

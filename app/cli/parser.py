@@ -7,13 +7,15 @@ from app.cli.collecting_words import collecting
 from app.cli.export_words import add_export_words
 from app.cli.history_words import add_history_words
 from app.cli.mapping_words import add_mapping
+from app.cli.pod_storage_words import add_pod_storage_verbs
+from app.cli.pod_words import add_pod_options, add_pod_verbs
 from app.cli.queue_words import add_queue_words
 from app.cli.recipe_words import add_recipe_words
 from app.cli.session_words import add_session_words
 from app.cli.setup_words import add_setup_words
 from app.cli.talking_words import add_talking_words
 from app.cli.window_words import PROG, add_window_words, whole_number
-from app.domain.presets import PRESETS as RUN_PRESETS
+from app.domain.presets import NAMED as NAMED_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
 from app.domain.targets import TRAINER_IMAGE, Target
 from app.domain.tokens import TokenPlace
@@ -49,12 +51,14 @@ def make_parser() -> argparse.ArgumentParser:
     _docker(verbs)
     _bundle(verbs)
     _tokens(verbs)
+    _runpod(verbs)
     offline = _leaf(verbs, "offline", "say whether the network is used, or switch offline mode")
     offline.add_argument("to", nargs="?", choices=["on", "off"], help="the switch; else nothing is changed")
     demo = _leaf(
         verbs, "demo", "train the bundled tiny model on the sample and chat with it, in the terminal"
     )
-    demo.add_argument("--target", choices=[t.value for t in Target], default=Target.LOCAL.value)
+    here = [t.value for t in Target if not t.needs_network]
+    demo.add_argument("--target", choices=here, default=Target.LOCAL.value)
     return parser
 
 
@@ -161,13 +165,15 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     train.add_argument("--preview", action="store_true", help="with --auto: say it, and start nothing")
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+    train.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
 
 
 def _over_the_setup(leaf: argparse.ArgumentParser) -> None:
     leaf.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
     leaf.add_argument(
-        "--preset", choices=list(RUN_PRESETS), help="these values go over those of the setup's config"
+        "--preset", choices=list(NAMED_PRESETS), help="these values go over those of the setup's config"
     )
+    add_pod_options(leaf)
 
 
 def _jobs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -200,6 +206,9 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
     resume.add_argument("--checkpoint", default="", metavar="NAME", help="go on from this one instead")
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
+    resume.add_argument("--target", choices=[t.value for t in Target], help="from now on there")
+    resume.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
+    add_pod_options(resume)
     resume.add_argument(
         "--extend",
         type=_length,
@@ -249,6 +258,13 @@ def _bundle(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         ("install", "check every part of a bundle, then install it; needs no network"),
     ):
         _leaf(nouns, name, text).add_argument("file", help="a bundle")
+
+
+def _runpod(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = verbs.add_parser("runpod", help="rented GPUs at Runpod")
+    nouns = group.add_subparsers(dest="noun", metavar="VERB", required=True)
+    add_pod_verbs(nouns, _leaf)
+    add_pod_storage_verbs(nouns, _leaf)
 
 
 def _tokens(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -3,6 +3,8 @@
 import argparse
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from app.cli import export_verbs, recipe_verbs, session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
@@ -25,6 +27,10 @@ from app.cli.jobs import write_job_script
 from app.cli.merge_verbs import delete_merge, list_merges, preview_merge, run_merge, show_merge
 from app.cli.offline import offline
 from app.cli.output import Output, counted_rows
+from app.cli.pod_storage import VERBS as POD_STORAGE_VERBS
+from app.cli.pod_words import with_pod_options
+from app.cli.pods import VERBS as POD_VERBS
+from app.cli.pods import require_consent, say_until_it_trains
 from app.cli.previewing import lengths, look, quality
 from app.cli.queue_verbs import QUEUE_VERBS
 from app.cli.run_help import check_job, diagnose_run, export_curve, finish_run
@@ -32,7 +38,7 @@ from app.cli.talking_verbs import TALKING_VERBS
 from app.cli.tokens import delete_token, keep_token, list_tokens, test_token
 from app.domain.errors import StudioError
 from app.domain.finding import is_wanted
-from app.domain.runs import Run
+from app.domain.runs import Run, Target
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
@@ -97,12 +103,17 @@ def train(services: Services, args: argparse.Namespace, output: Output) -> int:
         request = automatic(services, request, output)
     if args.preview:
         return 0
-    require_ready(services, request, output)
+    found = require_ready(services, request, output)
+    require_consent(found, output, is_given=args.yes)
+    if request.target is Target.RUNPOD:
+        request = services.renting.settled(request)
     return started(services, services.training.start(request), output, watch=args.follow)
 
 
 def started(services: Services, run: Run, output: Output, *, watch: bool) -> int:
     output.say(f"Started {run.name} ({run.id}) on {run.target.label}. Its folder: {run.folder}")
+    if run.target is Target.RUNPOD:
+        say_until_it_trains(services, run, output)
     if watch:
         return follow(services, run, output)
     output.give({"type": "run", "run": run})
@@ -194,8 +205,15 @@ def show_losses(services: Services, args: argparse.Namespace, output: Output) ->
 
 
 def resume_run(services: Services, args: argparse.Namespace, output: Output) -> int:
+    before = services.monitoring.find(args.run)
+    target = Target(args.target) if args.target else before.target
+    setup = with_pod_options(services.training.setup_of(before), args)
+    if target is Target.RUNPOD:
+        request = replace(services.training.request_of(setup, Path.home()), target=target)
+        require_consent(services.preflight.check(request), output, is_given=args.yes)
+        setup = setup.model_copy(update={"pod": services.renting.settled(request).pod})
     run = services.training.resume(
-        services.monitoring.find(args.run).id, extend=args.extend, checkpoint=args.checkpoint
+        before.id, extend=args.extend, checkpoint=args.checkpoint, target=target, pod=setup.pod
     )
     return started(services, run, output, watch=args.follow)
 
@@ -314,4 +332,6 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("tokens", "delete"): delete_token,
     ("tokens", "test"): test_token,
     ("demo", None): demo,
+    **POD_VERBS,
+    **POD_STORAGE_VERBS,
 }

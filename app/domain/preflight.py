@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from app.domain.renting import CostPlan
 from trainer_image.look_protocol import Ability, Directions
 
 Level = Literal["error", "warning"]
@@ -108,6 +109,8 @@ class Readiness:
     loggers: tuple[ActiveLogger, ...] | None = None
     abilities: tuple[Ability, ...] | None = None
     directions: tuple[Directions, ...] | None = None
+    plan: CostPlan | None = None
+    """Of a run on a rented GPU."""
     unknown: tuple[str, ...] = ()
     """What could not be found out and why, a sentence each."""
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Remark, gigabytes
 from app.domain.preflight_ports import Account
+from app.domain.renting import CostPlan
 from trainer_image.config import RunConfig
 from trainer_image.look_protocol import Ability
 from trainer_image.variants import base_model_hint
@@ -54,6 +55,27 @@ def disk_remarks(need: DiskNeed | None, download: Download | None) -> Sequence[R
         )
         found.append(Remark("Disk", "error", message, "Free some space, or choose a smaller model."))
     return found
+
+
+def of_a_plan(plan: CostPlan) -> tuple[Remark, ...]:
+    """What speaks against renting: no money, or a budget that the run will not fit into."""
+    said = []
+    if plan.balance is not None and plan.balance < plan.offer.price_per_hour:
+        message = (
+            f"The Runpod account has ${plan.balance:.2f}, an hour costs ${plan.offer.price_per_hour:.2f}: "
+            "Runpod starts nothing that cannot be paid for an hour."
+        )
+        said.append(Remark("Cost", "error", message, "Add credit in the Runpod console."))
+    elif plan.balance is not None and plan.balance < plan.most:
+        message = f"The Runpod account has ${plan.balance:.2f}, and the run may cost up to ${plan.most:.2f}."
+        said.append(Remark("Cost", "warning", message, "Add credit, or lower the budget."))
+    if plan.seconds is not None and plan.seconds > plan.hours * 3600:
+        message = (
+            f"The run takes about {plan.seconds / 3600:.1f} hours, and budget and deadline leave "
+            f"{plan.hours:.1f}: it would be stopped before its end."
+        )
+        said.append(Remark("Cost", "warning", message, "Raise the budget or the deadline, or train less."))
+    return tuple(said)
 
 
 def loss_remarks(lost: float, most: float) -> Sequence[Remark]:

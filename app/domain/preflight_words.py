@@ -3,6 +3,7 @@
 from typing import Final
 
 from app.domain.preflight import ActiveLogger, DiskNeed, Extent, Readiness, gigabytes
+from app.domain.renting import CostPlan
 
 _ABILITIES: Final = {
     "lora": "LoRA",
@@ -19,6 +20,7 @@ _ABILITIES: Final = {
     "model_splitting": "One model over several GPUs",
 }
 _DIRECTIONS_NAMED: Final = 8
+_FILES_NAMED: Final = 4
 
 
 def facts(found: Readiness) -> list[tuple[str, str]]:
@@ -29,6 +31,7 @@ def facts(found: Readiness) -> list[tuple[str, str]]:
         ("Disk", disk(found)),
         ("Model", download(found)),
         ("Cost", cost(found)),
+        ("Leaves", leaving(found)),
         ("Logging", loggers(found)),
         ("OSFT", directions(found)),
     ]
@@ -96,7 +99,39 @@ def short_download(found: Readiness) -> str:
 
 
 def cost(found: Readiness) -> str:
+    if found.plan is not None:
+        return plan(found.plan)
     return "none: it runs on this computer" if found.memory or found.disk else ""
+
+
+def plan(it: CostPlan) -> str:
+    """The price of an hour, how long, what it comes to, and the most it can be."""
+    price = f"${it.offer.price_per_hour:.2f} an hour for {it.offer.name} ({it.offer.memory_gb} GB)"
+    if it.seconds is not None and it.total is not None:
+        steps = f"from {it.measured_steps:,} measured steps on it"
+        about = f"about {duration(it.seconds)}, ${it.total:.2f} ({steps}, with about 8 min to begin)"
+    else:
+        about = "how long is not known: nothing like it ran on this GPU yet"
+    others = " or ".join(f"{o.name} at ${o.price_per_hour:.2f}" for o in it.others)
+    instead = f"; if it is gone, {others}" if others else ""
+    left = f"; the account has ${it.balance:.2f}" if it.balance is not None else ""
+    return f"{price}; {about}; never more than ${it.most:.2f} or {it.hours:.1f} hours{instead}{left}"
+
+
+def short_plan(it: CostPlan) -> str:
+    about = f"about ${it.total:.2f}, " if it.total is not None else ""
+    return f"{it.offer.name}: ${it.offer.price_per_hour:.2f}/h, {about}at most ${it.most:.2f}"
+
+
+def leaving(found: Readiness) -> str:
+    """What leaves this computer, for whom it matters."""
+    if found.plan is None:
+        return ""
+    names = ", ".join(f"{each.name} ({gigabytes(each.size)})" for each in found.plan.leaving[:_FILES_NAMED])
+    more = len(found.plan.leaving) - _FILES_NAMED
+    rest = f" and {more} more" if more > 0 else ""
+    size = gigabytes(found.plan.leaving_bytes)
+    return f"{size} are sent to the pod: {names}{rest}. No key and no token is in any of them."
 
 
 def loggers(found: Readiness) -> str:

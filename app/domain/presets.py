@@ -130,6 +130,9 @@ _RUNPOD: Final = (FASTEST_RUNPOD, CHEAPEST_RUNPOD)
 PRESETS: Final = tuple(name for name in _PRESETS if name not in _RUNPOD)
 """Names of those with values for this computer; a setup has the first whose values it holds."""
 
+NAMED: Final = tuple(_PRESETS)
+"""All with values, wherever."""
+
 OFFERED: Final[Mapping[Place, tuple[str, ...]]] = MappingProxyType(
     {
         "local": (QUICK_LOCAL_TEST, AUTO_SET, *(name for name in PRESETS if name != QUICK_LOCAL_TEST)),
@@ -151,7 +154,9 @@ def offered_for(target: Target) -> tuple[str, ...]:
     return OFFERED[_PLACES[target]]
 
 
-_PLACES: Final[Mapping[Target, Place]] = MappingProxyType({Target.LOCAL: "local", Target.DOCKER: "local"})
+_PLACES: Final[Mapping[Target, Place]] = MappingProxyType(
+    {Target.LOCAL: "local", Target.DOCKER: "local", Target.RUNPOD: "runpod"}
+)
 
 
 @dataclass(frozen=True)

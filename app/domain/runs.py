@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal, NewType
 
+from app.domain.renting import NO_POD, PodOptions
 from app.domain.sessions import SessionId
 from app.domain.targets import TRAINER_IMAGE
 from app.domain.targets import Target as Target  # noqa: PLC0414 - part of what a run is
@@ -61,6 +62,7 @@ class RunRequest:
     output_name: str = ""
     """Name of the run's folder under `<data dir>/outputs/`; empty: made from data, method and id."""
     docker: DockerOptions = DockerOptions()
+    pod: PodOptions = NO_POD
     expected: Mapping[str, int] | None = None
     """The ledger a preview showed, bucket → rows: the trainer says whether it came true."""
     cloned_from: RunId | None = None
@@ -123,6 +125,7 @@ class Run:
     origin: str = ""
     """The trainer that made it, if it was imported: its settings are not known then, and its folder is not
     ours."""
+    pod: PodOptions = NO_POD
 
     @property
     def is_imported(self) -> bool:
@@ -280,11 +283,16 @@ class JobState:
     """Set when exited; negative for a signal."""
     out_of_memory: bool = False
     """The system ended it because memory ran out."""
+    message: str = ""
+    """What the target itself says of its end, as a sentence; empty: what the rest of this means."""
+    hint: str = ""
 
 
 def describe_exit(state: JobState) -> tuple[str, str]:
     """Why a job that left no result ended: (message, hint)."""
     resume = "Resume continues from its last checkpoint, if it has one."
+    if state.message:
+        return state.message, state.hint or resume
     if state.phase is JobPhase.GONE:
         return "The run ended without a trace: the computer may have restarted.", resume
     if state.out_of_memory:

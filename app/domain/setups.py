@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.domain.questions import Answers
+from app.domain.renting import NO_POD, PodOptions
 from app.domain.runs import DockerOptions, Target
 from trainer_image.config import FileDataset, HubDataset, RunConfig
 
@@ -35,6 +36,7 @@ class Setup(BaseModel):
     file: Path | None = Field(None, description="JSONL file; relative to the setup's own file.")
     output_name: str = Field("", description="Name of the run's folder; empty: made up.")
     docker: DockerOptions = DockerOptions()
+    pod: PodOptions = NO_POD
     answers: Answers = Field(Answers(), description="A beginner's three answers, which chose the method.")
     config: RunConfig
 

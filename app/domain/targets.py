@@ -11,10 +11,15 @@ class Target(StrEnum):
 
     LOCAL = "local"
     DOCKER = "docker"
+    RUNPOD = "runpod"
 
     @property
     def label(self) -> str:
-        return {Target.LOCAL: "This computer (no Docker)", Target.DOCKER: "Local (Docker)"}[self]
+        return {
+            Target.LOCAL: "This computer (no Docker)",
+            Target.DOCKER: "Local (Docker)",
+            Target.RUNPOD: "Runpod - Pod",
+        }[self]
 
     @property
     def needs_network(self) -> bool:

@@ -24,6 +24,9 @@ from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
+from app.services.renting.planning import RentingService
+from app.services.renting.reaper import Reaper
+from app.services.runpod_storage import RunpodStorageService
 from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
@@ -63,4 +66,7 @@ class Services:
     preflight: PreflightService
     job_scripts: JobScriptService
     auto: AutoSettingService
+    renting: RentingService
+    reaper: Reaper
     exporting: ExportService
+    runpod_storage: RunpodStorageService

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _CHUNK: Final = 1024 * 1024
 _STAGES: Final = 30
+_ASKED_OUTSIDE: Final = "Something outside the app asked the run to end; it saved first."
 _MEASUREMENTS: Final = 2000
 """Most that a chart is given; the newest."""
 
@@ -198,7 +199,9 @@ class MonitoringService:
         def end(stored: Run) -> Run:
             if stored.status.is_final or stored.attempt != run.attempt:
                 return stored
-            return _with_result(stored, result, clock) if result else _without_result(stored, state, clock)
+            if result is None:
+                return _without_result(stored, state, clock)
+            return _with_result(stored, result, state, clock)
 
         ended = self._runs.update(run.id, end)
         try:
@@ -261,11 +264,11 @@ def _unreadable(run: Run) -> Run:
     return replace(run, message=message, hint="The app's log has the details.")
 
 
-def _with_result(run: Run, result: Result, now: datetime) -> Run:
+def _with_result(run: Run, result: Result, state: JobState, now: datetime) -> Run:
     status, message = RunStatus(result.status), result.message
     if status is RunStatus.STOPPED and not run.stop_requested:
-        message = message or "Something outside the app asked the run to end; it saved first."
-    ended = run.ended(status, message, result.hint, now=now)
+        message = message or state.message or _ASKED_OUTSIDE
+    ended = run.ended(status, message, result.hint or state.hint, now=now)
     return replace(
         ended,
         step=result.step or run.step,
@@ -279,7 +282,8 @@ def _with_result(run: Run, result: Result, now: datetime) -> Run:
 
 def _without_result(run: Run, state: JobState, now: datetime) -> Run:
     if run.stop_requested:
-        return run.ended(RunStatus.STOPPED, "It was ended before it could write a result.", now=now)
+        message = state.message or "It was ended before it could write a result."
+        return run.ended(RunStatus.STOPPED, message, state.hint, now=now)
     if not is_folder(run.folder):
         message = f"The run's folder was removed while it ran: {run.folder}."
         return replace(run, checkpoint=None, output=None).ended(

@@ -20,6 +20,7 @@ from app.services.extent import extent_of, rows_of
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
 from app.services.remembering import Remembering
+from app.services.renting.planning import RentingService
 from app.services.side_by_side import Question, answers
 from app.services.training import TrainingService
 from trainer_image.config import HubDataset, RunConfig
@@ -58,6 +59,20 @@ class _Asked:
     def on_docker(self) -> bool:
         return self.request.target is Target.DOCKER
 
+    @property
+    def is_rented(self) -> bool:
+        return self.request.target is Target.RUNPOD
+
+    @property
+    def in_image(self) -> bool:
+        """Whether another Python than this one's executes it."""
+        return self.on_docker or self.is_rented
+
+    @property
+    def gets_token(self) -> bool:
+        passed = self.request.pod.pass_hf_token if self.is_rented else self.request.docker.pass_hf_token
+        return passed or not self.in_image
+
 
 class PreflightService:
     """Blocking, and up to seconds where the Hub is asked: the UI calls it off the event loop."""
@@ -75,11 +90,13 @@ class PreflightService:
         gpus: Gpus,
         computer_memory: Callable[[], tuple[int, int]],
         offline: Callable[[], str],
+        renting: RentingService | None = None,
     ) -> None:
         """`computer_memory`: all and what is free. `offline`: why the network is not used, or nothing."""
         self._training, self._previews, self._library = training, previews, library
         self._runs, self._models, self._hub, self._secrets = runs, models, hub, secrets
         self._gpus, self._computer_memory, self._offline = gpus, computer_memory, offline
+        self._renting = renting
         self._remembered = Remembering()
 
     def check(self, request: RunRequest) -> Readiness:
@@ -104,7 +121,7 @@ class PreflightService:
         for name, part in found.items():
             late = Readiness(unknown=(f"{_NAMES[name]} could not be checked.",))
             together = together.with_(part or late)
-        return _concluded(together)
+        return _concluded(together.with_(self._cost(asked, together)))
 
     def _asked(self, request: RunRequest) -> _Asked:
         why_not = self._offline() or (_BY_THE_RUN if request.config.offline else "")
@@ -115,9 +132,10 @@ class PreflightService:
         folder = self._folder_of(config, cache)
         is_asked = config.push or isinstance(config.dataset, HubDataset) or not folder
         is_asked = bool(is_asked or self._models.lacks(folder or Path()))
-        has_token = request.target is Target.LOCAL or request.docker.pass_hf_token
-        token = self._secrets.hf_token() if has_token and is_asked and not why_not else None
-        return _Asked(request, config, why_not, token, folder, cache)
+        found = _Asked(request, config, why_not, None, folder, cache)
+        if not (found.gets_token and is_asked) or why_not:
+            return found
+        return replace(found, token=self._secrets.hf_token())
 
     def _folder_of(self, config: RunConfig, cache: Path | None) -> Path | None:
         seen = Path(self._previews.seen_by(config).base_model)
@@ -172,7 +190,7 @@ class PreflightService:
         if push is None:
             return Readiness()
         if asked.why_no_hub or token is None:
-            is_held_back = asked.on_docker and not asked.request.docker.pass_hf_token
+            is_held_back = asked.in_image and not asked.gets_token
             return Readiness((remarks.of_no_push(push.repo_id, asked.why_no_hub, is_held_back=is_held_back),))
         account = self._remembered.asked(("account", token), lambda: self._hub.account(token))
         return Readiness(remarks.of_an_account(account, push.repo_id))
@@ -180,10 +198,11 @@ class PreflightService:
     def _size(self, asked: _Asked) -> Readiness:
         if not self._has_sizes(asked):
             return Readiness()
-        gpus = self._gpus() if not asked.on_docker or asked.request.docker.use_gpu else ()
+        is_here = not asked.is_rented and (not asked.on_docker or asked.request.docker.use_gpu)
+        gpus = self._gpus() if is_here else ()
         device: Literal["cpu", "cuda"] | None = None
-        if asked.on_docker:
-            device = "cuda" if gpus else "cpu"
+        if asked.in_image:
+            device = "cuda" if gpus or asked.is_rented else "cpu"
         rows = rows_of(asked.request, self._library)
         try:
             found = self._previews.outlook(_sized(asked), device=device, rows=rows)
@@ -191,7 +210,7 @@ class PreflightService:
             return Readiness(unknown=(f"What the run takes is not known: {error.message}",))
         return Readiness(
             tuple(Remark("Settings", "warning", sentence) for sentence in found.cautions),
-            memory=self._memory_need(found, gpus),
+            memory=None if asked.is_rented else self._memory_need(found, gpus),
             disk=self._disk_need(asked, found),
             directions=found.directions,
         )
@@ -232,13 +251,23 @@ class PreflightService:
         most = found.checkpoint_bytes * (asked.config.keep_checkpoints + 1) + found.result_bytes
         return DiskNeed(folder, found.checkpoint_bytes, most, shutil.disk_usage(folder).free)
 
+    def _cost(self, asked: _Asked, found: Readiness) -> Readiness:
+        """What a rented GPU costs; asked last, because it depends on how long the run is."""
+        if not asked.is_rented or self._renting is None or found.errors:
+            return Readiness()
+        try:
+            plan = self._renting.plan(asked.request, found.extent.steps if found.extent else None)
+        except StudioError as error:
+            return Readiness((Remark("Cost", "error", error.message, error.hint),))
+        return Readiness(remarks.of_a_plan(plan), plan=plan)
+
     def _place(self, asked: _Asked) -> Readiness:
         """What is installed where the run executes; of an image only what was asked for is known."""
         try:
             found = self._previews.examine(asked.config)
         except StudioError as error:
             return Readiness(unknown=(f"What is installed is not known: {error.message}",))
-        if asked.on_docker:
+        if asked.in_image:
             wanted = [logger for logger in found.loggers if logger.origin == "the config"]
             return Readiness(loggers=tuple(ActiveLogger(each.label, each.origin, None) for each in wanted))
         loggers = tuple(ActiveLogger(each.label, each.origin, each.is_installed) for each in found.loggers)

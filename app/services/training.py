@@ -12,6 +12,7 @@ from app.domain.errors import StudioError, TargetError
 from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.queue import spreads
+from app.domain.renting import PodOptions
 from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -82,6 +83,7 @@ class TrainingService:
             data_file=folder / expanded(setup.file) if setup.file else None,
             output_name=setup.output_name,
             docker=setup.docker,
+            pod=setup.pod,
         )
 
     def missing(self, request: RunRequest) -> str:
@@ -98,6 +100,8 @@ class TrainingService:
         if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
         if problem := offline_problem(request, is_mode=bool(self._offline())):
+            return problem
+        if request.target is Target.RUNPOD and (problem := request.pod.problem()):
             return problem
         if request.output_name and not is_name(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
@@ -225,9 +229,17 @@ class TrainingService:
         leave_wish(run, command)
         return run
 
-    def resume(self, run_id: RunId, *, extend: Length | None = None, checkpoint: str = "") -> Run:
+    def resume(
+        self,
+        run_id: RunId,
+        *,
+        extend: Length | None = None,
+        checkpoint: str = "",
+        target: Target | None = None,
+        pod: PodOptions | None = None,
+    ) -> Run:
         """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
-        which everything measured is then forgotten.
+        which everything measured is then forgotten. With `target`, there from now on.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -248,7 +260,8 @@ class TrainingService:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
-            return self._placed(replace(again, config=config))
+            changed = replace(again, config=config, target=target or run.target, pod=pod or run.pod)
+            return self._placed(changed)
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -274,6 +287,7 @@ class TrainingService:
             session=session,
             file=None if is_hub or session else run.folder / DATA_FILE,
             docker=replace(run.docker, container_name=""),
+            pod=run.pod,
             config=config,
         )
 
@@ -323,6 +337,7 @@ class TrainingService:
                 }
             ),
             docker=request.docker,
+            pod=request.pod,
             folder=self._folder(request, name),
             data_label=label,
             session_id=request.session_id,

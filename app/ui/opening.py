@@ -36,8 +36,16 @@ class Opening:
                     name="refresh-runs-at-start",
                     daemon=True,
                 ).start()
+                services.reaper.begin()
                 self._services = services
             return self._services
+
+    def close(self) -> None:
+        """Before the app ends: what rented pods cost for nothing is ended, what trains goes on."""
+        with self._lock:
+            services, self._services = self._services, None
+        if services is not None:
+            _try("The rented pods were not looked after", services.reaper.close)
 
     def settle(self) -> None:
         """Tell the garbage collector that what is there now stays: modules, classes, the first tabs.
@@ -57,4 +65,4 @@ def _try(failure: str, work: Callable[[], object]) -> None:
     try:
         work()
     except Exception:
-        log.exception("%s at start", failure)
+        log.exception("%s", failure)

@@ -15,6 +15,7 @@ from app.ui.kit.identified import Identified
 from app.ui.landmarks import LandmarkTour
 from app.ui.merge.tab import MergeTab
 from app.ui.offline import OfflineBanner
+from app.ui.pods import PodsBanner
 from app.ui.settings.tab import SettingsTab
 from app.ui.texts import text
 from app.ui.theme import NARROW_BELOW, TEXT_FONT, text_scale
@@ -80,7 +81,11 @@ def Root(services: Services, paths: Paths) -> ft.Control:
         SettingsTab(services, paths, measure, is_shown=chosen == _SETTINGS),
     ]
     return ft.Column(
-        [OfflineBanner(services.offline), Frame(tabs, chosen, set_chosen, is_narrow=is_narrow)],
+        [
+            OfflineBanner(services.offline),
+            PodsBanner(services.reaper),
+            Frame(tabs, chosen, set_chosen, is_narrow=is_narrow),
+        ],
         expand=True,
         spacing=0,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,

@@ -59,13 +59,14 @@ def run_window(
     # Signs upload addresses; new at every start, so that none outlives the app.
     os.environ["FLET_SECRET_KEY"] = secrets.token_urlsafe(32)
     opening = Opening(build)
-    reason = "" if web else _run_desktop(opening, paths)
-    if reason is None:
-        return
-    if reason:
-        _say(reason)
-    with contextlib.closing(_claim_port(port)) as listener, contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(opening, paths, listener, open_browser=open_browser))
+    with contextlib.closing(opening):
+        reason = "" if web else _run_desktop(opening, paths)
+        if reason is None:
+            return
+        if reason:
+            _say(reason)
+        with contextlib.closing(_claim_port(port)) as listener, contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(opening, paths, listener, open_browser=open_browser))
 
 
 def _run_desktop(opening: Opening, paths: Paths) -> str | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 from tests.docker_engine import CHECKOUT
 
@@ -63,3 +66,28 @@ def test_only_the_trainer_gets_into_the_build_context():
 
     assert rules[0] == "*"
     assert {rule for rule in rules if rule.startswith("!")} == {"!trainer_image", "!wheels"}
+
+
+def test_nothing_is_put_where_a_pods_volume_is_mounted():
+    assert "/workspace" not in "".join(text for name, text in INSTRUCTIONS if name != "ENTRYPOINT")
+    assert not arguments("VOLUME")
+
+
+def started(*arguments: str, tmp_path: Path, **environment: str) -> list[str]:
+    """What the entry point becomes, told by a stand-in for Python."""
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    python.chmod(0o755)
+    script = [str(CHECKOUT / "trainer_image" / "start.sh"), *arguments]
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    told = subprocess.run(["sh", *script], env={"PATH": path, **environment}, capture_output=True, check=True)
+    return told.stdout.decode().split()
+
+
+def test_the_entry_point_is_the_supervisor_in_a_pod_only(tmp_path: Path):
+    train = "/opt/studio/trainer_image/train.py"
+    run = ("--run-dir", "/data/a b")
+
+    assert started(tmp_path=tmp_path, STUDIO_TOKEN_SHA256="0") == ["-u", "-P", "-m", "trainer_image.pod"]
+    assert started(tmp_path=tmp_path) == [train, "--help"]
+    assert started(*run, tmp_path=tmp_path, STUDIO_TOKEN_SHA256="0")[:2] == [train, "--run-dir"]

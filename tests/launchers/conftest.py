@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +26,12 @@ from tests.launchers.places import (
     make_trainer_dir,
     process_launcher,
 )
+from tests.launchers.rented_place import POD, RentedPlace
 
 __all__ = ["docker_client", "skeleton_image"]
 
 
-@pytest.fixture(params=["fake", "process", pytest.param("docker", marks=pytest.mark.docker)])
+@pytest.fixture(params=["fake", "process", "rented", pytest.param("docker", marks=pytest.mark.docker)])
 def place(request: pytest.FixtureRequest) -> Place:
     return request.getfixturevalue(f"{request.param}_place")
 
@@ -75,6 +77,15 @@ def _processes_of(run: Run) -> list[psutil.Process]:
 
 
 @pytest.fixture
+def rented_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RentedPlace]:
+    place = RentedPlace(tmp_path / "rented")
+    for name, value in place.emulator.environment().items():  # Runpod's SDK asks nobody else
+        monkeypatch.setenv(name, value)
+    yield place
+    place.close()
+
+
+@pytest.fixture
 def docker_place(
     data_dir: Path, stand_in_image: str, docker_client: docker.DockerClient, runs_made: list[Run]
 ) -> Iterator[Place]:
@@ -103,6 +114,7 @@ def new_run(data_dir: Path, runs_made: list[Run]) -> Callable[[Place], Run]:
     def make(place: Place) -> Run:
         run_id = secrets.token_hex(6)
         run = make_run(data_dir / "outputs" / f"run-{run_id}", run_id, target=place.target)
+        run = replace(run, pod=POD)
         runs_made.append(run)
         return run
 

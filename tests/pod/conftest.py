@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from app.adapters.runpod.agent import Health, PodAgent, PodUnreachableError
+from app.adapters.runpod.agent import Health, PodAgent
 
 TRAINER = Path(__file__).with_name("trainer.py")
 TOKEN = "the-run's-own-token"
+LISTENS = "The agent listens"
 
 
 class Pod:
@@ -29,14 +30,18 @@ class Pod:
         self.port = _free_port()
         self.environment: dict[str, str] = {}
         self.agent = PodAgent(f"http://127.0.0.1:{self.port}", TOKEN, pause=lambda _: time.sleep(0.05))
+        self.inside: list[str] = []
+        """What the first process is started by."""
         self.process: subprocess.Popen[bytes] | None = None
         self.output = home / "output-of-the-container.txt"
 
     def boot(self) -> "Pod":
-        """Returns when the agent answers."""
+        """Returns when the agent listens. Not asked before: a connection to a free port of this computer
+        may get that very port as its own, answer itself and keep the agent out."""
+        before = self.said().count(LISTENS)
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "trainer_image.pod"],
+                [*self.inside, sys.executable, "-P", "-m", "trainer_image.pod"],
                 cwd=Path(__file__).parents[2],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -44,7 +49,7 @@ class Pod:
                 stderr=output,
                 start_new_session=True,
             )
-        self.wait_until(self._answers)
+        self.wait_until(lambda: self.said().count(LISTENS) > before or self._has_ended())
         return self
 
     def kill(self) -> None:
@@ -52,6 +57,10 @@ class Pod:
         assert self.process
         self.process.kill()
         self.process.wait()
+
+    def edit_state(self, **changes: Any) -> None:
+        """As if a kill had come before they were written."""
+        (self.run_dir / ".pod" / "state.json").write_text(json.dumps({**self.state(), **changes}))
 
     def restart(self) -> "Pod":
         self.kill()
@@ -79,7 +88,7 @@ class Pod:
             page = self.agent.ask("GET", "/v1/events", query={"after": after}).json()
             found += page["events"]
             after = found[-1]["n"] if found else after
-            if after >= page["last"]:
+            if after >= page["last"] or not page["events"]:
                 return found
 
     def lines(self) -> list[str]:
@@ -97,14 +106,10 @@ class Pod:
         content: dict[str, Any] = json.loads((self.run_dir / ".pod" / "state.json").read_text())
         return content
 
-    def _answers(self) -> bool:
+    def _has_ended(self) -> bool:
         assert self.process
         assert self.process.poll() is None, f"the first process ended:\n{self.said()}"
-        try:
-            self.agent.health()
-        except PodUnreachableError:
-            return False
-        return True
+        return False
 
     def _environment(self) -> dict[str, str]:
         return {

@@ -9,6 +9,7 @@ import pytest
 from app.adapters.runpod.agent import PodAgent, PodRefusedError
 from app.adapters.runpod.agent_mirror import RunMirror
 from app.adapters.runpod.agent_transfer import Fetcher, PartSize, manifest, upload
+from app.domain.errors import TargetError
 from tests.pod.conftest import Pod
 
 
@@ -200,12 +201,49 @@ def test_whole_checkpoints_are_offered_while_it_trains(pod: Pod, tmp_path: Path)
     offered = manifest(pod.agent, wait_seconds=20)
     assert Fetcher(pod.agent, tmp_path / "here", part=PartSize(999)).fetch(offered)
 
+    sent = {"total": 4000, "sha256": offered.files[1].sha256}
+    back = pod.agent.ask("GET", "/v1/files/checkpoints/samples_40/weights", query=sent).json()
+    assert back["complete"], "what the pod has made need not be sent to it"
     assert [file.path for file in offered.files] == [
         "checkpoints/samples_40/COMPLETE.json",
         "checkpoints/samples_40/weights",
     ]
     there = pod.run_dir / "checkpoints/samples_40/weights"
     assert (tmp_path / "here/checkpoints/samples_40/weights").read_bytes() == there.read_bytes()
+
+
+def test_a_run_that_went_on_elsewhere_goes_on_in_its_pod_with_one_record(pod: Pod, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    pod.start(steps=2)
+    pod.wait_for("ended")
+    RunMirror(here).bring_up_to_date(pod.agent)
+    for name in ("events.jsonl", "log.txt"):
+        with (here / name).open("a") as record:
+            record.write('{"type": "metrics", "step": "made elsewhere"}\n')
+        upload(pod.agent, name, here / name)
+
+    pod.start(3, steps=2)
+    pod.wait_for("ended")
+    RunMirror(here).bring_up_to_date(pod.agent)
+
+    for name in ("events.jsonl", "log.txt"):
+        assert (here / name).read_bytes() == (pod.run_dir / name).read_bytes()
+        assert (here / name).read_text().count("made elsewhere") == 1
+    assert (here / "events.jsonl").read_text().count('"started"') == 2
+
+
+def test_a_record_that_is_not_the_pods_own_leaves_that_as_it_is(pod: Pod, tmp_path: Path) -> None:
+    pod.start(steps=2)
+    pod.wait_for("ended")
+    before = (pod.run_dir / "events.jsonl").read_bytes()
+    (tmp_path / "events.jsonl").write_text('{"type": "started", "attempt": 7}\n')
+
+    upload(pod.agent, "events.jsonl", tmp_path / "events.jsonl")
+
+    assert (pod.run_dir / "events.jsonl").read_bytes() == before
+    with pytest.raises(TargetError, match="does not go on where"):
+        RunMirror(tmp_path).bring_up_to_date(pod.agent)
 
 
 def test_a_download_that_arrives_damaged_begins_anew_and_one_cut_goes_on(pod: Pod, tmp_path: Path) -> None:

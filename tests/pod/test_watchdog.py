@@ -67,6 +67,8 @@ def test_the_budget_is_used_up_by_the_dearer_of_two_prices() -> None:
     assert end_of(dog) == (4 * 3600, "budget")
     dog.look = Look(True, price_per_hour=1.0)
     assert end_of(dog) == (2 * 3600, "budget")
+    dog.look = Look(True, price_per_hour=1.0, created_at=NOON - 600)
+    assert end_of(dog) == (2 * 3600 - 600, "budget")
 
 
 def test_a_pod_that_is_not_started_waits_from_the_last_part_of_an_upload_on() -> None:

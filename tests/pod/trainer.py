@@ -6,9 +6,11 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 args = sys.argv[1:]
@@ -34,6 +36,10 @@ def checkpoint(number: int) -> None:
     os.replace(folder / ".marker", folder / "COMPLETE.json")
 
 
+def newest() -> int:
+    return max((int(m.parent.name[8:]) for m in run_dir.glob("checkpoints/*/COMPLETE.json")), default=0)
+
+
 def end(status: str, code: int) -> None:
     if config.get("result", True):
         partial = run_dir / "result.json.partial"
@@ -47,13 +53,32 @@ with (run_dir / "launches.txt").open("a") as launches:  # how often anything was
 report(type="started", attempt=attempt, options=args[4:])
 print("options", *args[4:])
 print("environment", *(f"{name}={os.environ.get(name)}" for name in config.get("show", [])))
+if config.get("fill"):
+    with suppress(OSError), (run_dir / "filling").open("wb", buffering=0) as filling:
+        while filling.write(b"x" * 65536):
+            pass
 for line in config.get("print", []):
     print(line)
 for step in range(config.get("steps", 0)):
     print("step", step)
     report(type="metrics", step=step)
+for _ in range(config.get("orphans", 0)):  # whose parent ends before they do
+    stays = "import os, sys, time; os.fork() or (os.setsid(), open(sys.argv[1], 'w'), time.sleep(1000))"
+    subprocess.Popen([sys.executable, "-S", "-c", stays, str(run_dir / f"orphan-{_}")])
+while len(list(run_dir.glob("orphan-*"))) < config.get("orphans", 0):
+    threading.Event().wait(0.01)
 if "checkpoint" in config:
     checkpoint(config["checkpoint"])
+for step in range(newest() + 1 if "--resume" in args else 1, config.get("walk", 0) + 1):
+    print("walk", step, flush=True)
+    report(type="metrics", step=step)
+    if step % 10 == 0:
+        checkpoint(step)
+    threading.Event().wait(0.005)
+if config.get("fill"):  # also what the supervisor had spared
+    with (run_dir / "more").open("wb", buffering=0) as filling:
+        while True:
+            filling.write(b"x" * 4096)
 print("ready", flush=True)
 while config.get("wait") and not wished:
     threading.Event().wait(0.01)

@@ -9,6 +9,7 @@ from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.runpod.client import RunpodClient
 from app.adapters.runpod.places import places
 from app.domain.runpod_ports import PodOrder
+from tests.docker_engine import docker_client, skeleton_image  # noqa: F401 - fixtures
 from tests.emulators.runpod import Image, RunpodEmulator
 
 GPU = "NVIDIA GeForce RTX 4090"

@@ -15,7 +15,8 @@ from keyring.errors import KeyringLocked, PasswordDeleteError
 from app.adapters import environment_secrets
 from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.keyring_vault import KeyringVault
-from app.adapters.token_check import RUNPOD_VARIABLE, HttpTokenChecker
+from app.adapters.runpod.places import BASE_VARIABLE
+from app.adapters.token_check import HttpTokenChecker
 from app.domain.errors import StudioError
 from app.domain.tokens import TokenPlace
 from app.services.offline import OfflineService
@@ -156,14 +157,14 @@ def test_a_locked_keyring_is_a_sentence_without_the_token(tokens, drawer, caplog
 
 
 def test_a_working_token_says_whose_it_is(tokens, environment, places):
-    environment["HF_ENDPOINT"] = environment[RUNPOD_VARIABLE] = places
+    environment["HF_ENDPOINT"] = environment[BASE_VARIABLE] = places
     tokens.keep(HUB, SECRET)
     tokens.keep(RUNPOD, "rp_secret")
 
     said = [tokens.test(HUB), tokens.test(RUNPOD)]
 
     assert said == ["It works: it belongs to ada.", "It works: Runpod accepts it."]
-    assert Places.asked == [("/api/whoami-v2", f"Bearer {SECRET}"), ("/pods", "Bearer rp_secret")]
+    assert Places.asked == [("/api/whoami-v2", f"Bearer {SECRET}"), ("/v2/pods", "Bearer rp_secret")]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from app.domain.renting import Order, PodOptions
 from app.domain.runs import DockerOptions, JobHandle, Metric, Run, RunEvent, RunId, RunStatus, Target
 from trainer_image.config import Lora, RunConfig
 from trainer_image.rows import Row
@@ -72,6 +73,9 @@ def full_run(run_id: str, session_id: str) -> Run:
         cloned_from=RunId("run-0"),
         note="Better than the last one.",
         origin="mini-trainer",
+        pod=PodOptions(
+            "ghcr.io/a/b:1", ("NVIDIA L4",), Order.FASTEST, 2.5, 1.5, 0.7, "EU-RO-1", "vol", 60, True
+        ),
     )
 
 

@@ -6,12 +6,12 @@ The address is public: unknown callers get 401 and nothing else, slow ones are c
 import hashlib
 import hmac
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from socketserver import TCPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -92,6 +92,11 @@ class _Request(BaseHTTPRequestHandler):
             "/v1/retrieved": self._retrieved,
         }, {})  # fmt: skip
 
+    def end_headers(self) -> None:
+        """By a header of its own an answer is known as ours: a proxy puts its own name into `Server`."""
+        self.send_header("Tunewright-Pod", "1")
+        super().end_headers()
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody reads it, and the platform keeps what is printed."""
 
@@ -157,7 +162,7 @@ class _Request(BaseHTTPRequestHandler):
         return self._supervisor.uploads.received(self._upload(path))
 
     def _receive(self, path: str) -> dict[str, Any]:
-        self._supervisor.require_no_training(path)
+        self._supervisor.require_no_training()
         upload, offset = self._upload(path), self._number("offset")
         with self.server.bodies:
             part = self._body(MOST_BYTES_OF_PART)
@@ -172,22 +177,24 @@ class _Request(BaseHTTPRequestHandler):
 
     def _send_output(self, path: str) -> None:
         self._supervisor.saw(fetch=True)
-        file = inside(self._supervisor.settings.run_dir, path)
+        inside(self._supervisor.settings.run_dir, path)
+        outputs = self._supervisor.outputs
         try:
-            with file.open("rb") as content:
-                self._send_file(file, content)
+            with outputs.locate(path).open("rb") as content:
+                self._send_file(content, outputs.sum_of(path))
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise Refusal(404, "gone", "There is no such file, or no longer.") from None
+        outputs.was_fetched(path)
 
-    def _send_file(self, path: Path, content: Any) -> None:
-        size = path.stat().st_size
-        tag = self._supervisor.outputs.sum_of(path)
+    def _send_file(self, content: Any, tag: str | None) -> None:
+        size = os.fstat(content.fileno()).st_size
         wanted = (self.headers.get("If-Match") or "").strip('" ')
         if wanted and wanted != tag:
             raise Refusal(412, "changed", "The file is another one by now.")
         begin, end = self._range(size)
         self.send_response(206 if self.headers.get("Range") else 200)
         self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Cache-Control", "no-store")
         self.send_header("Content-Length", str(end - begin))
         self.send_header("Accept-Ranges", "bytes")
         if self.headers.get("Range"):
@@ -250,6 +257,7 @@ class _Request(BaseHTTPRequestHandler):
         with suppress(OSError):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            self.send_header("Cache-Control", "no-store")
             self.send_header("Content-Length", str(len(content)))
             if status != 200:
                 self.send_header("Connection", "close")

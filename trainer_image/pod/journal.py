@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from array import array
+from bisect import bisect_right
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,10 +64,8 @@ class Journal:
         if number >= len(self._begins) or self._file is None:
             return []
         begin = self._begins[number]
-        end = next(
-            (b for b in self._begins[number + 1 :] if b - begin > _MOST_BYTES),
-            self._size,
-        )
+        beyond = bisect_right(self._begins, begin + _MOST_BYTES, lo=number + 1)
+        end = self._begins[beyond] if beyond < len(self._begins) else self._size
         return os.pread(self._file, end - begin, begin).splitlines()
 
     def _unstored(self, number: int) -> list[bytes]:

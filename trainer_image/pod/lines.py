@@ -22,13 +22,12 @@ class ToldFile:
         self._kind = kind
         self._lock = threading.Lock()
 
-    @property
-    def is_begun(self) -> bool:
-        return self._kind in self._journal.ends
-
     def begin_here(self) -> None:
-        """What stands in the file before any of it was told came with an upload: the app has it."""
-        if not self.is_begun:
+        """What stands in the file before any of it was told came with an upload: the app has it. What an
+        upload has added later is told, as the app cannot know where the pod's own lines ended."""
+        if self._kind in self._journal.ends:
+            self.tell()
+        else:
             self._journal.ends[self._kind] = _size(self._path)
 
     def tell(self) -> None:
@@ -54,11 +53,12 @@ class Log:
         self._journal = journal
         self._say = say
         self._unwritten = b""
+        self.told = ToldFile(path, journal, "log")
         self.secrets: tuple[str, ...] = ()
 
     def catch_up(self) -> None:
         """After a restart: tell what was written only, write what was told only."""
-        ToldFile(self._path, self._journal, "log").tell()
+        self.told.tell()
         end, size = self._journal.ends.get("log", 0), _size(self._path)
         if size > end:
             self._end_torn_line()
@@ -84,7 +84,7 @@ class Log:
     def _end_torn_line(self) -> None:
         with suppress(OSError), self._path.open("ab") as file:
             file.write(b"\n")
-        ToldFile(self._path, self._journal, "log").tell()
+        self.told.tell()
 
     def _write(self) -> None:
         folder = self._path.parent / ".pod"

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from trainer_image.pod.settings import Settings
@@ -23,6 +24,8 @@ class Look:
     ok: bool
     why_not: str = ""
     price_per_hour: float | None = None
+    created_at: float | None = None
+    """When the pod was rented, which is before it was first booted."""
 
 
 class Platform:
@@ -40,7 +43,8 @@ class Platform:
         if status != 200:
             return Look(False, f"The platform's API answered {status} to this pod's own key.")
         cost = answer.get("cost")
-        return Look(True, price_per_hour=float(cost) if isinstance(cost, int | float) and cost > 0 else None)
+        price = float(cost) if isinstance(cost, int | float) and cost > 0 else None
+        return Look(True, price_per_hour=price, created_at=_moment(answer.get("createdAt")))
 
     def end(self) -> Iterator[str]:
         """Try each way until one is accepted; a sentence on each."""
@@ -86,6 +90,13 @@ class Platform:
             return error.code, {}
         except (OSError, ValueError, http.client.HTTPException):
             return 0, {}
+
+
+def _moment(text: object) -> float | None:
+    with suppress(ValueError, TypeError):
+        moment = datetime.fromisoformat(str(text))
+        return moment.timestamp() if moment.tzinfo else None
+    return None
 
 
 def _object(content: bytes) -> dict[str, Any]:

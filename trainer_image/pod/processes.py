@@ -49,11 +49,12 @@ class Processes:
         *,
         output: int,
         keep_open: int | None = None,
+        on_start: Callable[[int], None] = lambda _: None,
         on_exit: Callable[[int], None],
-    ) -> int:
-        """In a session of its own; its id. `on_exit` gets the exit code, 128 + n for signal n, in the main
-        thread, when nothing of the session is left. Raises OSError."""
-        started: Future[int] = Future()
+    ) -> None:
+        """In a session of its own. `on_start` gets its id; `on_exit` its exit code, 128 + n for signal n,
+        when nothing of the session is left; both in the main thread. Raises OSError."""
+        started: Future[None] = Future()
 
         def act() -> None:
             try:
@@ -62,10 +63,21 @@ class Processes:
                 started.set_exception(error)
                 return
             self._on_exit[pid] = on_exit
-            started.set_result(pid)
+            on_start(pid)
+            started.set_result(None)
 
         self._acts.put(act)
-        return started.result()
+        started.result()
+
+    def end_orphans(self) -> None:
+        """Whatever a program that has ended left behind, in sessions of its own too: it came to this process.
+        What they leave comes here in turn, so this is for calling again."""
+        self._acts.put(self._end_orphans)
+
+    def _end_orphans(self) -> None:
+        for pid in _children(os.getpid()) - self._on_exit.keys():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         with suppress(ChildProcessError):
@@ -78,6 +90,15 @@ class Processes:
                 code = os.waitstatus_to_exitcode(status)
                 if on_exit:
                     on_exit(code if code >= 0 else 128 - code)
+
+
+def _children(parent: int) -> set[int]:
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, IndexError):
+            if int(stat.read_text(errors="replace").rpartition(")")[2].split()[1]) == parent:
+                found.add(int(stat.parent.name))
+    return found
 
 
 def end_session(pid: int) -> None:

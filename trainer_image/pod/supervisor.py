@@ -56,7 +56,7 @@ class Supervisor:
         self._events = ToldFile(settings.run_dir / "events.jsonl", self.journal, "event")
         self._training = Training(settings, processes, self._log, self._events, self._on_end)
         self.uploads = Uploads(settings.run_dir, own / "uploads")
-        self.outputs = Outputs(settings.run_dir)
+        self.outputs = Outputs(settings.run_dir, own)
         booted = time.time()
         self._seen = Seen(request=booted, upload=0.0, fetch=0.0)
         self.watchdog = Watchdog(
@@ -134,12 +134,10 @@ class Supervisor:
         now, seen = time.time(), self._seen
         self._seen = Seen(now, now if upload else seen.upload, now if fetch else seen.fetch)
 
-    def require_no_training(self, path: str) -> None:
-        """Raise Refusal if a file of that name must not come now."""
+    def require_no_training(self) -> None:
+        """Raise Refusal if no file must come now."""
         if self.phase in _TRAINS:
             raise Refusal(409, "busy", "The run trains; its files cannot be changed.")
-        if path in {"events.jsonl", "log.txt"} and self.journal.ends:
-            raise Refusal(409, "busy", f"{path} goes on where this pod's own lines end.")
 
     def start(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Raises Refusal; then nothing was started."""
@@ -216,6 +214,7 @@ class Supervisor:
             (run_dir / "data").mkdir(exist_ok=True)
             durable.write_json(run_dir / "config.json", request.config)
             self._events.begin_here()
+            self._log.told.begin_here()
             fresh = {"exit_code": None, "outcome": None, "message": "", "retrieved_at": None, "wish": ""}
             self._change_phase(
                 "running",

@@ -40,6 +40,7 @@ class Training:
         self._events = events
         self._on_end = on_end
         self._pid: int | None = None
+        """Changed in the main thread only."""
 
     def start(
         self,
@@ -56,6 +57,9 @@ class Training:
         ended = threading.Event()
         exit_code: list[int] = []
 
+        def on_start(pid: int) -> None:
+            self._pid = pid
+
         def on_exit(code: int) -> None:
             self._pid = None
             exit_code.append(code)
@@ -63,11 +67,12 @@ class Training:
 
         try:
             self._log.secrets = tuple(secret for secret in secrets.values() if secret)
-            self._pid = self._processes.start(
+            self._processes.start(
                 [*command, "--attempt", str(attempt), *options],
                 {**self._settings.trainer_environment, **environment, **secrets},
                 output=writer,
                 keep_open=lock,
+                on_start=on_start,
                 on_exit=on_exit,
             )
         except OSError:
@@ -105,7 +110,9 @@ class Training:
         lines.start()
         while not ended.wait(_LOOK_EVERY_SECONDS):
             self._events.tell()
-        lines.join()
+        while lines.is_alive():  # somebody still holds the trainer's output
+            self._processes.end_orphans()
+            lines.join(_LOOK_EVERY_SECONDS)
         self._events.tell()
         self._log.secrets = ()
         self._on_end(exit_code[0])

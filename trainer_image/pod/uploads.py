@@ -14,6 +14,8 @@ from trainer_image.pod.refusals import Refusal, disk_full
 
 MOST_BYTES_OF_PART: Final = 8 * 1024**2
 _READ_AT_ONCE: Final = 1024**2
+_RECORDS: Final = {"events.jsonl", "log.txt"}
+"""They grow here and there, and are never replaced by another one."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,17 @@ class Uploads:
             partial.unlink()
             self._note(upload).unlink()
             raise Refusal(422, "bad_file", "The whole file's checksum is wrong. Send it anew.", received=0)
+        if upload.path in _RECORDS and target.exists() and not _begins_with(partial, target):
+            partial.unlink()
+            self._note(upload).unlink()
+            raise Refusal(409, "kept", f"The pod's own {upload.path} is kept: it does not go on in this one.")
         target.parent.mkdir(parents=True, exist_ok=True)
         os.replace(partial, target)
 
     def _size(self, upload: Upload, target: Path) -> int:
         """How much of it is there: of this file, not of another one of the same name."""
         if durable.read_json(self._note(upload)) != asdict(upload):
-            return 0
+            return upload.total if _is(target, upload) else 0
         with suppress(OSError):
             return self._partial(upload).stat().st_size
         with suppress(OSError):
@@ -111,6 +117,19 @@ def _append(path: Path, part: bytes, offset: int) -> None:
         except OSError:
             file.truncate(offset)
             raise
+
+
+def _is(path: Path, upload: Upload) -> bool:
+    """Whether the trainer made that very file here."""
+    return path.is_file() and path.stat().st_size == upload.total and _sha256(path) == upload.sha256
+
+
+def _begins_with(path: Path, other: Path) -> bool:
+    with path.open("rb") as file, other.open("rb") as begin:
+        while block := begin.read(_READ_AT_ONCE):
+            if file.read(len(block)) != block:
+                return False
+    return True
 
 
 def _sha256(path: Path) -> str:

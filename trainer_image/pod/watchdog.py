@@ -73,20 +73,29 @@ class Watchdog:
         settings = self._settings
         if settings.deadline is not None:
             yield End(settings.deadline, "deadline")
-        seen_price = self.look.price_per_hour if self.look else None
-        price = max(seen_price or 0, settings.price_per_hour or 0)
+        look = self.look or Look(False)
+        price = max(look.price_per_hour or 0, settings.price_per_hour or 0)
         if settings.budget_usd is not None and price:
-            yield End(self._state().booted_at + settings.budget_usd / price * 3600, "budget")
+            begin = min(look.created_at or self._state().booted_at, self._state().booted_at)
+            yield End(begin + settings.budget_usd / price * 3600, "budget")
 
     def _watch(self) -> None:
         while True:
-            end = self.next_end()
-            if end and time.time() >= end.at:
-                self._end(end.because)
-                time.sleep(self._settings.retry_seconds)
-            else:
-                self._save_in_time()
-                time.sleep(self._pause(end))
+            try:
+                pause = self._act()
+            except Exception as error:  # whatever else breaks in this pod: it is still to be ended
+                self._tell(f"The watchdog failed: {type(error).__name__}.")
+                pause = _LOOK_EVERY_SECONDS
+            time.sleep(pause)
+
+    def _act(self) -> float:
+        """How long to wait before the next look."""
+        end = self.next_end()
+        if end and time.time() >= end.at:
+            self._end(end.because)
+            return self._settings.retry_seconds
+        self._save_in_time()
+        return self._pause(end)
 
     def _pause(self, end: End | None) -> float:
         left = end.at - time.time() if end else _LOOK_EVERY_SECONDS

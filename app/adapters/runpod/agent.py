@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from app.adapters.runpod.places import AGENT
 from app.domain.errors import TargetError
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_AGENT_NAME: Final = "Tunewright"
 _CONNECT_SECONDS: Final = 15.0
 _ANSWER_SECONDS: Final = 90.0
 """A proxy before the pod gives up after 100."""
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+_MOST_FAILURES: Final = 10
 
 
 class PodUnreachableError(TargetError):
@@ -80,7 +81,7 @@ class PodAgent:
         self._pause = pause
         self._http = httpx.Client(
             base_url=base_url.rstrip("/"),
-            headers={"Authorization": f"Bearer {token}", "User-Agent": _AGENT_NAME},
+            headers={"Authorization": f"Bearer {token}", "User-Agent": AGENT},
             timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             follow_redirects=False,
         )
@@ -153,6 +154,12 @@ class PodAgent:
                 self._pause(pause)
         return self._once(method, path, query, body, headers)
 
+    def rest(self, failures: int) -> None:
+        """Wait before the next try, longer each time. Raises PodUnreachableError after many."""
+        if failures > _MOST_FAILURES:
+            raise PodUnreachableError("the connection breaks off each time")
+        self._pause(_PAUSES[min(failures, len(_PAUSES)) - 1])
+
     def _phase(self, path: str, body: Mapping[str, Any]) -> str:
         return str(self.ask("POST", path, body=body).json()["phase"])
 
@@ -177,14 +184,14 @@ class PodAgent:
 
 def _checked(response: "httpx.Response", method: str, path: str) -> "httpx.Response":
     """Whatever is neither the agent's yes nor the agent's no came from somebody in between."""
-    if response.status_code in {200, 206} and response.headers.get("server", "").startswith("Tunewright-pod"):
+    if response.status_code in {200, 206} and response.headers.get("Tunewright-Pod"):
         return response
     try:
         answer = response.json()
     except ValueError:
         answer = None
     log.info("%s %s: code %d", method, path, response.status_code)
-    if isinstance(answer, dict) and "error" in answer and "message" in answer and response.status_code != 500:
+    if response.headers.get("Tunewright-Pod") and isinstance(answer, dict) and response.status_code != 500:
         raise PodRefusedError(response.status_code, answer)
     raise PodUnreachableError(f"code {response.status_code}")
 

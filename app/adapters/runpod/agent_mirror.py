@@ -77,7 +77,7 @@ class RunMirror:
             return [], False
         self._of = of
         said = [found for event in page["events"] if (found := self._take(event))]
-        return said, self._after >= page["last"]
+        return said, self._after >= page["last"] or not page["events"]
 
     def _take(self, event: Mapping[str, Any]) -> PodEvent | None:
         kind, number = str(event["kind"]), int(event["n"])

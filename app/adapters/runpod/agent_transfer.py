@@ -51,13 +51,18 @@ class PartSize:
 
     def __init__(self, largest: int = _LARGEST_PART) -> None:
         self._largest = largest
+        self._failures = 0
         self.now = largest
 
     def held(self) -> None:
+        self._failures = 0
         self.now = min(self.now * 2, self._largest)
 
-    def was_cut(self) -> None:
+    def was_cut(self, agent: PodAgent) -> None:
+        """Waits, too. Raises PodUnreachableError after many in a row."""
+        self._failures += 1
         self.now = max(self.now // 2, min(_SMALLEST_PART, self._largest))
+        agent.rest(self._failures)
 
 
 def upload(
@@ -101,9 +106,9 @@ class _Sending:
                 try:
                     answer = self._send_part(content.read(self._part.now), answer["received"], whole)
                 except PodRefusedError as refusal:
-                    if refusal.word == "bad_file":
-                        return False
-                    raise
+                    if refusal.word not in {"bad_file", "kept"}:
+                        raise
+                    return refusal.word == "kept"  # the pod's own record goes on, and is mirrored
         self._progress(total, total)
         return True
 
@@ -115,11 +120,12 @@ class _Sending:
                 "PUT", self._url, query=query, body=part, patient=False
             ).json()
         except PodUnreachableError:
-            self._part.was_cut()
+            self._part.was_cut(self._agent)
             return self._standing(whole)
         except PodRefusedError as refusal:
             if refusal.word not in {"gap", "bad_part"}:
                 raise
+            self._part.was_cut(self._agent)
             return self._standing(whole)
         self._part.held()
         return answer
@@ -207,8 +213,7 @@ class Fetcher:
                 "GET", f"/v1/outputs/{quote(file.path)}", headers=headers, patient=False
             ).content
         except PodUnreachableError:
-            self._part.was_cut()
-            self._agent.health(patient=True)
+            self._part.was_cut(self._agent)
             return b""
         self._part.held()
         return part

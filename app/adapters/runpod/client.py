@@ -10,11 +10,11 @@ from app.adapters.runpod import ordering, refusals, sdk, shapes
 from app.adapters.runpod.log_stream import SILENT_SECONDS, PodLog
 from app.adapters.runpod.places import Places, places
 from app.adapters.runpod.rest import AnswerLostError, Rest
-from app.domain.errors import StudioError
 from app.domain.runpod_ports import (
     Balance,
     Bill,
     GpuOffer,
+    KeyRefusedError,
     LogSource,
     LogStream,
     NetworkVolume,
@@ -164,7 +164,7 @@ class RunpodClient:
     def _key(self) -> str:
         found = self._tokens.find(TokenPlace.RUNPOD)
         if found is None:
-            raise StudioError(
+            raise KeyRefusedError(
                 "There is no key for Runpod.",
                 f"Make one at {TokenPlace.RUNPOD.page} and keep it in Settings.",
             )

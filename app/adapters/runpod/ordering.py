@@ -32,7 +32,7 @@ def rent(
     try:
         if order.ends_at:
             return _by_graphql(order, key())
-        answer = rest.make("POST", "/pods", "template", body(order))
+        answer = rest.make("POST", "/pods", "volume", body(order))
         return shapes.read(shapes.pod, answer)
     except AnswerLostError as error:
         log.warning("It is not known whether the pod %s was made: %s", order.name, error.means.message)

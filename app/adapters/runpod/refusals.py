@@ -21,9 +21,23 @@ _NO_CAPACITY: Final = (
     "does not have the resources to deploy your pod",
     "not enough free gpus",
 )
-_NO_CREDIT: Final = ("insufficient", "not enough credit", "balance is too low", "add funds", "spend limit")
+_NO_CREDIT: Final = (
+    "insufficient balance",
+    "insufficient funds",
+    "insufficient credit",
+    "not enough credit",
+    "balance is too low",
+    "add funds",
+    "spend limit",
+)
 _NO_RIGHT: Final = ("unauthorized", "not authorized", "access denied", "forbidden", "permission")
-_NOT_UNDERSTOOD: Final = ("cannot query field", "unknown argument", "unknown type", "syntax error")
+_NOT_UNDERSTOOD: Final = (
+    "cannot query field",
+    "unknown argument",
+    "unknown type",
+    "cannot represent",
+    "syntax error",
+)
 _NOT_UNDERSTOOD_BEGINS: Final = ("field ", "variable ", "expected value of type", "expected type")
 _NO_REGION: Final = "failed to find data center"
 _LONGEST: Final = 300
@@ -35,10 +49,10 @@ def by_words(said: str) -> RunpodError | None:
     words = said.lower()
     if any(part in words for part in _NO_CAPACITY):
         return no_capacity()
-    if any(part in words for part in _NO_CREDIT):
-        return no_credit()
     if any(part in words for part in _NO_RIGHT):
         return no_right()
+    if any(part in words for part in _NO_CREDIT):
+        return no_credit()
     if _NO_REGION in words:
         return NotValidError("Runpod knows no such region.", "Choose another region.")
     if any(part in words for part in _NOT_UNDERSTOOD) or words.startswith(_NOT_UNDERSTOOD_BEGINS):

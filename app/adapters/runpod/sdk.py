@@ -7,6 +7,7 @@ only `run_graphql_query` is used: others paste values in as they are, and most k
 
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,8 @@ from app.domain.runpod_ports import RunpodError
 log = logging.getLogger(__name__)
 
 _importing: Final = threading.Lock()
+_TEXTS: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_SHORTEST: Final = 3
 Ask = Callable[..., dict[str, Any]]
 
 
@@ -64,7 +67,7 @@ def _asked(query: str, key: str) -> Any:
     except errors.AuthenticationError:
         raise refusals.key_unknown() from None
     except errors.QueryError as error:
-        said = str(error.message).replace(key, "…")
+        said = without_values(str(error.message), query).replace(key, "…")
         log.info("Runpod's GraphQL refused: %s", refusals.shortened(said))
         raise refusals.by_words(said) or AnswerLostError(
             RunpodError(f"Runpod refused: {refusals.shortened(said)}", "The Runpod console may say more.")
@@ -79,6 +82,15 @@ def _asked(query: str, key: str) -> Any:
     except (requests.exceptions.RequestException, ValueError, KeyError, TypeError, IndexError) as error:
         log.info("Runpod's GraphQL gave no answer: %s", type(error).__name__)
         raise AnswerLostError(refusals.unreachable()) from None
+
+
+def without_values(said: str, query: str) -> str:
+    """A refusal may repeat what it refuses: every text of the query is taken out again."""
+    for text in sorted(_TEXTS.findall(query), key=len, reverse=True):
+        for written in {text, str(json.loads(f'"{text}"'))}:
+            if len(written) >= _SHORTEST:
+                said = said.replace(written, "…")
+    return said.partition("found: ")[0]
 
 
 def _was_never_connected(error: Exception) -> bool:

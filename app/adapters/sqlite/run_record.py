@@ -1,12 +1,13 @@
 """A run as a record of the table `runs`, and back."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import RowMapping
 
+from app.domain.renting import Order, PodOptions
 from app.domain.runs import DockerOptions, Run, RunStatus, Target
 from trainer_image.config import RunConfig
 
@@ -19,6 +20,7 @@ def to_record(run: Run) -> dict[str, Any]:
         "status": run.status.value,
         "config": run.config.model_dump_json(),
         "docker": json.dumps(asdict(run.docker), default=str),
+        "pod": json.dumps(asdict(run.pod)),
         "folder": str(run.folder),
     }
 
@@ -33,6 +35,7 @@ def from_record(record: RowMapping) -> Run:
             "status": RunStatus(record["status"]),
             "config": RunConfig.model_validate_json(record["config"]),
             "docker": _docker(json.loads(record["docker"])),
+            "pod": _pod(json.loads(record["pod"])),
             "folder": Path(record["folder"]),
         }
     )
@@ -41,3 +44,8 @@ def from_record(record: RowMapping) -> Run:
 def _docker(options: dict[str, Any]) -> DockerOptions:
     data_dir = options.get("data_dir")
     return DockerOptions(**options | {"data_dir": Path(data_dir) if data_dir else None})
+
+
+def _pod(options: dict[str, Any]) -> PodOptions:
+    told = PodOptions(**options)
+    return replace(told, gpus=tuple(told.gpus), order=Order(told.order))

@@ -16,6 +16,7 @@ from app.ui.settings.computer import Computer
 from app.ui.settings.folders import Folders
 from app.ui.settings.inference import Inference
 from app.ui.settings.offline import OfflineSwitch
+from app.ui.settings.runpod_storage import RunpodStorage
 from app.ui.settings.tokens import Tokens
 from app.ui.settings.web import Web
 from app.ui.texts import text
@@ -35,6 +36,7 @@ def SettingsTab(
             Appearance(services.settings, on_text_size),
             Folders(services.settings, paths, services.training.show_folder),
             Tokens(services.tokens, is_shown=is_shown),
+            RunpodStorage(services.runpod_storage, services.renting, is_shown=is_shown),
             OfflineSwitch(services.offline),
             Web(services.settings),
             Inference(services.settings),

@@ -19,6 +19,7 @@ from app.ui.training.beginner.state import PINS, AutoState
 from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.options import ROWS, Source
+from app.ui.training.pod_draft import PodDraft
 from app.ui.training.selection import RunSelection
 from app.ui.training.spread_draft import SpreadDraft
 from app.ui.training.typed_numbers import NUMBERS
@@ -124,6 +125,7 @@ class TrainingDraft:
     use_gpu: bool = True
     pass_hf_token: bool = False
     container_name: str = ""
+    pod: PodDraft = field(default_factory=PodDraft)
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
@@ -209,6 +211,7 @@ class TrainingDraft:
         self.preset = name
         self.effective_text = ""
         self.method = presets.method_of(name) or self.method
+        self.pod = self.pod.as_preset(name)
         values = {**preset_values(name, self.method), **presets.method_values(name)}
         if values.pop("load_in_4bit", False):
             self.base_bits = "4"
@@ -295,9 +298,12 @@ class TrainingDraft:
             return problem
         if clashes.push_problem(self):
             return "Correct “Push to Hub repository”"
+        return self._target_problem() or problems.first_of(self)
+
+    def _target_problem(self) -> str:
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
-        return problems.first_of(self)
+        return self.pod.problem() if self.target is Target.RUNPOD else ""
 
     @property
     def patterns(self) -> tuple[str, ...]:

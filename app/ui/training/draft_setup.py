@@ -11,6 +11,7 @@ from app.ui.training import typed_numbers
 from app.ui.training.expert import binding
 from app.ui.training.expert.catalogue import SECTIONS, Setting, settings
 from app.ui.training.options import LISTED_MODELS, ROWS, Source
+from app.ui.training.pod_draft import PodDraft
 from app.ui.training.spread_draft import SpreadDraft
 from app.ui.training.typed_numbers import NUMBERS
 from trainer_image.config import FileDataset, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft
@@ -32,6 +33,7 @@ def setup_of(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Set
         file=Path(draft.file.strip()) if is_file else None,
         output_name=draft.output_name.strip(),
         docker=docker_of(draft),
+        pod=draft.pod.options(),
         answers=draft.answers,
         config=config(
             base_model=draft.base_model,
@@ -70,6 +72,7 @@ def fill(draft: "TrainingDraft", setup: Setup) -> None:
     else:
         draft.listed_model = config.base_model
     _fill_docker(draft, setup.docker)
+    draft.pod = PodDraft.of(setup.pod)
     draft.lr_scheduler = config.lr_scheduler
     draft.optimizer = config.optimizer
     draft.spread = SpreadDraft.of(config)

@@ -65,6 +65,7 @@ _SHOWN_IN: Final = {
     "output_name": {"output"},
     "image": {"target"},
     "container_name": {"target"},
+    "pod": {"target"},
     "offline_reason": {"target", "data"},
     "selection": set(),
     "chat": set(),
@@ -111,7 +112,7 @@ Part = Callable[[str, Callable[[], ft.Control]], ft.Control]
 
 def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part: Part) -> list[ft.Control]:
     return [
-        part("target", lambda: TargetSection(draft, services.docker_care)),
+        part("target", lambda: TargetSection(draft, services.docker_care, services.renting)),
         data,
         part("model", lambda: Section("Model", model_fields(draft))),
         part("questions", lambda: Questions(draft)),
@@ -127,9 +128,10 @@ def _experts(services: Services, draft: TrainingDraft, data: ft.Control, part: P
     shows = partial(shows_part, draft)
     model = part("method", lambda: MethodSection(draft))
     output = part("output", lambda: OutputSection(services.training, draft))
+    target = part("target", lambda: TargetSection(draft, services.docker_care, services.renting))
     return [
         expert_bar(draft),
-        *([part("target", lambda: TargetSection(draft, services.docker_care))] if shows("target") else []),
+        *([target] if shows("target") else []),
         ft.Container(data, visible=shows("data")),
         *([model] if shows("method") else []),
         *expert_groups(draft, services.layers),

@@ -4,6 +4,7 @@ import flet as ft
 
 from app.domain.runs import RunRequest, Target
 from app.services.docker_care import DockerCareService
+from app.services.renting.planning import RentingService
 from app.services.training import TrainingService
 from app.ui.kit.identified import Identified
 from app.ui.kit.open_folder_button import OpenFolderButton
@@ -15,16 +16,18 @@ from app.ui.training.docker_care import DockerCare
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
 from app.ui.training.mounting import keyed
+from app.ui.training.pod_fields import PodFields
 from trainer_image.config import RunConfig
 
 _TARGET_HELP = {
     Target.LOCAL: "A separate process here. It goes on when the app is closed.",
     Target.DOCKER: "A container on this computer's Docker engine. It goes on when the app is closed.",
+    Target.RUNPOD: "A rented GPU. It goes on when this computer is off, until its deadline or its budget.",
 }
 
 
-def TargetSection(draft: TrainingDraft, care: DockerCareService) -> ft.Control:
-    """The choice of the target, and the Docker settings while it is Docker."""
+def TargetSection(draft: TrainingDraft, care: DockerCareService, renting: RentingService) -> ft.Control:
+    """The choice of the target, and the settings of Docker or Runpod while it is that."""
 
     def choose(value: str) -> None:
         draft.choose_target(Target(value))
@@ -47,6 +50,8 @@ def TargetSection(draft: TrainingDraft, care: DockerCareService) -> ft.Control:
     if draft.target is Target.DOCKER:
         body.extend(_docker_fields(draft))
         body.append(keyed(DockerCare, "docker-care", care, draft.image, draft.offline_reason))
+    if draft.target is Target.RUNPOD:
+        body.extend(PodFields(draft, renting))
     return Section("Target", body)
 
 

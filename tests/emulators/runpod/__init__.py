@@ -8,5 +8,6 @@ By hand: python -m tests.emulators.runpod --port 8123
 
 from tests.emulators.runpod.containers import Image
 from tests.emulators.runpod.server import RunpodEmulator
+from tests.emulators.runpod.trainer import trainer_image
 
-__all__ = ["Image", "RunpodEmulator"]
+__all__ = ["Image", "RunpodEmulator", "trainer_image"]

@@ -174,14 +174,21 @@ class Account:
         wish.cmd = wish.cmd or command_of(wish.args)
         if self.faults.takes("without_agent"):
             wish.cmd = WITHOUT_AGENT
-        gpu = self.gpus[wish.gpu]
+        gpu, image = self.gpus[wish.gpu], self._image(wish.image)
         pod = Pod(
             wish,
             region=region,
             price=(gpu.secure if wish.cloud == "SECURE" else gpu.community) * wish.count,
             cuda=gpu.cuda[-1] if gpu.cuda else None,
-            place=Place(pod_id, wish.mount_path, volume, scratch(self.folder / "pods", pod_id), ports),
-            image=self._image(wish.image),
+            place=Place(
+                pod_id,
+                wish.mount_path,
+                volume,
+                scratch(self.folder / "pods", pod_id),
+                ports,
+                has_paths_of_its_own=bool(image and image.engine_image),
+            ),
+            image=image,
             base_url=self._base_url,
             clock=self.clock,
             pace=self.pace,

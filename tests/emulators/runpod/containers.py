@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import psutil
 
@@ -29,6 +30,10 @@ class Image:
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     """Comes with the image, and wins over the pod's: where it must see this computer's paths and ports."""
+    engine_image: str = ""
+    """A real image: the pod is a container of the Docker engine instead of a process."""
+    mounts: Sequence[Any] = ()
+    """Of such a container, beside the pod's volume."""
 
 
 @dataclass
@@ -41,15 +46,20 @@ class Place:
     scratch: Path
     ports: dict[int, int]
     """Of the pod → of this computer."""
+    has_paths_of_its_own: bool = False
+    """It is a real container."""
 
     def told(self, text: str) -> str:
         text = re.sub(r"\{port:(\d+)\}", lambda found: str(self.ports[int(found[1])]), text)
-        for name, value in (("volume", self.volume), ("python", sys.executable), ("pod", self.pod_id)):
+        volume = self.mount_path if self.has_paths_of_its_own else self.volume
+        for name, value in (("volume", volume), ("python", sys.executable), ("pod", self.pod_id)):
             text = text.replace(f"{{{name}}}", str(value))
         return text
 
     def mapped(self, text: str) -> str:
         """Paths below the mount path are below the volume's folder."""
+        if self.has_paths_of_its_own:
+            return text
         if text == self.mount_path or text.startswith(self.mount_path + "/"):
             return str(self.volume) + text[len(self.mount_path) :]
         return text

@@ -5,6 +5,7 @@ that Tunewright uses, without the prose.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
@@ -78,7 +79,8 @@ def _words(error: ValidationError) -> Iterator[str]:
                 if name not in error.instance
             )
         case "additionalProperties" | "unevaluatedProperties":
-            yield f"{where}: {error.message.lower()}"
+            names = ", ".join(re.findall(r"'[^']+'", error.message))
+            yield f"{where}: additional properties {names} not allowed"
         case _:
             yield f"{where}: {error.message}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Event, RLock, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from tests.emulators.runpod.clock import Clock, written
 from tests.emulators.runpod.containers import Container, Image, Place
@@ -22,6 +22,14 @@ ACTIONS = {
     "TERMINATED": [],
 }
 WITHOUT_AGENT = ["{python}", "-c", "import time; time.sleep(1e9)"]
+
+
+class Running(Protocol):
+    """A process or a container."""
+
+    def wait(self) -> int: ...
+
+    def kill(self) -> None: ...
 
 
 @dataclass
@@ -104,7 +112,7 @@ class Pod:
         self._is_stuck = is_stuck
         self._lock = RLock()
         self._over = Event()
-        self._container: Container | None = None
+        self._container: Running | None = None
         self._thread: Thread | None = None
         self._begin()
 
@@ -224,9 +232,7 @@ class Pod:
                 return
             self.starts += 1
             try:
-                container = Container(
-                    argv, self._environment(), self.place, lambda line: self.log.add("container", line)
-                )
+                container = self._started(argv)
             except OSError as error:
                 self.log.add("system", f"OCI runtime create failed: {error}")
                 return
@@ -234,6 +240,17 @@ class Pod:
         container.wait()
         with self._lock:
             self._container = None
+
+    def _started(self, argv: Sequence[str]) -> Running:
+        def say(line: str) -> None:
+            self.log.add("container", line)
+
+        if self._image and self._image.engine_image:
+            from tests.emulators.runpod.engine_containers import EngineContainer  # noqa: PLC0415
+
+            name, mounts = self._image.engine_image, self._image.mounts
+            return EngineContainer(name, argv, self._environment(), self.place, say, mounts=mounts)
+        return Container(argv, self._environment(), self.place, say)
 
     def _argv(self) -> list[str] | None:
         if self.wish.cmd:
@@ -247,10 +264,9 @@ class Pod:
         image = {
             key: self.place.told(value) for key, value in (self._image.env if self._image else {}).items()
         }
+        places = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.place.scratch), "LANG": "C.UTF-8"}
         return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(self.place.scratch),
-            "LANG": "C.UTF-8",
+            **({} if self.place.has_paths_of_its_own else places),
             **own,
             "RUNPOD_POD_ID": self.id,
             "RUNPOD_API_KEY": self.key,

@@ -97,6 +97,9 @@ class RunpodEmulator:
         return self
 
     def close(self) -> None:
+        """Twice is once."""
+        if self.over.is_set():
+            return
         self.over.set()
         self.account.close()
         self._server.shutdown()

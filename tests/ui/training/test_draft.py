@@ -10,6 +10,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
+from app.domain.renting import LEAST_HOURS, MOST_HOURS, Order, PodOptions
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -181,7 +182,20 @@ docker = st.builds(
     container_name=maybe_names,
 )
 hubs = st.builds(HubDataset, repo=names, split=names, config=st.one_of(st.none(), names))
-common = {"target": st.sampled_from(Target), "output_name": maybe_names, "docker": docker}
+pods = st.builds(
+    PodOptions,
+    image=names,
+    gpus=st.lists(names, max_size=3, unique=True).map(tuple),
+    order=st.sampled_from(Order),
+    budget=st.floats(0.01, 1000),
+    hours=st.floats(LEAST_HOURS, MOST_HOURS),
+    highest_price=st.one_of(st.none(), st.floats(0.01, 100)),
+    region=maybe_names,
+    volume=maybe_names,
+    disk_gb=whole(1000),
+    pass_hf_token=st.booleans(),
+)
+common = {"target": st.sampled_from(Target), "output_name": maybe_names, "docker": docker, "pod": pods}
 setups = st.one_of(
     st.builds(Setup, session=names, config=configs(st.just(FileDataset())), **common),
     st.builds(Setup, file=paths, config=configs(st.just(FileDataset())), **common),

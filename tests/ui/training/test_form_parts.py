@@ -32,6 +32,7 @@ _NOT_SHOWN = {
     "selection",
     "chat",
     "spread",
+    "pod",
     "row_counts",
     "offline_reason",  # said by a service every other second, whatever was put here: tests/ui/test_offline.py
 }
@@ -55,6 +56,8 @@ _OTHER = {
     "preset": "Custom",
     "lr_scheduler": "linear",
     "precision": "float32",
+    "gpus": ("NVIDIA L4",),
+    "disk_gb": 80,
     "listed_model": "Qwen/Qwen2.5-0.5B-Instruct",
 }
 
@@ -96,6 +99,9 @@ def single_changes(draft: TrainingDraft):
     for field in fields(draft.spread):
         for name, (_, *change) in changes_of(draft.spread, field.name):
             yield f"spread.{name}", ("spread", *change)
+    for field in fields(draft.pod):
+        for name, (_, *change) in changes_of(draft.pod, field.name):
+            yield f"pod.{name}", ("pod", *change)
 
 
 def changes_of(owner: Any, name: str):

@@ -20,6 +20,7 @@ from app.adapters.sqlite.migrations import (
     m0008_history_and_queue,
     m0009_exports,
     m0010_conversations,
+    m0011_rentals,
 )
 
 
@@ -43,4 +44,5 @@ MIGRATIONS: Final = (
     Migration(8, "history and queue", m0008_history_and_queue.apply),
     Migration(9, "exports", m0009_exports.apply),
     Migration(10, "conversations", m0010_conversations.apply),
+    Migration(11, "rentals", m0011_rentals.apply),
 )

@@ -76,8 +76,14 @@ def _figures(found: Readiness) -> list[tuple[ft.IconData, str, str]]:
         (ft.Icons.LINEAR_SCALE, "Length", words.short_length(extent) if extent else ""),
         (ft.Icons.SAVE_OUTLINED, "Disk", words.short_disk(disk) if disk else ""),
         (ft.Icons.DOWNLOAD_OUTLINED, "Model", words.short_download(found)),
-        (ft.Icons.PAYMENTS_OUTLINED, "Cost", "no cost" if words.cost(found) else ""),
+        (ft.Icons.PAYMENTS_OUTLINED, "Cost", _short_cost(found)),
     ]
+
+
+def _short_cost(found: Readiness) -> str:
+    if found.plan is not None:
+        return words.short_plan(found.plan)
+    return "no cost" if words.cost(found) else ""
 
 
 def _figure(icon: ft.IconData, name: str, text: str) -> ft.Control:

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.domain.errors import StudioError
 from app.domain.preflight import Readiness, Remark
-from app.domain.runs import Run, RunId
+from app.domain.runs import Run, RunId, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 
@@ -58,5 +58,7 @@ def start(
         return now
     request = services.training.request_of(setup, Path.home())
     services.settings.remember_setup(setup)
+    if request.target is Target.RUNPOD:
+        request = services.renting.settled(request)
     expected = services.previews.expected(request)
     return services.training.start(replace(request, expected=expected, cloned_from=cloned_from))

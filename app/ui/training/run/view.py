@@ -10,10 +10,11 @@ import flet as ft
 
 from app.domain.dashboards import dashboards
 from app.domain.gain import gain
-from app.domain.runs import Run, RunStatus
+from app.domain.runs import Run, RunStatus, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.actions import Problem
+from app.ui.inference.export_part import ExportPart
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
@@ -23,7 +24,7 @@ from app.ui.kit.section import Section
 from app.ui.landmarks import TALK, focus_on, use_landmark
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
-from app.ui.training.mounting import memoised
+from app.ui.training.mounting import keyed, memoised
 from app.ui.training.run.changes_view import MemoryChanges
 from app.ui.training.run.checkpoints_view import CheckpointList
 from app.ui.training.run.dashboards_view import Dashboards
@@ -33,6 +34,7 @@ from app.ui.training.run.learning import Learning
 from app.ui.training.run.log_search import LogSearch
 from app.ui.training.run.phase_strip import PhaseStrip
 from app.ui.training.run.plots import CurveData
+from app.ui.training.run.rental_card import RentalCard
 from app.ui.training.run.report import Curve, Report, read_report
 from app.ui.training.run.trouble_view import TroubleCard
 from app.ui.training.run_actions import RunActions
@@ -62,7 +64,7 @@ def RunView(
     curve = ft.use_memo(Curve, dependencies=[])
     hands = ft.use_memo(partial(Hands, services), dependencies=[])
     hands.on_changed, hands.on_setup, hands.on_started = on_changed, on_setup, on_started
-    is_live = not run.status.is_final
+    is_live, is_rented = not run.status.is_final, run.target is Target.RUNPOD
 
     def take(fresh: Report) -> None:
         known.current = fresh
@@ -81,10 +83,12 @@ def RunView(
         run.name,
         [
             *_messages(run, hands),
+            *([keyed(RentalCard, f"rental-{run.id}", services.renting, run)] if is_rented else []),
             memoised(PhaseStrip, f"stages-{run.id}", report.stages),
             Progress(run),
             Figures(run, last, gain(report.measurements)),
             memoised(RunActions, f"actions-{run.id}", services.training, _acted_on(run), on_changed),
+            *_exports(services, still),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
@@ -110,6 +114,13 @@ def RunView(
         subtitle=f"{wording.place(run)} · {wording.data(run)} · {wording.method(run)}",
         trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
+
+
+def _exports(services: Services, still: Run) -> list[ft.Control]:
+    """Once there is a result to take along."""
+    if not (still.status.is_final and still.output):
+        return []
+    return [memoised(ExportPart, f"exports-{still.id}", services.exporting, still)]
 
 
 def _messages(run: Run, hands: Hands) -> list[ft.Control]:

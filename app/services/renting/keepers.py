@@ -1,0 +1,96 @@
+"""Sees to it that every rental that lives has one keeper: a thread of this process or of another."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import closing
+
+from app.domain.errors import StudioError
+from app.domain.rentals import Rental, RentalState
+from app.services.renting.keeping import Keeper
+from app.services.renting.parts import Renting
+
+log = logging.getLogger(__name__)
+
+
+class Keepers:
+    """May be asked from any thread, as often as anybody looks at a rental."""
+
+    def __init__(self, renting: Renting, keeper: Callable[[Renting, str], Keeper] = Keeper) -> None:
+        self._renting = renting
+        self._keeper = keeper
+        self._threads: dict[str, threading.Thread] = {}
+        self._lock = threading.Lock()
+        self._news = threading.Condition()
+        self._is_over = threading.Event()
+
+    def ensure(self, rental: Rental) -> None:
+        """Begin to look after it, unless somebody does."""
+        if rental.is_over or self._is_over.is_set():
+            return
+        with self._lock:
+            thread = self._threads.get(rental.name)
+            if (thread is not None and thread.is_alive()) or not self._claim(rental):
+                return
+            thread = threading.Thread(
+                target=self._keep, args=(rental.name,), name=f"keep {rental.name}", daemon=True
+            )
+            self._threads[rental.name] = thread
+            thread.start()
+
+    def until(self, name: str, is_so: Callable[[Rental], bool], seconds: float) -> Rental:
+        """Wait until it is so, or for so long; what is then true. Sees to its keeper meanwhile."""
+        import time  # noqa: PLC0415
+
+        deadline = time.monotonic() + seconds
+        while True:
+            rental = self._renting.rentals.get(name)
+            if is_so(rental) or time.monotonic() > deadline:
+                return rental
+            self.ensure(rental)
+            with self._news:
+                self._news.wait(min(self._renting.patience.retry_seconds, 0.5))
+
+    def close(self) -> None:
+        """Let go of all: what lives is kept on by whoever comes next."""
+        self._is_over.set()
+        for thread in list(self._threads.values()):
+            thread.join(5)
+
+    def _claim(self, rental: Rental) -> bool:
+        me, before = self._renting.processes.me(), rental.keeper
+        if before not in (None, me) and self._renting.processes.is_alive(before or ""):
+            return False
+        after = self._renting.rentals.update(rental.name, lambda r: r.kept_by(me, before))
+        return after.keeper == me
+
+    def _keep(self, name: str) -> None:
+        with closing(self._keeper(self._renting, name)) as keeper:
+            self._keep_on(keeper, name)
+
+    def _keep_on(self, keeper: Keeper, name: str) -> None:
+        while not self._is_over.is_set():
+            before = self._renting.rentals.get(name)
+            rental = self._advanced(keeper, before)
+            with self._news:
+                self._news.notify_all()
+            if rental.is_over:
+                return
+            if rental.state is before.state:
+                self._is_over.wait(self._pause(rental))
+
+    def _pause(self, rental: Rental) -> float:
+        """Runpod is asked less often than a pod."""
+        patience = self._renting.patience
+        is_asked = rental.state in (RentalState.CREATING, RentalState.ENDING)
+        return max(patience.look.total_seconds() if is_asked else 0.0, patience.retry_seconds)
+
+    def _advanced(self, keeper: Keeper, before: Rental) -> Rental:
+        """A bug, or a database that is busy, must not leave a pod alone."""
+        try:
+            return keeper.advance()
+        except StudioError as error:
+            log.warning("Rental %s: %s", before.name, error.message)
+        except Exception:
+            log.exception("Rental %s could not be looked after", before.name)
+        return before

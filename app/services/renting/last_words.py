@@ -1,0 +1,41 @@
+"""What a pod's log at Runpod says of its training's end, for when the pod itself says nothing any more."""
+
+import json
+from typing import Final
+
+from app.domain.errors import TargetError
+from app.domain.rentals import Rental
+from app.domain.runpod_ports import RunpodCloud
+
+MARKER: Final = "@@studio "
+_TAIL: Final = 200
+
+
+def exit_code_in_log(cloud: RunpodCloud, rental: Rental) -> int | None:
+    """How it ended, if the newest lines say so. Asks the log once, and waits for nothing."""
+    try:
+        stream = cloud.log(rental.pod_id, tail=_TAIL, source="container")
+    except TargetError:
+        return None
+    found: int | None = None
+    try:
+        for number, line in enumerate(stream, start=1):
+            told = _exit(line.text)
+            found = told if told is not None else found
+            if number >= _TAIL:
+                break
+    except TargetError:
+        return found
+    finally:
+        stream.close()
+    return found
+
+
+def _exit(line: str) -> int | None:
+    if not line.startswith(MARKER):
+        return None
+    try:
+        told = json.loads(line.removeprefix(MARKER))
+        return int(told["code"]) if told.get("event") == "exit" else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

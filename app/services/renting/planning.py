@@ -1,0 +1,178 @@
+"""Before a pod is ordered: which GPUs serve, what they cost, how long it takes, and what leaves here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from app.domain.errors import StudioError
+from app.domain.ports import RunStore
+from app.domain.rentals import Rental
+from app.domain.renting import CostPlan, Leaving, PodOptions, beyond, ladder, offer_text, plan_of
+from app.domain.runpod_ports import Balance, GpuOffer, NoCapacityError, RunpodCloud
+from app.domain.runs import Run, RunRequest
+from app.services.remembering import Remembering
+from app.services.renting.carrying import leaving
+from app.services.renting.parts import Renting
+from trainer_image.config import DATA_FILE, FileDataset, RunConfig
+
+_RENTALS_ASKED: Final = 100
+
+NeededBytes = Callable[[RunConfig], int | None]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds an example took on a type of GPU, and over how many steps that was measured."""
+
+    seconds_per_example: float
+    steps: int
+
+
+class RentingService:
+    """Blocking: asks Runpod, up to seconds. The UI calls it off the event loop."""
+
+    def __init__(
+        self,
+        renting: Renting,
+        runs: RunStore,
+        needed_bytes: NeededBytes,
+        data_size: Callable[[RunRequest], int | None],
+        local_model: Callable[[RunConfig], RunConfig],
+    ) -> None:
+        """`data_size`: bytes of a request's rows, if anybody knows. `local_model`: the config with a bundled
+        model as the folder it is."""
+        self._renting = renting
+        self._runs = runs
+        self._needed_bytes = needed_bytes
+        self._data_size = data_size
+        self._local_model = local_model
+        self._remembered = Remembering()
+
+    def problem(self) -> str:
+        """Why nothing can be rented now, as a sentence; empty if it can."""
+        return self._renting.account.problem()
+
+    def offers(self) -> Sequence[GpuOffer]:
+        """Of this minute. Raises TargetError."""
+        return self._remembered.asked(("offers", self._minute()), lambda: self._cloud().offers())
+
+    def choices(self, config: RunConfig | None, options: PodOptions) -> Sequence[GpuOffer]:
+        """All that fit the run, if it is known, in the order of `options`, whatever they cost, those out of
+        stock too. Raises TargetError."""
+        every = replace(options, gpus=(), highest_price=float("inf"))
+        needed = self.needed_bytes(config) if config else None
+        return ladder(self.offers(), needed, every, with_stock=False)
+
+    def needed_bytes(self, config: RunConfig) -> int | None:
+        return self._remembered.asked(
+            ("needed", config.model_dump_json()), lambda: self._needed_bytes(config)
+        )
+
+    def balance(self) -> Balance:
+        return self._remembered.asked(("balance", self._minute()), lambda: self._cloud().balance())
+
+    def plan(self, request: RunRequest, steps: int | None) -> CostPlan:
+        """What it will cost, `steps` long. Raises TargetError, NoCapacityError if nothing serves."""
+        options, config = request.pod, request.config
+        offers, needed = self.offers(), self.needed_bytes(config)
+        rungs = ladder(offers, needed, options)
+        later = beyond(offers, needed, options, rungs)
+        if not rungs:
+            raise none_serves(later, needed)
+        speed = self._speed(rungs[0].id, config)
+        seconds = None
+        if speed and steps is not None:
+            seconds = speed.seconds_per_example * steps * config.effective_batch_size
+        return plan_of(
+            rungs,
+            options,
+            train_seconds=seconds,
+            measured_steps=speed.steps if speed else 0,
+            leaving=self._leaving(request),
+            balance=self._credit(),
+            later=later,
+        )
+
+    def settled(self, request: RunRequest) -> RunRequest:
+        """The request with the GPUs it may take, by name and highest price, as they were shown: what a
+        person said yes to is what is ordered later. Raises TargetError."""
+        rungs = ladder(self.offers(), self.needed_bytes(request.config), request.pod)
+        if not rungs:
+            return request
+        dearest = max(rung.price_per_hour for rung in rungs)
+        pod = replace(request.pod, gpus=tuple(rung.id for rung in rungs), highest_price=dearest)
+        return replace(request, pod=pod)
+
+    def rental(self, run: Run) -> Rental | None:
+        """Of its newest attempt."""
+        return self._renting.rentals.find(run.id, run.attempt)
+
+    def rentals(self, run: Run | None = None) -> Sequence[Rental]:
+        """Of a run, or all; the newest first."""
+        return [r for r in self._renting.rentals.all() if run is None or r.run_id == run.id]
+
+    def cost(self, rental: Rental) -> float:
+        """Dollars so far."""
+        return rental.cost(self._renting.clock())
+
+    def seconds_left(self, rental: Rental) -> float:
+        """Until its hard end."""
+        return (rental.ends_by - self._renting.clock()).total_seconds()
+
+    def _leaving(self, request: RunRequest) -> Sequence[Leaving]:
+        config = self._local_model(request.config)
+        found = [Leaving(name, path.stat().st_size) for path, name in leaving(Path("/nowhere"), config)]
+        size = self._data_size(request)
+        rows = (
+            [Leaving(DATA_FILE, size)] if size is not None and isinstance(config.dataset, FileDataset) else []
+        )
+        return [*rows, *found, Leaving("config.json", len(config.model_dump_json()))]
+
+    def _cloud(self) -> RunpodCloud:
+        return self._renting.account.cloud()
+
+    def _minute(self) -> str:
+        return f"{self._renting.clock():%H:%M}"
+
+    def _credit(self) -> float | None:
+        """None where the key may not read it: that keeps nobody from starting."""
+        try:
+            return self.balance().credit
+        except StudioError:
+            return None
+
+    def _speed(self, gpu: str, config: RunConfig) -> Speed | None:
+        """By the newest run of this model, method and length on such a GPU."""
+        model = self._local_model(config).base_model
+        for rental in islice(self._renting.rentals.all(), _RENTALS_ASKED):
+            if rental.gpu != gpu or not rental.is_started:
+                continue
+            try:
+                run = self._runs.get(rental.run_id)
+            except StudioError:
+                continue
+            is_like_it = (run.config.base_model, run.config.method.kind, run.config.max_seq_len) == (
+                model,
+                config.method.kind,
+                config.max_seq_len,
+            )
+            metrics = self._runs.metrics(run.id, after_step=max(run.step - 1, 0)) if is_like_it else ()
+            if metrics and metrics[-1].step:
+                examples = metrics[-1].step * run.config.effective_batch_size
+                return Speed(metrics[-1].elapsed_seconds / examples, metrics[-1].step)
+        return None
+
+
+def none_serves(later: GpuOffer | None, needed: int | None) -> StudioError:
+    """Why there is no first rung, and what would be one."""
+    size = f" that holds {needed / 1e9:.0f} GB" if needed else ""
+    if later is None:
+        return NoCapacityError(
+            f"No GPU{size} is free at Runpod now.", "Choose another region, a smaller run, or try later."
+        )
+    return NoCapacityError(
+        f"No GPU{size} is free at the price you agreed to.",
+        f"Free now: {offer_text(later)}. Set the highest price to {later.price_per_hour:.2f} to take it.",
+    )

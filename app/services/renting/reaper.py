@@ -1,0 +1,210 @@
+"""Ends what of ours costs money for nothing, and knows what could not be ended.
+
+Never touches a pod that this copy of the app did not name. Asks Runpod nothing as long as nothing was ever
+rented from here.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.domain.errors import StudioError, TargetError
+from app.domain.reaping import Billing, Verdict, verdict
+from app.domain.rentals import Rental, RentalState
+from app.domain.runpod_ports import Pod
+from app.domain.runs import Run
+from app.services.renting.keepers import Keepers
+from app.services.renting.parts import INSTALL_SETTING, Renting
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS: Final = 300.0
+_ORDER: Final = tuple(RentalState)
+_LONG: Final = timedelta(minutes=1)
+"""An end that takes longer is one to tell about."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What costs though it should not, or of which nobody can say."""
+
+    pods: tuple[Billing, ...] = ()
+    problem: str = ""
+    """Why nobody could look, as a sentence."""
+
+    @property
+    def price(self) -> float:
+        """An hour, of all together."""
+        return sum(pod.price for pod in self.pods)
+
+
+class Reaper:
+    """Blocking; may run in several processes at once."""
+
+    def __init__(self, renting: Renting, keepers: Keepers) -> None:
+        self._renting = renting
+        self._keepers = keepers
+        self._strays: tuple[Billing, ...] = ()
+        self._problem = ""
+        self._stop = threading.Event()
+
+    def billing(self) -> Sequence[Billing]:
+        """Every pod of ours, and what is to become of it. Raises TargetError if Runpod cannot be asked."""
+        if self._renting.settings.get(INSTALL_SETTING) is None:
+            return ()
+        now, rentals = self._renting.clock(), self._renting.rentals.all()
+        found = [self._judged(pod, _rental_of(pod, rentals), now) for pod in self._pods()]
+        return [pod for pod in found if pod.verdict is not Verdict.NOT_OURS]
+
+    def reap(self) -> Left:
+        """Begin the end of everything that is not wanted, and look after the rest."""
+        if self._renting.settings.get(INSTALL_SETTING) is None:
+            return Left()
+        try:
+            self._reap(self._renting.clock())
+            self._problem = ""
+        except TargetError as error:
+            self._problem = f"{error.message} {error.hint}".strip()
+            log.warning("No look at the pods at Runpod: %s", error.message)
+        for rental in self._renting.rentals.living():
+            self._keepers.ensure(rental)
+        return self.left()
+
+    def left(self) -> Left:
+        """As last looked. Asks nobody."""
+        now = self._renting.clock()
+        late = [told for rental in self._renting.rentals.living() if (told := self._late(rental, now))]
+        problem = self._problem if late or self._strays or self._renting.rentals.living() else ""
+        return Left((*late, *self._strays), problem)
+
+    def end(self, pod_id: str) -> None:
+        """By a person: a pod of ours that no run is known of. Raises TargetError."""
+        pod = next((pod for pod in self._pods() if pod.id == pod_id), None)
+        if pod is None:
+            return
+        rental = _rental_of(pod, self._renting.rentals.all())
+        if self._judged(pod, rental, self._renting.clock()).verdict is Verdict.NOT_OURS:
+            raise TargetError(
+                f"The pod {pod.name} was not started by this Tunewright.", "End it where it was."
+            )
+        if rental is None:
+            self._renting.account.cloud().terminate_pod(pod_id)
+            self._strays = tuple(stray for stray in self._strays if stray.pod_id != pod_id)
+            return
+        now = self._renting.clock()
+        self._renting.rentals.update(rental.name, lambda r: r.failed("It was ended by hand.", "", now))
+        self._keepers.ensure(self._renting.rentals.get(rental.name))
+
+    def wait(self, seconds: float) -> Left:
+        """Until everything that is to end is surely gone, or for so long."""
+        for rental in self._renting.rentals.living():
+            if not rental.is_wanted:
+                self._keepers.until(rental.name, lambda r: r.is_over, seconds)
+        return self.left()
+
+    def until_it_trains(self, run: Run, tell: Callable[[Rental], None]) -> Rental | None:
+        """Wait until its pod needs this computer no more, or is over; None if it has none."""
+
+        def is_so(rental: Rental) -> bool:
+            tell(rental)
+            return rental.is_over or _ORDER.index(rental.state) >= _ORDER.index(RentalState.TRAINING)
+
+        rental = self._renting.rentals.find(run.id, run.attempt)
+        longest = (self._renting.patience.boot + self._renting.patience.stopped).total_seconds()
+        return None if rental is None else self._keepers.until(rental.name, is_so, longest)
+
+    def begin(self, *, every_seconds: float = EVERY_SECONDS) -> None:
+        """Reap now and every so often, in a thread of its own, until `close`."""
+        threading.Thread(target=self._rounds, args=(every_seconds,), name="reaper", daemon=True).start()
+
+    def close(self) -> None:
+        """One last time, and let go of everything: what trains goes on without this computer."""
+        self._stop.set()
+        try:
+            self.reap()
+        except StudioError as error:
+            log.warning("The last look at the pods failed: %s", error.message)
+        self._keepers.close()
+
+    def _rounds(self, every_seconds: float) -> None:
+        while True:
+            try:
+                self.reap()
+            except Exception:  # a bug must not end the rounds: pods would cost on
+                log.exception("Looking after the pods failed")
+            if self._stop.wait(every_seconds):
+                return
+
+    def _reap(self, now: datetime) -> None:
+        strays = []
+        for pod in self._pods():
+            rental = _rental_of(pod, self._renting.rentals.all())
+            judged = self._judged(pod, rental, now)
+            if judged.verdict is Verdict.ASK:
+                strays.append(judged)
+            elif judged.verdict is Verdict.END and rental is not None:
+                self._end(pod, rental, now)
+        self._strays = tuple(strays)
+
+    def _end(self, pod: Pod, rental: Rental, now: datetime) -> None:
+        log.info("Pod %s of rental %s is to end", pod.id, rental.name)
+        if rental.pod_id and rental.pod_id != pod.id:
+            self._take_over(pod, rental, now)
+        elif rental.is_over:
+            self._renting.rentals.update(rental.name, lambda r: r.back(pod.id, now))
+        elif rental.is_wanted and self._is_abandoned(rental):
+            self._keepers.ensure(rental)  # it is overdue: its keeper ends it, and says why
+
+    def _is_abandoned(self, rental: Rental) -> bool:
+        return rental.keeper is None or not self._renting.processes.is_alive(rental.keeper)
+
+    def _take_over(self, pod: Pod, rental: Rental, now: datetime) -> None:
+        """A second pod of one order: it has cost from the order on, and gets a row of its own."""
+        double = replace(
+            rental,
+            name=f"{rental.name}+{pod.id}",
+            attempt=0,
+            pod_id=pod.id,
+            price=pod.cost_per_hour or rental.price,
+            state=RentalState.ENDING,
+            state_since=now,
+            keeper=None,
+            message="Runpod made a second pod of one order.",
+            is_started=False,
+            missed_at=None,
+            ended_at=None,
+        )
+        try:
+            self._renting.rentals.add(double)
+        except StudioError:  # another process was faster
+            log.info("Rental %s is known", double.name)
+
+    def _pods(self) -> Sequence[Pod]:
+        return self._renting.account.cloud().pods()
+
+    def _judged(self, pod: Pod, rental: Rental | None, now: datetime) -> Billing:
+        found = verdict(pod.id, pod.name, self._renting.install(), rental, now)
+        return Billing(pod.id, pod.name, pod.cost_per_hour, found, _why(found, rental))
+
+    def _late(self, rental: Rental, now: datetime) -> Billing | None:
+        is_late = rental.state is RentalState.ENDING and now - (rental.state_since or now) > _LONG
+        if not is_late and now < rental.ends_by + _LONG:
+            return None
+        why = rental.trouble or "Its end was asked for, and is not confirmed yet."
+        return Billing(rental.pod_id, rental.name, rental.price, Verdict.END, why)
+
+
+def _rental_of(pod: Pod, rentals: Sequence[Rental]) -> Rental | None:
+    by_id = next((rental for rental in rentals if rental.pod_id == pod.id), None)
+    return by_id or next((rental for rental in rentals if rental.name == pod.name), None)
+
+
+def _why(found: Verdict, rental: Rental | None) -> str:
+    if found is Verdict.ASK:
+        return "It has this Tunewright's name, and no run of it is known here."
+    if found is Verdict.END:
+        return (rental.message if rental else "") or "Nothing needs it any more."
+    return f"It works for a run: {rental.state.value}." if rental else ""

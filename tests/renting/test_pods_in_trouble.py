@@ -1,0 +1,287 @@
+"""A run on a rented pod while something goes wrong: what it costs, what is lost, and what is said."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.domain.errors import TargetError
+from app.domain.rentals import Rental, RentalState
+from app.domain.runpod_ports import NoCapacityError, NoCreditError
+from app.domain.runs import JobHandle, JobPhase, Run
+from app.services.renting.keepers import Keepers
+from app.services.renting.reaper import Reaper
+from tests.emulators.runpod.pods import WITHOUT_AGENT, Wish
+from tests.launchers.places import next_attempt, wait_until
+from tests.launchers.rented_place import RentedPlace
+
+NewRun = Callable[..., Run]
+CHEAPEST, NEXT = "NVIDIA RTX A4000", "NVIDIA L4"
+
+
+def launched(place: RentedPlace, run: Run) -> JobHandle:
+    return place.launcher().launch(run, resume=False, secrets={})
+
+
+def rental_of(place: RentedPlace, run: Run) -> Rental:
+    found = place.renting.rentals.find(run.id, run.attempt)
+    assert found is not None
+    return found
+
+
+def gone(place: RentedPlace, run: Run) -> Rental:
+    wait_until(lambda: rental_of(place, run).is_over)
+    return rental_of(place, run)
+
+
+def living(place: RentedPlace) -> list[str]:
+    return [pod.id for pod in place.emulator.account.living]
+
+
+def test_the_row_is_there_before_the_order_and_nothing_secret_leaves(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+
+    [pod] = place.emulator.account.pods.values()
+    token = place.renting.tokens.get(str(handle))
+    assert token
+    assert token not in json.dumps(pod.wish.env)
+    assert all(token not in path for _, path, _, _ in place.emulator.requests)
+    assert rental_of(place, run).token_sha256 == pod.wish.env["STUDIO_TOKEN_SHA256"]
+    assert pod.wish.terminate_after is not None
+    assert abs((pod.wish.terminate_after - rental_of(place, run).ends_by).total_seconds()) < 1
+    place.launcher().stop(handle, save=False)
+    assert place.renting.tokens.get(str(handle)) is None
+
+
+def test_the_next_gpu_is_taken_when_the_first_is_gone_and_it_was_agreed_to(
+    place: RentedPlace, new_run: NewRun
+):
+    place.emulator.faults.no_capacity = {CHEAPEST}
+    run = new_run(highest_price=0.5)
+
+    handle = launched(place, run)
+
+    assert rental_of(place, run).gpu == NEXT
+    place.launcher().stop(handle, save=False)
+
+
+def test_a_dearer_gpu_is_never_taken_without_a_word(place: RentedPlace, new_run: NewRun):
+    place.emulator.faults.no_capacity = {CHEAPEST}
+
+    with pytest.raises(NoCapacityError, match="has a free RTX A4000") as refusal:
+        launched(place, new_run())
+
+    assert "Set the highest price to 0.39" in refusal.value.hint
+    assert living(place) == []
+    assert rental_of(place, new_run()).is_refused
+    assert place.launcher().find(new_run()) is None
+
+
+def test_an_order_that_nobody_can_pay_costs_nothing(place: RentedPlace, new_run: NewRun):
+    place.emulator.account.deposit = 0.01
+    run = new_run()
+
+    with pytest.raises(NoCreditError):
+        launched(place, run)
+
+    assert rental_of(place, run).is_refused
+    assert rental_of(place, run).cost(place.renting.clock()) == 0
+    assert living(place) == []
+
+
+def test_an_answer_that_was_lost_is_found_again_by_the_pods_name(place: RentedPlace, new_run: NewRun):
+    place.emulator.faults.add("POST /graphql", "html 502", though_done=True)
+    run = new_run()
+
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+
+    assert len(living(place)) == 1
+    place.launcher().stop(handle, save=False)
+    assert living(place) == []
+
+
+def test_a_pod_that_could_not_end_itself_is_deleted_and_refused(place: RentedPlace, new_run: NewRun):
+    place.emulator.faults.refused_to_pods = {"read"}
+    run = new_run()
+
+    handle = launched(place, run)
+
+    assert "could not end itself" in gone(place, run).message
+    assert place.launcher().state(handle).phase is JobPhase.EXITED
+    assert not rental_of(place, run).is_started
+
+
+def test_a_pod_without_an_agent_is_given_up_after_its_patience(place: RentedPlace, new_run: NewRun):
+    place.emulator.faults.without_agent = 1
+    hurry = replace(place.renting.patience, boot=timedelta(seconds=0.3))
+    place.keepers._renting = replace(place.renting, patience=hurry)
+    run = new_run()
+
+    launched(place, run)
+
+    assert "did not answer within" in gone(place, run).message
+    assert living(place) == []
+
+
+def test_a_pod_that_its_host_takes_away_is_told_as_such(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+
+    place.emulator.account.lose(living(place)[0])
+
+    assert "gone while the training ran" in gone(place, run).message
+    state = place.launcher().state(handle)
+    assert (state.phase, state.exit_code) == (JobPhase.EXITED, None)
+    assert "Resume it" in state.hint
+
+
+def test_one_look_that_finds_no_pod_ends_nothing(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+
+    place.emulator.faults.vanished[living(place)[0]] = 1
+    place.emulator.faults.proxy, place.emulator.faults.proxy_times = "502", 3
+    wait_until(lambda: not place.emulator.faults.proxy_times)
+    place.finish(run, 0)
+
+    assert gone(place, run).exit_code == 0
+    assert place.launcher().state(handle).exit_code == 0
+
+
+def test_an_hour_without_network_is_said_and_forgotten(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+
+    place.emulator.faults.offline = True
+    wait_until(lambda: rental_of(place, run).trouble)
+    with pytest.raises(TargetError):
+        place.launcher().state(handle)
+    place.finish(run, 0)
+    place.emulator.faults.offline = False
+
+    assert gone(place, run).exit_code == 0
+    assert rental_of(place, run).is_retrieved
+
+
+def test_another_app_goes_on_where_the_first_was_killed(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+    place.keepers.close()
+
+    place.keepers = Keepers(place.renting)
+    assert place.launcher().find(run) == handle
+    assert place.launcher().state(handle).phase is JobPhase.RUNNING
+    place.finish(run, 0)
+
+    assert gone(place, run).exit_code == 0
+    log = run.log_path.read_text()
+    numbers = [int(line.split()[-1]) for line in log.splitlines() if " line " in line]
+    assert numbers == list(range(len(numbers)))
+
+
+def test_the_budget_is_a_hard_end(place: RentedPlace, new_run: NewRun):
+    run = new_run(budget=0.0002)  # at 0.25 dollars an hour: three seconds
+    launched(place, run)
+
+    ended = gone(place, run)
+
+    assert "budget" in ended.message
+    [pod] = place.emulator.account.pods.values()
+    assert pod.spent() <= 0.0003
+    assert ended.cost(place.renting.clock()) >= pod.spent()
+
+
+def test_a_second_attempt_has_the_log_and_the_checkpoint_of_the_first(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+    place.launcher().stop(handle, save=False)
+    before = run.log_path.read_text()
+
+    again = next_attempt(run)
+    second = place.launcher().launch(again, resume=True, secrets={})
+    place.wait_until_trained(again)
+    place.finish(again, 0)
+    wait_until(lambda: rental_of(place, again).is_over)
+
+    after = run.log_path.read_text()
+    assert after.startswith(before)
+    assert "attempt 2 end" in after
+    assert place.launcher().state(second).exit_code == 0
+
+
+def test_the_reaper_leaves_a_pod_alone_that_another_made(place: RentedPlace, new_run: NewRun, reaper: Reaper):
+    handle = launched(place, new_run())
+    foreign = place.emulator.account.rent(_like(place, name="somebody-elses"))
+    other_install = place.emulator.account.rent(_like(place, name="studio-ffffffff-0123456789ab-1"))
+
+    reaper.reap()
+    place.launcher().stop(handle, save=False)
+    reaper.reap()
+
+    assert set(living(place)) == {foreign.id, other_install.id}
+    assert reaper.billing() == []
+    with pytest.raises(TargetError, match="not started by this Tunewright"):
+        reaper.end(foreign.id)
+
+
+def test_a_pod_of_ours_that_no_run_knows_is_shown_with_its_price_and_ended_by_a_person_only(
+    place: RentedPlace, reaper: Reaper
+):
+    name = f"studio-{place.renting.install()}-0123456789ab-7"
+    stray = place.emulator.account.rent(_like(place, name=name))
+
+    left = reaper.reap()
+
+    assert living(place) == [stray.id]
+    assert [(pod.name, pod.price) for pod in left.pods] == [(name, stray.price)]
+    reaper.end(stray.id)
+    assert living(place) == []
+    assert reaper.reap().pods == ()
+
+
+def test_a_second_pod_of_one_order_is_ended_and_counted(place: RentedPlace, new_run: NewRun, reaper: Reaper):
+    run = new_run()
+    handle = launched(place, run)
+    double = place.emulator.account.rent(_like(place, name=str(handle)))
+
+    reaper.reap()
+    wait_until(lambda: double.is_gone)
+
+    extra = next(r for r in place.renting.rentals.all() if r.pod_id == double.id)
+    wait_until(lambda: place.renting.rentals.get(extra.name).is_over)
+    assert place.renting.rentals.get(extra.name).cost(place.renting.clock()) >= double.spent()
+    assert rental_of(place, run).is_wanted
+    place.launcher().stop(handle, save=False)
+
+
+def test_a_pod_that_turns_up_late_is_ended(place: RentedPlace, new_run: NewRun, reaper: Reaper):
+    run = new_run()
+    handle = launched(place, run)
+    place.launcher().stop(handle, save=False)
+    late = place.emulator.account.rent(_like(place, name=str(handle)))
+
+    reaper.reap()
+
+    wait_until(lambda: late.is_gone)
+    assert all(r.state in (RentalState.ENDING, RentalState.GONE) for r in place.renting.rentals.all())
+
+
+def test_nobody_is_asked_as_long_as_nothing_was_rented(place: RentedPlace, reaper: Reaper):
+    assert reaper.reap().pods == ()
+    assert place.emulator.requests == []
+    assert urllib.request.urlopen(f"{place.emulator.url}/__control").status == 200
+
+
+def _like(place: RentedPlace, *, name: str):
+    return Wish(name=name, image="any", gpu=CHEAPEST, ports=["8080/http"], cmd=WITHOUT_AGENT)
