@@ -28,7 +28,9 @@ from trainer_image.config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLING = Sampling(temperature=0.0, max_new_tokens=32, repetition_penalty=1.15)
-ENDLESS = Sampling(temperature=0.0, max_new_tokens=1500, repetition_penalty=1.0, guard_repetition=False)
+ENDLESS = Sampling(
+    temperature=3.0, seed=1, max_new_tokens=1500, repetition_penalty=1.0, guard_repetition=False
+)
 FirstToken = Callable[[str], float]
 """Prompt → seconds until the first piece; the whole answer is read, so that nothing runs on."""
 
@@ -74,7 +76,7 @@ def _cancels(engine: WorkerEngine, run: Run) -> None:
     for _ in range(10):
         pieces = engine.generate(model, [{"role": "user", "content": "Tell me everything."}], ENDLESS)
         for _ in range(5):
-            next(pieces)
+            next(pieces, None)
         started = time.perf_counter()
         engine.stop()
         for _ in pieces:

@@ -22,7 +22,6 @@ from app.ui.inference.sample_prompts import SessionPrompts
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
-from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Help, Segments, TextInput, Wrap
@@ -217,9 +216,19 @@ def _plan(
 
 
 def _progress(plan: Comparison, compare: Compare) -> ft.Control:
+    """The text is identified, not the bar with it: Flet 1.0.5 loses the name once the bar has a value."""
     done, total = len(plan.answers), 2 * len(plan.prompts)
+    text = f"{done} of {total} answers"
     if compare.is_busy:
-        text = f"{done} of {total} answers" if done else "Loading the model…"
-        return ProgressLine(text, done / total if done else None, identifier="compare-progress")
-    text = f"{done} of {total} answers, seed {plan.sampling.seed}" + ("" if done == total else "; stopped")
-    return Identified("compare-progress", ft.Text(text, color=ft.Colors.ON_SURFACE_VARIANT), live=True)
+        text = text if done else "Loading the model…"
+    else:
+        text += f", seed {plan.sampling.seed}" + ("" if done == total else "; stopped")
+    words = ft.Text(text, color=ft.Colors.ON_SURFACE_VARIANT)
+    bar = ft.ProgressBar(
+        value=done / total if done else None,
+        bar_height=6,
+        border_radius=3,
+        semantics_label="Progress",
+        visible=compare.is_busy,
+    )
+    return ft.Column([Identified("compare-progress", words, live=True), bar], spacing=GAP, tight=True)
