@@ -86,6 +86,7 @@ from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.talkers import TalkerService
+from app.services.talking import TalkingEngine
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -219,6 +220,7 @@ def build_services(
         monitoring=monitoring,
         chats=ChatService(runs, chats, engine, paths.exports),
         talkers=talkers,
+        talking=TalkingEngine(engine, talkers),
         conversations=ConversationService(
             SqliteConversationStore(database), talkers, engine, library, exports=paths.exports, clock=utc_now
         ),

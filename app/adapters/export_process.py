@@ -3,7 +3,9 @@
 import importlib.util
 import os
 import platform
+import queue
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +20,7 @@ from trainer_image import network
 
 LOG_NAME: Final = "export.log"
 _LOG_LIMIT_BYTES: Final = 5_000_000
+_ASK_SECONDS: Final = 0.2
 _INSTALL: Final = 'Run: pip install "tunewright[local,export]".'
 _PRIVATE: Final = ("certificate.json", "CERTIFICATE.md")
 """Hold prompts of the data, which are not to be published with the model."""
@@ -101,14 +104,34 @@ class ExportProcess:
 
 
 def _outcome(process: ChildProcess, tell: Tell) -> Made:
+    """Asks often whether somebody has cancelled, also while the process is busy and says nothing."""
+    lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(process, lines), daemon=True).start()
+    told = Told("Starting")
     while True:
-        reply = read_reply(process.receive())
+        try:
+            line = lines.get(timeout=_ASK_SECONDS)
+        except queue.Empty:
+            tell(told)
+            continue
+        if line is None:
+            raise ProcessEndedError
+        reply = read_reply(line)
         if reply.made is not None:
             return reply.made
         if reply.failed is not None:
             raise StudioError(reply.failed.message, reply.failed.hint)
         assert reply.told is not None
-        tell(reply.told)
+        told = reply.told
+        tell(told)
+
+
+def _listen(process: ChildProcess, lines: "queue.SimpleQueue[bytes | None]") -> None:
+    try:
+        while True:
+            lines.put(process.receive())
+    except ProcessEndedError:
+        lines.put(None)
 
 
 def _explained(error: Exception, wish: PushWish) -> StudioError:

@@ -14,7 +14,7 @@ class ExportFormat(StrEnum):
         return {
             "adapter": "Adapter folder",
             "merged": "Whole model, 16 bit",
-            "gguf": "GGUF for llama.cpp, Ollama, LM Studio",
+            "gguf": "GGUF: llama.cpp, Ollama",
             "mlx": "MLX for Apple silicon",
         }[self]
 
@@ -39,9 +39,9 @@ class Quantization(StrEnum):
     @property
     def label(self) -> str:
         return {
-            "f16": "F16: as trained, largest",
-            "bf16": "BF16: as trained, largest",
-            "q8_0": "Q8_0: half the size, hardly different",
-            "q5_k_m": "Q5_K_M: a third of the size, small loss",
-            "q4_k_m": "Q4_K_M: the usual choice, some loss",
+            "f16": "F16: as trained",
+            "bf16": "BF16: as trained",
+            "q8_0": "Q8_0: half the size",
+            "q5_k_m": "Q5_K_M: a third, small loss",
+            "q4_k_m": "Q4_K_M: less, some loss",
         }[self]

@@ -16,6 +16,7 @@ MODELFILE: Final = "Modelfile"
 PROMPTS: Final = 20
 """So many held-out prompts a certificate looks at, if there are as many."""
 ROOM_TO_SPARE: Final = 1.05
+_PYTORCH_BYTES: Final = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def estimate(
     """`parameters` of the whole model; None where nobody can tell before it is loaded."""
     if wish.format is ExportFormat.ADAPTER:
         return Estimate(
-            adapter_bytes, adapter_bytes, free_bytes, parameters * 2 if parameters is not None else None
+            adapter_bytes, adapter_bytes, free_bytes, None if parameters is None else _memory(parameters)
         )
     if parameters is None:
         return Estimate(None, None, free_bytes, None)
@@ -178,7 +179,12 @@ def estimate(
         steps += whole
     if wish.format is ExportFormat.GGUF and wish.quantization.is_mixture:
         steps += parameters * 2
-    return Estimate(size, round(steps * ROOM_TO_SPARE), free_bytes, round(parameters * 2 * 1.2))
+    return Estimate(size, round(steps * ROOM_TO_SPARE), free_bytes, _memory(parameters))
+
+
+def _memory(parameters: int) -> int:
+    """Of the computer: the model in 16 bits with some room, and PyTorch itself."""
+    return round(parameters * 2 * 1.2) + _PYTORCH_BYTES
 
 
 @dataclass(frozen=True)

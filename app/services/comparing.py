@@ -39,6 +39,7 @@ class ComparingService:
         self._library = library
         self._exports = exports
         self._clock = clock
+        self._is_stopped = False
 
     def plan(
         self,
@@ -77,6 +78,7 @@ class ComparingService:
         Models on one base model answer a prompt one after the other; else each answers all, so that each is
         loaded once. Raises EngineError.
         """
+        self._is_stopped = False
         models = [self._talkers.resolve(ref, placing) for ref in (first, second)]
         prompts = range(len(comparison.prompts))
         order = (
@@ -85,7 +87,7 @@ class ComparingService:
             else [(prompt, side) for side in (0, 1) for prompt in prompts]
         )
         for prompt, side in order:
-            if not (yield from self._one(comparison, models[side], prompt, side)):
+            if self._is_stopped or not (yield from self._one(comparison, models[side], prompt, side)):
                 return
 
     def prompts_of(self, session_id: SessionId, count: int) -> list[str]:
@@ -94,6 +96,7 @@ class ComparingService:
 
     def stop(self) -> None:
         """The answer under way ends, and no other is begun."""
+        self._is_stopped = True
         self._engine.stop()
 
     def export(self, comparison: Comparison, file_format: ComparisonFormat) -> Path:

@@ -155,7 +155,8 @@ class ConversationService:
         return self._store.update(replace(self._store.get(conversation_id), name=name))
 
     def delete(self, conversation_id: ConversationId) -> None:
-        """For `KEPT_DELETED` it can be brought back."""
+        """For `KEPT_DELETED` it can be brought back; what was deleted longer ago goes for good."""
+        self.tidy()
         self._store.hide(conversation_id)
 
     def undelete(self, conversation_id: ConversationId) -> Conversation:

@@ -31,6 +31,7 @@ from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
 from app.services.talkers import TalkerService
+from app.services.talking import TalkingEngine
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
 
@@ -44,6 +45,7 @@ class Services:
     monitoring: MonitoringService
     chats: ChatService
     talkers: TalkerService
+    talking: TalkingEngine
     conversations: ConversationService
     comparing: ComparingService
     serving: ServingService

@@ -23,7 +23,7 @@ from app.domain.talkers import (
     Placing,
     Precision,
 )
-from app.domain.typed_paths import expanded, is_folder, looks_like_path
+from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
 from trainer_image import network
 from trainer_image.problems import RunFailedError
 from trainer_image.shapes import Shape, shape_of
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 _WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 _ADAPTER: Final = "adapter_config.json"
 _ADAPTER_WEIGHTS: Final = ("adapter_model.safetensors", "adapter_model.bin")
+_GGUF: Final = ".gguf"
+_LLAMA_BYTES: Final = round(0.3 * GIB)
 _CONVERSATION_TOKENS: Final = 4096
 _PROCESS_BYTES: Final = round(0.7 * GIB)
 """PyTorch and what it needs to compute, without a model."""
@@ -109,6 +111,8 @@ class TalkerService:
 
     def fit(self, model: LoadableModel, *, freed_bytes: int = 0) -> Fit:
         """Whether it has room. `freed_bytes` is what our own loaded model gives back first."""
+        if model.base_model.endswith(_GGUF):
+            return self._fit_of_gguf(model, freed_bytes)
         try:
             shape, is_rough = self._shape(model)
         except StudioError as error:
@@ -124,6 +128,15 @@ class TalkerService:
         if needed > room * _TIGHT:
             return Fit("tight", f"{text} That is tight: close other programs first.", needed, room)
         return Fit("fits", text, needed, room)
+
+    def _fit_of_gguf(self, model: LoadableModel, freed_bytes: int) -> Fit:
+        """llama.cpp maps the file; beside it stands little more than the conversation."""
+        needed = round(_size(Path(model.base_model)) * 1.1) + _LLAMA_BYTES
+        room = self._computer_memory()[1] + freed_bytes
+        text = f"Needs {needed / GIB:.1f} GB; {room / GIB:.1f} GB are free in this computer's memory."
+        if needed > room:
+            return Fit("too_large", f"{text} It does not fit. Try fewer bits.", needed, room)
+        return Fit("tight" if needed > room * _TIGHT else "fits", text, needed, room)
 
     def _of_run(self, run: Run) -> Iterator[ModelChoice]:
         if run.output_dir is not None:
@@ -147,6 +160,8 @@ class TalkerService:
 
     def _folder(self, ref: ModelRef, placing: Placing) -> LoadableModel:
         folder = expanded(ref.name)
+        if gguf := gguf_in(folder):
+            return self._gguf(gguf, ref, placing)
         if not is_folder(folder):
             raise EngineError(f"There is no folder {ref.name}.", "Check the path.")
         if (folder / _ADAPTER).is_file():
@@ -164,6 +179,13 @@ class TalkerService:
             offline=bool(self._offline()),
             placing=placing,
         )
+
+    def _gguf(self, file: Path, ref: ModelRef, placing: Placing) -> LoadableModel:
+        """One file with all in it: weights, tokenizer and template. Raises EngineError for its base model."""
+        if ref.voice == "base":
+            raise EngineError("A GGUF file has no base model in it.", "Choose the base model itself.")
+        name, stamp = str(file), file.stat().st_mtime_ns
+        return LoadableModel(file.stem, name, name, base_stamp=stamp, offline=True, placing=placing)
 
     def _hub(self, ref: ModelRef, placing: Placing) -> LoadableModel:
         if reason := self._offline():
@@ -191,6 +213,14 @@ class TalkerService:
             first = gpus[0]  # the one PyTorch takes by itself
             return "cuda", first.free_bytes, first.has_bfloat16
         return "cpu", self._computer_memory()[1], False
+
+
+def gguf_in(place: Path) -> Path | None:
+    """The GGUF file that is meant: itself, or the only one in a folder, as an export leaves it."""
+    if place.suffix == _GGUF and is_file(place):
+        return place.resolve()
+    found = sorted(place.glob(f"*{_GGUF}")) if is_folder(place) else []
+    return found[0].resolve() if len(found) == 1 else None
 
 
 def needed_bytes(shape: Shape, model: LoadableModel, device: str, *, has_bfloat16: bool) -> int:

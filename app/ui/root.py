@@ -9,6 +9,8 @@ import flet as ft
 from app.paths import Paths
 from app.services.everything import Services
 from app.ui.data.tab import DataTab
+from app.ui.inference.draft import InferenceDraft
+from app.ui.inference.tab import InferenceTab
 from app.ui.kit.identified import Identified
 from app.ui.landmarks import LandmarkTour
 from app.ui.merge.tab import MergeTab
@@ -37,13 +39,15 @@ _PLACES: Final = (
     _Place(
         "training", text("navigation.training"), ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING
     ),
+    _Place("inference", text("navigation.inference"), ft.Icons.FORUM_OUTLINED, ft.Icons.FORUM),
     _Place("merge", text("navigation.merge"), ft.Icons.MERGE_OUTLINED, ft.Icons.MERGE),
     _Place("settings", text("navigation.settings"), ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
 )
 _DATA: Final = 0
 _TRAINING: Final = 1
-_MERGE: Final = 2
-_SETTINGS: Final = 3
+_INFERENCE: Final = 2
+_MERGE: Final = 3
+_SETTINGS: Final = 4
 
 
 @ft.component
@@ -52,6 +56,7 @@ def Root(services: Services, paths: Paths) -> ft.Control:
     chosen, set_chosen = ft.use_state(_DATA)
     # As state, every keystroke would draw all tabs anew.
     draft = ft.use_memo(lambda: Unwatched(TrainingDraft()), dependencies=[])
+    talks = ft.use_memo(lambda: Unwatched(InferenceDraft()), dependencies=[])
     is_narrow, measure = _use_is_narrow()
     _use_shortcuts(chosen, set_chosen)
 
@@ -65,6 +70,7 @@ def Root(services: Services, paths: Paths) -> ft.Control:
             collecting=services.collecting,
         ),
         TrainingTab(services, draft, lambda: set_chosen(_DATA), is_shown=chosen == _TRAINING),
+        InferenceTab(services, talks, is_shown=chosen == _INFERENCE),
         MergeTab(
             services.merging,
             services.library,
@@ -191,7 +197,7 @@ def _is_narrow(page: ft.Page) -> bool:
 
 
 def _use_shortcuts(chosen: int, on_choose: Callable[[int], None]) -> None:
-    """Ctrl or Alt with 1 to 4: browsers keep one of the two for themselves, which one differs. F6 goes to the
+    """Ctrl or Alt with 1 to 5: browsers keep one of the two for themselves, which one differs. F6 goes to the
     next landmark of the tab."""
     page = ft.context.page
     tour = ft.use_memo(LandmarkTour, dependencies=[])
@@ -199,7 +205,7 @@ def _use_shortcuts(chosen: int, on_choose: Callable[[int], None]) -> None:
     shown.current = chosen
 
     async def press(event: ft.KeyboardEvent) -> None:
-        if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3", "4"):
+        if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3", "4", "5"):
             on_choose(int(event.key) - 1)
         elif event.key == "F6":
             await tour.go_on(page, _PLACES[shown.current or 0].name)

@@ -29,6 +29,7 @@ from app.worker.protocol import (
 from trainer_image import network
 
 if TYPE_CHECKING:  # torch is imported by the first Load, after "loading" was said
+    from app.worker.gguf_model import GgufModel
     from app.worker.models import LoadedModel
     from app.worker.residents import Residents
 
@@ -52,6 +53,7 @@ class Worker:
         self._replies = replies
         self._cancelled: set[int] = set()
         self._residents: Residents | None = None
+        self._gguf: GgufModel | None = None
         self._speaker: LoadedModel | None = None
 
     def cancel(self, generation: int) -> None:
@@ -81,6 +83,12 @@ class Worker:
                 self.cancel(request.id)
 
     def _load(self, request: Load) -> None:
+        if self._gguf is not None:
+            self._gguf.close()
+            self._gguf = None
+        if request.base_model.endswith(".gguf"):
+            self._load_gguf(request)
+            return
         started = time.monotonic()
         if self._residents is None:
             self._reply(Loading(message="Starting PyTorch…"))
@@ -107,7 +115,28 @@ class Worker:
             )
         )
 
+    def _load_gguf(self, request: Load) -> None:
+        """By llama.cpp; a model of PyTorch's makes room for it."""
+        from app.worker.gguf_model import GgufModel  # noqa: PLC0415
+
+        started = time.monotonic()
+        self._speaker = None
+        if self._residents is not None:
+            self._residents.drop()
+        self._reply(Loading(message="Loading the GGUF file into llama.cpp…"))
+        self._gguf = GgufModel(request)
+        self._reply(
+            Ready(
+                device=self._gguf.device,
+                seconds=time.monotonic() - started,
+                memory_bytes=self._gguf.memory_bytes,
+            )
+        )
+
     def _generate(self, request: Generate) -> None:
+        if self._gguf is not None:
+            self._generate_gguf(self._gguf, request)
+            return
         from app.worker import generation  # noqa: PLC0415
 
         try:
@@ -118,7 +147,18 @@ class Worker:
             self._cancelled.discard(request.id)
         self._reply(done)
 
+    def _generate_gguf(self, gguf: "GgufModel", request: Generate) -> None:
+        try:
+            done = gguf.generate(request, self._reply, cancelled=lambda: request.id in self._cancelled)
+        finally:
+            self._cancelled.discard(request.id)
+        self._reply(done)
+
     def _render(self, request: Render) -> None:
+        if self._gguf is not None:
+            text, ids = self._gguf.render(request.messages)
+            self._reply(Rendered(id=request.id, text=text, ids=ids))
+            return
         from app.worker import generation  # noqa: PLC0415
 
         text, ids = generation.render(self._model().tokenizer, request.messages)

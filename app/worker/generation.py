@@ -2,8 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -42,7 +41,7 @@ def generate(
     limit = min(sampling.max_new_tokens, room)
     ended: FinishReason | None = None
     try:
-        with loaded.speaking_as(request.voice), _interruptible(loaded.model, cancelled):
+        with loaded.speaking_as(request.voice), loaded.brake.while_answering(cancelled):
             _run(loaded, sampling, prompt, limit, pieces)
     except AnswerEndedError as reason:
         ended = reason.reason
@@ -75,7 +74,8 @@ def _run(
     limit: int,
     pieces: "TextPieces",
 ) -> None:
-    _set_seed(sampling.seed)
+    if sampling.temperature > 0:
+        _seeds.set(sampling.seed)
     ids = torch.tensor([prompt], device=loaded.device)  # [batch = 1, seq]
     # The penalty is for the answer's own tokens. Counting the prompt's, as `generate` does by itself, would
     # penalise its end-of-turn token, and answers would not end.
@@ -83,10 +83,18 @@ def _run(
     loaded.model.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
-        generation_config=_settings(loaded, sampling, limit),
+        generation_config=_known_settings(loaded, sampling, limit),
         logits_processor=[penalty],
         streamer=pieces,
     )
+
+
+def _known_settings(loaded: LoadedModel, sampling: Sampling, limit: int) -> Any:
+    key = (sampling, limit)
+    if key not in loaded.settings:
+        loaded.settings.clear()
+        loaded.settings[key] = _settings(loaded, sampling, limit)
+    return loaded.settings[key]
 
 
 def _settings(loaded: LoadedModel, sampling: Sampling, limit: int) -> Any:
@@ -115,12 +123,22 @@ def _settings(loaded: LoadedModel, sampling: Sampling, limit: int) -> Any:
     return settings
 
 
-def _set_seed(seed: int | None) -> None:
-    """Without a seed every answer is a new draw: torch itself would start from the same one each time."""
-    if seed is None:
-        torch.seed()
-    else:
-        torch.manual_seed(seed)
+class _Seeds:
+    """Without a seed every answer is a new draw, also after one that had a seed."""
+
+    def __init__(self) -> None:
+        self._is_known = True  # torch itself starts from the same one in each process
+
+    def set(self, seed: int | None) -> None:
+        if seed is not None:
+            torch.manual_seed(seed)
+            self._is_known = True
+        elif self._is_known:
+            torch.seed()
+            self._is_known = False
+
+
+_seeds = _Seeds()
 
 
 def _room(model: Any, prompt_tokens: int) -> int:
@@ -133,25 +151,6 @@ def _room(model: Any, prompt_tokens: int) -> int:
             "Shorten the prompt.",
         )
     return context - prompt_tokens
-
-
-@contextmanager
-def _interruptible(model: Any, cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Let `cancelled` break into a forward pass between two layers: reading a long prompt takes seconds."""
-
-    def check(*_: Any) -> None:
-        if cancelled():
-            raise AnswerEndedError("cancelled")
-
-    depth = getattr(model.config.get_text_config(), "num_hidden_layers", 0)
-    lists = [module for module in model.modules() if isinstance(module, torch.nn.ModuleList)]
-    layers = [layer for layers in lists if len(layers) == depth for layer in layers]
-    hooks = [part.register_forward_pre_hook(check) for part in (model.get_input_embeddings(), *layers)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 class TextPieces:

@@ -12,7 +12,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from app.domain.chat import Voice
 from app.domain.errors import EngineError
 from app.domain.talkers import Device
 from app.worker import quantisation
+from app.worker.brake import Brake
 from app.worker.protocol import Load
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,11 @@ class LoadedModel:
     adapter: str = ""
     """What peft calls the adapter; several may be on one base model, of which one speaks."""
     adapter_effect: float | None = None
+    brake: Brake = field(default_factory=Brake, compare=False)
+    """Of the base model; put on it when it was loaded."""
+    settings: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Generation settings that were made before, by what they were made from: copying them takes as long as
+    a small model's token."""
 
     def speaking_as(self, voice: Voice) -> AbstractContextManager[None]:
         """Within this context the model is that voice: the base model is the adapter switched off."""
@@ -74,7 +80,7 @@ def load_base(request: Load, report: Callable[[str], None]) -> tuple[Any, str]:
     return model.to(device).eval(), device
 
 
-def with_words(request: Load, model: Any, device: str, adapter: str = "") -> LoadedModel:
+def with_words(request: Load, model: Any, device: str, brake: Brake, adapter: str = "") -> LoadedModel:
     """`model` with the tokenizer and the settings that belong to what `request` names. Raises EngineError."""
     tokenizer = _load_tokenizer(request.words)
     _check_vocabulary(model, tokenizer)
@@ -83,7 +89,7 @@ def with_words(request: Load, model: Any, device: str, adapter: str = "") -> Loa
         # The tokens that end a turn in the training data are there, also for an adapter and the base voice.
         settings = GenerationConfig.from_pretrained(request.words)
     ends = _end_tokens(settings, tokenizer)
-    return LoadedModel(model, tokenizer, device, ends, settings, adapter)
+    return LoadedModel(model, tokenizer, device, ends, settings, adapter, brake=brake)
 
 
 def place_of(wanted: Device = "auto") -> tuple[str, Any]:

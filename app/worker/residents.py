@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from app.domain.errors import EngineError
 from app.worker import adapters, models
+from app.worker.brake import Brake
 from app.worker.models import LoadedModel
 from app.worker.protocol import Load
 
@@ -18,6 +19,7 @@ _PROBE: Final = [{"role": "user", "content": "Hello! What can you tell me?"}]
 class _Base:
     model: Any
     device: str
+    brake: Brake
     speakers: dict[Load, LoadedModel] = field(default_factory=dict)
     """In the order they came."""
 
@@ -61,7 +63,8 @@ class Residents:
         if self._base is not None and key == self._key and self._has_room_for(self._base, request):
             return self._base
         self.drop()  # before the next one comes: there may be room for one only
-        self._base = _Base(*models.load_base(request, report))
+        model, device = models.load_base(request, report)
+        self._base = _Base(model, device, Brake(model))
         self._key = key
         return self._base
 
@@ -74,14 +77,14 @@ class Residents:
 
     def _speaker(self, base: _Base, request: Load, report: Callable[[str], None]) -> LoadedModel:
         if not request.adapter:
-            return models.with_words(request, base.model, base.device)
+            return models.with_words(request, base.model, base.device, base.brake)
         report("Loading the adapter…")
         self._make_room(base)
         name = f"a{next(self._names)}"
         base.model = adapters.add(base.model, request.adapter, name)
         # Those that came before the first adapter know the model without its switch.
         base.speakers = {load: replace(speaker, model=base.model) for load, speaker in base.speakers.items()}
-        plain = models.with_words(request, base.model, base.device, name)
+        plain = models.with_words(request, base.model, base.device, base.brake, name)
         probe = plain.tokenizer.apply_chat_template(_PROBE, add_generation_prompt=True, return_dict=True)
         effect = adapters.effect_of(base.model, list(probe["input_ids"]), base.device)
         return replace(plain, adapter_effect=effect)

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 _SUBTITLES = {
     "Data": "What a model can learn from",
     "Training": "Make a model learn from",
+    "Inference": "Talk to any model",
     "Merge": "Make one session of several",
     "Settings": "How Tunewright looks",
 }
@@ -88,7 +89,12 @@ def test_everything_that_can_be_pressed_or_filled_has_a_name(ui: FletUI):
     ui.page.get_by_role("button", name=re.compile(re.escape(SAMPLE_NAME))).first.click()
     ui.wait_for_text("Ahoy!", "rows")
     found["Data"] = nameless(ui)
-    for tab, word in {"Training": "344 rows", "Merge": "Merge", "Settings": "free for"}.items():
+    for tab, word in {
+        "Training": "344 rows",
+        "Inference": "are free",
+        "Merge": "Merge",
+        "Settings": "free for",
+    }.items():
         ui.go_to(tab)
         ui.wait_for_text(word)
         found[tab] = nameless(ui)

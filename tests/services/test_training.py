@@ -435,3 +435,12 @@ def test_checkpoints_of_weights_only_are_no_ground_for_resuming(world, request_)
     run = stopped_run(world, replace(request_, config=config))
 
     assert "weights only" in world.training.resume_blocked(run)
+
+
+def test_a_run_on_this_computer_takes_the_place_of_a_model_one_talks_to(world, session):
+    let_go = []
+    world.training._make_room = lambda: let_go.append(len(world.launcher.jobs))
+
+    world.training.start(RunRequest(RunConfig(base_model="owner/model"), Target.LOCAL, session_id=session.id))
+
+    assert let_go == [0]  # before the launch

@@ -16,7 +16,7 @@ async def test_what_was_typed_in_a_tab_is_still_there_after_a_visit_to_another(s
         await screen.wait_for_text("talk")
         await screen.type("Search sessions", "tal")
 
-        await choose_tab(screen, 3)
+        await choose_tab(screen, 4)
         assert "Appearance" in screen.text()
         await choose_tab(screen, 0)
 
@@ -36,10 +36,10 @@ async def test_a_narrow_window_has_a_bar_and_a_wide_one_a_rail(services, paths):
 
 async def test_keys_switch_tabs(services, paths):
     async with mounted(Root, services, paths) as screen:
-        await screen.press("3", ctrl=True)
+        await screen.press("4", ctrl=True)
         assert "Make one session of several" in screen.text()
 
-        await screen.press("4", ctrl=True)
+        await screen.press("5", ctrl=True)
         assert "Appearance" in screen.text()
 
         await screen.press("1", ctrl=True)
@@ -50,7 +50,7 @@ async def test_only_tabs_that_work_are_offered(services, paths):
     async with mounted(Root, services, paths) as screen:
         rail = next(screen.controls(ft.NavigationRail))
 
-        assert [d.label for d in rail.destinations] == ["Data", "Training", "Merge", "Settings"]
+        assert [d.label for d in rail.destinations] == ["Data", "Training", "Inference", "Merge", "Settings"]
 
 
 async def test_the_app_opens_with_its_sample(services, paths):

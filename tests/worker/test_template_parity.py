@@ -1,8 +1,11 @@
 """What the model reads in a chat is, token for token, what it read in training up to the answer."""
 
 import pytest
+from transformers import GenerationConfig
 
 from app.worker.generation import render
+from app.worker.models import _end_tokens
+from tests.trainer import test_template_families as families
 from tests.worker.tiny import CHATML, make_tokenizer
 from trainer_image.masking import masking_for
 
@@ -44,3 +47,22 @@ def test_a_prompt_is_the_beginning_of_its_training_row_token_for_token(
     answer = tokenizer(turns[-1] + "<|im_end|>")["input_ids"]
     assert not row.trained[len(ids) - 1]
     assert trained[-len(answer) :] == row.input_ids[len(ids) : len(ids) + len(answer)] == answer
+
+
+@pytest.mark.parametrize("talk", families.TALKS)
+@pytest.mark.parametrize("family", families.SPECIAL)
+def test_a_prompt_of_each_family_is_the_beginning_of_its_training_row_and_its_stop_ends_answers(
+    family: str, talk: str
+) -> None:
+    tokenizer = families.tokenizer(family, marked=False)
+    messages = families.TALKS[talk]
+    row = masking_for(tokenizer).encode(messages)
+
+    text, ids = render(tokenizer, messages[:-1])
+
+    assert ids == row.input_ids[: len(ids)]
+    assert not row.trained[len(ids) - 1]
+    # What is learnt last is the end of the turn: generation stops at it.
+    last_learnt = [token for token, flag in zip(row.input_ids, row.trained, strict=True) if flag][-1]
+    assert last_learnt in _end_tokens(GenerationConfig(), tokenizer)
+    assert tokenizer.decode(ids) == text or family == "mistral"

@@ -59,6 +59,12 @@ def make_base(folder: Path, *, seed: int) -> None:
 
 def make_adapter(base: Path, folder: Path, *, seed: int, strength: float = 0.5) -> None:
     """An adapter whose second matrix is not zero, so that it changes every answer; zero at strength 0."""
+    make_adapter_on(base, folder, seed=seed, strength=strength)
+    make_tokenizer().save_pretrained(folder)
+
+
+def make_adapter_on(base: Path, folder: Path, *, seed: int, strength: float = 0.5) -> None:
+    """The same without a tokenizer of its own: that of the base model is used."""
     torch.manual_seed(seed)
     model = get_peft_model(
         LlamaForCausalLM.from_pretrained(base), LoraConfig(r=4, target_modules="all-linear")
@@ -68,4 +74,3 @@ def make_adapter(base: Path, folder: Path, *, seed: int, strength: float = 0.5) 
             if "lora_B" in name:
                 weight.normal_(std=strength) if strength else weight.zero_()
     model.save_pretrained(folder)
-    make_tokenizer().save_pretrained(folder)

@@ -6,12 +6,12 @@ The address is public: unknown callers get 401 and nothing else, slow ones are c
 import hashlib
 import hmac
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from socketserver import TCPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -177,16 +177,17 @@ class _Request(BaseHTTPRequestHandler):
 
     def _send_output(self, path: str) -> None:
         self._supervisor.saw(fetch=True)
-        file = inside(self._supervisor.settings.run_dir, path)
+        inside(self._supervisor.settings.run_dir, path)
+        outputs = self._supervisor.outputs
         try:
-            with file.open("rb") as content:
-                self._send_file(file, content)
+            with outputs.locate(path).open("rb") as content:
+                self._send_file(content, outputs.sum_of(path))
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise Refusal(404, "gone", "There is no such file, or no longer.") from None
+        outputs.was_fetched(path)
 
-    def _send_file(self, path: Path, content: Any) -> None:
-        size = path.stat().st_size
-        tag = self._supervisor.outputs.sum_of(path)
+    def _send_file(self, content: Any, tag: str | None) -> None:
+        size = os.fstat(content.fileno()).st_size
         wanted = (self.headers.get("If-Match") or "").strip('" ')
         if wanted and wanted != tag:
             raise Refusal(412, "changed", "The file is another one by now.")

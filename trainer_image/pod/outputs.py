@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from trainer_image.pod import durable
+from trainer_image.pod.held import MARKER, Held
 
 _CHECKPOINTS: Final = "checkpoints"
-_MARKER: Final = "COMPLETE.json"
 _NOT_OUTPUTS: Final = {"config.json", "events.jsonl", "log.txt", "commands", "data"}
 """What the app has or gets otherwise."""
 _READ_AT_ONCE: Final = 1024**2
@@ -23,8 +23,10 @@ _Print = tuple[str, int, int]
 
 
 class Outputs:
-    def __init__(self, run_dir: Path) -> None:
+    def __init__(self, run_dir: Path, own_dir: Path) -> None:
         self._run_dir = run_dir
+        self._held = Held(own_dir / "held")
+        self._held.drop()
         self._sums: dict[_Print, str] = {}
         self._asked: set[_Print] = set()
         self._wanted: queue.SimpleQueue[_Print] = queue.SimpleQueue()
@@ -33,11 +35,8 @@ class Outputs:
 
     def manifest(self, *, ended: bool, uploaded: set[str], wait_seconds: float) -> dict[str, Any]:
         """Waits so long for checksums that are still missing."""
-        prints = [
-            found
-            for path in (_all_files(self._run_dir) if ended else _of_checkpoints(self._run_dir))
-            if (found := self._print(path)) and found[0] not in uploaded
-        ]
+        names = self._of_ended_run() if ended else self._of_training()
+        prints = [found for name in names - uploaded if (found := self._print(name))]
         with self._changed:
             for wanted in set(prints) - self._sums.keys() - self._asked:
                 self._asked.add(wanted)
@@ -47,23 +46,43 @@ class Outputs:
             files = [{"path": f[0], "size": f[1], "sha256": self._sums[f]} for f in known]
         return {"complete": len(files) == len(prints), "files": files}
 
-    def sum_of(self, path: Path) -> str | None:
+    def sum_of(self, name: str) -> str | None:
         """If it has been worked out."""
-        found = self._print(path)
+        found = self._print(name)
         with self._changed:
             return self._sums.get(found) if found else None
 
-    def _print(self, path: Path) -> _Print | None:
+    def locate(self, name: str) -> Path:
+        """The file, or what is held of it."""
+        file, held = self._run_dir / name, self._held.root / name
+        return held if held.exists() and not file.exists() else file
+
+    def was_fetched(self, name: str) -> None:
+        self._held.was_fetched(name)
+
+    def _of_training(self) -> set[str]:
+        self._held.hold(max(checkpoints(self._run_dir), key=_written_at, default=None))
+        return {
+            file.relative_to(root).as_posix()
+            for root in (self._run_dir, self._held.root)
+            for file in _of_checkpoints(root)
+        }
+
+    def _of_ended_run(self) -> set[str]:
+        self._held.drop()
+        return {file.relative_to(self._run_dir).as_posix() for file in _all_files(self._run_dir)}
+
+    def _print(self, name: str) -> _Print | None:
         with suppress(OSError):
-            stat = path.stat()
-            return path.relative_to(self._run_dir).as_posix(), stat.st_size, stat.st_mtime_ns
+            stat = self.locate(name).stat()
+            return name, stat.st_size, stat.st_mtime_ns
         return None
 
     def _work(self) -> None:
         while True:
             wanted = self._wanted.get()
-            sum_ = _sha256(self._run_dir / wanted[0])
-            still = self._print(self._run_dir / wanted[0]) == wanted
+            sum_ = _sha256(self.locate(wanted[0]))
+            still = self._print(wanted[0]) == wanted
             with self._changed:
                 self._asked.discard(wanted)
                 if sum_ and still:
@@ -74,7 +93,7 @@ class Outputs:
 def checkpoints(run_dir: Path) -> Iterator[Path]:
     """Folders of the whole ones: as `trainer_image.checkpoints` sees them, which needs more than the
     standard library."""
-    for marker in sorted((run_dir / _CHECKPOINTS).glob(f"[!.]*/{_MARKER}")):
+    for marker in sorted((run_dir / _CHECKPOINTS).glob(f"[!.]*/{MARKER}")):
         sizes = durable.read_json(marker).get("files")
         if isinstance(sizes, dict) and all(_size(marker.parent / n) == size for n, size in sizes.items()):
             yield marker.parent
@@ -101,6 +120,12 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _is_passing(path: Path) -> bool:
     return path.is_symlink() or path.name.startswith(".") or path.name.endswith(".partial")
+
+
+def _written_at(checkpoint: Path) -> float:
+    with suppress(OSError):
+        return (checkpoint / MARKER).stat().st_mtime
+    return 0.0
 
 
 def _size(path: Path) -> int:

@@ -56,7 +56,7 @@ class Supervisor:
         self._events = ToldFile(settings.run_dir / "events.jsonl", self.journal, "event")
         self._training = Training(settings, processes, self._log, self._events, self._on_end)
         self.uploads = Uploads(settings.run_dir, own / "uploads")
-        self.outputs = Outputs(settings.run_dir)
+        self.outputs = Outputs(settings.run_dir, own)
         booted = time.time()
         self._seen = Seen(request=booted, upload=0.0, fetch=0.0)
         self.watchdog = Watchdog(

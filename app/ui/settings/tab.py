@@ -14,6 +14,7 @@ from app.ui.kit.tab_column import TabColumn
 from app.ui.settings.appearance import Appearance
 from app.ui.settings.computer import Computer
 from app.ui.settings.folders import Folders
+from app.ui.settings.inference import Inference
 from app.ui.settings.offline import OfflineSwitch
 from app.ui.settings.runpod_storage import RunpodStorage
 from app.ui.settings.tokens import Tokens
@@ -38,6 +39,7 @@ def SettingsTab(
             RunpodStorage(services.runpod_storage, services.renting, is_shown=is_shown),
             OfflineSwitch(services.offline),
             Web(services.settings),
+            Inference(services.settings),
             Computer(services.doctor, is_shown=is_shown),
             _about(),
         ]

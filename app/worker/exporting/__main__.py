@@ -9,7 +9,7 @@ import shutil
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from app.domain.errors import StudioError
 from app.domain.exports import ExportJob, Told
@@ -17,6 +17,9 @@ from app.worker.exporting.protocol import Failed, Reply, read_job, write_reply
 from trainer_image import network
 
 log = logging.getLogger("app.worker.exporting")
+
+_NICENESS: Final = 5
+"""The window and its drawing go first."""
 
 NO_TORCH = Failed(
     "Exporting needs PyTorch and Transformers, which are not installed.",
@@ -30,6 +33,8 @@ NO_MEMORY = Failed("Memory ran out during the export.", "Close other programs an
 
 def main() -> None:
     network.obey_environment()
+    if sys.platform != "win32":  # there, who starts this process lowers it
+        os.nice(_NICENESS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     requests = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb", buffering=0)

@@ -15,8 +15,9 @@ from app.worker.exporting.gguf_file import write_gguf
 from app.worker.exporting.loading import load_folder, load_tokenizer, load_trained
 from app.worker.exporting.modelfile import modelfile
 from app.worker.exporting.reference import Reference
-from app.worker.exporting.runtimes import LlamaCpp, Runtime, Transformers
+from app.worker.exporting.runtimes import Runtime, Transformers
 from app.worker.exporting.watching import size_of, watched
+from app.worker.llama_cpp import LlamaCpp
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def make(job: ExportJob, tell: Tell) -> Made:
     finally:
         runtime.close()
     if not asked:
-        remarks.append("There was no held-out prompt to compare answers with.")
+        remarks.append("No prompt was short enough to compare answers with.")
     return Made(Certificate(certificate.runtime, certificate.checks, certificate.answers, tuple(remarks)))
 
 

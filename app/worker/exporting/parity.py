@@ -11,7 +11,8 @@ from typing import Final
 
 from app.domain.exports import AnswerPair, Certificate, Check, ExportFormat, Quantization
 from app.worker.exporting.reference import Answer, Reading, Reference
-from app.worker.exporting.runtimes import Messages, RefusedError, Runtime
+from app.worker.exporting.runtimes import Messages, Runtime
+from app.worker.llama_cpp import RefusedError
 
 ANSWER_TOKENS: Final = 24
 _CONTEXT_SHOWN: Final = 24
@@ -27,11 +28,11 @@ class Bounds:
     """Of all tokens that may be clearly different."""
 
 
-_AS_TRAINED: Final = Bounds(margin=0.2, share=0.01)
+_AS_TRAINED: Final = Bounds(margin=0.3, share=0.02)
 _BOUNDS: Final = {
     Quantization.F16: _AS_TRAINED,
     Quantization.BF16: _AS_TRAINED,
-    Quantization.Q8_0: Bounds(margin=0.5, share=0.02),
+    Quantization.Q8_0: Bounds(margin=0.5, share=0.03),
     Quantization.Q5_K_M: Bounds(margin=1.0, share=0.05),
     Quantization.Q4_K_M: Bounds(margin=1.0, share=0.10),
 }
@@ -61,7 +62,7 @@ def ask(reference: Reference, prompts: Sequence[Messages], context: int, tell: T
         if len(reading.ids) + ANSWER_TOKENS <= context:
             quick = reference.in_quick_inference(messages)
             asked.append(Asked(messages, reading, quick, reference.answer(reading.ids, ANSWER_TOKENS)))
-        tell("The trained model answers held-out prompts", (number + 1) / len(prompts))
+        tell("The trained model answers prompts", (number + 1) / len(prompts))
     return asked
 
 
@@ -199,4 +200,4 @@ def _token(reference: Reference, ids: Sequence[int], at: int) -> str:
 
 
 def _count(asked: Sequence[Asked]) -> str:
-    return f"{len(asked)} held-out prompt has" if len(asked) == 1 else f"{len(asked)} held-out prompts have"
+    return f"{len(asked)} {'prompt has' if len(asked) == 1 else 'prompts have'}"

@@ -44,6 +44,7 @@ class DirectedEngine:
         """All that was sent with each question."""
         self.fail_with: Exception | None = None
         self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._is_stopped = False
 
     def say(self, *pieces: str) -> None:
         for piece in pieces:
@@ -67,15 +68,16 @@ class DirectedEngine:
         if self.fail_with is not None:
             raise self.fail_with
         self.state = EngineStatus("generating")
-        count = 0
+        count, self._is_stopped = 0, False
         while (piece := self._pieces.get(timeout=20)) is not None:
             count += 1
             yield piece
         self.state = EngineStatus("ready")
         if told is not None:
-            told(AnswerFacts(10, count, 0.5, "stop"))
+            told(AnswerFacts(10, count, 0.5, "cancelled" if self._is_stopped else "stop"))
 
     def stop(self) -> None:
+        self._is_stopped = True
         self.finish()
 
     def unload(self) -> None: ...

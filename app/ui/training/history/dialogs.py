@@ -6,10 +6,12 @@ from typing import cast
 
 import flet as ft
 
+from app.domain.exports import Export
 from app.domain.lineage import Dependents
 from app.domain.runs import Run
 from app.services.checkpoints import SavedState
 from app.services.everything import Services
+from app.services.exporting import in_words
 from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import is_on, text_of
@@ -28,7 +30,9 @@ def DeleteRun(
     """Says what would miss the run, and asks what becomes of its files."""
     with_files, set_with_files = ft.use_state(False)
     missed, set_missed = ft.use_state(Dependents())
+    exported, set_exported = ft.use_state(cast(tuple[Export, ...], ()))
     use_answer(lambda: services.history.dependents(run.id), set_missed, on=run.id)
+    use_answer(lambda: tuple(services.exporting.exports(run.id)), set_exported, on=run.id)
 
     def done(_: None) -> None:
         on_done()
@@ -38,7 +42,7 @@ def DeleteRun(
     ft.use_dialog(
         ConfirmDialog(
             f"Delete {run.name}?",
-            " ".join([text, *missed.sentences()]),
+            " ".join([text, *missed.sentences(), *_stays(exported)]),
             confirm="Deleting…" if delete.is_busy else "Delete",
             on_confirm=delete.run,
             on_cancel=on_close,
@@ -48,6 +52,10 @@ def DeleteRun(
         )
     )
     return ft.Container(visible=False)
+
+
+def _stays(exported: Sequence[Export]) -> list[str]:
+    return [f"Its {in_words(exported)}, stay in their folders and leave this list."] if exported else []
 
 
 def _files_choice(run: Run, missed: Dependents, value: bool, on_change: Callable[[bool], None]) -> ft.Control:

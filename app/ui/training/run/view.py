@@ -14,6 +14,7 @@ from app.domain.runs import Run, RunStatus, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.actions import Problem
+from app.ui.inference.export_part import ExportPart
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
@@ -87,6 +88,7 @@ def RunView(
             Progress(run),
             Figures(run, last, gain(report.measurements)),
             memoised(RunActions, f"actions-{run.id}", services.training, _acted_on(run), on_changed),
+            *_exports(services, still),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
@@ -112,6 +114,13 @@ def RunView(
         subtitle=f"{wording.place(run)} · {wording.data(run)} · {wording.method(run)}",
         trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
     )
+
+
+def _exports(services: Services, still: Run) -> list[ft.Control]:
+    """Once there is a result to take along."""
+    if not (still.status.is_final and still.output):
+        return []
+    return [memoised(ExportPart, f"exports-{still.id}", services.exporting, still)]
 
 
 def _messages(run: Run, hands: Hands) -> list[ft.Control]:

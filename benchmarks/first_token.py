@@ -1,13 +1,16 @@
 """First-token latency of a chat, against `generate` called in this process on the same model.
 
-    python benchmarks/inference.py --base MODEL [--adapter FOLDER] [--prompts 30]
+    python benchmarks/first_token.py --base MODEL [--adapter FOLDER] [--prompts 30] [--limit 1.1]
 
 Both sides use the same streamer, answer the same prompts greedily and take turns, so that a slow moment
-hits both. The engine's side includes the pipe to its process: the ratio is what the split costs.
+hits both. The engine's side includes the pipe to its process: the ratio is what the split costs. Exits with 1
+above the limit, or if the second prompt loaded anything. Then it measures how soon an answer ends that is
+cancelled.
 """
 
 import argparse
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from app.adapters.worker_engine import WorkerEngine
+from app.adapters.worker_process import LOG_NAME
 from app.domain.chat import Sampling
 from app.domain.runs import DockerOptions, Run, RunId, RunStatus, Target
 from app.services.talkers import model_of
@@ -24,6 +28,9 @@ from trainer_image.config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLING = Sampling(temperature=0.0, max_new_tokens=32, repetition_penalty=1.15)
+ENDLESS = Sampling(
+    temperature=3.0, seed=1, max_new_tokens=1500, repetition_penalty=1.0, guard_repetition=False
+)
 FirstToken = Callable[[str], float]
 """Prompt → seconds until the first piece; the whole answer is read, so that nothing runs on."""
 
@@ -33,11 +40,16 @@ def main() -> None:
     run = _run(arguments.base, arguments.adapter)
     with tempfile.TemporaryDirectory() as logs:
         engine = WorkerEngine(log_dir=Path(logs))
-        _measure(_ours(engine, run), run, arguments.prompts)
+        ratio = _measure(_ours(engine, run), run, arguments.prompts)
+        loads = (Path(logs) / LOG_NAME).read_bytes().count(b"INFO loaded on")
+        print(f"loads   {loads}")
+        _cancels(engine, run)
         engine.unload()
+    if ratio > arguments.limit or loads > 1:
+        sys.exit(f"more than {arguments.limit} times as long, or loaded again")
 
 
-def _measure(ours: FirstToken, run: Run, prompts: int) -> None:
+def _measure(ours: FirstToken, run: Run, prompts: int) -> float:
     first = ours("Where does the ferry go today?")
     second = ours("And back?")
     print(f"first prompt {first * 1e3:8.1f} ms to its first piece (starts the process, loads the model)")
@@ -55,6 +67,22 @@ def _measure(ours: FirstToken, run: Run, prompts: int) -> None:
         )
     ratio = statistics.median(times["engine"]) / statistics.median(times["bare"])
     print(f"ratio   {ratio:.2f}")
+    return ratio
+
+
+def _cancels(engine: WorkerEngine, run: Run) -> None:
+    """From Stop to the end of the answer, ten times."""
+    model, times = model_of(run, "tuned"), []
+    for _ in range(10):
+        pieces = engine.generate(model, [{"role": "user", "content": "Tell me everything."}], ENDLESS)
+        for _ in range(5):
+            next(pieces, None)
+        started = time.perf_counter()
+        engine.stop()
+        for _ in pieces:
+            pass
+        times.append(time.perf_counter() - started)
+    print(f"cancel  median {statistics.median(times) * 1e3:6.2f} ms, worst {max(times) * 1e3:6.2f} ms")
 
 
 def _ours(engine: WorkerEngine, run: Run) -> FirstToken:
@@ -126,6 +154,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--base", type=Path, default=ROOT / "assets" / "tiny-model", help="a model folder")
     parser.add_argument("--adapter", type=Path, help="folder of an adapter on it")
     parser.add_argument("--prompts", type=int, default=30)
+    parser.add_argument("--limit", type=float, default=1.1)
     return parser.parse_args()
 
 

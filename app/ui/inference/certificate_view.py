@@ -1,0 +1,40 @@
+"""Whether an export reads and answers as it was trained: a tick, or the exact reason; each check below."""
+
+import flet as ft
+
+from app.domain.exports import Certificate, Check, Export
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training.fields import Help
+
+
+def CertificateView(export: Export, certificate: Certificate | None) -> ft.Control:
+    """`certificate` is None where its file is gone; the verdict is known all the same."""
+    head = verdict(export)
+    lines = [_check(check) for check in certificate.checks] if certificate else []
+    remarks: list[ft.Control] = [Help(remark) for remark in certificate.remarks] if certificate else []
+    return ft.Column([head, *lines, *remarks], spacing=GAP, tight=True)
+
+
+def verdict(export: Export) -> ft.Control:
+    """In words as well as by colour and sign."""
+    icon = ft.Icons.CHECK_CIRCLE if export.passed else ft.Icons.ERROR
+    color = ft.Colors.PRIMARY if export.passed else ft.Colors.ERROR
+    text = "As trained" if export.passed else f"Not as trained: {export.verdict}"
+    row = ft.Row(
+        [
+            ft.Icon(icon, color=color, size=20),
+            ft.Column([ft.Text(text, color=color, theme_style=ft.TextThemeStyle.TITLE_SMALL)], expand=True),
+        ],
+        spacing=GAP,
+        vertical_alignment=ft.CrossAxisAlignment.START,
+    )
+    return Identified("export-verdict", row, live=True)
+
+
+def _check(check: Check) -> ft.Control:
+    icon = ft.Icons.CHECK if check.passed else ft.Icons.CLOSE
+    color = ft.Colors.PRIMARY if check.passed else ft.Colors.ERROR
+    mark = ft.Icon(icon, color=color, size=18, semantics_label="passed" if check.passed else "not passed")
+    texts = ft.Column([ft.Text(check.name), Help(check.text)], spacing=0, tight=True, expand=True)
+    return ft.Row([mark, texts], spacing=GAP, vertical_alignment=ft.CrossAxisAlignment.START)

@@ -1,0 +1,190 @@
+"""What a person set up in the Inference tab, and the answers under way; outlives leaving the tab."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import flet as ft
+
+from app.domain.comparing import Answered, Comparison
+from app.domain.conversations import ConversationId
+from app.domain.talkers import Device, ModelRef, Placing, Precision
+from app.ui.actions import Problem, problem_of
+from app.ui.inference.draining import drain
+from app.ui.inference.sampling import SamplingDraft
+
+View = Literal["chat", "prompts", "compare", "api"]
+Source = Literal["runs", "hub", "folder"]
+
+
+@ft.observable
+@dataclass(eq=False)
+class PickedModel:
+    """Which model, and how it is put into memory."""
+
+    source: Source = "runs"
+    run: str = ""
+    """A `ModelRef` as text, of what a run made."""
+    hub: str = ""
+    folder: str = ""
+    uses_base: bool = False
+    precision: Precision = "full"
+    device: Device = "auto"
+    insists: bool = False
+    """Load it though it does not seem to fit."""
+
+    @property
+    def ref(self) -> ModelRef | None:
+        """None as long as none is named."""
+        if self.source == "runs":
+            found = ModelRef.parse(self.run) if self.run else None
+        elif self.source == "hub":
+            found = _hub_ref(self.hub.strip())
+        else:
+            found = ModelRef("folder", self.folder.strip()) if self.folder.strip() else None
+        return found.as_base() if found is not None and self.uses_base else found
+
+    @property
+    def placing(self) -> Placing:
+        return Placing(self.precision, self.device)
+
+
+def _hub_ref(text: str) -> ModelRef | None:
+    """The bundled model stands in the list of the Hub's, as a folder."""
+    if text.startswith("folder:"):
+        return ModelRef.parse(text)
+    return ModelRef("hub", text) if text else None
+
+
+@ft.observable
+@dataclass(eq=False)
+class LiveAnswer:
+    """The answer so far. Apart from `Talk`, so that only its own text is drawn ten times a second."""
+
+    text: str = ""
+
+
+@ft.observable
+@dataclass(eq=False)
+class Typing:
+    """What is being typed. Apart from `Talk`, so that a key draws its field only."""
+
+    prompt: str = ""
+    system: str = ""
+
+
+@ft.observable
+@dataclass(eq=False)
+class Talk:
+    """One conversation on the screen. Written on the event loop only."""
+
+    is_alone: bool = False
+    """Each prompt is asked without those before it."""
+    conversation: ConversationId | None = None
+    is_busy: bool = False
+    answering_in: ConversationId | None = None
+    asked: str = ""
+    """The question under way; empty while an answer is made anew."""
+    hidden_from: int | None = None
+    """Messages from this one on give way to the answer under way."""
+    changes: int = 0
+    """Counts what has become of the stored messages."""
+    problem: Problem | None = None
+    live: LiveAnswer = field(default_factory=LiveAnswer)
+    typing: Typing = field(default_factory=Typing)
+
+    def begin(self) -> bool:
+        """From the click on: False while another answer is under way."""
+        if self.is_busy:
+            return False
+        self.is_busy, self.answering_in, self.problem = True, None, None
+        return True
+
+    def give_up(self, problem: Problem) -> None:
+        """There is no answer to follow."""
+        self.is_busy, self.problem = False, problem
+        self.changes += 1
+
+    async def follow(
+        self,
+        conversation: ConversationId,
+        pieces: Callable[[], Iterator[str]],
+        *,
+        asked: str = "",
+        hidden_from: int | None = None,
+    ) -> None:
+        """Show an answer as it is made; `begin` goes before."""
+        self.conversation = self.answering_in = conversation
+        self.asked, self.hidden_from, self.problem = asked, hidden_from, None
+        self.live.text = ""
+
+        def take(fresh: Sequence[str]) -> None:
+            self.live.text += "".join(fresh)
+
+        try:
+            await drain(pieces, take)
+        except Exception as error:
+            self.problem = problem_of(error)
+        finally:
+            self.is_busy = False
+            self.hidden_from = None
+            self.changes += 1
+
+
+@ft.observable
+@dataclass(eq=False)
+class Compare:
+    """Two models side by side."""
+
+    against: Literal["base", "other"] = "base"
+    other: str = ""
+    """A `ModelRef` as text: what a run made."""
+    prompts: str = ""
+    """One a line."""
+    system: str = ""
+    plan: Comparison | None = None
+    """What is or was compared, with the answers that are whole."""
+    growing: Answered | None = None
+    is_busy: bool = False
+    problem: Problem | None = None
+    shows_differences: bool = True
+
+    async def follow(self, plan: Comparison, answers: Callable[[], Iterator[Answered]]) -> None:
+        """Show answers as they are made."""
+        if self.is_busy:
+            return
+        self.is_busy, self.plan, self.growing, self.problem = True, plan, None, None
+        try:
+            await drain(answers, self._take)
+        except Exception as error:
+            self.problem = problem_of(error)
+        finally:
+            self.is_busy, self.growing = False, None
+
+    def _take(self, fresh: Sequence[Answered]) -> None:
+        plan = self.plan
+        if plan is None:
+            return
+        whole = tuple(one for one in fresh if one.facts is not None)
+        if whole:
+            self.plan = Comparison(
+                plan.labels, plan.prompts, plan.system, plan.sampling, (*plan.answers, *whole)
+            )
+        self.growing = fresh[-1] if fresh[-1].facts is None else None
+
+
+@ft.observable
+@dataclass(eq=False)
+class InferenceDraft:
+    """The whole tab."""
+
+    view: View = "chat"
+    model: PickedModel = field(default_factory=PickedModel)
+    settings: SamplingDraft = field(default_factory=SamplingDraft)
+    chat: Talk = field(default_factory=Talk)
+    prompts: Talk = field(default_factory=lambda: Talk(is_alone=True))
+    compare: Compare = field(default_factory=Compare)
+
+    @property
+    def is_busy(self) -> bool:
+        return self.chat.is_busy or self.prompts.is_busy or self.compare.is_busy

@@ -1,0 +1,242 @@
+"""Take a model along: what it becomes and where, how large that is, how far it is, whether it is right."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+import flet as ft
+
+from app.domain.exports import (
+    Certificate,
+    Estimate,
+    Export,
+    ExportCancelledError,
+    ExportFormat,
+    ExportWish,
+    FormatChoice,
+    Quantization,
+    Told,
+    size_in_words,
+)
+from app.domain.runs import Run
+from app.domain.typed_paths import expanded
+from app.services.exporting import ExportService
+from app.ui.inference.certificate_view import CertificateView
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.identified import Identified
+from app.ui.kit.progress_line import ProgressLine
+from app.ui.kit.typed import use_typed
+from app.ui.long_work import LongWork, use_long_work
+from app.ui.theme import GAP
+from app.ui.training.fields import Help
+from app.ui.training.watching import use_answer
+
+_WIDTH: Final = 560
+_ABOUT: Final = {
+    ExportFormat.ADAPTER: "Only what was learnt: small, and needs the base model beside it.",
+    ExportFormat.MERGED: "Base model and what was learnt in one: for Transformers, vLLM, further training.",
+    ExportFormat.GGUF: "One file for llama.cpp, Ollama and LM Studio, with an Ollama Modelfile beside it.",
+    ExportFormat.MLX: "A folder for mlx-lm on a Mac with Apple silicon.",
+}
+
+_TALK: Final = "To talk to it, choose “Folder” in the Inference tab and give it this folder."
+
+Work = LongWork[Told, "Made"]
+
+
+@dataclass(frozen=True)
+class Made:
+    export: Export
+    certificate: Certificate | None
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is known of a choice before anything is written."""
+
+    formats: tuple[FormatChoice, ...]
+    folder: Path
+    estimate: Estimate
+
+
+def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], None]) -> Callable[[], None]:
+    """Returns what opens the dialog; `on_made` is told of each export that is there now."""
+    is_open, set_open = ft.use_state(False)
+    format, set_format = ft.use_state(ExportFormat.GGUF)
+    quantization, set_quantization = ft.use_state(Quantization.Q8_0)
+    look, set_look = ft.use_state(cast(_Look | None, None))
+    folder, base = use_typed(), use_typed()
+    work: Work = use_long_work(ExportCancelledError)
+
+    use_answer(
+        lambda: _look(exporting, run, format, quantization, folder.shown, base.shown),
+        set_look,
+        on=(is_open, format, quantization, folder.shown, base.shown),
+        delay_seconds=0.2 if look else 0.0,
+    )
+
+    def wish() -> ExportWish:
+        assert look is not None
+        typed = folder.now()
+        place = expanded(typed).absolute() if typed else look.folder
+        return ExportWish(format, place, quantization, base_model=base.now())
+
+    async def make() -> None:
+        asked = wish()
+
+        def done(_: Made) -> None:
+            folder.put("")
+            on_made()
+
+        await work.run(lambda tell: _make(exporting, run, asked, tell), done)
+
+    def open_dialog() -> None:
+        work.forget()
+        set_open(True)
+
+    def close() -> None:
+        work.cancel()
+        set_open(False)
+
+    blocked = next((c.blocked for c in look.formats if c.format is format), "") if look else ""
+    may = look is not None and not blocked and look.estimate.fits and not work.is_busy
+    is_done = work.state.outcome is not None
+    choices = [
+        _formats(look, format, set_format),
+        Help(_ABOUT[format]),
+        *([_quantizations(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
+        ft.TextField(
+            label="Another folder",
+            value=folder.shown,
+            on_change=folder.edit,
+        ),
+        *([Help(f"It is written to {look.folder}")] if look else []),
+        *([_base(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and _has_adapter(run) else []),
+        _said(look, blocked),
+    ]
+    body = [*([] if work.is_busy or is_done else choices), *_progress(work)]
+    dialog = ft.AlertDialog(
+        title=ft.Text(f"Export “{run.name}”", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        content=ft.Container(
+            ft.Column(
+                body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+            ),
+            width=_WIDTH,
+        ),
+        scrollable=True,
+        modal=work.is_busy,
+        actions=[
+            ft.TextButton(
+                "Cancel" if work.is_busy else "Close", on_click=work.cancel if work.is_busy else close
+            ),
+            *([ft.FilledButton("Export", disabled=not may, on_click=make)] if not is_done else []),
+        ],
+        on_dismiss=close,
+    )
+    ft.use_dialog(dialog if is_open else None)
+    return open_dialog
+
+
+def _look(
+    exporting: ExportService,
+    run: Run,
+    format: ExportFormat,
+    quantization: Quantization,
+    folder: str,
+    base: str,
+) -> _Look:
+    proposed = exporting.proposed_folder(run, format, quantization)
+    place = expanded(folder.strip()).absolute() if folder.strip() else proposed
+    wish = ExportWish(format, place, quantization, base_model=base.strip())
+    return _Look(exporting.formats(run, quantization), place, exporting.estimate(run, wish))
+
+
+def _make(exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None]) -> Made:
+    export = exporting.export(run.id, wish, tell)
+    return Made(export, exporting.certificate(export))
+
+
+def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportFormat], None]) -> ft.Control:
+    blocked = {choice.format for choice in look.formats if choice.blocked} if look else set()
+
+    def change(event: ft.Event[ft.Dropdown]) -> None:
+        choose(ExportFormat(event.control.value or format))
+
+    options = [
+        ft.DropdownOption(key=one.value, text=one.label + (" (not here)" if one in blocked else ""))
+        for one in ExportFormat
+    ]
+    return ft.Dropdown(label="Format", value=format.value, options=options, on_select=change, width=_WIDTH)
+
+
+def _quantizations(chosen: Quantization, choose: Callable[[Quantization], None]) -> ft.Control:
+    def change(event: ft.Event[ft.Dropdown]) -> None:
+        choose(Quantization(event.control.value or chosen))
+
+    options = [ft.DropdownOption(key=one.value, text=one.label) for one in Quantization]
+    return ft.Dropdown(
+        label="Bits of a weight", value=chosen.value, options=options, on_select=change, width=_WIDTH
+    )
+
+
+def _base(shown: str, edit: Callable[[ft.Event[ft.TextField]], None]) -> ft.Control:
+    return ft.TextField(label="Merge into another copy of the base", value=shown, on_change=edit)
+
+
+def _said(look: _Look | None, blocked: str) -> ft.Control:
+    if look is None:
+        return Help("Looking…")
+    found = look.estimate
+    if blocked:
+        return _warning(blocked)
+    if not found.fits and found.needed_bytes is not None:
+        return _warning(
+            f"It takes about {size_in_words(found.needed_bytes)} while it is made, and only "
+            f"{size_in_words(found.free_bytes)} are free there. Choose another folder or fewer bits."
+        )
+    if found.size_bytes is None or found.needed_bytes is None:
+        text = "How large it will be is known once the base model is on this computer."
+    else:
+        text = (
+            f"About {size_in_words(found.size_bytes)}; {size_in_words(found.needed_bytes)} while it is made, "
+            f"of {size_in_words(found.free_bytes)} that are free."
+        )
+    memory = f" It takes about {size_in_words(found.memory_bytes)} of memory." if found.memory_bytes else ""
+    return Identified("export-estimate", Help(text + memory), live=True)
+
+
+def _warning(text: str) -> ft.Control:
+    said = ft.Text(text, color=ft.Colors.ERROR)
+    row = ft.Row(
+        [ft.Icon(ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=20), ft.Column([said], expand=True)]
+    )
+    return Identified("export-blocked", row, live=True)
+
+
+def _progress(work: Work) -> list[ft.Control]:
+    state = work.state
+    if state.problem is not None:
+        return [ErrorBanner(state.problem, on_dismiss=work.forget)]
+    if state.is_busy:
+        told = state.news or Told("Starting")
+        said = "Cancelling…" if state.is_cancelling else f"{told.text}…"
+        return [
+            ProgressLine(said, told.share, identifier="export-progress"),
+            Help("A process of its own makes the export: you can go on working. Cancelled, nothing is left."),
+        ]
+    if state.was_cancelled:
+        return [Identified("export-cancelled", ft.Text("Cancelled. Nothing of it is left."), live=True)]
+    if state.outcome is not None:
+        made = state.outcome
+        where = f"{made.export.label}, {size_in_words(made.export.size_bytes)}: {made.export.folder}"
+        return [
+            CertificateView(made.export, made.certificate),
+            ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),
+            *([Help(_TALK)] if made.export.format is ExportFormat.GGUF else []),
+        ]
+    return []
+
+
+def _has_adapter(run: Run) -> bool:
+    return run.output_kind == "adapter"

@@ -1,0 +1,174 @@
+"""One message of a conversation: Markdown with code, and what can be done with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import flet as ft
+
+from app.domain.conversations import Rating, Said
+from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.identified import Identified
+from app.ui.kit.selectable import Selectable
+from app.ui.kit.typed import use_typed
+from app.ui.theme import CODE_FONT, GAP, RADIUS
+from app.ui.training.fields import Wrap
+
+_INDENT: Final = 48
+_ENDED: Final = {
+    "length": "cut off at the most new tokens",
+    "cancelled": "stopped",
+    "repetition": "ended: it said the same over and over",
+    "stop_string": "ended by a stop text",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Hands:
+    """What a message may ask for; of calls with equal messages the first one's count."""
+
+    edit: Callable[[Said, str], None]
+    rate: Callable[[Said, Rating], None]
+    again: Callable[[], None]
+
+
+@ft.component
+def Message(number: int, said: Said, hands: Hands, *, is_last: bool, is_busy: bool) -> ft.Control:
+    is_editing, set_editing = ft.use_state(False)
+    if is_editing:
+        return keyed_editor(said, hands, lambda: set_editing(False))
+    is_mine = said.role == "user"
+    lines: list[ft.Control] = []
+    if not is_mine:
+        lines.append(_who(said))
+    lines.append(Rendered(said.content))
+    if said.facts is not None:
+        lines.append(_facts(said))
+    actions = _actions(said, hands, lambda: set_editing(True), is_last=is_last, is_busy=is_busy)
+    return ft.Column(
+        [Identified(f"message-{number}", Bubble(lines, is_mine=is_mine), label=_label(said)), actions],
+        spacing=0,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _label(said: Said) -> str:
+    return "You" if said.role == "user" else said.model_label
+
+
+def Rendered(text: str) -> ft.Control:
+    """Markdown as chats have it; what a model says is never fetched: pictures stay text."""
+    return Selectable(
+        ft.Markdown(
+            text.replace("![", "!\\["),
+            extension_set=ft.MarkdownExtensionSet.GITHUB_WEB,
+            code_theme=ft.MarkdownCodeTheme.ATOM_ONE_DARK
+            if ft.context.page.theme_mode == ft.ThemeMode.DARK
+            else ft.MarkdownCodeTheme.GITHUB,
+            code_style_sheet=ft.MarkdownStyleSheet(
+                code_text_style=ft.TextStyle(font_family=CODE_FONT, size=13)
+            ),
+            soft_line_break=True,
+            fit_content=True,
+        )
+    )
+
+
+def Bubble(lines: list[ft.Control], *, is_mine: bool) -> ft.Control:
+    return ft.Container(
+        ft.Column(lines, spacing=GAP / 2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH),
+        bgcolor=ft.Colors.SECONDARY_CONTAINER if is_mine else ft.Colors.SURFACE_CONTAINER,
+        border_radius=RADIUS,
+        padding=GAP * 1.5,
+        margin=ft.Margin(left=_INDENT if is_mine else 0, right=0 if is_mine else _INDENT, top=0, bottom=0),
+    )
+
+
+def _who(said: Said) -> ft.Control:
+    text = f"{said.model_label} · corrected by you" if said.original is not None else said.model_label
+    return ft.Text(text, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.PRIMARY)
+
+
+def _facts(said: Said) -> ft.Control:
+    facts = said.facts
+    assert facts is not None
+    text = f"{facts.tokens} tokens, {facts.tokens_per_second:.1f} tokens/s"
+    text += f"; {facts.prompt_tokens + facts.tokens} tokens in the conversation"
+    if facts.finish_reason in _ENDED:
+        text += f"; {_ENDED[facts.finish_reason]}"
+    return ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
+
+
+def _actions(
+    said: Said, hands: Hands, on_edit: Callable[[], None], *, is_last: bool, is_busy: bool
+) -> ft.Control:
+    is_mine = said.role == "user"
+    icons: list[ft.Control] = [CopyButton(said.content, what="this message" if is_mine else "this answer")]
+    what = "Edit this message" if is_mine else "Correct this answer"
+    icons.append(IconAction(ft.Icons.EDIT_OUTLINED, what, on_edit, disabled=is_busy, size=18))
+    if not is_mine:
+        icons += [_thumb(said, 1, hands), _thumb(said, -1, hands)]
+    if is_last:
+        name = "Answer this" if is_mine else "Answer again"
+        icons.append(IconAction(ft.Icons.REFRESH, name, hands.again, disabled=is_busy, size=18))
+    end = ft.MainAxisAlignment.END if is_mine else ft.MainAxisAlignment.START
+    return ft.Row(icons, spacing=0, alignment=end)
+
+
+def _thumb(said: Said, rating: Rating, hands: Hands) -> ft.Control:
+    """Filled where it is chosen, and said so: not by colour alone."""
+    is_on = said.rating == rating
+    good = rating == 1
+    icon = (
+        (ft.Icons.THUMB_UP if is_on else ft.Icons.THUMB_UP_OUTLINED)
+        if good
+        else (ft.Icons.THUMB_DOWN if is_on else ft.Icons.THUMB_DOWN_OUTLINED)
+    )
+    name = ("Good answer" if good else "Bad answer") + (" (marked)" if is_on else "")
+    return IconAction(icon, name, lambda: hands.rate(said, 0 if is_on else rating), size=18)
+
+
+def keyed_editor(said: Said, hands: Hands, on_close: Callable[[], None]) -> ft.Control:
+    return Editor(said, hands, on_close)
+
+
+@ft.component
+def Editor(said: Said, hands: Hands, on_close: Callable[[], None]) -> ft.Control:
+    """In the place of the message."""
+    text = use_typed(said.content)
+    is_mine = said.role == "user"
+
+    def save() -> None:
+        on_close()
+        hands.edit(said, text.now())
+
+    note = (
+        "What follows is forgotten and answered anew."
+        if is_mine
+        else "Your words become the answer, and a row to train on."
+    )
+    field = ft.TextField(
+        label="Message" if is_mine else "What the answer should have been",
+        value=text.shown,
+        helper=note,
+        multiline=True,
+        min_lines=2,
+        max_lines=12,
+        on_change=text.edit,
+    )
+    buttons = [
+        ft.FilledButton(
+            "Save and answer" if is_mine else "Save correction",
+            disabled=not text.shown.strip(),
+            on_click=save,
+        ),
+        ft.TextButton("Cancel", on_click=on_close),
+    ]
+    return ft.Column(
+        [field, Wrap(buttons)],
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )

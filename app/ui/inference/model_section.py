@@ -1,0 +1,180 @@
+"""Which model to talk to, and whether it has room here."""
+
+import logging
+from collections.abc import Sequence
+from typing import Final, cast
+
+import flet as ft
+
+from app.domain.talkers import DEVICES, PRECISIONS, Fit, ModelChoice
+from app.services.talkers import TalkerService
+from app.ui.inference.draft import PickedModel
+from app.ui.kit.foldable import Foldable
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.section import Section
+from app.ui.training.fields import Choice, Help, Segments, TextInput, Toggle
+from app.ui.training.watching import use_answer
+
+log = logging.getLogger(__name__)
+
+_REFRESH_SECONDS: Final = 3.0
+_SOURCES: Final = (("runs", "My runs"), ("hub", "Hugging Face"), ("folder", "Folder"))
+_PRECISION_WORDS: Final = {"full": "Full", "8bit": "8 bits", "4bit": "4 bits"}
+_DEVICE_WORDS: Final = {"auto": "Automatic", "cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
+
+Choices = tuple[ModelChoice, ...]
+
+
+@ft.component
+def ModelSection(
+    talkers: TalkerService, model: PickedModel, offline: str, status: ft.Control, *, is_shown: bool
+) -> ft.Control:
+    """`offline` says why there is no network; `status` goes under the choice."""
+    runs, set_runs = ft.use_state(cast(Choices | None, None))
+    cached, set_cached = ft.use_state(cast(Choices, ()))
+
+    def take(found: tuple[Choices, Choices]) -> None:
+        set_runs(found[0])
+        set_cached(found[1])
+        if model.source == "runs" and not model.run:
+            model.run = next((str(c.ref) for c in found[0] if not c.blocked), "")
+        if not found[0] and not model.hub and found[1]:  # nothing trained yet: something to try all the same
+            model.source, model.hub = "hub", str(found[1][0].ref)
+
+    use_answer(
+        lambda: (tuple(talkers.runs()), tuple(talkers.hub_models())),
+        take,
+        on=is_shown,
+        every_seconds=_REFRESH_SECONDS if is_shown else None,
+    )
+
+    def choose_source(value: str) -> None:
+        model.source = "hub" if value == "hub" else "folder" if value == "folder" else "runs"
+        model.insists = False
+
+    def use_base(value: bool) -> None:
+        model.uses_base = value
+
+    body: list[ft.Control] = [Segments("model-source", "Model from", model.source, _SOURCES, choose_source)]
+    if model.source == "runs":
+        body.append(_runs(model, runs))
+    elif model.source == "hub":
+        body.extend(_hub(model, cached, offline))
+    else:
+        body.append(_folder(model))
+    if model.source != "hub":
+        body.append(Toggle("Its base model instead", model.uses_base, use_base, identifier="uses-base"))
+    body += [Memory(model), status]
+    return Section("Model", body)
+
+
+def _runs(model: PickedModel, runs: Choices | None) -> ft.Control:
+    if runs is not None and not runs:
+        return Help("No run has made a model yet. Train one, or choose a model from elsewhere.")
+
+    def choose(value: str) -> None:
+        model.run = value
+        model.insists = False
+
+    return Choice(
+        "model-run",
+        "Result or checkpoint",
+        model.run,
+        [(str(choice.ref), choice.label) for choice in runs or ()],
+        choose,
+        hint="Choose a run",
+        disabled=[str(choice.ref) for choice in runs or () if choice.blocked],
+    )
+
+
+def _hub(model: PickedModel, cached: Sequence[ModelChoice], offline: str) -> list[ft.Control]:
+    def put(text: str) -> None:
+        model.hub = text
+        model.insists = False
+
+    known = [(_key(choice), choice.label) for choice in cached]
+    blocked = [_key(choice) for choice in cached if choice.blocked]
+    fields = [
+        Choice(
+            "model-hub", "On this computer", model.hub, known, put, hint="Choose a model", disabled=blocked
+        )
+    ]
+    if offline:
+        return [*fields, Help(f"{offline} Only models that are on this computer can be used.")]
+    shown = "" if any(key == model.hub for key, _ in known) else model.hub
+    name = TextInput(
+        "Or any model, by its name",
+        shown,
+        put,
+        hint="owner/name",
+        help_text="Downloaded when it is loaded.",
+    )
+    return [*fields, name]
+
+
+def _key(choice: ModelChoice) -> str:
+    return choice.ref.name if choice.ref.kind == "hub" else str(choice.ref)
+
+
+def _folder(model: PickedModel) -> ft.Control:
+    def edit(text: str) -> None:
+        model.folder = text
+        model.insists = False
+
+    async def browse() -> None:
+        try:
+            folder = await ft.FilePicker().get_directory_path()
+        except Exception as error:  # no dialog on this desktop (Linux needs zenity): typing remains
+            log.warning("The folder dialog could not be opened: %s", error)
+            return
+        if folder:
+            edit(folder)
+
+    field = TextInput(
+        "Folder of a model or an adapter",
+        model.folder,
+        edit,
+        help_text="An adapter finds its base model by itself.",
+        hint="/home/me/models/mine",
+    )
+    if ft.context.page.web:  # a browser never tells where a chosen folder lies
+        return field
+    button = IconAction(ft.Icons.FOLDER_OPEN, "Browse for a folder", browse)
+    return ft.Row([ft.Container(field, expand=True), button], vertical_alignment=ft.CrossAxisAlignment.START)
+
+
+@ft.component
+def Memory(model: PickedModel) -> ft.Control:
+    """In how many bits, and where."""
+
+    def set_precision(value: str) -> None:
+        model.precision = next(p for p in PRECISIONS if p == value)
+        model.insists = False
+
+    def set_device(value: str) -> None:
+        model.device = next(d for d in DEVICES if d == value)
+        model.insists = False
+
+    def fields() -> list[ft.Control]:
+        bits = [(p, _PRECISION_WORDS[p]) for p in PRECISIONS]
+        devices = [(d, _DEVICE_WORDS[d]) for d in DEVICES]
+        return [
+            Segments("precision", "Weights in memory", model.precision, bits, set_precision),
+            Help("Fewer bits take less memory and answer a little less well. Not on an Apple GPU."),
+            Segments("device", "Computes on", model.device, devices, set_device),
+        ]
+
+    said = f"{_PRECISION_WORDS[model.precision]} precision, {_DEVICE_WORDS[model.device].lower()}"
+    if model.precision != "full":
+        said = f"{_PRECISION_WORDS[model.precision]}, {_DEVICE_WORDS[model.device]}"
+    badge = ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
+    return Foldable("Memory", fields, badge=badge, identifier="placing")
+
+
+def fit_icon(fit: Fit) -> tuple[ft.IconData, str]:
+    """Never by colour alone."""
+    if fit.verdict == "fits":
+        return ft.Icons.CHECK_CIRCLE_OUTLINE, ft.Colors.PRIMARY
+    if fit.verdict == "unknown":
+        return ft.Icons.HELP_OUTLINE, ft.Colors.ON_SURFACE_VARIANT
+    return ft.Icons.WARNING_AMBER, ft.Colors.TERTIARY if fit.verdict == "tight" else ft.Colors.ERROR

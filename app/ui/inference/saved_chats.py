@@ -1,0 +1,214 @@
+"""Chats that were kept: find one, go on with it, name it, take it along, delete it and take that back."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final, cast
+
+import flet as ft
+
+from app.domain.conversations import ChatFormat, Conversation
+from app.domain.sessions import Session
+from app.services.conversing import ConversationService
+from app.ui.actions import use_action
+from app.ui.inference.doing import use_doing
+from app.ui.inference.draft import Talk
+from app.ui.inference.format_menu import FormatMenu
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.foldable import Foldable
+from app.ui.kit.icon_action import IconAction
+from app.ui.kit.identified import Identified
+from app.ui.kit.selectable import Selectable
+from app.ui.kit.typed import use_typed
+from app.ui.theme import COMPACT, GAP
+from app.ui.training.fields import Help, Wrap
+from app.ui.training.mounting import keyed
+from app.ui.training.watching import use_answer
+
+_MOST_SHOWN: Final = 30
+_TYPING_SECONDS: Final = 0.3
+_FORMATS: Final = (
+    (ChatFormat.TEXT, "Text"),
+    (ChatFormat.MARKDOWN, "Markdown"),
+    (ChatFormat.JSONL, "Rows to train on (JSONL)"),
+)
+
+
+@ft.component
+def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
+    """The chat on the screen: its name, and what can be done with it; a new one; the others below."""
+    kept, set_kept = ft.use_state(cast(Conversation | None, None))
+    said, say = ft.use_state("")
+    is_renaming, set_renaming = ft.use_state(False)
+    doing = use_doing()
+    current = talk.conversation
+    use_answer(
+        lambda: chats.get(current) if current is not None else None, set_kept, on=(current, talk.changes)
+    )
+
+    def begin_anew() -> None:
+        talk.conversation = None
+        talk.problem = None
+        say("")
+
+    def renamed(_: object) -> None:
+        set_renaming(False)
+        talk.changes += 1
+
+    async def export(kind: ChatFormat) -> None:
+        if current is not None:
+            await doing.run(lambda: chats.export(current, kind), _exported)
+
+    def _exported(path: Path) -> None:
+        say(f"Exported to {path}")
+
+    async def learn() -> None:
+        if current is not None:
+            await doing.run(lambda: chats.make_session([current]), _made)
+
+    def _made(session: Session) -> None:
+        rows = "1 row" if session.row_count == 1 else f"{session.row_count} rows"
+        say(f"Made the session {session.name} of {rows}; it is in the Data tab.")
+
+    title = kept.name if kept is not None and kept.id == current and kept.name else "New chat"
+    is_idle = current is not None and not talk.is_busy and not doing.is_busy
+    buttons: list[ft.Control] = [
+        ft.OutlinedButton(
+            "New chat", icon=ft.Icons.ADD, style=COMPACT, disabled=talk.is_busy, on_click=begin_anew
+        ),
+        IconAction(
+            ft.Icons.DRIVE_FILE_RENAME_OUTLINE,
+            "Rename this chat",
+            lambda: set_renaming(True),
+            disabled=not is_idle,
+        ),
+        FormatMenu(
+            "Export this chat",
+            [(text, partial(export, kind)) for kind, text in _FORMATS],
+            disabled=not is_idle,
+        ),
+        IconAction(ft.Icons.SCHOOL_OUTLINED, "Make a session of this chat", learn, disabled=not is_idle),
+    ]
+    name = (
+        keyed(NameField, f"name-{kept.id}", chats, kept, renamed, lambda: set_renaming(False))
+        if is_renaming and kept is not None
+        else Identified("chat-name", ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_SMALL))
+    )
+    lines: list[ft.Control] = [name, Wrap(buttons)]
+    if said:
+        lines.append(Identified("chat-said", Selectable(ft.Text(said)), live=True))
+    lines += [
+        ErrorBanner(doing.problem, on_dismiss=doing.dismiss),
+        keyed(SavedChats, "saved", chats, talk, begin_anew),
+    ]
+    return ft.Column(lines, spacing=GAP / 2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+@ft.component
+def SavedChats(chats: ConversationService, talk: Talk, begin_anew: Callable[[], None]) -> ft.Control:
+    """Folded away; searched by the words in them."""
+    found, set_found = ft.use_state(cast(tuple[Conversation, ...], ()))
+    deleted, set_deleted = ft.use_state(cast(Conversation | None, None))
+    words = use_typed()
+    doing = use_doing()
+    use_answer(
+        lambda: tuple(chats.find(words.now())),
+        set_found,
+        on=(words.shown, talk.changes, talk.conversation),
+        delay_seconds=_TYPING_SECONDS if words.shown else 0,
+    )
+
+    def open_chat(conversation: Conversation) -> None:
+        talk.conversation = conversation.id
+        talk.typing.system = conversation.system
+        talk.problem = None
+
+    async def delete(conversation: Conversation) -> None:
+        def done(_: None) -> None:
+            set_deleted(conversation)
+            if talk.conversation == conversation.id:
+                begin_anew()
+            talk.changes += 1
+
+        await doing.run(lambda: chats.delete(conversation.id), done)
+
+    async def undo() -> None:
+        def done(_: object) -> None:
+            set_deleted(None)
+            talk.changes += 1
+
+        if deleted is not None:
+            gone = deleted.id
+            await doing.run(lambda: chats.undelete(gone), done)
+
+    def rows() -> Sequence[ft.Control]:
+        search = ft.TextField(label="Search chats", value=words.shown, dense=True, on_change=words.edit)
+        lines: list[ft.Control] = [search, *_undo_line(deleted, undo)]
+        if not found:
+            lines.append(Help("No chat has these words." if words.shown else "No chat was kept yet."))
+        lines += [_row(one, talk, open_chat, delete) for one in found[:_MOST_SHOWN]]
+        if len(found) > _MOST_SHOWN:
+            lines.append(Help(f"And {len(found) - _MOST_SHOWN} more: search for words in them."))
+        return [*lines, ErrorBanner(doing.problem, on_dismiss=doing.dismiss)]
+
+    return Foldable(f"Saved chats ({len(found)})", rows, identifier="saved-chats")
+
+
+def _undo_line(deleted: Conversation | None, undo: Callable[[], object]) -> list[ft.Control]:
+    if deleted is None:
+        return []
+    text = Identified("chat-deleted", ft.Text(f"Deleted “{deleted.name}”. It is kept for a week."), live=True)
+    return [Wrap([text, ft.TextButton("Undo", icon=ft.Icons.UNDO, on_click=undo)])]
+
+
+def _row(
+    one: Conversation,
+    talk: Talk,
+    open_chat: Callable[[Conversation], None],
+    delete: Callable[[Conversation], object],
+) -> ft.Control:
+    tile = ft.ListTile(
+        title=ft.Text(one.name or "Unnamed", max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+        subtitle=ft.Text(f"{one.model_label}, {one.updated_at.astimezone():%d %b %H:%M}"),
+        selected=one.id == talk.conversation,
+        dense=True,
+        disabled=talk.is_busy,
+        on_click=partial(open_chat, one),
+        trailing=IconAction(
+            ft.Icons.DELETE_OUTLINE,
+            f"Delete chat {one.name}",
+            partial(delete, one),
+            disabled=talk.is_busy,
+            size=18,
+        ),
+    )
+    tile.key = f"chat-{one.id}"
+    return tile
+
+
+@ft.component
+def NameField(
+    chats: ConversationService,
+    kept: Conversation,
+    on_done: Callable[[object], None],
+    on_cancel: Callable[[], None],
+) -> ft.Control:
+    """In the place of the name."""
+    name = use_typed(kept.name)
+    save = use_action(lambda: chats.rename(kept.id, name.now()), on_done=on_done)
+    row = ft.Row(
+        [
+            ft.TextField(
+                label="Name of this chat",
+                value=name.shown,
+                dense=True,
+                expand=True,
+                on_change=name.edit,
+                on_submit=save.run,
+            ),
+            ft.FilledButton("Save name", style=COMPACT, disabled=save.is_busy, on_click=save.run),
+            ft.TextButton("Cancel", style=COMPACT, on_click=on_cancel),
+        ],
+        spacing=GAP,
+    )
+    return ft.Column([row, ErrorBanner(save.problem, on_dismiss=save.dismiss)], tight=True)

@@ -1,0 +1,294 @@
+"""A conversation: what was said, the answer under way, and the field to say more."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final, cast
+
+import flet as ft
+
+from app.domain.conversations import ConversationId, Rating, Said
+from app.services.conversing import ConversationService
+from app.services.talking import TalkingEngine
+from app.ui.actions import Problem, problem_of, use_action
+from app.ui.inference.draft import InferenceDraft, LiveAnswer, PickedModel, Talk, Typing
+from app.ui.inference.message import Bubble, Hands, Message, Rendered
+from app.ui.inference.sampling import SamplingDraft
+from app.ui.kit.entered import text_of
+from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.foldable import Foldable
+from app.ui.kit.identified import Identified
+from app.ui.theme import GAP
+from app.ui.training.fields import Wrap
+from app.ui.training.mounting import keyed
+from app.ui.training.watching import use_answer
+
+_SHOWN_WHOLE: Final = 2
+"""Messages that take the height they need; more scroll in a box."""
+_HEIGHT: Final = 520
+
+
+@ft.component
+def TalkView(
+    chats: ConversationService, engine: TalkingEngine, draft: InferenceDraft, talk: Talk
+) -> ft.Control:
+    """Give it the kind of talk as key. Not drawn anew while an answer grows: `Live` is."""
+    said, set_said = ft.use_state(cast(tuple[Said, ...], ()))
+    conversation = talk.conversation
+
+    def look() -> tuple[Said, ...]:
+        return tuple(chats.messages(conversation)) if conversation is not None else ()
+
+    use_answer(look, set_said, on=(conversation, talk.changes))
+    asking = Asking(chats, engine, draft, talk, ft.context.page.run_task)
+    hands = Hands(asking.edit, asking.rate, asking.again)
+    is_answering = talk.is_busy and talk.answering_in == conversation
+    shown = [one for one in said if not (is_answering and _is_hidden(one, talk))]
+    entries = [
+        keyed(
+            Message,
+            f"message-{one.id}-{one.rating}-{hash(one.content)}-{talk.is_busy}",
+            number,
+            one,
+            hands,
+            is_last=number == len(shown),
+            is_busy=talk.is_busy,
+        )
+        for number, one in enumerate(shown, start=1)
+    ]
+    if is_answering:
+        if talk.asked:
+            entries.append(Bubble([Rendered(talk.asked)], is_mine=True))
+        entries.append(keyed(Live, "live", talk.live))
+    return ft.Column(
+        [
+            _list(entries, is_alone=talk.is_alone),
+            ErrorBanner(talk.problem, on_dismiss=asking.dismiss),
+            keyed(SystemPrompt, f"system-{conversation}", talk.typing),
+            keyed(
+                Composer, "composer", chats, draft, talk, talk.typing, draft.model, draft.settings, asking.ask
+            ),
+        ],
+        spacing=GAP * 1.5,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _is_hidden(one: Said, talk: Talk) -> bool:
+    return talk.hidden_from is not None and one.id >= talk.hidden_from
+
+
+def _list(entries: list[ft.Control], *, is_alone: bool) -> ft.Control:
+    if not entries:
+        what = (
+            "Prompts and responses appear here."
+            if is_alone
+            else "Say something: the conversation appears here."
+        )
+        return Identified("talk-empty", ft.Text(what, color=ft.Colors.ON_SURFACE_VARIANT))
+    if len(entries) <= _SHOWN_WHOLE:
+        whole = ft.Column(
+            entries, spacing=GAP, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+        )
+        return Identified("talk", whole, label="Conversation")
+    # Reversed, so that it sticks to the newest by itself; auto_scroll stops short with growing text.
+    newest_first = ft.ListView(list(reversed(entries)), reverse=True, spacing=GAP)
+    return Identified("talk", ft.Container(newest_first, height=_HEIGHT), label="Conversation")
+
+
+@ft.component
+def Live(live: LiveAnswer) -> ft.Control:
+    """The answer so far; drawn up to ten times a second."""
+    return Identified("live-answer", Bubble([Rendered(live.text or "…")], is_mine=False))
+
+
+class Asking:
+    """What the buttons of a conversation do; each starts its work and returns at once."""
+
+    def __init__(
+        self,
+        chats: ConversationService,
+        engine: TalkingEngine,
+        draft: InferenceDraft,
+        talk: Talk,
+        run_task: Callable[..., object],
+    ) -> None:
+        self._chats, self._engine = chats, engine
+        self._draft, self._talk = draft, talk
+        self._run_task = run_task
+
+    def ask(self) -> None:
+        typing = self._talk.typing
+        if typing.prompt.strip() and self._talk.begin():
+            text, typing.prompt = typing.prompt, ""
+            self._run_task(self._ask, text)
+
+    def again(self) -> None:
+        if self._talk.begin():
+            self._run_task(self._again)
+
+    def edit(self, said: Said, text: str) -> None:
+        self._run_task(self._edit, said, text)
+
+    def rate(self, said: Said, rating: Rating) -> None:
+        self._run_task(self._rate, said, rating)
+
+    def dismiss(self) -> None:
+        self._talk.problem = None
+
+    async def _ask(self, text: str) -> None:
+        talk = self._talk
+        try:
+            conversation = await asyncio.to_thread(self._conversation)
+        except Exception as error:
+            talk.typing.prompt = text
+            talk.give_up(problem_of(error))
+            return
+        sampling, placing = self._draft.settings.sampling, self._draft.model.placing
+
+        def pieces() -> Iterator[str]:
+            return self._chats.ask(conversation, text, sampling, placing, alone=talk.is_alone)
+
+        await talk.follow(conversation, pieces, asked=text)
+
+    async def _again(self) -> None:
+        talk = self._talk
+        try:
+            conversation = await asyncio.to_thread(self._conversation)
+            said = await asyncio.to_thread(self._chats.messages, conversation)
+        except Exception as error:
+            talk.give_up(problem_of(error))
+            return
+        hidden = said[-1].id if said and said[-1].role == "assistant" else None
+        sampling, placing = self._draft.settings.sampling, self._draft.model.placing
+
+        def pieces() -> Iterator[str]:
+            return self._chats.answer_again(conversation, sampling, placing, alone=talk.is_alone)
+
+        await talk.follow(conversation, pieces, hidden_from=hidden)
+
+    async def _edit(self, said: Said, text: str) -> None:
+        conversation = self._talk.conversation
+        if conversation is None:
+            return
+        try:
+            wants_answer = await asyncio.to_thread(self._chats.edit, conversation, said.id, text)
+        except Exception as error:
+            self._talk.problem = problem_of(error)
+            return
+        self._talk.changes += 1
+        if wants_answer and self._talk.begin():
+            await self._again()
+
+    async def _rate(self, said: Said, rating: Rating) -> None:
+        try:
+            await asyncio.to_thread(self._chats.rate, said.id, rating)
+        except Exception as error:
+            self._talk.problem = problem_of(error)
+        self._talk.changes += 1
+
+    def _conversation(self) -> ConversationId:
+        """The one on the screen, answered by the model that is chosen; or a new one."""
+        draft, talk = self._draft, self._talk
+        ref = draft.model.ref
+        self._engine.require_fit(ref, draft.model.placing, insists=draft.model.insists)
+        assert ref is not None
+        if talk.conversation is None:
+            return self._chats.begin(ref, draft.settings.sampling, system=talk.typing.system).id
+        kept = self._chats.get(talk.conversation)
+        if kept.model != str(ref):
+            self._chats.go_on_with(kept.id, ref)
+        if kept.system != talk.typing.system:
+            self._chats.instruct(kept.id, talk.typing.system)
+        return kept.id
+
+
+@ft.component
+def SystemPrompt(typing: Typing) -> ft.Control:
+    """Folded away; said to be there when it is set."""
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        typing.system = text_of(event)
+
+    def fields() -> list[ft.Control]:
+        return [
+            ft.TextField(
+                label="System prompt",
+                value=typing.system,
+                helper="Told to the model before everything else.",
+                multiline=True,
+                min_lines=2,
+                max_lines=6,
+                on_change=edit,
+            )
+        ]
+
+    said = " ".join(typing.system.split())
+    badge = ft.Text(
+        (said if len(said) < 60 else said[:59] + "…") or "none",
+        theme_style=ft.TextThemeStyle.BODY_SMALL,
+        color=ft.Colors.ON_SURFACE_VARIANT,
+    )
+    return Foldable("System prompt", fields, badge=badge, identifier="system-prompt")
+
+
+@ft.component
+def Composer(
+    chats: ConversationService,
+    draft: InferenceDraft,
+    talk: Talk,
+    typing: Typing,
+    model: PickedModel,
+    settings: SamplingDraft,
+    ask: Callable[[], None],
+) -> ft.Control:
+    """Nothing in here ticks while an answer arrives. What is handed over is watched."""
+    stop = use_action(chats.stop, on_done=lambda _: None)
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        typing.prompt = text_of(event)
+
+    missing = _missing(model, settings, typing)
+    field = ft.TextField(
+        label="Prompt" if talk.is_alone else "Message",
+        value=typing.prompt,
+        multiline=True,
+        min_lines=2,
+        max_lines=8,
+        shift_enter=True,
+        on_change=edit,
+        on_submit=ask,
+    )
+    send = ft.FilledButton(
+        "Run" if talk.is_alone else "Send",
+        icon=ft.Icons.SEND,
+        disabled=bool(missing) or draft.is_busy,
+        tooltip=missing or None,
+        on_click=ask,
+    )
+    ring = ft.ProgressRing(width=18, height=18, stroke_width=2.5, semantics_label="Answering")
+    controls: list[ft.Control] = [
+        Identified("talk-send", send),
+        ft.OutlinedButton("Stop answer", icon=ft.Icons.STOP, on_click=stop.run, visible=talk.is_busy),
+    ]
+    if talk.is_busy:
+        controls.append(
+            Identified("talk-progress", ft.Row([ring, ft.Text("Answering…")], tight=True), live=True)
+        )
+    elif missing and typing.prompt.strip():
+        controls.append(ft.Text(missing, color=ft.Colors.ON_SURFACE_VARIANT))
+    problem: Problem | None = stop.problem
+    return ft.Column(
+        [Identified("talk-field", field), Wrap(controls), ErrorBanner(problem, on_dismiss=stop.dismiss)],
+        spacing=GAP,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
+def _missing(model: PickedModel, settings: SamplingDraft, typing: Typing) -> str:
+    if model.ref is None:
+        return "Choose a model first."
+    if settings.problem:
+        return settings.problem
+    return "" if typing.prompt.strip() else "Type something first."

@@ -1,0 +1,98 @@
+"""Each format, written and loaded again; adapters of every kind answer as before they were merged."""
+
+from pathlib import Path
+
+import pytest
+from gguf import GGMLQuantizationType, GGUFReader
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+from app.domain.errors import StudioError
+from app.domain.exports import MODELFILE
+from app.worker.exporting import mlx
+from app.worker.exporting.building import make
+from tests.exporting.conftest import MODEL, PROMPTS, job, unheard
+
+pytestmark = pytest.mark.training
+
+KINDS = {
+    "plain": {},
+    "DoRA": {"use_dora": True},
+    "rank-stabilised": {"use_rslora": True},
+    "first layer, tied to the last": {"target_modules": ["q_proj", "embed_tokens"]},
+    "last layer, tied to the first": {"target_modules": ["q_proj", "lm_head"]},
+    "added tokens": {
+        "added": 5, "target_modules": ["q_proj", "v_proj"], "modules_to_save": ["embed_tokens", "lm_head"],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_merged_adapter_answers_as_it_did_beside_its_base(kind: str, adapter, tmp_path: Path) -> None:
+    made = make(job(adapter("one", **KINDS[kind]), tmp_path / "out", "merged"), unheard)
+
+    assert made.certificate.passed, made.certificate.verdict
+    assert [check.passed for check in made.certificate.checks] == [True] * 5
+    assert len(made.certificate.answers) == len(PROMPTS)
+
+
+def test_a_merged_model_is_whole_in_16_bits_with_words_template_and_settings(adapter, tmp_path: Path) -> None:
+    trained = adapter("one")
+
+    make(job(trained, tmp_path / "out", "merged"), unheard)
+
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype="auto")
+    words = AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert {weight.dtype.itemsize for weight in model.parameters()} == {2}
+    assert words.chat_template == AutoTokenizer.from_pretrained(trained).chat_template
+    assert GenerationConfig.from_pretrained(tmp_path / "out").eos_token_id == 2
+    assert not (tmp_path / "out" / "adapter_config.json").exists()
+
+
+def test_an_adapter_is_copied_and_tried_on_its_base(adapter, tmp_path: Path) -> None:
+    made = make(job(adapter("one", use_dora=True), tmp_path / "out", "adapter"), unheard)
+
+    assert made.certificate.passed
+    assert {"adapter_model.safetensors", "tokenizer.json"} <= {p.name for p in (tmp_path / "out").iterdir()}
+
+
+def test_a_merge_into_a_base_of_fewer_bits_is_refused(adapter, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    config = (MODEL / "config.json").read_text().rstrip().removesuffix("}")
+    (base / "config.json").write_text(config + ', "quantization_config": {"load_in_4bit": true}}')
+
+    with pytest.raises(StudioError, match="stored in fewer bits"):
+        make(job(adapter("one"), tmp_path / "out", "merged", base_model=str(base)), unheard)
+
+
+@pytest.mark.parametrize("quantization", ["f16", "bf16", "q8_0", "q5_k_m", "q4_k_m"])
+def test_a_gguf_is_read_and_answered_by_llama_cpp_as_trained(quantization: str, tmp_path: Path) -> None:
+    made = make(job(MODEL, tmp_path / "out", quantization=quantization), unheard)
+
+    assert made.certificate.passed, made.certificate.verdict
+    assert "llama.cpp" in made.certificate.runtime
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {f"model-{quantization}.gguf", MODELFILE}
+
+
+def test_a_mixture_gives_more_bits_to_what_llama_cpp_gives_more_bits_to(tmp_path: Path) -> None:
+    make(job(MODEL, tmp_path / "out", quantization="q4_k_m"), unheard)
+
+    reader = GGUFReader(tmp_path / "out" / "model-q4_k_m.gguf")
+    kinds = {tensor.name: tensor.tensor_type for tensor in reader.tensors}
+    six = {name for name, kind in kinds.items() if kind is GGMLQuantizationType.Q6_K}
+    # Of four layers those from 7 * 4 // 8 = 3 on, every third of the others, and the tied embedding.
+    assert six == {"token_embd.weight"} | {
+        f"blk.{layer}.{name}.weight" for layer in (2, 3) for name in ("attn_v", "ffn_down")
+    }
+    assert kinds["blk.0.attn_v.weight"] is GGMLQuantizationType.Q4_K
+    assert kinds["blk.0.attn_norm.weight"] is GGMLQuantizationType.F32
+    assert reader.fields["general.file_type"].contents() == 15  # what llama.cpp calls Q4_K_M
+
+
+def test_mlx_is_refused_elsewhere_and_asked_for_with_these_words(tmp_path: Path) -> None:
+    with pytest.raises(StudioError, match="Mac with Apple silicon"):
+        make(job(MODEL, tmp_path / "out", "mlx"), unheard)
+
+    assert mlx.arguments(Path("whole"), Path("out")) == {
+        "hf_path": "whole", "mlx_path": str(Path("out/mlx")), "dtype": "bfloat16",
+    }  # fmt: skip

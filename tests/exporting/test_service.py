@@ -1,0 +1,329 @@
+"""What the service promises, whatever becomes of the process that writes: whole, or nothing left."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.adapters.export_process import ExportProcess
+from app.domain.errors import StudioError
+from app.domain.exports import (
+    ExportCancelledError,
+    PushWish,
+    Told,
+)
+from app.services.exporting import in_words
+from tests.exporting.conftest import MODEL, add_run, left_over, service_of, unheard, wish
+from tests.exporting.writer import Writer
+from tests.trainer.test_publishing import hub
+
+__all__ = ["hub"]
+
+
+def test_an_export_is_listed_with_its_size_place_and_verdict(world, store) -> None:
+    run = add_run(world, MODEL)
+    service = service_of(world, store, Writer())
+    folder = service.proposed_folder(run, wish(Path()).format, wish(Path()).quantization)
+
+    made = service.export(run.id, wish(folder), unheard)
+
+    assert service.exports(run.id) == [made]
+    assert folder.name == "Ferry-talk-1-q8_0"
+    assert left_over(folder) == ["CERTIFICATE.md", "certificate.json", "model.gguf"]
+    assert made.size_bytes == sum(path.stat().st_size for path in folder.iterdir())
+    assert made.passed
+    assert json.loads((folder / "certificate.json").read_text())["run"] == "Ferry talk ⛴ 1"
+    assert in_words([made]) == "1 export, 0.0 MB"
+    assert service.proposed_folder(run, made.format, wish(folder).quantization).name == f"{folder.name}-2"
+
+
+def test_an_export_that_is_not_as_trained_is_kept_and_says_why(world, store, tmp_path: Path) -> None:
+    run = add_run(world, MODEL)
+
+    made = service_of(world, store, Writer(passes=False)).export(run.id, wish(tmp_path / "out"), unheard)
+
+    assert not made.passed
+    assert made.verdict == "Letter 3 differs."
+    assert "✗ not passed" in (tmp_path / "out" / "CERTIFICATE.md").read_text()
+
+
+@pytest.mark.parametrize("error", [StudioError("It failed."), RuntimeError("a bug"), KeyboardInterrupt()])
+def test_whatever_ends_it_nothing_is_left(world, store, tmp_path: Path, error: BaseException) -> None:
+    run = add_run(world, MODEL)
+    service = service_of(world, store, Writer(fails=error))
+    (tmp_path / "place").mkdir()
+
+    with pytest.raises(type(error)):
+        service.export(run.id, wish(tmp_path / "place" / "out"), unheard)
+
+    assert left_over(tmp_path / "place") == []
+    assert store.all() == []
+
+
+def test_a_folder_with_something_in_it_a_file_and_a_forbidden_place_are_refused(
+    world, store, tmp_path
+) -> None:
+    run = add_run(world, MODEL)
+    service = service_of(world, store, Writer())
+    full, file, empty = tmp_path / "full", tmp_path / "file", tmp_path / "empty"
+    full.mkdir()
+    (full / "mine.txt").write_text("keep me")
+    file.write_text("keep me too")
+    empty.mkdir()
+
+    with pytest.raises(StudioError, match="There is something in"):
+        service.export(run.id, wish(full), unheard)
+    with pytest.raises(StudioError, match="is a file"):
+        service.export(run.id, wish(file), unheard)
+    with pytest.raises(StudioError, match="Nothing can be written"):
+        service.export(run.id, wish(file / "below"), unheard)
+
+    assert service.export(run.id, wish(empty), unheard).folder == empty
+    assert (full / "mine.txt").read_text() == "keep me"
+
+
+def test_what_does_not_fit_on_the_disk_is_refused_before_anything_is_written(
+    world, store, monkeypatch
+) -> None:
+    run = add_run(world, MODEL)
+    writer = Writer()
+    monkeypatch.setattr("app.services.export_files.free_bytes", lambda folder: 1_000_000)
+
+    with pytest.raises(StudioError, match=r"takes about 3\.1 MB while it is made, and 1\.0 MB are free"):
+        service_of(world, store, writer).export(run.id, wish(world.home / "out"), unheard)
+
+    assert writer.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("format", "quantization", "least", "most"),
+    [("merged", "q8_0", 5.4e6, 5.6e6), ("gguf", "q8_0", 2.8e6, 3.1e6), ("gguf", "q4_k_m", 1.6e6, 1.9e6)],
+)
+def test_the_size_is_told_beforehand(world, store, format, quantization, least, most) -> None:
+    run = add_run(world, MODEL)
+
+    found = service_of(world, store, Writer()).estimate(run, wish(world.home / "out", format, quantization))
+
+    assert least < found.size_bytes < most
+    assert found.needed_bytes >= found.size_bytes
+    assert found.fits
+
+
+def test_prompts_are_those_of_the_rows_kept_aside(world, store) -> None:
+    run = add_run(world, MODEL)
+    rows = [
+        {"messages": [{"role": "user", "content": f"Question {n}"}, {"role": "assistant", "content": "Yes."}]}
+        for n in range(100)
+    ]
+    (run.folder / "data").mkdir()
+    (run.folder / "data" / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    aside = {f"Question {n}" for n in random.Random(run.config.seed).sample(range(100), 16)}
+    writer = Writer()
+
+    service_of(world, store, writer).export(run.id, wish(world.home / "out", prompts=20), unheard)
+
+    [job] = writer.jobs
+    assert {prompt[-1]["content"] for prompt in job.prompts} == aside
+
+
+def test_a_base_model_that_is_gone_is_said_and_another_may_be_named(world, store, adapter, tmp_path) -> None:
+    run = add_run(world, adapter("one"), base=tmp_path / "gone")
+    writer = Writer()
+    service = service_of(world, store, writer)
+
+    with pytest.raises(StudioError, match=r"The base model's folder .*gone is missing"):
+        service.export(run.id, wish(tmp_path / "out"), unheard)
+    service.export(run.id, wish(tmp_path / "out", base_model=str(MODEL)), unheard)
+
+    assert writer.jobs[-1].base_model == str(MODEL)
+
+
+def test_an_export_is_deleted_only_while_it_is_still_itself(world, store, tmp_path: Path) -> None:
+    run = add_run(world, MODEL)
+    service = service_of(world, store, Writer())
+    first = service.export(run.id, wish(tmp_path / "one"), unheard)
+    second = service.export(run.id, wish(tmp_path / "two"), unheard)
+    (tmp_path / "two" / "certificate.json").write_text('{"export": "another"}')
+
+    assert service.delete(first.id)
+    with pytest.raises(StudioError, match="other files are in it now"):
+        service.delete(second.id)
+    service.forget(second.id)
+
+    assert not first.folder.exists()
+    assert second.folder.exists()
+    assert service.exports() == []
+
+
+def test_what_a_killed_app_was_writing_is_removed_at_the_next_look(world, store, tmp_path: Path) -> None:
+    run = add_run(world, MODEL)
+    (tmp_path / "place").mkdir()
+    code = (
+        "import sys; from pathlib import Path; from tests.exporting import killed_app;"
+        "killed_app.main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))"
+    )
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            code,
+            str(world.home / "tunewright.db"),
+            run.id,
+            str(tmp_path / "place" / "out"),
+        ],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdout.readline() == b"writing\n"
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    service = service_of(world, store, Writer())
+    assert len(left_over(tmp_path / "place")) == 1
+    assert service.exports() == []
+
+    service.tidy()
+
+    assert left_over(tmp_path / "place") == []
+    assert store.all() == []
+
+
+@pytest.mark.training
+def test_a_cancel_in_the_middle_ends_the_process_and_leaves_nothing(world, store, tmp_path: Path) -> None:
+    run = add_run(world, MODEL)
+    (tmp_path / "place").mkdir()
+    heard = []
+
+    def cancel(told: Told) -> None:
+        heard.append(told.text)
+        if told.text.startswith("The trained model answers"):
+            raise ExportCancelledError
+
+    with pytest.raises(ExportCancelledError):
+        service_of(world, store).export(run.id, wish(tmp_path / "place" / "out"), cancel)
+
+    assert left_over(tmp_path / "place") == []
+    assert not _exporting_processes()
+
+
+@pytest.mark.training
+def test_a_process_killed_in_the_middle_is_one_sentence_and_leaves_nothing(world, store, tmp_path) -> None:
+    run = add_run(world, MODEL)
+    (tmp_path / "place").mkdir()
+
+    def kill(told: Told) -> None:
+        if told.text.startswith("Loading what"):
+            for process in _exporting_processes():
+                process.kill()
+
+    with pytest.raises(StudioError, match="ended unexpectedly; nothing of the export is left"):
+        service_of(world, store).export(run.id, wish(tmp_path / "place" / "out"), kill)
+
+    assert left_over(tmp_path / "place") == []
+    assert store.all() == []
+
+
+@pytest.mark.training
+def test_a_whole_export_goes_through_the_process_and_can_be_shown_in_the_file_manager(world, store) -> None:
+    run = add_run(world, MODEL)
+    service, heard = service_of(world, store), []
+
+    made = service.export(
+        run.id, wish(world.home / "Ö und 日 " / "out"), lambda told: heard.append(told.text)
+    )
+    service.show_folder(made.folder)
+
+    assert made.passed, made.verdict
+    assert {"Starting PyTorch", "Loading what was trained"} <= set(heard)
+    assert {"Ferry-talk-1-q8_0.gguf", "Modelfile"} <= set(left_over(made.folder))
+    assert service.certificate(made).remarks[0].startswith("The run's rows are not on this computer")
+    assert world.opened == [made.folder]
+
+
+@pytest.mark.training
+def test_a_disk_that_becomes_full_is_said_and_nothing_is_left(world, store, tmp_path: Path) -> None:
+    disk, run = tmp_path / "disk", add_run(world, MODEL)
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("only root may mount a small disk")
+
+    def fill(told: Told) -> None:
+        if told.text.startswith("The trained model answers") and not (disk / "others").exists():
+            (disk / "others").write_bytes(b"x" * 18_500_000)
+
+    try:
+        with pytest.raises(StudioError, match="The disk became full"):
+            service_of(world, store).export(run.id, wish(disk / "out"), fill)
+        assert left_over(disk) == ["others"]
+        assert store.all() == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_push_is_private_has_a_card_and_is_refused_offline_and_without_a_token(
+    world, store, tmp_path
+) -> None:
+    run = add_run(world, MODEL)
+    writer = Writer()
+    made = service_of(world, store, writer).export(run.id, wish(tmp_path / "out"), unheard)
+
+    with pytest.raises(StudioError, match=r"Offline mode is on\."):
+        service_of(world, store, writer, offline="Offline mode is on.").push(
+            made.id, PushWish("me/x"), unheard
+        )
+    with pytest.raises(StudioError, match="no Hugging Face token"):
+        service_of(world, store, writer).push(made.id, PushWish("me/x"), unheard)
+    world.secrets.token = "hf_secret"
+    pushed = service_of(world, store, writer).push(made.id, PushWish("me/x"), unheard)
+
+    [(folder, card, asked, token)] = writer.pushed
+    assert (folder, asked.is_private, token) == (tmp_path / "out", True, "hf_secret")
+    assert "library_name: gguf" in card
+    assert "base_model: tiny-model" in card
+    assert "# Ferry talk ⛴ 1" in card
+    assert str(tmp_path) not in card
+    assert pushed.pushed_to == "https://hub/me/x"
+
+
+def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
+    world, store, tmp_path, hub
+) -> None:
+    run = add_run(world, MODEL)
+    made = service_of(world, store, Writer()).export(run.id, wish(tmp_path / "out"), unheard)
+    world.secrets.token = "hf_writing"
+
+    pushed = service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
+
+    assert hub.repositories == {"me/ferry": True}
+    assert set(hub.files) == {"model.gguf", "README.md"}
+    assert b"library_name: gguf" in hub.files["README.md"]
+    assert pushed.pushed_to == f"{hub.address}/me/ferry"
+    hub.refuses = 403
+    with pytest.raises(StudioError, match="does not let you write to me/ferry"):
+        service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
+
+
+def test_what_is_missing_is_said_with_the_command_that_brings_it(world, store, monkeypatch) -> None:
+    exporter = ExportProcess(world.home / "logs", lambda: None)
+    monkeypatch.setattr("app.adapters.export_process._has", lambda *names: "xllamacpp" not in names)
+
+    reason = exporter.lacks(wish(Path()).format, wish(Path()).quantization)
+
+    assert reason == (
+        "GGUF needs llama.cpp to see whether the file is right (xllamacpp). "
+        'Run: pip install "tunewright[local,export]".'
+    )
+
+
+def _exporting_processes() -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process(os.getpid()).children(recursive=True)
+        if "app.worker.exporting" in child.cmdline()
+    ]

@@ -1,0 +1,243 @@
+"""Talking to a model in the Inference tab."""
+
+import flet as ft
+
+from app.domain.chat import EngineStatus, LoadedFacts
+from app.domain.errors import EngineError
+from tests.ui.training.conftest import choose_segment
+
+
+def markdown(screen) -> list[str]:
+    """What the messages say, in order of the controls."""
+    return [control.value for control in screen.controls(ft.Markdown)]
+
+
+async def send(screen, text, label="Message", button="Send"):
+    await screen.type(label, text)
+    await screen.click(button)
+
+
+async def answered(screen, parlour, text, answer):
+    await send(screen, text)
+    parlour.engine.say(answer)
+    parlour.engine.finish()
+    await screen.wait_for(lambda: answer in markdown(screen) and screen.has_button("Answer again"))
+    await screen.wait_for(lambda: not screen.button("Answer again").disabled)
+
+
+async def test_a_run_is_chosen_by_itself_and_several_turns_are_answered_in_context(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await screen.wait_for_text("GB are free in this computer's memory")
+        await answered(screen, parlour, "Where is Sorrel?", "In the **north**.")
+        await answered(screen, parlour, "And Quill?", "South.")
+
+        assert [m["content"] for m in parlour.engine.messages[-1]] == [
+            "Where is Sorrel?",
+            "In the **north**.",
+            "And Quill?",
+        ]
+        assert screen.identified("chat-name") == ["Where is Sorrel?"]
+        assert "1 tokens, 2.0 tokens/s; 11 tokens in the conversation" in screen.text()
+
+
+async def test_an_answer_streams_in_and_stop_keeps_what_was_said(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await send(screen, "Hello")
+        parlour.engine.say("As I was ")
+        await screen.wait_for(lambda: "As I was " in markdown(screen))
+        assert screen.button("Send").disabled
+
+        await screen.click("Stop answer")
+
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+        await screen.wait_for(lambda: markdown(screen) == ["Hello", "As I was "])
+
+
+async def test_another_answer_takes_the_place_of_the_last_one(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+
+        await screen.click("Answer again")
+        parlour.engine.say("Second.")
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: markdown(screen) == ["Hello", "Second."])
+
+
+async def test_a_changed_question_is_answered_anew(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+
+        await screen.click("Edit this message")
+        [field] = [f for f in screen.controls(ft.TextField) if f.value == "Hello"]
+        await screen.set_value(field, "Good morning")
+        await screen.click("Save and answer")
+        parlour.engine.say("Morning!")
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: markdown(screen) == ["Good morning", "Morning!"])
+
+
+async def test_a_corrected_answer_becomes_a_session(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "When does it leave?", "At nine.")
+
+        await screen.click("Correct this answer")
+        await screen.type("What the answer should have been", "At six.")
+        await screen.click("Save correction")
+        await screen.wait_for(lambda: markdown(screen) == ["When does it leave?", "At six."])
+        assert "ferry · corrected by you" in screen.texts()
+        await screen.click("Make a session of this chat")
+
+        await screen.wait_for_text("Made the session When does it leave? of 1 row")
+        [row] = parlour.services.library.rows(parlour.services.library.sessions()[0].id)
+        assert [m["content"] for m in row.messages] == ["When does it leave?", "At six."]
+
+
+async def test_a_thumb_is_kept_and_taken_back(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "Hi.")
+
+        await screen.click("Good answer")
+        await screen.wait_for(lambda: screen.has_button("Good answer (marked)"))
+        await screen.click("Good answer (marked)")
+
+        await screen.wait_for(lambda: screen.has_button("Good answer"))
+
+
+async def test_saved_chats_are_searched_opened_deleted_and_brought_back(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        await screen.click("New chat")
+        await screen.wait_for(lambda: screen.identified("chat-name") == ["New chat"])
+        await answered(screen, parlour, "About inns", "No.")
+
+        await screen.click("Saved chats (2)")
+        await screen.type("Search chats", "harbours")
+        await screen.wait_for(lambda: screen.has_button("Saved chats (1)"))
+        await screen.click("About harbours")
+        await screen.wait_for(lambda: markdown(screen) == ["About harbours", "Yes."])
+        await screen.click("Delete chat About harbours")
+        await screen.wait_for_text("Deleted “About harbours”")
+        await screen.wait_for(lambda: screen.identified("chat-name") == ["New chat"])
+        await screen.click("Undo")
+
+        await screen.wait_for(lambda: screen.has_button("About harbours"))
+
+
+async def test_a_chat_is_renamed_and_exported(parlour, tmp_path):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "Hi.")
+
+        await screen.click("Rename this chat")
+        await screen.type("Name of this chat", "Greetings")
+        await screen.click("Save name")
+        await screen.wait_for(lambda: screen.identified("chat-name") == ["Greetings"])
+        await screen.click("Markdown")
+
+        await screen.wait_for_text("Exported to")
+        [file] = (tmp_path / "exports").iterdir()
+        assert file.read_text().startswith("# Greetings")
+
+
+async def test_prompts_and_responses_are_asked_one_by_one(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await choose_segment(screen, "inference-view", "prompts")
+        await screen.wait_for(lambda: screen.has_button("Where is Sorrel?"))
+        await screen.click("Where is Sorrel?")
+        for _ in range(2):
+            await screen.click("Run")
+            parlour.engine.say("North.")
+            parlour.engine.finish()
+            await screen.wait_for(lambda: not parlour.draft.prompts.is_busy)
+            await screen.type("Prompt", "And Quill?")
+
+        assert [len(messages) for messages in parlour.engine.messages] == [1, 1]
+
+
+async def test_a_failing_model_is_shown_and_the_question_can_be_answered_then(parlour):
+    parlour.run("ferry")
+    parlour.engine.fail_with = EngineError("The model could not be loaded.", "Free some memory.")
+    async with parlour.opened() as screen:
+        await send(screen, "Hello")
+        await screen.wait_for_text("The model could not be loaded.")
+
+        parlour.engine.fail_with = None
+        await screen.click("Answer this")
+        parlour.engine.say("Now.")
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: markdown(screen) == ["Hello", "Now."])
+
+
+async def test_a_model_that_does_not_fit_is_loaded_only_by_insisting(parlour):
+    parlour.run("ferry")
+    parlour.free[0] = 2 * 2**30
+    async with parlour.opened() as screen:
+        await screen.wait_for_text("It does not fit.")
+        await send(screen, "Hello")
+        await screen.wait_for_text("press Load anyway")
+        assert parlour.engine.asked == []
+
+        await screen.click("Load anyway")
+        await screen.wait_for(lambda: parlour.engine.state.state == "ready")
+        await screen.type("Message", "Hello")
+        await screen.click("Send")
+        await screen.wait_for(lambda: parlour.engine.asked)
+        parlour.engine.finish()
+
+
+async def test_what_is_in_memory_and_that_its_adapter_works_is_said(parlour):
+    parlour.run("ferry")
+    facts = LoadedFacts("ferry", "cpu", 2.5, 3 * 2**30, 0.4321)
+    parlour.engine.state = EngineStatus("ready", loaded=facts)
+    async with parlour.opened() as screen:
+        await screen.wait_for_text("In memory: ferry, 3.0 GB on cpu, loaded in 2.5 s.")
+
+        assert "moves the score of a next word by up to 0.432" in screen.text()
+
+
+async def test_without_any_run_the_bundled_model_is_offered(parlour):
+    async with parlour.opened() as screen:
+        await screen.wait_for_text("GB are free in this computer's memory")
+
+        assert parlour.draft.model.ref == parlour.services.talkers.hub_models()[0].ref
+        assert (parlour.draft.model.source, screen.has_button("Load now")) == ("hub", True)
+
+
+async def test_finer_settings_are_sent_and_a_wrong_one_is_said(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await screen.click("More settings")
+        for name, text in (("Top-p", "0.9"), ("Top-k", "40"), ("Min-p", "0.05"), ("Seed", "7")):
+            await screen.type(name, text)
+        await screen.type("Stop texts", "END\n\nUser:")
+        await screen.type("Repetition penalty", "9")
+        await screen.wait_for_text("Repetition penalty: A number from 0.5 to 2.")
+        await screen.type("Message", "Hello")
+        assert screen.button("Send").disabled
+
+        await screen.type("Repetition penalty", "1.3")
+        await screen.click("Send")
+        await screen.wait_for(lambda: parlour.engine.asked)
+        parlour.engine.finish()
+
+        _, _, sampling = parlour.engine.asked[-1]
+        found = (sampling.top_p, sampling.top_k, sampling.min_p, sampling.seed, sampling.repetition_penalty)
+        assert found == (0.9, 40, 0.05, 7, 1.3)
+        assert sampling.stop == ("END", "User:")
+
+
+async def test_a_narrow_window_has_everything_in_one_column(parlour):
+    parlour.run("ferry")
+    async with parlour.opened(width=420) as screen:
+        await answered(screen, parlour, "Hello", "Hi.")

@@ -1,0 +1,121 @@
+"""The Export button: what it takes said beforehand, progress, cancel, a tick or the exact reason."""
+
+from pathlib import Path
+
+import flet as ft
+import pytest
+
+from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.exports import SqliteExportStore
+from app.ui.inference.export_part import ExportPart
+from tests.exporting.conftest import MODEL, add_run, left_over, service_of
+from tests.exporting.writer import Writer
+from tests.services.conftest import make_world
+from tests.ui.harness import mounted
+
+
+@pytest.fixture
+def world(tmp_path: Path):
+    database = open_database(tmp_path / "tunewright.db")
+    made = make_world(tmp_path, database)
+    yield made
+    database.dispose()
+
+
+def service(world, writer: Writer):
+    return service_of(world, SqliteExportStore(world.runs._engine), writer)
+
+
+async def test_an_export_ends_with_a_tick_and_stands_in_the_list(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer())
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+        await screen.click("Close")
+
+        [export] = exporting.exports(run.id)
+        await screen.wait_for(lambda: screen.identified(f"export-{export.id}"))
+        assert "GGUF Q8_0" in screen.identified(f"export-{export.id}")[0]
+        await screen.click("Open folder")
+        await screen.wait_for(lambda: world.opened == [export.folder])
+
+
+async def test_an_export_that_is_not_as_trained_says_the_exact_reason(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer(passes=False))
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        await screen.click("Export")
+        await screen.wait_for_text("Not as trained: Letter 3 differs.")
+
+
+async def test_a_cancel_leaves_nothing_and_says_so(world) -> None:
+    writer = Writer()
+    writer.may_go_on.clear()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        screen.start(screen.click("Export"))
+        await screen.wait_for_text("Writing…")
+        await screen.click("Cancel")
+        await screen.wait_for_text("Nothing of it is left.")
+
+    assert left_over(world.home / "exports") == []
+    assert exporting.exports() == []
+
+
+async def test_what_is_missing_is_said_before_anything_is_tried(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer(lacks="GGUF needs xllamacpp."))
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("GGUF needs xllamacpp.")
+
+        assert screen.button("Export").disabled
+
+
+async def test_a_run_that_trained_all_weights_has_no_adapter_to_export(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer())
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.choose("Format", "adapter")
+        await screen.wait_for_text("This run trained all weights: there is no adapter.")
+
+        assert screen.button("Export").disabled
+        assert not any(f.label == "Bits of a weight" for f in screen.controls(ft.Dropdown))
+
+
+async def test_an_export_is_deleted_after_a_question(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer())
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+        await screen.click("Close")
+        [export] = exporting.exports(run.id)
+        await screen.click("Delete the export GGUF Q8_0, 0.0 MB")
+        await screen.wait_for_text("it can be exported again")
+        await screen.click("Delete")
+        await screen.wait_for(lambda: not exporting.exports())
+
+    assert not export.folder.exists()
+
+
+async def test_pushing_offline_says_why_not(world) -> None:
+    run = add_run(world, MODEL)
+    exporting = service_of(
+        world, SqliteExportStore(world.runs._engine), Writer(), offline="Offline mode is on."
+    )
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+        await screen.click("Close")
+        await screen.click("Push to the Hub…")
+        await screen.wait_for_text("Offline mode is on. Nothing can be pushed now.")
+
+        assert screen.button("Push privately").disabled
