@@ -172,6 +172,22 @@ def test_an_hour_without_network_is_said_and_forgotten(place: RentedPlace, new_r
     assert rental_of(place, run).is_retrieved
 
 
+def test_how_it_ended_is_known_from_the_log_while_the_pod_does_not_answer(
+    place: RentedPlace, new_run: NewRun
+):
+    run = new_run()
+    launched(place, run)
+    place.wait_until_trained(run)
+
+    place.emulator.faults.proxy = "502"
+    place.finish(run, 7)
+    wait_until(lambda: rental_of(place, run).exit_code == 7)
+    assert not rental_of(place, run).is_over
+    place.emulator.faults.proxy = ""
+
+    assert gone(place, run).is_retrieved
+
+
 def test_another_app_goes_on_where_the_first_was_killed(place: RentedPlace, new_run: NewRun):
     run = new_run()
     handle = launched(place, run)

@@ -18,6 +18,7 @@ from app.services.renting.carrying import Dropped, as_there, leaving
 from app.services.renting.ending import end_pod
 from app.services.renting.last_words import exit_code_in_log
 from app.services.renting.parts import Renting
+from app.services.renting.words import RESUME, gone_words, stopped_there, time_is_up
 from trainer_image.config import (
     CHECKPOINTS_DIR,
     CONFIG_FILE,
@@ -29,7 +30,6 @@ from trainer_image.config import (
 
 log = logging.getLogger(__name__)
 
-_RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
 _MAYBE_BILLED: Final = "Start the run again. Its cost counts as if there had been one for that long."
 _DEAD: Final = frozenset({PodStatus.EXITED, PodStatus.ERROR, PodStatus.TERMINATED})
 
@@ -61,7 +61,7 @@ class Keeper:
         try:
             rental = self._step(rental)
         except AgentSilentError as error:
-            rental = self._silent(rental, error)
+            return self._silent(rental, error)
         except TargetError as error:
             return self._note(f"{error.message} {error.hint}".strip())
         return self._note("") if rental.trouble and not rental.is_over else rental
@@ -75,7 +75,7 @@ class Keeper:
     def _step(self, rental: Rental) -> Rental:
         now = self._renting.clock()
         if rental.is_wanted and rental.is_overdue(now):
-            return self._end(*_time_is_up(rental))
+            return self._end(*time_is_up(rental))
         match rental.state:
             case RentalState.CREATING:
                 return self._find(rental)
@@ -190,15 +190,15 @@ class Keeper:
         longest = patience.save if rental.wish == "save" else patience.leave
         if now - (self._wish_since or now) <= longest:
             return rental
-        return self._end("The training did not leave when it was asked to, and its pod was ended.", _RESUME)
+        return self._end("The training did not leave when it was asked to, and its pod was ended.", RESUME)
 
     def _ended(self, rental: Rental, health: PodHealth) -> Rental:
         now = self._renting.clock()
         message, hint = "", ""
         if health.outcome == "lost":
-            message, hint = health.message or "The training died in its pod without a word.", _RESUME
+            message, hint = health.message or "The training died in its pod without a word.", RESUME
         elif health.outcome == "stopped" and not rental.wish:
-            message, hint = _stopped_there(rental, now), _RESUME
+            message, hint = stopped_there(rental, now), RESUME
         self._change(lambda r: replace(r, exit_code=health.exit_code, message=message, hint=hint))
         return self._go(RentalState.RETRIEVING)
 
@@ -244,7 +244,7 @@ class Keeper:
         if rental.wish and rental.state is not RentalState.RETRIEVING:
             self._wish_since = self._wish_since or now
             if now - self._wish_since > self._renting.patience.leave:
-                return self._end("The pod did not answer when it was to stop, and was ended.", _RESUME)
+                return self._end("The pod did not answer when it was to stop, and was ended.", RESUME)
         if not self._is_time_to_look(now):
             return self._renting.rentals.get(rental.name)
         try:
@@ -252,7 +252,7 @@ class Keeper:
         except TargetError as worse:
             return self._note(f"{worse.message} {worse.hint}".strip())
         if pod is None or pod.status is PodStatus.TERMINATED:
-            return self._missed(rental, now, self._renting.patience.confirm, _gone_words(rental, now))
+            return self._missed(rental, now, self._renting.patience.confirm, gone_words(rental, now))
         rental = self._change(Rental.seen)
         if pod.status in _DEAD:
             return self._dead(rental, pod)
@@ -278,7 +278,7 @@ class Keeper:
 
     def _dead(self, rental: Rental, pod: Pod) -> Rental:
         self._listen_elsewhere(rental)
-        return self._end(f"The pod stopped working: Runpod calls it {pod.status.value}.", _RESUME)
+        return self._end(f"The pod stopped working: Runpod calls it {pod.status.value}.", RESUME)
 
     def _listen_elsewhere(self, rental: Rental) -> None:
         """The pod's log at Runpod is an independent copy: it may say how the training ended."""
@@ -368,30 +368,3 @@ def _saved_at(marker: bytes) -> float:
         return float(json.loads(marker)["saved_at"])
     except (ValueError, KeyError, TypeError):
         return 0.0
-
-
-def _time_is_up(rental: Rental) -> tuple[str, str]:
-    return f"{_which_end(rental)}, and the pod was ended.", _RESUME
-
-
-def _stopped_there(rental: Rental, now: datetime) -> str:
-    if now >= rental.train_until - timedelta(seconds=30):
-        return f"{_which_end(rental)}: it saved and stopped."
-    return "Something in the pod asked the training to end; it saved first."
-
-
-def _which_end(rental: Rental) -> str:
-    hours = (rental.ends_by - rental.created_at).total_seconds() / 3600
-    if hours * rental.price >= rental.budget * 0.999:
-        return f"Its budget of ${rental.budget:.2f} is used up"
-    return f"Its deadline after {hours:.1f} hours has come"
-
-
-def _gone_words(rental: Rental, now: datetime) -> tuple[str, str]:
-    if rental.wish:
-        return "", ""
-    if now >= rental.train_until:  # whoever ended it, the pod itself or Runpod, did as it was told
-        return _time_is_up(rental)
-    if not rental.is_started:
-        return "The pod is gone before the training began: not by this app.", "Start the run again."
-    return "The pod is gone while the training ran: Runpod or somebody else ended it.", _RESUME

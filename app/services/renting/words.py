@@ -1,0 +1,38 @@
+"""Why a rental ended, in sentences: (message, hint)."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.domain.rentals import Rental, money
+
+RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
+
+
+def time_is_up(rental: Rental) -> tuple[str, str]:
+    """Of a pod that was ended at its hard end."""
+    return f"{_which_end(rental)}, and the pod was ended.", RESUME
+
+
+def stopped_there(rental: Rental, now: datetime) -> str:
+    """Of a training that saved and left though nobody here asked for it."""
+    if now >= rental.train_until - timedelta(seconds=30):
+        return f"{_which_end(rental)}: it saved and stopped."
+    return "Something in the pod asked the training to end; it saved first."
+
+
+def _which_end(rental: Rental) -> str:
+    hours = (rental.ends_by - rental.created_at).total_seconds() / 3600
+    if hours * rental.price >= rental.budget * 0.999:
+        return f"Its budget of {money(rental.budget)} is used up"
+    return f"Its deadline after {hours:.1f} hours has come"
+
+
+def gone_words(rental: Rental, now: datetime) -> tuple[str, str]:
+    """Of a pod that is gone and that this app did not end; nothing where a person asked for its end."""
+    if rental.wish:
+        return "", ""
+    if now >= rental.train_until:  # whoever ended it, the pod itself or Runpod, did as it was told
+        return time_is_up(rental)
+    if not rental.is_started:
+        return "The pod is gone before the training began: not by this app.", "Start the run again."
+    return "The pod is gone while the training ran: Runpod or somebody else ended it.", RESUME
