@@ -4,7 +4,7 @@
 
 The app is the real composition root in a process that is killed with -9 at random moments; the pods run the
 real supervisor and agent; the trainer is `rented/quick_trainer.py`. The moments follow from the seed, what
-they hit from the machine as well. Ends with 1 if a promise was broken.
+they hit from the machine as well. Ends with 1 if a promise was broken. SIGUSR1 ends it early, and judges.
 """
 
 import argparse
@@ -89,9 +89,13 @@ class Soak:
 
     def go(self) -> Report:
         began = time.monotonic()
+        signal.signal(signal.SIGUSR1, lambda *_: self.enough())
         with self.emulator:
             try:
                 self.start_app()
+                for _ in range(min(self.together, self.total)):
+                    self.order_run()
+                self.wait_for_a_pod()
                 while self.ordered < self.total or self.orders() or self.going():
                     if self.ordered < self.total and len(self.going()) + self.orders() < self.together:
                         self.order_run()
@@ -112,9 +116,19 @@ class Soak:
         self.calm_at = self.calm_at or time.monotonic() + 10
         return self.calm_at
 
+    def enough(self) -> None:
+        """No more runs: what was begun is brought to its end and judged."""
+        self.total = self.report.runs = self.ordered
+
     def orders(self) -> int:
         """Not taken up yet."""
-        return len(list((self.home / "app" / "orders").glob("*.json")))
+        return len(list((self.home / "app" / "orders").glob("*.json"))) + self.begun()
+
+    def begun(self) -> int:
+        """Taken up by an app that was killed, perhaps, before it recorded anything."""
+        orders = self.home / "app" / "orders"
+        names = {json.loads(path.read_text())["name"] for path in orders.glob("*.begun")}
+        return len(names - {run.name for run in self.runs.all()})
 
     def going(self) -> list[Run]:
         return [run for run in self.runs.all() if not run.status.is_final]
@@ -177,6 +191,12 @@ class Soak:
                 [sys.executable, "-m", "benchmarks.rented.soak_app", str(self.home / "app")],
                 cwd=ROOT, env=env, stdout=log, stderr=log,
             )  # fmt: skip
+
+    def wait_for_a_pod(self) -> None:
+        """Before the first misfortune."""
+        deadline = time.monotonic() + SETTLED_SECONDS
+        while not self.emulator.account.living and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def see_to_the_app(self) -> None:
         if self.app is None or self.app.poll() is not None:

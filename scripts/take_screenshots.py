@@ -5,6 +5,8 @@ with the Quick local test preset, asks its result and its base the same question
 1280 × 800: data-light, training-light, training-dark, chat-light. Takes a minute or two and needs the extras
 `local` and `dev` and a Chromium (`CHROMIUM=/path/to/it`, else the system's, else Playwright's own).
 `--everything FOLDER` also keeps every screen there, light and dark, wide and narrow, to look at.
+`--states` takes docs/images/states instead: every state of the Training tab, in some minutes; or only the
+named ones, like `--states first_sight queue`.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.training_states import States, end_runs_in  # noqa: E402
 from tests.e2e.conftest import RunningApp, launch  # noqa: E402
 from tests.e2e.flet_ui import FletUI  # noqa: E402
 
@@ -64,7 +67,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--everything", type=Path, metavar="FOLDER")
-    everything = parser.parse_args().everything
+    parser.add_argument("--states", nargs="*", metavar="STEP")
+    args = parser.parse_args()
+    everything = args.everything
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         app = RunningApp(Path(home) / "tunewright").start()
         chromium = launch(playwright)
@@ -72,10 +77,21 @@ def main() -> None:
             page = chromium.new_page(viewport=WIDE, color_scheme="light")
             ui = FletUI(page).open(app.url)
             ui.wait_for_text("Import data")
-            take_all(ui, Camera(ui, everything))
+            if args.states is not None:
+                take_states(ui, app.home, args.states)
+            else:
+                take_all(ui, Camera(ui, everything))
         finally:
             chromium.close()
             app.stop()
+            end_runs_in(app.home)
+
+
+def take_states(ui: FletUI, home: Path, steps: list[str]) -> None:
+    states = States(ui, IMAGES / "states", home)
+    states.go_through(steps)
+    if states.failed:
+        raise SystemExit("\n\n".join(["Not all states were reached:", *states.failed]))
 
 
 def take_all(ui: FletUI, camera: Camera) -> None:

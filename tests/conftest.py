@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import huggingface_hub.constants  # noqa: F401 - looks at HF_HUB_OFFLINE once: before a test sets it
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from trainer_image import network
 
@@ -13,8 +13,10 @@ from trainer_image import network
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # In CI the same examples every time: a change is judged by its own merits. Elsewhere new ones are looked for.
-settings.register_profile("ci", derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+# Nowhere is a slow computer a failure.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture(autouse=True)

@@ -203,6 +203,7 @@ class RunConfig(Section):
     save_steps: Steps = Field(
         25, description="A checkpoint after every so many steps; a run resumes from its last one."
     )
+    save_at_epoch: bool = Field(False, description="A checkpoint at the end of each epoch too.")
     save_full_state: bool = Field(
         True,
         description="Checkpoints hold the optimiser's state too. Off: a third of the size, but no resuming.",

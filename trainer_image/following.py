@@ -26,6 +26,10 @@ class Follow(TrainerCallback):  # type: ignore[misc]
     def on_epoch_begin(self, *_: Any, **__: Any) -> None:
         self._loop.begin_epoch()
 
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._loop.saves_at_epoch and not control.should_training_stop:
+            control.should_save = True
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._loop.trials.run()
         self._loop.agree_on_memory()

@@ -93,6 +93,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._overfit = OverfitWatch(reporter)
         each = config.push and config.push.every_save
         self._push_each = PushAtEverySave(config.push, reporter) if config.push and each else None
+        self.saves_at_epoch = config.save_at_epoch
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
         super().__init__(

@@ -157,14 +157,21 @@ def parse_line(number: int, line: bytes, document_column: str | None) -> Row | R
         record = parse_json(line.decode("utf-8"))
         messages = to_document(record, document_column) if document_column else to_messages(record)
         return Row(number, messages, _meta(record))
-    except RowError as refusal:
-        return Refused(number, refusal.bucket, refusal.reason)
-    except UnicodeDecodeError:
-        return Refused(number, "malformed", "the line is not UTF-8 text")
-    except RecursionError:
-        return Refused(number, "malformed", "the line is nested too deeply")
-    except ValueError as error:  # json.JSONDecodeError
-        return Refused(number, "malformed", f"the line is not JSON: {error}")
+    except (RowError, RecursionError, ValueError) as error:
+        return refused_line(number, error)
+
+
+def refused_line(number: int, error: RowError | RecursionError | ValueError) -> Refused:
+    """Why a line of JSONL is no row, by what reading it raised."""
+    match error:
+        case RowError():
+            return Refused(number, error.bucket, error.reason)
+        case UnicodeDecodeError():
+            return Refused(number, "malformed", "the line is not UTF-8 text")
+        case RecursionError():
+            return Refused(number, "malformed", "the line is nested too deeply")
+        case _:  # json.JSONDecodeError
+            return Refused(number, "malformed", f"the line is not JSON: {error}")
 
 
 def _meta(record: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from app.domain.typed_paths import expanded
 from app.paths import Paths
 from app.services.everything import Services
 from app.services.recipes import recipe
-from app.services.setup_files import read_setup
+from app.services.setup_files import read_setup, said_over
 
 
 def check(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -44,6 +44,8 @@ def setup_of(services: Services, args: argparse.Namespace, name: str, *, is_file
         setup = setup.model_copy(update={"target": Target(args.target)})
     if args.preset:
         setup = setup.model_copy(update={"config": with_preset(setup.config, args.preset)})
+    if said := getattr(args, "set", ()):  # the queue's verbs do not have it
+        setup = said_over(setup, said)
     setup = with_pod_options(setup, args)
     return setup, path.absolute().parent if is_file else Path.home()
 

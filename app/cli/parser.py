@@ -173,6 +173,10 @@ def _over_the_setup(leaf: argparse.ArgumentParser) -> None:
     leaf.add_argument(
         "--preset", choices=list(NAMED_PRESETS), help="these values go over those of the setup's config"
     )
+    leaf.add_argument(
+        "--set", action="append", metavar="NAME=VALUE", default=[],
+        help="this setting goes over the setup's, like learning_rate=1e-5 or method.lora_r=32; repeatable",
+    )  # fmt: skip
     add_pod_options(leaf)
 
 

@@ -46,6 +46,6 @@ class Recipe(BaseModel):
             return "It has not been run for this list."
         m = self.measured
         return (
-            f"Run on {m.date:%d %B %Y} on {m.where}: validation loss {m.loss_before:.2f} before, "
-            f"{m.loss_after:.2f} after {m.steps} steps."
+            f"Run on {m.date:%d %B %Y} on {m.where}: validation loss {m.loss_before:.3g} before, "
+            f"{m.loss_after:.3g} after {m.steps} steps."
         )

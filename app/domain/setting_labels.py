@@ -88,6 +88,7 @@ _LABELS: Final = MappingProxyType(
         "on_oom_shorten": "Shorten rows when memory runs out",
         "probe_memory": "Measure memory first",
         "save_steps": "Save every N steps",
+        "save_at_epoch": "Save at each epoch",
         "save_full_state": "Checkpoints can be resumed",
         "keep_checkpoints": "Checkpoints kept",
         "push": "Push to Hub",

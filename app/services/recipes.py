@@ -23,4 +23,11 @@ def recipe(assets: Path, name: str) -> Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    return Recipe.model_validate({"name": path.stem, **tomllib.loads(path.read_text(encoding="utf-8"))})
+    """Raises StudioError if it cannot be read."""
+    try:
+        return Recipe.model_validate({"name": path.stem, **tomllib.loads(path.read_text(encoding="utf-8"))})
+    except (OSError, ValueError) as error:
+        raise StudioError(
+            f"The recipe {path.stem} cannot be read.",
+            "It came with Tunewright: install that again.",
+        ) from error

@@ -2,13 +2,14 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from app.domain.errors import StudioError
+from app.domain.said_settings import with_settings
 from app.domain.setups import Setup
 from app.domain.typed_paths import expanded
 
@@ -37,6 +38,14 @@ def parse_setup(text: str, file_name: str) -> Setup:
     except ValueError as error:  # tomllib and json say where
         kind = "TOML" if is_toml else "JSON"
         raise StudioError(f"The setup {file_name} is not {kind}: {error}.", _HINT) from error
+
+
+def said_over(setup: Setup, said: Sequence[str]) -> Setup:
+    """With single settings over it, each as `name=value`. Raises StudioError for one that is wrong."""
+    try:
+        return Setup.model_validate(with_settings(setup, said))
+    except ValidationError as error:
+        raise StudioError(f"That is no setup: {first_mistake(error)}.", "Correct what --set says.") from error
 
 
 def setup_text(setup: Setup, file_name: str) -> str:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.rented.soak_app HOME
 
-Takes orders as files in HOME/orders: {"do": "start" | "stop" | "save" | "resume", "name": …}. One is removed
-before it is begun: none is carried out twice.
+Takes orders as files in HOME/orders: {"do": "start" | "stop" | "save" | "resume", "name": …}. One is renamed
+before it is begun: none is carried out twice, unless nothing came of it.
 """
 
 import json
@@ -11,6 +11,7 @@ import logging
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     services = build_services(paths, patience=HASTE)
     services.reaper.begin(every_seconds=1.0)
+    with suppress(StudioError):
+        services.renting.balance()  # imports Runpod's SDK, seconds in which no order comes far
+    give_back(services, home / "orders")
     (home / "ready").touch()
     while True:
         for order in sorted((home / "orders").glob("*.json")):
@@ -56,9 +60,18 @@ def main() -> None:
         time.sleep(0.1)
 
 
+def give_back(services: Services, orders: Path) -> None:
+    """What an app before this one took up and did not come to record is to be begun."""
+    known = {run.name for run in services.monitoring.runs()}
+    for begun in orders.glob("*.begun"):
+        told = json.loads(begun.read_text())
+        is_lost = told["do"] == "start" and told["name"] not in known
+        begun.rename(begun.with_suffix(".json" if is_lost else ".done"))
+
+
 def take(services: Services, order: Path) -> None:
     told = json.loads(order.read_text())
-    order.unlink()
+    order.rename(order.with_suffix(".begun"))
     threading.Thread(target=carry_out, args=(services, told), daemon=True).start()
 
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 _SUBTITLES = {
     "Data": "What a model can learn from",
     "Training": "Make a model learn from",
+    "Inference": "Talk to any model",
     "Merge": "Make one session of several",
     "Settings": "How Tunewright looks",
 }

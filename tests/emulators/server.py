@@ -185,12 +185,21 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running(emulator: Any) -> Iterator[Any]:
-    thread = Thread(target=emulator.serve_forever, kwargs={"poll_interval": 0.01})
+    with serving(emulator):
+        try:
+            yield emulator
+        finally:
+            emulator.go_on.set()
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """By a thread; closed afterwards."""
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield emulator
+        yield
     finally:
-        emulator.go_on.set()
-        emulator.shutdown()
+        server.shutdown()
         thread.join()
-        emulator.server_close()
+        server.server_close()

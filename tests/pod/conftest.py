@@ -19,6 +19,8 @@ from app.adapters.runpod.agent import Health, PodAgent
 TRAINER = Path(__file__).with_name("trainer.py")
 TOKEN = "the-run's-own-token"
 LISTENS = "The agent listens"
+_TIED = [sys.executable, str(Path(__file__).parents[2] / "trainer_image" / "pod" / "tied.py")]
+"""A supervisor never ends by itself: it is to end with the tests, however these do."""
 
 
 class Pod:
@@ -41,7 +43,16 @@ class Pod:
         before = self.said().count(LISTENS)
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [*self.inside, sys.executable, "-P", "-m", "trainer_image.pod"],
+                [
+                    *_TIED,
+                    str(os.getpid()),
+                    "/usr/bin/env",
+                    *self.inside,
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "trainer_image.pod",
+                ],
                 cwd=Path(__file__).parents[2],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
@@ -57,6 +68,12 @@ class Pod:
         assert self.process
         self.process.kill()
         self.process.wait()
+
+    def trainer(self) -> int:
+        """The id of its process."""
+        assert self.process
+        (child,) = children(self.process.pid)
+        return child
 
     def edit_state(self, **changes: Any) -> None:
         """As if a kill had come before they were written."""
@@ -75,11 +92,11 @@ class Pod:
     def wait_for(self, phase: str) -> Health:
         return self.wait_until(lambda: health if (health := self.health()).phase == phase else None)
 
-    def wait_until(self, condition: Callable[[], Any]) -> Any:
+    def wait_until(self, condition: Callable[[], Any], *, every_seconds: float = 0.05) -> Any:
         end = time.monotonic() + 250
         while not (found := condition()):
             assert time.monotonic() < end, f"it did not happen; the container said:\n{self.said()}"
-            time.sleep(0.05)
+            time.sleep(every_seconds)
         return found
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
@@ -124,6 +141,10 @@ class Pod:
             "RUNPOD_POD_ID": "pod-1",
             **self.environment,
         }
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.adapters.runpod.agent_mirror import RunMirror
 from app.adapters.runpod.agent_transfer import Fetcher, manifest
 from app.domain.errors import TargetError
-from tests.pod.conftest import Pod
+from tests.pod.conftest import Pod, children
 
 
 def ready(pod: Pod) -> Pod:
@@ -114,7 +114,7 @@ def test_a_trainer_that_dies_is_told_as_lost_and_leaves_nothing_behind(pod: Pod)
 def test_no_trainer_outlives_its_supervisor(pod: Pod) -> None:
     pod.start(stubborn=True)
     ready(pod)
-    trainer = _pid_of_trainer(pod)
+    trainer = pod.trainer()
     assert _lives(trainer)
 
     pod.kill()
@@ -141,7 +141,7 @@ def test_what_a_trainer_leaves_behind_is_ended_and_does_not_keep_the_run_from_it
     pod.wait_for("ended")
     assert pod.process
 
-    pod.wait_until(lambda: not _children(pod.process.pid))
+    pod.wait_until(lambda: not children(pod.process.pid))
 
 
 def test_kills_at_random_moments_lose_nothing_and_tell_everything_in_order(pod: Pod, tmp_path: Path) -> None:
@@ -185,16 +185,6 @@ def _is_json(line: str) -> bool:
     except ValueError:  # torn by a kill
         return False
     return True
-
-
-def _pid_of_trainer(pod: Pod) -> int:
-    assert pod.process
-    (child,) = _children(pod.process.pid)
-    return child
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _lives(pid: int) -> bool:

@@ -104,8 +104,8 @@ def test_the_key_is_in_a_header_alone_and_we_say_who_we_are(client, cloud, caplo
         assert cloud.account.key not in path
         assert cloud.account.key not in body.decode()
         assert headers["Authorization"] == f"Bearer {cloud.account.key}"
-        if path.startswith("/v2"):
-            assert headers["User-Agent"].startswith("tunewright/")
+        name = "tunewright/" if path.startswith("/v2") else "Integration/tunewright"
+        assert name in headers["User-Agent"]
     assert cloud.account.key not in caplog.text + str(caught.value)
 
 

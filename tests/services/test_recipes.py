@@ -20,7 +20,7 @@ def test_a_recipe_was_run_as_it_stands_or_says_that_it_was_not(one):
     else:
         assert one.measured.config_sha256 == one.config_sha256, "changed: run benchmarks/recipes.py again"
         assert one.measured.loss_after < one.measured.loss_before
-        assert f"{one.measured.loss_before:.2f} before, {one.measured.loss_after:.2f} after" in one.seen
+        assert f"{one.measured.loss_before:.3g} before, {one.measured.loss_after:.3g} after" in one.seen
     assert one.source
     assert one.what_for
 
@@ -37,3 +37,11 @@ def test_what_was_seen_of_a_changed_recipe_no_longer_counts():
     changed = one.model_copy(update={"setup": one.setup.model_copy(update={"config": config})})
 
     assert changed.config_sha256 != one.config_sha256
+
+
+def test_a_recipe_that_cannot_be_read_is_told_by_its_name(tmp_path):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "soup.toml").write_text("title = 3", encoding="utf-8")
+
+    with pytest.raises(StudioError, match="recipe soup cannot be read"):
+        recipes(tmp_path)

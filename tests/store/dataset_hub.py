@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
+
+from tests.emulators.server import serving
 
 
 class DatasetHub(ThreadingHTTPServer):
@@ -104,11 +105,6 @@ class _Answer(BaseHTTPRequestHandler):
 
 @contextmanager
 def dataset_hub() -> Iterator[DatasetHub]:
-    with DatasetHub() as hub:
-        thread = Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield hub
-        finally:
-            hub.shutdown()
-            thread.join()
+    hub = DatasetHub()
+    with serving(hub):
+        yield hub

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
+
+from tests.emulators.server import serving
 
 ANSWERS: Final = {
     "owner/gated-anonymous": (
@@ -72,11 +73,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def small_hub() -> Iterator[SmallHub]:
-    with SmallHub() as hub:
-        thread = Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield hub
-        finally:
-            hub.shutdown()
-            thread.join()
+    hub = SmallHub()
+    with serving(hub):
+        yield hub

@@ -31,6 +31,24 @@ def settings(**more: Any) -> dict[str, Any]:
     } | more  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def alike(
+    tiny_model: Path, two_processes: Train, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., tiny.Ran]:
+    """A run of two processes that do not differ, by its settings; each is trained once."""
+    known: dict[str, tiny.Ran] = {}
+
+    def run(**asked: Any) -> tiny.Ran:
+        name = json.dumps(asked, sort_keys=True)
+        if name not in known:
+            known[name] = two_processes(
+                tiny.make_run(tmp_path_factory.mktemp("alike") / "run", tiny_model, **asked)
+            )
+        return known[name]
+
+    return run
+
+
 def test_the_first_process_decides_which_measurement_is_best_and_whether_to_stop(
     tiny_model: Path, tmp_path: Path, two_processes: Train
 ) -> None:
@@ -78,10 +96,10 @@ def test_with_the_model_in_parts_one_process_that_gives_samples_up_gives_up_thos
     ],
 )
 def test_when_memory_runs_out_in_one_process_all_take_smaller_parts_and_learn_the_same(
-    tiny_model: Path, tmp_path: Path, two_processes: Train, differs: str, packing: bool
+    tiny_model: Path, tmp_path: Path, two_processes: Train, alike: Train, differs: str, packing: bool
 ) -> None:
     asked = settings(validation="off", max_steps=4, save_steps=2, packing=packing, max_seq_len=48)
-    equal = two_processes(tiny.make_run(tmp_path / "equal", tiny_model, **asked))
+    equal = alike(**asked)
 
     ran = two_processes(tiny.make_run(tmp_path / "run", tiny_model, **asked), differs=differs)
 

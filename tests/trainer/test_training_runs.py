@@ -244,3 +244,19 @@ def test_a_run_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path: 
     assert process.returncode == 2
     assert "cannot be written" in process.stderr
     assert "Traceback" not in process.stderr
+
+
+def test_a_checkpoint_at_each_epoch_is_written_once_where_it_is_asked_for(
+    tiny_model: Path, tmp_path: Path, train_here: Callable[..., tiny.Ran]
+) -> None:
+    asked = {
+        "num_epochs": 3,
+        "save_steps": 100,
+        "save_at_epoch": True,
+        "keep_checkpoints": 9,
+        "offline": False,
+    }
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tiny_model, **asked))
+
+    assert [event.step for event in ran.of(CheckpointSaved)] == [2, 4, 6]

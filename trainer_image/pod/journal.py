@@ -48,11 +48,6 @@ class Journal:
             self._write_pending()
             self._changed.notify_all()
 
-    def wake(self) -> None:
-        """Have those who wait look again."""
-        with self._changed:
-            self._changed.notify_all()
-
     def after(self, number: int, *, wait_seconds: float = 0) -> list[dict[str, Any]]:
         """The events after that one; if there are none, those that come within so many seconds."""
         with self._changed:

@@ -11,7 +11,6 @@ from trainer_image.pod.settings import Settings
 from trainer_image.pod.state import State
 
 _LOOK_EVERY_SECONDS: Final = 1.0
-_TRAINS: Final = {"running", "stopping"}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from app.adapters.importers.opening import Opened
 from app.adapters.importers.plain_chats import plain_reader
 from app.adapters.importers.records import Format, Found, Record
 from app.domain.ready_rows import ReadyRow
-from trainer_image.rows import MAX_LINE_BYTES, Refused, RowError, parse_json
+from trainer_image.rows import MAX_LINE_BYTES, Refused, RowError, parse_json, refused_line
 
 TOO_LONG: Final = f"the line is longer than {MAX_LINE_BYTES // 1024**2} MB"
 
@@ -27,14 +27,8 @@ def read_jsonl(opened: Opened, _passage: int) -> Found:
 def record_of(number: int, line: bytes) -> Record | Refused:
     try:
         return Record(number, parse_json(line.decode("utf-8")))
-    except RowError as refusal:
-        return Refused(number, refusal.bucket, refusal.reason)
-    except UnicodeDecodeError:
-        return Refused(number, "malformed", "the line is not UTF-8 text")
-    except RecursionError:
-        return Refused(number, "malformed", "the line is nested too deeply")
-    except ValueError as error:  # json.JSONDecodeError
-        return Refused(number, "malformed", f"the line is not JSON: {error}")
+    except (RowError, RecursionError, ValueError) as error:
+        return refused_line(number, error)
 
 
 JSONL: Final = Format("a JSONL file", read_jsonl, unit="line")

@@ -7,6 +7,7 @@ only `run_graphql_query` is used: others paste values in as they are, and most k
 
 import json
 import logging
+import os
 import re
 import sys
 import threading
@@ -22,6 +23,8 @@ from app.domain.runpod_ports import RunpodError
 log = logging.getLogger(__name__)
 
 _importing: Final = threading.Lock()
+_NAME: Final = "RUNPOD_UA_INTEGRATION"
+"""Read at the import: who uses the SDK, in its user agent."""
 _TEXTS: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _SHORTEST: Final = 3
 Ask = Callable[..., dict[str, Any]]
@@ -129,6 +132,8 @@ def _undone() -> Iterator[None]:
     stands_in = "cpuinfo" not in sys.modules
     if stands_in:
         sys.modules["cpuinfo"] = _no_cpuinfo()
+    names_us = _NAME not in os.environ
+    os.environ.setdefault(_NAME, "tunewright")
     try:
         yield
     finally:
@@ -137,6 +142,8 @@ def _undone() -> Iterator[None]:
             root.removeHandler(handler)
         if stands_in:
             sys.modules.pop("cpuinfo", None)
+        if names_us:
+            os.environ.pop(_NAME, None)
 
 
 def _no_cpuinfo() -> ModuleType:

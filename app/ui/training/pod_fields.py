@@ -141,6 +141,7 @@ def _Ladder(
     *,
     is_estimated: bool,
 ) -> ft.Control:
+    first = next((offer for offer in offers if offer.stock), offers[0])
     rows = [_row(offer, chosen, on_toggle) for offer in offers]
     fits = (
         "that hold this run" if is_estimated else "there are; which hold the run shows when it is described"
@@ -148,7 +149,7 @@ def _Ladder(
     how = (
         "They are tried in the order you checked them."
         if chosen
-        else f"None is checked: {offers[0].name} at ${offers[0].price_per_hour:.2f} an hour is tried first."
+        else f"None is checked: {first.name} at ${first.price_per_hour:.2f} an hour is tried first."
     )
     box = ft.Container(
         ft.Column(rows, spacing=0, scroll=ft.ScrollMode.AUTO),

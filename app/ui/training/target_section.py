@@ -88,7 +88,10 @@ def _docker_fields(draft: TrainingDraft) -> list[ft.Control]:
         Grid(
             [
                 Toggle(
-                    "Use GPU", draft.use_gpu, toggle_gpu, help_text="All NVIDIA GPUs, where there are any."
+                    "Use GPU",
+                    draft.use_gpu,
+                    toggle_gpu,
+                    help_text="NVIDIA GPUs, where there are any; one, for most runs.",
                 ),
                 Toggle(
                     "Pass HF token",

@@ -6,12 +6,14 @@ and the command, and an `Image` may have {port:8080}, {volume}, {python} and {po
 
 import ctypes
 import os
+import random
 import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -123,9 +125,13 @@ class Container:
 
 
 def free_port() -> int:
-    with socket.socket() as its:
-        its.bind(("127.0.0.1", 0))
-        return its.getsockname()[1]
+    """One that stays free until a pod listens there, perhaps much later: none that the system hands out
+    to whoever connects."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as its, suppress(OSError):
+            its.bind(("127.0.0.1", port))
+            return port
 
 
 def _end_with_the_emulator() -> None:

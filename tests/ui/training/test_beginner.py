@@ -6,8 +6,9 @@ import flet as ft
 import pytest
 
 from app.domain.auto_reasons import AutoSet, Choice, Instead
-from app.domain.presets import AUTO_SET, OFFERED, QUICK_LOCAL_TEST
+from app.domain.presets import AUTO_SET, CHEAPEST_RUNPOD, FASTEST_RUNPOD, OFFERED, QUICK_LOCAL_TEST
 from app.domain.questions import Answers
+from app.domain.renting import Order
 from app.domain.runs import Target
 from app.domain.setups import Setup
 from app.ui.training.beginner import auto_form
@@ -149,7 +150,7 @@ async def test_what_other_presets_send_besides_is_shown(beginner):
         ]
 
 
-@pytest.mark.parametrize("target", list(Target))
+@pytest.mark.parametrize("target", [t for t in Target if not t.needs_network])
 def test_the_first_preset_is_applied_at_the_start_and_again_on_a_switch_of_target(target):
     draft = TrainingDraft(session="any")
     draft.preset = "Fastest (Runpod)"  # as it will be where Runpod is left
@@ -160,6 +161,16 @@ def test_the_first_preset_is_applied_at_the_start_and_again_on_a_switch_of_targe
     values = (config.learning_rate, config.per_device_batch_size, config.gradient_accumulation_steps)
     assert (*values, config.max_steps, draft.preset) == (2e-4, 2, 1, 50, QUICK_LOCAL_TEST)
     assert OFFERED["local"][:2] == (QUICK_LOCAL_TEST, AUTO_SET)
+
+
+def test_on_runpod_the_fastest_is_where_to_start_and_each_preset_says_which_gpu_comes_first():
+    draft = TrainingDraft(session="any")
+
+    draft.choose_target(Target.RUNPOD)
+
+    assert (draft.preset, draft.pod.order) == (FASTEST_RUNPOD, Order.FASTEST)
+    draft.apply_preset(CHEAPEST_RUNPOD)
+    assert (draft.shown_preset, draft.pod.order) == (CHEAPEST_RUNPOD, Order.CHEAPEST)
 
 
 def test_own_values_stay_on_a_switch_of_target():

@@ -165,6 +165,8 @@ def plain_configs(dataset, **rows):
         on_oom_shorten=st.booleans(),
         probe_memory=st.booleans(),
         save_full_state=st.booleans(),
+        save_at_epoch=st.booleans(),
+        measure_first=st.booleans(),
         push=st.one_of(st.none(), st.builds(Push, repo_id=st.just("me/it"), private=st.booleans())),
         logging=loggings,
         save_steps=whole(10**7),

@@ -49,7 +49,7 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "precision", "gradient_checkpointing", "probe_memory", "on_oom_shorten",
     ),
     "Checkpoints and result": (
-        "save_steps", "save_full_state", "keep_checkpoints", "push.repo_id", "push.private",
+        "save_steps", "save_at_epoch", "save_full_state", "keep_checkpoints", "push.repo_id", "push.private",
         "push.every_save", "offline",
     ),
     "Loggers": (),

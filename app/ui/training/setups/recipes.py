@@ -1,6 +1,5 @@
 """The recipes that came with the app: read where each is from and what was seen of it, then use one."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, cast
@@ -11,6 +10,8 @@ from app.domain.recipes import Recipe
 from app.domain.setups import BUNDLED_MODEL
 from app.paths import Paths
 from app.services.recipes import recipes
+from app.ui.actions import use_action
+from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
 from app.ui.theme import GAP
@@ -27,11 +28,14 @@ def use_recipes(draft: TrainingDraft, on_used: Used) -> Callable[[], object]:
     """Returns what opens the dialog."""
     found, set_found = ft.use_state(cast(Sequence[Recipe], ()))
 
-    async def open_dialog() -> None:
-        set_found(await asyncio.to_thread(recipes, Paths.from_environment().assets))
+    def read() -> Sequence[Recipe]:
+        return recipes(Paths.from_environment().assets)
+
+    ask = use_action(read, on_done=set_found)
 
     def close() -> None:
         set_found(())
+        ask.dismiss()
 
     def use(recipe: Recipe) -> None:
         close()
@@ -44,12 +48,14 @@ def use_recipes(draft: TrainingDraft, on_used: Used) -> Callable[[], object]:
             Identified("recipes", ft.Column(cards, spacing=GAP * 2, scroll=ft.ScrollMode.AUTO)),
             width=620,
             height=520,
-        ),
+        )
+        if found
+        else ErrorBanner(ask.problem),
         actions=[ft.TextButton("Close", autofocus=True, on_click=close)],
         on_dismiss=close,
     )
-    ft.use_dialog(dialog if found else None)
-    return open_dialog
+    ft.use_dialog(dialog if found or ask.problem else None)
+    return ask.run
 
 
 def take(draft: TrainingDraft, recipe: Recipe) -> Mapping[str, Any]:
@@ -83,7 +89,10 @@ def _card(recipe: Recipe, use: Callable[[], None]) -> ft.Control:
     ]
     button = ft.FilledTonalButton("Use", tooltip=f"Use “{recipe.title}”", on_click=use)
     return ft.Column(
-        [Selectable(ft.Column(lines, spacing=GAP / 2, tight=True)), Identified(f"use-{recipe.name}", button)],
+        [
+            Selectable(ft.Column(lines, spacing=GAP / 2, tight=True)),
+            Identified(f"use-{recipe.name}", button, label=f"Use “{recipe.title}”"),
+        ],
         spacing=GAP,
         tight=True,
     )

@@ -1,0 +1,233 @@
+"""Every state of the Training tab as a picture, from the real app: part of `take_screenshots.py --states`.
+
+One journey through all of them, kept as WebP in docs/images/states: each step brings the tab into the state
+that names its picture. A step that fails is told at the end, and the others go on.
+"""
+
+import json
+import os
+import re
+import signal
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from PIL import Image
+
+from tests.e2e.flet_ui import FletUI
+from tests.e2e.test_journey import ask, pick
+
+WIDE = {"width": 1280, "height": 800}
+TALL = {"width": 1280, "height": 1500}
+NARROW = {"width": 420, "height": 860}
+WHOLE = {"width": 1280, "height": 2800}
+"""So high that every field of a beginner is in sight."""
+QUALITY = 70
+QUESTION = "Which harbour does Saltby have?"
+
+
+class States:
+    """Takes the pictures; `home` is the app's own folder."""
+
+    def __init__(self, ui: FletUI, folder: Path, home: Path) -> None:
+        self.ui, self._folder, self._home = ui, folder, home
+        self.failed: list[str] = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take(self, name: str, size: dict[str, int] = WIDE, *, dark: bool = False) -> None:
+        page, raw = self.ui.page, self._folder / f"{name}.png"
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        page.mouse.move(2, 2)
+        page.wait_for_timeout(900)  # ripples, tooltips and scrollbars fade
+        page.screenshot(path=str(raw))
+        with Image.open(raw) as image:
+            image.save(raw.with_suffix(".webp"), quality=QUALITY, method=6)
+        raw.unlink()
+        page.emulate_media(color_scheme="light")
+
+    def step(self, act: Callable[[], None]) -> None:
+        print(act.__name__.replace("_", " "), flush=True)
+        try:
+            act()
+        except Exception:  # the rest is worth its pictures
+            self.failed.append(f"{act.__name__}\n{traceback.format_exc(limit=-3)}")
+            print(self.failed[-1], flush=True)
+            self.ui.page.keyboard.press("Escape")
+
+    def go_through(self, only: list[str]) -> None:
+        first = (self.first_sight, self.beginner, self.expert, self.setups, self.targets, self.checks)
+        runs = (self.running, self.asked_to_stop, self.finished, self.chat, self.history, self.queue)
+        for act in (*first, *runs, self.failure, self.offline):
+            if not only or act.__name__ in only:
+                self.step(act)
+
+    def first_sight(self) -> None:
+        self.ui.go_to("Training")
+        self.is_ready()
+        self.take("01-nothing-run-yet")
+        self.take("01-nothing-run-yet-dark", dark=True)
+        self.take("01-nothing-run-yet-narrow", NARROW)
+
+    def beginner(self) -> None:
+        self.ui.page.set_viewport_size(WHOLE)
+        pick(self.ui, "New knowledge")
+        self.ui.wait_for_text("OSFT", "recommendation")
+        pick(self.ui, "Style or format")
+        pick(self.ui, "Auto Set (local)")
+        self.ui.wait_for_text("The longest row has", "auto-choices", timeout=90)
+        self.take("02-auto-set-says-why", WHOLE)
+        pick(self.ui, "Quick local test")
+
+    def expert(self) -> None:
+        self.ui.page.set_viewport_size(TALL)
+        pick(self.ui, "Expert")
+        self.ui.wait_for_text("Every setting of a run")
+        self.take("03-expert", TALL)
+        self.ui.fill("Search settings", "weight decay")
+        self.ui.fill("Weight decay", "-3")
+        self.ui.wait_for_text("1 to correct", "group-learning")
+        self.take("03-expert-found-and-wrong", TALL)
+        self.ui.fill("Weight decay", "0.01")
+        self.ui.field("Search settings").click(position={"x": 24, "y": 20})
+        self.ui.page.keyboard.press("Control+A")
+        self.ui.page.keyboard.press("Delete")
+        pick(self.ui, "Beginner")
+
+    def setups(self) -> None:
+        self.ui.page.set_viewport_size(WIDE)
+        self.ui.click("Save setup")
+        self.ui.fill("Name", "Ferries, first try")
+        self.take("04-saving-a-setup")
+        self.ui.page.get_by_role("button", name="Save setup", exact=True).last.click()
+        self.ui.wait_for_text("Saved as", "setup-saved")
+        self.ui.choose_option("saved-setup", "Ferries, first try · This computer (no Docker)")
+        self.ui.click("Load")
+        self.ui.wait_for_text("Loaded", "setup-outcome")
+        self.take("04-a-setup-loaded")
+
+    def targets(self) -> None:
+        self.ui.choose_option("target", "Local (Docker)")
+        self.ui.wait_for_text("Not ready", "ready-state", timeout=60)
+        self.take("05-docker-is-not-there", TALL)
+        self.ui.page.set_viewport_size(WIDE)
+        self.ui.choose_option("target", "This computer (no Docker)")
+
+    def checks(self) -> None:
+        self.is_ready()
+        self.ui.wait_for_text("Ready|warning", "ready-state", timeout=60)
+        self.ui.page.get_by_role("button", name=re.compile("details", re.IGNORECASE)).first.click()
+        self.ui.wait_for_text("Check again", "ready-details")
+        self.take("06-what-the-run-will-take", TALL)
+        self.ui.page.get_by_role("button", name=re.compile("details", re.IGNORECASE)).first.click()
+
+    def running(self) -> None:
+        self.ui.page.set_viewport_size(WHOLE)
+        self.ui.fill("Max steps", "600")
+        self.ui.click("Start training")
+        self.ui.wait_for_text(r"Step \d", "run-step", timeout=120)
+        self.ui.wait_for_text(r"at step [2-9]\d", "loss-chart", timeout=120)
+        self.take("07-running", TALL)
+        self.take("07-running-dark", dark=True)
+        self.take("07-running-narrow", NARROW)
+
+    def asked_to_stop(self) -> None:
+        self.ui.page.set_viewport_size(WIDE)
+        self.ui.click("Stop")
+        self.ui.wait_for_text("is lost|lost")
+        self.take("08-stop-asks")
+        self.ui.page.keyboard.press("Escape")
+        self.ui.click("Stop and save")
+        self.ui.wait_for_text("Stopped", "run-status", timeout=90)
+        self.take("08-stopped", TALL)
+
+    def finished(self) -> None:
+        self.ui.page.set_viewport_size(WHOLE)
+        self.ui.fill("Max steps", "50")
+        self.ui.click("Start training")
+        self.ui.wait_for_text("Running|Starting", "run-status", timeout=60)
+        self.ui.wait_for_text("Finished", "run-status", timeout=240)
+        self.take("09-finished", TALL)
+        self.ui.click("Chart settings")
+        self.ui.wait_for_text("Logarithmic axis", "chart-settings")
+        self.take("09-chart-settings", TALL)
+        self.ui.click("Hide chart settings")
+
+    def chat(self) -> None:
+        self.ui.page.set_viewport_size(WHOLE)
+        pick(self.ui, "Deterministic")
+        ask(self.ui, 1, QUESTION)
+        self.take("10-talking-to-it", WHOLE)
+
+    def history(self) -> None:
+        self.ui.page.set_viewport_size(WHOLE)
+        compare = self.ui.page.get_by_role("button", name=re.compile("^Compare (?!methods)"))
+        for _ in range(2):
+            compare.first.click()
+            self.ui.page.wait_for_timeout(800)
+        self.ui.wait_for_text("Compare 2 runs", "compare")
+        self.take("11-history-and-two-runs-compared", {"width": 1280, "height": 3400})
+        self.ui.page.set_viewport_size(WHOLE)
+        self.ui.page.get_by_role("button", name=re.compile("^Delete ")).last.click()
+        self.ui.wait_for_text("Also delete its files")
+        self.take("11-deleting-asks-about-files")
+        self.ui.page.keyboard.press("Escape")
+        self.ui.page.set_viewport_size(WHOLE)
+        self.ui.click("Import a run…")
+        self.ui.wait_for_text("Import a finished run")
+        self.take("11-importing-a-run")
+        self.ui.page.keyboard.press("Escape")
+
+    def queue(self) -> None:
+        self.ui.page.set_viewport_size(WHOLE)
+        self.ui.click("Queue")
+        self.ui.click("Pause")
+        self.ui.wait_for_text("Go on", "queue")
+        for count in (1, 2):
+            self.ui.click("Add to queue")
+            self._wait_for_queue(count)
+        self.take("12-two-wait-in-a-paused-queue", WHOLE)
+
+    def failure(self) -> None:
+        self.ui.page.set_viewport_size(WHOLE)
+        self.ui.fill("Max steps", "3000")
+        self.ui.click("Start training")
+        self.ui.wait_for_text("Running", "run-status", timeout=60)
+        self.ui.wait_for_text(r"at step [1-9]\d", "loss-chart", timeout=120)
+        kill_newest(self._home)
+        self.ui.wait_for_text("Failed", "run-status", timeout=60)
+        self.ui.wait_for_text("Copy diagnostics")
+        self.take("13-failed", TALL)
+
+    def offline(self) -> None:
+        self.ui.page.set_viewport_size(TALL)
+        self.ui.go_to("Settings")
+        self.ui.page.get_by_role("switch", name="Offline mode").first.click()
+        self.ui.wait_for_text("Offline mode is on", "offline-banner")
+        self.ui.go_to("Training")
+        self.ui.wait_for_text("Offline mode")
+        self.take("14-offline", TALL)
+
+    def _wait_for_queue(self, count: int) -> None:
+        waiting = self.ui.page.locator('[flt-semantics-identifier^="queued-"]')
+        self.ui.wait_for(lambda: waiting.count() == count, lambda: str(self.ui.text("queue")), 60)
+
+    def is_ready(self) -> None:
+        button = self.ui.button("Start training")
+        self.ui.wait_for(button.is_enabled, lambda: str(self.ui.text("start-reason")), 60)
+
+
+def kill_newest(home: Path) -> None:
+    """The trainer of the run that was started last, as a machine short of memory would."""
+    newest = max(home.rglob("job.json"), key=lambda file: file.stat().st_mtime)
+    os.kill(int(json.loads(newest.read_text())["child_pid"]), signal.SIGKILL)
+
+
+def end_runs_in(home: Path) -> None:
+    """A run outlives its app, and here nobody waits for it."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(home) in word for word in process.info["cmdline"] or ()):
+            with suppress(psutil.Error):
+                process.kill()

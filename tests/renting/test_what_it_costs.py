@@ -1,0 +1,92 @@
+"""Before a pod is ordered: what it costs, what leaves this computer, and what was agreed to."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.runs import SqliteRunStore
+from app.domain.preflight import Readiness
+from app.domain.preflight_remarks import of_a_plan
+from app.domain.preflight_words import facts, leaving, short_plan
+from app.domain.renting import SETUP_SECONDS, Leaving, PodOptions, plan_of
+from app.domain.runpod_ports import GpuOffer, NoCapacityError, Stock
+from app.domain.runs import RunRequest, Target
+from app.services.renting.planning import RentingService
+from tests.launchers.rented_place import POD, RentedPlace
+from trainer_image.config import RunConfig
+
+L4 = GpuOffer("NVIDIA L4", "L4", 24, 0.4, Stock.HIGH, 8)
+PLAN = plan_of(
+    (L4,),
+    PodOptions(budget=2, hours=3),
+    train_seconds=3600 - SETUP_SECONDS,
+    measured_steps=120,
+    leaving=[Leaving("data/train.jsonl", 3_000_000)],
+    balance=12.0,
+)
+CONFIG = RunConfig(base_model="some/model", max_steps=10)
+
+
+@pytest.fixture
+def renting(place: RentedPlace, tmp_path: Path) -> RentingService:
+    runs = SqliteRunStore(open_database(tmp_path / "rented" / "tunewright.db"))
+    return RentingService(place.renting, runs, lambda _: 20 * 10**9, lambda _: 4000, lambda config: config)
+
+
+def request(**options: object) -> RunRequest:
+    return RunRequest(CONFIG, Target.RUNPOD, data_file=Path("rows.jsonl"), pod=replace(POD, **options))
+
+
+def test_the_plan_is_said_with_price_time_total_limit_and_what_leaves():
+    said = dict(facts(Readiness(plan=PLAN)))
+
+    assert said["Cost"].startswith(
+        "$0.40 an hour for L4 (24 GB); about 60 min, $0.40 (from 120 measured steps"
+    )
+    assert "never more than $1.20 or 3.0 hours" in said["Cost"]
+    assert "3.0 MB are sent to the pod: data/train.jsonl" in said["Leaves"]
+    assert short_plan(PLAN) == "L4: $0.40/h, about $0.40, at most $1.20"
+    assert leaving(Readiness()) == ""
+
+
+@pytest.mark.parametrize(
+    ("balance", "seconds", "level", "words"),
+    [
+        (0.1, 60, "error", "nothing that cannot be paid for an hour"),
+        (0.5, 60, "warning", "may cost up to $1.20"),
+        (50, 5 * 3600, "warning", "would be stopped before its end"),
+    ],
+)
+def test_what_speaks_against_renting_is_said_before(balance, seconds, level, words):
+    [remark] = of_a_plan(replace(PLAN, balance=balance, train_seconds=seconds))
+
+    assert (remark.about, remark.level) == ("Cost", level)
+    assert words in remark.message
+
+
+def test_only_gpus_that_hold_the_run_are_offered_and_planned_with(renting: RentingService):
+    names = [offer.name for offer in renting.choices(CONFIG, PodOptions())]
+
+    assert "RTX A4000" not in names  # 16 GB
+    found = renting.plan(request(), steps=10)
+    assert found.offer.name == "L4"
+    assert found.seconds is None
+    assert found.balance == pytest.approx(100, abs=1)
+    assert [each.name for each in found.leaving] == ["data/train.jsonl", "config.json"]
+
+
+def test_what_was_agreed_to_is_named_before_anything_is_ordered(renting: RentingService):
+    settled = renting.settled(request(highest_price=0.7)).pod
+
+    assert settled.gpus[0] == "NVIDIA L4"
+    assert settled.highest_price is not None
+    assert settled.highest_price <= 0.7
+
+
+def test_nothing_serves_at_a_price_nobody_asks(renting: RentingService):
+    with pytest.raises(NoCapacityError, match="at the price you agreed to") as refusal:
+        renting.plan(request(highest_price=0.01), steps=10)
+
+    assert "Set the highest price to" in refusal.value.hint
