@@ -1,0 +1,73 @@
+"""Renting from the terminal: nothing without a yes, and what costs can be listed and ended."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, Shell
+from tests.emulators.runpod.server import RunpodEmulator
+from tests.launchers.places import STAND_IN
+from tests.launchers.rented_place import trainer_image
+
+
+@pytest.fixture
+def runpod(tmp_path: Path) -> Iterator[RunpodEmulator]:
+    with RunpodEmulator(tmp_path / "runpod", images=trainer_image(STAND_IN / "train.py")) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def renting(runpod: RunpodEmulator, tmp_path: Path, warm) -> Shell:
+    shell = Shell(tmp_path / "home", warm)
+    shell.environment |= runpod.environment()
+    return shell
+
+
+def setup_file(folder: Path) -> Path:
+    path = folder / "setup.json"
+    setup = {
+        "target": "runpod",
+        "file": str(ROOT / "assets/sample/ferry-help-desk.jsonl"),
+        "pod": {"image": "ghcr.io/somebody/trainer:1"},
+        "config": {"base_model": "tunewright/tiny", "max_steps": 4},
+    }
+    path.write_text(json.dumps(setup))
+    return path
+
+
+def test_nothing_is_ordered_without_a_yes_and_what_it_costs_is_said(
+    renting: Shell, runpod: RunpodEmulator, tmp_path: Path
+):
+    code, out, err = renting.run("train", "--config", str(setup_file(tmp_path)), "--budget", "2")
+
+    assert code == 1
+    assert "$0.25 an hour for RTX A4000" in out
+    assert "never more than $1.00" in out
+    assert "MB are sent to the pod" in out
+    assert "--yes" in err
+    assert not runpod.account.pods
+
+
+def test_a_pod_that_was_said_yes_to_is_ordered_and_listed_with_its_price(
+    renting: Shell, runpod: RunpodEmulator, tmp_path: Path
+):
+    out = renting.ok("train", "--config", str(setup_file(tmp_path)), "--yes", "--gpu", "NVIDIA L4")
+    assert "It trains now, and goes on without this terminal" in out
+
+    [pod] = runpod.account.living
+    [listed] = renting.json("runpod", "list")["billing"]
+    assert (listed["pod_id"], listed["verdict"], pod.wish.gpu) == (pod.id, "keep", "NVIDIA L4")
+    assert listed["price"] == pod.price
+    assert renting.ok("runpod", "reap").startswith("Nothing of this Tunewright costs money")
+    assert runpod.account.living == [pod]
+
+
+def test_without_a_key_it_says_where_to_get_one(renting: Shell, tmp_path: Path):
+    del renting.environment["RUNPOD_API_KEY"]
+
+    code, _, err = renting.run("train", "--config", str(setup_file(tmp_path)), "--yes")
+
+    assert code == 1
+    assert "There is no key for Runpod." in err
