@@ -29,8 +29,14 @@ from trainer_image.config import RunConfig
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLING = Sampling(temperature=0.0, max_new_tokens=32, repetition_penalty=1.15)
 ENDLESS = Sampling(
-    temperature=3.0, seed=1, max_new_tokens=1500, repetition_penalty=1.0, guard_repetition=False
+    temperature=5.0,
+    top_k=0,
+    top_p=1.0,
+    max_new_tokens=1500,
+    repetition_penalty=1.0,
+    guard_repetition=False,
 )
+"""So hot that the end of a turn hardly ever comes."""
 FirstToken = Callable[[str], float]
 """Prompt → seconds until the first piece; the whole answer is read, so that nothing runs on."""
 

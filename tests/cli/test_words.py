@@ -251,6 +251,7 @@ def test_the_doctor_looks_at_everything(shell: Shell):
         "GPU",
         "This computer (no Docker)",
         "Local (Docker)",
+        "Runpod - Pod",
         "Hugging Face token",
     }
     assert code == (1 if any(f["state"] == "problem" for f in findings.values()) else 0)
