@@ -10,7 +10,7 @@ from trainer_image.config import HubDataset, Lora, Osft, RunConfig, Sft
 
 _CANDIDATES = (
     True, False, 1, 3, 7, 100_000, 0.125, 3.3e-5, "n/é字-1", "me/it", "pissa:niter=16", ["q_proj$", "a|b"],
-    "style", "yes", "memory",
+    "style", "yes", "memory", "fastest",
     {"use_liger": True, "log_level": "very loud", "adamw_eps": 1e-8, "callbacks": None},
 )  # fmt: skip
 _NEEDED: dict[str, dict[str, Any]] = {
@@ -35,12 +35,14 @@ def kind_of(section: type[BaseModel]) -> str:
 
 def every_setting() -> Iterator[tuple[str, Setup]]:
     """(place, a setup with another value there), at least one for each setting there is."""
-    elsewhere = {"setup_version", "config", "session", "file", "docker", "answers"}
+    elsewhere = {"setup_version", "config", "session", "file", "docker", "pod", "answers"}
     said_by_the_values = {"preset"}
     for name in Setup.model_fields.keys() - elsewhere - said_by_the_values:
         yield from _others(name, plain())
     for name in Setup.model_fields["docker"].default.__dataclass_fields__:
         yield from _others(f"docker.{name}", plain())
+    for name in Setup.model_fields["pod"].default.__dataclass_fields__:
+        yield from _others(f"pod.{name}", plain())
     for name in Setup.model_fields["answers"].default.__dataclass_fields__:
         yield from _others(f"answers.{name}", plain())
     for method in (Lora, Osft):
@@ -84,6 +86,8 @@ def _others(path: str, document: dict[str, Any]) -> list[tuple[str, Setup]]:
 
 
 def _siblings(path: str) -> dict[str, Any]:
+    if path == "target":
+        return {"pod.image": "registry.example/trainer:1"}  # a pod has none of its own
     return {"config.push.repo_id": "me/it"} if path.startswith("config.push.") else {}
 
 

@@ -56,6 +56,8 @@ def _connected(connect: Connect, timeout_seconds: int) -> docker.DockerClient:
         return connect(timeout_seconds)
     except ValueError as error:  # a port that is no number, a config file that is no JSON
         raise DockerException(f"Invalid bind address: {error}") from error
+    except OSError as error:  # by ssh: the name or the network
+        raise DockerException(str(error)) from error
 
 
 class Engine:

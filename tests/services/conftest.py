@@ -112,7 +112,7 @@ def make_world(home: Path, database) -> World:
     runs, settings = SqliteRunStore(database), SqliteSettingsStore(database)
     sample = home / "sample.jsonl"
     sample.write_text('{"prompt": "Where is Sorrel?", "completion": "In the north."}\n')
-    launchers = {Target.LOCAL: launcher, Target.DOCKER: launcher}
+    launchers = dict.fromkeys(Target, launcher)
     sessions = SqliteSessionStore(database, processes)
     library = LibraryService(sessions, RowSources(), settings, secrets, sample)
     monitoring = MonitoringService(runs, launchers, processes, lambda: NOON)

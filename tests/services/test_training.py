@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.errors import StudioError, TargetError, UnknownRunError
+from app.domain.renting import PodOptions
 from app.domain.runs import DockerOptions, JobPhase, JobState, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from tests.importers import making
@@ -135,9 +136,9 @@ def test_an_unexpected_error_of_a_launcher_leaves_no_run_that_says_starting(worl
         ({"session_id": None}, "Choose a dataset"),
         ({"output_name": "no/slashes"}, "Choose an output name"),
         ({"config": RunConfig(base_model="/nowhere/model")}, "no folder /nowhere/model"),
-        ({"config": RunConfig(base_model="/" + "x" * 5000)}, "no folder /xxx"),
+        ({"config": RunConfig(base_model="/" + "x" * 4000)}, "no folder /xxx"),
         ({"config": RunConfig(base_model="~nobody-of-that-name/model")}, "no folder ~nobody"),
-        ({"session_id": None, "data_file": Path("/" + "x" * 5000)}, "a data file that exists"),
+        ({"session_id": None, "data_file": Path("/" + "x" * 4000)}, "a data file that exists"),
         ({"session_id": None, "data_file": Path("a\0b")}, "a data file that exists"),
         ({"session_id": None, "data_file": Path("/")}, "is a folder"),
         (
@@ -161,7 +162,8 @@ def test_what_is_missing_is_said_and_blocks_the_start(world, request_, change, m
 @pytest.mark.parametrize("target", Target)
 def test_the_folder_shown_before_the_start_is_the_one_the_run_gets(world, request_, target):
     docker = DockerOptions(data_dir=world.home / "elsewhere")
-    request = replace(request_, target=target, output_name="mine", docker=docker)
+    pod = PodOptions(image="registry.example/trainer:1")
+    request = replace(request_, target=target, output_name="mine", docker=docker, pod=pod)
 
     shown = world.training.output_folder(request)
 

@@ -13,9 +13,13 @@ def time_is_up(rental: Rental) -> tuple[str, str]:
     return f"{_which_end(rental)}, and the pod was ended.", RESUME
 
 
+_NEAR_THE_END: Final = timedelta(seconds=30)
+"""The pod and Runpod have clocks of their own, and the pod saves before its end."""
+
+
 def stopped_there(rental: Rental, now: datetime) -> str:
     """Of a training that saved and left though nobody here asked for it."""
-    if now >= rental.train_until - timedelta(seconds=30):
+    if now >= rental.train_until - _NEAR_THE_END:
         return f"{_which_end(rental)}: it saved and stopped."
     return "Something in the pod asked the training to end; it saved first."
 
@@ -31,7 +35,7 @@ def gone_words(rental: Rental, now: datetime) -> tuple[str, str]:
     """Of a pod that is gone and that this app did not end; nothing where a person asked for its end."""
     if rental.wish:
         return "", ""
-    if now >= rental.train_until:  # whoever ended it, the pod itself or Runpod, did as it was told
+    if now >= rental.train_until - _NEAR_THE_END:  # whoever ended it did as it was told
         return time_is_up(rental)
     if not rental.is_started:
         return "The pod is gone before the training began: not by this app.", "Start the run again."
