@@ -2,11 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from app.domain.errors import StudioError
 from app.domain.rentals import Rental, RentalState
+from app.domain.runs import RunId
 from app.services.renting.keeping import Keeper
 from app.services.renting.parts import Renting
 
@@ -20,13 +21,14 @@ class Keepers:
         self._renting = renting
         self._keeper = keeper
         self._threads: dict[str, threading.Thread] = {}
+        self._ordered: set[RunId] = set()
         self._lock = threading.Lock()
         self._news = threading.Condition()
         self._is_over = threading.Event()
 
     def ensure(self, rental: Rental) -> None:
         """Begin to look after it, unless somebody does."""
-        if rental.is_over or self._is_over.is_set():
+        if rental.is_over or self._is_over.is_set() or rental.run_id in self._ordered:
             return
         with self._lock:
             thread = self._threads.get(rental.name)
@@ -37,6 +39,15 @@ class Keepers:
             )
             self._threads[rental.name] = thread
             thread.start()
+
+    @contextmanager
+    def waiting(self, run_id: RunId) -> Iterator[None]:
+        """A pod for it is being ordered: nobody here takes it for missing before that is answered."""
+        self._ordered.add(run_id)
+        try:
+            yield
+        finally:
+            self._ordered.discard(run_id)
 
     def until(self, name: str, is_so: Callable[[Rental], bool], seconds: float) -> Rental:
         """Wait until it is so, or for so long; what is then true. Sees to its keeper meanwhile."""
