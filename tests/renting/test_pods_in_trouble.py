@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.adapters.runpod.client import RunpodClient
-from app.domain.errors import TargetError
+from app.adapters.sqlite.rentals import SqliteRentalStore
+from app.domain.errors import StoreError, TargetError
 from app.domain.rental_ports import Brought, PodHealth
 from app.domain.rentals import Rental, RentalState
 from app.domain.runpod_ports import NoCapacityError, NoCreditError, Pod, PodOrder, RunpodCloud
@@ -20,6 +21,7 @@ from app.services.renting.account import Account
 from app.services.renting.keepers import Keepers
 from app.services.renting.keeping import Keeper
 from app.services.renting.reaper import Reaper
+from app.services.renting.words import gone_words
 from tests.emulators.runpod.pods import WITHOUT_AGENT, Wish
 from tests.launchers.places import next_attempt, wait_until
 from tests.launchers.rented_place import RentedPlace
@@ -390,6 +392,60 @@ def test_a_stop_does_not_wait_for_what_is_being_fetched(place: RentedPlace, new_
     assert agent.said == ["begins", "stop"]
     place.keepers = Keepers(place.renting)
     place.launcher().stop(handle, save=False)
+
+
+def test_a_pod_that_answers_is_not_gone_though_another_accounts_key_finds_none(
+    place: RentedPlace, new_run: NewRun
+):
+    handle = launched(place, new_run())
+    wait_until(lambda: place.renting.rentals.get(str(handle)).state is RentalState.TRAINING)
+    place.keepers.close()
+    long_ago = place.renting.clock() - timedelta(minutes=5)
+    place.renting.rentals.update(
+        str(handle), lambda r: replace(r, state=RentalState.ENDING, state_since=long_ago, missed_at=long_ago)
+    )
+    [pod] = place.emulator.account.pods
+    place.emulator.faults.vanished[pod] = 1
+
+    told = Keeper(place.renting, str(handle)).advance()
+
+    assert not told.is_over
+    assert "and yet it answers. If the Runpod key was changed" in told.trouble
+    place.keepers = Keepers(place.renting)
+    place.launcher().stop(handle, save=False)
+
+
+def test_a_keeper_outlives_a_database_that_is_busy(
+    place: RentedPlace, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+):
+    place.keepers.close()
+    run = new_run()
+    handle = launched(place, run)
+    failures, get = [StoreError("The database is busy.", "Try again.")], SqliteRentalStore.get
+
+    def busy_once(store: SqliteRentalStore, name: str) -> Rental:
+        if failures and threading.current_thread().name.startswith("keep "):
+            raise failures.pop()
+        return get(store, name)
+
+    monkeypatch.setattr(SqliteRentalStore, "get", busy_once)
+    place.keepers = Keepers(place.renting)
+    place.keepers.ensure(place.renting.rentals.get(str(handle)))
+
+    wait_until(lambda: rental_of(place, run).state is RentalState.TRAINING)
+    place.launcher().stop(handle, save=False)
+
+
+def test_why_it_ended_is_said_by_what_it_was_doing(place: RentedPlace, new_run: NewRun):
+    handle = launched(place, new_run())
+    place.launcher().stop(handle, save=False)
+    rental = replace(place.renting.rentals.get(str(handle)), wish="", is_started=True)
+
+    fetching = replace(rental, state=RentalState.RETRIEVING)
+    training = replace(rental, state=RentalState.TRAINING)
+
+    assert "before all that it made was fetched" in gone_words(fetching, rental.created_at)[0]
+    assert "while the training ran" in gone_words(training, rental.created_at)[0]
 
 
 class Hanging(Keeper):

@@ -81,27 +81,29 @@ class Keepers:
 
     def _keep_on(self, keeper: Keeper, name: str) -> None:
         while not self._is_over.is_set():
-            before = self._renting.rentals.get(name)
-            rental = self._advanced(keeper, before)
+            before, rental = self._advanced(keeper, name)
             with self._news:
                 self._news.notify_all()
-            if rental.is_over:
+            if rental is not None and rental.is_over:
                 return
-            if rental.state is before.state:
+            if before is None or rental is None or rental.state is before.state:
                 self._is_over.wait(self._pause(rental))
 
-    def _pause(self, rental: Rental) -> float:
+    def _pause(self, rental: Rental | None) -> float:
         """Runpod is asked less often than a pod."""
         patience = self._renting.patience
-        is_asked = rental.state in (RentalState.CREATING, RentalState.ENDING)
+        is_asked = rental is not None and rental.state in (RentalState.CREATING, RentalState.ENDING)
         return max(patience.look.total_seconds() if is_asked else 0.0, patience.retry_seconds)
 
-    def _advanced(self, keeper: Keeper, before: Rental) -> Rental:
-        """A bug, or a database that is busy, must not leave a pod alone."""
+    def _advanced(self, keeper: Keeper, name: str) -> tuple[Rental | None, Rental | None]:
+        """Before and after one step, as far as is known. A bug, or a database that is busy, must not leave a
+        pod alone."""
+        before = None
         try:
-            return keeper.advance()
+            before = self._renting.rentals.get(name)
+            return before, keeper.advance()
         except StudioError as error:
-            log.warning("Rental %s: %s", before.name, error.message)
+            log.warning("Rental %s: %s", name, error.message)
         except Exception:
-            log.exception("Rental %s could not be looked after", before.name)
-        return before
+            log.exception("Rental %s could not be looked after", name)
+        return before, before
