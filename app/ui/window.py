@@ -156,6 +156,7 @@ async def _serve(opening: Opening, paths: Paths, listener: socket.socket, *, ope
         await server.serve(sockets=[listener])
     finally:
         announcement.cancel()
+        await asyncio.to_thread(opening.close)  # before the loop waits for what waits for a pod
 
 
 async def _announce(

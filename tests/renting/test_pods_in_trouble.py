@@ -448,6 +448,17 @@ def test_why_it_ended_is_said_by_what_it_was_doing(place: RentedPlace, new_run: 
     assert "while the training ran" in gone_words(training, rental.created_at)[0]
 
 
+def test_whoever_waits_for_a_pods_end_waits_no_longer_than_the_app_lives(place: RentedPlace, new_run: NewRun):
+    handle = launched(place, new_run())
+    place.keepers.close()
+
+    with pytest.raises(TargetError, match="could not be ended yet"):
+        place.launcher().stop(handle, save=False)
+
+    place.keepers = Keepers(place.renting)
+    place.launcher().stop(handle, save=False)
+
+
 class Hanging(Keeper):
     def advance(self) -> Rental:
         return self._renting.rentals.get(self._name)

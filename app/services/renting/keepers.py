@@ -50,13 +50,14 @@ class Keepers:
             self._ordered.discard(run_id)
 
     def until(self, name: str, is_so: Callable[[Rental], bool], seconds: float) -> Rental:
-        """Wait until it is so, or for so long; what is then true. Sees to its keeper meanwhile."""
+        """Wait until it is so, for so long, or until the app ends; what is then true. Sees to its keeper
+        meanwhile."""
         import time  # noqa: PLC0415
 
         deadline = time.monotonic() + seconds
         while True:
             rental = self._renting.rentals.get(name)
-            if is_so(rental) or time.monotonic() > deadline:
+            if is_so(rental) or time.monotonic() > deadline or self._is_over.is_set():
                 return rental
             self.ensure(rental)
             with self._news:
