@@ -150,13 +150,12 @@ def _slider(
         max=high,
         divisions=round((high - low) / step),
         active_color=ft.Colors.PRIMARY,
-        expand=True,
         on_change=slide,
     )
     row = ft.Row(
         [
             _step(ft.Icons.REMOVE, f"Less {name}", lambda: on_change(max(value - step, low))),
-            slider,
+            ft.Container(ft.MergeSemantics(ft.Semantics(slider, label=text)), expand=True),
             _step(ft.Icons.ADD, f"More {name}", lambda: on_change(min(value + step, high))),
         ],
         spacing=0,
