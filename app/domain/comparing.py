@@ -3,9 +3,10 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from app.domain.chat import AnswerFacts, Sampling
 from app.domain.word_differences import likeness
@@ -41,8 +42,13 @@ class Comparison:
     answers: tuple[Answered, ...] = ()
     """The whole ones."""
 
+    @cached_property
+    def _by_place(self) -> Mapping[tuple[int, int], Answered]:
+        """The window asks for each of a thousand answers at every redraw."""
+        return {(one.prompt, one.side): one for one in self.answers}
+
     def answer(self, prompt: int, side: int) -> Answered | None:
-        return next((a for a in self.answers if (a.prompt, a.side) == (prompt, side)), None)
+        return self._by_place.get((prompt, side))
 
     def pairs(self) -> Sequence[tuple[str, str, str]]:
         """(prompt, first answer, second answer) of the prompts that both have answered."""

@@ -123,11 +123,13 @@ class ConversationService:
         *,
         alone: bool = False,
     ) -> Iterator[str]:
-        """Another answer in the place of the last one; or one, where there is none yet."""
+        """Another answer in the place of the last one; or one, where there is none yet.
+
+        The last one stays until there is something in its place.
+        """
         said = self._store.messages(conversation_id)
-        if said and said[-1].role == "assistant":
-            self._store.take_back(conversation_id, said[-1].id)
-        yield from self._answer(conversation_id, sampling, placing, alone=alone)
+        last = said[-1].id if said and said[-1].role == "assistant" else None
+        yield from self._answer(conversation_id, sampling, placing, alone=alone, instead_of=last)
 
     def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> bool:
         """Change a message. After a person's own one, all that followed is forgotten, and the answer is True:
@@ -210,11 +212,17 @@ class ConversationService:
         return found
 
     def _answer(
-        self, conversation_id: ConversationId, sampling: Sampling, placing: Placing, *, alone: bool
+        self,
+        conversation_id: ConversationId,
+        sampling: Sampling,
+        placing: Placing,
+        *,
+        alone: bool,
+        instead_of: int | None = None,
     ) -> Iterator[str]:
         kept = self._store.update(replace(self._store.get(conversation_id), sampling=sampling))
         model = self._talkers.resolve(ModelRef.parse(kept.model), placing)
-        said = self._store.messages(conversation_id)
+        said = [one for one in self._store.messages(conversation_id) if one.id != instead_of]
         messages = as_messages(kept.system, said[-1:] if alone else said)
         pieces: list[str] = []
         facts: list[AnswerFacts] = []
@@ -224,6 +232,8 @@ class ConversationService:
                 yield piece
         finally:
             if pieces:
+                if instead_of is not None:
+                    self._store.take_back(conversation_id, instead_of)
                 self._store.say(
                     conversation_id,
                     "assistant",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.chat import Sampling
-from app.domain.comparing import ComparisonFormat
+from app.domain.comparing import Answered, Comparison, ComparisonFormat
 from app.domain.errors import StudioError
 from app.domain.talkers import ModelRef
 from app.domain.word_differences import differences, likeness
@@ -114,6 +114,25 @@ def test_stretches_together_are_the_texts_and_the_common_ones_are_equal(first, s
     assert "".join(one.text for one in right) == second
     common = [[one.text.split() for one in side if one.is_common] for side in (left, right)]
     assert common[0] == common[1]
+
+
+def test_a_pair_on_the_screen_is_compared_once_however_often_it_is_drawn():
+    assert differences("to the island", "to the shore") is differences("to the island", "to the shore")
+
+
+def test_all_pairs_are_found_by_going_through_the_answers_once():
+    class Counted(tuple):
+        walks = 0
+
+        def __iter__(self):
+            Counted.walks += 1
+            return super().__iter__()
+
+    answers = Counted(Answered(prompt, side, "x") for prompt in range(9) for side in (0, 1))
+    plan = Comparison(("a", "b"), ("?",) * 10, "", Sampling(), answers)
+
+    assert len(plan.pairs()) == len(plan.pairs()) == 9
+    assert Counted.walks == 1
 
 
 def test_likeness_is_the_share_of_common_words():

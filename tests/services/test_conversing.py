@@ -86,6 +86,16 @@ def test_another_answer_takes_the_place_of_the_last(chats, talk, world):
     assert [len(messages) for _, messages, _ in world.engine.asked] == [2, 2]
 
 
+def test_an_answer_stays_where_no_other_can_be_made(chats, talk, world):
+    ask(chats, talk, "Hello")
+    world.engine.fail_with = EngineError("Memory ran out.")
+
+    with pytest.raises(EngineError):
+        list(chats.answer_again(talk.id, Sampling()))
+
+    assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
+
+
 def test_a_changed_question_forgets_what_followed_and_wants_an_answer(chats, talk):
     ask(chats, talk, "Hello")
     ask(chats, talk, "And back?")
