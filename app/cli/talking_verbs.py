@@ -172,7 +172,8 @@ def serve(services: Services, args: argparse.Namespace, output: Output) -> int:
     token = os.environ.get(TOKEN_VARIABLE, "")
     output.say("Loading the model…")
     served = services.serving.start(ref, placing, port=args.port, token=token)
-    output.give({"address": served.address, "token": served.token, "model": served.model})
+    shown = {} if token else {"token": served.token}  # one of your own is nobody else's business
+    output.give({"address": served.address, "model": served.model, **shown})
     output.say(f"{served.model} answers at {served.address} (Ctrl+C ends it).")
     output.say(f"Token: {f'that of {TOKEN_VARIABLE}' if token else served.token}")
     try:
