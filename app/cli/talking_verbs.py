@@ -63,18 +63,20 @@ def compare(services: Services, args: argparse.Namespace, output: Output) -> int
     file_format = _comparison_format(target)
     plan = services.comparing.plan(first, second, _prompts(services, args), _sampling(args), args.system)
     whole: list[Answered] = []
-    for answered in services.comparing.run(plan, first, second, placing):
-        if answered.facts is None:
-            continue
-        whole.append(answered)
-        prompt, who = plan.prompts[answered.prompt], plan.labels[answered.side]
-        output.say(f"[{len(whole)}/{2 * len(plan.prompts)}] {prompt}\n{who}: {answered.text}\n")
-        output.give({"prompt": prompt, "side": answered.side, "model": who, "answer": answered.text})
-    if target is not None and file_format is not None:
-        with appearing(target, overwrite=False) as partial:
-            text = replace(plan, answers=tuple(whole)).as_text(file_format)
-            partial.write_text(text, encoding="utf-8", newline="")
-        output.say(f"Written to {target}")
+    try:
+        for answered in services.comparing.run(plan, first, second, placing):
+            if answered.facts is None:
+                continue
+            whole.append(answered)
+            prompt, who = plan.prompts[answered.prompt], plan.labels[answered.side]
+            output.say(f"[{len(whole)}/{2 * len(plan.prompts)}] {prompt}\n{who}: {answered.text}\n")
+            output.give({"prompt": prompt, "side": answered.side, "model": who, "answer": answered.text})
+    finally:  # broken off after an hour, an hour's answers are kept
+        done = replace(plan, answers=tuple(whole))
+        if target is not None and file_format is not None and done.pairs():
+            with appearing(target, overwrite=False) as partial:
+                partial.write_text(done.as_text(file_format), encoding="utf-8", newline="")
+            output.say(f"Written to {target}")
     return 0
 
 

@@ -63,13 +63,17 @@ class ConversationService:
         return self._store.find(deleted=True)
 
     def named(self, name_or_id: str) -> Conversation:
-        """Raises UnknownConversationError."""
+        """By its id, or a name that no other has. Raises StudioError."""
         everyone = self._store.find()
-        found = [one for one in everyone if str(one.id) == name_or_id or one.name == name_or_id]
+        found = [one for one in everyone if str(one.id) == name_or_id]
+        found = found or [one for one in everyone if one.name == name_or_id]
         if not found:
             raise UnknownConversationError(
                 f"There is no chat '{name_or_id}'.", "`tunewright chats list` shows them."
             )
+        if len(found) > 1:
+            ids = ", ".join(str(one.id) for one in found)
+            raise StudioError(f"{len(found)} chats are called '{name_or_id}'.", f"Name one by its id: {ids}.")
         return found[0]
 
     def get(self, conversation_id: ConversationId) -> Conversation:

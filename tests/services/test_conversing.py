@@ -66,6 +66,18 @@ def test_a_chat_is_named_after_its_first_question_and_found_by_its_words(chats, 
     assert {one.id for one in chats.find()} == {talk.id, other.id}
 
 
+def test_a_name_that_several_chats_have_names_none_of_them(chats, talk, tmp_path):
+    other = chats.begin(ModelRef("folder", str(model_folder(tmp_path / "other"))), Sampling())
+    ask(chats, talk, "Hello")
+    assert chats.named("Hello").id == talk.id
+    ask(chats, other, "Hello")
+
+    with pytest.raises(StudioError, match="2 chats are called 'Hello'"):
+        chats.named("Hello")
+
+    assert chats.named(str(other.id)).id == other.id
+
+
 def test_a_half_answer_is_kept_and_a_failed_one_leaves_the_question(chats, talk, world):
     pieces = chats.ask(talk.id, "Hello", Sampling())
     next(pieces)
