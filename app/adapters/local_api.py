@@ -5,6 +5,7 @@ import logging
 import re
 import selectors
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -59,6 +60,7 @@ class LoopbackApi:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    allow_reuse_address = sys.platform != "win32"  # there, another program could take the same port
     backend: ApiBackend
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
