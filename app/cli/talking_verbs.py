@@ -86,7 +86,7 @@ def _comparison_format(target: Path | None) -> ComparisonFormat | None:
         return None
     ending = target.suffix.removeprefix(".")
     if ending not in set(ComparisonFormat):
-        raise StudioError(f"{target} ends in none of .jsonl, .md, .csv.", "Name the file so.")
+        raise StudioError(f"{target} ends in none of .html, .jsonl, .md, .csv.", "Name the file so.")
     if target.exists():
         raise StudioError(f"{target} exists already.", "Name another file.")
     return ComparisonFormat(ending)

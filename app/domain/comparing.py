@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from app.domain.chat import AnswerFacts, Sampling
+from app.domain.comparison_page import page_of
 from app.domain.word_differences import likeness
 
 
@@ -16,6 +17,7 @@ class ComparisonFormat(StrEnum):
     JSONL = "jsonl"
     MARKDOWN = "md"
     CSV = "csv"
+    HTML = "html"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,12 @@ class Comparison:
                 return self._as_csv()
             case ComparisonFormat.MARKDOWN:
                 return self._as_markdown()
+            case ComparisonFormat.HTML:
+                return page_of(self.labels, self._conditions(), self.pairs())
+
+    def _conditions(self) -> list[str]:
+        system = [f"System prompt: {self.system}"] if self.system else []
+        return [*system, f"Temperature {self.sampling.temperature:g}, seed {self.sampling.seed}"]
 
     def _as_jsonl(self) -> str:
         shared = {"models": self.labels, "system": self.system, "sampling": asdict(self.sampling)}
@@ -82,10 +90,7 @@ class Comparison:
 
     def _as_markdown(self) -> str:
         first, second = self.labels
-        lines = [f"# {first} and {second}"]
-        if self.system:
-            lines.append(f"System prompt: {self.system}")
-        lines.append(f"Temperature {self.sampling.temperature:g}, seed {self.sampling.seed}")
+        lines = [f"# {first} and {second}", *self._conditions()]
         for prompt, a, b in self.pairs():
             lines.append(f"## {prompt}\n\n### {first}\n\n{a}\n\n### {second}\n\n{b}")
         return "\n\n".join(lines) + "\n"

@@ -107,6 +107,18 @@ def test_the_pairs_are_exported_in_each_format(world, adapters):
     assert "## Say" in files[ComparisonFormat.MARKDOWN].read_text()
 
 
+def test_the_page_to_hand_on_marks_what_differs_and_runs_and_fetches_nothing():
+    answers = (Answered(0, 0, "To <img src=x> the island"), Answered(0, 1, "To <img src=x> the shore"))
+    plan = Comparison(("<base>", "tuned"), ("<script>alert(1)</script>",), "Be & kind", Sampling(), answers)
+
+    page = plan.as_text(ComparisonFormat.HTML)
+
+    assert "<h3>&lt;base&gt;</h3><p>To &lt;img src=x&gt; the<b> island</b></p>" in page
+    assert "<h2>1. &lt;script&gt;alert(1)&lt;/script&gt;</h2>" in page
+    assert "<p>System prompt: Be &amp; kind</p>" in page
+    assert not any(word in page for word in ("<script", "<img", "http", 'src="'))
+
+
 texts = st.text(alphabet="ab \n", max_size=30)
 
 
