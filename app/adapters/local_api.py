@@ -70,7 +70,7 @@ class _Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Without looking up the name of this computer, which may ask the network and take seconds."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[0], self.server_address[1]
+        self.server_name, self.server_port = HOST, self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
