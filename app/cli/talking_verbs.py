@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from app.cli.output import Output
+from app.cli.output import Output, counted_rows
 from app.domain.chat import PRESETS, Sampling, Voice
 from app.domain.comparing import Answered, ComparisonFormat
 from app.domain.conversations import ChatFormat, Conversation
@@ -141,7 +141,7 @@ def session_of_chats(services: Services, args: argparse.Namespace, output: Outpu
     ids = [services.conversations.named(name).id for name in args.chats]
     session = services.conversations.make_session(ids, args.name)
     output.give(session)
-    output.say(f"Made session {session.name} ({session.id}) of {session.row_count} rows.")
+    output.say(f"Made session {session.name} ({session.id}) of {counted_rows(session.row_count)}.")
     return 0
 
 

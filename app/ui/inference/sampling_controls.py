@@ -81,7 +81,8 @@ def _in_words(chat: SamplingDraft) -> str:
     parts = [f"Repetition penalty {sampling.repetition_penalty:g}"]
     named = {"top-p": sampling.top_p, "top-k": sampling.top_k, "min-p": sampling.min_p, "seed": sampling.seed}
     parts += [f"{name} {value:g}" for name, value in named.items() if value is not None]
-    parts += [f"{len(sampling.stop)} stop texts"] if sampling.stop else []
+    count = len(sampling.stop)
+    parts += ["1 stop text" if count == 1 else f"{count} stop texts"] if count else []
     parts += [] if sampling.guard_repetition else ["may repeat itself"]
     return ", ".join(parts)
 
