@@ -105,8 +105,8 @@ def train(services: Services, args: argparse.Namespace, output: Output) -> int:
         return 0
     found = require_ready(services, request, output)
     require_consent(found, output, is_given=args.yes)
-    if request.target is Target.RUNPOD:
-        request = services.renting.settled(request)
+    if found.plan is not None:
+        request = replace(request, pod=found.plan.agreed(request.pod))
     return started(services, services.training.start(request), output, watch=args.follow)
 
 
@@ -210,8 +210,10 @@ def resume_run(services: Services, args: argparse.Namespace, output: Output) -> 
     setup = with_pod_options(services.training.setup_of(before), args)
     if target is Target.RUNPOD:
         request = replace(services.training.request_of(setup, Path.home()), target=target)
-        require_consent(services.preflight.check(request), output, is_given=args.yes)
-        setup = setup.model_copy(update={"pod": services.renting.settled(request).pod})
+        found = require_ready(services, request, output)
+        require_consent(found, output, is_given=args.yes)
+        if found.plan is not None:
+            setup = setup.model_copy(update={"pod": found.plan.agreed(request.pod)})
     run = services.training.resume(
         before.id, extend=args.extend, checkpoint=args.checkpoint, target=target, pod=setup.pod
     )

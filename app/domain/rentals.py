@@ -110,8 +110,11 @@ class Rental:
         return replace(self, state=state, state_since=now, progress="", missed_at=None)
 
     def made(self, pod_id: str, price: float, now: datetime) -> "Rental":
-        """There is a pod. `price` is what its hour is billed; 0 where that is not told."""
+        """There is a pod. `price` is what its hour is billed; 0 where that is not told. One that was given
+        up meanwhile is to end."""
         known = replace(self, pod_id=pod_id, price=price or self.price, missed_at=None)
+        if self.is_over:
+            return known.back(pod_id, now)
         return known.to(RentalState.BOOTING, now)
 
     def failed(self, message: str, hint: str, now: datetime) -> "Rental":

@@ -4,7 +4,7 @@ Pure: prices and stock are handed in. Money is in US dollars, memory in GB of 10
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -211,8 +211,17 @@ class CostPlan:
     @property
     def most(self) -> float:
         """What it can cost at most."""
-        dearest = max(offer.price_per_hour for offer in (self.offer, *self.others))
-        return min(self.budget, self.hours * dearest)
+        return min(self.budget, self.hours * self.dearest)
+
+    @property
+    def dearest(self) -> float:
+        """An hour, of all that may be taken."""
+        return max(offer.price_per_hour for offer in (self.offer, *self.others))
+
+    def agreed(self, options: PodOptions) -> PodOptions:
+        """What is ordered after a yes to this: these GPUs by name, at these prices at most."""
+        gpus = tuple(offer.id for offer in (self.offer, *self.others))
+        return replace(options, gpus=gpus, highest_price=self.dearest)
 
     @property
     def leaving_bytes(self) -> int:

@@ -268,12 +268,12 @@ class RunpodCloud(Protocol):
         ...
 
     def pods(self) -> Sequence[Pod]:
-        """All of the account, also those that are not ours."""
+        """All of the account, also those that are not ours; not those that are listed as TERMINATED only."""
         ...
 
     def pod(self, pod_id: str) -> Pod | None:
-        """None if Runpod says that there is none. That happens for a moment to living pods too: ask twice,
-        ten seconds apart, before you believe it."""
+        """None if Runpod says that there is none, or calls it TERMINATED. That happens for a moment to living
+        pods too: ask twice, ten seconds apart, before you believe it."""
         ...
 
     def create_pod(self, order: PodOrder) -> Pod:

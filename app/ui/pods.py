@@ -67,6 +67,10 @@ def _line(reaper: Reaper, pod: Billing) -> ft.Control:
 def EndPod(reaper: Reaper, pod: Billing) -> ft.Control:
     """A pod of ours that no run is known of is ended by a person only."""
     end = use_action(lambda: reaper.end(pod.pod_id), on_done=lambda _: None)
-    return ft.FilledTonalButton(
+    button = ft.FilledTonalButton(
         "Ending…" if end.is_busy else "End this pod", on_click=end.run, disabled=end.is_busy
     )
+    if end.problem is None:
+        return button
+    said = f"{end.problem.message} {end.problem.hint}".strip()
+    return ft.Row([ft.Text(said, color=ft.Colors.ON_ERROR_CONTAINER), button], spacing=GAP, wrap=True)

@@ -1,11 +1,19 @@
 """Renting from the terminal: nothing without a yes, and what costs can be listed and ended."""
 
 import json
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from app.cli.output import Output
+from app.cli.verbs import resume_run
+from app.domain.errors import StudioError
+from app.domain.preflight import Readiness, Remark
+from app.domain.runs import RunRequest, Target
+from app.services.setup_files import read_setup
 from tests.cli.conftest import ROOT, Shell
 from tests.emulators.runpod.server import RunpodEmulator
 from tests.launchers.places import STAND_IN
@@ -79,6 +87,25 @@ def test_a_pod_that_was_said_yes_to_is_ordered_and_listed_with_its_price(
     assert listed["price"] == pod.price
     assert renting.ok("runpod", "reap").startswith("Nothing of this Tunewright costs money")
     assert runpod.account.living == [pod]
+
+
+def test_no_run_is_resumed_on_a_pod_whose_price_could_not_be_said(tmp_path: Path):
+    setup = read_setup(setup_file(tmp_path))
+    resumed: list[object] = []
+    services = SimpleNamespace(
+        monitoring=SimpleNamespace(find=lambda _: SimpleNamespace(id="a", target=Target.RUNPOD)),
+        training=SimpleNamespace(
+            setup_of=lambda _: setup,
+            request_of=lambda *_: RunRequest(setup.config, Target.RUNPOD, pod=setup.pod),
+            resume=lambda *_, **__: resumed.append(1),
+        ),
+        preflight=SimpleNamespace(check=lambda _: Readiness((Remark("Model", "error", "It is gone."),))),
+    )
+    args = Namespace(run="a", target=None, yes=False, extend=None, checkpoint="", follow=False)
+
+    with pytest.raises(StudioError, match="It is gone"):
+        resume_run(services, args, Output(as_json=False))
+    assert not resumed
 
 
 def test_without_a_key_it_says_where_to_get_one(renting: Shell, tmp_path: Path):

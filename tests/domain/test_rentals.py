@@ -169,6 +169,14 @@ def test_a_pod_that_turns_up_after_all_costs_from_its_order_on_and_is_to_end():
     assert back.cost(NOON + timedelta(hours=1)) == pytest.approx(back.price)
 
 
+def test_a_pod_that_is_answered_after_it_was_given_up_is_to_end():
+    given_up = rental().missed(NOON).missed(NOON + timedelta(minutes=1))
+
+    late = given_up.made("pod-1", 0.5, NOON + timedelta(minutes=2))
+
+    assert (late.state, late.pod_id, late.price) == (RentalState.ENDING, "pod-1", 0.5)
+
+
 def test_of_two_processes_that_would_keep_a_pod_one_does():
     one = rental()
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -260,6 +261,22 @@ def test_a_download_that_arrives_damaged_begins_anew_and_one_cut_goes_on(pod: Po
 
     assert (tmp_path / "here/output/adapter.bin").read_bytes() == content
     assert not partial.exists()
+
+
+def test_a_result_is_here_only_when_all_it_speaks_of_is(pod: Pod, tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    pod.start(steps=1)
+    pod.wait_for("ended")
+    whole = manifest(pod.agent, wait_seconds=20)
+    files = sorted(whole.files, key=lambda file: file.path != "result.json")
+    fetcher, seen = Fetcher(pod.agent, here), list[bool]()
+
+    fetcher.fetch(replace(whole, files=files[:1], complete=False))
+    assert not (here / "result.json").exists()
+    fetcher.fetch(replace(whole, files=files), lambda *_: seen.append((here / "result.json").exists()))
+
+    assert (here / "result.json").exists()
+    assert not any(seen)
 
 
 def test_events_wait_for_news_and_have_no_hole(pod: Pod) -> None:

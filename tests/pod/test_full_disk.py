@@ -10,6 +10,7 @@ from app.adapters.runpod.agent import PodRefusedError
 from app.adapters.runpod.agent_mirror import RunMirror
 from app.adapters.runpod.agent_transfer import upload
 from tests.pod.conftest import Pod
+from trainer_image.pod.journal import Journal
 
 _MOUNT = 'mount -t tmpfs -o size=6m none "$0" && exec "$@"'
 
@@ -60,3 +61,12 @@ def test_a_volume_that_is_not_there_leaves_a_pod_that_answers_and_refuses(unboot
     with pytest.raises(PodRefusedError, match="cannot be written"):
         pod.start()
     assert pod.health().ends_because == "not started"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file that opens and cannot be read")
+def test_a_journal_that_cannot_be_read_begins_anew_in_memory() -> None:
+    journal = Journal(Path("/proc/self/mem"))  # reading its beginning is an I/O error
+
+    journal.append("notice", message="still here")
+
+    assert [event["message"] for event in journal.after(0)] == ["still here"]

@@ -1,7 +1,9 @@
 """The pod ends itself when its time, its money or its use is over."""
 
+import errno
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -27,7 +29,12 @@ def runpod(unbooted_pod: Pod) -> Iterator[Platform]:
 
 
 def watchdog(
-    state: State, *, seen: Seen | None = None, saves: list[str] | None = None, **told: str
+    state: State,
+    *,
+    seen: Seen | None = None,
+    save: Callable[[str], object] = lambda _: None,
+    tell: Callable[[str], object] = lambda _: None,
+    **told: str,
 ) -> Watchdog:
     found = settings.read({"STUDIO_RUN_ID": "7f3c", "STUDIO_TOKEN_SHA256": "0" * 64, **told})
     assert not found.problems
@@ -36,8 +43,8 @@ def watchdog(
         Ways(found, lambda _: False),
         state=lambda: state,
         seen=lambda: seen or Seen(0, 0, 0),
-        save=(saves if saves is not None else []).append,
-        tell=lambda _: None,
+        save=save,
+        tell=tell,
     )
 
 
@@ -59,6 +66,14 @@ def test_the_deadline_is_a_moment_in_utc() -> None:
     dog = watchdog(RUNNING, STUDIO_DEADLINE="2026-09-21T15:13:20Z")
 
     assert end_of(dog) == (1_790_003_600.0 - NOON, "deadline")
+
+
+def test_the_deadline_comes_in_time_also_if_the_computer_that_set_it_is_fast() -> None:
+    dog = watchdog(RUNNING, STUDIO_DEADLINE="2026-09-22T15:13:20Z", STUDIO_LONGEST_SECONDS="3600")
+
+    assert end_of(dog) == (3600, "deadline")
+    dog.look = Look(True, created_at=NOON - 600)
+    assert end_of(dog) == (3000, "deadline")
 
 
 def test_the_budget_is_used_up_by_the_dearer_of_two_prices() -> None:
@@ -92,15 +107,39 @@ def test_the_training_saves_in_time_before_the_deadline_and_when_the_app_is_sile
     soon, later = (_moment(now + seconds) for seconds in (50, 5000))
     saves: list[str] = []
 
-    watchdog(state, saves=saves, STUDIO_DEADLINE=later)._save_in_time()
+    watchdog(state, save=saves.append, STUDIO_DEADLINE=later)._save_in_time()
     assert saves == []
-    watchdog(state, saves=saves, STUDIO_DEADLINE=soon)._save_in_time()
+    watchdog(state, save=saves.append, STUDIO_DEADLINE=soon)._save_in_time()
     assert saves == ["deadline"]
     leased = replace(state, lease_seconds=100.0)
-    watchdog(leased, seen=Seen(now - 99, 0, 0), saves=saves)._save_in_time()
+    watchdog(leased, seen=Seen(now - 99, 0, 0), save=saves.append)._save_in_time()
     assert saves == ["deadline"]
-    watchdog(leased, seen=Seen(now - 101, 0, 0), saves=saves)._save_in_time()
+    watchdog(leased, seen=Seen(now - 101, 0, 0), save=saves.append)._save_in_time()
     assert saves == ["deadline", "app silent"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("way", ["fails", "hangs"])
+def test_a_disk_that_fails_or_hangs_keeps_no_pod_alive(
+    way: str, runpod: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainer_image.pod.watchdog._BESIDE_SECONDS", 0.01)
+    is_mended = threading.Event()
+
+    def at_the_disk(_: str) -> None:
+        if way == "fails":
+            raise OSError(errno.EIO, "Input/output error")
+        is_mended.wait()
+
+    now = time.time()
+    state = replace(RUNNING, booted_at=now - 1000)
+    told = {**runpod.environment, "RUNPOD_POD_ID": "pod-1", "STUDIO_DEADLINE": _moment(now + 1)}
+    dog = watchdog(state, save=at_the_disk, tell=at_the_disk, **told)
+    dog._save_in_time()
+    dog._end("deadline")
+    is_mended.set()
+
+    assert runpod.ways == ["delete"]
 
 
 def test_a_pod_that_can_see_itself_says_so_and_one_that_cannot_says_why(

@@ -27,6 +27,17 @@ def test_a_checkpoint_of_a_model_that_was_brought_along_is_of_the_same_run(tmp_p
         require_same_run(progress_of(there), RunConfig(base_model=str(tmp_path / "another")))
 
 
+def test_what_is_hidden_in_a_models_folder_stays_here(tmp_path: Path):
+    model = tmp_path / "model"
+    (model / ".git").mkdir(parents=True)
+    for name in ("config.json", ".env", ".git/config"):
+        (model / name).write_text("{}")
+
+    places = [place for _, place in leaving(tmp_path, RunConfig(base_model=str(model), max_steps=1))]
+
+    assert places == ["models/model/config.json"]
+
+
 def test_rows_model_checkpoint_and_the_record_so_far_are_sent_and_nothing_else(tmp_path: Path):
     folder, model = tmp_path / "run", tmp_path / "my-model"
     for name in ("run/data/train.jsonl", "run/events.jsonl", "run/log.txt", "run/result.json", "run/x.token",

@@ -1,19 +1,27 @@
 """A run on a rented pod while something goes wrong: what it costs, what is lost, and what is said."""
 
 import json
+import threading
 import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from app.domain.errors import TargetError
+from app.adapters.runpod.client import RunpodClient
+from app.adapters.sqlite.rentals import SqliteRentalStore
+from app.domain.errors import StoreError, TargetError
+from app.domain.rental_ports import Brought, PodHealth
 from app.domain.rentals import Rental, RentalState
-from app.domain.runpod_ports import NoCapacityError, NoCreditError
+from app.domain.runpod_ports import NoCapacityError, NoCreditError, Pod, PodOrder, RunpodCloud
 from app.domain.runs import JobHandle, JobPhase, Run
+from app.services.renting.account import Account
 from app.services.renting.keepers import Keepers
+from app.services.renting.keeping import Keeper
 from app.services.renting.reaper import Reaper
+from app.services.renting.words import gone_words
 from tests.emulators.runpod.pods import WITHOUT_AGENT, Wish
 from tests.launchers.places import next_attempt, wait_until
 from tests.launchers.rented_place import RentedPlace
@@ -291,6 +299,193 @@ def test_a_pod_that_turns_up_late_is_ended(place: RentedPlace, new_run: NewRun, 
 
     wait_until(lambda: late.is_gone)
     assert all(r.state in (RentalState.ENDING, RentalState.GONE) for r in place.renting.rentals.all())
+
+
+def test_a_late_answer_to_an_order_is_waited_for_by_whoever_asked(
+    place: RentedPlace, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+):
+    run, create, keepers = new_run(), RunpodClient.create_pod, list[str]()
+
+    def seen_meanwhile(client: RunpodClient, order: PodOrder) -> Pod:
+        place.launcher().state(JobHandle(order.name))
+        keepers.extend(thread.name for thread in threading.enumerate() if order.name in thread.name)
+        return create(client, order)
+
+    monkeypatch.setattr(RunpodClient, "create_pod", seen_meanwhile)
+    handle = launched(place, run)
+
+    assert keepers == []
+    place.launcher().stop(handle, save=False)
+
+
+def test_the_reaper_ends_a_pod_past_its_time_though_its_keeper_hangs(place: RentedPlace, new_run: NewRun):
+    handle = launched(place, new_run())
+    place.keepers.close()
+    now = place.renting.clock()
+    place.renting.rentals.update(str(handle), lambda r: replace(r, ends_by=now, train_until=now))
+
+    Reaper(place.renting, Keepers(place.renting, Hanging)).reap()
+
+    assert living(place) == []
+    assert "deadline" in place.renting.rentals.get(str(handle)).message
+
+
+def test_ending_the_second_pod_of_an_order_leaves_the_first_alone(
+    place: RentedPlace, new_run: NewRun, reaper: Reaper
+):
+    run = new_run()
+    handle = launched(place, run)
+    double = place.emulator.account.rent(_like(place, name=str(handle)))
+
+    reaper.end(double.id)
+
+    assert double.is_gone
+    assert rental_of(place, run).is_wanted
+    with pytest.raises(TargetError, match="Runpod knows no pod"):
+        reaper.end(double.id)
+    place.launcher().stop(handle, save=False)
+
+
+def test_an_app_that_closes_does_not_wait_for_a_runpod_that_is_silent(place: RentedPlace):
+    place.renting.install()
+    account, answered = Silent(), threading.Event()
+    account.answers = answered
+
+    Reaper(replace(place.renting, account=account), place.keepers).close(seconds=0.05)
+
+    assert account.was_asked.is_set()
+    answered.set()
+
+
+def test_a_keeper_that_was_killed_after_the_start_does_not_send_again(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+    first = launched(place, run)
+    place.wait_until_trained(run)
+    place.launcher().stop(first, save=False)
+    before, again = run.log_path.read_text(), next_attempt(run)
+    handle = place.launcher().launch(again, resume=True, secrets={})
+    place.wait_until_trained(again)
+    place.keepers.close()
+    run.log_path.write_text(before)
+    place.renting.rentals.update(
+        str(handle), lambda r: replace(r, state=RentalState.UPLOADING, is_started=False)
+    )
+
+    place.keepers = Keepers(place.renting)
+    place.keepers.ensure(place.renting.rentals.get(str(handle)))
+
+    wait_until(lambda: rental_of(place, again).state is RentalState.TRAINING)
+    place.launcher().stop(handle, save=False)
+
+
+def test_a_stop_does_not_wait_for_what_is_being_fetched(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+    handle = launched(place, run)
+    wait_until(lambda: rental_of(place, run).state is RentalState.TRAINING)
+    place.keepers.close()
+    agent = Fetching(lambda: place.renting.rentals.update(str(handle), lambda r: replace(r, wish="save")))
+    keeper = Keeper(replace(place.renting, agents=lambda *_: agent), str(handle))
+
+    keeper.advance()
+    keeper.advance()
+
+    assert agent.said == ["begins", "stop"]
+    place.keepers = Keepers(place.renting)
+    place.launcher().stop(handle, save=False)
+
+
+def test_a_pod_that_answers_is_not_gone_though_another_accounts_key_finds_none(
+    place: RentedPlace, new_run: NewRun
+):
+    handle = launched(place, new_run())
+    wait_until(lambda: place.renting.rentals.get(str(handle)).state is RentalState.TRAINING)
+    place.keepers.close()
+    long_ago = place.renting.clock() - timedelta(minutes=5)
+    place.renting.rentals.update(
+        str(handle), lambda r: replace(r, state=RentalState.ENDING, state_since=long_ago, missed_at=long_ago)
+    )
+    [pod] = place.emulator.account.pods
+    place.emulator.faults.vanished[pod] = 1
+
+    told = Keeper(place.renting, str(handle)).advance()
+
+    assert not told.is_over
+    assert "and yet it answers. If the Runpod key was changed" in told.trouble
+    place.keepers = Keepers(place.renting)
+    place.launcher().stop(handle, save=False)
+
+
+def test_a_keeper_outlives_a_database_that_is_busy(
+    place: RentedPlace, new_run: NewRun, monkeypatch: pytest.MonkeyPatch
+):
+    place.keepers.close()
+    run = new_run()
+    handle = launched(place, run)
+    failures, get = [StoreError("The database is busy.", "Try again.")], SqliteRentalStore.get
+
+    def busy_once(store: SqliteRentalStore, name: str) -> Rental:
+        if failures and threading.current_thread().name.startswith("keep "):
+            raise failures.pop()
+        return get(store, name)
+
+    monkeypatch.setattr(SqliteRentalStore, "get", busy_once)
+    place.keepers = Keepers(place.renting)
+    place.keepers.ensure(place.renting.rentals.get(str(handle)))
+
+    wait_until(lambda: rental_of(place, run).state is RentalState.TRAINING)
+    place.launcher().stop(handle, save=False)
+
+
+def test_why_it_ended_is_said_by_what_it_was_doing(place: RentedPlace, new_run: NewRun):
+    handle = launched(place, new_run())
+    place.launcher().stop(handle, save=False)
+    rental = replace(place.renting.rentals.get(str(handle)), wish="", is_started=True)
+
+    fetching = replace(rental, state=RentalState.RETRIEVING)
+    training = replace(rental, state=RentalState.TRAINING)
+
+    assert "before all that it made was fetched" in gone_words(fetching, rental.created_at)[0]
+    assert "while the training ran" in gone_words(training, rental.created_at)[0]
+
+
+class Hanging(Keeper):
+    def advance(self) -> Rental:
+        return self._renting.rentals.get(self._name)
+
+
+class Silent(Account):
+    def __init__(self) -> None:
+        self.was_asked = threading.Event()
+        self.answers = threading.Event()
+
+    def cloud(self) -> RunpodCloud:
+        self.was_asked.set()
+        self.answers.wait()
+        raise TargetError("Runpod cannot be reached.")
+
+
+class Fetching:
+    """An agent in the midst of a long fetch when a person stops the run."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        self._meanwhile = meanwhile
+        self.said: list[str] = []
+
+    def mirror(self, folder: Path, *, wait_seconds: float) -> None: ...
+
+    def health(self) -> PodHealth:
+        return PodHealth("running")
+
+    def bring(self, folder: Path, on_bytes: Callable[[int, int], None]) -> Brought:
+        if "stop" not in self.said:
+            self.said.append("begins")
+            self._meanwhile()
+            on_bytes(1, 2)
+            self.said.append("ends")
+        return Brought((), is_complete=True)
+
+    def stop(self, *, save: bool) -> None:
+        self.said.append("stop")
 
 
 def test_nobody_is_asked_as_long_as_nothing_was_rented(place: RentedPlace, reaper: Reaper):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,10 +11,12 @@ from app.adapters.sqlite.runs import SqliteRunStore
 from app.domain.preflight import Readiness
 from app.domain.preflight_remarks import of_a_plan
 from app.domain.preflight_words import facts, leaving, short_plan
-from app.domain.renting import SETUP_SECONDS, Leaving, PodOptions, plan_of
+from app.domain.renting import SETUP_SECONDS, CostPlan, Leaving, PodOptions, plan_of
 from app.domain.runpod_ports import GpuOffer, NoCapacityError, Stock
 from app.domain.runs import RunRequest, Target
+from app.domain.setups import Setup
 from app.services.renting.planning import RentingService
+from app.ui.training.ready.checking import Checked, start
 from tests.launchers.rented_place import POD, RentedPlace
 from trainer_image.config import RunConfig
 
@@ -78,11 +81,49 @@ def test_only_gpus_that_hold_the_run_are_offered_and_planned_with(renting: Renti
 
 
 def test_what_was_agreed_to_is_named_before_anything_is_ordered(renting: RentingService):
-    settled = renting.settled(request(highest_price=0.7)).pod
+    asked = request(highest_price=0.7)
+    agreed = renting.plan(asked, steps=10).agreed(asked.pod)
 
-    assert settled.gpus[0] == "NVIDIA L4"
-    assert settled.highest_price is not None
-    assert settled.highest_price <= 0.7
+    assert agreed.gpus[0] == "NVIDIA L4"
+    assert agreed.highest_price is not None
+    assert agreed.highest_price <= 0.7
+
+
+@pytest.mark.parametrize(("seen", "is_started"), [(None, False), (0.3, False), (0.4, True), (0.5, True)])
+def test_a_run_that_costs_more_than_what_was_seen_is_shown_before_it_starts(
+    seen: float | None, is_started: bool
+):
+    setup = Setup(config=CONFIG, target=Target.RUNPOD, file=Path("rows.jsonl"))
+    place = Priced(PLAN)
+    known = Checked()
+    if seen is not None:
+        plan = replace(PLAN, offer=replace(L4, price_per_hour=seen))
+        known = Checked(setup.model_dump_json(), Readiness(plan=plan), at=-1000.0)
+
+    found = start(place.services, setup, known, set())
+
+    if is_started:
+        assert [(run.pod.gpus, run.pod.highest_price) for run in place.started] == [(("NVIDIA L4",), 0.4)]
+    else:
+        assert (found.found.plan, place.started) == (PLAN, [])
+        assert start(place.services, setup, found, set()) is place.started[0]
+
+
+class Priced:
+    """All that a start needs, where a check finds this price."""
+
+    def __init__(self, plan: CostPlan) -> None:
+        self.started: list[RunRequest] = []
+        self.services = SimpleNamespace(
+            training=SimpleNamespace(request_of=lambda *_: request(), start=self._start),
+            preflight=SimpleNamespace(check=lambda _: Readiness(plan=plan)),
+            settings=SimpleNamespace(remember_setup=lambda _: None),
+            previews=SimpleNamespace(expected=lambda _: None),
+        )
+
+    def _start(self, wanted: RunRequest) -> RunRequest:
+        self.started.append(wanted)
+        return wanted
 
 
 def test_nothing_serves_at_a_price_nobody_asks(renting: RentingService):

@@ -6,6 +6,7 @@ from threading import Thread
 
 import pytest
 
+from app.adapters.runpod import shapes
 from app.adapters.runpod.places import places
 from app.domain.runpod_ports import (
     BusyError,
@@ -264,6 +265,32 @@ def test_a_pod_is_missing_only_when_runpod_itself_says_so(client, cloud):
     cloud.faults.add(f"GET /v2/pods/{pod.id}", "html 404", times=3)
     with pytest.raises(BusyError):
         client.pod(pod.id)
+
+
+def test_a_pod_that_is_told_of_as_terminated_is_gone(client, cloud):
+    pod = client.create_pod(order(ends_at=ends(cloud)))
+    client.terminate_pod(pod.id)
+    cloud.faults.shows_ended = True
+
+    assert client.pod(pod.id) is None
+    assert list(client.pods()) == []
+
+
+def test_a_yes_that_cannot_be_read_is_no_refusal(client, cloud, monkeypatch):
+    monkeypatch.setattr("app.adapters.runpod.shapes.pod", _unreadable_once(shapes.pod))
+
+    pod = client.create_pod(order())
+
+    assert [pod.id] == list(cloud.account.pods)
+
+
+def _unreadable_once(shape):
+    answers = [{}]
+
+    def read(answer):
+        return shape(answers.pop() if answers else answer)
+
+    return read
 
 
 def test_a_delete_that_fails_is_asked_for_again(client, cloud):

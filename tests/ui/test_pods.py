@@ -2,6 +2,7 @@
 
 import flet as ft
 
+from app.domain.errors import TargetError
 from app.domain.reaping import Billing, Verdict
 from app.domain.runs import Target
 from app.services.renting.reaper import Left
@@ -54,6 +55,18 @@ async def test_a_pod_nobody_knows_is_ended_by_a_click_and_is_then_gone_from_the_
         await screen.wait_for(lambda: reaper.ended == ["2m4n"])
         await screen.click("Try again")
         await screen.wait_for(lambda: screen.texts() == [])
+
+
+async def test_an_end_that_was_refused_is_said():
+    async with mounted(PodsBanner, Refusing(STRAY)) as screen:
+        await screen.click("End this pod")
+
+        await screen.wait_for_text("Runpod cannot be reached. Check the network.")
+
+
+class Refusing(Looked):
+    def end(self, pod_id: str) -> None:
+        raise TargetError("Runpod cannot be reached.", "Check the network.")
 
 
 async def test_that_nobody_can_look_is_said_too():

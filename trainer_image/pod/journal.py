@@ -69,10 +69,11 @@ class Journal:
     def _open(self) -> int | None:
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError:
+            self._read(file)
+        except OSError:  # it begins anew, in memory: the pod is still to be looked after
             self.epoch = secrets.token_hex(8)
+            self._begins, self._size = array("Q"), 0
             return None
-        self._read(file)
         self.epoch = self.epoch or secrets.token_hex(8)
         return file
 

@@ -28,6 +28,8 @@ class Settings:
     host: str
     port: int
     deadline: float | None
+    longest: float | None
+    """How long the pod may live: the deadline as the app's computer has it may be off with its clock."""
     budget_usd: float | None
     price_per_hour: float | None
     save_margin: float
@@ -62,6 +64,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         host=environment.get("STUDIO_HOST") or "0.0.0.0",  # noqa: S104 the platform's proxy comes from outside
         port=int(found.number("STUDIO_PORT", 8080)),
         deadline=found.moment("STUDIO_DEADLINE"),
+        longest=found.optional("STUDIO_LONGEST_SECONDS"),
         budget_usd=found.optional("STUDIO_BUDGET_USD"),
         price_per_hour=found.optional("STUDIO_PRICE_PER_HOUR"),
         save_margin=found.number("STUDIO_SAVE_MARGIN", 300),

@@ -1,4 +1,7 @@
-"""Ends the pod when its time, its money or its use is over, whether the app is there or not."""
+"""Ends the pod when its time, its money or its use is over, whether the app is there or not.
+
+Nothing else in the pod keeps it from that: what is told or saved meanwhile may fail, or hang with the disk.
+"""
 
 import threading
 import time
@@ -11,6 +14,8 @@ from trainer_image.pod.settings import Settings
 from trainer_image.pod.state import State
 
 _LOOK_EVERY_SECONDS: Final = 1.0
+_BESIDE_SECONDS: Final = 5.0
+"""Longer than that it does not wait for what it has others do."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,8 @@ class Watchdog:
         *,
         state: Callable[[], State],
         seen: Callable[[], Seen],
-        save: Callable[[str], None],
-        tell: Callable[[str], None],
+        save: Callable[[str], object],
+        tell: Callable[[str], object],
     ) -> None:
         """`save` has the training save and leave, and is told why; `tell` is for people."""
         self._settings = settings
@@ -49,6 +54,7 @@ class Watchdog:
         self.look: Look | None = None
         self.ending = ""
         """What the last try to end the pod came to."""
+        self._beside: dict[str, threading.Thread] = {}
 
     def start(self) -> None:
         threading.Thread(target=self._look_on, name="look", daemon=True).start()
@@ -73,9 +79,11 @@ class Watchdog:
         if settings.deadline is not None:
             yield End(settings.deadline, "deadline")
         look = self.look or Look(False)
+        begin = min(look.created_at or self._state().booted_at, self._state().booted_at)
+        if settings.longest is not None:
+            yield End(begin + settings.longest, "deadline")
         price = max(look.price_per_hour or 0, settings.price_per_hour or 0)
         if settings.budget_usd is not None and price:
-            begin = min(look.created_at or self._state().booted_at, self._state().booted_at)
             yield End(begin + settings.budget_usd / price * 3600, "budget")
 
     def _watch(self) -> None:
@@ -83,7 +91,7 @@ class Watchdog:
             try:
                 pause = self._act()
             except Exception as error:  # whatever else breaks in this pod: it is still to be ended
-                self._tell(f"The watchdog failed: {type(error).__name__}.")
+                self._say(f"The watchdog failed: {type(error).__name__}.")
                 pause = _LOOK_EVERY_SECONDS
             time.sleep(pause)
 
@@ -107,17 +115,29 @@ class Watchdog:
         for limit in self._limits():
             margin = min(self._settings.save_margin, (limit.at - state.booted_at) / 10)
             if time.time() >= limit.at - margin:
-                self._save(limit.because)
+                self._do_beside("save", self._save, limit.because)
         if state.lease_seconds is not None and time.time() > self._seen().request + state.lease_seconds:
-            self._save("app silent")
+            self._do_beside("save", self._save, "app silent")
 
     def _end(self, because: str) -> None:
         """The pod is gone in the midst of this, if it works."""
-        self._tell(f"The pod ends itself ({because}).")
+        self._say(f"The pod ends itself ({because}).")
         said = list(self._platform.end())
         self.ending = STORAGE_STILL_BILLED if STORAGE_STILL_BILLED in said else said[-1]
         for sentence in said:
-            self._tell(sentence)
+            self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        self._do_beside("tell", self._tell, sentence)
+
+    def _do_beside(self, name: str, act: Callable[[str], object], text: str) -> None:
+        """Not at all while the last of that name still hangs."""
+        before = self._beside.get(name)
+        if before is not None and before.is_alive():
+            return
+        self._beside[name] = threading.Thread(target=act, args=(text,), name=name, daemon=True)
+        self._beside[name].start()
+        self._beside[name].join(_BESIDE_SECONDS)
 
     def _look_on(self) -> None:
         """Until the pod has seen itself once."""

@@ -24,6 +24,7 @@ _SMALLEST_PART: Final = 256 * 1024
 _READ_AT_ONCE: Final = 1024**2
 _TRIES: Final = 3
 _MARKER: Final = "COMPLETE.json"
+_RESULT: Final = "result.json"
 _OWN: Final = {"config.json", "events.jsonl", "log.txt"}
 """Of the run's folder: written here, or mirrored."""
 
@@ -154,10 +155,12 @@ class Fetcher:
     def fetch(self, found: Manifest, progress: Progress = lambda *_: None) -> bool:
         """Everything that is not here yet; False if some of it is gone from the pod by now.
 
-        A checkpoint's mark comes last, so that half of one is never taken for whole. Raises TargetError.
+        What says that something is whole comes last: a checkpoint's mark, and of all the run's result, once
+        all is offered. Raises TargetError.
         """
-        missing = [file for file in found.files if not self._is_here(file)]
-        missing.sort(key=lambda file: PurePosixPath(file.path).name == _MARKER)
+        offered = [file for file in found.files if found.complete or file.path != _RESULT]
+        missing = [file for file in offered if not self._is_here(file)]
+        missing.sort(key=lambda file: (file.path == _RESULT, PurePosixPath(file.path).name == _MARKER))
         total, done = sum(file.size for file in missing), 0
         whole = True
         for file in missing:

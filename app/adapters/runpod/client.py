@@ -21,6 +21,7 @@ from app.domain.runpod_ports import (
     NotFoundAtRunpodError,
     Pod,
     PodOrder,
+    PodStatus,
     PodTemplate,
     Region,
 )
@@ -110,13 +111,15 @@ class RunpodClient:
         self._gone(f"/templates/{_of(template_id)}", "template")
 
     def pods(self) -> Sequence[Pod]:
-        return shapes.read_all(shapes.pod, self._rest.all("/pods", "pods"))
+        found = shapes.read_all(shapes.pod, self._rest.all("/pods", "pods"))
+        return [pod for pod in found if pod.status is not PodStatus.TERMINATED]
 
     def pod(self, pod_id: str) -> Pod | None:
         try:
-            return shapes.read(shapes.pod, self._rest.read(f"/pods/{_of(pod_id)}", "pod"))
+            found = shapes.read(shapes.pod, self._rest.read(f"/pods/{_of(pod_id)}", "pod"))
         except NotFoundAtRunpodError:
             return None
+        return None if found.status is PodStatus.TERMINATED else found
 
     def create_pod(self, order: PodOrder) -> Pod:
         return ordering.rent(order, self._rest, self._key, self._pause, self.pods)

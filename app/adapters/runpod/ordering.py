@@ -32,11 +32,18 @@ def rent(
     try:
         if order.ends_at:
             return _by_graphql(order, key())
-        answer = rest.make("POST", "/pods", "volume", body(order))
-        return shapes.read(shapes.pod, answer)
+        return _read(rest.make("POST", "/pods", "volume", body(order)))
     except AnswerLostError as error:
         log.warning("It is not known whether the pod %s was made: %s", order.name, error.means.message)
     return _found(order.name, pause, look)
+
+
+def _read(answer: Any) -> Pod:
+    """A yes that cannot be read is a yes all the same."""
+    try:
+        return shapes.read(shapes.pod, answer)
+    except RunpodError as error:
+        raise AnswerLostError(error) from None
 
 
 def body(order: PodOrder) -> dict[str, Any]:
@@ -122,7 +129,7 @@ def _found(name: str, pause: Callable[[float], None], look: Look) -> Pod:
     for seconds in _LOOKS:
         pause(seconds)
         try:
-            found = [pod for pod in look() if pod.name == name and pod.status is not PodStatus.TERMINATED]
+            found = [pod for pod in look() if pod.name == name]
         except RunpodError as error:
             log.info("Looking for the pod %s failed: %s", name, error.message)
             continue

@@ -30,7 +30,9 @@ def leaving(folder: Path, config: RunConfig, *, checkpoint: str = "") -> Iterato
     for path in _inputs(config):
         yield path, f"{INPUTS_DIR}/{path.name}"
     if (model := model_folder(config)) is not None:
-        yield from _all_of(model, f"{MODELS_DIR}/{model.name}")
+        for path, place in _all_of(model, f"{MODELS_DIR}/{model.name}"):
+            if not any(part.startswith(".") for part in path.relative_to(model).parts):  # .env, .git, .cache
+                yield path, place
     if checkpoint:
         yield from _all_of(folder / checkpoint, checkpoint)
     for name in (EVENTS_FILE, LOG_FILE):  # of earlier attempts: both go on there where they end here

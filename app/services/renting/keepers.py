@@ -3,11 +3,12 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from app.domain.errors import StudioError
 from app.domain.rentals import Rental, RentalState
+from app.domain.runs import RunId
 from app.services.renting.keeping import Keeper
 from app.services.renting.parts import Renting
 
@@ -21,13 +22,14 @@ class Keepers:
         self._renting = renting
         self._keeper = keeper
         self._threads: dict[str, threading.Thread] = {}
+        self._ordered: set[RunId] = set()
         self._lock = threading.Lock()
         self._news = threading.Condition()
         self._is_over = threading.Event()
 
     def ensure(self, rental: Rental) -> None:
         """Begin to look after it, unless somebody does."""
-        if rental.is_over or self._is_over.is_set():
+        if rental.is_over or self._is_over.is_set() or rental.run_id in self._ordered:
             return
         with self._lock:
             thread = self._threads.get(rental.name)
@@ -38,6 +40,15 @@ class Keepers:
             )
             self._threads[rental.name] = thread
             thread.start()
+
+    @contextmanager
+    def waiting(self, run_id: RunId) -> Iterator[None]:
+        """A pod for it is being ordered: nobody here takes it for missing before that is answered."""
+        self._ordered.add(run_id)
+        try:
+            yield
+        finally:
+            self._ordered.discard(run_id)
 
     def until(self, name: str, is_so: Callable[[Rental], bool], seconds: float) -> Rental:
         """Wait until it is so, or for so long; what is then true. Sees to its keeper meanwhile."""
@@ -69,27 +80,29 @@ class Keepers:
 
     def _keep_on(self, keeper: Keeper, name: str) -> None:
         while not self._is_over.is_set():
-            before = self._renting.rentals.get(name)
-            rental = self._advanced(keeper, before)
+            before, rental = self._advanced(keeper, name)
             with self._news:
                 self._news.notify_all()
-            if rental.is_over:
+            if rental is not None and rental.is_over:
                 return
-            if rental.state is before.state:
+            if before is None or rental is None or rental.state is before.state:
                 self._is_over.wait(self._pause(rental))
 
-    def _pause(self, rental: Rental) -> float:
+    def _pause(self, rental: Rental | None) -> float:
         """Runpod is asked less often than a pod."""
         patience = self._renting.patience
-        is_asked = rental.state in (RentalState.CREATING, RentalState.ENDING)
+        is_asked = rental is not None and rental.state in (RentalState.CREATING, RentalState.ENDING)
         return max(patience.look.total_seconds() if is_asked else 0.0, patience.retry_seconds)
 
-    def _advanced(self, keeper: Keeper, before: Rental) -> Rental:
-        """A bug, or a database that is busy, must not leave a pod alone."""
+    def _advanced(self, keeper: Keeper, name: str) -> tuple[Rental | None, Rental | None]:
+        """Before and after one step, as far as is known. A bug, or a database that is busy, must not leave a
+        pod alone."""
+        before = None
         try:
-            return keeper.advance()
+            before = self._renting.rentals.get(name)
+            return before, keeper.advance()
         except StudioError as error:
-            log.warning("Rental %s: %s", before.name, error.message)
+            log.warning("Rental %s: %s", name, error.message)
         except Exception:
-            log.exception("Rental %s could not be looked after", before.name)
-        return before
+            log.exception("Rental %s could not be looked after", name)
+        return before, before

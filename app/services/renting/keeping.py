@@ -6,6 +6,7 @@ Every step may be taken twice, by another process too, and may be cut short anyw
 import json
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -32,7 +33,8 @@ from trainer_image.config import (
 log = logging.getLogger(__name__)
 
 _MAYBE_BILLED: Final = "Start the run again. Its cost counts as if there had been one for that long."
-_DEAD: Final = frozenset({PodStatus.EXITED, PodStatus.ERROR, PodStatus.TERMINATED})
+_BEGUN: Final = frozenset({"running", "stopping", "ended"})
+_DEAD: Final = frozenset({PodStatus.EXITED, PodStatus.ERROR})
 
 
 class _InterruptedError(Exception):
@@ -130,6 +132,16 @@ class Keeper:
         if rental.wish:
             return self._end("", "")
         agent, config = self._agent(rental), self._config(rental)
+        health = agent.health()
+        if health.attempt != rental.attempt or health.phase not in _BEGUN:  # else by a keeper before this one
+            if not self._send_all(agent, rental, config):
+                return self._renting.rentals.get(self._name)
+            self._start(agent, rental, config)
+        self._change(lambda r: replace(r, is_started=True))
+        return self._go(RentalState.TRAINING)
+
+    def _send_all(self, agent: PodAgent, rental: Rental, config: RunConfig) -> bool:
+        """False if a wish came meanwhile."""
         files = list(leaving(rental.folder, config, checkpoint=_checkpoint(rental)))
         whole, sent = sum(path.stat().st_size for path, _ in files), 0
         try:
@@ -137,10 +149,8 @@ class Keeper:
                 agent.send(path, name, partial(self._sent, sent, whole))
                 sent += path.stat().st_size
         except _InterruptedError:
-            return self._renting.rentals.get(self._name)
-        self._start(agent, rental, config)
-        self._change(lambda r: replace(r, is_started=True))
-        return self._go(RentalState.TRAINING)
+            return False
+        return True
 
     def _start(self, agent: PodAgent, rental: Rental, config: RunConfig) -> None:
         token = self._renting.hub_token() if rental.passes_token and not config.offline else None
@@ -168,7 +178,8 @@ class Keeper:
         if rental.wish and not self._ask_to_leave(agent, rental, health).is_wanted:
             return self._renting.rentals.get(self._name)
         if self._is_time_for_outputs():
-            self._fetch(agent, rental)
+            with suppress(_InterruptedError):
+                self._fetch(agent, rental)
         return self._say("saving, then leaving" if rental.wish == "save" else "")
 
     def _pass_on_commands(self, agent: PodAgent, rental: Rental) -> None:
@@ -252,7 +263,7 @@ class Keeper:
             pod = self._renting.account.cloud().pod(rental.pod_id)
         except TargetError as worse:
             return self._note(f"{worse.message} {worse.hint}".strip())
-        if pod is None or pod.status is PodStatus.TERMINATED:
+        if pod is None:
             return self._missed(rental, now, self._renting.patience.confirm, gone_words(rental, now))
         rental = self._change(Rental.seen)
         if pod.status in _DEAD:
@@ -295,8 +306,12 @@ class Keeper:
             raise _InterruptedError
 
     def _fetched(self, done: int, whole: int) -> None:
-        if whole:
-            self._say(f"fetching {done / 1e6:.1f} of {whole / 1e6:.1f} MB")
+        """A training that is to leave is told so before more of it is fetched."""
+        if not whole:
+            return
+        rental = self._say(f"fetching {done / 1e6:.1f} of {whole / 1e6:.1f} MB")
+        if rental.state is RentalState.TRAINING and rental.wish != self._asked:
+            raise _InterruptedError
 
     def _agent(self, rental: Rental) -> PodAgent:
         if self._known_agent is None or self._known_agent[0] != rental.pod_id:

@@ -42,7 +42,8 @@ class RunpodLauncher:
             if rental.run_id == run.id and rental.is_wanted:
                 raise TargetError("This run is still going.", "Stop it first.")
         self._renting.write_config(run.folder, run.config)
-        rental = self._ordering.order(run, Resumed(resume, extend, resume_from))
+        with self._keepers.waiting(run.id):
+            rental = self._ordering.order(run, Resumed(resume, extend, resume_from))
         self._keepers.ensure(rental)
         return JobHandle(rental.name)
 

@@ -148,6 +148,7 @@ def _wanted(rental: Rental, run: Run) -> PodOrder:
             "STUDIO_TOKEN_SHA256": rental.token_sha256,
             "STUDIO_HOME": HOME,
             "STUDIO_DEADLINE": f"{rental.ends_by:%Y-%m-%dT%H:%M:%SZ}",
+            "STUDIO_LONGEST_SECONDS": f"{(rental.ends_by - rental.created_at).total_seconds():.0f}",
             "STUDIO_BUDGET_USD": f"{rental.budget:.4f}",
             "STUDIO_PRICE_PER_HOUR": f"{rental.price:.4f}",
             "STUDIO_SAVE_MARGIN": f"{margin:.0f}",

@@ -95,16 +95,6 @@ class RentingService:
             later=later,
         )
 
-    def settled(self, request: RunRequest) -> RunRequest:
-        """The request with the GPUs it may take, by name and highest price, as they were shown: what a
-        person said yes to is what is ordered later. Raises TargetError."""
-        rungs = ladder(self.offers(), self.needed_bytes(request.config), request.pod)
-        if not rungs:
-            return request
-        dearest = max(rung.price_per_hour for rung in rungs)
-        pod = replace(request.pod, gpus=tuple(rung.id for rung in rungs), highest_price=dearest)
-        return replace(request, pod=pod)
-
     def rental(self, run: Run) -> Rental | None:
         """Of its newest attempt."""
         return self._renting.rentals.find(run.id, run.attempt)

@@ -18,13 +18,18 @@ from app.domain.runpod_ports import Pod
 from app.domain.runs import Run
 from app.services.renting.keepers import Keepers
 from app.services.renting.parts import INSTALL_SETTING, Renting
+from app.services.renting.words import time_is_up
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 300.0
+LAST_SECONDS: Final = 10.0
+"""Of the look before the app ends."""
 _ORDER: Final = tuple(RentalState)
 _LONG: Final = timedelta(minutes=1)
 """An end that takes longer is one to tell about."""
+_BY_HAND: Final = "It was ended by hand."
+_LISTED: Final = "`tunewright runpod list` shows those there are."
 
 
 @dataclass(frozen=True)
@@ -81,22 +86,24 @@ class Reaper:
         return Left((*late, *self._strays), problem)
 
     def end(self, pod_id: str) -> None:
-        """By a person: a pod of ours that no run is known of. Raises TargetError."""
+        """By a person: a pod of ours, whatever it does. Raises TargetError."""
         pod = next((pod for pod in self._pods() if pod.id == pod_id), None)
         if pod is None:
-            return
+            self._forget(pod_id)
+            raise TargetError(f"Runpod knows no pod {pod_id}: it is gone, or never was.", _LISTED)
         rental = _rental_of(pod, self._renting.rentals.all())
         if self._judged(pod, rental, self._renting.clock()).verdict is Verdict.NOT_OURS:
             raise TargetError(
                 f"The pod {pod.name} was not started by this Tunewright.", "End it where it was."
             )
-        if rental is None:
-            self._renting.account.cloud().terminate_pod(pod_id)
-            self._strays = tuple(stray for stray in self._strays if stray.pod_id != pod_id)
-            return
-        now = self._renting.clock()
-        self._renting.rentals.update(rental.name, lambda r: r.failed("It was ended by hand.", "", now))
-        self._keepers.ensure(self._renting.rentals.get(rental.name))
+        if rental is not None:
+            now = self._renting.clock()
+            if not self._note_end(pod, rental, now):
+                self._renting.rentals.update(rental.name, lambda r: r.failed(_BY_HAND, "", now))
+        self._renting.account.cloud().terminate_pod(pod_id)
+        self._forget(pod_id)
+        for living in self._renting.rentals.living():
+            self._keepers.ensure(living)
 
     def wait(self, seconds: float) -> Left:
         """Until everything that is to end is surely gone, or for so long."""
@@ -120,14 +127,22 @@ class Reaper:
         """Reap now and every so often, in a thread of its own, until `close`."""
         threading.Thread(target=self._rounds, args=(every_seconds,), name="reaper", daemon=True).start()
 
-    def close(self) -> None:
-        """One last time, and let go of everything: what trains goes on without this computer."""
+    def close(self, *, seconds: float = LAST_SECONDS) -> None:
+        """One last time, and let go of everything: what trains goes on without this computer.
+
+        Where Runpod does not answer for so long, whoever closes the app waits no longer.
+        """
         self._stop.set()
+        last = threading.Thread(target=self._reap_at_last, name="last look at the pods", daemon=True)
+        last.start()
+        last.join(seconds)
+        self._keepers.close()
+
+    def _reap_at_last(self) -> None:
         try:
             self.reap()
         except StudioError as error:
             log.warning("The last look at the pods failed: %s", error.message)
-        self._keepers.close()
 
     def _rounds(self, every_seconds: float) -> None:
         while True:
@@ -139,27 +154,40 @@ class Reaper:
                 return
 
     def _reap(self, now: datetime) -> None:
-        strays = []
+        strays, failures = [], list[TargetError]()
         for pod in self._pods():
             rental = _rental_of(pod, self._renting.rentals.all())
             judged = self._judged(pod, rental, now)
             if judged.verdict is Verdict.ASK:
                 strays.append(judged)
             elif judged.verdict is Verdict.END and rental is not None:
-                self._end(pod, rental, now)
+                try:
+                    self._end(pod, rental, now)
+                except TargetError as error:
+                    failures.append(error)
         self._strays = tuple(strays)
+        if failures:
+            raise failures[0]
 
     def _end(self, pod: Pod, rental: Rental, now: datetime) -> None:
+        """Itself, too: its keeper may hang, here or in another process, or has no time any more."""
         log.info("Pod %s of rental %s is to end", pod.id, rental.name)
+        if not self._note_end(pod, rental, now):
+            self._renting.rentals.update(rental.name, lambda r: r.failed(*time_is_up(r), now))
+        self._renting.account.cloud().terminate_pod(pod.id)
+
+    def _note_end(self, pod: Pod, rental: Rental, now: datetime) -> bool:
+        """Write down a pod that came beside its rental's, or after its end; False if it is neither."""
         if rental.pod_id and rental.pod_id != pod.id:
             self._take_over(pod, rental, now)
         elif rental.is_over:
             self._renting.rentals.update(rental.name, lambda r: r.back(pod.id, now))
-        elif rental.is_wanted and self._is_abandoned(rental):
-            self._keepers.ensure(rental)  # it is overdue: its keeper ends it, and says why
+        else:
+            return False
+        return True
 
-    def _is_abandoned(self, rental: Rental) -> bool:
-        return rental.keeper is None or not self._renting.processes.is_alive(rental.keeper)
+    def _forget(self, pod_id: str) -> None:
+        self._strays = tuple(stray for stray in self._strays if stray.pod_id != pod_id)
 
     def _take_over(self, pod: Pod, rental: Rental, now: datetime) -> None:
         """A second pod of one order: it has cost from the order on, and gets a row of its own."""

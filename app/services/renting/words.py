@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.domain.rentals import Rental, money
+from app.domain.rentals import Rental, RentalState, money
 
 RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
 
@@ -39,4 +39,6 @@ def gone_words(rental: Rental, now: datetime) -> tuple[str, str]:
         return time_is_up(rental)
     if not rental.is_started:
         return "The pod was gone before the training began: not by this app.", "Start the run again."
+    if rental.state is RentalState.RETRIEVING:
+        return "The pod was gone before all that it made was fetched: not by this app.", RESUME
     return "The pod is gone while the training ran: Runpod or somebody else ended it.", RESUME

@@ -34,6 +34,8 @@ class Faults:
     """That many of the next pods are RUNNING and nothing listens in them."""
     vanished: dict[str, int] = field(default_factory=dict)
     """Pod → how many questions about it are answered by 404 though it lives."""
+    shows_ended: bool = False
+    """Pods that are gone are still told of, as TERMINATED."""
     log_lines: int | None = None
     """A log stream is cut after so many lines."""
     log_forgets: bool = False

@@ -102,7 +102,8 @@ def _listed(account: Account, asked: Asked, name: str, items: list[Any]) -> Answ
 
 @route("GET", "/v2/pods")
 def list_pods(account: Account, asked: Asked) -> Answer:
-    seen = [pod for pod in account.living if not account.faults.is_vanished(pod.id)]
+    there = list(account.pods.values()) if account.faults.shows_ended else account.living
+    seen = [pod for pod in there if not account.faults.is_vanished(pod.id)]
     return _listed(account, asked, "pods", [pod.json() for pod in seen])
 
 
@@ -151,6 +152,8 @@ def _with_template(account: Account, body: dict[str, Any]) -> dict[str, Any]:
 def get_pod(account: Account, asked: Asked, id: str) -> Answer:
     if account.faults.is_vanished(id):
         raise Refused(404, "pod not found")
+    if account.faults.shows_ended and id in account.pods:
+        return 200, account.pods[id].json()
     return 200, account.pod(id).json()
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from app.domain.errors import StudioError
 from app.domain.preflight import Readiness, Remark
-from app.domain.runs import Run, RunId, Target
+from app.domain.runs import Run, RunId
 from app.domain.setups import Setup
 from app.services.everything import Services
 
@@ -45,7 +45,8 @@ def start(
     read: Set[str],
     cloned_from: RunId | None = None,
 ) -> Run | Checked:
-    """The run; or what speaks against it and is an error, or a warning whose sentence is not in `read`.
+    """The run; or what speaks against it and is an error, or a warning whose sentence is not in `read`, or a
+    price that is not the one that was seen.
 
     Raises StudioError.
     """
@@ -57,8 +58,11 @@ def start(
     if now.found.errors or not {remark.message for remark in now.found.warnings} <= read:
         return now
     request = services.training.request_of(setup, Path.home())
+    if (plan := now.found.plan) is not None:
+        seen = known.found.plan if known.found and known.asked == now.asked else None
+        if seen is None or plan.dearest > seen.dearest:
+            return now
+        request = replace(request, pod=plan.agreed(request.pod))
     services.settings.remember_setup(setup)
-    if request.target is Target.RUNPOD:
-        request = services.renting.settled(request)
     expected = services.previews.expected(request)
     return services.training.start(replace(request, expected=expected, cloned_from=cloned_from))
