@@ -56,8 +56,9 @@ def add(services: Services, args: argparse.Namespace, output: Output) -> int:
 
 def _agreed(services: Services, request: RunRequest, args: argparse.Namespace, output: Output) -> RunRequest:
     """A yes is given before it waits: when its turn comes nobody is asked."""
-    require_consent(require_ready(services, request, output), output, is_given=args.yes)
-    return services.renting.settled(request)
+    found = require_ready(services, request, output)
+    require_consent(found, output, is_given=args.yes)
+    return request if found.plan is None else replace(request, pod=found.plan.agreed(request.pod))
 
 
 def add_back(services: Services, args: argparse.Namespace, output: Output) -> int:

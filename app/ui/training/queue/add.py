@@ -138,6 +138,7 @@ def _add(services: Services, draft: TrainingDraft, methods: Sequence[Method] | N
 def _add_one(services: Services, draft: TrainingDraft, setup: Setup, *, is_alone: bool) -> Run:
     request = services.training.request_of(setup, Path.home())
     if request.target is Target.RUNPOD:
-        request = services.renting.settled(request)
+        plan = services.renting.plan(request, steps=None)
+        request = replace(request, pod=plan.agreed(request.pod))
     expected = services.previews.expected(request) if is_alone else None
     return services.queue.add(replace(request, expected=expected, cloned_from=draft.selection.cloned_from))
