@@ -50,6 +50,7 @@ from app.adapters.worker_engine import WorkerEngine
 from app.domain.elsewhere import Elsewhere
 from app.domain.ports import Launchers
 from app.domain.runs import DockerOptions, Target
+from app.domain.tokens import TokenPlace
 from app.paths import Paths
 from app.services.auto_setting import AutoSettingService
 from app.services.bundles import BundleService
@@ -122,11 +123,11 @@ def build_services(
     )
     keepers, gpu_need = Keepers(renting), GpuNeed()
     launchers: Launchers = {
-        Target.RUNPOD: RunpodLauncher(renting, keepers, gpu_need),
         Target.LOCAL: ProcessLauncher(
             paths.trainer, rows_cache=paths.rows_cache, memory_history=paths.memory_history
         ),
         Target.DOCKER: DockerLauncher(data),
+        Target.RUNPOD: RunpodLauncher(renting, keepers, gpu_need),
     }
     sessions, sources = SqliteSessionStore(database, processes), RowSources()
     library = LibraryService(sessions, sources, settings, secrets, paths.sample_file, elsewhere)
@@ -249,7 +250,14 @@ def build_services(
         ),
         tokens=TokenService(secrets, vault, HttpTokenChecker(), offline),
         setups=SetupService(SqliteConfigStore(database), library, training),
-        doctor=DoctorService(paths.home, launchers, secrets, describe_gpus, DockerOptions()),
+        doctor=DoctorService(
+            paths.home,
+            launchers,
+            secrets,
+            describe_gpus,
+            DockerOptions(),
+            has_runpod_key=lambda: secrets.find(TokenPlace.RUNPOD) is not None,
+        ),
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
         previews=previews,

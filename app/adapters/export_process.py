@@ -83,6 +83,7 @@ class ExportProcess:
         try:
             tell(Told("Asking the Hub for a place"))
             address = hub.create_repo(wish.repo, private=wish.is_private, exist_ok=True)
+            _require_as_asked(hub, address.repo_id, wish)
             tell(Told("Uploading; this cannot be cancelled half-way"))
             hub.upload_folder(
                 repo_id=address.repo_id,
@@ -132,6 +133,18 @@ def _listen(process: ChildProcess, lines: "queue.SimpleQueue[bytes | None]") -> 
             lines.put(process.receive())
     except ProcessEndedError:
         lines.put(None)
+
+
+def _require_as_asked(hub: Any, repo: str, wish: PushWish) -> None:
+    """A model that was there stays as open as it was, whatever is asked for. Raises StudioError."""
+    is_private: bool | None = hub.model_info(repo).private
+    if is_private is None or is_private == wish.is_private:
+        return
+    found, other = ("private", "privately") if is_private else ("public", "publicly")
+    raise StudioError(
+        f"There is a model {repo} on the Hub already, and it is {found}.",
+        f"Choose another name, or push {other}. Nothing was sent.",
+    )
 
 
 def _explained(error: Exception, wish: PushWish) -> StudioError:

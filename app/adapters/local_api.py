@@ -2,13 +2,17 @@
 
 import json
 import logging
+import re
+import selectors
 import socket
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, Final
 
 from app.domain.chat import AnswerFacts
@@ -18,6 +22,7 @@ from app.domain.local_api import HOST, ApiBackend, ApiError, Asked, read_request
 log = logging.getLogger(__name__)
 
 _LARGEST_BODY: Final = 16 * 2**20
+_DIGITS_OF_A_LENGTH: Final = 12
 _PATIENCE_SECONDS: Final = 30
 """For a sender that has connected and says nothing."""
 _FINISH: Final = {"length": "length"}
@@ -55,11 +60,17 @@ class LoopbackApi:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    allow_reuse_address = sys.platform != "win32"  # there, another program could take the same port
     backend: ApiBackend
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self._open: set[socket.socket] = set()
         super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Without looking up the name of this computer, which may ask the network and take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
@@ -140,10 +151,20 @@ class _Handler(BaseHTTPRequestHandler):
             if asked.is_streamed:
                 self._stream(head, pieces, facts, asked)
             else:
-                message = {"role": "assistant", "content": "".join(pieces)}
+                message = {"role": "assistant", "content": "".join(self._while_wanted(pieces))}
+                _require_end(facts)
                 choice = {"index": 0, "message": message, "finish_reason": _reason(facts), "logprobs": None}
                 body = {**head, "object": "chat.completion", "choices": [choice], "usage": _usage(facts)}
                 self._reply(200, body)
+
+    def _while_wanted(self, pieces: Iterator[str]) -> Iterator[str]:
+        """Raises ConnectionError once who asked is gone: nothing is written to them that would fail."""
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(self.connection, selectors.EVENT_READ)
+            for piece in pieces:
+                if waiting.select(0) and not self.connection.recv(1, socket.MSG_PEEK):
+                    raise ConnectionAbortedError
+                yield piece
 
     def _stream(
         self, head: dict[str, Any], pieces: Iterator[str], facts: list[AnswerFacts], asked: Asked
@@ -168,6 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
             say(choice({"role": "assistant", "content": first or ""}))
             for piece in pieces:
                 say(choice({"content": piece}))
+            _require_end(facts)
             say(choice({}, _reason(facts)))
             if asked.wants_usage:
                 say([], usage=_usage(facts))
@@ -177,9 +199,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> Any:
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit():
+        if not re.fullmatch("[0-9]+", length):
             raise ApiError(411, "invalid_request", "The request does not say how long it is.")
-        if int(length) > _LARGEST_BODY:
+        if len(length) > _DIGITS_OF_A_LENGTH or int(length) > _LARGEST_BODY:
             raise ApiError(413, "invalid_request", "The request is too large.")
         try:
             return json.loads(self.rfile.read(int(length)))
@@ -205,10 +227,16 @@ def _closable(pieces: Iterator[str]) -> Any:
     return pieces if hasattr(pieces, "close") else (piece for piece in pieces)
 
 
+def _require_end(facts: list[AnswerFacts]) -> None:
+    """Raises ApiError for an answer that was stopped: as a whole one nobody could tell that it is not."""
+    if not facts or facts[0].finish_reason == "cancelled":
+        raise ApiError(503, "stopped", "The answer was stopped in Tunewright. Ask again.")
+
+
 def _reason(facts: list[AnswerFacts]) -> str:
-    return _FINISH.get(facts[0].finish_reason, "stop") if facts else "stop"
+    return _FINISH.get(facts[0].finish_reason, "stop")
 
 
 def _usage(facts: list[AnswerFacts]) -> dict[str, int]:
-    prompt, completion = (facts[0].prompt_tokens, facts[0].tokens) if facts else (0, 0)
+    prompt, completion = facts[0].prompt_tokens, facts[0].tokens
     return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}

@@ -94,8 +94,9 @@ class WorkerEngine:
         """Load what is needed (once), then yield the answer in pieces; see `InferenceEngine`."""
 
         def pieces(process: WorkerProcess, answer: _Answer) -> Iterator[str]:
+            speakable = replace(sampling, stop=tuple(map(_whole, sampling.stop)))
             request = Generate(
-                id=answer.id, messages=_sendable(messages), sampling=sampling, voice=model.voice
+                id=answer.id, messages=_sendable(messages), sampling=speakable, voice=model.voice
             )
             return self._answer_pieces(process, answer, request, told)
 
@@ -328,8 +329,10 @@ def _request(model: LoadableModel) -> Load:
 
 
 def _sendable(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Role and text of each. Half a surrogate pair cannot travel."""
-    return [
-        {"role": str(m["role"]), "content": str(m["content"]).encode("utf-8", "replace").decode()}
-        for m in messages
-    ]
+    """Role and text of each."""
+    return [{"role": str(m["role"]), "content": _whole(str(m["content"]))} for m in messages]
+
+
+def _whole(text: str) -> str:
+    """Half a surrogate pair cannot travel."""
+    return text.encode("utf-8", "replace").decode()

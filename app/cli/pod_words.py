@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ def add_pod_options(leaf: argparse.ArgumentParser) -> None:
 
 
 def with_pod_options(setup: "Setup", args: argparse.Namespace) -> "Setup":
-    from dataclasses import replace  # noqa: PLC0415
-
     from app.domain.renting import Order  # noqa: PLC0415 - not for --help
 
     told: dict[str, Any] = {

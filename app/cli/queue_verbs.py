@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, cast, get_args
 
-from app.cli.checking import setup_of
+from app.cli.checking import require_ready, setup_of
 from app.cli.output import Output
+from app.cli.pods import require_consent
 from app.domain.errors import StudioError
 from app.domain.fan_out import fan_out
 from app.domain.presets import Method
 from app.domain.queue import QueueRules
-from app.domain.runs import Run
+from app.domain.runs import Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 
@@ -41,13 +42,23 @@ def list_queue(services: Services, args: argparse.Namespace, output: Output) -> 
 def add(services: Services, args: argparse.Namespace, output: Output) -> int:
     setup, folder = setup_of(services, args, args.config, is_file=True)
     setups = [setup] if args.methods is None else fan_out(setup, _methods(args), rows=_rows(services, setup))
-    runs = [services.queue.add(services.training.request_of(one, folder)) for one in setups]
+    requests = [services.training.request_of(one, folder) for one in setups]
+    if setup.target is Target.RUNPOD:
+        requests = [_agreed(services, request, args, output) for request in requests]
+    runs = [services.queue.add(request) for request in requests]
     output.give(runs if args.methods else runs[0])
     for run in runs:
         output.say(f"{run.name} ({run.id}) waits, with its rows and settings as they are now.")
         _say_what_hinders(run, output)
     output.say("It starts while the window is open, or `tunewright queue run` goes on in a terminal.")
     return 0
+
+
+def _agreed(services: Services, request: RunRequest, args: argparse.Namespace, output: Output) -> RunRequest:
+    """A yes is given before it waits: when its turn comes nobody is asked."""
+    found = require_ready(services, request, output)
+    require_consent(found, output, is_given=args.yes)
+    return request if found.plan is None else replace(request, pod=found.plan.agreed(request.pod))
 
 
 def add_back(services: Services, args: argparse.Namespace, output: Output) -> int:

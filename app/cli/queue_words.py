@@ -17,6 +17,7 @@ def add_queue_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
     add.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
     add.add_argument("--preset", choices=list(PRESETS), help="these values go over those of the setup")
+    add.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
     add.add_argument(
         "--methods",
         metavar="M,M",

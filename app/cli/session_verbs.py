@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from app.cli.importing import chosen_mapping
-from app.cli.output import Output
+from app.cli.output import Output, counted_rows
 from app.domain.edits import Replacement
 from app.domain.finding import RowFilter
 from app.domain.publishing import PublishWish, found_in_words
@@ -42,7 +42,7 @@ def undelete(services: Services, args: argparse.Namespace, output: Output) -> in
 
 def duplicate(services: Services, args: argparse.Namespace, output: Output) -> int:
     copy = services.library.duplicate(_session(services, args), args.name)
-    return _changed(copy, output, f"{copy.name} ({copy.id}): {copy.row_count:,} rows.")
+    return _changed(copy, output, f"{copy.name} ({copy.id}): {counted_rows(copy.row_count)}.")
 
 
 def append(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -87,12 +87,12 @@ def replace(services: Services, args: argparse.Namespace, output: Output) -> int
     preview = editing.preview_replace(base, wish)
     if args.preview:
         output.give(preview)
-        output.say(f"{preview.row_count:,} rows would change.")
+        output.say(f"{counted_rows(preview.row_count)} would change.")
         for example in preview.examples:
             output.say(f"\nrow {example.position}\n- {example.before}\n+ {example.after}")
         return 0
     session = editing.replace(base, wish, _counted("rows looked at"))
-    return _changed(session, output, f"{preview.row_count:,} rows changed. {_new_version(session)}")
+    return _changed(session, output, f"{counted_rows(preview.row_count)} changed. {_new_version(session)}")
 
 
 def find(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -140,7 +140,7 @@ def publish(services: Services, args: argparse.Namespace, output: Output) -> int
     published = services.publishing.publish(session, wish, _tell, accept_found=args.accept_personal_data)
     output.give(published)
     who = "everybody may see it" if args.public else "private"
-    output.say(f"{published.row_count:,} rows of {session.name} are on the Hub ({who}): {published.url}")
+    output.say(f"{counted_rows(published.row_count)} of {session.name} on the Hub ({who}): {published.url}")
     return 0
 
 
@@ -157,7 +157,7 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
         progress=_counted("rows written"),
     )
     output.give({"session": session.id, "file": path, "rows": count, "format": file_format})
-    output.say(f"{count:,} rows of {session.name} written to {path}.")
+    output.say(f"{counted_rows(count)} of {session.name} written to {path}.")
     if file_format is ExportFormat.CSV:
         output.say("CSV knows no nesting: the messages of a row are JSON text in their column.")
     return 0
@@ -181,7 +181,7 @@ def _changed(session: Session, output: Output, text: str) -> int:
 
 
 def _new_version(session: Session) -> str:
-    return f"{session.name} is at version {session.version}: {session.row_count:,} rows."
+    return f"{session.name} is at version {session.version}: {counted_rows(session.row_count)}."
 
 
 def _yes_or_no(word: str | None) -> bool | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from app.cli.output import Output
+from app.cli.output import Output, counted_rows
 from app.domain.chat import PRESETS, Sampling, Voice
 from app.domain.comparing import Answered, ComparisonFormat
 from app.domain.conversations import ChatFormat, Conversation
@@ -63,18 +63,20 @@ def compare(services: Services, args: argparse.Namespace, output: Output) -> int
     file_format = _comparison_format(target)
     plan = services.comparing.plan(first, second, _prompts(services, args), _sampling(args), args.system)
     whole: list[Answered] = []
-    for answered in services.comparing.run(plan, first, second, placing):
-        if answered.facts is None:
-            continue
-        whole.append(answered)
-        prompt, who = plan.prompts[answered.prompt], plan.labels[answered.side]
-        output.say(f"[{len(whole)}/{2 * len(plan.prompts)}] {prompt}\n{who}: {answered.text}\n")
-        output.give({"prompt": prompt, "side": answered.side, "model": who, "answer": answered.text})
-    if target is not None and file_format is not None:
-        with appearing(target, overwrite=False) as partial:
-            text = replace(plan, answers=tuple(whole)).as_text(file_format)
-            partial.write_text(text, encoding="utf-8", newline="")
-        output.say(f"Written to {target}")
+    try:
+        for answered in services.comparing.run(plan, first, second, placing):
+            if answered.facts is None:
+                continue
+            whole.append(answered)
+            prompt, who = plan.prompts[answered.prompt], plan.labels[answered.side]
+            output.say(f"[{len(whole)}/{2 * len(plan.prompts)}] {prompt}\n{who}: {answered.text}\n")
+            output.give({"prompt": prompt, "side": answered.side, "model": who, "answer": answered.text})
+    finally:  # broken off after an hour, an hour's answers are kept
+        done = replace(plan, answers=tuple(whole))
+        if target is not None and file_format is not None and done.pairs():
+            with appearing(target, overwrite=False) as partial:
+                partial.write_text(done.as_text(file_format), encoding="utf-8", newline="")
+            output.say(f"Written to {target}")
     return 0
 
 
@@ -84,7 +86,7 @@ def _comparison_format(target: Path | None) -> ComparisonFormat | None:
         return None
     ending = target.suffix.removeprefix(".")
     if ending not in set(ComparisonFormat):
-        raise StudioError(f"{target} ends in none of .jsonl, .md, .csv.", "Name the file so.")
+        raise StudioError(f"{target} ends in none of .html, .jsonl, .md, .csv.", "Name the file so.")
     if target.exists():
         raise StudioError(f"{target} exists already.", "Name another file.")
     return ComparisonFormat(ending)
@@ -139,7 +141,7 @@ def session_of_chats(services: Services, args: argparse.Namespace, output: Outpu
     ids = [services.conversations.named(name).id for name in args.chats]
     session = services.conversations.make_session(ids, args.name)
     output.give(session)
-    output.say(f"Made session {session.name} ({session.id}) of {session.row_count} rows.")
+    output.say(f"Made session {session.name} ({session.id}) of {counted_rows(session.row_count)}.")
     return 0
 
 
@@ -172,7 +174,8 @@ def serve(services: Services, args: argparse.Namespace, output: Output) -> int:
     token = os.environ.get(TOKEN_VARIABLE, "")
     output.say("Loading the model…")
     served = services.serving.start(ref, placing, port=args.port, token=token)
-    output.give({"address": served.address, "token": served.token, "model": served.model})
+    shown = {} if token else {"token": served.token}  # one of your own is nobody else's business
+    output.give({"address": served.address, "model": served.model, **shown})
     output.say(f"{served.model} answers at {served.address} (Ctrl+C ends it).")
     output.say(f"Token: {f'that of {TOKEN_VARIABLE}' if token else served.token}")
     try:

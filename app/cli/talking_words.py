@@ -37,7 +37,7 @@ def add_talking_words(
     compare.add_argument("--session", help="take prompts from random rows of this session")
     compare.add_argument("--count", type=int, default=10, help="how many of the session (10)")
     compare.add_argument("--system", default="", help="what both are told first")
-    compare.add_argument("--to", metavar="FILE", help="write the answers: .jsonl, .md or .csv")
+    compare.add_argument("--to", metavar="FILE", help="write the answers: .html, .jsonl, .md or .csv")
     _sampling(compare, number)
     _placing(compare)
 

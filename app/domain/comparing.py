@@ -3,11 +3,13 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from app.domain.chat import AnswerFacts, Sampling
+from app.domain.comparison_page import page_of
 from app.domain.word_differences import likeness
 
 
@@ -15,6 +17,7 @@ class ComparisonFormat(StrEnum):
     JSONL = "jsonl"
     MARKDOWN = "md"
     CSV = "csv"
+    HTML = "html"
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,13 @@ class Comparison:
     answers: tuple[Answered, ...] = ()
     """The whole ones."""
 
+    @cached_property
+    def _by_place(self) -> Mapping[tuple[int, int], Answered]:
+        """The window asks for each of a thousand answers at every redraw."""
+        return {(one.prompt, one.side): one for one in self.answers}
+
     def answer(self, prompt: int, side: int) -> Answered | None:
-        return next((a for a in self.answers if (a.prompt, a.side) == (prompt, side)), None)
+        return self._by_place.get((prompt, side))
 
     def pairs(self) -> Sequence[tuple[str, str, str]]:
         """(prompt, first answer, second answer) of the prompts that both have answered."""
@@ -61,6 +69,12 @@ class Comparison:
                 return self._as_csv()
             case ComparisonFormat.MARKDOWN:
                 return self._as_markdown()
+            case ComparisonFormat.HTML:
+                return page_of(self.labels, self._conditions(), self.pairs())
+
+    def _conditions(self) -> list[str]:
+        system = [f"System prompt: {self.system}"] if self.system else []
+        return [*system, f"Temperature {self.sampling.temperature:g}, seed {self.sampling.seed}"]
 
     def _as_jsonl(self) -> str:
         shared = {"models": self.labels, "system": self.system, "sampling": asdict(self.sampling)}
@@ -76,10 +90,7 @@ class Comparison:
 
     def _as_markdown(self) -> str:
         first, second = self.labels
-        lines = [f"# {first} and {second}"]
-        if self.system:
-            lines.append(f"System prompt: {self.system}")
-        lines.append(f"Temperature {self.sampling.temperature:g}, seed {self.sampling.seed}")
+        lines = [f"# {first} and {second}", *self._conditions()]
         for prompt, a, b in self.pairs():
             lines.append(f"## {prompt}\n\n### {first}\n\n{a}\n\n### {second}\n\n{b}")
         return "\n\n".join(lines) + "\n"

@@ -1,7 +1,17 @@
-"""What a dataset on the Hugging Face Hub consists of."""
+"""What a dataset on the Hugging Face Hub consists of, and how things are called there."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+_PART: Final = r"[A-Za-z0-9](?:[\w.-]{0,94}\w)?"
+_REPO: Final = re.compile(f"{_PART}(?:/{_PART})?", re.ASCII)
+
+
+def may_be_a_name(repo: str) -> bool:
+    """Whether the Hub can have something of that name: "owner/name", or a name of one's own account."""
+    return bool(_REPO.fullmatch(repo)) and not repo.endswith(".git") and "--" not in repo and ".." not in repo
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ TREES: Final = (
         _always(
             "Make a token on huggingface.co under Settings, Access Tokens.",
             "Give it to the app as HF_TOKEN, or in Settings.",
-            "In Docker, also turn “Pass the Hugging Face token” on.",
+            "In Docker and at Runpod, also turn “Pass HF token” on.",
             "For a Hugging Face Job, give it with --secrets HF_TOKEN.",
         ),
     ),
@@ -173,7 +173,7 @@ TREES: Final = (
             "Check the connection, and a proxy if there is one.",
             "Try again: a download goes on where it ended.",
             "A rented job that hits its time limit needs a longer one (--timeout 3h).",
-            "Without network, turn “Offline” on and use what is on this computer.",
+            "Without network, turn “Offline mode” on in Settings and use what is on this computer.",
         ),
     ),
     Tree(

@@ -120,7 +120,6 @@ def _message(at: int, one: Any) -> Message:
 
 def _sampling(body: Mapping[str, Any], defaults: Sampling) -> Sampling:
     longest = "max_completion_tokens" if body.get("max_completion_tokens") is not None else "max_tokens"
-    stop = body.get("stop")
     changes: dict[str, Any] = {
         "temperature": _number(body, "temperature", 0, 5),
         "top_p": _number(body, "top_p", 0, 1),
@@ -129,11 +128,18 @@ def _sampling(body: Mapping[str, Any], defaults: Sampling) -> Sampling:
         "repetition_penalty": _number(body, "repetition_penalty", 0.01, 10),
         "max_new_tokens": _whole(body, longest, 1, _LONGEST_ANSWER),
         "seed": _whole(body, "seed", 0, 2**63 - 1),
-        "stop": None if stop is None else tuple([stop] if isinstance(stop, str) else stop),
+        "stop": _stops(body.get("stop")),
     }
-    if any(not isinstance(text, str) for text in changes["stop"] or ()):
-        raise ApiError(400, "invalid_request", "'stop' is a text or a list of texts.")
     return replace(defaults, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _stops(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or any(not isinstance(text, str) for text in texts):
+        raise ApiError(400, "invalid_request", "'stop' is a text or a list of texts.")
+    return tuple(texts)
 
 
 def _number(body: Mapping[str, Any], name: str, least: float, most: float) -> float | None:

@@ -1,15 +1,14 @@
 """A session on the Hugging Face Hub: what is asked for, and the card that says what it is."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.hub import may_be_a_name
 from app.domain.personal_data import KindFound
 from app.domain.sessions import Session, SessionVersion
 
 DATA_PATH: Final = "data/train.jsonl"
-_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(?:/[A-Za-z0-9][\w.-]{0,95})?")
 _SIZES: Final = (
     (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
@@ -28,7 +27,7 @@ class PublishWish:
 
     @property
     def is_possible(self) -> bool:
-        return bool(_REPO.fullmatch(self.repo)) and "--" not in self.repo and ".." not in self.repo
+        return may_be_a_name(self.repo)
 
 
 @dataclass(frozen=True)

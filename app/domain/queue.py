@@ -74,7 +74,8 @@ class Turn:
 def next_turn(runs: Sequence[Run], rules: QueueRules, gpus: Sequence[Gpu], now: datetime) -> Turn:
     """The first of the queue, if the rules and what is going let it start: nobody overtakes it.
 
-    `gpus` are those of this computer; without any, one run at a time trains on the processor.
+    `gpus` are those of this computer; without any, one run at a time trains on the processor. What trains
+    elsewhere takes none of them; of those there is one at a time too, so that only one costs money.
     """
     queue = waiting(runs)
     if not queue:
@@ -84,9 +85,12 @@ def next_turn(runs: Sequence[Run], rules: QueueRules, gpus: Sequence[Gpu], now: 
     if rules.only_at_night and not rules.is_night(now):
         return Turn(reason=f"Waits for the night: from {rules.night_from}:00 to {rules.night_to}:00.")
     first = queue[0]
-    if blocking := _taken(runs, first, len(gpus)):
+    beside = [run for run in runs if run.target.needs_network == first.target.needs_network]
+    if blocking := _taken(beside, first, len(gpus)):
         return Turn(reason=f"Waits until {blocking} has ended.")
-    return _on_a_gpu(first, _free(runs, len(gpus)), rules, gpus)
+    if first.target.needs_network:
+        return Turn(first)
+    return _on_a_gpu(first, _free(beside, len(gpus)), rules, gpus)
 
 
 def _on_a_gpu(first: Run, free: Sequence[int], rules: QueueRules, gpus: Sequence[Gpu]) -> Turn:
@@ -115,7 +119,8 @@ def spreads(config: RunConfig) -> bool:
 def _taken(runs: Sequence[Run], first: Run, count: int) -> str:
     """The run `first` has to wait for; empty if there is room."""
     going = _going(runs)
-    if not going or (not needs_all(first) and _free(runs, count)):
+    has_room = not first.target.needs_network and not needs_all(first) and _free(runs, count)
+    if not going or has_room:
         return ""
     return going[0].name
 

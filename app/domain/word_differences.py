@@ -4,11 +4,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Final
 
 _PARTS: Final = re.compile(r"\s*\S+|\s+$")
 _LONGEST: Final = 4_000
 """Words that are compared: the time grows with their square."""
+
+_REMEMBERED: Final = 32
+"""Pairs on the screen, which are drawn anew while answers come."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Stretch:
     """Whether it stands in the other text too, at the same place."""
 
 
+@lru_cache(_REMEMBERED)
 def differences(first: str, second: str) -> tuple[Sequence[Stretch], Sequence[Stretch]]:
     """Both texts in stretches, which together are the texts. Very long ones count as different throughout."""
     a, b = _PARTS.findall(first), _PARTS.findall(second)

@@ -63,13 +63,17 @@ class ConversationService:
         return self._store.find(deleted=True)
 
     def named(self, name_or_id: str) -> Conversation:
-        """Raises UnknownConversationError."""
+        """By its id, or a name that no other has. Raises StudioError."""
         everyone = self._store.find()
-        found = [one for one in everyone if str(one.id) == name_or_id or one.name == name_or_id]
+        found = [one for one in everyone if str(one.id) == name_or_id]
+        found = found or [one for one in everyone if one.name == name_or_id]
         if not found:
             raise UnknownConversationError(
                 f"There is no chat '{name_or_id}'.", "`tunewright chats list` shows them."
             )
+        if len(found) > 1:
+            ids = ", ".join(str(one.id) for one in found)
+            raise StudioError(f"{len(found)} chats are called '{name_or_id}'.", f"Name one by its id: {ids}.")
         return found[0]
 
     def get(self, conversation_id: ConversationId) -> Conversation:
@@ -123,11 +127,13 @@ class ConversationService:
         *,
         alone: bool = False,
     ) -> Iterator[str]:
-        """Another answer in the place of the last one; or one, where there is none yet."""
+        """Another answer in the place of the last one; or one, where there is none yet.
+
+        The last one stays until there is something in its place.
+        """
         said = self._store.messages(conversation_id)
-        if said and said[-1].role == "assistant":
-            self._store.take_back(conversation_id, said[-1].id)
-        yield from self._answer(conversation_id, sampling, placing, alone=alone)
+        last = said[-1].id if said and said[-1].role == "assistant" else None
+        yield from self._answer(conversation_id, sampling, placing, alone=alone, instead_of=last)
 
     def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> bool:
         """Change a message. After a person's own one, all that followed is forgotten, and the answer is True:
@@ -210,11 +216,17 @@ class ConversationService:
         return found
 
     def _answer(
-        self, conversation_id: ConversationId, sampling: Sampling, placing: Placing, *, alone: bool
+        self,
+        conversation_id: ConversationId,
+        sampling: Sampling,
+        placing: Placing,
+        *,
+        alone: bool,
+        instead_of: int | None = None,
     ) -> Iterator[str]:
         kept = self._store.update(replace(self._store.get(conversation_id), sampling=sampling))
         model = self._talkers.resolve(ModelRef.parse(kept.model), placing)
-        said = self._store.messages(conversation_id)
+        said = [one for one in self._store.messages(conversation_id) if one.id != instead_of]
         messages = as_messages(kept.system, said[-1:] if alone else said)
         pieces: list[str] = []
         facts: list[AnswerFacts] = []
@@ -224,6 +236,8 @@ class ConversationService:
                 yield piece
         finally:
             if pieces:
+                if instead_of is not None:
+                    self._store.take_back(conversation_id, instead_of)
                 self._store.say(
                     conversation_id,
                     "assistant",

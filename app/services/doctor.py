@@ -30,12 +30,15 @@ class DoctorService:
         secrets: Secrets,
         gpus: Callable[[], Sequence[str]],
         docker: DockerOptions,
+        *,
+        has_runpod_key: Callable[[], bool],
     ) -> None:
         self._home = home
         self._launchers = launchers
         self._secrets = secrets
         self._gpus = gpus
         self._docker = docker
+        self._has_runpod_key = has_runpod_key
 
     def findings(self) -> list[Finding]:
         """Everything worth knowing before a first run. Takes up to a few seconds."""
@@ -61,6 +64,9 @@ class DoctorService:
         )
 
     def _target(self, target: Target) -> Finding:
+        if target is Target.RUNPOD and not self._has_runpod_key():
+            text = "No key. Only needed to rent GPUs: see Settings, or set RUNPOD_API_KEY before the start."
+            return Finding(target.label, "ok", text)
         problems = self._launchers[target].problems(self._docker)
         if not problems:
             return Finding(target.label, "ok", "Ready.")

@@ -26,6 +26,7 @@ from app.domain.exports import (
     estimate,
     size_in_words,
 )
+from app.domain.hub import may_be_a_name
 from app.domain.ports import OpenFolder, Processes, RunStore, Secrets
 from app.domain.preflight_ports import ModelFiles
 from app.domain.runs import Run, RunId
@@ -173,6 +174,11 @@ class ExportService:
         export = self.find(export_id)
         if reason := self.why_no_push():
             raise StudioError(f"The export cannot be pushed. {reason}", "Nothing was sent.")
+        if not may_be_a_name(wish.repo):
+            raise StudioError(
+                f"'{wish.repo}' cannot be the name of a model on the Hub.",
+                "Write it like this: your-name/ferry-talk",
+            )
         if not is_folder(export.folder):
             raise StudioError(f"The export in {export.folder} is not there any more.", "Export it again.")
         run = self._runs.get(export.run_id)

@@ -218,4 +218,4 @@ class QueueService:
 def _request_of(run: Run) -> RunRequest:
     """A prepared run, asked for once more: its rows are those in its folder."""
     rows = run.folder / DATA_FILE if isinstance(run.config.dataset, FileDataset) else None
-    return RunRequest(target=run.target, config=run.config, data_file=rows, docker=run.docker)
+    return RunRequest(target=run.target, config=run.config, data_file=rows, docker=run.docker, pod=run.pod)

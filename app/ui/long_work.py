@@ -115,6 +115,9 @@ def use_long_work(
                 set_state(WorkState(was_cancelled=True))
             else:
                 set_state(WorkState(problem=problem_of(error)))
+        except asyncio.CancelledError:  # the app ends, and would wait for the thread
+            mine.is_cancelled = True
+            raise
         finally:
             ticket.current = None
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import gc
 import logging
 import threading
@@ -22,6 +24,7 @@ class Opening:
         self._lock = threading.Lock()
         self._services: Services | None = None
         self._is_settled = False
+        self._ending: asyncio.Task[None] | None = None
         self.was_shown = False
 
     def services(self) -> Services:
@@ -39,6 +42,20 @@ class Opening:
                 services.reaper.begin()
                 self._services = services
             return self._services
+
+    def watch_the_end(self) -> None:
+        """On the event loop: once it ends, the model process ends first. A thread that waits for a model to
+        be loaded would else keep the app behind the closed window for as long as that takes."""
+        if self._ending is None:
+            loop, nobodys = asyncio.get_running_loop(), contextvars.Context()  # keeps no page alive
+            self._ending = loop.create_task(self._let_go_at_the_end(), context=nobodys)
+
+    async def _let_go_at_the_end(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            if (services := self._services) is not None:
+                _try("The model process was not ended", services.talking.unload)
 
     def close(self) -> None:
         """Before the app ends: what rented pods cost for nothing is ended, what trains goes on."""

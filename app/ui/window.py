@@ -187,6 +187,7 @@ def _show(page: ft.Page, opening: Opening, paths: Paths) -> None:
     from app.ui.theme import dress  # noqa: PLC0415
 
     opening.was_shown = True
+    opening.watch_the_end()
     page.title = "Tunewright"
     page.padding = 0
     page.spacing = 0

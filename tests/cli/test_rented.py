@@ -19,6 +19,8 @@ from tests.emulators.runpod.server import RunpodEmulator
 from tests.launchers.places import STAND_IN
 from tests.launchers.rented_place import trainer_image
 
+A4000 = "NVIDIA RTX A4000"
+
 
 @pytest.fixture
 def runpod(tmp_path: Path) -> Iterator[RunpodEmulator]:
@@ -55,6 +57,21 @@ def test_nothing_is_ordered_without_a_yes_and_what_it_costs_is_said(
     assert "never more than $1.00" in out
     assert "MB are sent to the pod" in out
     assert "--yes" in err
+    assert not runpod.account.pods
+
+
+def test_nothing_waits_for_a_rented_gpu_without_a_yes_and_what_waits_has_its_price(
+    renting: Shell, runpod: RunpodEmulator, tmp_path: Path
+):
+    words = ("queue", "add", "--config", str(setup_file(tmp_path)))
+    code, out, err = renting.run(*words)
+
+    assert code == 1
+    assert "$0.25 an hour for RTX A4000" in out
+    assert "--yes" in err
+    assert renting.json("queue", "list")["runs"] == []
+    waiting = renting.json(*words, "--yes")
+    assert (waiting["status"], waiting["message"], waiting["pod"]["gpus"]) == ("queued", "", [A4000])
     assert not runpod.account.pods
 
 

@@ -49,6 +49,19 @@ def test_a_served_model_answers_the_openai_client_until_ctrl_c(shell: Shell):
     assert 0 < answer.usage.completion_tokens <= 4
 
 
+def test_a_token_of_ones_own_is_used_and_shown_nowhere(shell: Shell):
+    shell.environment["TUNEWRIGHT_API_TOKEN"] = "known-to-me-only"
+    process = shell.start("serve", MODEL, "--json")
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    with openai.OpenAI(base_url=json.loads(line)["address"], api_key="known-to-me-only") as client:
+        assert len(client.models.list().data) == 1
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+
+    assert "known-to-me-only" not in line + out + err
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -6,8 +6,8 @@ from datetime import datetime
 import pytest
 
 from app.domain.gpus import GIB, Gpu
-from app.domain.queue import QueueRules, end_of_queue, moved, next_turn, waiting
-from app.domain.runs import RunStatus
+from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting
+from app.domain.runs import RunStatus, Target
 from tests.store import examples
 from trainer_image.config import RunConfig
 
@@ -114,6 +114,17 @@ def test_the_night_may_go_over_midnight(start, end, hour, expected):
 
     assert (turn.run is not None) is expected
     assert expected or f"from {start}:00 to {end}:00" in turn.reason
+
+
+@pytest.mark.parametrize("cards", [[], [BUSY], [IDLE, IDLE]], ids=["no GPU", "one, busy", "two"])
+def test_rented_gpus_and_those_here_do_not_wait_for_each_other(cards):
+    here, rented = queued("a", "b")
+    rented = replace(rented, target=Target.RUNPOD)
+    idle = QueueRules(only_idle=True)
+
+    assert next_turn([here, going(target=Target.RUNPOD)], QueueRules(), cards, NOON).run == here
+    assert next_turn([rented, going()], idle, cards, NOON) == Turn(rented)
+    assert "going" in next_turn([rented, going(target=Target.RUNPOD)], QueueRules(), cards, NOON).reason
 
 
 def test_nothing_starts_while_the_queue_is_paused():

@@ -98,6 +98,7 @@ def test_everything_that_can_be_pressed_or_filled_has_a_name(ui: FletUI):
         ui.go_to(tab)
         ui.wait_for_text(word)
         found[tab] = nameless(ui)
+        assert "could not be drawn" not in ui.page.locator("flt-semantics-host").aria_snapshot()
     ui.go_to("Training")
     ui.click("Expert")
     ui.wait_for_text("Learning rate")

@@ -309,6 +309,33 @@ def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
         service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
 
 
+def test_nothing_is_sent_to_a_model_that_everybody_can_see_where_private_was_asked(
+    world, store, tmp_path, hub
+) -> None:
+    made = service_of(world, store, Writer()).export(
+        add_run(world, MODEL).id, wish(tmp_path / "out"), unheard
+    )
+    world.secrets.token = "hf_writing"
+    hub.repositories["me/ferry"] = False
+
+    with pytest.raises(StudioError, match=r"me/ferry on the Hub already, and it is public"):
+        service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
+
+    assert hub.files == {}
+
+
+def test_a_name_the_hub_cannot_have_is_said_and_not_taken_for_a_broken_network(
+    world, store, tmp_path
+) -> None:
+    made = service_of(world, store, Writer()).export(
+        add_run(world, MODEL).id, wish(tmp_path / "out"), unheard
+    )
+    world.secrets.token = "hf_writing"
+
+    with pytest.raises(StudioError, match="'my ferry' cannot be the name of a model"):
+        service_of(world, store).push(made.id, PushWish("my ferry"), unheard)
+
+
 def test_what_is_missing_is_said_with_the_command_that_brings_it(world, store, monkeypatch) -> None:
     exporter = ExportProcess(world.home / "logs", lambda: None)
     monkeypatch.setattr("app.adapters.export_process._has", lambda *names: "xllamacpp" not in names)

@@ -2,17 +2,21 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.cli.output import Output
+from app.cli.parser import make_parser
+from app.cli.talking_verbs import compare
 from app.domain.chat import Sampling
-from app.domain.comparing import ComparisonFormat
-from app.domain.errors import StudioError
+from app.domain.comparing import Answered, Comparison, ComparisonFormat
+from app.domain.errors import EngineError, StudioError
 from app.domain.talkers import ModelRef
 from app.domain.word_differences import differences, likeness
-from tests.services.talking import adapter_folder, comparing_of, model_folder
+from tests.services.talking import adapter_folder, comparing_of, model_folder, talkers_of
 
 
 @pytest.fixture
@@ -103,6 +107,18 @@ def test_the_pairs_are_exported_in_each_format(world, adapters):
     assert "## Say" in files[ComparisonFormat.MARKDOWN].read_text()
 
 
+def test_the_page_to_hand_on_marks_what_differs_and_runs_and_fetches_nothing():
+    answers = (Answered(0, 0, "To <img src=x> the island"), Answered(0, 1, "To <img src=x> the shore"))
+    plan = Comparison(("<base>", "tuned"), ("<script>alert(1)</script>",), "Be & kind", Sampling(), answers)
+
+    page = plan.as_text(ComparisonFormat.HTML)
+
+    assert "<h3>&lt;base&gt;</h3><p>To &lt;img src=x&gt; the<b> island</b></p>" in page
+    assert "<h2>1. &lt;script&gt;alert(1)&lt;/script&gt;</h2>" in page
+    assert "<p>System prompt: Be &amp; kind</p>" in page
+    assert not any(word in page for word in ("<script", "<img", "http", 'src="'))
+
+
 texts = st.text(alphabet="ab \n", max_size=30)
 
 
@@ -114,6 +130,46 @@ def test_stretches_together_are_the_texts_and_the_common_ones_are_equal(first, s
     assert "".join(one.text for one in right) == second
     common = [[one.text.split() for one in side if one.is_common] for side in (left, right)]
     assert common[0] == common[1]
+
+
+def test_what_was_answered_before_a_comparison_broke_off_is_written(world, adapters, tmp_path):
+    target = tmp_path / "answers.jsonl"
+    services = SimpleNamespace(
+        monitoring=world.monitoring, talkers=talkers_of(world), comparing=comparing_of(world)
+    )
+    answers = world.engine.generate
+
+    def two_answers_then_none(model, messages, sampling, told=None):
+        if len(world.engine.asked) == 2:
+            raise EngineError("Memory ran out.")
+        return answers(model, messages, sampling, told)
+
+    world.engine.generate = two_answers_then_none
+    words = ["compare", *map(str, adapters), "--prompt", "One", "--prompt", "Two", "--to", str(target)]
+
+    with pytest.raises(EngineError):
+        compare(services, make_parser().parse_args(words), Output(as_json=False))
+
+    assert [json.loads(line)["prompt"] for line in target.read_text().splitlines()] == ["One"]
+
+
+def test_a_pair_on_the_screen_is_compared_once_however_often_it_is_drawn():
+    assert differences("to the island", "to the shore") is differences("to the island", "to the shore")
+
+
+def test_all_pairs_are_found_by_going_through_the_answers_once():
+    class Counted(tuple):
+        walks = 0
+
+        def __iter__(self):
+            Counted.walks += 1
+            return super().__iter__()
+
+    answers = Counted(Answered(prompt, side, "x") for prompt in range(9) for side in (0, 1))
+    plan = Comparison(("a", "b"), ("?",) * 10, "", Sampling(), answers)
+
+    assert len(plan.pairs()) == len(plan.pairs()) == 9
+    assert Counted.walks == 1
 
 
 def test_likeness_is_the_share_of_common_words():

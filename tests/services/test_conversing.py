@@ -66,6 +66,18 @@ def test_a_chat_is_named_after_its_first_question_and_found_by_its_words(chats, 
     assert {one.id for one in chats.find()} == {talk.id, other.id}
 
 
+def test_a_name_that_several_chats_have_names_none_of_them(chats, talk, tmp_path):
+    other = chats.begin(ModelRef("folder", str(model_folder(tmp_path / "other"))), Sampling())
+    ask(chats, talk, "Hello")
+    assert chats.named("Hello").id == talk.id
+    ask(chats, other, "Hello")
+
+    with pytest.raises(StudioError, match="2 chats are called 'Hello'"):
+        chats.named("Hello")
+
+    assert chats.named(str(other.id)).id == other.id
+
+
 def test_a_half_answer_is_kept_and_a_failed_one_leaves_the_question(chats, talk, world):
     pieces = chats.ask(talk.id, "Hello", Sampling())
     next(pieces)
@@ -84,6 +96,16 @@ def test_another_answer_takes_the_place_of_the_last(chats, talk, world):
 
     assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
     assert [len(messages) for _, messages, _ in world.engine.asked] == [2, 2]
+
+
+def test_an_answer_stays_where_no_other_can_be_made(chats, talk, world):
+    ask(chats, talk, "Hello")
+    world.engine.fail_with = EngineError("Memory ran out.")
+
+    with pytest.raises(EngineError):
+        list(chats.answer_again(talk.id, Sampling()))
+
+    assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
 
 
 def test_a_changed_question_forgets_what_followed_and_wants_an_answer(chats, talk):

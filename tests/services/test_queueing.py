@@ -9,6 +9,7 @@ from app.domain.errors import StudioError, TargetError
 from app.domain.gpus import GIB, Gpu
 from app.domain.preflight import Readiness, Remark
 from app.domain.queue import QueueRules
+from app.domain.renting import PodOptions
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.services.queueing import QueueService
 from tests.services.conftest import NOON, World, ends, found_nothing, started, write_events
@@ -274,6 +275,16 @@ def test_what_speaks_against_a_start_is_said_while_it_waits_and_again_when_its_t
     assert (ended.status, ended.message, ended.hint) == (RunStatus.FAILED, NO_MODEL.message, NO_MODEL.hint)
     assert world.launcher.find(run) is None
     assert world.queue.add_back_blocked(ended) == ""
+
+
+def test_a_run_for_a_rented_gpu_is_checked_and_started_as_it_was_asked_for(world, session, checks):
+    pod = PodOptions(image="ghcr.io/somebody/trainer:1", budget=2, highest_price=0.5)
+    run = world.queue.add(replace(request(session, "a"), target=Target.RUNPOD, pod=pod))
+
+    world.queue.advance()
+
+    assert [(asked.target, asked.pod) for asked in checks.asked] == [(Target.RUNPOD, pod)] * 2
+    assert world.launcher.job(run).run.pod == pod
 
 
 def test_what_was_put_right_while_it_waited_is_forgotten_when_it_starts(world, session, checks):

@@ -1,5 +1,6 @@
 """The local API, asked by the `openai` client over a real socket."""
 
+import json
 import socket
 import threading
 
@@ -8,6 +9,7 @@ import openai
 import pytest
 
 from app.adapters.local_api import LoopbackApi
+from app.domain.chat import AnswerFacts
 from app.domain.errors import BusyError, EngineError, StudioError
 from app.domain.talkers import ModelRef
 from app.services.serving import ServingService
@@ -117,6 +119,7 @@ def test_it_listens_on_the_loopback_interface_only(served):
             openai.BadRequestError,
             "'tools' is",
         ),
+        ({"stop": 5}, openai.BadRequestError, "'stop' is a text or a list of texts"),
         ({"temperature": 9}, openai.BadRequestError, "'temperature' is a number from 0 to 5"),
     ],
 )
@@ -130,6 +133,80 @@ def test_an_engine_that_fails_is_told_as_an_error(client, world):
 
     with pytest.raises(openai.InternalServerError, match=r"Memory ran out\. Close other programs\."):
         client.chat.completions.create(model="ferry", messages=HELLO)
+
+
+def stopped_half_way(ends):
+    """As an engine answers that somebody stops in the window."""
+
+    def generate(model, messages, sampling, told=None):
+        yield "half"
+        for facts in ends:
+            told(facts)
+
+    return generate
+
+
+@pytest.mark.parametrize("ends", [[], [AnswerFacts(1, 1, 0.1, "cancelled")]])
+def test_an_answer_that_was_stopped_is_not_given_as_a_whole_one(client, world, ends):
+    world.engine.generate = stopped_half_way(ends)
+
+    with pytest.raises(openai.InternalServerError, match="was stopped in Tunewright"):
+        client.chat.completions.create(model="ferry", messages=HELLO)
+    with pytest.raises(openai.APIError, match="was stopped in Tunewright"):
+        list(client.chat.completions.create(model="ferry", messages=HELLO, stream=True))
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_an_answer_nobody_waits_for_any_more_is_stopped(served, world, is_streamed):
+    begun, ended = threading.Event(), threading.Event()
+
+    def for_ever(model, messages, sampling, told=None):
+        try:
+            while True:
+                begun.set()
+                yield "and on "
+        finally:
+            ended.set()
+
+    world.engine.generate = for_ever
+    with socket.create_connection(address_of(served)) as connection:
+        body = json.dumps({"messages": HELLO, "stream": is_streamed})
+        connection.sendall(request_of(served, str(len(body))) + body.encode())
+        assert begun.wait(20)
+
+    assert ended.wait(20)
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "9" * 5000, "-1", ""])
+def test_a_request_that_lies_about_its_length_is_refused(served, length):
+    with socket.create_connection(address_of(served)) as connection:
+        connection.sendall(request_of(served, length))
+
+        assert connection.recv(100).split()[1] in (b"411", b"413")
+
+
+def test_starting_looks_up_no_name(service, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(socket, "getfqdn", asked.append)
+
+    service.start(ModelRef("folder", str(model_folder(tmp_path / "ferry"))))
+
+    assert asked == []
+
+
+def address_of(served):
+    return "127.0.0.1", int(served.address.rsplit(":", 1)[1].partition("/")[0])
+
+
+def request_of(served, length):
+    """The head of a request for an answer."""
+    lines = [
+        "POST /v1/chat/completions HTTP/1.1",
+        "Host: {}:{}".format(*address_of(served)),
+        f"Authorization: Bearer {served.token}",
+        f"Content-Length: {length}",
+    ]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 def test_a_request_waits_while_the_window_is_given_an_answer(client, world):

@@ -57,8 +57,10 @@ class _Answer(BaseHTTPRequestHandler):
         if self.path == "/api/repos/create":
             asked = json.loads(body)
             name = "/".join(filter(None, (asked.get("organization"), asked["name"])))
-            self.server.repositories[name] = asked.get("private") or asked.get("visibility") == "private"
-            self.give({"url": f"{self.server.address}/{name}", "id": name})
+            is_there = name in self.server.repositories
+            is_private = asked.get("private") or asked.get("visibility") == "private"
+            self.server.repositories.setdefault(name, is_private)
+            self.give({"url": f"{self.server.address}/{name}", "id": name}, 409 if is_there else 200)
         elif self.path == "/api/validate-yaml":
             self.give({"errors": [], "warnings": []})
         elif "/preupload/" in self.path:
@@ -73,7 +75,9 @@ class _Answer(BaseHTTPRequestHandler):
             self.give({"error": f"unknown {self.path}"}, 404)
 
     def do_GET(self) -> None:
-        self.give({"id": "me/rivers", "sha": "0" * 40, "siblings": []})
+        name = self.path.removeprefix("/api/models/").partition("/revision/")[0]
+        is_private = self.server.repositories.get(name)
+        self.give({"id": name, "sha": "0" * 40, "siblings": [], "private": is_private})
 
     def commit(self, body: bytes) -> None:
         if self.server.refuses:

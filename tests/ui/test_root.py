@@ -1,4 +1,6 @@
+import asyncio
 import gc
+import threading
 
 import flet as ft
 
@@ -101,6 +103,22 @@ async def test_windows_share_one_set_of_services(services, paths):
             await screen.wait_for_text(SAMPLE_NAME)
 
     assert len(built) == 1
+
+
+def test_a_model_that_is_being_loaded_does_not_keep_the_app_behind_its_closed_window(services, monkeypatch):
+    ended, heard = threading.Event(), []
+    monkeypatch.setattr(services.talking, "unload", ended.set)
+
+    async def window():
+        opening = Opening(lambda: services)
+        opening.services()
+        opening.watch_the_end()
+        asyncio.get_running_loop().run_in_executor(None, lambda: heard.append(ended.wait(30)))
+        await asyncio.sleep(0)
+
+    asyncio.run(window())
+
+    assert heard == [True]
 
 
 def test_what_is_there_after_the_start_is_spared_by_the_garbage_collector_once(services):

@@ -74,7 +74,7 @@ def append(
         end = base.row_count
         for piece in ranges_of(connection, newest_of(connection, other)):
             ranges.append(type(piece)(end + piece.position, piece.part, piece.first, piece.length))
-    summary = f"{other.row_count:,} rows of {other.name} appended"
+    summary = f"{other.row_count:,} {'row' if other.row_count == 1 else 'rows'} of {other.name} appended"
     edits.share(base, ranges, summary, of=other, progress=progress)
 
 

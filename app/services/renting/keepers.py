@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
@@ -52,8 +53,6 @@ class Keepers:
     def until(self, name: str, is_so: Callable[[Rental], bool], seconds: float) -> Rental:
         """Wait until it is so, for so long, or until the app ends; what is then true. Sees to its keeper
         meanwhile."""
-        import time  # noqa: PLC0415
-
         deadline = time.monotonic() + seconds
         while True:
             rental = self._renting.rentals.get(name)

@@ -3,6 +3,7 @@
 Every step may be taken twice, by another process too, and may be cut short anywhere.
 """
 
+import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -377,8 +378,6 @@ def _newest(rental: Rental) -> str:
 
 
 def _saved_at(marker: bytes) -> float:
-    import json  # noqa: PLC0415
-
     try:
         return float(json.loads(marker)["saved_at"])
     except (ValueError, KeyError, TypeError):

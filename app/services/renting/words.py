@@ -38,7 +38,7 @@ def gone_words(rental: Rental, now: datetime) -> tuple[str, str]:
     if now >= rental.train_until - _NEAR_THE_END:  # whoever ended it did as it was told
         return time_is_up(rental)
     if not rental.is_started:
-        return "The pod is gone before the training began: not by this app.", "Start the run again."
+        return "The pod was gone before the training began: not by this app.", "Start the run again."
     if rental.state is RentalState.RETRIEVING:
-        return "The pod is gone before all that it made was fetched: not by this app.", RESUME
+        return "The pod was gone before all that it made was fetched: not by this app.", RESUME
     return "The pod is gone while the training ran: Runpod or somebody else ended it.", RESUME

@@ -30,6 +30,7 @@ from app.ui.training.watching import use_answer
 
 _AGAINST: Final = (("base", "Its base model"), ("other", "Another run or checkpoint"))
 _FORMATS: Final = (
+    (ComparisonFormat.HTML, "Page to hand on (HTML)"),
     (ComparisonFormat.MARKDOWN, "Markdown"),
     (ComparisonFormat.CSV, "Table (CSV)"),
     (ComparisonFormat.JSONL, "JSON lines"),

@@ -145,6 +145,7 @@ def PushExport(
             title=ft.Text(f"Push {export.label}", theme_style=ft.TextThemeStyle.TITLE_LARGE),
             content=ft.Container(ft.Column(body, spacing=GAP * 1.5, tight=True), width=520),
             scrollable=True,
+            modal=work.is_busy,
             actions=[
                 ft.TextButton("Close", disabled=work.is_busy, on_click=on_close),
                 ft.FilledButton(

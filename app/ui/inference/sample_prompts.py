@@ -9,6 +9,7 @@ import flet as ft
 from app.domain.sessions import Session
 from app.services.comparing import ComparingService
 from app.services.library import LibraryService
+from app.ui.data.wording import rows as counted
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP, TEXT_FONT
@@ -53,7 +54,7 @@ def SessionPrompts(
     )
     if session is None:
         return ft.Container(visible=False)
-    options = [(str(s.id), f"{s.name}, {s.row_count:,} rows") for s in sessions]
+    options = [(str(s.id), f"{s.name}, {counted(s.row_count)}") for s in sessions]
     heading = ft.Row(
         [
             ft.Container(

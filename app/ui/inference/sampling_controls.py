@@ -81,7 +81,8 @@ def _in_words(chat: SamplingDraft) -> str:
     parts = [f"Repetition penalty {sampling.repetition_penalty:g}"]
     named = {"top-p": sampling.top_p, "top-k": sampling.top_k, "min-p": sampling.min_p, "seed": sampling.seed}
     parts += [f"{name} {value:g}" for name, value in named.items() if value is not None]
-    parts += [f"{len(sampling.stop)} stop texts"] if sampling.stop else []
+    count = len(sampling.stop)
+    parts += ["1 stop text" if count == 1 else f"{count} stop texts"] if count else []
     parts += [] if sampling.guard_repetition else ["may repeat itself"]
     return ", ".join(parts)
 
@@ -133,7 +134,7 @@ def _slider(
     step: float,
     on_change: Callable[[float], None],
 ) -> ft.Control:
-    """A slider between two buttons, which work from the keyboard too.
+    """A slider between two buttons, which are for keyboard and screen readers: a slider cannot be named.
 
     The Cupertino one: in Flet 1.0.5 the other's value bubble lies over the whole page for screen readers.
     """
@@ -149,13 +150,12 @@ def _slider(
         max=high,
         divisions=round((high - low) / step),
         active_color=ft.Colors.PRIMARY,
-        expand=True,
         on_change=slide,
     )
     row = ft.Row(
         [
             _step(ft.Icons.REMOVE, f"Less {name}", lambda: on_change(max(value - step, low))),
-            slider,
+            ft.Container(ft.Semantics(content=slider, exclude_semantics=True), expand=True),
             _step(ft.Icons.ADD, f"More {name}", lambda: on_change(min(value + step, high))),
         ],
         spacing=0,

@@ -11,6 +11,7 @@ from app.domain.conversations import ChatFormat, Conversation
 from app.domain.sessions import Session
 from app.services.conversing import ConversationService
 from app.ui.actions import use_action
+from app.ui.data.wording import rows as counted
 from app.ui.inference.doing import use_doing
 from app.ui.inference.draft import Talk
 from app.ui.inference.format_menu import FormatMenu
@@ -67,8 +68,7 @@ def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
             await doing.run(lambda: chats.make_session([current]), _made)
 
     def _made(session: Session) -> None:
-        rows = "1 row" if session.row_count == 1 else f"{session.row_count} rows"
-        say(f"Made the session {session.name} of {rows}; it is in the Data tab.")
+        say(f"Made the session {session.name} of {counted(session.row_count)}; it is in the Data tab.")
 
     title = kept.name if kept is not None and kept.id == current and kept.name else "New chat"
     is_idle = current is not None and not talk.is_busy and not doing.is_busy

@@ -6,6 +6,7 @@ from typing import Any
 import flet as ft
 
 from app.domain.sessions import Session
+from app.ui.data.wording import rows as counted
 from app.ui.kit.section import Section
 from app.ui.merge.draft import MergeDraft
 from app.ui.training.fields import Choice, Grid, Help, Segments, TextInput, Toggle
@@ -72,7 +73,7 @@ def LeftOut(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
     def put(name: str) -> Any:
         return lambda value: setattr(draft, name, value)
 
-    held_out = [("", "none"), *((str(s.id), f"{s.name}, {s.row_count:,} rows") for s in sessions)]
+    held_out = [("", "none"), *((str(s.id), f"{s.name}, {counted(s.row_count)}") for s in sessions)]
     controls: list[ft.Control] = [
         Toggle(
             "Equal rows once", draft.exact_duplicates, put("exact_duplicates"), identifier="exact-duplicates"

@@ -124,7 +124,7 @@ def _AddSession(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
 
     taken = {source.place.session for source in draft.sources}
     free = [s for s in sessions if s.id not in taken and s.name not in taken]
-    options = [(str(s.id), f"{s.name}, {s.row_count:,} rows") for s in free]
+    options = [(str(s.id), f"{s.name}, {rows(s.row_count)}") for s in free]
     if not options:
         return ft.Text("Every session is a source already.", color=ft.Colors.ON_SURFACE_VARIANT)
     # Another key after each choice: the dropdown is empty again.

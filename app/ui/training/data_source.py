@@ -8,6 +8,7 @@ import flet as ft
 
 from app.domain.sessions import Session
 from app.services.library import LibraryService
+from app.ui.data.wording import rows as counted
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.section import Section
 from app.ui.offline import Reason
@@ -88,7 +89,7 @@ def _session_choice(
 
     known = sessions or ()
     chosen = next((s for s in known if draft.session and draft.session in (s.id, s.name)), None)
-    options = [(str(s.id), f"{s.name}, {s.row_count:,} rows") for s in known]
+    options = [(str(s.id), f"{s.name}, {counted(s.row_count)}") for s in known]
     missing = ""
     if draft.session and sessions is not None and chosen is None:
         name = draft.session_names.get(draft.session) or draft.session

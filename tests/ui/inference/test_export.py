@@ -8,7 +8,7 @@ import pytest
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
 from app.ui.inference.export_part import ExportPart
-from tests.exporting.conftest import MODEL, add_run, left_over, service_of
+from tests.exporting.conftest import MODEL, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
 from tests.services.conftest import make_world
 from tests.ui.harness import mounted
@@ -119,3 +119,20 @@ async def test_pushing_offline_says_why_not(world) -> None:
         await screen.wait_for_text("Offline mode is on. Nothing can be pushed now.")
 
         assert screen.button("Push privately").disabled
+
+
+async def test_a_push_under_way_stays_in_sight_until_it_has_ended(world) -> None:
+    writer = Writer()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    world.secrets.token = "hf_writing"
+    exporting.export(run.id, wish(world.home / "out"), unheard)
+    writer.may_go_on.clear()
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.wait_for_text("As trained")
+        await screen.click("Push to the Hub…")
+        await screen.type("Model (your-name/ferry-talk)", "me/ferry")
+        screen.start(screen.click("Push privately"))
+        await screen.wait_for_text("Starting…")
+        assert [dialog.modal for dialog in screen.controls(ft.AlertDialog)] == [True]
+        writer.may_go_on.set()
+        await screen.wait_for_text("On the Hub: https://hub/me/ferry")

@@ -172,7 +172,9 @@ def make_studio(home, database) -> Studio:
             home / "exports",
             environment=lambda: {"SOME_API_KEY": "never-to-be-shown"},
         ),
-        doctor=DoctorService(home, launchers, world.secrets, list, DockerOptions()),
+        doctor=DoctorService(
+            home, launchers, world.secrets, list, DockerOptions(), has_runpod_key=lambda: False
+        ),
     )
     return Studio(services, world, engine, trainer)
 

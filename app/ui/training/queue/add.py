@@ -10,7 +10,7 @@ import flet as ft
 from app.domain.errors import StudioError
 from app.domain.fan_out import fan_out
 from app.domain.presets import Method
-from app.domain.runs import Run
+from app.domain.runs import Run, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.actions import Action, use_action
@@ -137,5 +137,8 @@ def _add(services: Services, draft: TrainingDraft, methods: Sequence[Method] | N
 
 def _add_one(services: Services, draft: TrainingDraft, setup: Setup, *, is_alone: bool) -> Run:
     request = services.training.request_of(setup, Path.home())
+    if request.target is Target.RUNPOD:
+        plan = services.renting.plan(request, steps=None)
+        request = replace(request, pod=plan.agreed(request.pod))
     expected = services.previews.expected(request) if is_alone else None
     return services.queue.add(replace(request, expected=expected, cloned_from=draft.selection.cloned_from))
