@@ -46,6 +46,7 @@ def test_from_a_table_with_columns_of_its_own_to_a_run_on_a_merge(ui: FletUI, tm
     ui.wait_for_text("3 columns|`Thema`", "mapping-status")
     ui.choose_option("row-kind", "Question and answer")
     ui.choose_option("column-Frage", "Question")
+    ui.wait_for_text("need a column for: answer", "mapping-status")
     ui.choose_option("column-Antwort", "Answer")
     ui.wait_for_text("answer ← `Antwort`; 1 column kept as extra: `Thema`", "mapping-status")
     ui.screenshot("mapping")
