@@ -414,8 +414,7 @@ def test_activations_are_those_autograd_saves(family: str, method: dict[str, Any
 @pytest.mark.training
 @pytest.mark.parametrize("method", [{"kind": "sft"}, {"kind": "lora", "lora_r": 16}, OSFT])
 def test_the_measured_peak_on_a_cpu_lies_within_the_estimate(tmp_path: Path, method: dict[str, Any]) -> None:
-    """Tolerance: from `low` to `high`, 60 MB more for libraries that are imported after the model is, and
-    15 % for freed memory that threads of a busy machine hold on to (seen once: 958 MB where 720 is usual)."""
+    """Tolerance: from `low` to `high`, 60 MB more for libraries that are imported after the model is."""
     model = tiny.save_model(tmp_path / "model", hidden_size=384, layers=6)
     line = {"prompt": "a", "completion": "river " * 200}
     settings: dict[str, Any] = {
@@ -435,7 +434,7 @@ def test_the_measured_peak_on_a_cpu_lies_within_the_estimate(tmp_path: Path, met
     assert guess.peak is None
     assert guess.longest_row > 150
     assert measured.peak is not None
-    assert guess.low < measured.peak < 1.15 * guess.high + 60e6, measured
+    assert guess.low < measured.peak < guess.high + 60e6, measured
 
 
 @pytest.mark.training
