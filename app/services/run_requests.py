@@ -1,14 +1,15 @@
 """What a request for a run names: its session, its data, itself; and what offline it cannot have."""
 
 import re
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
 from app.domain.errors import UnknownSessionError
-from app.domain.runs import RunId, RunRequest
+from app.domain.runs import Run, RunId, RunRequest
 from app.domain.sessions import Session
 from app.domain.setups import Setup
 from app.services.library import LibraryService
-from trainer_image.config import HubDataset
+from trainer_image.config import DATA_FILE, FileDataset, HubDataset
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -40,6 +41,20 @@ def offline_problem(request: RunRequest, *, is_mode: bool) -> str:
     if is_mode and request.config.push is not None:
         return "Leave “Push to Hub repository” empty: offline mode is on"
     return ""
+
+
+def request_of_run(run: Run, **changes: Any) -> RunRequest:
+    """A run that exists, asked for once more: its rows are those in its folder."""
+    rows = run.folder / DATA_FILE if isinstance(run.config.dataset, FileDataset) else None
+    request = RunRequest(
+        target=run.target,
+        config=run.config,
+        data_file=rows,
+        docker=run.docker,
+        pod=run.pod,
+        goes_on=run.id,
+    )
+    return replace(request, **changes)
 
 
 def data_label(request: RunRequest, session: Session | None) -> str:

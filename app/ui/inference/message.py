@@ -19,6 +19,7 @@ from app.ui.training.fields import Wrap
 _INDENT: Final = 48
 _ENDED: Final = {
     "length": "cut off at the most new tokens",
+    "context": "cut off: the conversation fills all that the model can read",
     "cancelled": "stopped",
     "repetition": "ended: it said the same over and over",
     "stop_string": "ended by a stop text",
