@@ -120,6 +120,10 @@ class States:
         self.ui.choose_option("target", "Local (Docker)")
         self.ui.wait_for_text("Not ready", "ready-state", timeout=60)
         self.take("05-docker-is-not-there", TALL)
+        self.ui.page.set_viewport_size(TALL)
+        self.ui.choose_option("target", "Hugging Face Jobs")
+        self.ui.wait_for_text("Write the script")
+        self.take("05-a-hugging-face-job", TALL)
         self.ui.page.set_viewport_size(WIDE)
         self.ui.choose_option("target", "This computer (no Docker)")
 
@@ -150,6 +154,10 @@ class States:
         self.ui.click("Stop and save")
         self.ui.wait_for_text("Stopped", "run-status", timeout=90)
         self.take("08-stopped", TALL)
+        self.ui.click("Train longer…")
+        self.ui.wait_for_text("Train longer")
+        self.take("08-train-longer-asks")
+        self.ui.page.keyboard.press("Escape")
         self.ui.click("Resume")
         self.ui.wait_for_text("Finished", "run-status", timeout=240)
 

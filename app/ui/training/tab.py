@@ -29,7 +29,7 @@ def TrainingTab(
     *,
     is_shown: bool = True,
 ) -> ft.Control:
-    """Form and Start beside the run, or above it where there is no room. The form opens as it was left."""
+    """Form and Start beside the run, or above it if there is no room; the form comes back as it was left."""
     draft = kept.value
     page = ft.context.page
     is_wide, set_wide = ft.use_state((page.width or 1280) >= _TWO_COLUMNS_FROM * text_scale(page))
