@@ -29,8 +29,8 @@ def JobFields(draft: TrainingDraft) -> list[ft.Control]:
     listed = [(name, f"{card} ({name})") for name, card in FLAVORS]
     fields = [
         Help(
-            "Your Hugging Face account pays by the minute: it needs a positive balance, or a Pro, Team or "
-            "Enterprise plan. Look at huggingface.co/settings/billing first; the app cannot see it."
+            "Your Hugging Face account pays by the minute: it needs credit, or a Pro, Team or Enterprise "
+            "plan. How much is left only huggingface.co/settings/billing says."
         ),
         Choice(
             "job-flavor",

@@ -9,16 +9,17 @@ import flet as ft
 
 from app.domain.jobs import cost_of, limits, steps_to_run
 from app.domain.setups import Setup
+from app.domain.tokens import TokenPlace
 from app.paths import Paths
 from app.services.everything import Services
-from app.ui.actions import Problem, problem_of
+from app.ui.actions import Problem, problem_of, use_action
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.draft import TrainingDraft
-from app.ui.training.fields import Help
+from app.ui.training.fields import Help, Wrap
 from app.ui.training.reading import Reading, read
 from app.ui.training.saving import offer_bytes
 from app.ui.training.watching import use_answer
@@ -51,13 +52,16 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
         on=form.asked,
         delay_seconds=_TYPING_SECONDS,
     )
+    account, set_account = ft.use_state("")
+    look = use_action(lambda: services.tokens.test(TokenPlace.HUGGING_FACE), on_done=set_account)
     reason = form.missing or (verdict[1] if verdict[0] == form.asked else "Looking at the form…")
 
     async def write() -> None:
         set_busy(True)
         set_problem(None)
         try:
-            set_written(await _write(services, read(draft)))
+            if (handed_over := await _write(services, read(draft))) is not None:
+                set_written(handed_over)
         except Exception as error:
             set_problem(problem_of(error))
         set_busy(False)
@@ -76,7 +80,18 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
     if reason:
         text = reason if reason.endswith(("…", ".")) else f"{reason}."
         lines.append(Identified("start-reason", Help(text), live=True))
-    lines.append(ft.Row([Identified("write-job", button)]))
+    check = ft.TextButton(
+        "Looking…" if look.is_busy else "Check my account",
+        icon=ft.Icons.NETWORK_CHECK,
+        disabled=look.is_busy,
+        tooltip="Asks Hugging Face whose token is used here, and whether that account can pay for jobs.",
+        on_click=look.run,
+    )
+    lines.append(Wrap([Identified("write-job", button), Identified("check-account", check)]))
+    if look.problem:
+        lines.append(ErrorBanner(look.problem, on_dismiss=look.dismiss))
+    elif account:
+        lines.append(Identified("job-account", Help(account), live=True))
     if written is not None:
         lines.append(_how(written, is_of_this_form=written.asked == form.asked))
     return ft.Column(lines, spacing=GAP, tight=True)
