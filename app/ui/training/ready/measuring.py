@@ -69,7 +69,7 @@ def _UnderWay(work: Work) -> ft.Control:
 def _Told(found: Found, *, is_current: bool) -> ft.Control:
     outcome, remark = found
     sentences = [*outcome.sentences, remark, "" if is_current else "The form has changed since."]
-    texts = [
+    texts: list[ft.Control] = [
         ft.Text(sentence, theme_style=ft.TextThemeStyle.BODY_SMALL) for sentence in sentences if sentence
     ]
     return Identified("measured", ft.Column(texts, spacing=2, tight=True), live=True, label="Measured")
