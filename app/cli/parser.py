@@ -152,12 +152,10 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     check = _leaf(verbs, "check", "what a run would take, and what speaks against it; starts nothing")
     check.add_argument("setup", metavar="SETUP", help="a saved setup, or a file, .toml or .json")
     _over_the_setup(check)
+    probe = _leaf(verbs, "probe", "measure a run's memory and the time of a step here; trains nothing")
+    _which_setup(probe)
     train = _leaf(verbs, "train", "start a run from a setup")
-    what = train.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
-    what.add_argument("--setup", metavar="NAME", help="a saved setup")
-    what.add_argument("--recipe", metavar="NAME", help="a recipe that came with the app")
-    _over_the_setup(train)
+    _which_setup(train)
     train.add_argument(
         "--auto",
         action="store_true",
@@ -166,6 +164,14 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     train.add_argument("--preview", action="store_true", help="with --auto: say it, and start nothing")
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     train.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
+
+
+def _which_setup(leaf: argparse.ArgumentParser) -> None:
+    what = leaf.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
+    what.add_argument("--setup", metavar="NAME", help="a saved setup")
+    what.add_argument("--recipe", metavar="NAME", help="a recipe that came with the app")
+    _over_the_setup(leaf)
 
 
 def _over_the_setup(leaf: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ from app.ui.training.reading import Reading, read
 from app.ui.training.ready.card import ReadyCard, ReadyDetails, ReadyPill
 from app.ui.training.ready.checking import Checked, checked, start
 from app.ui.training.ready.latest import use_latest
+from app.ui.training.ready.measuring import Measuring
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 
@@ -75,11 +76,15 @@ def StartPanel(
     origin = draft.selection.cloned_from
     begin = use_action(lambda: start(services, read(draft).setup, known, warned, origin), on_done=end)
     place = use_landmark("training-1-start")
+    measuring = Measuring(
+        services, setup, asked, reason=reason, on_measured=lambda: set_again(lambda count: count + 1)
+    )
     about = _About(reason, found, known.asked == asked, warned)
     return ft.Column(
         [
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
             drawn("ready-card", found, lambda: ReadyCard(found)),
+            drawn("measuring", (asked, reason), lambda: measuring),
             *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
             _reason_line(about.sentence),
             ft.Row(
