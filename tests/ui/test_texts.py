@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
@@ -9,6 +10,7 @@ import pytest
 
 from app.ui import texts
 from app.ui.settings.tab import SettingsTab
+from app.ui.texts import plurals
 from tests.docker_engine import CHECKOUT
 from tests.ui.harness import mounted
 
@@ -20,6 +22,7 @@ SPOKEN = [UI / "root.py", UI / "opening_page.py", UI / "offline.py", *SETTINGS]
 """Files whose every text is in the catalogue."""
 NAMES = {"Tunewright", "F6"}
 """What is called so in every language."""
+CALLS = {"text", "text_of", "counted"}
 
 
 def literals(file: Path) -> list[ast.Constant]:
@@ -44,30 +47,75 @@ def test_no_text_for_people_stands_outside_the_catalogue(file):
 
 def test_every_text_of_the_catalogue_is_used_and_filled_in_as_it_asks():
     used = {}
+    for call, key, filled in calls():
+        keys = [k for k in catalogue() if k.startswith(f"{key}.")] if call == "text_of" else [key]
+        assert keys, f"there is no group {key}"
+        for one in keys:
+            used.setdefault(one, set()).update(filled)
+
+    assert used == {key: fields(said) for key, said in catalogue().items()}
+
+
+def calls() -> Iterator[tuple[str, str, set[str]]]:
+    """Each time a text is asked for: by which function, where it stands, and what fills it in."""
     sources = [file.read_text(encoding="utf-8") for file in UI.rglob("*.py")]
-    for source in (source for source in sources if "from app.ui.texts import text" in source):
+    for source in (source for source in sources if "from app.ui.texts import" in source):
         for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "text" and node.args:
-                used[ast.literal_eval(node.args[0])] = {keyword.arg for keyword in node.keywords}
+            if isinstance(node, ast.Call) and (name := getattr(node.func, "id", "")) in CALLS:
+                filled = {keyword.arg or "" for keyword in node.keywords}
+                yield (
+                    name,
+                    ast.literal_eval(node.args[0]),
+                    filled | ({"count"} if name == "counted" else set()),
+                )
 
-    asked = {key: {n for _, n, _, _ in Formatter().parse(said) if n} for key, said in catalogue().items()}
-    assert used == asked
+
+def fields(said: str | texts.Counted) -> set[str]:
+    """What is filled in; a form may leave out the number itself, like "the last one"."""
+    if isinstance(said, texts.Counted):
+        return {"count"}.union(*map(fields, said.forms.values()))
+    return {name for _, name, _, _ in Formatter().parse(said) if name}
 
 
-def catalogue() -> dict[str, str]:
-    return texts.read(texts.ENGLISH)
+def test_a_text_is_asked_for_while_drawing_and_not_while_modules_load():
+    early = [
+        f"{file.relative_to(UI)}, line {node.lineno}"
+        for file in UI.rglob("*.py")
+        for node in at_import(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in CALLS
+    ]
+
+    assert early == []
+
+
+def at_import(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from at_import(child)
+
+
+def catalogue() -> dict[str, str | texts.Counted]:
+    return texts.read(texts.ENGLISH.glob("*.toml"))
 
 
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path):
     """A language that says the same in brackets, but for one text that it lacks."""
     file = tmp_path / "brackets.toml"
-    said = {key: f"⟦{value}⟧" for key, value in catalogue().items() if key != "settings.proxy.title"}
-    file.write_text("\n".join(f"{key} = '''{value}'''" for key, value in said.items()), encoding="utf-8")
+    file.write_text("\n".join(in_brackets("settings.proxy.title")), encoding="utf-8")
     monkeypatch.setenv(texts.FILE_VARIABLE, str(file))
-    texts.texts.cache_clear()
+    texts.forget()
     yield
-    texts.texts.cache_clear()
+    texts.forget()
+
+
+def in_brackets(lacking: str) -> Iterator[str]:
+    for key, said in catalogue().items():
+        forms = {key: said}
+        if isinstance(said, texts.Counted):
+            forms = {f"{key}.{name}": form for name, form in said.forms.items()}
+        yield from (f"{place} = '''⟦{form}⟧'''" for place, form in forms.items() if key != lacking)
 
 
 async def test_another_language_is_spoken_and_what_it_lacks_is_english(elsewhere, services, paths):
@@ -82,8 +130,38 @@ async def test_another_language_is_spoken_and_what_it_lacks_is_english(elsewhere
 def test_a_file_that_is_none_leaves_it_english_and_the_log_says_so(monkeypatch, caplog, tmp_path):
     (tmp_path / "broken.toml").write_text("[settings\n")
     monkeypatch.setenv(texts.FILE_VARIABLE, str(tmp_path / "broken.toml"))
-    texts.texts.cache_clear()
+    texts.forget()
 
     assert texts.text("settings.title") == "Settings"
     assert "cannot be read" in caplog.text
-    texts.texts.cache_clear()
+    texts.forget()
+
+
+def test_a_language_counts_by_its_own_rule(monkeypatch, tmp_path):
+    (tmp_path / "words.toml").write_text(
+        '[settings]\nrows = { one = "{count} wiersz", few = "{count} wiersze", other = "{count} wierszy" }\n'
+        '[language]\nplural = "polish"\n',
+        encoding="utf-8",
+    )
+
+    rows = texts.read([tmp_path / "words.toml"])["settings.rows"]
+
+    assert isinstance(rows, texts.Counted)
+    assert [rows.for_(count).format(count=count) for count in (1, 2, 5, 12, 22)] == [
+        "1 wiersz", "2 wiersze", "5 wierszy", "12 wierszy", "22 wiersze",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rule", "forms"),
+    [
+        ("english", {0: "other", 1: "one", 2: "other"}),
+        ("french", {0: "one", 1: "one", 2: "other"}),
+        ("chinese", {1: "other"}),
+        ("czech", {1: "one", 4: "few", 5: "other"}),
+        ("russian", {1: "one", 3: "few", 11: "many", 13: "many", 21: "one", 24: "few"}),
+        ("arabic", {0: "zero", 2: "two", 7: "few", 11: "many", 100: "other", 105: "few"}),
+    ],
+)
+def test_a_number_takes_the_form_of_its_language(rule, forms):
+    assert {count: plurals.form_of(rule, count) for count in forms} == forms

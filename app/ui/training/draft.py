@@ -13,6 +13,7 @@ from app.domain.questions import Answers
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
+from app.services.settings import LeftForm
 from app.ui.training import clashes, draft_setup, typed_numbers
 from app.ui.training.beginner import auto_form
 from app.ui.training.beginner.state import PINS, AutoState
@@ -233,11 +234,13 @@ class TrainingDraft:
         is_for_it = presets.method_of(self.preset) in {None, method}
         self.apply_preset(self.preset if is_for_it else CUSTOM)
 
-    def restore(self, last: Setup | None) -> None:
-        """Begin where the person left off; None if no setup was ever started."""
-        if last is not None:
-            self.load(last)
-        self.was_started_before = last is not None
+    def restore(self, left: LeftForm) -> None:
+        """Begin where the person left off."""
+        if left.setup is not None:
+            self.load(left.setup)
+        if left.answers not in {None, self.answers}:
+            auto_form.answer_questions(self, left.answers or Answers())
+        self.was_started_before = left.was_started
         self.is_restored = True
 
     def preselect(self, sessions: Sequence[Session]) -> None:

@@ -30,6 +30,7 @@ from trainer_image.config import RunConfig
 _TYPING_SECONDS: Final = 0.25
 _TARGET_SECONDS: Final = 10.0
 _CHECK_SECONDS: Final = 0.5
+_KEEP_SECONDS: Final = 1.0
 
 Verdict = tuple[str, str]
 """What was asked about, and the reason not to start; empty if there is none."""
@@ -43,6 +44,7 @@ def StartPanel(
     form = read(draft)
     setup, asked = form.setup, form.asked
     reason = _use_reason(services, draft, form)
+    _use_keeping(services, draft, form)
     known, set_known = ft.use_state(Checked())
     again, set_again = ft.use_state(0)
     is_open, set_open = ft.use_state(False)
@@ -95,6 +97,18 @@ def StartPanel(
         spacing=GAP,
         tight=True,
     )
+
+
+def _use_keeping(services: Services, draft: TrainingDraft, form: Reading) -> None:
+    """Keep the form as it stands, so that the app opens with it though nothing was started."""
+    answers, is_restored = draft.answers, draft.is_restored
+
+    def keep() -> None:
+        if is_restored:
+            services.settings.keep_form(form.setup, answers)
+
+    on = (is_restored, form.asked, answers)
+    use_answer(keep, lambda _: None, on=on, delay_seconds=_KEEP_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Final
 import flet as ft
 
 from app.domain.runs import Run
-from app.domain.setups import Setup
 from app.services.everything import Services
+from app.services.settings import LeftForm
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP, PAGE_PADDING, SPACE, text_scale
 from app.ui.training.draft import TrainingDraft
@@ -31,16 +31,16 @@ def TrainingTab(
     *,
     is_shown: bool = True,
 ) -> ft.Control:
-    """Form and Start beside the run, or above it where there is no room. The last setup is restored once."""
+    """Form and Start beside the run, or above it if there is no room; the form comes back as it was left."""
     draft = kept.value
     page = ft.context.page
     is_wide, set_wide = ft.use_state((page.width or 1280) >= _TWO_COLUMNS_FROM * text_scale(page))
 
-    def restore(setup: Setup | None) -> None:
+    def restore(left: LeftForm) -> None:
         if not draft.is_restored:
-            draft.restore(setup)
+            draft.restore(left)
 
-    use_answer(services.settings.last_setup, restore, on="once")
+    use_answer(services.settings.left_form, restore, on="once")
 
     def started(run: Run) -> None:
         draft.selection.cloned_from = None

@@ -14,6 +14,7 @@ from app.domain.renting import LEAST_HOURS, MOST_HOURS, Order, PodOptions
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL, Setup
+from app.services.settings import LeftForm
 from app.ui.training.draft import CUSTOM, TrainingDraft
 from app.ui.training.expert.catalogue import METHODS, SECTIONS, settings
 from app.ui.training.options import Source
@@ -322,7 +323,7 @@ def test_a_setup_with_a_presets_values_is_recognised(name, method):
 )
 def test_only_before_the_very_first_run_a_single_session_is_chosen_already(sessions, last, chosen):
     draft, first = TrainingDraft(), TrainingDraft(source=Source.FILE, file="rows.jsonl").to_setup()
-    draft.restore(first if last else None)
+    draft.restore(LeftForm(first, was_started=True) if last else LeftForm())
 
     draft.preselect([session(f"s{n}") for n in range(sessions)])
 
