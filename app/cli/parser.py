@@ -88,7 +88,7 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     take.add_argument("--preview", action="store_true", help="show the first rows and import nothing")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
-    show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")
+    show.add_argument("--start", type=_count, default=0, help="how many rows to leave out first")
     show.add_argument("--limit", type=_count, default=5, help="how many rows (5)")
     show.add_argument("--version", dest="number", type=_count, help="an older version's rows")
     export = _leaf(nouns, "export", "write a session as JSONL of chat messages, Parquet or CSV")
