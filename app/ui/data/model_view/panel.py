@@ -12,7 +12,7 @@ from app.ui.kit.typed import use_typed
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice
 from app.ui.training.mounting import keyed
-from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
+from app.ui.training.options import OTHER_MODEL, model_options
 from trainer_image.config import RunConfig
 
 
@@ -39,8 +39,7 @@ def SeenByModel(previews: PreviewService, session: Session) -> ft.Control:
         if typed.now():
             set_model(typed.now())
 
-    options = [(option.name, option.label) for option in BASE_MODELS] + [(OTHER_MODEL, OTHER_MODEL_LABEL)]
-    body: list[ft.Control] = [Choice("seen-by", "Base model", chosen, options, choose)]
+    body: list[ft.Control] = [Choice("seen-by", "Base model", chosen, model_options(), choose)]
     if chosen == OTHER_MODEL:
         field = ft.TextField(
             label="Hub name or folder",
