@@ -17,6 +17,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.landmarks import use_landmark
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import drawn
@@ -128,7 +129,7 @@ class _About:
 
     @property
     def sentence(self) -> str:
-        return self.blocked or ("" if self.is_read else "Press Start to read what speaks against it first")
+        return self.blocked or ("" if self.is_read else text("training.start.press_start"))
 
 
 def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
@@ -153,21 +154,29 @@ def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
     return (
         form.missing
         or _reason(request_verdict, asked)
-        or _reason(target_verdict, target_asked, unknown=f"Checking “{draft.target.label}”…")
+        or _reason(
+            target_verdict, target_asked, unknown=text("training.start.checking", target=draft.target.label)
+        )
     )
 
 
 def _fold(set_open: Callable[[bool], None], *, is_open: bool) -> ft.Control:
-    icon, name = (ft.Icons.EXPAND_MORE, "Hide details") if is_open else (ft.Icons.EXPAND_LESS, "Details")
+    icon, name = (
+        (ft.Icons.EXPAND_MORE, text("training.start.hide_details"))
+        if is_open
+        else (ft.Icons.EXPAND_LESS, text("training.start.details"))
+    )
     return IconAction(icon, name, lambda: set_open(not is_open))
 
 
 def _button(
     about: _About, on_click: Callable[[], object], place: "ft.Ref[Any]", *, is_busy: bool
 ) -> ft.Control:
-    label = "Start anyway" if about.warnings and about.is_read else "Start training"
+    label = (
+        text("training.start.anyway") if about.warnings and about.is_read else text("training.start.start")
+    )
     return ft.FilledButton(
-        "Starting…" if is_busy else label,
+        text("training.start.starting") if is_busy else label,
         ref=place,
         icon=ft.Icons.PLAY_ARROW,
         disabled=is_busy or bool(about.blocked),

@@ -22,6 +22,7 @@ from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
 from app.ui.landmarks import TALK, focus_on, use_landmark
+from app.ui.texts import text
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
 from app.ui.training.mounting import keyed, memoised
@@ -99,10 +100,12 @@ def RunView(
             memoised(LogView, f"log-{run.id}", services.monitoring, still),
             memoised(LogSearch, f"log-search-{run.id}", services.monitoring, still),
             LabeledValue(
-                "Output folder",
+                text("training.run.output_folder"),
                 str(run.output_dir or run.folder),
                 is_code=True,
-                trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
+                trailing=CopyButton(
+                    str(run.output_dir or run.folder), what=text("training.run.the_output_folder")
+                ),
             ),
             memoised(
                 OpenFolderButton,
@@ -112,7 +115,7 @@ def RunView(
             ),
         ],
         subtitle=f"{wording.place(run)} · {wording.data(run)} · {wording.method(run)}",
-        trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
+        trailing=Identified("run-status", RunStatusPill(run), live=True, label=text("training.run.status")),
     )
 
 
@@ -140,8 +143,10 @@ def _messages(run: Run, hands: Hands) -> list[ft.Control]:
 def TalkToIt() -> ft.Control:
     """What comes next after a run: to the prompt, wherever that stands."""
     place = use_landmark("training-2-talk")
-    talk = ft.FilledButton("Talk to it", ref=place, icon=ft.Icons.CHAT_OUTLINED, on_click=_go_to_talk)
-    said = ft.Text("The result is ready: talk to it further down, in Quick Local Inference.", expand=True)
+    talk = ft.FilledButton(
+        text("training.run.talk"), ref=place, icon=ft.Icons.CHAT_OUTLINED, on_click=_go_to_talk
+    )
+    said = ft.Text(text("training.run.talk_help"), expand=True)
     return ft.Row([Identified("talk-to-it", talk), said], spacing=12)
 
 
