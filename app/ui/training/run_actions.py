@@ -1,11 +1,13 @@
 """What can be done with a run: stop it, stop it and keep its work, go on with it."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import flet as ft
 
 from app.domain.runs import Run, RunStatus
+from app.services.everything import Services
+from app.services.resuming import never_began
 from app.services.training import TrainingService
 from app.ui.actions import Action, use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
@@ -13,6 +15,8 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP
 from app.ui.training.fields import Help, Wrap
+from app.ui.training.going_on import GoOn, How, asks_first
+from app.ui.training.mounting import keyed
 from app.ui.training.train_longer import use_train_longer
 from app.ui.training.watching import use_answer
 
@@ -22,14 +26,17 @@ _STOPPING: Final = "It has been asked to stop and is on its way out."
 
 
 @ft.component
-def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], None]) -> ft.Control:
+def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.Control:
     """Buttons that fit the run's state, each with its consequence."""
+    training = services.training
+    going_on, set_going_on = ft.use_state(cast(How | None, None))
     is_asking, set_asking = ft.use_state(False)
     blocked, set_blocked = ft.use_state(("", "it is not known yet"))
     overdue, set_overdue = ft.use_state(False)
 
     def done(_: Run) -> None:
         set_asking(False)
+        set_going_on(None)
         on_changed()
 
     stop = use_action(lambda: training.stop(run.id, save=False), on_done=done)
@@ -37,7 +44,7 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     save_now = use_action(lambda: training.save_now(run.id), on_done=done)
     sample_now = use_action(lambda: training.sample_now(run.id), on_done=done)
     resume = use_action(lambda: training.resume(run.id), on_done=done)
-    longer = use_train_longer(training, run, done)
+    longer = use_train_longer(training, run, done, lambda length: set_going_on(How(extend=length)))
     use_answer(lambda: _blocked(training, run), set_blocked, on=(run.status, run.checkpoint))
     ft.use_dialog(_stop_dialog(run, stop, lambda: set_asking(False)) if is_asking else None)
 
@@ -48,7 +55,10 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     if run.status is RunStatus.QUEUED:
         body = [Help("It starts by itself when its turn comes; the queue below says why it waits.")]
     elif run.status.is_final:
-        body = _after(run, resume, blocked, longer)
+        body = _after(run, resume, blocked, longer, lambda: set_going_on(How(is_new=never_began(run))))
+        if going_on is not None:
+            key = f"go-on-{run.id}"
+            body.append(keyed(GoOn, key, services, run, going_on, lambda: set_going_on(None), done))
     else:
         asks = (save_now, sample_now)
         body = _during(save, asks, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
@@ -118,23 +128,43 @@ def _during(
 
 
 def _after(
-    run: Run, resume: Action, blocked: tuple[str, str], on_longer: Callable[[], None]
+    run: Run,
+    resume: Action,
+    blocked: tuple[str, str],
+    on_longer: Callable[[], None],
+    on_place: Callable[[], None],
 ) -> list[ft.Control]:
-    """`blocked`: why it cannot be resumed, and why it cannot be made longer."""
+    """`blocked`: why it cannot be resumed, and why it cannot be made longer. `on_place` asks where."""
     not_resumed, not_longer = blocked
+    if asks_first(run) and never_began(run):
+        tip = "Shows what is free and what it costs now; nothing is ordered before your yes."
+        again = _button(
+            "order-again", "Start again…", ft.Icons.REPLAY, tip, on_place, is_off=False, is_main=True
+        )
+        return [Wrap([again, Help("No pod was started, and nothing was paid.")])]
     buttons = []
     if run.status is not RunStatus.FINISHED:
+        is_off = resume.is_busy or bool(not_resumed)
+        tip = f"Cannot be resumed: {not_resumed}" if not_resumed else "Goes on from the last checkpoint."
+        word = "Resume…" if asks_first(run) else "Resume"
         buttons.append(
             _button(
                 "resume",
-                "Resuming…" if resume.is_busy else "Resume",
+                "Resuming…" if resume.is_busy else word,
                 ft.Icons.PLAY_ARROW,
-                f"Cannot be resumed: {not_resumed}" if not_resumed else "Goes on from the last checkpoint.",
-                resume.run,
-                is_off=resume.is_busy or bool(not_resumed),
+                tip,
+                on_place if asks_first(run) else resume.run,
+                is_off=is_off,
                 is_main=True,
             )
         )
+        if not asks_first(run) and not not_resumed:
+            tip = "Goes on from the last checkpoint on this computer, in Docker, or on a rented GPU."
+            buttons.append(
+                _button(
+                    "resume-elsewhere", "Resume elsewhere…", ft.Icons.ALT_ROUTE, tip, on_place, is_off=is_off
+                )
+            )
     if not not_longer:
         tip = "Goes on from the last checkpoint to more epochs or steps than planned."
         buttons.append(
