@@ -175,7 +175,7 @@ class RentingService:
         return None
 
 
-def none_serves(later: GpuOffer | None, needed: int | None) -> StudioError:
+def none_serves(later: GpuOffer | None, needed: int | None) -> NoCapacityError:
     """Why there is no first rung, and what would be one."""
     size = f" that holds {needed / 1e9:.0f} GB" if needed else ""
     if later is None:
@@ -185,4 +185,5 @@ def none_serves(later: GpuOffer | None, needed: int | None) -> StudioError:
     return NoCapacityError(
         f"No GPU{size} is free at the price you agreed to.",
         f"Free now: {offer_text(later)}. Set the highest price to {later.price_per_hour:.2f} to take it.",
+        later=later,
     )
