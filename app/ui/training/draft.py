@@ -19,6 +19,7 @@ from app.ui.training.beginner import auto_form
 from app.ui.training.beginner.state import PINS, AutoState
 from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
+from app.ui.training.job_draft import JobDraft
 from app.ui.training.options import ROWS, Source
 from app.ui.training.pod_draft import PodDraft
 from app.ui.training.selection import RunSelection
@@ -127,6 +128,7 @@ class TrainingDraft:
     pass_hf_token: bool = False
     container_name: str = ""
     pod: PodDraft = field(default_factory=PodDraft)
+    job: JobDraft = field(default_factory=JobDraft)
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
@@ -306,6 +308,8 @@ class TrainingDraft:
     def _target_problem(self) -> str:
         if self.target is Target.DOCKER and not self.image.strip():
             return "Type the name of a Docker image"
+        if self.target is Target.HF_JOBS:
+            return self.job.problem()
         return self.pod.problem() if self.target is Target.RUNPOD else ""
 
     @property

@@ -24,13 +24,13 @@ from app.ui.training.reading import Reading, read
 from app.ui.training.ready.card import ReadyCard, ReadyDetails, ReadyPill
 from app.ui.training.ready.checking import Checked, checked, start
 from app.ui.training.ready.latest import use_latest
+from app.ui.training.ready.measuring import Measuring
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 
 _TYPING_SECONDS: Final = 0.25
 _TARGET_SECONDS: Final = 10.0
 _CHECK_SECONDS: Final = 0.5
-_KEEP_SECONDS: Final = 1.0
 
 Verdict = tuple[str, str]
 """What was asked about, and the reason not to start; empty if there is none."""
@@ -44,7 +44,6 @@ def StartPanel(
     form = read(draft)
     setup, asked = form.setup, form.asked
     reason = _use_reason(services, draft, form)
-    _use_keeping(services, draft, form)
     known, set_known = ft.use_state(Checked())
     again, set_again = ft.use_state(0)
     is_open, set_open = ft.use_state(False)
@@ -77,11 +76,15 @@ def StartPanel(
     origin = draft.selection.cloned_from
     begin = use_action(lambda: start(services, read(draft).setup, known, warned, origin), on_done=end)
     place = use_landmark("training-1-start")
+    measuring = Measuring(
+        services, setup, asked, reason=reason, on_measured=lambda: set_again(lambda count: count + 1)
+    )
     about = _About(reason, found, known.asked == asked, warned)
     return ft.Column(
         [
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
             drawn("ready-card", found, lambda: ReadyCard(found)),
+            drawn("measuring", (asked, reason), lambda: measuring),
             *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
             _reason_line(about.sentence),
             ft.Row(
@@ -97,18 +100,6 @@ def StartPanel(
         spacing=GAP,
         tight=True,
     )
-
-
-def _use_keeping(services: Services, draft: TrainingDraft, form: Reading) -> None:
-    """Keep the form as it stands, so that the app opens with it though nothing was started."""
-    answers, is_restored = draft.answers, draft.is_restored
-
-    def keep() -> None:
-        if is_restored:
-            services.settings.keep_form(form.setup, answers)
-
-    on = (is_restored, form.asked, answers)
-    use_answer(keep, lambda _: None, on=on, delay_seconds=_KEEP_SECONDS)
 
 
 @dataclass(frozen=True)

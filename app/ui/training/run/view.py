@@ -88,7 +88,7 @@ def RunView(
             Progress(run),
             Figures(run, last, gain(report.measurements)),
             memoised(RunActions, f"actions-{run.id}", services.training, _acted_on(run), on_changed),
-            *_exports(services, still),
+            *_exports(services, _acted_on(run)),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
@@ -116,11 +116,11 @@ def RunView(
     )
 
 
-def _exports(services: Services, still: Run) -> list[ft.Control]:
-    """Once there is a result to take along."""
-    if not (still.status.is_final and still.output):
+def _exports(services: Services, run: Run) -> list[ft.Control]:
+    """Once a run that has ended has something to take along."""
+    if not (run.status.is_final and (run.output or run.checkpoint)):
         return []
-    return [memoised(ExportPart, f"exports-{still.id}", services.exporting, still)]
+    return [memoised(ExportPart, f"exports-{run.id}", services.exporting, run)]
 
 
 def _messages(run: Run, hands: Hands) -> list[ft.Control]:
