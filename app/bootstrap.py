@@ -73,6 +73,7 @@ from app.services.offline import OfflineService
 from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
+from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.account import Account
@@ -203,6 +204,7 @@ def build_services(
         offline=offline.reason,
         bundled_model=paths.tiny_model,
     )
+    comparing = ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now)
     return Services(
         library=library,
         collecting=collecting,
@@ -225,7 +227,8 @@ def build_services(
         conversations=ConversationService(
             SqliteConversationStore(database), talkers, engine, library, exports=paths.exports, clock=utc_now
         ),
-        comparing=ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now),
+        comparing=comparing,
+        proving=ProvingService(runs, comparing, monitoring.measurements),
         serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,

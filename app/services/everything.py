@@ -22,6 +22,7 @@ from app.services.offline import OfflineService
 from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
+from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
@@ -48,6 +49,7 @@ class Services:
     talking: TalkingEngine
     conversations: ConversationService
     comparing: ComparingService
+    proving: ProvingService
     serving: ServingService
     settings: SettingsService
     offline: OfflineService
