@@ -7,6 +7,7 @@ from typing import Final
 import flet as ft
 
 from app.domain.conversations import Rating, Said
+from app.ui.inference.markdown import without_pictures
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
@@ -63,7 +64,7 @@ def Rendered(text: str) -> ft.Control:
     """Markdown as chats have it; what a model says is never fetched: pictures stay text."""
     return Selectable(
         ft.Markdown(
-            text.replace("![", "!\\["),
+            without_pictures(text),
             extension_set=ft.MarkdownExtensionSet.GITHUB_WEB,
             code_theme=ft.MarkdownCodeTheme.ATOM_ONE_DARK
             if ft.context.page.theme_mode == ft.ThemeMode.DARK
