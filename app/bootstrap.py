@@ -296,7 +296,16 @@ def build_services(
             clock=utc_now,
         ),
         queue=QueueService(
-            runs, training, monitoring, processes, settings, nvidia_gpus, utc_now, check=preflight.check
+            runs,
+            training,
+            monitoring,
+            processes,
+            settings,
+            nvidia_gpus,
+            utc_now,
+            check=preflight.check,
+            spent_since=rented.spent_since,
+            spent_by=rented.spent,
         ),
         auto=AutoSettingService(
             nvidia_gpus,
