@@ -88,7 +88,7 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     take.add_argument("--preview", action="store_true", help="show the first rows and import nothing")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
-    show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")
+    show.add_argument("--start", type=_count, default=0, help="how many rows to leave out first")
     show.add_argument("--limit", type=_count, default=5, help="how many rows (5)")
     show.add_argument("--version", dest="number", type=_count, help="an older version's rows")
     export = _leaf(nouns, "export", "write a session as JSONL of chat messages, Parquet or CSV")
@@ -152,12 +152,10 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     check = _leaf(verbs, "check", "what a run would take, and what speaks against it; starts nothing")
     check.add_argument("setup", metavar="SETUP", help="a saved setup, or a file, .toml or .json")
     _over_the_setup(check)
+    probe = _leaf(verbs, "probe", "measure a run's memory and the time of a step here; trains nothing")
+    _which_setup(probe)
     train = _leaf(verbs, "train", "start a run from a setup")
-    what = train.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
-    what.add_argument("--setup", metavar="NAME", help="a saved setup")
-    what.add_argument("--recipe", metavar="NAME", help="a recipe that came with the app")
-    _over_the_setup(train)
+    _which_setup(train)
     train.add_argument(
         "--auto",
         action="store_true",
@@ -166,6 +164,14 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     train.add_argument("--preview", action="store_true", help="with --auto: say it, and start nothing")
     train.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
     train.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
+
+
+def _which_setup(leaf: argparse.ArgumentParser) -> None:
+    what = leaf.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
+    what.add_argument("--setup", metavar="NAME", help="a saved setup")
+    what.add_argument("--recipe", metavar="NAME", help="a recipe that came with the app")
+    _over_the_setup(leaf)
 
 
 def _over_the_setup(leaf: argparse.ArgumentParser) -> None:
