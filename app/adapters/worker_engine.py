@@ -2,10 +2,12 @@
 
 It is started by the first prompt and stays, with its model in memory, until another model is asked for,
 nobody has asked for a while, or `unload`. One answer at a time. Its death at any moment is one sentence
-now and a fresh process at the next prompt.
+now and a fresh process at the next prompt; a process that was dead already when it was asked is replaced
+without a word, once.
 """
 
 import itertools
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +21,21 @@ from app.domain.chat import AnswerFacts, EngineStatus, LoadedFacts, Sampling
 from app.domain.errors import BusyError, EngineError
 from app.domain.sessions import Message
 from app.domain.talkers import LoadableModel
-from app.worker.protocol import Cancel, Done, Error, Generate, Load, Loading, Ready, Render, Rendered, Token
+from app.worker.protocol import (
+    Cancel,
+    Done,
+    Error,
+    Generate,
+    Load,
+    Loading,
+    Ready,
+    Render,
+    Rendered,
+    Reply,
+    Token,
+)
+
+log = logging.getLogger(__name__)
 
 IDLE_MINUTES = 10.0
 CANCEL_SECONDS = 5.0
@@ -39,6 +55,25 @@ class _Answer:
 
     id: int
     stopped: bool = False
+    was_heard: bool = False
+    """Whether the process has said anything since it was asked."""
+    has_own_process: bool = False
+    """Whether the process was started for it."""
+
+    def receive_from(self, process: WorkerProcess) -> Reply:
+        """The next reply, waiting for it. Raises ProcessEndedError."""
+        reply = process.receive()
+        self.was_heard = True
+        return reply
+
+    @property
+    def may_begin_again(self) -> bool:
+        """Whether the process that ended may have been dead when it was asked: one that is being killed is
+        taken for living for some milliseconds. Never true a second time."""
+        return not (self.stopped or self.was_heard or self.has_own_process)
+
+
+_Work = Callable[[WorkerProcess, _Answer], Iterator[str]]
 
 
 class WorkerEngine:
@@ -108,7 +143,7 @@ class WorkerEngine:
 
         def ask(process: WorkerProcess, answer: _Answer) -> Iterator[str]:
             process.send(Render(id=answer.id, messages=_sendable(messages)))
-            match process.receive():
+            match answer.receive_from(process):
                 case Rendered() as rendered:
                     found.append(rendered)
                 case Error() as error:
@@ -123,9 +158,7 @@ class WorkerEngine:
             raise EngineError("The model process was stopped.", "Ask again.")
         return found[0].text, found[0].ids
 
-    def _turns(
-        self, model: LoadableModel, work: Callable[[WorkerProcess, "_Answer"], Iterator[str]]
-    ) -> Iterator[str]:
+    def _turns(self, model: LoadableModel, work: _Work) -> Iterator[str]:
         """Do `work` with the model in memory, alone."""
         if not self._turn.acquire(blocking=False):
             raise BusyError(_BUSY, "Wait for it to end, or press Stop.")
@@ -188,17 +221,17 @@ class WorkerEngine:
             self._idle_timer.daemon = True  # never keeps the app alive
             self._idle_timer.start()
 
-    def _pieces(
-        self,
-        answer: _Answer,
-        model: LoadableModel,
-        work: Callable[[WorkerProcess, _Answer], Iterator[str]],
-    ) -> Iterator[str]:
+    def _pieces(self, answer: _Answer, model: LoadableModel, work: _Work) -> Iterator[str]:
         """Load and work. A process that dies meanwhile is an EngineError, unless it was stopped."""
         try:
-            process = self._start(model, answer)
-            self._ensure_loaded(process, replace(model, voice="tuned"), answer)
-            yield from work(process, answer)
+            try:
+                yield from self._attempt(answer, model, work)
+            except ProcessEndedError:
+                if not answer.may_begin_again:
+                    raise
+                log.info("the model process had ended when it was asked; starting another one")
+                self._forget_process()
+                yield from self._attempt(answer, model, work)
         except _StoppedError:
             self._status = EngineStatus("ready" if self._loaded else "idle")
         except ProcessEndedError as error:
@@ -209,12 +242,18 @@ class WorkerEngine:
         else:
             self._status = EngineStatus("ready")
 
+    def _attempt(self, answer: _Answer, model: LoadableModel, work: _Work) -> Iterator[str]:
+        process = self._start(model, answer)
+        self._ensure_loaded(process, replace(model, voice="tuned"), answer)
+        yield from work(process, answer)
+
     def _start(self, model: LoadableModel, answer: _Answer) -> WorkerProcess:
         """The running process, or a new one where it has died or may not reach the network any more."""
         process = self._process
         if process is not None and not process.has_ended and process.offline == model.offline:
             return process
         self._forget_process()
+        answer.has_own_process = True
         token = self._secrets() if self._secrets and not model.offline else None
         process = WorkerProcess(self._python, self._log_dir, offline=model.offline, token=token)
         with self._state:
@@ -231,7 +270,7 @@ class WorkerEngine:
         self._loaded = None
         process.send(_request(model))
         while True:
-            match process.receive():
+            match answer.receive_from(process):
                 case Loading(message=message):
                     self._status = EngineStatus("loading", message)
                 case Ready() as ready:
@@ -251,7 +290,7 @@ class WorkerEngine:
         self._become("generating", "", answer)
         process.send(request)
         while True:
-            match process.receive():
+            match answer.receive_from(process):
                 case Token(text=piece):
                     if answer.stopped:
                         continue

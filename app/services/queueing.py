@@ -19,6 +19,7 @@ from app.domain.preflight import Readiness
 from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting
 from app.domain.runs import Run, RunId, RunRequest, RunStatus
 from app.services.monitoring import MonitoringService
+from app.services.run_requests import request_of_run
 from app.services.training import TrainingService
 from trainer_image.config import DATA_FILE, FileDataset
 
@@ -200,7 +201,7 @@ class QueueService:
 
     def _error(self, run: Run, *, but_for: str = "") -> tuple[str, str] | None:
         """The first thing that keeps a run from starting, with what to do."""
-        errors = (each for each in self._check(_request_of(run)).errors if each.about != but_for)
+        errors = (each for each in self._check(request_of_run(run)).errors if each.about != but_for)
         return next(((each.message, each.hint) for each in errors), None)
 
     def _enqueue(self, run: Run) -> Run:
@@ -213,9 +214,3 @@ class QueueService:
 
         self._runs.decide(last)
         return self._runs.get(run.id)
-
-
-def _request_of(run: Run) -> RunRequest:
-    """A prepared run, asked for once more: its rows are those in its folder."""
-    rows = run.folder / DATA_FILE if isinstance(run.config.dataset, FileDataset) else None
-    return RunRequest(target=run.target, config=run.config, data_file=rows, docker=run.docker, pod=run.pod)

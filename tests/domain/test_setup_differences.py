@@ -91,8 +91,10 @@ def test_every_setting_has_a_label_and_no_label_is_for_nothing():
     method = places(Lora, "method.") | places(Osft, "method.")
     sections = places(Logging, "logging.") | places(Push, "push.") | places(Distributed, "distributed.")
     config = places(RunConfig) - {"schema_version", "dataset", "method", "distributed", "logging"}
-    labelled = {path for path in _LABELS if not path.startswith(("docker.", "pod.", "dataset.", "answers."))}
-    parts = {"setup_version", "docker", "pod", "config", "answers"}
+    labelled = {
+        path for path in _LABELS if not path.startswith(("docker.", "pod.", "job.", "dataset.", "answers."))
+    }
+    parts = {"setup_version", "docker", "pod", "job", "config", "answers"}
     of_setups = set(Setup.model_fields) - parts | {"session_name"}
 
     assert labelled == method | sections | config | of_setups

@@ -357,6 +357,51 @@ def test_a_process_killed_while_idle_shows_in_the_status_and_the_next_prompt_is_
     assert engine.status().state == "ready"
 
 
+def test_a_question_to_a_process_that_is_being_killed_is_answered_by_a_fresh_one(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, pid = ask(tiny_runs.adapter), engine.pid or 0
+    monkeypatch.setattr(WorkerProcess, "has_ended", False)  # as it seems for some milliseconds
+
+    os.kill(pid, 9)
+    wait_until(lambda: is_gone(pid))
+
+    assert ask(tiny_runs.adapter) == answer
+    assert engine.pid != pid
+
+
+CRASHING = """#!{python}
+import json, sys
+with open({starts!r}, "a") as file:
+    file.write("started;")
+for line in sys.stdin:
+    said = json.loads(line)
+    if said["kind"] == "load":
+        print('{{"kind": "ready", "device": "cpu", "seconds": 1, "memory_bytes": 1}}', flush=True)
+    elif said["messages"][0]["content"] == "crash":
+        sys.exit(3)
+    else:
+        print('{{"kind": "done", "id": %d, "prompt_tokens": 1, "tokens": 0, "seconds": 1, '
+              '"finish_reason": "stop"}}' % said["id"], flush=True)
+"""
+
+
+def test_a_question_that_crashes_its_process_is_asked_twice_at_most(
+    tiny_runs: TinyRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, starts = tmp_path / "python", tmp_path / "starts"
+    python.write_text(CRASHING.format(python=sys.executable, starts=str(starts)))
+    python.chmod(0o755)
+    engine = WorkerEngine(str(python), log_dir=tmp_path)
+    assert list(engine.generate(*question(tiny_runs.adapter, "Hi"), LONG)) == []
+
+    with pytest.raises(EngineError, match="ended unexpectedly"):
+        list(engine.generate(*question(tiny_runs.adapter, "crash"), LONG))
+
+    assert starts.read_text() == "started;" * 2
+    assert engine.pid is None
+
+
 def test_a_model_nobody_talks_to_is_let_go_of(
     engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,8 @@ from app.ui.training.watching import use_answer
 _GUESSED = "guessed"
 _LOOKED_AT_ROWS = 20
 
-_OnChoose = Callable[[ColumnMapping | None], None]
+_OnChoose = Callable[[Callable[[ColumnMapping | None], ColumnMapping | None]], None]
+"""Is told how to change what is chosen by then: two quick choices come before the window is drawn anew."""
 
 
 def ColumnChoice(
@@ -104,11 +105,12 @@ def _sentence(preview: Preview, mapping: ColumnMapping | None) -> str:
 
 def _choices(preview: Preview, mapping: ColumnMapping | None, on_choose: _OnChoose) -> list[ft.Control]:
     def choose_kind(kind: str) -> None:
-        if kind == _GUESSED:
-            on_choose(None)
-            return
-        start = mapping or preview.mapping or ColumnMapping(RowKind(kind))
-        on_choose(start.of_kind(RowKind(kind)))
+        def chosen_by_then(now: ColumnMapping | None) -> ColumnMapping | None:
+            if kind == _GUESSED:
+                return None
+            return (now or preview.mapping or ColumnMapping(RowKind(kind))).of_kind(RowKind(kind))
+
+        on_choose(chosen_by_then)
 
     kinds = [(_GUESSED, text("data.columns.as_guessed")), *((kind.value, kind.label) for kind in RowKind)]
     chosen = mapping.kind.value if mapping else _GUESSED
@@ -125,10 +127,7 @@ def _part(
     on_choose: _OnChoose,
 ) -> ft.Control:
     def choose(column: str) -> None:
-        if column:
-            on_choose(mapping.playing(column, part))
-        elif before := mapping.columns.get(part):
-            on_choose(mapping.playing(before, None))
+        on_choose(lambda now: (now or mapping).with_part(part, column or None))
 
     none = [] if part in mapping.kind.required else [("", text("data.columns.none"))]
     options = [*none, *((column, column) for column in preview.columns)]

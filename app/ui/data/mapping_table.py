@@ -11,6 +11,8 @@ from app.ui.kit.identified import Identified
 from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
 
+_OnPlay = Callable[[str, Part | None], None]
+"""Is told a column and the part it shall play."""
 _EXTRA: Final = "extra"
 _CELL_WIDTH: Final = 220
 _MOST_COLUMNS: Final = 40
@@ -40,11 +42,11 @@ def MappingTable(
     columns: Sequence[str],
     rows: Sequence[Mapping[str, Any]],
     mapping: ColumnMapping | None,
-    on_change: Callable[[ColumnMapping], None],
+    on_play: _OnPlay,
 ) -> ft.Control:
     """Scrolls sideways; columns beyond the fortieth are kept as extra, and not shown."""
     shown = columns[:_MOST_COLUMNS]
-    heads = ft.Row([_Head(column, mapping, on_change) for column in shown], spacing=GAP)
+    heads = ft.Row([_Head(column, mapping, on_play) for column in shown], spacing=GAP)
     lines = [heads, ft.Divider(height=1), *(_line(n, shown, row) for n, row in enumerate(rows[:_ROWS_SHOWN]))]
     if len(columns) > len(shown):
         lines.append(ft.Text(text("data.columns.more", count=len(columns) - len(shown))))
@@ -62,15 +64,12 @@ def MappingTable(
     )
 
 
-def _Head(
-    column: str, mapping: ColumnMapping | None, on_change: Callable[[ColumnMapping], None]
-) -> ft.Control:
+def _Head(column: str, mapping: ColumnMapping | None, on_play: _OnPlay) -> ft.Control:
     part = mapping.part_of(column) if mapping else None
 
     def choose(event: ft.Event[ft.Dropdown]) -> None:
         chosen = text_of(event)
-        if mapping is not None:
-            on_change(mapping.playing(column, None if chosen == _EXTRA else Part(chosen)))
+        on_play(column, None if chosen == _EXTRA else Part(chosen))
 
     options = [ft.DropdownOption(key=_EXTRA, text=text("data.columns.extra"))]
     options += (

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import flet as ft
 
-from app.domain.mapping import ColumnMapping, RowKind
+from app.domain.mapping import ColumnMapping, Part, RowKind
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE, Preview, ReadOptions
 from app.ui.data.mapping_table import KindChoice, MappingTable
 from app.ui.kit.identified import Identified
@@ -34,15 +34,19 @@ def SourcePreview(
         passage = PASSAGE_CHARACTERS if preview.is_table else int(size.now().replace(",", ""))
         await on_import(ReadOptions(changed, passage))
 
+    # Each changes what is chosen by then: two quick choices come before the window is drawn anew.
     def choose_kind(kind: RowKind) -> None:
-        set_changed(mapping.of_kind(kind) if mapping else ColumnMapping(kind))
+        set_changed(lambda now: (now or preview.mapping or ColumnMapping(kind)).of_kind(kind))
+
+    def play(column: str, part: Part | None) -> None:
+        set_changed(lambda now: _played(now or preview.mapping, column, part))
 
     is_ready = not problem and (not preview.is_table or not preview.columns or _is_whole(mapping))
     body: list[ft.Control] = [Identified("mapping-status", ft.Text(_status(preview, mapping)), live=True)]
     if preview.is_table and preview.columns:
         body += [
             KindChoice(mapping, choose_kind),
-            MappingTable(preview.columns, preview.rows, mapping, set_changed),
+            MappingTable(preview.columns, preview.rows, mapping, play),
         ]
     elif not preview.is_table:
         body += [
@@ -67,6 +71,12 @@ def SourcePreview(
     body.append(ft.Row([start_button, back_button], wrap=True))
     subtitle = " ".join([text("data.preview.format", format=preview.format), *preview.notes])
     return Section(name, body, subtitle=subtitle)
+
+
+def _played(mapping: ColumnMapping | None, column: str, part: Part | None) -> ColumnMapping | None:
+    if mapping is None or (part is not None and part not in mapping.kind.parts):
+        return mapping
+    return mapping.playing(column, part)
 
 
 def _is_whole(mapping: ColumnMapping | None) -> bool:

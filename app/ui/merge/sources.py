@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import flet as ft
 
@@ -101,8 +102,8 @@ def _source(
     )
     lines: list[ft.Control] = [head, _numbers(draft, source)]
 
-    def map_columns(mapping: ColumnMapping | None) -> None:
-        draft.map_columns(source.key, mapping)
+    def map_columns(change: Callable[[ColumnMapping | None], ColumnMapping | None]) -> None:
+        draft.change(source.key, lambda now: replace(now, mapping=change(now.mapping)))
 
     if not source.place.session:
         lines.append(ColumnChoice(library, source.place, source.mapping, map_columns))

@@ -13,12 +13,14 @@ from app.domain.questions import Answers
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
+from app.services.settings import LeftForm
 from app.ui.texts import text
 from app.ui.training import clashes, draft_setup, typed_numbers
 from app.ui.training.beginner import auto_form
 from app.ui.training.beginner.state import PINS, AutoState
 from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
+from app.ui.training.job_draft import JobDraft
 from app.ui.training.options import ROWS, Source
 from app.ui.training.pod_draft import PodDraft
 from app.ui.training.selection import RunSelection
@@ -127,6 +129,7 @@ class TrainingDraft:
     pass_hf_token: bool = False
     container_name: str = ""
     pod: PodDraft = field(default_factory=PodDraft)
+    job: JobDraft = field(default_factory=JobDraft)
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
@@ -234,11 +237,13 @@ class TrainingDraft:
         is_for_it = presets.method_of(self.preset) in {None, method}
         self.apply_preset(self.preset if is_for_it else CUSTOM)
 
-    def restore(self, last: Setup | None) -> None:
-        """Begin where the person left off; None if no setup was ever started."""
-        if last is not None:
-            self.load(last)
-        self.was_started_before = last is not None
+    def restore(self, left: LeftForm) -> None:
+        """Begin where the person left off."""
+        if left.setup is not None:
+            self.load(left.setup)
+        if left.answers not in {None, self.answers}:
+            auto_form.answer_questions(self, left.answers or Answers())
+        self.was_started_before = left.was_started
         self.is_restored = True
 
     def preselect(self, sessions: Sequence[Session]) -> None:
@@ -304,6 +309,8 @@ class TrainingDraft:
     def _target_problem(self) -> str:
         if self.target is Target.DOCKER and not self.image.strip():
             return text("training.missing.image")
+        if self.target is Target.HF_JOBS:
+            return self.job.problem()
         return self.pod.problem() if self.target is Target.RUNPOD else ""
 
     @property

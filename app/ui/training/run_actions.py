@@ -1,11 +1,13 @@
 """What can be done with a run: stop it, stop it and keep its work, go on with it."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import flet as ft
 
 from app.domain.runs import Run, RunStatus
+from app.services.everything import Services
+from app.services.resuming import never_began
 from app.services.training import TrainingService
 from app.ui.actions import Action, use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
@@ -14,6 +16,8 @@ from app.ui.kit.identified import Identified
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help, Wrap
+from app.ui.training.going_on import GoOn, How, asks_first
+from app.ui.training.mounting import keyed
 from app.ui.training.train_longer import use_train_longer
 from app.ui.training.watching import use_answer
 
@@ -22,14 +26,17 @@ _PATIENCE_SECONDS: Final = 30.0
 
 
 @ft.component
-def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], None]) -> ft.Control:
+def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.Control:
     """Buttons that fit the run's state, each with its consequence."""
+    training = services.training
+    going_on, set_going_on = ft.use_state(cast(How | None, None))
     is_asking, set_asking = ft.use_state(False)
     blocked, set_blocked = ft.use_state(("", text("training.actions.not_known_yet")))
     overdue, set_overdue = ft.use_state(False)
 
     def done(_: Run) -> None:
         set_asking(False)
+        set_going_on(None)
         on_changed()
 
     stop = use_action(lambda: training.stop(run.id, save=False), on_done=done)
@@ -37,7 +44,7 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     save_now = use_action(lambda: training.save_now(run.id), on_done=done)
     sample_now = use_action(lambda: training.sample_now(run.id), on_done=done)
     resume = use_action(lambda: training.resume(run.id), on_done=done)
-    longer = use_train_longer(training, run, done)
+    longer = use_train_longer(training, run, done, lambda length: set_going_on(How(extend=length)))
     use_answer(lambda: _blocked(training, run), set_blocked, on=(run.status, run.checkpoint))
     ft.use_dialog(_stop_dialog(run, stop, lambda: set_asking(False)) if is_asking else None)
 
@@ -48,7 +55,10 @@ def RunActions(training: TrainingService, run: Run, on_changed: Callable[[], Non
     if run.status is RunStatus.QUEUED:
         body = [Help(text("training.actions.queued"))]
     elif run.status.is_final:
-        body = _after(run, resume, blocked, longer)
+        body = _after(run, resume, blocked, longer, lambda: set_going_on(How(is_new=never_began(run))))
+        if going_on is not None:
+            key = f"go-on-{run.id}"
+            body.append(keyed(GoOn, key, services, run, going_on, lambda: set_going_on(None), done))
     else:
         asks = (save_now, sample_now)
         body = _during(save, asks, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
@@ -116,33 +126,61 @@ def _during(
 
 
 def _after(
-    run: Run, resume: Action, blocked: tuple[str, str], on_longer: Callable[[], None]
+    run: Run,
+    resume: Action,
+    blocked: tuple[str, str],
+    on_longer: Callable[[], None],
+    on_place: Callable[[], None],
 ) -> list[ft.Control]:
-    """`blocked`: why it cannot be resumed, and why it cannot be made longer."""
+    """`blocked`: why it cannot be resumed, and why it cannot be made longer. `on_place` asks where."""
     not_resumed, not_longer = blocked
+    if asks_first(run) and never_began(run):
+        again = _button(
+            "order-again",
+            text("training.actions.order_again"),
+            ft.Icons.REPLAY,
+            text("training.actions.order_again_help"),
+            on_place,
+            is_off=False,
+            is_main=True,
+        )
+        return [Wrap([again, Help(text("training.actions.nothing_paid"))])]
     buttons = []
     if run.status is not RunStatus.FINISHED:
+        is_off = resume.is_busy or bool(not_resumed)
+        tip = text("training.actions.resume_help")
+        if not_resumed:
+            tip = text("training.actions.cannot", reason=not_resumed)
+        word = text("training.actions.resume_asking" if asks_first(run) else "training.actions.resume")
         buttons.append(
             _button(
                 "resume",
-                text("training.actions.resuming") if resume.is_busy else text("training.actions.resume"),
+                text("training.actions.resuming") if resume.is_busy else word,
                 ft.Icons.PLAY_ARROW,
-                text("training.actions.cannot", reason=not_resumed)
-                if not_resumed
-                else text("training.actions.resume_help"),
-                resume.run,
-                is_off=resume.is_busy or bool(not_resumed),
+                tip,
+                on_place if asks_first(run) else resume.run,
+                is_off=is_off,
                 is_main=True,
             )
         )
+        if not asks_first(run) and not not_resumed:
+            buttons.append(
+                _button(
+                    "resume-elsewhere",
+                    text("training.actions.elsewhere"),
+                    ft.Icons.ALT_ROUTE,
+                    text("training.actions.elsewhere_help"),
+                    on_place,
+                    is_off=is_off,
+                )
+            )
     if not not_longer:
-        tip = text("training.actions.longer_help")
         buttons.append(
             _button(
                 "longer",
                 text("training.actions.longer"),
                 ft.Icons.MORE_TIME,
-                tip,
+                text("training.actions.longer_help"),
                 on_longer,
                 is_off=resume.is_busy,
             )

@@ -9,6 +9,7 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.domain.preflight import Readiness, Remark
+from app.domain.runpod_ports import GpuOffer
 from app.domain.runs import DockerOptions, Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -20,11 +21,13 @@ from app.ui.landmarks import use_landmark
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.going_on import AgreeTo
 from app.ui.training.mounting import drawn
 from app.ui.training.reading import Reading, read
 from app.ui.training.ready.card import ReadyCard, ReadyDetails, ReadyPill
 from app.ui.training.ready.checking import Checked, checked, start
 from app.ui.training.ready.latest import use_latest
+from app.ui.training.ready.measuring import Measuring
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 
@@ -76,12 +79,17 @@ def StartPanel(
     origin = draft.selection.cloned_from
     begin = use_action(lambda: start(services, read(draft).setup, known, warned, origin), on_done=end)
     place = use_landmark("training-1-start")
+    measuring = Measuring(
+        services, setup, asked, reason=reason, on_measured=lambda: set_again(lambda count: count + 1)
+    )
     about = _About(reason, found, known.asked == asked, warned)
     return ft.Column(
         [
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
             drawn("ready-card", found, lambda: ReadyCard(found)),
+            drawn("measuring", (asked, reason), lambda: measuring),
             *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
+            *_dearer(found if known.asked == asked else None, draft),
             _reason_line(about.sentence),
             ft.Row(
                 [
@@ -153,6 +161,17 @@ def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
             target_verdict, target_asked, unknown=text("training.start.checking", target=draft.target.label)
         )
     )
+
+
+def _dearer(found: Readiness | None, draft: TrainingDraft) -> list[ft.Control]:
+    """Where nothing serves at the price that was agreed to: one click says yes to the next."""
+    if found is None or (offer := found.dearer) is None:
+        return []
+
+    def agree(offer: GpuOffer) -> None:
+        draft.pod = draft.pod.agreeing_to(offer)
+
+    return [ft.Row([AgreeTo(offer, agree)])]
 
 
 def _fold(set_open: Callable[[bool], None], *, is_open: bool) -> ft.Control:

@@ -17,6 +17,7 @@ from app.ui.theme import CODE_FONT
 from app.ui.training.docker_care import DockerCare
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
+from app.ui.training.job_fields import JobFields
 from app.ui.training.mounting import keyed
 from app.ui.training.pod_fields import PodFields
 from trainer_image.config import RunConfig
@@ -53,6 +54,8 @@ def TargetSection(draft: TrainingDraft, care: DockerCareService, renting: Rentin
         body.append(keyed(DockerCare, "docker-care", care, draft.image, draft.offline_reason))
     if draft.target is Target.RUNPOD:
         body.extend(PodFields(draft, renting))
+    if draft.target is Target.HF_JOBS:
+        body.extend(JobFields(draft))
     return Section(text("training.target.title"), body)
 
 
@@ -116,6 +119,10 @@ def OutputSection(training: TrainingService, draft: TrainingDraft) -> ft.Control
     def edit(typed: str) -> None:
         draft.output_name = typed
 
+    if draft.target.is_by_script:
+        said = "The script is named after it; the result is pushed to the repository above."
+        name = TextInput("Output name (optional)", draft.output_name, edit, help_text=said)
+        return Section("Output", [name])
     folder = training.output_folder(_request(draft))
     lines: list[ft.Control] = [
         TextInput(

@@ -14,30 +14,39 @@ from app.ui.kit.typed import use_typed
 from app.ui.texts import counted, text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Segments
+from app.ui.training.going_on import asks_first
 
 Unit = Literal["num_epochs", "max_steps"]
 _UNITS: Final[tuple[Unit, ...]] = ("num_epochs", "max_steps")
 
 
 def use_train_longer(
-    training: TrainingService, run: Run, on_changed: Callable[[Run], object]
+    training: TrainingService,
+    run: Run,
+    on_changed: Callable[[Run], object],
+    on_priced: Callable[[Length], None],
 ) -> Callable[[], None]:
-    """Returns what opens the dialog."""
+    """Returns what opens the dialog. `on_priced` takes the length where going on costs money."""
     is_open, set_open = ft.use_state(False)
     chosen, set_unit = ft.use_state(_unit_of(run))
     unit: Unit = "max_steps" if chosen == "max_steps" else "num_epochs"
     typed = use_typed()
 
-    def done(longer: Run) -> None:
+    def done(longer: Run | Length) -> None:
         set_open(False)
-        on_changed(longer)
+        if isinstance(longer, Run):
+            on_changed(longer)
+        else:
+            on_priced(longer)
+
+    def go_on() -> Run | Length:
+        length = length_of(unit, typed.now(), run)
+        return length if asks_first(run) else training.resume(run.id, extend=length)
 
     def choose(value: str) -> None:
         set_unit(next(key for key in _UNITS if key == value))
 
-    extend = use_action(
-        lambda: training.resume(run.id, extend=length_of(unit, typed.now(), run)), on_done=done
-    )
+    extend = use_action(go_on, on_done=done)
     field = ft.TextField(
         label=text_in("training.longer.in_all", unit),
         value=typed.shown,

@@ -21,6 +21,8 @@ from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.fields import Help
+from app.ui.training.going_on import GoOn, How, asks_first
+from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
 
@@ -132,6 +134,7 @@ def Checkpoints(
     use_answer(lambda: tuple(services.history.checkpoints(run)), set_found, on=run.id)
     use_answer(lambda: services.training.resume_blocked(run), set_blocked, on=run.status)
     chosen = ft.use_ref("")
+    priced, set_priced = ft.use_state("")
 
     def done(_: Run) -> None:
         on_done()
@@ -142,8 +145,13 @@ def Checkpoints(
 
     async def go_on(state: SavedState) -> None:
         chosen.current = state.name
-        await resume.run()
+        if asks_first(run):
+            set_priced(state.name)
+        else:
+            await resume.run()
 
+    if priced:
+        return keyed(GoOn, "go-on", services, run, How(checkpoint=priced), on_close, done)
     ft.use_dialog(
         ft.AlertDialog(
             title=ft.Text(

@@ -37,7 +37,7 @@ def ReadyCard(found: Readiness | None) -> ft.Control:
 
 def ReadyDetails(found: Readiness, on_again: Callable[[], None]) -> ft.Control:
     """Errors and warnings with what to do, then every fact in words, then what can run here."""
-    remarks = [_remark(remark) for remark in found.remarks]
+    remarks = [RemarkLine(remark) for remark in found.remarks]
     facts: list[ft.Control] = [_fact(name, said) for name, said in words.facts(found)]
     facts.extend(Help(sentence) for sentence in found.unknown)
     if found.abilities:
@@ -109,7 +109,8 @@ def _logger(logger: ActiveLogger) -> ft.Control:
     )
 
 
-def _remark(remark: Remark) -> ft.Control:
+def RemarkLine(remark: Remark) -> ft.Control:
+    """An error or a warning with what to do."""
     is_error = remark.level == "error"
     color = ft.Colors.ERROR if is_error else ft.Colors.TERTIARY
     icon = ft.Icons.ERROR_OUTLINE if is_error else ft.Icons.WARNING_AMBER

@@ -32,6 +32,7 @@ from app.ui.training.run.dashboards_view import Dashboards
 from app.ui.training.run.figures import Figures, Guide, Progress
 from app.ui.training.run.hands import Hands
 from app.ui.training.run.learning import Learning
+from app.ui.training.run.log_copy_view import LogCopyView
 from app.ui.training.run.log_search import LogSearch
 from app.ui.training.run.phase_strip import PhaseStrip
 from app.ui.training.run.plots import CurveData
@@ -88,8 +89,8 @@ def RunView(
             memoised(PhaseStrip, f"stages-{run.id}", report.stages),
             Progress(run),
             Figures(run, last, gain(report.measurements)),
-            memoised(RunActions, f"actions-{run.id}", services.training, _acted_on(run), on_changed),
-            *_exports(services, still),
+            memoised(RunActions, f"actions-{run.id}", services, _acted_on(run), on_changed),
+            *_exports(services, _acted_on(run)),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
@@ -98,6 +99,7 @@ def RunView(
             memoised(CheckpointList, f"checkpoints-{run.id}", still, report.checkpoints),
             memoised(Timeline, f"timeline-{run.id}", report.events),
             memoised(LogView, f"log-{run.id}", services.monitoring, still),
+            *([memoised(LogCopyView, f"log-copy-{run.id}", services.monitoring, still)] if is_rented else []),
             memoised(LogSearch, f"log-search-{run.id}", services.monitoring, still),
             LabeledValue(
                 text("training.run.output_folder"),
@@ -119,11 +121,11 @@ def RunView(
     )
 
 
-def _exports(services: Services, still: Run) -> list[ft.Control]:
-    """Once there is a result to take along."""
-    if not (still.status.is_final and still.output):
+def _exports(services: Services, run: Run) -> list[ft.Control]:
+    """Once a run that has ended has something to take along."""
+    if not (run.status.is_final and (run.output or run.checkpoint)):
         return []
-    return [memoised(ExportPart, f"exports-{still.id}", services.exporting, still)]
+    return [memoised(ExportPart, f"exports-{run.id}", services.exporting, run)]
 
 
 def _messages(run: Run, hands: Hands) -> list[ft.Control]:

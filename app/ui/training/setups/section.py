@@ -118,7 +118,7 @@ def _said(draft: TrainingDraft, outcome: Outcome | None, tell: Any) -> list[ft.C
 def _line(saved: SavedSetup) -> str:
     if saved.setup is None:
         return text("training.setups.not_readable", name=saved.name)
-    return f"{saved.name} · {saved.setup.target.label}"
+    return f"{saved.name} · {saved.setup.target.short}"
 
 
 def _ignore(_: str) -> None:
