@@ -94,11 +94,15 @@ def calls() -> Iterator[tuple[str, str, set[str]]]:
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and (name := getattr(node.func, "id", "")) in CALLS:
                 filled = {keyword.arg or "" for keyword in node.keywords}
-                yield (
-                    name,
-                    ast.literal_eval(node.args[0]),
-                    filled | ({"count"} if name == "counted" else set()),
-                )
+                filled |= {"count"} if name == "counted" else set()
+                yield from ((name, key, filled) for key in keys_of(node.args[0]))
+
+
+def keys_of(asked: ast.expr) -> list[str]:
+    """The place, or the two between which a condition chooses."""
+    if isinstance(asked, ast.IfExp):
+        return [*keys_of(asked.body), *keys_of(asked.orelse)]
+    return [ast.literal_eval(asked)]
 
 
 def fields(said: str | texts.Counted) -> set[str]:

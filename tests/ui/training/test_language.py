@@ -4,14 +4,14 @@ import flet as ft
 
 from app.ui import texts
 
-NAMES = {"LoRA", "OSFT", "SFT", "GPU", "DDP", "FSDP", "SGD", "AdamW", "bfloat16", "float32"}
-"""Called so in every language; the schema's own labels call the same things by the same words."""
+SAME = {"All", "Load", "Save", "LoRA", "OSFT", "SFT", "GPU"}
+"""Said by domain or trainer, too: groups of layers, stages of a run, methods."""
 
 
 def english() -> set[str]:
     """What is said as it stands: nothing is filled in."""
     said = texts.read(texts.ENGLISH.glob("*.toml")).values()
-    return {text for text in said if isinstance(text, str) and "{" not in text} - NAMES
+    return {text for text in said if isinstance(text, str) and "{" not in text} - SAME
 
 
 async def test_the_training_tab_speaks_another_language_given_as_a_file(studio, spoken, in_brackets):
