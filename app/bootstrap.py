@@ -74,11 +74,8 @@ from app.services.offline import OfflineService
 from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
-<<<<<<< HEAD
-from app.services.proving import ProvingService
-=======
 from app.services.probing import ProbingService
->>>>>>> main
+from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.account import Account
