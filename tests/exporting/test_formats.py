@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from gguf import GGMLQuantizationType, GGUFReader
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from app.domain.errors import StudioError
@@ -12,6 +14,7 @@ from app.domain.exports import MODELFILE
 from app.worker.exporting import mlx
 from app.worker.exporting.building import make
 from tests.exporting.conftest import MODEL, PROMPTS, job, unheard
+from trainer_image.subspace import factorise
 
 pytestmark = pytest.mark.training
 
@@ -117,3 +120,21 @@ def test_a_checkpoint_without_settings_ends_its_answers_where_training_did(
 
     assert made.certificate.passed, made.certificate.verdict
     assert not {"optimizer.pt", "training_args.bin"} & {p.name for p in (tmp_path / "out").iterdir()}
+
+
+def test_a_checkpoint_of_osft_becomes_the_model_its_parts_are(tmp_path: Path) -> None:
+    trained = AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32)
+    before = {name: weight.clone() for name, weight in trained.state_dict().items()}
+    checkpoint = shutil.copytree(MODEL, tmp_path / "samples_4")
+    factorise(trained, ["model.layers.0.self_attn.q_proj", "model.layers.1.mlp.down_proj"], 0.5)
+    save_file(
+        {n: w for n, w in trained.state_dict().items() if n != "lm_head.weight"},
+        checkpoint / "model.safetensors",
+    )
+
+    made = make(job(checkpoint, tmp_path / "out", "merged"), unheard)
+
+    after = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32).state_dict()
+    assert made.certificate.passed, made.certificate.verdict
+    assert max((after[name] - before[name]).abs().max().item() for name in before) < 0.01
+    assert not (tmp_path / "out" / ".dense").exists()

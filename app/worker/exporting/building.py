@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import torch
 
 from app.domain.errors import StudioError
 from app.domain.exports import MODELFILE, Certificate, ExportFormat, ExportJob, Made, Told
-from app.worker.exporting import mlx, parity
+from app.worker.exporting import factored, mlx, parity
 from app.worker.exporting.gguf_file import write_gguf
 from app.worker.exporting.loading import load_folder, load_tokenizer, load_trained
 from app.worker.exporting.modelfile import modelfile
@@ -43,6 +44,11 @@ def make(job: ExportJob, tell: Tell) -> Made:
     if job.format is ExportFormat.MLX:
         mlx.require_possible()
     tell(Told("Loading what was trained"))
+    if not job.is_adapter and factored.is_factored(job.model):
+        dense = factored.write_dense(job.model, job.staging / ".dense")
+        made = make(replace(job, model=dense), tell)
+        shutil.rmtree(dense)
+        return made
     model, dtype = load_trained(job)
     reference = Reference(model, load_tokenizer(job.model))
     if not (
@@ -111,7 +117,7 @@ def _adapter(job: ExportJob, trained: Any, reference: Reference, tell: Tell) -> 
     del trained
     reference.forget_model()
     tell(Told("Loading the export anew"))
-    again = ExportJob(**{**vars(job), "model": job.staging})
+    again = replace(job, model=job.staging)
     model, _ = load_trained(again)
     return Transformers(_with_settings(model, job.staging), load_tokenizer(job.staging))
 
