@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from app.domain.presets import PRESETS
-from app.domain.targets import Target
+from app.domain.targets import LAUNCHED
 
 Leaf = Callable[..., argparse.ArgumentParser]
 
@@ -15,7 +15,7 @@ def add_queue_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]"
     leaf(nouns, "list", "what waits, in order, and why")
     add = leaf(nouns, "add", "put a run at the end, with its rows and settings as they are now")
     add.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
-    add.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    add.add_argument("--target", choices=[t.value for t in LAUNCHED], help="where to run; else the setup's")
     add.add_argument("--preset", choices=list(PRESETS), help="these values go over those of the setup")
     add.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
     add.add_argument(

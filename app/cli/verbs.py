@@ -8,7 +8,7 @@ from dataclasses import replace
 from app.cli import export_verbs, recipe_verbs, session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
 from app.cli.bundle import install_bundle, make_bundle, show_bundle
-from app.cli.checking import check, require_ready, setup_of
+from app.cli.checking import check, probe, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.docker import (
@@ -307,6 +307,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "show"): show_merge,
     ("merge", "delete"): delete_merge,
     ("check", None): check,
+    ("probe", None): probe,
     **{("setups", noun): verb for noun, verb in setup_verbs.VERBS.items()},
     **{("recipes", noun): verb for noun, verb in recipe_verbs.VERBS.items()},
     ("train", None): train,

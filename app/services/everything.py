@@ -22,6 +22,7 @@ from app.services.offline import OfflineService
 from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
+from app.services.probing import ProbingService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
@@ -60,6 +61,7 @@ class Services:
     diagnostics: DiagnosticsService
     publishing: PublishingService
     previews: PreviewService
+    probing: ProbingService
     queue: QueueService
     history: HistoryService
     layers: LayerService

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import UnknownSessionError
-from app.domain.runs import Run, RunId, RunRequest
+from app.domain.runs import Run, RunId, RunRequest, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, looks_like_path
@@ -88,3 +88,15 @@ def is_name(text: str) -> bool:
 def made_up_name(label: str, method: str, run_id: RunId) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40] or "data"
     return f"{slug}-{method}-{run_id[:6]}"
+
+
+def place_problem(request: RunRequest, *, is_offline: bool) -> str:
+    """What speaks against the target and what the run takes from the network, as an order; empty if nothing.
+
+    `is_offline`: the whole app is.
+    """
+    if problem := offline_problem(request, is_mode=is_offline):
+        return problem
+    if request.target.is_by_script:
+        return "Choose another target: the app starts no Hugging Face Job, it writes the script that does"
+    return request.pod.problem() if request.target is Target.RUNPOD else ""

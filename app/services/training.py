@@ -26,7 +26,7 @@ from app.services.run_requests import (
     data_label,
     is_name,
     made_up_name,
-    offline_problem,
+    place_problem,
     session_of,
 )
 from trainer_image.config import (
@@ -103,9 +103,7 @@ class TrainingService:
             return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
         if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
-        if problem := offline_problem(request, is_mode=bool(self._offline())):
-            return problem
-        if request.target is Target.RUNPOD and (problem := request.pod.problem()):
+        if problem := place_problem(request, is_offline=bool(self._offline())):
             return problem
         if request.output_name and not is_name(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
@@ -115,6 +113,8 @@ class TrainingService:
 
     def target_problems(self, request: RunRequest) -> list[str]:
         """What the target itself would refuse, as sentences. May take a second."""
+        if request.target.is_by_script:
+            return [f"{place_problem(request, is_offline=False)}."]
         return list(self._launchers[request.target].problems(request.docker))
 
     def launch_problems(self, run: Run) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from trainer_image import holding
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.events import Notice, Problem
 from trainer_image.models import require_reachable
@@ -308,3 +310,29 @@ def test_the_result_of_a_failure_tells_how_far_the_run_had_come(
 
     assert ran.result.checkpoint == "checkpoints/samples_48"
     assert ran.result.attempt == 2
+
+
+def test_a_second_trainer_in_the_same_folder_is_refused_and_a_killed_one_holds_nothing(
+    tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(holding, "_PATIENCE_SECONDS", 0)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    hold = (
+        "from trainer_image.holding import alone_in\nwith alone_in(Path(sys.argv[1])):\n print(1, flush=True)"
+    )
+    words = [sys.executable, "-c", f"import sys\nfrom pathlib import Path\n{hold}\n sys.stdin.read()", folder]
+    first = subprocess.Popen(words, cwd=tiny.TRAIN.parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert first.stdout
+    first.stdout.readline()
+
+    refused = train_here(folder)
+
+    assert refused.code == 1
+    assert "Another trainer is at work" in capsys.readouterr().err
+    assert not (folder / "events.jsonl").exists()
+    assert not (folder / "result.json").exists()
+    first.kill()
+    first.communicate()
+    monkeypatch.undo()
+    expect(train_here(folder), 2, "no config.json")

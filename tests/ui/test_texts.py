@@ -22,7 +22,7 @@ SPOKEN = [UI / "root.py", UI / "opening_page.py", UI / "offline.py", *SETTINGS]
 """Files whose every text is in the catalogue."""
 NAMES = {"Tunewright", "F6"}
 """What is called so in every language."""
-CALLS = {"text", "text_of", "counted"}
+CALLS = {"text", "text_in", "counted"}
 
 
 def literals(file: Path) -> list[ast.Constant]:
@@ -48,7 +48,7 @@ def test_no_text_for_people_stands_outside_the_catalogue(file):
 def test_every_text_of_the_catalogue_is_used_and_filled_in_as_it_asks():
     used = {}
     for call, key, filled in calls():
-        keys = [k for k in catalogue() if k.startswith(f"{key}.")] if call == "text_of" else [key]
+        keys = [k for k in catalogue() if k.startswith(f"{key}.")] if call == "text_in" else [key]
         assert keys, f"there is no group {key}"
         for one in keys:
             used.setdefault(one, set()).update(filled)
@@ -112,10 +112,14 @@ def elsewhere(monkeypatch, tmp_path):
 
 def in_brackets(lacking: str) -> Iterator[str]:
     for key, said in catalogue().items():
+        if key == lacking:
+            continue
         forms = {key: said}
         if isinstance(said, texts.Counted):
             forms = {f"{key}.{name}": form for name, form in said.forms.items()}
-        yield from (f"{place} = '''⟦{form}⟧'''" for place, form in forms.items() if key != lacking)
+        for place, form in forms.items():
+            quoted = ".".join(f'"{part}"' for part in place.split("."))
+            yield f"{quoted} = '''⟦{form}⟧'''"
 
 
 async def test_another_language_is_spoken_and_what_it_lacks_is_english(elsewhere, services, paths):

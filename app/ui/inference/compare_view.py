@@ -13,9 +13,8 @@ from app.domain.errors import StudioError
 from app.domain.talkers import ModelChoice, ModelRef
 from app.services.everything import Services
 from app.services.talking import TalkingEngine
-from app.ui.actions import problem_of
+from app.ui.actions import problem_of, use_doing
 from app.ui.inference.compare_result import Pairs
-from app.ui.inference.doing import use_doing
 from app.ui.inference.draft import Compare, InferenceDraft, PickedModel
 from app.ui.inference.format_menu import FormatMenu
 from app.ui.inference.sample_prompts import SessionPrompts

@@ -6,6 +6,7 @@ from math import isfinite
 from app.domain.presets import CHEAPEST_RUNPOD, FASTEST_RUNPOD
 from app.domain.renting import NO_POD, Order, PodOptions
 from app.domain.runpod_ports import GpuOffer
+from app.ui.texts import text
 
 _ORDERS = {FASTEST_RUNPOD: Order.FASTEST, CHEAPEST_RUNPOD: Order.CHEAPEST}
 
@@ -61,7 +62,7 @@ class PodDraft:
     def problem(self) -> str:
         """What is wrong with it, as an order; empty if nothing is."""
         if self.highest_price.strip() and _number(self.highest_price) is None:
-            return "Type the highest price an hour in dollars, or nothing"
+            return text("training.missing.highest_price")
         return self.options().problem()
 
     def as_preset(self, name: str) -> "PodDraft":

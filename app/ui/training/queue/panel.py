@@ -18,15 +18,12 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.fields import Choice, Help, Toggle
 from app.ui.training.mounting import keyed
 
-COPY: Final = (
-    "Runs one after another, one on each GPU. They start while Tunewright is open; while it is closed "
-    "nothing starts, unless “tunewright queue run” goes on in a terminal."
-)
 _HOURS: Final = [(str(hour), f"{hour}:00") for hour in range(24)]
 
 
@@ -56,14 +53,17 @@ def QueuePanel(queue: QueueService, standing: Standing, on_changed: Callable[[],
     body: list[ft.Control] = [ErrorBanner(act.problem, on_dismiss=act.dismiss)] if act.problem else []
     body += [_row(queue, run, place, len(standing.runs), do) for place, run in enumerate(standing.runs, 1)]
     if not standing.runs:
-        body.append(Help("Nothing waits. “Add to queue”, beside Start, puts a run here."))
+        body.append(Help(text("training.queue.empty")))
     reason = standing.reason if standing.runs else ""
     body.append(Identified("queue-reason", Help(reason), live=True))
     body.append(_rules(queue, standing.rules, do, has_gpu=standing.has_gpu))
     limit = standing.rules.most_dollars
     body.append(keyed(MoneyLimit, f"limit-{limit}", queue, limit, standing.spent, do))
     pause = _pause_button(standing.rules, lambda: do(lambda: queue.pause(not standing.rules.is_paused)))
-    return Identified("queue", Section("Queue", body, subtitle=COPY, trailing=pause))
+    return Identified(
+        "queue",
+        Section(text("training.queue.title"), body, subtitle=text("training.queue.about"), trailing=pause),
+    )
 
 
 def _row(
@@ -86,23 +86,25 @@ def _row(
     )
     if run.message:
         texts.controls.append(
-            _warning(f"As things are, it will not start: {run.message} {run.hint}".rstrip())
+            _warning(text("training.queue.will_not_start", message=run.message, hint=run.hint).rstrip())
         )
     buttons = [
         IconAction(
             ft.Icons.ARROW_UPWARD,
-            f"Move {run.name} up",
+            text("training.queue.move_up", name=run.name),
             partial(do, partial(queue.move, run.id, -1)),
             disabled=place == 1,
         ),
         IconAction(
             ft.Icons.ARROW_DOWNWARD,
-            f"Move {run.name} down",
+            text("training.queue.move_down", name=run.name),
             partial(do, partial(queue.move, run.id, 1)),
             disabled=place == count,
         ),
         IconAction(
-            ft.Icons.CLOSE, f"Take {run.name} out of the queue", partial(do, partial(queue.cancel, run.id))
+            ft.Icons.CLOSE,
+            text("training.queue.take_out", name=run.name),
+            partial(do, partial(queue.cancel, run.id)),
         ),
     ]
     number = ft.Text(f"{place}.", width=24, text_align=ft.TextAlign.RIGHT)
@@ -110,15 +112,21 @@ def _row(
     return Identified(f"queued-{run.id}", row)
 
 
-def _warning(text: str) -> ft.Control:
-    icon = ft.Icon(ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=16, semantics_label="Error")
-    words = ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR, expand=True)
+def _warning(typed: str) -> ft.Control:
+    icon = ft.Icon(
+        ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=16, semantics_label=text("training.queue.error")
+    )
+    words = ft.Text(typed, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR, expand=True)
     return ft.Row([icon, words], spacing=4, vertical_alignment=ft.CrossAxisAlignment.START)
 
 
 def _pause_button(rules: QueueRules, on_click: Callable[[], None]) -> ft.Control:
-    label, icon = ("Go on", ft.Icons.PLAY_ARROW) if rules.is_paused else ("Pause", ft.Icons.PAUSE)
-    tip = "Starts runs again." if rules.is_paused else "Starts nothing more. What is going goes on."
+    label, icon = (
+        (text("training.queue.go_on"), ft.Icons.PLAY_ARROW)
+        if rules.is_paused
+        else (text("training.queue.pause"), ft.Icons.PAUSE)
+    )
+    tip = text("training.queue.go_on_help") if rules.is_paused else text("training.queue.pause_help")
     button = ft.OutlinedButton(label, icon=icon, tooltip=tip, on_click=on_click)
     return Identified("queue-pause", button)
 
@@ -133,37 +141,37 @@ def _rules(
     def change(**values: bool | int) -> None:
         do(lambda: queue.set_rules(replace(rules, **values)))  # type: ignore[arg-type]
 
-    idle = (
-        "No other program may compute on it or fill its memory."
-        if has_gpu
-        else "There is no NVIDIA GPU here to look at: this changes nothing."
-    )
+    idle = text("training.queue.idle_help") if has_gpu else text("training.queue.no_gpu")
     controls: list[ft.Control] = [
         Toggle(
-            "Only when the GPU is idle",
+            text("training.queue.only_idle"),
             rules.only_idle,
             lambda on: change(only_idle=on),
             help_text=idle,
             identifier="queue-idle",
         ),
         Toggle(
-            "Only at night",
+            text("training.queue.only_at_night"),
             rules.only_at_night,
             lambda on: change(only_at_night=on),
-            help_text="A run that has started goes on past the morning.",
+            help_text=text("training.queue.night_help"),
             identifier="queue-night",
         ),
     ]
     if rules.only_at_night:
         first = Choice(
             "night-from",
-            "Night from",
+            text("training.queue.night_from"),
             str(rules.night_from),
             _HOURS,
             lambda hour: change(night_from=int(hour)),
         )
         last = Choice(
-            "night-to", "until", str(rules.night_to), _HOURS, lambda hour: change(night_to=int(hour))
+            "night-to",
+            text("training.queue.night_until"),
+            str(rules.night_to),
+            _HOURS,
+            lambda hour: change(night_to=int(hour)),
         )
         controls.append(ft.Row([ft.Container(first, width=150), ft.Container(last, width=150)], spacing=GAP))
     return ft.Column(controls, spacing=GAP, tight=True)
