@@ -68,7 +68,7 @@ class Rental:
     """Process that looks after it ("pid:start time")."""
     wish: Wish = ""
     is_started: bool = False
-    """Whether training was started there."""
+    """Whether training was started there, as far as is known: it was asked for."""
     exit_code: int | None = None
     is_retrieved: bool = False
     """What it made is here and its checksums are right."""

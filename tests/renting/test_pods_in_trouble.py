@@ -9,6 +9,7 @@ import pytest
 
 from app.adapters.runpod.agents import RentedAgent
 from app.domain.errors import TargetError
+from app.domain.rental_ports import AgentSilentError, PodStart
 from app.domain.rentals import RentalState
 from app.domain.runs import JobPhase
 from app.services.renting.keepers import Keepers
@@ -132,6 +133,24 @@ def test_an_upload_that_the_agent_will_never_take_ends_the_pod_with_its_reason(
     assert "refused: A path must lie in the run's folder" in ended.message
     assert not ended.is_started
     assert living(place) == []
+
+
+def test_a_start_that_was_not_answered_is_never_called_not_begun(place: RentedPlace, new_run: NewRun):
+    run = new_run()
+
+    class Unanswered(RentedAgent):
+        def start(self, start: PodStart) -> None:
+            super().start(start)
+            place.emulator.faults.proxy = "502"
+            raise AgentSilentError("The pod does not answer.", "")
+
+    place.keepers = Keepers(replace(place.renting, agents=Unanswered))
+    launched(place, run)
+    wait_until(lambda: place.emulator.faults.proxy)
+
+    place.emulator.account.lose(living(place)[0])
+
+    assert "whether it ran is not known" in gone(place, run).message
 
 
 class Outside(RentedAgent):

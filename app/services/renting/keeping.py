@@ -148,6 +148,7 @@ class Keeper:
         if health.attempt != rental.attempt or health.phase not in _BEGUN:  # else by a keeper before this one
             if not self._send_all(agent, rental, config):
                 return self._renting.rentals.get(self._name)
+            self._change(lambda r: replace(r, is_started=True))  # before: the answer may be lost
             self._start(agent, rental, config)
         self._change(lambda r: replace(r, is_started=True))
         return self._go(RentalState.TRAINING)
