@@ -149,6 +149,7 @@ class States:
 
     def asked_to_stop(self) -> None:
         self.ui.page.set_viewport_size(WIDE)
+        self.ui.wait_for_text(r"at step \d", "loss-chart", timeout=60)  # drawn anew in its two columns
         self.ui.click("Stop")
         self.ui.wait_for_text("is lost|lost")
         self.take("08-stop-asks")
@@ -211,7 +212,7 @@ class States:
         for count in (1, 2):
             self.ui.click("Add to queue")
             self._wait_for_queue(count)
-        self.take("12-two-wait-in-a-paused-queue", WHOLE)
+        self.take("12-a-paused-queue", WHOLE)
 
     def failure(self) -> None:
         self.ui.page.set_viewport_size(WHOLE)

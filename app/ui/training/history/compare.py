@@ -28,6 +28,8 @@ from app.ui.training.watching import use_answer
 MOST: Final = 6
 _POINTS: Final = 120
 _HEIGHT: Final = 240
+_NAME_WIDTH: Final = 130
+"""So that all columns are in sight beside the form in a window of 1280 pixels."""
 _SECONDS: Final = 5.0
 
 
@@ -209,11 +211,7 @@ def _table(runs: Sequence[Run], found: Mapping[str, Compared]) -> ft.Control:
             text("training.compare.best", loss=lowest) if compared.best_validation == best else lowest,
             wording.elapsed(run, wording.now_utc()) or "–",
         )
-        rows.append(
-            ft.DataRow(
-                [ft.DataCell(ft.Text(cell, theme_style=ft.TextThemeStyle.BODY_SMALL)) for cell in cells]
-            )
-        )
+        rows.append(ft.DataRow([_cell(cells[0], width=_NAME_WIDTH), *map(_cell, cells[1:])]))
     table = ft.DataTable(
         columns=[
             ft.DataColumn(
@@ -235,6 +233,20 @@ def _table(runs: Sequence[Run], found: Mapping[str, Compared]) -> ft.Control:
         "compare-table",
         ft.Column([ft.Row([table], scroll=ft.ScrollMode.AUTO), note], spacing=GAP / 2, tight=True),
     )
+
+
+def _cell(said: str, *, width: int | None = None) -> ft.DataCell:
+    """In a `width` what is too long ends in dots; the number before a name tells it apart."""
+    is_short = width is not None
+    words = ft.Text(
+        said,
+        theme_style=ft.TextThemeStyle.BODY_SMALL,
+        width=width,
+        max_lines=1 if is_short else None,
+        overflow=ft.TextOverflow.ELLIPSIS if is_short else None,
+        tooltip=said if is_short else None,
+    )
+    return ft.DataCell(words)
 
 
 def _difference(runs: Sequence[Run]) -> list[ft.Control]:
