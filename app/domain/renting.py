@@ -51,6 +51,12 @@ class PodOptions:
     disk_gb: int = 40
     pass_hf_token: bool = False
 
+    def agreeing_to(self, offer: GpuOffer) -> "PodOptions":
+        """With a yes to this one too, at its price."""
+        gpus = (*self.gpus, offer.id) if self.gpus and offer.id not in self.gpus else self.gpus
+        highest = max(offer.price_per_hour, self.highest_price or 0.0)
+        return replace(self, gpus=gpus, highest_price=highest)
+
     def problem(self) -> str:
         """What is wrong with it, as an order; empty if nothing is."""
         if not self.image.strip():

@@ -2,14 +2,16 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import UnknownSessionError
 from app.domain.runs import Run, RunId, RunRequest, Target
 from app.domain.sessions import Session
-from app.domain.setups import Setup
+from app.domain.setups import BUNDLED_MODEL, Setup
+from app.domain.typed_paths import expanded, looks_like_path
 from app.services.library import LibraryService
-from trainer_image.config import DATA_FILE, FileDataset, HubDataset
+from trainer_image.config import DATA_FILE, FileDataset, HubDataset, RunConfig
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -55,6 +57,18 @@ def request_of_run(run: Run, **changes: Any) -> RunRequest:
         goes_on=run.id,
     )
     return replace(request, **changes)
+
+
+def config_of_run(request: RunRequest, bundled_model: Path, *, is_offline: bool) -> RunConfig:
+    """The config as a run keeps it: a model of this computer by its whole path, the rows in its folder."""
+    config = request.config
+    model = str(bundled_model) if config.base_model == BUNDLED_MODEL else config.base_model
+    if looks_like_path(model):
+        model = str(expanded(model).resolve())
+    dataset = config.dataset if isinstance(config.dataset, HubDataset) else FileDataset()
+    return config.model_copy(
+        update={"base_model": model, "dataset": dataset, "offline": config.offline or is_offline}
+    )
 
 
 def data_label(request: RunRequest, session: Session | None) -> str:

@@ -102,6 +102,9 @@ class Ordering:
             keeper=renting.processes.me(),
             spent_before=spent,
         )
+        before = renting.rentals.find(run.id, run.attempt)
+        if before is not None and before.is_refused:  # nothing ever ran under that name, and it costs nothing
+            return renting.rentals.update(name, lambda _: rental)
         renting.rentals.add(rental)
         return rental
 
@@ -169,4 +172,4 @@ def _none_left(run: Run, later: GpuOffer | None, tried: Sequence[GpuOffer]) -> N
     if later is None:
         return NoCapacityError(message, "Try later, or choose another region, or a smaller run.")
     hint = f"Free now: {offer_text(later)}. Set the highest price to {later.price_per_hour:.2f} to take it."
-    return NoCapacityError(message, hint)
+    return NoCapacityError(message, hint, later=later)
