@@ -46,9 +46,8 @@ PROCESSORS = min(os.cpu_count() or 1, 4)
 PROCESSES = {
     "fast": (f"--numprocesses={PROCESSORS + 1}", "--dist=loadfile", "--no-loadscope-reorder"),  # some wait
     "training": (f"--numprocesses={PROCESSORS}", "--dist=loadfile", "--no-loadscope-reorder"),
-    "browser": (f"--numprocesses={min(PROCESSORS, 2)}", "--maxschedchunk=1"),
 }
-BESIDE = 10
+BESIDE = 3
 """How much the stage that runs beside others gives way to them: they have limits of time, it has none."""
 
 
