@@ -1,5 +1,6 @@
 """Each format, written and loaded again; adapters of every kind answer as before they were merged."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,23 @@ def test_mlx_is_refused_elsewhere_and_asked_for_with_these_words(tmp_path: Path)
     assert mlx.arguments(Path("whole"), Path("out")) == {
         "hf_path": "whole", "mlx_path": str(Path("out/mlx")), "dtype": "bfloat16",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["adapter", "merged", "gguf"])
+def test_a_checkpoint_without_settings_ends_its_answers_where_training_did(
+    kind: str, adapter, tmp_path: Path
+) -> None:
+    """As one of an adapter is: it says nothing of generating, and its base never heard of the turn's end."""
+    base = shutil.copytree(MODEL, tmp_path / "base")
+    for name in ("generation_config.json", "config.json"):
+        text = (base / name).read_text()
+        (base / name).write_text(text.replace('"eos_token_id": 2', '"eos_token_id": 0'))
+    checkpoint = shutil.copytree(adapter("one"), tmp_path / "samples_8")
+    (checkpoint / "generation_config.json").unlink()
+    (checkpoint / "optimizer.pt").write_bytes(b"x")
+    (checkpoint / "training_args.bin").write_bytes(b"x")
+
+    made = make(job(checkpoint, tmp_path / "out", kind, base_model=str(base)), unheard)
+
+    assert made.certificate.passed, made.certificate.verdict
+    assert not {"optimizer.pt", "training_args.bin"} & {p.name for p in (tmp_path / "out").iterdir()}

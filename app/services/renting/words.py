@@ -8,6 +8,15 @@ from app.domain.rentals import Rental, RentalState, money
 RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
 
 
+def money_is_up(rental: Rental) -> tuple[str, str]:
+    """Of a pod that was ended because the run's pods have together cost its budget."""
+    return (
+        f"The budget of {money(rental.budget)} is used up by all pods of the run together, and this one was "
+        "ended.",
+        RESUME,
+    )
+
+
 def time_is_up(rental: Rental) -> tuple[str, str]:
     """Of a pod that was ended at its hard end."""
     return f"{_which_end(rental)}, and the pod was ended.", RESUME
@@ -26,7 +35,7 @@ def stopped_there(rental: Rental, now: datetime) -> str:
 
 def _which_end(rental: Rental) -> str:
     hours = (rental.ends_by - rental.created_at).total_seconds() / 3600
-    if hours * rental.price >= rental.budget * 0.999:
+    if rental.spent_before + hours * rental.price >= rental.budget * 0.999:
         return f"Its budget of {money(rental.budget)} is used up"
     return f"Its deadline after {hours:.1f} hours has come"
 

@@ -21,6 +21,7 @@ from app.domain.exports import (
 )
 from app.domain.runs import Run
 from app.domain.typed_paths import expanded
+from app.services.export_sources import RESULT, ExportSource
 from app.services.exporting import ExportService
 from app.ui.inference.certificate_view import CertificateView
 from app.ui.kit.error_banner import ErrorBanner
@@ -29,10 +30,11 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork, use_long_work
 from app.ui.theme import GAP
-from app.ui.training.fields import Help
+from app.ui.training.fields import Choice, Help
 from app.ui.training.watching import use_answer
 
 _WIDTH: Final = 560
+_RESULT_KEY: Final = "result"
 _ABOUT: Final = {
     ExportFormat.ADAPTER: "Only what was learnt: small, and needs the base model beside it.",
     ExportFormat.MERGED: "Base model and what was learnt in one: for Transformers, vLLM, further training.",
@@ -55,6 +57,9 @@ class Made:
 class _Look:
     """What is known of a choice before anything is written."""
 
+    sources: tuple[ExportSource, ...]
+    checkpoint: str
+    """What of `sources` is meant, by its name."""
     formats: tuple[FormatChoice, ...]
     folder: Path
     estimate: Estimate
@@ -65,14 +70,15 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
     is_open, set_open = ft.use_state(False)
     format, set_format = ft.use_state(ExportFormat.GGUF)
     quantization, set_quantization = ft.use_state(Quantization.Q8_0)
+    picked, pick = ft.use_state(cast(str | None, None))
     look, set_look = ft.use_state(cast(_Look | None, None))
     folder, base = use_typed(), use_typed()
     work: Work = use_long_work(ExportCancelledError)
 
     use_answer(
-        lambda: _look(exporting, run, format, quantization, folder.shown, base.shown),
+        lambda: _look(exporting, run, picked, format, quantization, folder.shown, base.shown),
         set_look,
-        on=(is_open, format, quantization, folder.shown, base.shown),
+        on=(is_open, picked, format, quantization, folder.shown, base.shown),
         delay_seconds=0.2 if look else 0.0,
     )
 
@@ -80,7 +86,7 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         assert look is not None
         typed = folder.now()
         place = expanded(typed).absolute() if typed else look.folder
-        return ExportWish(format, place, quantization, base_model=base.now())
+        return ExportWish(format, place, quantization, base_model=base.now(), checkpoint=look.checkpoint)
 
     async def make() -> None:
         asked = wish()
@@ -103,6 +109,7 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
     may = look is not None and not blocked and look.estimate.fits and not work.is_busy
     is_done = work.state.outcome is not None
     choices = [
+        *_sources(look, pick),
         _formats(look, format, set_format),
         Help(_ABOUT[format]),
         *([_quantizations(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
@@ -112,7 +119,7 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
             on_change=folder.edit,
         ),
         *([Help(f"It is written to {look.folder}")] if look else []),
-        *([_base(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and _has_adapter(run) else []),
+        *([_base(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and _merges(look) else []),
         _said(look, blocked),
     ]
     body = [*([] if work.is_busy or is_done else choices), *_progress(work)]
@@ -141,20 +148,42 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
 def _look(
     exporting: ExportService,
     run: Run,
+    picked: str | None,
     format: ExportFormat,
     quantization: Quantization,
     folder: str,
     base: str,
 ) -> _Look:
-    proposed = exporting.proposed_folder(run, format, quantization)
+    """What was picked may be gone since: then the first of what there is."""
+    sources = exporting.sources(run)
+    names = [source.name for source in sources] or [RESULT]
+    name = picked if picked in names else names[0]
+    proposed = exporting.proposed_folder(run, format, quantization, name)
     place = expanded(folder.strip()).absolute() if folder.strip() else proposed
-    wish = ExportWish(format, place, quantization, base_model=base.strip())
-    return _Look(exporting.formats(run, quantization), place, exporting.estimate(run, wish))
+    wish = ExportWish(format, place, quantization, base_model=base.strip(), checkpoint=name)
+    found = exporting.estimate(run, wish) if sources else Estimate(None, None, 0, None)
+    return _Look(sources, name, exporting.formats(run, quantization, name), place, found)
 
 
 def _make(exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None]) -> Made:
     export = exporting.export(run.id, wish, tell)
     return Made(export, exporting.certificate(export))
+
+
+def _sources(look: _Look | None, pick: Callable[[str], None]) -> list[ft.Control]:
+    """Nothing to choose where there is only the result."""
+    if look is None or [source.name for source in look.sources] == [RESULT]:
+        return []
+
+    def choose(key: str) -> None:
+        pick(RESULT if key == _RESULT_KEY else key)
+
+    options = [(source.name or _RESULT_KEY, source.label) for source in look.sources]
+    return [Choice("export-source", "What", look.checkpoint or _RESULT_KEY, options, choose)]
+
+
+def _merges(look: _Look | None) -> bool:
+    return look is not None and any(s.is_adapter for s in look.sources if s.name == look.checkpoint)
 
 
 def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportFormat], None]) -> ft.Control:
@@ -236,7 +265,3 @@ def _progress(work: Work) -> list[ft.Control]:
             *([Help(_TALK)] if made.export.format is ExportFormat.GGUF else []),
         ]
     return []
-
-
-def _has_adapter(run: Run) -> bool:
-    return run.output_kind == "adapter"

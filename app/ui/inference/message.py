@@ -7,6 +7,7 @@ from typing import Final
 import flet as ft
 
 from app.domain.conversations import Rating, Said
+from app.ui.inference.markdown import without_pictures
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
@@ -18,6 +19,7 @@ from app.ui.training.fields import Wrap
 _INDENT: Final = 48
 _ENDED: Final = {
     "length": "cut off at the most new tokens",
+    "context": "cut off: the conversation fills all that the model can read",
     "cancelled": "stopped",
     "repetition": "ended: it said the same over and over",
     "stop_string": "ended by a stop text",
@@ -62,7 +64,7 @@ def Rendered(text: str) -> ft.Control:
     """Markdown as chats have it; what a model says is never fetched: pictures stay text."""
     return Selectable(
         ft.Markdown(
-            text.replace("![", "!\\["),
+            without_pictures(text),
             extension_set=ft.MarkdownExtensionSet.GITHUB_WEB,
             code_theme=ft.MarkdownCodeTheme.ATOM_ONE_DARK
             if ft.context.page.theme_mode == ft.ThemeMode.DARK

@@ -10,9 +10,8 @@ import flet as ft
 from app.domain.conversations import ChatFormat, Conversation
 from app.domain.sessions import Session
 from app.services.conversing import ConversationService
-from app.ui.actions import use_action
+from app.ui.actions import use_action, use_doing
 from app.ui.data.wording import rows as counted
-from app.ui.inference.doing import use_doing
 from app.ui.inference.draft import Talk
 from app.ui.inference.format_menu import FormatMenu
 from app.ui.kit.error_banner import ErrorBanner

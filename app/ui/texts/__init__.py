@@ -48,7 +48,7 @@ def text(key: str, **values: object) -> str:
     return said.format(**values)
 
 
-def text_of(group: str, name: str, **values: object) -> str:
+def text_in(group: str, name: str, **values: object) -> str:
     """Of a group whose texts are called as what they are about, like the states of a run, that of one."""
     return text(f"{group}.{name}", **values)
 
