@@ -67,6 +67,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         engine: EngineName = "transformers",
         probe: Probe | None = None,
         ends_after: int | None = None,
+        base_print: str | None = None,
     ) -> None:
         """`ends_after` so many steps it ends, and saves nothing: a probe without a run."""
         self._engine = engine
@@ -78,6 +79,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._checkpoints = checkpoints
         self._resume_from = resume_from
         self._data_sha256 = rows.sha256()
+        self._base_print = base_print
         before = resume_from.progress if resume_from else None
         self._has_new_length = before is not None and has_new_length(before, config)
         self.clock = Clock(before)
@@ -368,6 +370,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             loss=clock.loss,
             identity=identity(self._config),
             data_sha256=self._data_sha256,
+            base_print=self._base_print,
             best_step=self._validation.best_step,
             best_loss=self._validation.best_loss,
             without_gain=self._validation.without_gain,

@@ -41,6 +41,7 @@ from trainer_image import (
     sharding,
     sinks,
 )
+from trainer_image.base_print import print_of
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -48,6 +49,7 @@ from trainer_image.checkpoints import (
     is_extension,
     note_extension,
     require_full_state,
+    require_same_base,
     require_same_data,
     require_same_run,
 )
@@ -221,8 +223,7 @@ def train(run: Run) -> int:
     engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
-    if run.resume_from:
-        require_same_data(run.resume_from.progress, rows.sha256())
+    require_same_data(run.resume_from, rows.sha256())
     if backends.of(config):
         from trainer_image.backends import running  # noqa: PLC0415
 
@@ -235,6 +236,7 @@ def train(run: Run) -> int:
         space = checkpoint_space(run.model, config)
         disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
     downloading.fetch_model(run.model, reporter, offline=config.offline)
+    require_same_base(run.resume_from, print_of(run.model))
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     from trainer_image import ending, fitting, loop, output, peak, probe  # noqa: PLC0415
@@ -272,6 +274,7 @@ def train(run: Run) -> int:
         device=device,
         checkpoints=run.checkpoints,
         resume_from=run.resume_from,
+        base_print=print_of(run.model),
         reporter=reporter,
         stop=run.stop,
         commands=run.commands,

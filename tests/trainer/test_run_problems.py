@@ -97,6 +97,21 @@ def test_broken_weights(tmp_path: Path, tiny_model: Path, train_here: Train) -> 
     expect(train_here(tiny.make_run(tmp_path / "run", broken, offline=False)), 1, "cannot be loaded")
 
 
+def test_a_model_whose_files_lack_some_of_its_weights_is_not_trained_from_random_numbers(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny_model, tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, tmp_path / "model" / "model.safetensors", metadata={"format": "pt"})
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tmp_path / "model"))
+
+    expect(ran, 1, "1 of ", "model.layers.1.mlp.up_proj.weight", "random numbers")
+
+
 def test_a_missing_data_file(tmp_path: Path, tiny_model: Path, train_here: Train) -> None:
     folder = tiny.make_run(tmp_path / "run", tiny_model, dataset={"kind": "file", "path": "no.jsonl"})
 
@@ -310,6 +325,15 @@ def test_the_result_of_a_failure_tells_how_far_the_run_had_come(
 
     assert ran.result.checkpoint == "checkpoints/samples_48"
     assert ran.result.attempt == 2
+
+
+def test_a_file_where_checkpoints_belong_is_named(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    folder = tiny.make_run(tmp_path / "run", tiny_model, max_steps=1, save_steps=1)
+    (folder / "checkpoints").write_text("")
+
+    expect(train_here(folder), 1, f"{folder / 'checkpoints'} cannot be used: File exists")
 
 
 def test_a_second_trainer_in_the_same_folder_is_refused_and_a_killed_one_holds_nothing(
