@@ -1,5 +1,6 @@
 """The first rows of a table; in its heads one chooses which part each column plays."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -104,8 +105,7 @@ def _line(number: int, columns: Sequence[str], row: Mapping[str, Any]) -> ft.Con
 
 
 def _cell(value: Any) -> ft.Control:
-    text = value if isinstance(value, str) else "" if value is None else repr(value)
-    text = " ".join(text[: 4 * _LONGEST_CELL].split())
+    text = " ".join(_said(value)[: 4 * _LONGEST_CELL].split())
     clipped = text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
     font = None if isinstance(value, str) else CODE_FONT
     return ft.Text(
@@ -115,3 +115,20 @@ def _cell(value: Any) -> ft.Control:
         overflow=ft.TextOverflow.ELLIPSIS,
         font_family=font,
     )
+
+
+def _said(value: Any) -> str:
+    """Conversations as they are spoken; other nested values as the JSON they are in a file."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(_is_turn(item) for item in value):
+        return "  ".join(f"{turn.get('role', turn.get('from'))}: {_said_in(turn)}" for turn in value)
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _is_turn(item: Any) -> bool:
+    return isinstance(item, dict) and ("role" in item or "from" in item)
+
+
+def _said_in(turn: Mapping[str, Any]) -> str:
+    return _said(turn.get("content", turn.get("value")))

@@ -1,5 +1,6 @@
 """Between choosing a file and importing it: the first rows, and which column plays which part."""
 
+import json
 from pathlib import Path
 
 from app.ui.data.tab import DataTab
@@ -24,6 +25,20 @@ async def test_the_first_rows_are_shown_and_a_sentence_says_what_they_become(lib
             " 1 column kept as extra: `nr`."
         ]
         assert library.sessions() == []
+
+
+async def test_a_conversation_is_shown_as_it_is_spoken_and_other_nesting_as_in_the_file(
+    library, paths, tmp_path
+):
+    path = tmp_path / "talk.jsonl"
+    turns = [{"from": "human", "value": "Wie tief?"}, {"from": "gpt", "value": "Drei Faden."}]
+    path.write_text(json.dumps({"conversations": turns, "tide": {"is_low": True, "at": None}}) + "\n")
+
+    async with mounted(DataTab, library, paths, is_narrow=False) as screen:
+        await open_path(screen, path)
+
+        await screen.wait_for_text("human: Wie tief? gpt: Drei Faden.")
+        assert '{"is_low": true, "at": null}' in " ".join(screen.identified("preview-table"))
 
 
 async def test_a_column_gets_its_part_in_its_head_and_is_imported_so(library, paths, tmp_path):
