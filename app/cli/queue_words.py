@@ -35,6 +35,12 @@ def add_queue_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]"
     rules.add_argument("--idle", choices=("yes", "no"), help="only on a GPU that no other program uses")
     rules.add_argument("--night", choices=("yes", "no"), help="only at night")
     rules.add_argument("--hours", type=_hours, metavar="FROM-TO", help="when night is, like 22-6")
+    rules.add_argument(
+        "--most-dollars",
+        type=_dollars,
+        metavar="DOLLARS",
+        help="all rented runs together cost no more from now on; “none” lifts it",
+    )
     run = leaf(nouns, "run", "start what waits, one after another, until nothing waits")
     run.add_argument("--keep", action="store_true", help="and go on waiting for more until Ctrl+C")
 
@@ -44,6 +50,16 @@ def _places(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError("it is a whole number like -1") from None
+
+
+def _dollars(text: str) -> float:
+    """0 stands for none: no limit is 0 dollars."""
+    if text == "none":
+        return 0.0
+    try:
+        return float(text.removeprefix("$"))
+    except ValueError:
+        raise argparse.ArgumentTypeError("it is an amount like 20, or none") from None
 
 
 def _hours(text: str) -> tuple[int, int]:

@@ -189,6 +189,16 @@ def spent(rentals: Iterable[Rental], run_id: RunId, now: datetime) -> float:
     return sum(rental.cost(now) for rental in rentals if rental.run_id == run_id)
 
 
+def spent_since(rentals: Iterable[Rental], since: datetime, now: datetime) -> float:
+    """Dollars that all pods together have cost from then on."""
+    return sum(max(rental.cost(now) - _cost_until(rental, since), 0.0) for rental in rentals)
+
+
+def _cost_until(rental: Rental, moment: datetime) -> float:
+    seconds = (moment - rental.created_at).total_seconds()
+    return max(seconds, 0.0) / 3600 * rental.price
+
+
 def money(dollars: float) -> str:
     """Rounded up to a cent, so that the sum of what is shown is never below what is billed."""
     return f"${-(-dollars * 100 // 1) / 100:,.2f}"

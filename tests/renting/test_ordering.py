@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -91,4 +92,21 @@ def test_a_late_answer_to_an_order_is_waited_for_by_whoever_asked(
     handle = launched(place, run)
 
     assert keepers == []
+    place.launcher().stop(handle, save=False)
+
+
+def test_a_run_whose_order_was_turned_down_is_ordered_again_with_a_yes_to_the_next(
+    place: RentedPlace, new_run: NewRun
+):
+    place.emulator.faults.no_capacity = {CHEAPEST}
+    run = new_run()
+    with pytest.raises(NoCapacityError) as refusal:
+        launched(place, run)
+    assert refusal.value.later is not None
+
+    again = replace(run, pod=run.pod.agreeing_to(refusal.value.later))
+    handle = launched(place, again)
+
+    assert rental_of(place, again).gpu == NEXT
+    assert len(place.renting.rentals.of(run.id)) == 1
     place.launcher().stop(handle, save=False)

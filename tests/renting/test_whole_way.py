@@ -23,7 +23,7 @@ from trainer_image.events import Metrics, Started, parse_event
 
 pytestmark = pytest.mark.training
 LONGEST_SECONDS = 180
-CONFIG = RunConfig(base_model=BUNDLED_MODEL, max_steps=100_000, save_steps=10, keep_checkpoints=100)
+CONFIG = RunConfig(base_model=BUNDLED_MODEL, max_steps=100_000, save_steps=200, max_seq_len=128)
 
 
 @dataclass

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from app.domain.errors import StudioError, TargetError
 from app.domain.ports import RunStore
-from app.domain.rentals import Rental
+from app.domain.rentals import Rental, spent_since
 from app.domain.renting import (
     CostPlan,
     Leaving,
@@ -20,7 +21,7 @@ from app.domain.renting import (
     too_little_left,
 )
 from app.domain.runpod_ports import Balance, GpuOffer, NoCapacityError, RunpodCloud
-from app.domain.runs import Run, RunRequest
+from app.domain.runs import Run, RunId, RunRequest
 from app.services.remembering import Remembering
 from app.services.renting.carrying import leaving, sizes
 from app.services.renting.parts import Renting
@@ -121,6 +122,14 @@ class RentingService:
     def cost(self, rental: Rental) -> float:
         """Dollars so far."""
         return rental.cost(self._renting.clock())
+
+    def spent(self, run_id: RunId) -> float:
+        """Dollars that a run has cost so far, on all its pods."""
+        return self._renting.spent(run_id)
+
+    def spent_since(self, moment: datetime) -> float:
+        """Dollars that all rented runs together have cost from then on."""
+        return spent_since(self._renting.rentals.all(), moment, self._renting.clock())
 
     def seconds_left(self, rental: Rental) -> float:
         """Until its hard end."""

@@ -151,7 +151,9 @@ def _after(
         tip = text("training.actions.resume_help")
         if not_resumed:
             tip = text("training.actions.cannot", reason=not_resumed)
-        word = text("training.actions.resume_asking" if asks_first(run) else "training.actions.resume")
+        word = text("training.actions.resume")
+        if asks_first(run):
+            word = text("training.actions.resume_asking")
         buttons.append(
             _button(
                 "resume",

@@ -7,7 +7,9 @@ from typing import Final
 
 import flet as ft
 
+from app.domain.errors import StudioError
 from app.domain.queue import QueueRules
+from app.domain.rentals import money
 from app.domain.runs import Run
 from app.services.queueing import QueueService, Standing
 from app.ui.actions import use_action
@@ -15,10 +17,12 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.fields import Choice, Help, Toggle
+from app.ui.training.mounting import keyed
 
 _HOURS: Final = [(str(hour), f"{hour}:00") for hour in range(24)]
 
@@ -53,6 +57,8 @@ def QueuePanel(queue: QueueService, standing: Standing, on_changed: Callable[[],
     reason = standing.reason if standing.runs else ""
     body.append(Identified("queue-reason", Help(reason), live=True))
     body.append(_rules(queue, standing.rules, do, has_gpu=standing.has_gpu))
+    limit = standing.rules.most_dollars
+    body.append(keyed(MoneyLimit, f"limit-{limit}", queue, limit, standing.spent, do))
     pause = _pause_button(standing.rules, lambda: do(lambda: queue.pause(not standing.rules.is_paused)))
     return Identified(
         "queue",
@@ -169,6 +175,46 @@ def _rules(
         )
         controls.append(ft.Row([ft.Container(first, width=150), ft.Container(last, width=150)], spacing=GAP))
     return ft.Column(controls, spacing=GAP, tight=True)
+
+
+@ft.component
+def MoneyLimit(
+    queue: QueueService,
+    limit: float | None,
+    spent: float,
+    do: Callable[[Callable[[], object]], None],
+) -> ft.Control:
+    """What all rented runs may cost together; kept at the button only, not while it is typed."""
+    typed = use_typed("" if limit is None else f"{limit:g}")
+    field = ft.TextField(
+        label="Limit in dollars for all rented runs (optional)",
+        value=typed.shown,
+        helper="Counted from when it is set, with what you start by hand. The queue starts none beyond it.",
+        helper_max_lines=3,
+        on_change=typed.edit,
+        on_submit=lambda _: do(lambda: queue.limit_money(_dollars(typed.now()))),
+        expand=True,
+    )
+    button = ft.OutlinedButton(
+        "Set limit" if typed.shown.strip() or limit is None else "Lift limit",
+        disabled=typed.shown.strip() == ("" if limit is None else f"{limit:g}"),
+        on_click=lambda: do(lambda: queue.limit_money(_dollars(typed.now()))),
+    )
+    said = "" if limit is None else f"So far {money(spent)} of {money(limit)}."
+    row = ft.Row([field, button], spacing=GAP, vertical_alignment=ft.CrossAxisAlignment.START)
+    lines: list[ft.Control] = [row, *([Identified("queue-spent", Help(said), live=True)] if said else [])]
+    return Identified("queue-limit", ft.Column(lines, spacing=GAP / 2, tight=True))
+
+
+def _dollars(text: str) -> float | None:
+    """Raises StudioError."""
+    try:
+        value = float(text.replace(",", ".").removeprefix("$")) if text else None
+    except ValueError:
+        value = -1.0
+    if value is not None and not 0 < value < float("inf"):
+        raise StudioError("The limit is no amount of dollars.", "Type one like 20, or nothing.")
+    return value
 
 
 def _nothing() -> object:
