@@ -15,18 +15,16 @@ from tests.docker_engine import CHECKOUT
 from tests.ui.harness import mounted
 
 UI = CHECKOUT / "app/ui"
-NOT_YET = {"settings/runpod_making.py", "settings/runpod_storage.py"} | {
-    f"inference/{file.name}" for file in UI.glob("inference/*.py")
-}
+NOT_YET = {"settings/runpod_making.py", "settings/runpod_storage.py"}
 """Files still to be moved. Nothing is added here: a new text goes into the catalogue."""
 NOT_THE_WINDOW = {"opening.py", "texts/__init__.py", "theme.py", "training/run/svg.py", "window.py"}
 """What these say is for those who write texts, for the drawing, for the log, or for the terminal."""
 ALLOWED = {
     "Tunewright", "F6", " SemiBold",  # called so in every language
-    "%b %Y, %H:%M", "%Y-%m-%d %H:%M",  # how a moment is written
+    "%b %Y, %H:%M", "%d %b %H:%M", "%Y-%m-%d %H:%M",  # how a moment is written
     "Custom",  # of a form that is kept; its text is in the catalogue
     "Memory ran out", "Value error, ", "the config",  # how another part begins or is called
-    "Title", "Description", "shade ",  # keys
+    "Title", "Description", "shade ", "Made",  # keys, and a type
     "HuggingFaceTB/SmolLM2-135M-Instruct", "HuggingFaceTB/SmolLM2-1.7B-Instruct",
     "Qwen/Qwen2.5-0.5B-Instruct", "Qwen/Qwen2.5-7B-Instruct", "TinyLlama/TinyLlama-1.1B-Chat-v1.0",
 }  # fmt: skip

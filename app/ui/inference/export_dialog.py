@@ -29,20 +29,13 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork, use_long_work
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Help
 from app.ui.training.watching import use_answer
 
 _WIDTH: Final = 560
 _RESULT_KEY: Final = "result"
-_ABOUT: Final = {
-    ExportFormat.ADAPTER: "Only what was learnt: small, and needs the base model beside it.",
-    ExportFormat.MERGED: "Base model and what was learnt in one: for Transformers, vLLM, further training.",
-    ExportFormat.GGUF: "One file for llama.cpp, Ollama and LM Studio, with an Ollama Modelfile beside it.",
-    ExportFormat.MLX: "A folder for mlx-lm on a Mac with Apple silicon.",
-}
-
-_TALK: Final = "To talk to it, choose “Folder” in the Inference tab and give it this folder."
 
 Work = LongWork[Told, "Made"]
 
@@ -111,20 +104,22 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
     choices = [
         *_sources(look, pick),
         _formats(look, format, set_format),
-        Help(_ABOUT[format]),
+        Help(text_in("inference.export.about", format)),
         *([_quantizations(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
         ft.TextField(
-            label="Another folder",
+            label=text("inference.export.another_folder"),
             value=folder.shown,
             on_change=folder.edit,
         ),
-        *([Help(f"It is written to {look.folder}")] if look else []),
+        *([Help(text("inference.export.written_to", folder=look.folder))] if look else []),
         *([_base(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and _merges(look) else []),
         _said(look, blocked),
     ]
     body = [*([] if work.is_busy or is_done else choices), *_progress(work)]
     dialog = ft.AlertDialog(
-        title=ft.Text(f"Export “{run.name}”", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(
+            text("inference.export.title", run=run.name), theme_style=ft.TextThemeStyle.TITLE_LARGE
+        ),
         content=ft.Container(
             ft.Column(
                 body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
@@ -135,9 +130,14 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         modal=work.is_busy,
         actions=[
             ft.TextButton(
-                "Cancel" if work.is_busy else "Close", on_click=work.cancel if work.is_busy else close
+                text("inference.export.cancel") if work.is_busy else text("inference.export.close"),
+                on_click=work.cancel if work.is_busy else close,
             ),
-            *([ft.FilledButton("Export", disabled=not may, on_click=make)] if not is_done else []),
+            *(
+                [ft.FilledButton(text("inference.export.export"), disabled=not may, on_click=make)]
+                if not is_done
+                else []
+            ),
         ],
         on_dismiss=close,
     )
@@ -179,7 +179,11 @@ def _sources(look: _Look | None, pick: Callable[[str], None]) -> list[ft.Control
         pick(RESULT if key == _RESULT_KEY else key)
 
     options = [(source.name or _RESULT_KEY, source.label) for source in look.sources]
-    return [Choice("export-source", "What", look.checkpoint or _RESULT_KEY, options, choose)]
+    return [
+        Choice(
+            "export-source", text("inference.export.what"), look.checkpoint or _RESULT_KEY, options, choose
+        )
+    ]
 
 
 def _merges(look: _Look | None) -> bool:
@@ -193,10 +197,19 @@ def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportF
         choose(ExportFormat(event.control.value or format))
 
     options = [
-        ft.DropdownOption(key=one.value, text=one.label + (" (not here)" if one in blocked else ""))
+        ft.DropdownOption(
+            key=one.value,
+            text=text("inference.export.not_here", format=one.label) if one in blocked else one.label,
+        )
         for one in ExportFormat
     ]
-    return ft.Dropdown(label="Format", value=format.value, options=options, on_select=change, width=_WIDTH)
+    return ft.Dropdown(
+        label=text("inference.export.format"),
+        value=format.value,
+        options=options,
+        on_select=change,
+        width=_WIDTH,
+    )
 
 
 def _quantizations(chosen: Quantization, choose: Callable[[Quantization], None]) -> ft.Control:
@@ -205,34 +218,44 @@ def _quantizations(chosen: Quantization, choose: Callable[[Quantization], None])
 
     options = [ft.DropdownOption(key=one.value, text=one.label) for one in Quantization]
     return ft.Dropdown(
-        label="Bits of a weight", value=chosen.value, options=options, on_select=change, width=_WIDTH
+        label=text("inference.export.bits"),
+        value=chosen.value,
+        options=options,
+        on_select=change,
+        width=_WIDTH,
     )
 
 
 def _base(shown: str, edit: Callable[[ft.Event[ft.TextField]], None]) -> ft.Control:
-    return ft.TextField(label="Merge into another copy of the base", value=shown, on_change=edit)
+    return ft.TextField(label=text("inference.export.base"), value=shown, on_change=edit)
 
 
 def _said(look: _Look | None, blocked: str) -> ft.Control:
     if look is None:
-        return Help("Looking…")
+        return Help(text("inference.export.looking"))
     found = look.estimate
     if blocked:
         return _warning(blocked)
     if not found.fits and found.needed_bytes is not None:
         return _warning(
-            f"It takes about {size_in_words(found.needed_bytes)} while it is made, and only "
-            f"{size_in_words(found.free_bytes)} are free there. Choose another folder or fewer bits."
+            text(
+                "inference.export.no_room",
+                needed=size_in_words(found.needed_bytes),
+                free=size_in_words(found.free_bytes),
+            )
         )
     if found.size_bytes is None or found.needed_bytes is None:
-        text = "How large it will be is known once the base model is on this computer."
+        said = text("inference.export.size_later")
     else:
-        text = (
-            f"About {size_in_words(found.size_bytes)}; {size_in_words(found.needed_bytes)} while it is made, "
-            f"of {size_in_words(found.free_bytes)} that are free."
+        said = text(
+            "inference.export.size",
+            size=size_in_words(found.size_bytes),
+            needed=size_in_words(found.needed_bytes),
+            free=size_in_words(found.free_bytes),
         )
-    memory = f" It takes about {size_in_words(found.memory_bytes)} of memory." if found.memory_bytes else ""
-    return Identified("export-estimate", Help(text + memory), live=True)
+    if found.memory_bytes:
+        said += " " + text("inference.export.takes_memory", memory=size_in_words(found.memory_bytes))
+    return Identified("export-estimate", Help(said), live=True)
 
 
 def _warning(text: str) -> ft.Control:
@@ -248,20 +271,24 @@ def _progress(work: Work) -> list[ft.Control]:
     if state.problem is not None:
         return [ErrorBanner(state.problem, on_dismiss=work.forget)]
     if state.is_busy:
-        told = state.news or Told("Starting")
-        said = "Cancelling…" if state.is_cancelling else f"{told.text}…"
+        told = state.news or Told(text("inference.export.starting"))
+        said = (
+            text("inference.export.cancelling")
+            if state.is_cancelling
+            else text("inference.export.doing", doing=told.text)
+        )
         return [
             ProgressLine(said, told.share, identifier="export-progress"),
-            Help("A process of its own makes the export: you can go on working. Cancelled, nothing is left."),
+            Help(text("inference.export.goes_on")),
         ]
     if state.was_cancelled:
-        return [Identified("export-cancelled", ft.Text("Cancelled. Nothing of it is left."), live=True)]
+        return [Identified("export-cancelled", ft.Text(text("inference.export.cancelled")), live=True)]
     if state.outcome is not None:
         made = state.outcome
         where = f"{made.export.label}, {size_in_words(made.export.size_bytes)}: {made.export.folder}"
         return [
             CertificateView(made.export, made.certificate),
             ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),
-            *([Help(_TALK)] if made.export.format is ExportFormat.GGUF else []),
+            *([Help(text("inference.export.to_talk"))] if made.export.format is ExportFormat.GGUF else []),
         ]
     return []

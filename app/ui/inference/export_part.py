@@ -18,6 +18,7 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help
 from app.ui.training.mounting import keyed, memoised
@@ -41,9 +42,9 @@ def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
     use_answer(look, set_exports, on=(run.id, version))
     open_dialog = use_export_dialog(exporting, run, look_again)
     button = ft.OutlinedButton(
-        "Export…",
+        text("inference.export.open"),
         icon=ft.Icons.IOS_SHARE,
-        tooltip="For Ollama, llama.cpp, Transformers or the Hub; checked against what was trained.",
+        tooltip=text("inference.export.open_help"),
         on_click=open_dialog,
     )
     lines: list[ft.Control] = [
@@ -74,10 +75,11 @@ def ExportLine(
 
     delete = use_action(lambda: exporting.delete(export.id), on_done=done)
     question = ConfirmDialog(
-        f"Delete the export {export.label}?",
-        f"Its files in {export.folder} are deleted; files of yours in there stay. The run itself stays, too: "
-        "it can be exported again.",
-        confirm="Deleting…" if delete.is_busy else "Delete",
+        text("inference.export.delete_question", name=export.label),
+        text("inference.export.delete_text", folder=export.folder),
+        confirm=text("inference.export.deleting")
+        if delete.is_busy
+        else text("inference.export.delete_confirm"),
         on_confirm=delete.run,
         on_cancel=lambda: set_deleting(False),
         is_busy=delete.is_busy,
@@ -91,16 +93,20 @@ def ExportLine(
         Selectable(
             ft.Text(str(export.folder), font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
         ),
-        *([Help(f"On the Hub: {export.pushed_to}")] if export.pushed_to else []),
+        *([Help(text("inference.export.on_the_hub", place=export.pushed_to))] if export.pushed_to else []),
         ft.Row(
             [
                 memoised(OpenFolderButton, f"open-{export.id}", exporting.show_folder, export.folder),
                 ft.TextButton(
-                    "Push to the Hub…",
+                    text("inference.export.push"),
                     icon=ft.Icons.CLOUD_UPLOAD_OUTLINED,
                     on_click=lambda: set_pushing(True),
                 ),
-                IconAction(ft.Icons.DELETE_OUTLINE, f"Delete the export {name}", lambda: set_deleting(True)),
+                IconAction(
+                    ft.Icons.DELETE_OUTLINE,
+                    text("inference.export.delete", name=name),
+                    lambda: set_deleting(True),
+                ),
             ],
             wrap=True,
             spacing=GAP,

@@ -16,6 +16,7 @@ from app.ui.inference.draft import Compare, InferenceDraft, PickedModel
 from app.ui.kit.identified import Identified
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
 from app.ui.training.mounting import memoised
@@ -48,12 +49,12 @@ def Proving(
     if ref is None or ref.kind not in ("run", "checkpoint"):
         return ft.Container(visible=False)
     button = ft.OutlinedButton(
-        "Prove what was learnt", icon=ft.Icons.FACT_CHECK_OUTLINED, disabled=draft.is_busy, on_click=prove
+        text("inference.proof.prove"),
+        icon=ft.Icons.FACT_CHECK_OUTLINED,
+        disabled=draft.is_busy,
+        on_click=prove,
     )
-    about = (
-        "Asks the base model and this one the run's rows that were kept aside and 20 general prompts, and "
-        "writes a report: loss, right answers, what changed elsewhere."
-    )
+    about = text("inference.proof.about")
     lines = [ft.Row([Identified("compare-prove", button)]), Help(about)]
     return ft.Column(lines, spacing=GAP / 2, tight=True)
 
@@ -62,7 +63,7 @@ def _plan(
     services: Services, engine: TalkingEngine, draft: InferenceDraft, ref: ModelRef | None
 ) -> tuple[Comparison, tuple[ModelRef, ModelRef]]:
     if ref is None:
-        raise StudioError("No model is chosen.", "Choose one first.")
+        raise StudioError(text("inference.compare.no_model"), text("inference.compare.no_model_hint"))
     plan, pair = services.proving.plan(ref)
     engine.require_fit(pair[1], draft.model.placing, insists=draft.model.insists)
     return plan, pair
@@ -75,19 +76,21 @@ def proof_lines(plan: Comparison, report: str, show_folder: Callable[[Path], Non
         return []
     said = [plan.proof.what_they_are]
     if plan.proof.loss is not None:
-        said.append("Loss on rows kept aside: {:.3f} → {:.3f}.".format(*plan.proof.loss))
+        was, now = plan.proof.loss
+        said.append(text("inference.proof.loss", before=was, after=now))
     if found.scores is not None:
         before, after = found.scores
-        said.append(f"Exact answers: {before.exact} → {after.exact} of {found.compared}.")
-        said.append(f"ROUGE-L: {before.rouge_l:.3f} → {after.rouge_l:.3f}.")
+        said.append(
+            text("inference.proof.exact", before=before.exact, after=after.exact, count=found.compared)
+        )
+        said.append(text("inference.proof.rouge", before=before.rouge_l, after=after.rouge_l))
     if found.general:
         said.append(
-            f"General prompts: {found.changed} of {found.general} are answered otherwise than before; "
-            f"{found.likeness:.0%} of the words are the same."
+            text("inference.proof.general", changed=found.changed, count=found.general, alike=found.likeness)
         )
-    lines: list[ft.Control] = [Help(text) for text in said]
+    lines: list[ft.Control] = [Help(words) for words in said]
     if report:
-        lines.append(Selectable(ft.Text(f"Report: {report}")))
+        lines.append(Selectable(ft.Text(text("inference.proof.report", path=report))))
         folder = Path(report).parent
         lines.append(ft.Row([memoised(OpenFolderButton, f"open-{report}", show_folder, folder)]))
     return [Identified("proof", ft.Column(lines, spacing=GAP / 2, tight=True), live=True)]

@@ -13,6 +13,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork, use_long_work
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
 from app.ui.training.watching import use_answer
@@ -52,24 +53,30 @@ def PushExport(
         set_public(is_on(event))
 
     body: list[ft.Control] = [
-        Help("Weights and a model card are sent. The certificate stays here: it quotes rows of your data."),
-        ft.Text(f"{reason} Nothing can be pushed now.", color=ft.Colors.ERROR, visible=bool(reason)),
-        ft.TextField(label="Model (your-name/ferry-talk)", value=repo.shown, on_change=edit),
-        ft.Switch(label="Public: everybody may see it", value=is_public, on_change=choose),
+        Help(text("inference.push.about")),
+        ft.Text(text("inference.push.offline", reason=reason), color=ft.Colors.ERROR, visible=bool(reason)),
+        ft.TextField(label=text("inference.push.model"), value=repo.shown, on_change=edit),
+        ft.Switch(label=text("inference.push.public"), value=is_public, on_change=choose),
         *([_question(asked)] if asked is not None and not work.is_busy else []),
         ErrorBanner(work.state.problem, on_dismiss=work.forget),
     ]
     if work.is_busy:
-        told = work.state.news or Told("Starting")
-        body.append(ProgressLine(f"{told.text}…", told.share, identifier="push-progress"))
+        told = work.state.news or Told(text("inference.push.starting"))
+        body.append(
+            ProgressLine(
+                text("inference.push.doing", doing=told.text), told.share, identifier="push-progress"
+            )
+        )
     ft.use_dialog(
         ft.AlertDialog(
-            title=ft.Text(f"Push {export.label}", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+            title=ft.Text(
+                text("inference.push.title", name=export.label), theme_style=ft.TextThemeStyle.TITLE_LARGE
+            ),
             content=ft.Container(ft.Column(body, spacing=GAP * 1.5, tight=True), width=520),
             scrollable=True,
             modal=work.is_busy,
             actions=[
-                ft.TextButton("Close", disabled=work.is_busy, on_click=on_close),
+                ft.TextButton(text("inference.push.close"), disabled=work.is_busy, on_click=on_close),
                 ft.FilledButton(
                     _act(asked, is_public=is_public),
                     disabled=bool(reason) or work.is_busy or not repo.shown.strip(),
@@ -88,18 +95,19 @@ def _push(
     exporting: ExportService, export: Export, wish: PushWish, tell: Callable[[Told], None]
 ) -> Export | Replacing:
     """Sends nothing where files would be replaced and nobody has agreed to it."""
-    tell(Told("Asking the Hub what is there"))
+    tell(Told(text("inference.push.asking")))
     there = None if wish.replaces else exporting.replacing(export.id, wish)
     return there if there is not None else exporting.push(export.id, wish, tell)
 
 
 def _act(asked: Replacing | None, *, is_public: bool) -> str:
-    how = "publicly" if is_public else "privately"
-    return f"Push {how}" if asked is None else f"Replace, {how}"
+    if asked is None:
+        return text("inference.push.publicly") if is_public else text("inference.push.privately")
+    return text("inference.push.replace_publicly" if is_public else "inference.push.replace_privately")
 
 
 def _question(asked: Replacing) -> ft.Control:
-    said = ft.Text(f"{asked.text} Nothing was sent yet.")
+    said = ft.Text(text("inference.push.nothing_sent", question=asked.text))
     icon = ft.Icon(ft.Icons.WARNING_AMBER, color=ft.Colors.ERROR, size=20)
     row = ft.Row(
         [icon, ft.Column([said], expand=True)], vertical_alignment=ft.CrossAxisAlignment.START, spacing=GAP

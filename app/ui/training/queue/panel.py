@@ -187,33 +187,37 @@ def MoneyLimit(
     """What all rented runs may cost together; kept at the button only, not while it is typed."""
     typed = use_typed("" if limit is None else f"{limit:g}")
     field = ft.TextField(
-        label="Limit in dollars for all rented runs (optional)",
+        label=text("training.queue.limit.field"),
         value=typed.shown,
-        helper="Counted from when it is set, with what you start by hand. The queue starts none beyond it.",
+        helper=text("training.queue.limit.help"),
         helper_max_lines=3,
         on_change=typed.edit,
         on_submit=lambda _: do(lambda: queue.limit_money(_dollars(typed.now()))),
         expand=True,
     )
     button = ft.OutlinedButton(
-        "Set limit" if typed.shown.strip() or limit is None else "Lift limit",
+        text("training.queue.limit.set")
+        if typed.shown.strip() or limit is None
+        else text("training.queue.limit.lift"),
         disabled=typed.shown.strip() == ("" if limit is None else f"{limit:g}"),
         on_click=lambda: do(lambda: queue.limit_money(_dollars(typed.now()))),
     )
-    said = "" if limit is None else f"So far {money(spent)} of {money(limit)}."
+    said = (
+        "" if limit is None else text("training.queue.limit.so_far", spent=money(spent), limit=money(limit))
+    )
     row = ft.Row([field, button], spacing=GAP, vertical_alignment=ft.CrossAxisAlignment.START)
     lines: list[ft.Control] = [row, *([Identified("queue-spent", Help(said), live=True)] if said else [])]
     return Identified("queue-limit", ft.Column(lines, spacing=GAP / 2, tight=True))
 
 
-def _dollars(text: str) -> float | None:
+def _dollars(typed: str) -> float | None:
     """Raises StudioError."""
     try:
-        value = float(text.replace(",", ".").removeprefix("$")) if text else None
+        value = float(typed.replace(",", ".").removeprefix("$")) if typed else None
     except ValueError:
         value = -1.0
     if value is not None and not 0 < value < float("inf"):
-        raise StudioError("The limit is no amount of dollars.", "Type one like 20, or nothing.")
+        raise StudioError(text("training.queue.limit.no_amount"), text("training.queue.limit.no_amount_hint"))
     return value
 
 
