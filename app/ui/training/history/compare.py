@@ -243,7 +243,7 @@ def _cell(said: str, *, width: int | None = None) -> ft.DataCell:
         theme_style=ft.TextThemeStyle.BODY_SMALL,
         width=width,
         max_lines=1 if is_short else None,
-        overflow=ft.TextOverflow.ELLIPSIS if is_short else None,
+        overflow=ft.TextOverflow.ELLIPSIS if is_short else ft.TextOverflow.CLIP,
         tooltip=said if is_short else None,
     )
     return ft.DataCell(words)
