@@ -75,6 +75,7 @@ from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.probing import ProbingService
+from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.account import Account
@@ -205,6 +206,7 @@ def build_services(
         offline=offline.reason,
         bundled_model=paths.tiny_model,
     )
+    comparing = ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now)
     return Services(
         library=library,
         collecting=collecting,
@@ -227,7 +229,8 @@ def build_services(
         conversations=ConversationService(
             SqliteConversationStore(database), talkers, engine, library, exports=paths.exports, clock=utc_now
         ),
-        comparing=ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now),
+        comparing=comparing,
+        proving=ProvingService(runs, comparing, monitoring.measurements),
         serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,

@@ -60,6 +60,8 @@ class States:
     def go_through(self, only: list[str]) -> None:
         first = (self.first_sight, self.beginner, self.expert, self.setups, self.targets, self.checks)
         runs = (self.running, self.asked_to_stop, self.finished, self.chat, self.history, self.queue)
+        if only:
+            self.ui.go_to("Training")
         for act in (self.empty, *first, *runs, self.failure, self.settings, self.offline):
             if not only or act.__name__ in only:
                 self.step(act)

@@ -23,6 +23,7 @@ from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
 from app.services.probing import ProbingService
+from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
@@ -49,6 +50,7 @@ class Services:
     talking: TalkingEngine
     conversations: ConversationService
     comparing: ComparingService
+    proving: ProvingService
     serving: ServingService
     settings: SettingsService
     offline: OfflineService

@@ -17,6 +17,7 @@ from app.ui.actions import problem_of, use_doing
 from app.ui.inference.compare_result import Pairs
 from app.ui.inference.draft import Compare, InferenceDraft, PickedModel
 from app.ui.inference.format_menu import FormatMenu
+from app.ui.inference.proof_view import Proving, proof_lines
 from app.ui.inference.sample_prompts import SessionPrompts
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
@@ -122,10 +123,13 @@ def CompareView(
         Identified("compare-prompts", field),
         TextInput("System prompt for both (optional)", compare.system, edit_system),
         Wrap(buttons),
+        keyed(Proving, "proving", services, engine, draft, compare, model),
     ]
     if said:
         lines.append(Identified("compare-said", Selectable(ft.Text(said)), live=True))
     lines.append(ErrorBanner(compare.problem or doing.problem, on_dismiss=dismiss))
+    if plan is not None and plan.proof is not None:
+        lines += proof_lines(plan, compare.report, services.exporting.show_folder)
     if plan is not None:
         lines += [_progress(plan, compare), keyed(Pairs, "pairs", plan, compare)]
     return ft.Column(lines, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)

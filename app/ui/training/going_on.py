@@ -17,6 +17,7 @@ from app.services.run_requests import request_of_run
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Grid, Help, Segments, TextInput
 from app.ui.training.mounting import keyed
@@ -24,11 +25,7 @@ from app.ui.training.pod_draft import PodDraft
 from app.ui.training.ready.card import RemarkLine
 from app.ui.training.ready.latest import use_latest
 
-_TARGETS: Final = (
-    (Target.LOCAL.value, "This computer"),
-    (Target.DOCKER.value, "Docker"),
-    (Target.RUNPOD.value, "Runpod"),
-)
+_TARGETS: Final = (Target.LOCAL, Target.DOCKER, Target.RUNPOD)
 _TYPING_SECONDS: Final = 0.5
 _WIDTH: Final = 520
 
@@ -99,7 +96,13 @@ def GoOn(
 
     lines: list[ft.Control] = [
         ft.Text(_about(run, how)),
-        Segments("go-on-target", "Where", place.target.value, _TARGETS, choose),
+        Segments(
+            "go-on-target",
+            text("training.going_on.where"),
+            place.target.value,
+            [(each.value, text_in("training.going_on.targets", each)) for each in _TARGETS],
+            choose,
+        ),
         *_fields(place, set_place),
         keyed(_Found, "found", seen.found if is_current else None, is_rented, agree),
         ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
@@ -118,7 +121,7 @@ def GoOn(
                 width=_WIDTH,
             ),
             actions=[
-                ft.TextButton("Cancel", autofocus=True, on_click=on_close),
+                ft.TextButton(text("training.going_on.cancel"), autofocus=True, on_click=on_close),
                 Identified(
                     "go-on",
                     ft.FilledButton(
@@ -144,11 +147,11 @@ def _first_place(services: Services, run: Run) -> _Place:
 
 def _checked(services: Services, place: _Place, run: Run, how: How) -> Readiness:
     if place.target is Target.RUNPOD and (problem := place.pod.problem()):
-        return Readiness((Remark("Settings", "error", f"{problem}."),))
+        return Readiness((Remark(text("training.going_on.settings"), "error", f"{problem}."),))
     try:
         return services.preflight.check(place.request(run, how))
     except StudioError as error:
-        return Readiness((Remark("Settings", "error", error.message, error.hint),))
+        return Readiness((Remark(text("training.going_on.settings"), "error", error.message, error.hint),))
 
 
 def _begin(services: Services, run: Run, how: How, place: _Place, found: Readiness) -> Run:
@@ -176,32 +179,39 @@ def _fields(place: _Place, set_place: Callable[[_Place], None]) -> list[ft.Contr
         docker = place.docker
         return [
             TextInput(
-                "Trainer image",
+                text("training.going_on.image"),
                 docker.image,
                 lambda text: set_place(replace(place, docker=replace(docker, image=text))),
             )
         ]
     if place.target is not Target.RUNPOD:
         return []
-    together = "Hard: for all pods of the run together, those before too."
+    together = text("training.going_on.budget_help")
     return [
-        TextInput("Trainer image", pod.image, set_pod("image"), help_text="As its registry calls it."),
+        TextInput(
+            text("training.going_on.image"),
+            pod.image,
+            set_pod("image"),
+            help_text=text("training.going_on.image_help"),
+        ),
         Grid(
             [
-                TextInput("Budget in dollars", pod.budget, set_pod("budget"), help_text=together),
                 TextInput(
-                    "Deadline in hours",
+                    text("training.going_on.budget"), pod.budget, set_pod("budget"), help_text=together
+                ),
+                TextInput(
+                    text("training.going_on.deadline"),
                     pod.hours,
                     set_pod("hours"),
-                    help_text="Hard: from this order on.",
+                    help_text=text("training.going_on.deadline_help"),
                 ),
             ]
         ),
         TextInput(
-            "Highest price an hour (optional)",
+            text("training.going_on.highest_price"),
             pod.highest_price,
             set_pod("highest_price"),
-            help_text="Empty: what the first choice costs now.",
+            help_text=text("training.going_on.highest_price_help"),
         ),
     ]
 
@@ -209,11 +219,14 @@ def _fields(place: _Place, set_place: Callable[[_Place], None]) -> list[ft.Contr
 @ft.component
 def _Found(found: Readiness | None, is_rented: bool, on_agree: Callable[[GpuOffer], None]) -> ft.Control:
     if found is None:
-        said = "Asking Runpod what it costs now…" if is_rented else "Checking…"
+        said = text("training.going_on.asking") if is_rented else text("training.going_on.checking")
         return Identified("go-on-found", Help(said), live=True)
     lines: list[ft.Control] = [RemarkLine(remark) for remark in found.remarks]
     if found.plan is not None:
-        lines += [_fact("Cost", words.plan(found.plan)), _fact("Leaves", words.leaving(found))]
+        lines += [
+            _fact(text("training.going_on.cost"), words.plan(found.plan)),
+            _fact(text("training.going_on.leaves"), words.leaving(found)),
+        ]
     if found.dearer is not None:
         lines.append(AgreeTo(found.dearer, on_agree))
     return Identified("go-on-found", ft.Column(lines, spacing=GAP, tight=True), live=True)
@@ -224,7 +237,7 @@ def AgreeTo(offer: GpuOffer, on_agree: Callable[[GpuOffer], None]) -> ft.Control
     return Identified(
         "agree",
         ft.OutlinedButton(
-            f"Take {offer.name} at ${offer.price_per_hour:.2f} an hour",
+            text("training.going_on.take", name=offer.name, price=offer.price_per_hour),
             icon=ft.Icons.PAYMENTS_OUTLINED,
             tooltip=offer_text(offer),
             on_click=lambda: on_agree(offer),
@@ -244,23 +257,27 @@ def _fact(name: str, said: str) -> ft.Control:
 
 def _title(run: Run, how: How) -> str:
     if how.is_new:
-        return f"Start {run.name} again?"
-    return f"Train {run.name} longer?" if how.extend else f"Resume {run.name}?"
+        return text("training.going_on.start_question", name=run.name)
+    return (
+        text("training.going_on.longer_question", name=run.name)
+        if how.extend
+        else text("training.going_on.resume_question", name=run.name)
+    )
 
 
 def _about(run: Run, how: How) -> str:
     if how.is_new:
-        return "Nothing of it ran so far. Its rows and settings are those of the first try."
-    from_where = how.checkpoint or "its newest checkpoint"
-    return f"It goes on from {from_where}, wherever that is: the same rows, the same settings, one record."
+        return text("training.going_on.about_new")
+    from_where = how.checkpoint or text("training.going_on.newest_checkpoint")
+    return text("training.going_on.about", checkpoint=from_where)
 
 
 def _verb(how: How, target: Target, *, is_busy: bool) -> str:
     if is_busy:
-        return "Starting…"
+        return text("training.going_on.starting")
     if target is Target.RUNPOD:
-        return "Order a pod" if how.is_new else "Order a pod and resume"
-    return "Start" if how.is_new else "Resume"
+        return text("training.going_on.order") if how.is_new else text("training.going_on.order_and_resume")
+    return text("training.going_on.start") if how.is_new else text("training.going_on.resume")
 
 
 def asks_first(run: Run) -> bool:

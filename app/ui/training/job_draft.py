@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from app.domain.jobs import FLAVORS, NO_JOB, JobOptions
+from app.ui.texts import text
 
 LISTED = tuple(name for name, _ in FLAVORS)
 
@@ -35,7 +36,7 @@ class JobDraft:
         if not self.price.strip():
             return ""
         price = _price(self.price)
-        return "" if price is not None and price > 0 else "Type dollars, like 1.50, or nothing"
+        return "" if price is not None and price > 0 else text("training.missing.job_price")
 
     def problem(self) -> str:
         """As an order to the person; empty if nothing is wrong."""

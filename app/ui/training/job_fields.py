@@ -6,6 +6,7 @@ from typing import Any, Final
 import flet as ft
 
 from app.domain.jobs import FLAVORS
+from app.ui.texts import text
 from app.ui.training import clashes
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput
@@ -28,39 +29,40 @@ def JobFields(draft: TrainingDraft) -> list[ft.Control]:
 
     listed = [(name, f"{card} ({name})") for name, card in FLAVORS]
     fields = [
-        Help(
-            "Your Hugging Face account pays by the minute: it needs credit, or a Pro, Team or Enterprise "
-            "plan. How much is left only huggingface.co/settings/billing says."
-        ),
+        Help(text("training.job.about")),
         Choice(
             "job-flavor",
-            "Machine",
+            text("training.job.machine"),
             job.flavor if job.is_listed else _OTHER,
-            [*listed, (_OTHER, "Another one…")],
+            [*listed, (_OTHER, text("training.job.another"))],
             choose,
         ),
     ]
     if not job.is_listed:
-        flavor_help = "As the Hub calls it, like h200; `hf jobs hardware` lists them with prices."
-        fields.append(TextInput("Flavor", job.flavor, lambda t: set_to(flavor=t), help_text=flavor_help))
+        flavor_help = text("training.job.flavor_help")
+        fields.append(
+            TextInput(
+                text("training.job.flavor"), job.flavor, lambda t: set_to(flavor=t), help_text=flavor_help
+            )
+        )
     time = TextInput(
-        "Longest time",
+        text("training.job.longest_time"),
         job.timeout,
         lambda t: set_to(timeout=t),
-        help_text="A number with s, m, h or d. Without one the Hub ends a job after 30 minutes.",
+        help_text=text("training.job.longest_time_help"),
     )
     price = TextInput(
-        "Dollars an hour (optional)",
+        text("training.job.price"),
         job.price,
         lambda t: set_to(price=t),
-        help_text="Today's price. Empty: the guide's.",
+        help_text=text("training.job.price_help"),
         error=job.price_problem(),
     )
     repo = TextInput(
-        "Push the result to",
+        text("training.job.push"),
         draft.push_repo,
         push_to,
-        help_text="A repository like you/ferries, made if need be: a job's disk is gone when it ends.",
+        help_text=text("training.job.push_help"),
         error=clashes.push_problem(draft),
     )
     return [*fields, Grid([time, price]), repo]

@@ -17,6 +17,7 @@ from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help, Wrap
@@ -54,7 +55,9 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
     )
     account, set_account = ft.use_state("")
     look = use_action(lambda: services.tokens.test(TokenPlace.HUGGING_FACE), on_done=set_account)
-    reason = form.missing or (verdict[1] if verdict[0] == form.asked else "Looking at the form…")
+    reason = form.missing or (
+        verdict[1] if verdict[0] == form.asked else text("training.job.looking_at_form")
+    )
 
     async def write() -> None:
         set_busy(True)
@@ -67,10 +70,10 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
         set_busy(False)
 
     button = ft.FilledButton(
-        "Writing…" if is_busy else "Write the script",
+        text("training.job.writing") if is_busy else text("training.job.write"),
         icon=ft.Icons.DESCRIPTION_OUTLINED,
         disabled=is_busy or bool(reason),
-        tooltip=reason or "The trainer, the settings and the rows in one file. Starts nothing.",
+        tooltip=reason or text("training.job.write_help"),
         on_click=write,
     )
     lines = [
@@ -78,13 +81,13 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
         Identified("job-cost", Help(_cost(draft, form.setup)), live=True),
     ]
     if reason:
-        text = reason if reason.endswith(("…", ".")) else f"{reason}."
-        lines.append(Identified("start-reason", Help(text), live=True))
+        said = reason if reason.endswith(("…", ".")) else f"{reason}."
+        lines.append(Identified("start-reason", Help(said), live=True))
     check = ft.TextButton(
-        "Looking…" if look.is_busy else "Check my account",
+        text("training.job.looking") if look.is_busy else text("training.job.check_account"),
         icon=ft.Icons.NETWORK_CHECK,
         disabled=look.is_busy,
-        tooltip="Asks Hugging Face whose token is used here, and whether that account can pay for jobs.",
+        tooltip=text("training.job.check_account_help"),
         on_click=look.run,
     )
     lines.append(Wrap([Identified("write-job", button), Identified("check-account", check)]))
@@ -128,14 +131,14 @@ def _stem(setup: Setup) -> str:
 def _cost(draft: TrainingDraft, setup: Setup | None) -> str:
     """What is known of it, in sentences; as much as can be said while the form is not complete."""
     if draft.job.problem():
-        return "What it costs is shown here."
+        return text("training.job.cost_later")
     options, rows = draft.job.options(), draft.row_count
     if setup is None:
         return limits(options, None)
     if rows is None:
-        return f"The rows are counted only for a session. {limits(options, None)}"
+        return text("training.job.rows_of_session", limits=limits(options, None))
     cost = cost_of(options, setup.config, rows)
-    known = cost.sentence if cost else f"How long {options.flavor} takes for these rows is not known here."
+    known = cost.sentence if cost else text("training.job.time_unknown", machine=options.flavor)
     return f"{known} {limits(options, cost)}"
 
 
@@ -143,11 +146,16 @@ def _how(written: _Written, *, is_of_this_form: bool) -> ft.Control:
     """The commands, in order, each with a copy button."""
     lines: list[ft.Control] = [Help(written.said)]
     if not is_of_this_form:
-        lines.append(Help("The form has changed since: write the script again to run it as it is now."))
+        lines.append(Help(text("training.job.form_changed")))
     for command, why in steps_to_run(written.command):
         code = ft.Text(command, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
-        row = ft.Row([ft.Container(Selectable(code), expand=True), CopyButton(command, what=f"“{command}”")])
+        row = ft.Row(
+            [
+                ft.Container(Selectable(code), expand=True),
+                CopyButton(command, what=text("training.job.the_command", command=command)),
+            ]
+        )
         lines += [Help(why), row]
-    lines.append(Help("When it is done, type the repository as the model in the Inference tab."))
+    lines.append(Help(text("training.job.when_done")))
     shown = ft.Column(lines, spacing=GAP / 2, tight=True, scroll=ft.ScrollMode.AUTO)
     return Identified("job-how", ft.Container(shown, height=_MOST_HEIGHT))

@@ -94,7 +94,9 @@ def StartPanel(
             ft.Row(
                 [
                     Identified("start", _button(about, begin.run, place, is_busy=begin.is_busy)),
-                    ReadyPill(found, is_current=about.is_current, is_blocked=bool(reason)),
+                    ReadyPill(
+                        found, is_current=about.is_current and not about.waits, is_blocked=about.is_blocked
+                    ),
                     ft.Container(expand=True),
                     *([_fold(set_open, is_open=is_open)] if found else []),
                 ],
@@ -121,6 +123,15 @@ class _About:
     def blocked(self) -> str:
         errors = self.found.errors if self.found and self.is_current else ()
         return self.reason or (errors[0].message if errors else "")
+
+    @property
+    def waits(self) -> bool:
+        """For something that is looked up or worked out: neither ready nor not."""
+        return self.reason.endswith("…")
+
+    @property
+    def is_blocked(self) -> bool:
+        return bool(self.reason) and not self.waits
 
     @property
     def warnings(self) -> tuple[Remark, ...]:

@@ -120,9 +120,9 @@ def OutputSection(training: TrainingService, draft: TrainingDraft) -> ft.Control
         draft.output_name = typed
 
     if draft.target.is_by_script:
-        said = "The script is named after it; the result is pushed to the repository above."
-        name = TextInput("Output name (optional)", draft.output_name, edit, help_text=said)
-        return Section("Output", [name])
+        said = text("training.output.of_script")
+        name = TextInput(text("training.output.name"), draft.output_name, edit, help_text=said)
+        return Section(text("training.output.title"), [name])
     folder = training.output_folder(_request(draft))
     lines: list[ft.Control] = [
         TextInput(

@@ -126,7 +126,8 @@ def _dialog(
 def _add(services: Services, draft: TrainingDraft, methods: Sequence[Method] | None) -> list[Run]:
     if missing := draft.missing():
         raise StudioError(
-            text("training.queue.incomplete", missing=missing), text("training.queue.incomplete_hint")
+            text("training.queue.incomplete", missing=missing.rstrip(".…")),
+            text("training.queue.incomplete_hint"),
         )
     try:
         setup = draft.to_setup()

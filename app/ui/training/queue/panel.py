@@ -112,11 +112,11 @@ def _row(
     return Identified(f"queued-{run.id}", row)
 
 
-def _warning(typed: str) -> ft.Control:
+def _warning(said: str) -> ft.Control:
     icon = ft.Icon(
         ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=16, semantics_label=text("training.queue.error")
     )
-    words = ft.Text(typed, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR, expand=True)
+    words = ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR, expand=True)
     return ft.Row([icon, words], spacing=4, vertical_alignment=ft.CrossAxisAlignment.START)
 
 

@@ -13,6 +13,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.long_work import LongWork, use_long_work
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
 
@@ -39,28 +40,34 @@ def Measuring(
     if state.is_busy:
         return _UnderWay(work)
     button = ft.OutlinedButton(
-        "Measure on this computer",
+        text("training.measuring.measure"),
         icon=ft.Icons.SPEED,
         disabled=setup is None or bool(why_not),
-        tooltip=why_not or "Takes the first steps on the longest rows, and trains nothing",
+        tooltip=why_not or text("training.measuring.help"),
         on_click=begin,
     )
     lines: list[ft.Control] = [ErrorBanner(state.problem, on_dismiss=work.forget), ft.Row([button])]
     if state.outcome:
         lines.append(_Told(state.outcome[1], is_current=state.outcome[0] == asked))
     elif state.was_cancelled:
-        lines.append(Help("Measuring was cancelled; nothing was trained."))
+        lines.append(Help(text("training.measuring.cancelled")))
     elif setup and setup.target is Target.DOCKER and not why_not:
-        lines.append(Help("Measures with the libraries of this computer, not those of the image."))
+        lines.append(Help(text("training.measuring.not_of_image")))
     return ft.Column(lines, spacing=GAP, tight=True)
 
 
 def _UnderWay(work: Work) -> ft.Control:
-    said = "Cancelling…" if work.state.is_cancelling else f"Measuring: {work.state.news or 'starting'}…"
+    said = (
+        text("training.measuring.cancelling")
+        if work.state.is_cancelling
+        else text("training.measuring.doing", news=work.state.news or text("training.measuring.starting"))
+    )
     return ft.Row(
         [
             ft.Container(ProgressLine(said, identifier="measuring"), expand=True),
-            ft.OutlinedButton("Cancel", disabled=work.state.is_cancelling, on_click=work.cancel),
+            ft.OutlinedButton(
+                text("training.measuring.cancel"), disabled=work.state.is_cancelling, on_click=work.cancel
+            ),
         ],
         spacing=GAP * 1.5,
     )
@@ -68,8 +75,10 @@ def _UnderWay(work: Work) -> ft.Control:
 
 def _Told(found: Found, *, is_current: bool) -> ft.Control:
     outcome, remark = found
-    sentences = [*outcome.sentences, remark, "" if is_current else "The form has changed since."]
+    sentences = [*outcome.sentences, remark, "" if is_current else text("training.measuring.form_changed")]
     texts: list[ft.Control] = [
         ft.Text(sentence, theme_style=ft.TextThemeStyle.BODY_SMALL) for sentence in sentences if sentence
     ]
-    return Identified("measured", ft.Column(texts, spacing=2, tight=True), live=True, label="Measured")
+    return Identified(
+        "measured", ft.Column(texts, spacing=2, tight=True), live=True, label=text("training.measuring.label")
+    )

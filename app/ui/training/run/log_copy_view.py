@@ -8,22 +8,19 @@ from app.domain.runs import Run
 from app.services.monitoring import MonitoringService
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help
 from app.ui.training.watching import use_answer
 
 _SECONDS: Final = 2.0
 _LINES: Final = 40
-COPY: Final = (
-    "Runpod's own copy of the log, while the pod does not answer. It may lack lines; when the pod answers "
-    "again, its log above goes on with them."
-)
 
 
 @ft.component
 def LogCopyView(monitoring: MonitoringService, run: Run) -> ft.Control:
     """Takes no room as long as the log itself comes."""
-    text, set_text = ft.use_state("")
+    said, set_text = ft.use_state("")
     is_live = not run.status.is_final
     use_answer(
         lambda: monitoring.log_copy(run),
@@ -31,9 +28,9 @@ def LogCopyView(monitoring: MonitoringService, run: Run) -> ft.Control:
         on=(run.attempt, is_live),
         every_seconds=_SECONDS if is_live else None,
     )
-    if not text:
+    if not said:
         return ft.Container(visible=False)
-    newest = "\n".join(text.splitlines()[-_LINES:])
+    newest = "\n".join(said.splitlines()[-_LINES:])
     lines = ft.Text(newest, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
     box = ft.Container(
         Selectable(ft.Column([lines], scroll=ft.ScrollMode.AUTO, auto_scroll=True, height=160)),
@@ -43,9 +40,9 @@ def LogCopyView(monitoring: MonitoringService, run: Run) -> ft.Control:
         padding=GAP,
     )
     column = ft.Column(
-        [Help(COPY), box],
+        [Help(text("training.log.copy_about")), box],
         spacing=GAP / 2,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
-    return Identified("log-copy", column, label="Copy of the log", live=True)
+    return Identified("log-copy", column, label=text("training.log.copy"), live=True)

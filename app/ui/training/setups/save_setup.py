@@ -62,7 +62,7 @@ def current(draft: TrainingDraft) -> Setup:
     """The form as a setup. Raises StudioError if it is not complete."""
     if missing := draft.missing():
         raise StudioError(
-            text("training.setups.incomplete", missing=missing.rstrip(".")),
+            text("training.setups.incomplete", missing=missing.rstrip(".…")),
             text("training.setups.incomplete_hint"),
         )
     return draft.to_setup()
