@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import flet as ft
 
 from app.domain.errors import StudioError
+from app.ui.texts import text
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,9 @@ class Problem:
     hint: str = ""
 
 
-INSIDE_THE_APP = Problem("Something went wrong inside the app.", "The app's log has the details.")
-"""Shown for what is not a StudioError: a bug, which is logged and does not take the window down."""
+def inside_the_app() -> Problem:
+    """Shown for what is not a StudioError: a bug, which is logged and does not take the window down."""
+    return Problem(text("window.errors.bug"), text("window.errors.bug_hint"))
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,22 @@ class Action:
     """Forget the problem: the banner's close button."""
 
 
+class _Run(Protocol):
+    def __call__(
+        self, work: Callable[[], T], on_done: Callable[[T], object]
+    ) -> Coroutine[Any, Any, None]: ...
+
+
+@dataclass(frozen=True)
+class Doing:
+    """The work of several buttons of one place: as `Action`, and each brings its work along."""
+
+    run: _Run
+    is_busy: bool
+    problem: Problem | None
+    dismiss: Callable[[], None]
+
+
 def use_action(work: Callable[[], T], on_done: Callable[[T], None]) -> Action:
     """Run blocking `work` on a thread; report its result, or its failure, as render state.
 
@@ -48,11 +66,21 @@ def use_action(work: Callable[[], T], on_done: Callable[[T], None]) -> Action:
         work: A call into a service. Runs on a worker thread, so it must not touch controls.
         on_done: Receives the result, back on the event loop. Not called on failure.
     """
+    doing = use_doing()
+
+    async def run() -> None:
+        await doing.run(work, on_done)
+
+    return Action(run, doing.is_busy, doing.problem, doing.dismiss)
+
+
+def use_doing() -> Doing:
+    """As `use_action`, one work at a time, whichever button's."""
     is_busy, set_busy = ft.use_state(False)
     problem, set_problem = ft.use_state(cast(Problem | None, None))
     in_flight = ft.use_ref(False)  # state only changes at the next render; a double click is faster
 
-    async def run() -> None:
+    async def run(work: Callable[[], T], on_done: Callable[[T], object]) -> None:
         if in_flight.current:
             return
         in_flight.current = True
@@ -66,7 +94,7 @@ def use_action(work: Callable[[], T], on_done: Callable[[T], None]) -> Action:
             in_flight.current = False
             set_busy(False)
 
-    return Action(run, is_busy, problem, lambda: set_problem(None))
+    return Doing(run, is_busy, problem, lambda: set_problem(None))
 
 
 def problem_of(error: Exception) -> Problem:
@@ -74,4 +102,4 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, StudioError):
         return Problem(error.message, error.hint)
     log.exception("Unexpected error in an action", exc_info=error)
-    return INSIDE_THE_APP
+    return inside_the_app()

@@ -17,7 +17,7 @@ from app.ui.merge.tab import MergeTab
 from app.ui.offline import OfflineBanner
 from app.ui.pods import PodsBanner
 from app.ui.settings.tab import SettingsTab
-from app.ui.texts import text_of
+from app.ui.texts import text_in
 from app.ui.theme import NARROW_BELOW, TEXT_FONT, text_scale
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
@@ -34,7 +34,7 @@ class _Place:
 
     @property
     def label(self) -> str:
-        return text_of("window.navigation", self.name)
+        return text_in("window.navigation", self.name)
 
 
 _PLACES: Final = (

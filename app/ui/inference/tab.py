@@ -1,6 +1,5 @@
 """The Inference tab: a model and how it answers on one side, talking to it on the other."""
 
-from collections.abc import Sequence
 from typing import Final, cast
 
 import flet as ft
@@ -17,25 +16,14 @@ from app.ui.inference.saved_chats import ChatBar
 from app.ui.inference.talk_view import TalkView
 from app.ui.kit.page_heading import PageHeading
 from app.ui.kit.section import Section
-from app.ui.theme import PAGE_PADDING, SPACE
+from app.ui.kit.two_columns import use_two_columns
+from app.ui.texts import text, text_in
+from app.ui.theme import SPACE
 from app.ui.training.fields import Segments
 from app.ui.training.mounting import Unwatched, keyed
 from app.ui.training.watching import use_answer
 
-_TWO_COLUMNS_FROM: Final = 900
-"""Width of the tab in logical pixels."""
-_VIEWS: Final = (
-    ("chat", "Chat"),
-    ("prompts", "Prompts"),
-    ("compare", "Compare"),
-    ("api", "API"),
-)
-_TITLES: Final = {
-    "chat": "Full chat",
-    "prompts": "Prompts and responses",
-    "compare": "Compare",
-    "api": "Local API",
-}
+_VIEWS: Final = ("chat", "prompts", "compare", "api")
 
 
 @ft.component
@@ -50,25 +38,18 @@ def InferenceTab(services: Services, kept: Unwatched[InferenceDraft], *, is_show
 
 @ft.component
 def Inference(services: Services, draft: InferenceDraft, *, is_shown: bool) -> ft.Control:
-    is_wide, set_wide = ft.use_state((ft.context.page.width or 1280) >= _TWO_COLUMNS_FROM)
+    columns = use_two_columns()
     offline, set_offline = ft.use_state("")
     use_answer(services.offline.reason, set_offline, on=is_shown)
 
-    def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
-        set_wide(event.width >= _TWO_COLUMNS_FROM)
-
     status = keyed(EngineLine, "engine", services.talkers, services.talking, draft.model)
     setup = [
-        PageHeading("Inference", "Talk to any model, compare two, or serve one to other programs."),
+        PageHeading(text("inference.tab.title"), text("inference.tab.subtitle")),
         keyed(ModelSection, "model", services.talkers, draft.model, offline, status, is_shown=is_shown),
-        Section("How it answers", [keyed(SamplingControls, "sampling", draft.settings)]),
+        Section(text("inference.tab.how"), [keyed(SamplingControls, "sampling", draft.settings)]),
     ]
     talk = [keyed(Right, "right", services, draft, is_shown=is_shown)]
-    return ft.Container(
-        _beside(setup, talk) if is_wide else _scrolling([*setup[:2], *talk, *setup[2:]], expand=True),
-        expand=True,
-        on_size_change=measure,
-    )
+    return columns.frame(setup, talk, stacked=[*setup[:2], *talk, *setup[2:]])
 
 
 @ft.component
@@ -78,8 +59,16 @@ def Right(services: Services, draft: InferenceDraft, *, is_shown: bool) -> ft.Co
     def choose(value: str) -> None:
         draft.view = cast(View, value)
 
-    views = Segments("inference-view", "View", draft.view, _VIEWS, choose)
-    return Section(_TITLES[draft.view], [views, _view(services, draft, is_shown=is_shown)])
+    views = Segments(
+        "inference-view",
+        text("inference.tab.view"),
+        draft.view,
+        [(each, text_in("inference.tab.views", each)) for each in _VIEWS],
+        choose,
+    )
+    return Section(
+        text_in("inference.tab.titles", draft.view), [views, _view(services, draft, is_shown=is_shown)]
+    )
 
 
 def _view(services: Services, draft: InferenceDraft, *, is_shown: bool) -> ft.Control:
@@ -113,31 +102,3 @@ def TalkColumn(services: Services, draft: InferenceDraft, talk: Talk, *, is_show
     if talk.is_alone:  # samples are what this view begins with
         lines = [lines[0], lines[2], lines[1]]
     return ft.Column(lines, spacing=SPACE, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
-
-
-def _beside(left: Sequence[ft.Control], right: Sequence[ft.Control]) -> ft.Control:
-    return ft.Row(
-        [_scrolling(left, expand=5, right=SPACE), _scrolling(right, expand=6, left=SPACE)],
-        spacing=0,
-        expand=True,
-        vertical_alignment=ft.CrossAxisAlignment.STRETCH,
-    )
-
-
-def _scrolling(
-    controls: Sequence[ft.Control],
-    *,
-    expand: bool | int,
-    left: int = PAGE_PADDING,
-    right: int = PAGE_PADDING,
-) -> ft.Control:
-    column = ft.Column(
-        list(controls), spacing=SPACE, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
-    )
-    padding = ft.Padding(left=left, top=PAGE_PADDING, right=right, bottom=PAGE_PADDING)
-    return ft.Column(
-        [ft.Container(column, padding=padding)],
-        scroll=ft.ScrollMode.AUTO,
-        expand=expand,
-        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
-    )

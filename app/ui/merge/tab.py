@@ -13,17 +13,17 @@ from app.services.merging import MergeService
 from app.ui.actions import use_action
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.page_heading import PageHeading
+from app.ui.kit.two_columns import use_two_columns
 from app.ui.long_work import use_long_work
 from app.ui.merge.draft import MergeDraft
 from app.ui.merge.result_panel import Destination, MergeRun, Status
 from app.ui.merge.rules import LeftOut, Order
 from app.ui.merge.saved_list import Listed, SavedMerges, listed
 from app.ui.merge.sources import Sources
-from app.ui.theme import PAGE_PADDING, SPACE, text_scale
+from app.ui.texts import text
+from app.ui.theme import PAGE_PADDING
 from app.ui.training.watching import use_answer
 
-_TWO_COLUMNS_FROM: Final = 900
-"""Width of the tab in logical pixels."""
 _REFRESH_SECONDS: Final = 3.0  # sessions and merges may also come from the command line
 
 
@@ -56,8 +56,7 @@ def Merge(
     draft = ft.use_memo(MergeDraft, dependencies=[])
     sessions, set_sessions = ft.use_state(cast(Sequence[Session] | None, None))
     merges, set_merges = ft.use_state(cast(tuple[Listed, ...], ()))
-    page = ft.context.page
-    is_wide, set_wide = ft.use_state((page.width or 1280) >= _TWO_COLUMNS_FROM * text_scale(page))
+    columns = use_two_columns()
     refresh = use_action(lambda: listed(merging), on_done=set_merges)
     page = ft.context.page
 
@@ -92,14 +91,11 @@ def Merge(
         else:
             await work.run(lambda watch: merging.to_session(merge.recipe, merge.id, watch), done)
 
-    def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
-        set_wide(event.width >= _TWO_COLUMNS_FROM * text_scale(page))
-
-    heading = PageHeading("Merge", "Make one session of several, and see what became of every row.")
+    heading = PageHeading(text("merge.tab.title"), text("merge.tab.subtitle"))
     if sessions is not None and not (sessions or merges or draft.sources):
-        import_button = ft.FilledButton("Import data", icon=ft.Icons.ADD, on_click=on_go_to_data)
+        import_button = ft.FilledButton(text("merge.tab.import"), icon=ft.Icons.ADD, on_click=on_go_to_data)
         nothing = EmptyState(
-            ft.Icons.MERGE, "Nothing to merge yet", "Import a first session in the Data tab.", import_button
+            ft.Icons.MERGE, text("merge.tab.nothing"), text("merge.tab.nothing_help"), import_button
         )
         return ft.Container(ft.Column([heading, nothing]), padding=PAGE_PADDING)
     known = sessions or ()
@@ -111,40 +107,4 @@ def Merge(
         LeftOut(draft, known),
     ]
     result = [Destination(merging, paths, draft, work, done), Status(work, on_go_to_data)]
-    return ft.Container(
-        _beside(form, result) if is_wide else _stacked([*form, *result]),
-        expand=True,
-        on_size_change=measure,
-    )
-
-
-def _beside(form: Sequence[ft.Control], result: Sequence[ft.Control]) -> ft.Control:
-    return ft.Row(
-        [_scrolling(form, expand=5, right=SPACE), _scrolling(result, expand=6, left=SPACE)],
-        spacing=0,
-        expand=True,
-        vertical_alignment=ft.CrossAxisAlignment.STRETCH,
-    )
-
-
-def _stacked(controls: Sequence[ft.Control]) -> ft.Control:
-    return _scrolling(controls, expand=True, left=SPACE, right=SPACE)
-
-
-def _scrolling(
-    controls: Sequence[ft.Control],
-    *,
-    expand: bool | int,
-    left: int = PAGE_PADDING,
-    right: int = PAGE_PADDING,
-) -> ft.Control:
-    column = ft.Column(
-        list(controls), spacing=SPACE, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
-    )
-    padding = ft.Padding(left=left, top=PAGE_PADDING, right=right, bottom=PAGE_PADDING)
-    return ft.Column(
-        [ft.Container(column, padding=padding)],
-        scroll=ft.ScrollMode.AUTO,
-        expand=expand,
-        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
-    )
+    return columns.frame(form, result)

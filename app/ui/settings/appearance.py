@@ -11,7 +11,7 @@ from app.ui.kit.entered import first_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
-from app.ui.texts import text, text_of
+from app.ui.texts import text, text_in
 from app.ui.theme import SPACE, show_mode, show_text_size, text_scale
 from app.ui.training.fields import Segments
 
@@ -38,7 +38,7 @@ def Appearance(settings: SettingsService, on_text_size: Callable[[], None]) -> f
 
     buttons = ft.SegmentedButton(
         [
-            ft.Segment(value, icon=icon, label=ft.Text(text_of("settings.themes", value)))
+            ft.Segment(value, icon=icon, label=ft.Text(text_in("settings.themes", value)))
             for value, icon in _THEMES
         ],
         selected=[theme],

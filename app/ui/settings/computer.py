@@ -13,7 +13,7 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill, Tone
-from app.ui.texts import text, text_of
+from app.ui.texts import text, text_in
 from app.ui.theme import SPACE
 
 _TONES: Final[dict[str, Tone]] = {
@@ -57,7 +57,7 @@ def Computer(doctor: DoctorService, *, is_shown: bool) -> ft.Control:
 
 
 def _finding(finding: Finding) -> ft.Control:
-    pill = StatusPill(text_of("settings.findings", finding.state), _TONES[finding.state])
+    pill = StatusPill(text_in("settings.findings", finding.state), _TONES[finding.state])
     return ft.Row(
         [
             ft.Container(pill, width=96, alignment=ft.Alignment.TOP_LEFT),

@@ -48,7 +48,7 @@ def text(key: str, **values: object) -> str:
     return said.format(**values)
 
 
-def text_of(group: str, name: str, **values: object) -> str:
+def text_in(group: str, name: str, **values: object) -> str:
     """Of a group whose texts are called as what they are about, like the states of a run, that of one."""
     return text(f"{group}.{name}", **values)
 
@@ -105,9 +105,7 @@ def read(files: Iterable[Path]) -> dict[str, str | Counted]:
 
 def _flat(table: Mapping[str, Any], place: str, rule: str) -> Iterator[tuple[str, str | Counted]]:
     for name, value in table.items():
-        if isinstance(value, dict) and isinstance(value.get("other"), str):
-            if value.keys() - FORMS:
-                raise ValueError(f"{place}{name} has forms that are none: {', '.join(value.keys() - FORMS)}")
+        if isinstance(value, dict) and "other" in value and value.keys() <= FORMS:
             yield f"{place}{name}", Counted(rule, value)
         elif isinstance(value, dict):
             yield from _flat(value, f"{place}{name}.", rule)

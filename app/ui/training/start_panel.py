@@ -9,6 +9,7 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.domain.preflight import Readiness, Remark
+from app.domain.runpod_ports import GpuOffer
 from app.domain.runs import DockerOptions, Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -17,20 +18,22 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.landmarks import use_landmark
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.going_on import AgreeTo
 from app.ui.training.mounting import drawn
 from app.ui.training.reading import Reading, read
 from app.ui.training.ready.card import ReadyCard, ReadyDetails, ReadyPill
 from app.ui.training.ready.checking import Checked, checked, start
 from app.ui.training.ready.latest import use_latest
+from app.ui.training.ready.measuring import Measuring
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 
 _TYPING_SECONDS: Final = 0.25
 _TARGET_SECONDS: Final = 10.0
 _CHECK_SECONDS: Final = 0.5
-_KEEP_SECONDS: Final = 1.0
 
 Verdict = tuple[str, str]
 """What was asked about, and the reason not to start; empty if there is none."""
@@ -44,7 +47,6 @@ def StartPanel(
     form = read(draft)
     setup, asked = form.setup, form.asked
     reason = _use_reason(services, draft, form)
-    _use_keeping(services, draft, form)
     known, set_known = ft.use_state(Checked())
     again, set_again = ft.use_state(0)
     is_open, set_open = ft.use_state(False)
@@ -77,17 +79,24 @@ def StartPanel(
     origin = draft.selection.cloned_from
     begin = use_action(lambda: start(services, read(draft).setup, known, warned, origin), on_done=end)
     place = use_landmark("training-1-start")
+    measuring = Measuring(
+        services, setup, asked, reason=reason, on_measured=lambda: set_again(lambda count: count + 1)
+    )
     about = _About(reason, found, known.asked == asked, warned)
     return ft.Column(
         [
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
             drawn("ready-card", found, lambda: ReadyCard(found)),
+            drawn("measuring", (asked, reason), lambda: measuring),
             *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
+            *_dearer(found if known.asked == asked else None, draft),
             _reason_line(about.sentence),
             ft.Row(
                 [
                     Identified("start", _button(about, begin.run, place, is_busy=begin.is_busy)),
-                    ReadyPill(found, is_current=about.is_current, is_blocked=bool(reason)),
+                    ReadyPill(
+                        found, is_current=about.is_current and not about.waits, is_blocked=about.is_blocked
+                    ),
                     ft.Container(expand=True),
                     *([_fold(set_open, is_open=is_open)] if found else []),
                 ],
@@ -97,18 +106,6 @@ def StartPanel(
         spacing=GAP,
         tight=True,
     )
-
-
-def _use_keeping(services: Services, draft: TrainingDraft, form: Reading) -> None:
-    """Keep the form as it stands, so that the app opens with it though nothing was started."""
-    answers, is_restored = draft.answers, draft.is_restored
-
-    def keep() -> None:
-        if is_restored:
-            services.settings.keep_form(form.setup, answers)
-
-    on = (is_restored, form.asked, answers)
-    use_answer(keep, lambda _: None, on=on, delay_seconds=_KEEP_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -128,6 +125,15 @@ class _About:
         return self.reason or (errors[0].message if errors else "")
 
     @property
+    def waits(self) -> bool:
+        """For something that is looked up or worked out: neither ready nor not."""
+        return self.reason.endswith("…")
+
+    @property
+    def is_blocked(self) -> bool:
+        return bool(self.reason) and not self.waits
+
+    @property
     def warnings(self) -> tuple[Remark, ...]:
         return self.found.warnings if self.found and self.is_current else ()
 
@@ -137,7 +143,7 @@ class _About:
 
     @property
     def sentence(self) -> str:
-        return self.blocked or ("" if self.is_read else "Press Start to read what speaks against it first")
+        return self.blocked or ("" if self.is_read else text("training.start.press_start"))
 
 
 def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
@@ -162,21 +168,40 @@ def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
     return (
         form.missing
         or _reason(request_verdict, asked)
-        or _reason(target_verdict, target_asked, unknown=f"Checking “{draft.target.label}”…")
+        or _reason(
+            target_verdict, target_asked, unknown=text("training.start.checking", target=draft.target.label)
+        )
     )
 
 
+def _dearer(found: Readiness | None, draft: TrainingDraft) -> list[ft.Control]:
+    """Where nothing serves at the price that was agreed to: one click says yes to the next."""
+    if found is None or (offer := found.dearer) is None:
+        return []
+
+    def agree(offer: GpuOffer) -> None:
+        draft.pod = draft.pod.agreeing_to(offer)
+
+    return [ft.Row([AgreeTo(offer, agree)])]
+
+
 def _fold(set_open: Callable[[bool], None], *, is_open: bool) -> ft.Control:
-    icon, name = (ft.Icons.EXPAND_MORE, "Hide details") if is_open else (ft.Icons.EXPAND_LESS, "Details")
+    icon, name = (
+        (ft.Icons.EXPAND_MORE, text("training.start.hide_details"))
+        if is_open
+        else (ft.Icons.EXPAND_LESS, text("training.start.details"))
+    )
     return IconAction(icon, name, lambda: set_open(not is_open))
 
 
 def _button(
     about: _About, on_click: Callable[[], object], place: "ft.Ref[Any]", *, is_busy: bool
 ) -> ft.Control:
-    label = "Start anyway" if about.warnings and about.is_read else "Start training"
+    label = (
+        text("training.start.anyway") if about.warnings and about.is_read else text("training.start.start")
+    )
     return ft.FilledButton(
-        "Starting…" if is_busy else label,
+        text("training.start.starting") if is_busy else label,
         ref=place,
         icon=ft.Icons.PLAY_ARROW,
         disabled=is_busy or bool(about.blocked),

@@ -61,6 +61,17 @@ async def test_a_column_gets_its_part_in_its_head_and_is_imported_so(library, pa
         assert first.meta == {"nr": "1"}
 
 
+async def test_of_two_quick_choices_none_is_lost(library, paths, tmp_path):
+    async with mounted(DataTab, library, paths, is_narrow=False) as screen:
+        await open_path(screen, table(tmp_path))
+        await screen.wait_for_text("Choose what each row is")
+        await screen.choose("Each row is", "pair")
+
+        await screen.choose_at_once({"frage": "question", "antwort": "answer"})
+
+        await screen.wait_for_text("question ← `frage`, answer ← `antwort`; 1 column kept as extra: `nr`")
+
+
 async def test_a_document_is_cut_into_passages_of_the_chosen_size(library, paths, tmp_path):
     path = tmp_path / "story.txt"
     path.write_text("\n\n".join(f"Paragraph {n}. " + "The sea is wide. " * 12 for n in range(10)))

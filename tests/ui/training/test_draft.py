@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
+from app.domain.jobs import JobOptions
 from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
 from app.domain.renting import LEAST_HOURS, MOST_HOURS, Order, PodOptions
 from app.domain.runs import DockerOptions, Target
@@ -198,7 +199,19 @@ pods = st.builds(
     disk_gb=whole(1000),
     pass_hf_token=st.booleans(),
 )
-common = {"target": st.sampled_from(Target), "output_name": maybe_names, "docker": docker, "pod": pods}
+jobs = st.builds(
+    JobOptions,
+    flavor=st.sampled_from(["a10g-large", "a100-large", "h200"]),
+    timeout=st.sampled_from(["6h", "90m", "1d"]),
+    dollars_an_hour=st.none() | st.floats(0.1, 100),
+)
+common = {
+    "target": st.sampled_from(Target),
+    "output_name": maybe_names,
+    "docker": docker,
+    "pod": pods,
+    "job": jobs,
+}
 setups = st.one_of(
     st.builds(Setup, session=names, config=configs(st.just(FileDataset())), **common),
     st.builds(Setup, file=paths, config=configs(st.just(FileDataset())), **common),
