@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NewType
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from app.domain.errors import StudioError
 from app.domain.hub import hub_label
@@ -60,6 +60,14 @@ class MergeSource(_Frozen):
         None,
         description="Column mapping of a file or a Hub dataset: its `kind`, and `columns` by their part.",
     )
+
+    @field_validator("session", "file", "hub", mode="before")
+    @classmethod
+    def _is_named(cls, place: object) -> object:
+        """An empty path would be the folder of the recipe, with all that lies in it."""
+        if isinstance(place, str) and not place.strip():
+            raise ValueError("a source needs a name")
+        return place
 
     @model_validator(mode="after")
     def _one_place(self) -> "MergeSource":

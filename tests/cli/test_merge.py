@@ -83,6 +83,7 @@ def test_sessions_files_and_folders_are_merged_without_a_recipe(shell: Shell, re
             "sources.0: a source is one of: session, file, hub.",
         ),
         ("name = ", "is not TOML"),
+        ('[[sources]]\nfile = " "\n', "sources.0.file: a source needs a name."),
         ('[[sources]]\nfile = "nothing.jsonl"\n', "There is no file"),
     ],
 )
