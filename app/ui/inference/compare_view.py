@@ -27,7 +27,7 @@ from app.ui.training.fields import Choice, Help, Segments, TextInput, Wrap
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
-_AGAINST: Final = (("base", "Its base model"), ("other", "Another run or checkpoint"))
+_AGAINST: Final = (("base", "Its base model"), ("other", "Another result"))
 _FORMATS: Final = (
     (ComparisonFormat.HTML, "Page to hand on (HTML)"),
     (ComparisonFormat.MARKDOWN, "Markdown"),
