@@ -1,5 +1,7 @@
 """Switch the local API on and off, and what another program needs to use it."""
 
+from typing import cast
+
 import flet as ft
 
 from app.domain.errors import StudioError
