@@ -20,6 +20,7 @@ from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.model_configs import FoundModelConfigs
 from app.adapters.model_files import FoundModels
+from app.adapters.models_in_memory import ModelsInMemory
 from app.adapters.offline_rehearsal import OfflineRehearser
 from app.adapters.pod_tokens import PodTokenFiles
 from app.adapters.probe_process import ProbeProcess
@@ -144,9 +145,20 @@ def build_services(
         library.free_name,
         offline,
     )
+    in_memory = ModelsInMemory(paths.models_in_memory)
     engine = WorkerEngine(
-        log_dir=paths.logs, secrets=secrets.hf_token, idle_minutes=lambda: preferences.idle_minutes
+        log_dir=paths.logs,
+        secrets=secrets.hf_token,
+        idle_minutes=lambda: preferences.idle_minutes,
+        in_memory=in_memory,
     )
+
+    def make_room() -> None:
+        """For a run: here, and in every other process over this home."""
+        in_memory.make_room()
+        if engine.pid is not None:
+            engine.unload()
+
     training = TrainingService(
         runs,
         launchers,
@@ -160,7 +172,7 @@ def build_services(
         offline=offline.reason,
         gpus=nvidia_gpus,
         open_folder=FileManager(),
-        make_room=engine.unload,
+        make_room=make_room,
     )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     looker = TrainerLooker(

@@ -75,6 +75,11 @@ class Paths:
         return self.home / "merging"
 
     @property
+    def models_in_memory(self) -> Path:
+        """One small file for each process that holds a model now."""
+        return self.home / "in-memory"
+
+    @property
     def pod_tokens(self) -> Path:
         """Tokens of rented pods while they live; readable by their owner only."""
         return self.home / "pods"

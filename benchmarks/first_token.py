@@ -3,7 +3,9 @@
     python benchmarks/first_token.py --base MODEL [--adapter FOLDER] [--prompts 30] [--limit 1.1]
 
 Both sides use the same streamer, answer the same prompts greedily and take turns, so that a slow moment
-hits both. The engine's side includes the pipe to its process: the ratio is what the split costs. Exits with 1
+hits both. Each turn begins after a rest, equal for both: PyTorch's threads spin for milliseconds after their
+last work, on cores that the other side would have to share, and nobody asks that soon after another program's
+answer. The engine's side includes the pipe to its process: the ratio is what the split costs. Exits with 1
 above the limit, or if the second prompt loaded anything. Then it measures how soon an answer ends that is
 cancelled.
 """
@@ -37,6 +39,7 @@ ENDLESS = Sampling(
     guard_repetition=False,
 )
 """So hot that the end of a turn hardly ever comes."""
+REST_SECONDS = 0.1
 FirstToken = Callable[[str], float]
 """Prompt → seconds until the first piece; the whole answer is read, so that nothing runs on."""
 
@@ -65,8 +68,9 @@ def _measure(ours: FirstToken, run: Run, prompts: int) -> float:
     times: dict[str, list[float]] = {"engine": [], "bare": []}
     for number in range(prompts):
         prompt = f"Question {number}: where does the ferry go, and when is it back?"
-        times["engine"].append(ours(prompt))
-        times["bare"].append(bare(prompt))
+        for name, side in (("engine", ours), ("bare", bare)):
+            time.sleep(REST_SECONDS)
+            times[name].append(side(prompt))
     for name, values in times.items():
         print(
             f"{name:7s} median {statistics.median(values) * 1e3:6.2f} ms, worst {max(values) * 1e3:6.2f} ms"

@@ -1,25 +1,31 @@
-"""Does the window answer while a model is loaded and while it answers? Measured in a real browser.
+"""Does the window answer while a model is loaded, answers, and is exported? Measured in a real browser.
 
     python benchmarks/ui_inference.py [--seconds 20] [--limit-ms 100]
 
-Serves the real app over a home of its own, clicks on the idle page, sends a message to the bundled model in
-the Inference tab, and clicks while that is loaded and while answers are made, one after another. A click's
-time runs inside the page from the click to the frame in which what Python rendered for it is there.
-Exits with 1 if a 95th percentile is above the limit.
+Serves the real app over a home of its own and clicks in the Inference tab, beside the chat: on the idle page,
+while the bundled model is loaded over and over, while answers to messages that were sent there grow on the
+screen, and while a run is exported to GGUF over and over. A click's time runs inside the page from the click
+to the frame in which what Python rendered for it is there. Exits with 1 if a 95th percentile is above the
+limit.
 """
 
 import argparse
+import shutil
 import sys
 import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 
-from browser.clicking import Times, clicks, judge, new_home, served, training_tab
+from browser.clicking import INFERENCE, ROOT, Times, clicks, judge, new_home, served, training_tab, wait_for
 
-LOG = "logs/inference.log"
+MODEL = ROOT / "assets/tiny-model"
+LONGEST = 1536
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=20, help="of clicks, idle and while it answers")
+    parser.add_argument("--seconds", type=float, default=20, help="of clicks in each state")
     parser.add_argument("--limit-ms", type=float, default=100)
     parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -30,9 +36,23 @@ def main() -> int:
 
 
 def serve(port: int) -> None:
-    """The real app. Once the first answer has come, more are made in the same chat until it ends."""
+    """The real app, whose answers are long; it loads and exports while the file for it is there."""
+    from app.domain import chat  # noqa: PLC0415
+
+    hot = 5.0  # so that the end of a turn hardly ever comes
+    endless = chat.Sampling(
+        temperature=hot,
+        top_k=0,
+        top_p=1.0,
+        max_new_tokens=LONGEST,
+        repetition_penalty=1.0,
+        guard_repetition=False,
+    )
+    chat.TEMPERATURE_RANGE = (0.1, hot)  # type: ignore[misc]
+    chat.PRESETS = dict.fromkeys(chat.PRESETS, endless)  # type: ignore[misc]
+    chat.MAX_NEW_TOKENS_RANGE = (64, LONGEST)  # type: ignore[misc]
+
     from app.bootstrap import build_services  # noqa: PLC0415
-    from app.domain.chat import Sampling  # noqa: PLC0415
     from app.paths import Paths  # noqa: PLC0415
     from app.ui.window import run_window  # noqa: PLC0415
 
@@ -40,42 +60,91 @@ def serve(port: int) -> None:
     paths.make()
     services = build_services(paths)
     services.library.ensure_sample()
-    endless = Sampling(max_new_tokens=1500, repetition_penalty=1.0, guard_repetition=False)
-
-    def answer() -> None:
-        ref = services.talkers.hub_models()[0].ref
-        chat = services.conversations.begin(ref, endless)
-        while True:
-            for _ in services.conversations.ask(chat.id, "Which harbours are there?", endless, alone=True):
-                pass
-
-    def answer_when_told() -> None:
-        while not (paths.home / "go").exists():
-            threading.Event().wait(0.05)
-        answer()
-
-    threading.Thread(target=answer_when_told, daemon=True).start()
+    for name, work in {"do.load": loading(services), "do.export": exporting(services, paths)}.items():
+        threading.Thread(target=repeat, args=(paths.home / name, work), daemon=True).start()
     run_window(lambda: services, paths, web=True, port=port, open_browser=False)
+
+
+def repeat(file: Path, work: Callable[[], None]) -> None:
+    """Do it while the file is there, and write into NAME.done how often."""
+    count = 0
+    while True:
+        if file.exists():
+            work()
+            count += 1
+            done_of(file).write_text(str(count))
+        time.sleep(0.02)
+
+
+def done_of(file: Path) -> Path:
+    return file.with_name(f"{file.name}.done")
+
+
+def loading(services) -> Callable[[], None]:
+    def load() -> None:
+        services.talking.unload()
+        services.talking.load(services.talkers.hub_models()[0].ref)
+
+    return load
+
+
+def exporting(services, paths) -> Callable[[], None]:
+    """Of a run that has ended already; its result is the bundled model."""
+    from app.adapters.sqlite.engine import open_database  # noqa: PLC0415
+    from app.adapters.sqlite.runs import SqliteRunStore  # noqa: PLC0415
+    from app.domain.exports import ExportFormat, ExportWish  # noqa: PLC0415
+    from tests.exporting.conftest import finished_run  # noqa: PLC0415
+
+    run = finished_run(paths.outputs, MODEL, name="to export")
+    store = SqliteRunStore(open_database(paths.database))
+    store.add(run)
+    store.update(run.id, lambda _: run)
+
+    def export() -> None:
+        folder = paths.exports / "again"
+        shutil.rmtree(folder, ignore_errors=True)
+        services.exporting.export(run.id, ExportWish(ExportFormat.GGUF, folder), lambda *_: None)
+
+    return export
 
 
 def measure(seconds: float, limit_ms: float) -> int:
     measured: dict[str, Times] = {}
     with new_home() as home, served(__file__, home) as (url, _), training_tab(url) as ui:
-        measured["idle page"] = clicks(ui.page, seconds)
-
-        def is_loaded() -> bool:
-            log = home / LOG
-            return log.exists() and b"INFO loaded on" in log.read_bytes()
-
         ui.go_to("Inference")
         ui.wait_for_text("are free", "model-fit")
+        clicks(ui.page, 3, on=INFERENCE)
+        measured["idle page"] = clicks(ui.page, seconds, on=INFERENCE)
+        measured["while a model is loaded"] = during(ui, home / "do.load", seconds)
+        measured["while it answers"] = while_it_answers(ui, seconds)
+        measured["while a run is exported"] = during(ui, home / "do.export", seconds)
+    return judge(measured, limit_ms)
+
+
+def during(ui, file: Path, seconds: float) -> Times:
+    file.touch()
+    times = clicks(ui.page, seconds, on=INFERENCE)
+    file.unlink()
+    done = done_of(file)
+    wait_for(done.exists, 60)
+    print(f"{file.suffix[1:]}: {done.read_text()} times in {seconds:.0f} s")
+    return times
+
+
+def while_it_answers(ui, seconds: float) -> Times:
+    """Clicks beside an answer that grows; where it has come to its end, another one is asked for."""
+    times: Times = []
+    left, asked = seconds, 0
+    while left > 0:
         ui.fill("Message", "Which harbour does Saltby have?")
         ui.click("Send")
-        ui.go_to("Training")
-        measured["while a model is loaded"] = clicks(ui.page, 120, until=is_loaded)
-        (home / "go").touch()
-        measured["while it answers"] = clicks(ui.page, seconds)
-    return judge(measured, limit_ms)
+        asked += 1
+        ui.wait_for_text("[^ …]", "live-answer", timeout=60)
+        started = time.monotonic()
+        times += clicks(ui.page, left, until=lambda: ui.text("live-answer") is None, on=INFERENCE)
+        left -= time.monotonic() - started
+    print(f"answers: {asked}")
+    return times
 
 
 if __name__ == "__main__":

@@ -12,11 +12,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from app.adapters.child_process import ProcessEndedError
+from app.adapters.models_in_memory import ModelsInMemory
 from app.adapters.worker_process import WorkerProcess
+from app.adapters.worker_requests import load_request, sendable, whole
 from app.domain.chat import AnswerFacts, EngineStatus, LoadedFacts, Sampling
 from app.domain.errors import BusyError, EngineError
 from app.domain.sessions import Message
@@ -26,7 +29,6 @@ from app.worker.protocol import (
     Done,
     Error,
     Generate,
-    Load,
     Loading,
     Ready,
     Render,
@@ -41,6 +43,7 @@ IDLE_MINUTES = 10.0
 CANCEL_SECONDS = 5.0
 """After a cancel the process has this long to say that it stopped; then it is killed."""
 _BUSY = "Another answer is being generated."
+GAVE_WAY = "A run needed the memory, so the model was let go of; it is loaded again with the next question."
 
 Told = Callable[[AnswerFacts], None] | None
 
@@ -54,6 +57,7 @@ class _Answer:
     """The one generation under way."""
 
     id: int
+    asker: str = ""
     stopped: bool = False
     was_heard: bool = False
     """Whether the process has said anything since it was asked."""
@@ -86,20 +90,25 @@ class WorkerEngine:
         log_dir: Path,
         secrets: Callable[[], str | None] | None = None,
         idle_minutes: Callable[[], float] = lambda: IDLE_MINUTES,
+        in_memory: ModelsInMemory | None = None,
     ) -> None:
         """Start nothing yet. `secrets` gives the Hugging Face token, asked at each start of the process.
 
         `idle_minutes` is asked after each answer; 0 keeps the model until something else wants its place.
+        By `in_memory` other processes may ask for that.
         """
         self._python = python
         self._log_dir = log_dir
         self._secrets = secrets
         self._idle_minutes = idle_minutes
+        self._in_memory = in_memory
         self._ids = itertools.count(1)
         self._turn = threading.Lock()  # held by the generation under way
+        self._counting = threading.Lock()  # held while tokens are counted, and to ask for the turn
         self._state = threading.Lock()  # guards what follows; nobody waits for anything while holding it
         self._status = EngineStatus()
         self._answer: _Answer | None = None
+        self._last: _Answer | None = None
         self._process: WorkerProcess | None = None
         self._loaded: LoadableModel | None = None
         self._facts: LoadedFacts | None = None
@@ -124,25 +133,30 @@ class WorkerEngine:
             pass
 
     def generate(
-        self, model: LoadableModel, messages: Sequence[Message], sampling: Sampling, told: Told = None
+        self,
+        model: LoadableModel,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        told: Told = None,
+        asker: str = "",
     ) -> Iterator[str]:
         """Load what is needed (once), then yield the answer in pieces; see `InferenceEngine`."""
 
         def pieces(process: WorkerProcess, answer: _Answer) -> Iterator[str]:
-            speakable = replace(sampling, stop=tuple(map(_whole, sampling.stop)))
+            speakable = replace(sampling, stop=tuple(map(whole, sampling.stop)))
             request = Generate(
-                id=answer.id, messages=_sendable(messages), sampling=speakable, voice=model.voice
+                id=answer.id, messages=sendable(messages), sampling=speakable, voice=model.voice
             )
             return self._answer_pieces(process, answer, request, told)
 
-        return self._turns(model, pieces)
+        return self._turns(model, pieces, asker)
 
     def render(self, model: LoadableModel, messages: Sequence[Message]) -> tuple[str, Sequence[int]]:
         """What it reads for these messages; see `InferenceEngine`."""
         found: list[Rendered] = []
 
         def ask(process: WorkerProcess, answer: _Answer) -> Iterator[str]:
-            process.send(Render(id=answer.id, messages=_sendable(messages)))
+            process.send(Render(id=answer.id, messages=sendable(messages)))
             match answer.receive_from(process):
                 case Rendered() as rendered:
                     found.append(rendered)
@@ -158,11 +172,30 @@ class WorkerEngine:
             raise EngineError("The model process was stopped.", "Ask again.")
         return found[0].text, found[0].ids
 
-    def _turns(self, model: LoadableModel, work: _Work) -> Iterator[str]:
+    def count_tokens(self, model: LoadableModel, messages: Sequence[Message]) -> int | None:
+        """See `InferenceEngine`. Takes milliseconds, for which a question waits."""
+        with self._counting:
+            if not self._turn.acquire(blocking=False):
+                return None
+            try:
+                process = self._process
+                if process is None or process.has_ended or self._loaded != replace(model, voice="tuned"):
+                    return None
+                process.send(Render(id=next(self._ids), messages=sendable(messages)))
+                reply = process.receive()
+                return len(reply.ids) if isinstance(reply, Rendered) else None
+            except ProcessEndedError:
+                return None
+            finally:
+                self._turn.release()
+
+    def _turns(self, model: LoadableModel, work: _Work, asker: str = "") -> Iterator[str]:
         """Do `work` with the model in memory, alone."""
-        if not self._turn.acquire(blocking=False):
+        with self._counting:
+            is_free = self._turn.acquire(blocking=False)
+        if not is_free:
             raise BusyError(_BUSY, "Wait for it to end, or press Stop.")
-        answer = _Answer(next(self._ids))
+        answer = _Answer(next(self._ids), asker)
         try:
             self._begin(answer)
             yield from self._pieces(answer, model, work)
@@ -173,11 +206,11 @@ class WorkerEngine:
             self._finish()
             self._turn.release()
 
-    def stop(self) -> None:
-        """Stop the generation under way, if any. A model still being loaded is let go of."""
+    def stop(self, asker: str = "") -> None:
+        """See `InferenceEngine`. A model still being loaded is let go of."""
         with self._state:
             answer, process, state = self._answer, self._process, self._status.state
-            if answer is None or answer.stopped:
+            if answer is None or answer.stopped or answer.asker != asker:
                 return
             answer.stopped = True
         if process is not None and state == "loading":
@@ -187,25 +220,28 @@ class WorkerEngine:
 
     def unload(self) -> None:
         """End the process, and with it a generation under way. Its memory is free when this returns."""
-        self._unload(only_if_idle=False)
+        self._unload()
 
-    def _unload(self, *, only_if_idle: bool) -> None:
+    def _unload(self, after: _Answer | None = None, why: str = "") -> None:
+        """Only if nothing came `after` that one and is under way or done, where one is given."""
         with self._state:
+            if after is not None and (self._answer is not None or self._last is not after):
+                return
             if self._answer is not None:
-                if only_if_idle:
-                    return
                 self._answer.stopped = True
             process, self._process, self._loaded = self._process, None, None
-            self._status = EngineStatus()
+            self._status = EngineStatus(message=why)
         if process is not None:
             process.end()
+
+    def _give_way(self, process: WorkerProcess) -> None:
+        if self._process is process:
+            self._unload(why=GAVE_WAY)
 
     def _begin(self, answer: _Answer) -> None:
         with self._state:
             self._answer = answer
             self._status = EngineStatus("ready" if self._loaded else "idle")
-            if self._idle_timer is not None:
-                self._idle_timer.cancel()
 
     def _finish(self) -> None:
         """Leave a process that is ready or none, and unload it when nobody asks for a while."""
@@ -214,10 +250,12 @@ class WorkerEngine:
             self._status = EngineStatus()
         minutes = self._idle_minutes()
         with self._state:
-            self._answer = None
+            self._answer, self._last = None, self._answer
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()  # not before the answer: waking its thread would delay that
             if self._process is None or minutes <= 0:
                 return
-            self._idle_timer = threading.Timer(minutes * 60, self._unload, kwargs={"only_if_idle": True})
+            self._idle_timer = threading.Timer(minutes * 60, self._unload, [self._last])
             self._idle_timer.daemon = True  # never keeps the app alive
             self._idle_timer.start()
 
@@ -238,7 +276,8 @@ class WorkerEngine:
             ended = self._forget_process()
             if not answer.stopped:
                 raise ended.why_it_ended() if ended else EngineError("The model process ended.") from error
-            self._status = EngineStatus()
+            if self._status.state != "idle":  # who unloaded it said why
+                self._status = EngineStatus()
         else:
             self._status = EngineStatus("ready")
 
@@ -256,6 +295,10 @@ class WorkerEngine:
         answer.has_own_process = True
         token = self._secrets() if self._secrets and not model.offline else None
         process = WorkerProcess(self._python, self._log_dir, offline=model.offline, token=token)
+        if self._in_memory is not None:
+            self._in_memory.add(
+                process.pid, has_ended=lambda: process.has_ended, let_go=partial(self._give_way, process)
+            )
         with self._state:
             self._process = process
             stopped = answer.stopped
@@ -268,7 +311,7 @@ class WorkerEngine:
             return
         self._become("loading", "Loading the model…", answer)
         self._loaded = None
-        process.send(_request(model))
+        process.send(load_request(model))
         while True:
             match answer.receive_from(process):
                 case Loading(message=message):
@@ -353,25 +396,3 @@ class WorkerEngine:
         if process is not None:
             process.end()
         return process
-
-
-def _request(model: LoadableModel) -> Load:
-    return Load(
-        base_model=model.base_model,
-        words=model.words,
-        adapter=model.adapter,
-        base_stamp=model.base_stamp,
-        adapter_stamp=model.adapter_stamp,
-        precision=model.placing.precision,
-        device=model.placing.device,
-    )
-
-
-def _sendable(messages: Sequence[Message]) -> list[dict[str, str]]:
-    """Role and text of each."""
-    return [{"role": str(m["role"]), "content": _whole(str(m["content"]))} for m in messages]
-
-
-def _whole(text: str) -> str:
-    """Half a surrogate pair cannot travel."""
-    return text.encode("utf-8", "replace").decode()

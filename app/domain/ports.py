@@ -215,10 +215,11 @@ class InferenceEngine(Protocol):
         messages: Sequence[Message],
         sampling: Sampling,
         told: Callable[[AnswerFacts], None] | None = None,
+        asker: str = "",
     ) -> Iterator[str]:
         """Load what is needed (once), then yield the answer in pieces as it is made.
 
-        `told` hears how it went.
+        `told` hears how it went. What one `asker` stops goes on for the others.
         Closing the iterator stops the generation. Raises EngineError, BusyError while another answer is made;
         the engine then recovers by itself at the next call, also when its process died.
         """
@@ -228,8 +229,12 @@ class InferenceEngine(Protocol):
         """What the model reads for these messages, as text and as tokens. Raises as `generate` does."""
         ...
 
-    def stop(self) -> None:
-        """Stop the generation under way, if any; the iterator then just ends."""
+    def count_tokens(self, model: LoadableModel, messages: Sequence[Message]) -> int | None:
+        """How many it reads for these messages; None unless it is in memory and has nothing to do."""
+        ...
+
+    def stop(self, asker: str = "") -> None:
+        """Stop the generation under way, if any and if it is for this asker; the iterator then just ends."""
         ...
 
     def unload(self) -> None:

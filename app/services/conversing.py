@@ -172,6 +172,22 @@ class ConversationService:
         """Remove for good what was deleted long ago; returns how many."""
         return self._store.purge(self._clock() - KEPT_DELETED)
 
+    def count_tokens(
+        self,
+        conversation_id: ConversationId | None,
+        model: ModelRef,
+        placing: Placing,
+        *,
+        system: str,
+        text: str,
+        alone: bool = False,
+    ) -> int | None:
+        """How many tokens the model would read, were this said now; None unless it is in memory and free."""
+        said = self._store.messages(conversation_id) if conversation_id is not None and not alone else ()
+        question: Message = {"role": "user", "content": text}
+        loadable = self._talkers.resolve(model, placing)
+        return self._engine.count_tokens(loadable, [*as_messages(system, said), question])
+
     def stop(self) -> None:
         self._engine.stop()
 

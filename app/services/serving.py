@@ -17,6 +17,8 @@ from app.services.talkers import TalkerService
 _PATIENCE_SECONDS: Final = 120.0
 """For an answer that somebody else is being given."""
 _LOOKS_EVERY_SECONDS: Final = 0.05
+_ASKER: Final = "local API"
+"""Stop in the window is not for its answers."""
 
 
 class ServingService:
@@ -80,7 +82,9 @@ class _Backend:
         try:
             while True:
                 try:
-                    yield from self._engine.generate(self._model, asked.messages, asked.sampling, told)
+                    yield from self._engine.generate(
+                        self._model, asked.messages, asked.sampling, told, _ASKER
+                    )
                 except BusyError:  # the window is given an answer
                     if time.monotonic() > end:
                         raise

@@ -80,13 +80,16 @@ def _run(
     # The penalty is for the answer's own tokens. Counting the prompt's, as `generate` does by itself, would
     # penalise its end-of-turn token, and answers would not end.
     penalty = RepetitionPenaltyLogitsProcessor(sampling.repetition_penalty, prompt_ignore_length=len(prompt))
-    loaded.model.generate(
-        input_ids=ids,
-        attention_mask=torch.ones_like(ids),
-        generation_config=_known_settings(loaded, sampling, limit),
-        logits_processor=[penalty],
-        streamer=pieces,
-    )
+    with (
+        torch.inference_mode()
+    ):  # `generate` itself has no more than `no_grad`, under which each step costs more
+        loaded.model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            generation_config=_known_settings(loaded, sampling, limit),
+            logits_processor=[penalty],
+            streamer=pieces,
+        )
 
 
 def _known_settings(loaded: LoadedModel, sampling: Sampling, limit: int) -> Any:

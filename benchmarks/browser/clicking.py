@@ -31,9 +31,9 @@ window.WebSocket = class extends Plain {
 """
 
 # Both clicks make Python render another field; the button's own look would change without it.
-CLICK = """async ([name, isThere]) => {
-    const field = () => document.querySelector('[aria-label="Data file"]');
-    const button = [...document.querySelectorAll('[flt-semantics-identifier="source"] [role="button"]')]
+CLICK = """async ([place, label, name, isThere]) => {
+    const field = () => document.querySelector(`[aria-label="${label}"]`);
+    const button = [...document.querySelectorAll(`[flt-semantics-identifier="${place}"] [role="button"]`)]
         .find(node => node.textContent === name);
     window.wire = {};
     const start = performance.now();
@@ -45,6 +45,10 @@ CLICK = """async ([name, isThere]) => {
     return [performance.now() - start, window.wire.answered - start];
 }"""
 
+
+TRAINING = ("source", "Data file", "File", "Session")
+INFERENCE = ("model-source", "Folder of a model or an adapter", "Folder", "My runs")
+"""Where two choices stand, a field that is there with the first of them only, and both."""
 
 Times = list[tuple[float, float]]
 """Of each click, in ms: until it was drawn, until the answer was there."""
@@ -99,15 +103,15 @@ def training_tab(url: str) -> Iterator["FletUI"]:  # noqa: F821
         browser.close()
 
 
-def clicks(page, seconds: float, *, until: Callable[[], bool] = lambda: False) -> Times:
+def clicks(page, seconds: float, *, until: Callable[[], bool] = lambda: False, on=TRAINING) -> Times:
     """Two clicks after another, four times a second, for so many seconds or until something is so."""
     times: Times = []
+    place, field, *choices = on
     end = time.monotonic() + seconds
     while time.monotonic() < end and not until():
-        times.append(tuple(page.evaluate(CLICK, ["File", True])))
-        page.wait_for_timeout(250)
-        times.append(tuple(page.evaluate(CLICK, ["Session", False])))
-        page.wait_for_timeout(250)
+        for name, is_there in zip(choices, (True, False), strict=True):
+            times.append(tuple(page.evaluate(CLICK, [place, field, name, is_there])))
+            page.wait_for_timeout(250)
     return times
 
 

@@ -45,7 +45,10 @@ class EchoEngine:
 
     def load(self, model: LoadableModel) -> None: ...
 
-    def generate(self, model, messages, sampling, told=None) -> Iterator[str]:
+    def count_tokens(self, model, messages) -> int | None:
+        return len(self.render(model, messages)[1])
+
+    def generate(self, model, messages, sampling, told=None, asker="") -> Iterator[str]:
         self.asked.append((model, list(messages), sampling))
         if self.fail_with is not None:
             raise self.fail_with
@@ -57,7 +60,7 @@ class EchoEngine:
         text = "".join(m["content"] for m in messages)
         return text, [*text.encode()]
 
-    def stop(self) -> None: ...
+    def stop(self, asker="") -> None: ...
 
     def unload(self) -> None:
         self.unloads += 1

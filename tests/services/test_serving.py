@@ -138,7 +138,7 @@ def test_an_engine_that_fails_is_told_as_an_error(client, world):
 def stopped_half_way(ends):
     """As an engine answers that somebody stops in the window."""
 
-    def generate(model, messages, sampling, told=None):
+    def generate(model, messages, sampling, told=None, asker=""):
         yield "half"
         for facts in ends:
             told(facts)
@@ -160,7 +160,7 @@ def test_an_answer_that_was_stopped_is_not_given_as_a_whole_one(client, world, e
 def test_an_answer_nobody_waits_for_any_more_is_stopped(served, world, is_streamed):
     begun, ended = threading.Event(), threading.Event()
 
-    def for_ever(model, messages, sampling, told=None):
+    def for_ever(model, messages, sampling, told=None, asker=""):
         try:
             while True:
                 begun.set()
@@ -240,3 +240,16 @@ def test_a_port_that_is_taken_is_a_sentence_and_the_token_is_new_at_each_start(s
     service.stop()
     assert service.start(ref).token != first.token
     assert first.token not in repr(first)
+
+
+def test_stop_in_the_window_is_not_for_an_answer_of_the_api(client, world):
+    """The engine keeps apart who asked; see `test_engine`."""
+    asked = []
+    world.engine.generate = lambda model, messages, sampling, told, asker: iter(
+        [asked.append(asker) or "x", told(AnswerFacts(1, 1, 0.1, "stop")) or ""]
+    )
+
+    client.chat.completions.create(model="ferry", messages=HELLO)
+
+    assert asked
+    assert asked != [""]

@@ -171,6 +171,34 @@ def test_stop_ends_the_answer_at_once_and_the_process_stays_usable(
     assert engine.pid == pid
 
 
+def test_stop_is_for_answers_of_the_same_asker_only(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
+) -> None:
+    whole = ask(tiny_runs.adapter)
+    sampling = replace(LONG, max_new_tokens=24)
+    pieces = engine.generate(*question(tiny_runs.adapter, "Where does the ferry go?"), sampling, None, "api")
+    first = next(pieces)
+
+    engine.stop()
+
+    assert first + "".join(pieces) == whole
+
+
+def test_tokens_are_counted_by_the_model_in_memory_and_by_no_other(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
+) -> None:
+    ask(tiny_runs.adapter)
+    model, messages = question(tiny_runs.adapter, "Where does the ferry go?")
+
+    assert engine.count_tokens(model, messages) == len(engine.render(model, messages)[1])
+    assert engine.count_tokens(replace(model, voice="base"), messages) is not None
+    assert engine.count_tokens(question(tiny_runs.weights, "Hi")[0], messages) is None
+    pieces = engine.generate(model, messages, LONG)
+    next(pieces)
+    assert engine.count_tokens(model, messages) is None
+    pieces.close()
+
+
 def test_a_second_answer_at_the_same_time_is_refused_with_a_sentence(
     engine: WorkerEngine, tiny_runs: TinyRuns
 ) -> None:

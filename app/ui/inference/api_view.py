@@ -1,7 +1,5 @@
 """Switch the local API on and off, and what another program needs to use it."""
 
-from typing import cast
-
 import flet as ft
 
 from app.domain.errors import StudioError
@@ -26,7 +24,7 @@ def ApiView(
     serving: ServingService, engine: TalkingEngine, draft: InferenceDraft, model: PickedModel
 ) -> ft.Control:
     """`model` is the draft's: what is handed over is watched."""
-    served, set_served = ft.use_state(cast(Served | None, None))
+    served, set_served = ft.use_state(serving.served)
     port = use_typed()
     use_answer(lambda: serving.served, set_served, on="served")
 

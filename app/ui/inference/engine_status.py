@@ -27,7 +27,7 @@ _TYPING_SECONDS: Final = 0.4
 @ft.component
 def EngineLine(talkers: TalkerService, engine: TalkingEngine, model: PickedModel) -> ft.Control:
     """Looks by itself what the process does and whether the model fits."""
-    status, set_status = ft.use_state(EngineStatus())
+    status, set_status = ft.use_state(engine.status())  # which never waits
     fit, set_fit = ft.use_state(cast(Fit | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
     use_answer(engine.status, set_status, on="engine", every_seconds=_STATUS_SECONDS)
@@ -100,11 +100,8 @@ def _fit_line(fit: Fit | None) -> ft.Control:
 
 
 def _state_line(status: EngineStatus) -> ft.Control:
-    said = (
-        status.message
-        if status.state == "loading" and status.message
-        else text_in("inference.engine.states", status.state)
-    )
+    told = status.message if status.state in ("idle", "loading") else ""
+    said = told or text_in("inference.engine.states", status.state)
     if status.message and status.state == "error":
         said = text("inference.engine.state_error", state=said, message=status.message)
     color = ft.Colors.ERROR if status.state == "error" else ft.Colors.ON_SURFACE_VARIANT

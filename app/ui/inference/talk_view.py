@@ -26,6 +26,7 @@ from app.ui.training.watching import use_answer
 _SHOWN_WHOLE: Final = 2
 """Messages that take the height they need; more scroll in a box."""
 _HEIGHT: Final = 520
+_TYPING_SECONDS: Final = 0.3
 
 
 @ft.component
@@ -286,11 +287,48 @@ def Composer(
         controls.append(ft.Text(missing, color=ft.Colors.ON_SURFACE_VARIANT))
     problem: Problem | None = stop.problem
     return ft.Column(
-        [Identified("talk-field", field), Wrap(controls), ErrorBanner(problem, on_dismiss=stop.dismiss)],
+        [
+            Identified("talk-field", field),
+            keyed(TokenCount, "tokens", chats, talk, typing, model),
+            Wrap(controls),
+            ErrorBanner(problem, on_dismiss=stop.dismiss),
+        ],
         spacing=GAP,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
+
+
+@ft.component
+def TokenCount(chats: ConversationService, talk: Talk, typing: Typing, model: PickedModel) -> ft.Control:
+    """What the model would read, were this sent now. Apart from the field: it comes a moment after a key.
+
+    Nothing as long as the model is not in memory: none is loaded for it.
+    """
+    count, set_count = ft.use_state(cast(int | None, None))
+    ref, placing, text, system = model.ref, model.placing, typing.prompt, typing.system
+    conversation, alone = talk.conversation, talk.is_alone
+
+    def look() -> int | None:
+        if ref is None or not text.strip():
+            return None
+        return chats.count_tokens(conversation, ref, placing, system=system, text=text, alone=alone)
+
+    use_answer(
+        look,
+        set_count,
+        on=(text, system, str(ref), placing, conversation, talk.changes),
+        delay_seconds=_TYPING_SECONDS,
+        on_problem=lambda _: set_count(None),  # the line of the model says what is wrong with it
+    )
+    if count is None:
+        return ft.Container(visible=False)
+    text_line = ft.Text(
+        f"With this, the model reads {count:,} tokens.",
+        theme_style=ft.TextThemeStyle.BODY_SMALL,
+        color=ft.Colors.ON_SURFACE_VARIANT,
+    )
+    return Identified("token-count", text_line, label="Length of the message")
 
 
 def _missing(model: PickedModel, settings: SamplingDraft, typing: Typing) -> str:

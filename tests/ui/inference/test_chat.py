@@ -241,3 +241,45 @@ async def test_a_narrow_window_has_everything_in_one_column(parlour):
     parlour.run("ferry")
     async with parlour.opened(width=420) as screen:
         await answered(screen, parlour, "Hello", "Hi.")
+
+
+async def test_what_a_message_takes_is_told_while_it_is_typed_and_loads_nothing(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await screen.type("Message", "one two three")
+        await screen.wait_for(lambda: not screen.button("Send").disabled)
+        assert screen.identified("token-count") == []
+
+        parlour.engine.state = EngineStatus("ready")
+        await screen.type("Message", "one two three four")
+
+        await screen.wait_for(lambda: screen.identified("token-count"))
+        assert screen.identified("token-count") == ["With this, the model reads 4 tokens."]
+        parlour.draft.chat.typing.system = "Be brief."
+        await screen.wait_for(
+            lambda: screen.identified("token-count") == ["With this, the model reads 6 tokens."]
+        )
+        assert parlour.engine.asked == []
+
+
+async def test_other_sample_prompts_come_with_a_press_and_a_click_puts_one_into_the_field(parlour, tmp_path):
+    parlour.run("ferry")
+    rows = "".join(f'{{"prompt": "Where is island {n}?", "completion": "North."}}\n' for n in range(2000))
+    (tmp_path / "islands.jsonl").write_text(rows)
+    islands = parlour.services.library.import_file(tmp_path / "islands.jsonl").session
+    async with parlour.opened() as screen:
+        await screen.wait_for(lambda: samples(screen))
+        await screen.choose("Sample prompts from", str(islands.id))
+        await screen.wait_for(lambda: len(samples(screen)) == 5)
+        before = samples(screen)
+
+        await screen.click("Other sample prompts")
+
+        await screen.wait_for(lambda: len(samples(screen)) == 5 and samples(screen) != before)
+        await screen.click(samples(screen)[0])
+        assert parlour.draft.chat.typing.prompt.startswith("Where is island")
+
+
+def samples(screen) -> list[str]:
+    found = [s for s in screen.controls(ft.Semantics) if (s.identifier or "").startswith("session-prompt-")]
+    return [chip.content.content for chip in found]

@@ -62,7 +62,13 @@ class DirectedEngine:
     def render(self, model: LoadableModel, messages):
         return "", []
 
-    def generate(self, model: LoadableModel, messages, sampling: Sampling, told=None) -> Iterator[str]:
+    def count_tokens(self, model: LoadableModel, messages) -> int | None:
+        """A token a word, once it is loaded."""
+        return len(" ".join(m["content"] for m in messages).split()) if self.state.state == "ready" else None
+
+    def generate(
+        self, model: LoadableModel, messages, sampling: Sampling, told=None, asker=""
+    ) -> Iterator[str]:
         self.asked.append((messages[-1]["content"], model.voice, sampling))
         self.messages.append(list(messages))
         if self.fail_with is not None:
@@ -76,7 +82,7 @@ class DirectedEngine:
         if told is not None:
             told(AnswerFacts(10, count, 0.5, "cancelled" if self._is_stopped else "stop"))
 
-    def stop(self) -> None:
+    def stop(self, asker="") -> None:
         self._is_stopped = True
         self.finish()
 
