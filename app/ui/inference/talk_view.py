@@ -17,7 +17,7 @@ from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.foldable import Foldable
 from app.ui.kit.identified import Identified
-from app.ui.texts import text
+from app.ui.texts import counted, text
 from app.ui.theme import GAP
 from app.ui.training.fields import Wrap
 from app.ui.training.mounting import keyed
@@ -306,29 +306,29 @@ def TokenCount(chats: ConversationService, talk: Talk, typing: Typing, model: Pi
     Nothing as long as the model is not in memory: none is loaded for it.
     """
     count, set_count = ft.use_state(cast(int | None, None))
-    ref, placing, text, system = model.ref, model.placing, typing.prompt, typing.system
+    ref, placing, typed, system = model.ref, model.placing, typing.prompt, typing.system
     conversation, alone = talk.conversation, talk.is_alone
 
     def look() -> int | None:
-        if ref is None or not text.strip():
+        if ref is None or not typed.strip():
             return None
-        return chats.count_tokens(conversation, ref, placing, system=system, text=text, alone=alone)
+        return chats.count_tokens(conversation, ref, placing, system=system, text=typed, alone=alone)
 
     use_answer(
         look,
         set_count,
-        on=(text, system, str(ref), placing, conversation, talk.changes),
+        on=(typed, system, str(ref), placing, conversation, talk.changes),
         delay_seconds=_TYPING_SECONDS,
         on_problem=lambda _: set_count(None),  # the line of the model says what is wrong with it
     )
     if count is None:
         return ft.Container(visible=False)
-    text_line = ft.Text(
-        f"With this, the model reads {count:,} tokens.",
+    line = ft.Text(
+        counted("inference.talk.reads", count),
         theme_style=ft.TextThemeStyle.BODY_SMALL,
         color=ft.Colors.ON_SURFACE_VARIANT,
     )
-    return Identified("token-count", text_line, label="Length of the message")
+    return Identified("token-count", line, label=text("inference.talk.length"))
 
 
 def _missing(model: PickedModel, settings: SamplingDraft, typing: Typing) -> str:
