@@ -23,6 +23,7 @@ from app.adapters.model_files import FoundModels
 from app.adapters.models_in_memory import ModelsInMemory
 from app.adapters.offline_rehearsal import OfflineRehearser
 from app.adapters.pod_tokens import PodTokenFiles
+from app.adapters.probe_process import ProbeProcess
 from app.adapters.process_launcher import ProcessLauncher
 from app.adapters.process_network import ProcessNetwork
 from app.adapters.processes import SystemProcesses
@@ -74,6 +75,8 @@ from app.services.offline import OfflineService
 from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
+from app.services.probing import ProbingService
+from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.account import Account
@@ -215,6 +218,7 @@ def build_services(
         offline=offline.reason,
         bundled_model=paths.tiny_model,
     )
+    comparing = ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now)
     return Services(
         library=library,
         collecting=collecting,
@@ -237,7 +241,8 @@ def build_services(
         conversations=ConversationService(
             SqliteConversationStore(database), talkers, engine, library, exports=paths.exports, clock=utc_now
         ),
-        comparing=ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now),
+        comparing=comparing,
+        proving=ProvingService(runs, comparing, monitoring.measurements),
         serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,
@@ -273,6 +278,22 @@ def build_services(
         diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
         publishing=publishing,
         previews=previews,
+        probing=ProbingService(
+            training,
+            library,
+            runs,
+            ProbeProcess(
+                paths.trainer,
+                rows_cache=paths.rows_cache,
+                memory_history=paths.memory_history,
+                secrets=secrets.hf_token,
+                gpus=nvidia_gpus,
+            ),
+            cache=paths.previews,
+            seen_by=previews.seen_by,
+            offline=offline.reason,
+            make_room=engine.unload,
+        ),
         preflight=preflight,
         history=HistoryService(
             runs,
@@ -284,7 +305,16 @@ def build_services(
             clock=utc_now,
         ),
         queue=QueueService(
-            runs, training, monitoring, processes, settings, nvidia_gpus, utc_now, check=preflight.check
+            runs,
+            training,
+            monitoring,
+            processes,
+            settings,
+            nvidia_gpus,
+            utc_now,
+            check=preflight.check,
+            spent_since=rented.spent_since,
+            spent_by=rented.spent,
         ),
         auto=AutoSettingService(
             nvidia_gpus,

@@ -40,6 +40,7 @@ Made by `scripts/make_run_contract.py` from `trainer_image/config.py` and `train
 A run is a folder. Whoever starts a run puts `config.json` and the data in; the trainer does the rest:
 
     python trainer_image/train.py --run-dir DIR [--resume [--extend]] [--attempt N]
+    python trainer_image/train.py --run-dir DIR --estimate | --probe
 
 | In the folder | Written by | What it is |
 |---|---|---|
@@ -54,6 +55,7 @@ A run is a folder. Whoever starts a run puts `config.json` and the data in; the 
 | `result.json` | trainer | how it ended; written last, whole or not at all |
 | `log.txt` | supervisor | the log for people: everything the trainer printed |
 | `job.json` | supervisor | the processes: `attempt`, `supervisor_pid`, `supervisor_started`, `child_pid`, `child_started` |
+| `.train.lock` | trainer | held by the one trainer that works in the folder |
 | `exit.json` | supervisor | `attempt`, `exit_code` (negative: killed by that signal), `ended_at` |
 
 `supervisor_started` and `child_started` are field 22 of `/proc/PID/stat` (clock ticks since boot); where there is

@@ -5,7 +5,9 @@
 Where no Docker engine or no Chromium can be had, one line says what was left out, why, and how to get it; the
 rest still runs. With CI=true nothing may be left out: whatever is missing or skipped fails the run.
 
-The browser has its own process, because synchronous Playwright and pytest-asyncio cannot share one.
+Tests with containers and browsers mostly wait: the training stage runs beside them, in what they leave of the
+processors, and its output follows theirs. The browser has processes of its own: synchronous Playwright
+and pytest-asyncio cannot share one.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +42,13 @@ STAGES = {
     "docker": "docker and not browser",
     "browser": "browser",
 }
-SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+PROCESSORS = min(os.cpu_count() or 1, 4)
+PROCESSES = {
+    "fast": (f"--numprocesses={PROCESSORS + 1}", "--dist=loadfile", "--no-loadscope-reorder"),  # some wait
+    "training": (f"--numprocesses={PROCESSORS}", "--dist=loadfile", "--no-loadscope-reorder"),
+}
+BESIDE = 3
+"""How much the stage that runs beside others gives way to them: they have limits of time, it has none."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ def main(arguments: list[str]) -> int:
         print(f"No such stage: {', '.join(unknown)}. There are: {', '.join(STAGES)}.")
         return 64
     os.chdir(ROOT)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of processes would compile everything anew
     RESULTS.mkdir(parents=True, exist_ok=True)
     if inside:
         run_with_containers(stages)
@@ -76,14 +87,47 @@ def run(stages: list[str]) -> list[Outcome]:
     outcomes = []
     if "lint" in stages:
         outcomes.append(lint())
-    outcomes += [pytest(stage, STAGES[stage]) for stage in ("fast", "training") if stage in stages]
+    if "fast" in stages:
+        outcomes.append(pytest("fast", STAGES["fast"]))
     contained = [stage for stage in stages if stage in {"docker", "browser"}]
-    if "browser" in contained and (missing := bring_chromium()):
-        contained.remove("browser")
-        outcomes.append(Outcome("browser", left_out=missing))
-    if contained:
-        outcomes += under_an_engine(contained)
+    if "training" in stages and not contained:
+        outcomes.append(pytest("training", STAGES["training"]))
+    elif "training" in stages:
+        with beside("training") as trained:
+            outcomes += with_containers_and_browser(contained)
+        outcomes += trained
+    elif contained:
+        outcomes += with_containers_and_browser(contained)
     return outcomes
+
+
+@contextmanager
+def beside(stage: str) -> Iterator[list[Outcome]]:
+    """Run a stage while the body runs, and show afterwards what it said; then its outcome is in the list."""
+    print(f"\nThe stage {stage} runs beside the next ones; what it says follows theirs.", flush=True)
+    outcomes: list[Outcome] = []
+    started = time.monotonic()
+    command = ["nice", "-n", str(BESIDE), *command_of(stage, STAGES[stage])]
+    with (RESULTS / f"{stage}.log").open("w+") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        try:
+            yield outcomes
+            code = process.wait()
+        finally:
+            process.terminate()
+            process.wait()
+        outcomes.append(outcome_of(stage, code, time.monotonic() - started))
+        heading(stage)
+        log.seek(0)
+        print(log.read(), flush=True)
+
+
+def with_containers_and_browser(stages: list[str]) -> list[Outcome]:
+    outcomes = []
+    if "browser" in stages and (missing := bring_chromium()):
+        stages.remove("browser")
+        outcomes.append(Outcome("browser", left_out=missing))
+    return outcomes + (under_an_engine(stages) if stages else [])
 
 
 def under_an_engine(stages: list[str]) -> list[Outcome]:
@@ -126,26 +170,27 @@ def lint() -> Outcome:
 def pytest(stage: str, marks: str) -> Outcome:
     """Run the tests with these marks; the result also goes to a file, where another process can read it.
 
-    Containers and browsers are for one test at a time; all others run side by side, a file in one process.
+    Containers are for one test at a time; all others run side by side.
     """
     heading(stage)
     started = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--tb=short",
-        "-m",
-        marks,
-        *(() if stage in {"docker", "browser"} else SIDE_BY_SIDE),
-        f"--junitxml={result_file(stage)}",
+    code = subprocess.run(command_of(stage, marks), check=False).returncode
+    return outcome_of(stage, code, time.monotonic() - started)
+
+
+def command_of(stage: str, marks: str) -> list[str]:
+    results = f"--junitxml={result_file(stage)}"
+    return [
+        *(sys.executable, "-m", "pytest", "-q", "--tb=short"),
+        *("-m", marks, *PROCESSES.get(stage, ()), results),
     ]
-    code = subprocess.run(command, check=False).returncode
-    outcome = read_result(stage, time.monotonic() - started)
+
+
+def outcome_of(stage: str, code: int, seconds: float) -> Outcome:
+    outcome = read_result(stage, seconds)
     if code != 0 and not outcome.failed:  # 5: no test was found, which is never meant
         result_file(stage).unlink(missing_ok=True)
-        return read_result(stage, time.monotonic() - started)
+        return read_result(stage, seconds)
     return outcome
 
 

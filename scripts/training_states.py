@@ -60,9 +60,19 @@ class States:
     def go_through(self, only: list[str]) -> None:
         first = (self.first_sight, self.beginner, self.expert, self.setups, self.targets, self.checks)
         runs = (self.running, self.asked_to_stop, self.finished, self.chat, self.history, self.queue)
-        for act in (*first, *runs, self.failure, self.offline):
+        if only:
+            self.ui.go_to("Training")
+        for act in (self.empty, *first, *runs, self.failure, self.settings, self.offline):
             if not only or act.__name__ in only:
                 self.step(act)
+
+    def empty(self) -> None:
+        """Tabs with nothing in them yet: the sample is there, and no run."""
+        self.take("00-data-before-a-session-is-chosen")
+        for tab in ("Inference", "Merge"):
+            self.ui.go_to(tab)
+            self.ui.page.wait_for_timeout(1500)  # what a tab asks for when it is first shown
+            self.take(f"00-{tab.lower()}-before-anything")
 
     def first_sight(self) -> None:
         self.ui.go_to("Training")
@@ -103,7 +113,7 @@ class States:
         self.take("04-saving-a-setup")
         self.ui.page.get_by_role("button", name="Save setup", exact=True).last.click()
         self.ui.wait_for_text("Saved as", "setup-saved")
-        self.ui.choose_option("saved-setup", "Ferries, first try · This computer (no Docker)")
+        self.ui.choose_option("saved-setup", "Ferries, first try · here")
         self.ui.click("Load")
         self.ui.wait_for_text("Loaded", "setup-outcome")
         self.take("04-a-setup-loaded")
@@ -112,6 +122,10 @@ class States:
         self.ui.choose_option("target", "Local (Docker)")
         self.ui.wait_for_text("Not ready", "ready-state", timeout=60)
         self.take("05-docker-is-not-there", TALL)
+        self.ui.page.set_viewport_size(TALL)
+        self.ui.choose_option("target", "Hugging Face Jobs")
+        self.ui.wait_for_text("Write the script")
+        self.take("05-a-hugging-face-job", TALL)
         self.ui.page.set_viewport_size(WIDE)
         self.ui.choose_option("target", "This computer (no Docker)")
 
@@ -125,7 +139,7 @@ class States:
 
     def running(self) -> None:
         self.ui.page.set_viewport_size(WHOLE)
-        self.ui.fill("Max steps", "600")
+        self.ui.fill("Max steps", "160")
         self.ui.click("Start training")
         self.ui.wait_for_text(r"Step \d", "run-step", timeout=120)
         self.ui.wait_for_text(r"at step [2-9]\d", "loss-chart", timeout=120)
@@ -135,6 +149,7 @@ class States:
 
     def asked_to_stop(self) -> None:
         self.ui.page.set_viewport_size(WIDE)
+        self.ui.wait_for_text(r"at step \d", "loss-chart", timeout=60)  # drawn anew in its two columns
         self.ui.click("Stop")
         self.ui.wait_for_text("is lost|lost")
         self.take("08-stop-asks")
@@ -142,6 +157,12 @@ class States:
         self.ui.click("Stop and save")
         self.ui.wait_for_text("Stopped", "run-status", timeout=90)
         self.take("08-stopped", TALL)
+        self.ui.click("Train longer…")
+        self.ui.wait_for_text("Train longer")
+        self.take("08-train-longer-asks")
+        self.ui.page.keyboard.press("Escape")
+        self.ui.click("Resume")
+        self.ui.wait_for_text("Finished", "run-status", timeout=240)
 
     def finished(self) -> None:
         self.ui.page.set_viewport_size(WHOLE)
@@ -150,6 +171,9 @@ class States:
         self.ui.wait_for_text("Running|Starting", "run-status", timeout=60)
         self.ui.wait_for_text("Finished", "run-status", timeout=240)
         self.take("09-finished", TALL)
+        self.take("09-finished-dark", dark=True)
+        self.take("09-finished-narrow", NARROW)
+        self.ui.page.set_viewport_size(WHOLE)
         self.ui.click("Chart settings")
         self.ui.wait_for_text("Logarithmic axis", "chart-settings")
         self.take("09-chart-settings", TALL)
@@ -188,7 +212,7 @@ class States:
         for count in (1, 2):
             self.ui.click("Add to queue")
             self._wait_for_queue(count)
-        self.take("12-two-wait-in-a-paused-queue", WHOLE)
+        self.take("12-a-paused-queue", WHOLE)
 
     def failure(self) -> None:
         self.ui.page.set_viewport_size(WHOLE)
@@ -200,6 +224,15 @@ class States:
         self.ui.wait_for_text("Failed", "run-status", timeout=60)
         self.ui.wait_for_text("Copy diagnostics")
         self.take("13-failed", TALL)
+        self.take("13-failed-dark", dark=True)
+
+    def settings(self) -> None:
+        self.ui.page.set_viewport_size(WHOLE)
+        self.ui.go_to("Settings")
+        self.ui.wait_for_text("Disk", "findings", timeout=60)
+        self.take("15-settings", WHOLE)
+        self.take("15-settings-dark", dark=True)
+        self.take("15-settings-narrow", NARROW)
 
     def offline(self) -> None:
         self.ui.page.set_viewport_size(TALL)

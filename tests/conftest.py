@@ -7,7 +7,10 @@ import huggingface_hub.constants  # noqa: F401 - looks at HF_HUB_OFFLINE once: b
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.marks import pytest_ignore_collect, pytest_itemcollected
 from trainer_image import network
+
+__all__ = ["pytest_ignore_collect", "pytest_itemcollected"]
 
 # Models of tests are so small that a second thread only waits: in the way, where other tests run beside.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

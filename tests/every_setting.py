@@ -35,7 +35,7 @@ def kind_of(section: type[BaseModel]) -> str:
 
 def every_setting() -> Iterator[tuple[str, Setup]]:
     """(place, a setup with another value there), at least one for each setting there is."""
-    elsewhere = {"setup_version", "config", "session", "file", "docker", "pod", "answers"}
+    elsewhere = {"setup_version", "config", "session", "file", "docker", "pod", "job", "answers"}
     said_by_the_values = {"preset"}
     for name in Setup.model_fields.keys() - elsewhere - said_by_the_values:
         yield from _others(name, plain())
@@ -43,6 +43,8 @@ def every_setting() -> Iterator[tuple[str, Setup]]:
         yield from _others(f"docker.{name}", plain())
     for name in Setup.model_fields["pod"].default.__dataclass_fields__:
         yield from _others(f"pod.{name}", plain())
+    for name in Setup.model_fields["job"].default.__dataclass_fields__:
+        yield from _others(f"job.{name}", plain())
     for name in Setup.model_fields["answers"].default.__dataclass_fields__:
         yield from _others(f"answers.{name}", plain())
     for method in (Lora, Osft):

@@ -67,6 +67,8 @@ class Progress(BaseModel):
     loss: float | None
     identity: dict[str, Any]
     data_sha256: str
+    base_print: str | None = None
+    """Of the base model's weights; None where they could not be looked at."""
     best_step: int | None = None
     best_loss: float | None = None
     without_gain: int = 0
@@ -256,9 +258,20 @@ def require_full_state(progress: Progress) -> None:
         )
 
 
-def require_same_data(progress: Progress, data_sha256: str) -> None:
+def require_same_base(checkpoint: Checkpoint | None, base_print: str | None) -> None:
+    """Raise RunFailedError if other weights lie where the base model lay when the run began."""
+    before = checkpoint.progress.base_print if checkpoint else None
+    if before and base_print and before != base_print:
+        raise RunFailedError(
+            "This run cannot be resumed: its base model is not the one it was started with, "
+            "though it goes by the same name.",
+            "Put the weights back as they were, or start a new run.",
+        )
+
+
+def require_same_data(checkpoint: Checkpoint | None, data_sha256: str) -> None:
     """Raise RunFailedError if the tokens to train on are not those of the checkpoint."""
-    if progress.data_sha256 != data_sha256:
+    if checkpoint and checkpoint.progress.data_sha256 != data_sha256:
         raise RunFailedError(
             "This run cannot be resumed: its training data has changed since the checkpoint.",
             "Put the data back as it was, or start a new run.",

@@ -56,6 +56,11 @@ class Clock:
             return None
         return round(self._steady_seconds / (self._steps - 1) * remaining_steps, 1)
 
+    @property
+    def seconds_per_step(self) -> float:
+        """Of this attempt, without the first step where there are more."""
+        return self._steady_seconds / (self._steps - 1) if self._steps > 1 else self.elapsed_seconds
+
     def metrics(
         self, step: int, total_steps: int, *, epoch: float, learning_rate: float, grad_norm: float | None
     ) -> Metrics:

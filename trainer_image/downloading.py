@@ -18,7 +18,7 @@ from trainer_image.events import Download
 from trainer_image.reporting import Reporter
 
 _SMALL_FILES: Final = ("*.json", "*.txt", "*.model", "*.jinja")
-_WEIGHTS: Final = ("model*.safetensors", "pytorch_model*.bin")
+WEIGHTS: Final = ("model*.safetensors", "pytorch_model*.bin")
 """What transformers loads: the first kind that is there."""
 _SHARE: Final = 0.05
 """So much more must be there before it is told again."""
@@ -47,14 +47,15 @@ def fetch_model(model: str, reporter: Reporter, *, offline: bool) -> None:
 def _is_here(model: str) -> bool:
     """Whether its weights are in the cache, without asking the network."""
     for name in ("model.safetensors", "pytorch_model.bin"):
-        index = _cached(model, f"{name}.index.json")
+        index = cached(model, f"{name}.index.json")
         parts = {name} if index is None else set(json.loads(index.read_bytes())["weight_map"].values())
-        if all(_cached(model, part) for part in parts):
+        if all(cached(model, part) for part in parts):
             return True
     return False
 
 
-def _cached(model: str, name: str) -> Path | None:
+def cached(model: str, name: str) -> Path | None:
+    """Where a file of a model of the Hub lies; None if it is not in the cache."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
 
     found = try_to_load_from_cache(model, name)
@@ -64,7 +65,7 @@ def _cached(model: str, name: str) -> Path | None:
 def _missing(model: str) -> list[Any]:
     from huggingface_hub import snapshot_download  # noqa: PLC0415 a third of a second
 
-    for weights in _WEIGHTS:
+    for weights in WEIGHTS:
         files = snapshot_download(
             model, dry_run=True, allow_patterns=[*_SMALL_FILES, weights], ignore_patterns=["*/*"]
         )

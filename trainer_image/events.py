@@ -118,6 +118,16 @@ class Memory(_Event):
     reserved: int | None = Field(None, description="What the GPU's allocator held at the measured peak.")
 
 
+class Probed(_Event):
+    """What a probe without a run has measured besides memory."""
+
+    type: Literal["probed"] = "probed"
+    steps: int = Field(description="So many were taken.")
+    total_steps: int = Field(description="Of the whole run.")
+    seconds_per_step: float = Field(description="Of the steps after the first, which warms up.")
+    peak: int = Field(description="Memory in bytes, as in `memory`, which is missing for a model not known.")
+
+
 class Metrics(_Event):
     """One optimiser step."""
 
@@ -200,6 +210,7 @@ Event = Annotated[
     | Rows
     | Plan
     | Memory
+    | Probed
     | Metrics
     | Evaluation
     | Overfitting

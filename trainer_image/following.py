@@ -45,3 +45,6 @@ class Follow(TrainerCallback):  # type: ignore[misc]
             control.should_save = wish == "save"
         elif self._loop.evaluation_is_due():
             control.should_evaluate = True
+        if self._loop.ends_after:
+            control.should_save = False
+            control.should_training_stop |= state.global_step >= self._loop.ends_after

@@ -66,7 +66,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         commands: Commands,
         engine: EngineName = "transformers",
         probe: Probe | None = None,
+        ends_after: int | None = None,
+        base_print: str | None = None,
     ) -> None:
+        """`ends_after` so many steps it ends, and saves nothing: a probe without a run."""
         self._engine = engine
 
         self._total_train_tokens = 0
@@ -76,9 +79,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         self._checkpoints = checkpoints
         self._resume_from = resume_from
         self._data_sha256 = rows.sha256()
+        self._base_print = base_print
         before = resume_from.progress if resume_from else None
         self._has_new_length = before is not None and has_new_length(before, config)
-        self._clock = Clock(before)
+        self.clock = Clock(before)
         is_in_parts = sharding.is_on(config)
         found = beginning_again.told() or (before.memory if before else None)
         self._recovery = in_parts.recovery_for(model, config, reporter, found)
@@ -94,6 +98,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         each = config.push and config.push.every_save
         self._push_each = PushAtEverySave(config.push, reporter) if config.push and each else None
         self.saves_at_epoch = config.save_at_epoch
+        self.ends_after = ends_after
         self.keeps_next = False
         """Whether the next checkpoint stays for good: somebody asked for it."""
         super().__init__(
@@ -117,7 +122,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             self,
             lengths=self._lengths,
             recovery=self._recovery,
-            clock=self._clock,
+            clock=self.clock,
             reporter=reporter,
             bounded=self._splits if config.max_tokens_per_gpu == "auto" else None,
             probe=probe,
@@ -144,7 +149,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         return Outcome(
             step=self.state.global_step,
             total_steps=self.state.max_steps,
-            loss=self._clock.loss,
+            loss=self.clock.loss,
             checkpoint=self._checkpoints.path_of(newest) if newest else None,
             stopped=stopped,
             best_step=best_step,
@@ -307,7 +312,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """Called once a step, first thing."""
-        self._clock.start_step()
+        self.clock.start_step()
         batches, num_items = super().get_batch_samples(*args, **kwargs)
         self._count(batches)
         self._recovery.start_step(parts_of(batches))
@@ -316,12 +321,12 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def _count(self, batches: list[dict[str, Any]]) -> None:
         """Samples and tokens of the step in all processes, without what an epoch is filled up with."""
         given, tokens = samples_in(batches) * self.args.world_size, tokens_in(batches)
-        left_in_epoch = len(self._lengths) - self._clock.samples_seen % len(self._lengths)
+        left_in_epoch = len(self._lengths) - self.clock.samples_seen % len(self._lengths)
         samples = min(given, left_in_epoch)
         if self.args.world_size > 1:
             total = torch.as_tensor(tokens, device=self.args.device)
             tokens = self.accelerator.reduce(total) - (given - samples)  # each filling has one token
-        self._clock.count(samples, tokens)
+        self.clock.count(samples, tokens)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Called once a step, when the loss is known; the last call, a summary, has none."""
@@ -335,12 +340,12 @@ class Loop(SFTTrainer):  # type: ignore[misc]
                 "Lower the learning rate, or add warm-up steps. If it happens at the first step, the base "
                 "model may be damaged.",
             )
-        self._clock.end_step(loss)
+        self.clock.end_step(loss)
         self._overfit.note(loss)
         self._report_step(logs["learning_rate"], grad_norm)
 
     def _report_step(self, learning_rate: float, grad_norm: float | None) -> None:
-        clock, step, total = self._clock, self.state.global_step, self.state.max_steps
+        clock, step, total = self.clock, self.state.global_step, self.state.max_steps
         metrics = clock.metrics(
             step, total, epoch=self.state.epoch, learning_rate=learning_rate, grad_norm=grad_norm
         )
@@ -355,7 +360,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
         return str(self._checkpoints.partial)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        clock, step = self._clock, self.state.global_step
+        clock, step = self.clock, self.state.global_step
         progress = Progress(
             step=step,
             total_steps=self.state.max_steps,
@@ -365,6 +370,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             loss=clock.loss,
             identity=identity(self._config),
             data_sha256=self._data_sha256,
+            base_print=self._base_print,
             best_step=self._validation.best_step,
             best_loss=self._validation.best_loss,
             without_gain=self._validation.without_gain,

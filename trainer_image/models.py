@@ -1,6 +1,7 @@
 """The base model and its tokenizer, and what there is to compute on."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -161,15 +162,27 @@ def load_model(
     try:
         options = quantisation.options(model, bits, device=device, offline=offline)
         place = {"device_map": "auto"} if split else {}
-        loaded = AutoModelForCausalLM.from_pretrained(
-            model, dtype=dtype, local_files_only=offline, **options | place
+        loaded, told = AutoModelForCausalLM.from_pretrained(
+            model, dtype=dtype, local_files_only=offline, output_loading_info=True, **options | place
         )
+        require_all_weights(model, loaded, told["missing_keys"])
         if options:
             quantisation.keep_layout(loaded)
         return loaded.to(device.kind) if not options and not split else loaded
     except Exception as error:
         foreseen = explain(error) or _explain_model(error, model, offline=offline)
         raise foreseen or _unreadable(model, "model") from error
+
+
+def require_all_weights(name: str, model: Any, missing: Iterable[str]) -> None:
+    """Raise RunFailedError if a parameter was in none of the files: it would start from random numbers."""
+    parameters = {name for name, _ in model.named_parameters()}
+    if lacking := sorted(parameters & set(missing)):
+        raise RunFailedError(
+            f"The weights of {name} are not those its config.json describes: {len(lacking)} of "
+            f"{len(parameters)} are missing, like {lacking[0]}, and would start from random numbers.",
+            "Get the model again, or choose another one; the folder of an adapter is no base model.",
+        )
 
 
 def count_parameters(model: Any) -> tuple[int, int]:

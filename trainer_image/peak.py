@@ -1,6 +1,7 @@
 """What a run's memory really came to: the allocator's peak on a GPU, the process's on a CPU."""
 
 import sys
+from pathlib import Path
 from typing import Any, Literal
 
 import psutil
@@ -39,14 +40,19 @@ def _resident_now() -> int:
 
 
 def _resident_peak() -> int:
-    """Bytes. Linux counts in KiB, macOS in bytes; Windows has it in psutil."""
+    """Bytes.
+
+    Linux's `ru_maxrss` would not do: it begins with the peak of the process that started this one.
+    """
     if sys.platform == "win32":
         info: Any = psutil.Process().memory_info()
         return int(info.peak_wset)
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
     import resource  # noqa: PLC0415 not on Windows
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def share_in_use(device: Literal["cpu", "cuda"]) -> float:

@@ -13,6 +13,9 @@ from typing import Final
 from trainer_image.events import EXIT_BAD_CONFIG, EXIT_FAILED
 
 _NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_IN_THE_WAY: Final = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY,
+}  # fmt: skip
 _NO_SPACE_TEXTS: Final = (
     "No space left on device",
     "Disk quota exceeded",
@@ -74,7 +77,19 @@ def explain(error: BaseException) -> RunFailedError | None:
                 "or uv, remove the GPU caches (~/.triton, ~/.cache/torch, ~/.nv), make a new virtual "
                 "environment, install tunewright[local] into it, start the run again.",
             )
-    return None
+    return next((found for link in _chain(error) if (found := _in_the_way(link))), None)
+
+
+def _in_the_way(error: BaseException) -> RunFailedError | None:
+    """A place that cannot be written or read; the details go to the log with it."""
+    if not isinstance(error, OSError) or error.errno not in _IN_THE_WAY or not error.filename:
+        return None
+    told = RunFailedError(
+        f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}.",
+        "Check its permissions and what stands in its place, then start or resume the run.",
+    )
+    told.__cause__ = error
+    return told
 
 
 def explain_hub(error: BaseException, *, kind: str, name: str, offline: bool) -> RunFailedError | None:

@@ -2,6 +2,7 @@
 
     python train.py --run-dir DIR [--resume [--extend] [--resume-from NAME]] [--attempt N]
     python train.py --run-dir DIR --estimate          print the memory it would take, and change nothing
+    python train.py --run-dir DIR --probe             measure memory and step time, and train nothing
     python train.py --doctor                          print what can be trained here, and what can't and why
 
 Exit codes: 0 finished, 1 failed, 2 the config is no good, 3 stopped on request. SIGTERM saves a checkpoint
@@ -16,9 +17,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 if __package__ in {None, ""}:  # started as a file: import by package name, never the neighbours by theirs
     _HERE = Path(__file__).resolve().parent
@@ -28,14 +30,18 @@ from trainer_image import (
     backends,
     beginning_again,
     doctor,
+    holding,
     launching,
     network,
+    options,
     plugins,
+    probing,
     ranks,
     schedule,
     sharding,
     sinks,
 )
+from trainer_image.base_print import print_of
 from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
@@ -43,11 +49,12 @@ from trainer_image.checkpoints import (
     is_extension,
     note_extension,
     require_full_state,
+    require_same_base,
     require_same_data,
     require_same_run,
 )
 from trainer_image.commands import Commands
-from trainer_image.config import CONFIG_FILE, EVENTS_FILE, OUTPUT_DIR, RunConfig
+from trainer_image.config import CONFIG_FILE, EVENTS_FILE, OUTPUT_DIR, Push, RunConfig
 from trainer_image.estimating import checkpoint_space, estimate_run, report_memory
 from trainer_image.events import (
     EXIT_BAD_CONFIG,
@@ -79,23 +86,40 @@ class Run:
     reporter: Reporter
     stop: StopRequest
     commands: Commands
+    is_probe: bool = False
+    """Only measures, and leaves nothing."""
 
 
 def main(argv: list[str]) -> int:
     network.obey_environment()
-    args = parse_arguments(argv)
+    args = options.parse(argv)
     if args.doctor:
         print(json.dumps(doctor.examine(), indent=1))  # noqa: T201
         return EXIT_FINISHED
     run_dir = args.run_dir.resolve()
     if args.estimate:
         return print_estimate(run_dir)
+    is_rank = launching.is_started_by_torchrun()
+    if args.attended and not is_rank:
+        probing.end_with_stdin()
+    spread = None if is_rank else launching.spread_in(run_dir / CONFIG_FILE)
+    try:
+        if args.probe and not is_rank:
+            probing.require_own_folder(run_dir)
+        with nullcontext() if spread or not ranks.is_first() else holding.alone_in(run_dir):
+            return launch(args, argv, run_dir, spread)
+    except RunFailedError as refusal:
+        print(f"{refusal.message} {refusal.hint}", file=sys.stderr)  # noqa: T201
+        return refusal.exit_code
+
+
+def launch(args: argparse.Namespace, argv: list[str], run_dir: Path, spread: launching.Spread | None) -> int:
+    """One attempt of the run, in this process or in several. Every end of it is on record."""
     try:
         reporter = Reporter(run_dir, attempt=args.attempt) if ranks.is_first() else SilentReporter()
     except OSError as error:
         print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
-    spread = None if launching.is_started_by_torchrun() else launching.spread_in(run_dir / CONFIG_FILE)
     if spread:
         again = [*argv, "--attempt", str(reporter.attempt)]
         return launching.start(spread, Path(__file__).resolve(), again, run_dir, attempt=reporter.attempt)
@@ -114,6 +138,7 @@ def main(argv: list[str]) -> int:
                 resume=args.resume,
                 extend=args.extend,
                 resume_from=args.resume_from,
+                probe=args.probe,
             )
         )
     except Exception as error:  # the last resort: no run ends without a word
@@ -147,6 +172,7 @@ def prepare(
     resume: bool,
     extend: bool,
     resume_from: str | None,
+    probe: bool = False,
 ) -> Run:
     """Check everything that can be checked in a second. Raises RunFailedError."""
     checkpoints = Checkpoints(run_dir, keep=1)
@@ -161,6 +187,9 @@ def prepare(
         )
     )
     config = read_config(run_dir / CONFIG_FILE)
+    if probe:
+        backends.require_own_loop(config)
+        config = probing.without_traces(config)
     if checkpoint:
         extend = extend or is_extension(run_dir, config)
         require_same_run(checkpoint.progress, config, extend=extend)
@@ -177,10 +206,10 @@ def prepare(
         reporter.notice(hint, level="warning")
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
-    if ranks.is_first():
+    if ranks.is_first() and not probe:
         sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
-    return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop, commands)
+    return Run(run_dir, config, model, checkpoints, checkpoint, reporter, stop, commands, probe)
 
 
 def train(run: Run) -> int:
@@ -194,8 +223,7 @@ def train(run: Run) -> int:
     engine = engines.choose(config)  # before transformers is imported
     tokenizer = models.load_tokenizer(run.model, offline=config.offline)
     rows = preparing.rows_of_run(config, run.folder, tokenizer, reporter)
-    if run.resume_from:
-        require_same_data(run.resume_from.progress, rows.sha256())
+    require_same_data(run.resume_from, rows.sha256())
     if backends.of(config):
         from trainer_image.backends import running  # noqa: PLC0415
 
@@ -204,13 +232,14 @@ def train(run: Run) -> int:
     from trainer_image import methods  # noqa: PLC0415 not before Unsloth
 
     method = methods.of(config)
-    disk.require_space(
-        run.folder, *checkpoint_space(run.model, config), keep=config.keep_checkpoints, reporter=reporter
-    )
+    if not run.is_probe:
+        space = checkpoint_space(run.model, config)
+        disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
     downloading.fetch_model(run.model, reporter, offline=config.offline)
+    require_same_base(run.resume_from, print_of(run.model))
     reporter.phase("load_model")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
-    from trainer_image import fitting, loop, output, peak, probe  # noqa: PLC0415
+    from trainer_image import ending, fitting, loop, output, peak, probe  # noqa: PLC0415
 
     models.quieten_and_seed(config.seed)  # before the model: adapters start from random numbers
     device = models.find_device(config)
@@ -245,10 +274,12 @@ def train(run: Run) -> int:
         device=device,
         checkpoints=run.checkpoints,
         resume_from=run.resume_from,
+        base_print=print_of(run.model),
         reporter=reporter,
         stop=run.stop,
         commands=run.commands,
         engine=engine.name,
+        ends_after=probing.STEPS if run.is_probe else None,
         probe=probe.Probe(meter, outlook, reporter, is_resumed=run.resume_from is not None)
         if config.probe_memory
         else None,
@@ -258,6 +289,8 @@ def train(run: Run) -> int:
     reporter.phase("train")
     outcome = training.run()
 
+    if run.is_probe:
+        return probing.end(training, meter.peak(), reporter, is_stopped=run.stop.wish is not None)
     saved = not outcome.stopped or run.stop.wish == "save"
     if saved and sharding.is_on(config):
         model = sharding.in_one_piece(training, run.model, config, engine, method)
@@ -273,11 +306,17 @@ def train(run: Run) -> int:
             use_cache=use_cache,
         )
         if config.push:
-            events = events_of(run.folder / EVENTS_FILE)
-            card = model_card(config, events, best_step=outcome.best_step, versions=versions())
-            push(run.folder / OUTPUT_DIR, config.push, card, reporter)
-    report_end(reporter, outcome, method.OUTPUT_KIND if saved else None, config)
+            publish(run, config.push, best_step=outcome.best_step)
+    ending.report(reporter, outcome, method.OUTPUT_KIND if saved else None, config)
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
+
+
+def publish(run: Run, asked: Push, *, best_step: int | None) -> None:
+    """Upload the saved result with its card; a failure is said and ends nothing."""
+    card = model_card(
+        run.config, events_of(run.folder / EVENTS_FILE), best_step=best_step, versions=versions()
+    )
+    push(run.folder / OUTPUT_DIR, asked, card, run.reporter)
 
 
 def describe_method(method: Any, model: Any, config: RunConfig, reporter: Reporter) -> None:
@@ -286,47 +325,6 @@ def describe_method(method: Any, model: Any, config: RunConfig, reporter: Report
         reporter.notice(f"The method is {plugins.find('method', config.method_plugin).title}.")
     for sentence in method.describe(model, config.method):
         reporter.notice(sentence)
-
-
-def report_end(
-    reporter: Reporter, outcome: Any, output_kind: Literal["adapter", "weights"] | None, config: RunConfig
-) -> None:
-    """The run's last words; `output_kind` is None if no result was saved."""
-    from trainer_image import validation  # noqa: PLC0415 imports torch
-
-    if gained := validation.what_was_gained(outcome.baseline_loss, outcome.validation_loss):
-        reporter.notice(gained)
-    if not outcome.stopped:
-        reporter.phase("done")
-    reporter.close_listeners()
-    reporter.finish(
-        "stopped" if outcome.stopped else "finished",
-        step=outcome.step,
-        total_steps=outcome.total_steps,
-        final_loss=outcome.loss,
-        output=OUTPUT_DIR if output_kind else None,
-        output_kind=output_kind,
-        base_model=config.base_model,
-        best_step=outcome.best_step,
-        validation_loss=outcome.validation_loss,
-        baseline_loss=outcome.baseline_loss,
-        checkpoint=outcome.checkpoint,
-    )
-
-
-def parse_arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Train one run.")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--run-dir", type=Path, help="the run's folder")
-    what.add_argument("--doctor", action="store_true", help="print what can be trained here, and leave")
-    parser.add_argument("--resume", action="store_true", help="go on from the newest whole checkpoint")
-    parser.add_argument(
-        "--resume-from", metavar="NAME", help="with --resume: this one instead, like samples_400"
-    )
-    parser.add_argument("--estimate", action="store_true", help="print the memory it would take, and leave")
-    parser.add_argument("--extend", action="store_true", help="though the run's length was changed since")
-    parser.add_argument("--attempt", type=int, help="which launch of the run this is, from 1")
-    return parser.parse_args(argv)
 
 
 def print_estimate(run_dir: Path) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from app.adapters.child_process import ChildProcess, ProcessEndedError, child_environment
 from app.domain.errors import StudioError
 from app.domain.export_ports import Tell
-from app.domain.exports import ExportFormat, ExportJob, Made, PushWish, Quantization, Told
+from app.domain.exports import ExportFormat, ExportJob, Made, PushWish, Quantization, Replacing, Told
 from app.worker.exporting.protocol import read_reply, write_job
 from trainer_image import network
 
@@ -24,6 +24,9 @@ _ASK_SECONDS: Final = 0.2
 _INSTALL: Final = 'Run: pip install "tunewright[local,export]".'
 _PRIVATE: Final = ("certificate.json", "CERTIFICATE.md")
 """Hold prompts of the data, which are not to be published with the model."""
+_CARD: Final = "README.md"
+_MADE_BY_THE_HUB: Final = ".gitattributes"
+"""In every repository from its beginning."""
 
 
 class ExportProcess:
@@ -74,6 +77,25 @@ class ExportProcess:
         finally:
             process.end()
 
+    def replacing(self, folder: Path, wish: PushWish, *, token: str) -> Replacing | None:
+        from huggingface_hub import HfApi  # noqa: PLC0415 a third of a second
+        from huggingface_hub.errors import RepositoryNotFoundError  # noqa: PLC0415
+
+        hub = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), token=token)
+        try:
+            found = hub.model_info(wish.repo)
+        except RepositoryNotFoundError:
+            return None
+        except Exception as error:  # the library and what lies below it raise dozens of types
+            raise _explained(error, wish) from error
+        _require_as_asked(found.private, wish)
+        there = {file.rfilename for file in found.siblings or ()} - {_MADE_BY_THE_HUB}
+        sent = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        sent = sent - set(_PRIVATE) | {_CARD}
+        return (
+            Replacing(wish.repo, tuple(sorted(there & sent)), tuple(sorted(there - sent))) if there else None
+        )
+
     def push(self, folder: Path, card: str, wish: PushWish, *, token: str, tell: Tell) -> str:
         if reason := network.reason():
             raise StudioError(f"The export cannot be pushed. {reason}", "Nothing was sent.")
@@ -83,18 +105,18 @@ class ExportProcess:
         try:
             tell(Told("Asking the Hub for a place"))
             address = hub.create_repo(wish.repo, private=wish.is_private, exist_ok=True)
-            _require_as_asked(hub, address.repo_id, wish)
+            _require_as_asked(hub.model_info(address.repo_id).private, wish)
             tell(Told("Uploading; this cannot be cancelled half-way"))
             hub.upload_folder(
                 repo_id=address.repo_id,
                 folder_path=folder,
-                ignore_patterns=[*_PRIVATE, "README.md"],
+                ignore_patterns=[*_PRIVATE, _CARD],
                 commit_message="Upload an export",
             )
             hub.upload_file(
                 repo_id=address.repo_id,
                 path_or_fileobj=card.encode(),
-                path_in_repo="README.md",
+                path_in_repo=_CARD,
                 commit_message="Say what it is",
             )
         except StudioError:
@@ -135,14 +157,13 @@ def _listen(process: ChildProcess, lines: "queue.SimpleQueue[bytes | None]") -> 
         lines.put(None)
 
 
-def _require_as_asked(hub: Any, repo: str, wish: PushWish) -> None:
+def _require_as_asked(is_private: bool | None, wish: PushWish) -> None:
     """A model that was there stays as open as it was, whatever is asked for. Raises StudioError."""
-    is_private: bool | None = hub.model_info(repo).private
     if is_private is None or is_private == wish.is_private:
         return
     found, other = ("private", "privately") if is_private else ("public", "publicly")
     raise StudioError(
-        f"There is a model {repo} on the Hub already, and it is {found}.",
+        f"There is a model {wish.repo} on the Hub already, and it is {found}.",
         f"Choose another name, or push {other}. Nothing was sent.",
     )
 

@@ -20,6 +20,12 @@ log = logging.getLogger(__name__)
 
 _TOKEN_HINT: Final = "Set HF_TOKEN to a token that may read it, or run: hf auth login"  # noqa: S105
 _LONGEST_REASON: Final = 200
+_TRIES: Final = 3
+"""Each is five of huggingface_hub's, half a minute in all; by itself datasets 4.8 makes twenty of them."""
+_NO_CONNECTION: Final = frozenset(
+    {"ConnectionError", "TransportError", "TimeoutException", "Timeout", "TimeoutError", "ClientError"}
+)
+"""Of Python, httpx and aiohttp, which the library uses in turns."""
 
 
 def read_hub_rows(
@@ -35,6 +41,7 @@ def read_hub_rows(
             'Install it with: pip install "tunewright[local]"',
         ) from error
     quiet_libraries()
+    datasets.config.STREAMING_READ_MAX_RETRIES = _TRIES
     try:
         with torch_unseen(datasets.config):
             records = datasets.load_dataset(repo, name=config, split=split, streaming=True, token=token)
@@ -123,8 +130,8 @@ def _explain_access(error: Exception, repo: str) -> ImportFailedError | None:
         )
     if _is_offline(error):
         return ImportFailedError(
-            "The Hugging Face Hub cannot be reached.",
-            "Check the network, and that HF_HUB_OFFLINE is not set; or import a JSONL file.",
+            "The Hugging Face Hub cannot be reached, or the connection to it broke off.",
+            "Try again, check the network, and that HF_HUB_OFFLINE is not set; or import a JSONL file.",
         )
     if isinstance(error, FileNotFoundError):
         hint = f"Check the name, like tatsu-lab/alpaca. If it is private: {_TOKEN_HINT}"
@@ -148,7 +155,7 @@ def _status(error: BaseException) -> int | None:
 
 def _is_offline(error: BaseException) -> bool:
     names = {kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__}
-    return bool(names & {"ConnectionError", "ConnectError", "TimeoutException", "Timeout", "TimeoutError"})
+    return bool(names & _NO_CONNECTION)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

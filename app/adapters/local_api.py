@@ -25,7 +25,7 @@ _LARGEST_BODY: Final = 16 * 2**20
 _DIGITS_OF_A_LENGTH: Final = 12
 _PATIENCE_SECONDS: Final = 30
 """For a sender that has connected and says nothing."""
-_FINISH: Final = {"length": "length"}
+_FINISH: Final = {"length": "length", "context": "length"}
 """The reasons OpenAI knows by another name than "stop"."""
 
 

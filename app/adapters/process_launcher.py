@@ -56,9 +56,8 @@ class ProcessLauncher:
         self._start_patience = start_patience_seconds
 
     def problems(self, docker: DockerOptions) -> Sequence[str]:
-        if self._python == sys.executable and any(not _is_installed(name) for name in _NEEDED):
-            return ('Training on this computer needs the extra: pip install "tunewright[local]".',)
-        return ()
+        problem = missing_packages(self._python)
+        return (problem,) if problem else ()
 
     def launch(
         self,
@@ -81,7 +80,7 @@ class ProcessLauncher:
                 process = subprocess.Popen(
                     command,
                     cwd=run.folder,
-                    env=_environment(secrets, self._shared, offline=run.config.offline, gpu=run.gpu),
+                    env=job_environment(secrets, self._shared, offline=run.config.offline, gpu=run.gpu),
                     stdin=subprocess.DEVNULL,
                     stdout=errors,
                     stderr=errors,
@@ -178,7 +177,14 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _environment(
+def missing_packages(python: str) -> str:
+    """What training with this Python lacks, as a sentence; of another one than ours nobody knows."""
+    if python == sys.executable and any(not _is_installed(name) for name in _NEEDED):
+        return 'Training on this computer needs the extra: pip install "tunewright[local]".'
+    return ""
+
+
+def job_environment(
     secrets: Mapping[str, str], shared: Mapping[str, str], *, offline: bool, gpu: int | None
 ) -> dict[str, str]:
     """What the job inherits: everything but what looks like a secret, plus the secrets meant for it.

@@ -25,10 +25,22 @@ class HttpTokenChecker:
         if place is TokenPlace.HUGGING_FACE:
             base = self._environment.get("HF_ENDPOINT") or _HUB
             answer = _get(f"{base.rstrip('/')}/api/whoami-v2", token, place)
-            name = answer.get("name") if isinstance(answer, dict) else None
-            return f"It works: it belongs to {name}." if name else "It works."
+            account = answer if isinstance(answer, dict) else {}
+            name = account.get("name")
+            return f"It works: it belongs to {name}.{_paying(account)}" if name else "It works."
         _get(f"{places(self._environment).rest}/pods", token, place)
         return "It works: Runpod accepts it."
+
+
+def _paying(account: Mapping[str, Any]) -> str:
+    """Whether the account may pay for a job, as far as the Hub says; a balance it does not tell."""
+    if "isPro" not in account and "canPay" not in account:
+        return ""
+    if account.get("isPro"):
+        return " It has a Pro plan, so it may start Hugging Face Jobs."
+    if account.get("canPay"):
+        return " It has a way to pay, as Hugging Face Jobs need."
+    return " It has neither a Pro plan nor a way to pay: Hugging Face Jobs need credit first."
 
 
 def _get(address: str, token: str, place: TokenPlace) -> Any:

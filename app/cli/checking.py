@@ -33,6 +33,25 @@ def check(services: Services, args: argparse.Namespace, output: Output) -> int:
     return 0 if found.can_start else 1
 
 
+def probe(services: Services, args: argparse.Namespace, output: Output) -> int:
+    """What the run would take here, by its first steps."""
+    name = args.config or args.setup or args.recipe
+    setup, folder = setup_of(services, args, name, is_file=bool(args.config))
+    said = set[str]()
+
+    def tell(news: str) -> None:
+        if news not in said:
+            said.add(news)
+            output.say(f"  {news}")
+
+    found, remark = services.probing.probe(services.training.request_of(setup, folder), tell)
+    output.give({**vars(found), "seconds": found.seconds, "remark": remark})
+    for sentence in filter(None, (*found.sentences, remark)):
+        output.say(sentence)
+    output.say("Nothing was trained. Later estimates for this model and method here are corrected by it.")
+    return 0
+
+
 def setup_of(services: Services, args: argparse.Namespace, name: str, *, is_file: bool) -> tuple[Setup, Path]:
     """The setup that was named, with what the command line puts over it, and where its paths start."""
     path = expanded(name)

@@ -1,7 +1,6 @@
 """Collect from the web in the terminal, and the history of it."""
 
 import argparse
-import sys
 import time
 from typing import Final
 
@@ -26,24 +25,23 @@ def collect(services: Services, args: argparse.Namespace, output: Output) -> int
     else:
         scrape = _begin_anew(services, args, output)
     try:
-        ended = _followed(services, scrape.id)
+        ended = _followed(services, scrape.id, output)
     except KeyboardInterrupt:
         services.collecting.cancel(scrape.id)
-        _followed(services, scrape.id)
+        _followed(services, scrape.id, output)
         goes_on = f"`tunewright sessions collect --resume {scrape.id}` goes on."
         output.say(f"\nCancelled; what was collected is kept. {goes_on}")
         return 130
     return _report(ended, output)
 
 
-def _followed(services: Services, scrape_id: ScrapeId) -> Scrape:
+def _followed(services: Services, scrape_id: ScrapeId, output: Output) -> Scrape:
     """The scrape, once it has ended."""
     while True:
         now = services.collecting.progress(scrape_id)
         if now.scrape.status is not ScrapeStatus.RUNNING:
             return now.scrape
-        if sys.stderr.isatty():
-            print(f"\r\033[K{_line(now)}", end="", file=sys.stderr)  # noqa: T201
+        output.progress(_line(now))
         time.sleep(_LOOK_SECONDS)
 
 
@@ -89,8 +87,6 @@ def _line(now: Progress) -> str:
 
 
 def _report(scrape: Scrape, output: Output) -> int:
-    if sys.stderr.isatty():
-        print(file=sys.stderr)  # noqa: T201
     output.give(scrape)
     where = f" in session {scrape.session_id}" if scrape.session_id else ""
     output.say(f"{scrape.name} ({scrape.id}): {scrape.status}, {counted_rows(scrape.row_count)}{where}.")

@@ -1,9 +1,13 @@
 """The main job in the terminal: the sample, the tiny model, a run, and a chat. No window, no network."""
 
 import argparse
+import sys
+from pathlib import Path
+from shutil import which
 
 from app.cli.following import follow
 from app.cli.output import Output
+from app.cli.window_words import PROG
 from app.domain.chat import PRESETS as SAMPLING
 from app.domain.presets import QUICK_LOCAL_TEST, preset_values
 from app.domain.runs import DockerOptions, Run, RunRequest, Target
@@ -37,9 +41,15 @@ def demo(services: Services, args: argparse.Namespace, output: Output) -> int:
             _ask_both(services, run, question, output)
     finally:
         services.chats.unload()
-    output.say(f"\nGo on talking:  tunewright chat {run.id} --prompt 'your question'")
-    output.say("Or in the app:  tunewright")
+    output.say(f"\nGo on talking:  {_program()} chat {run.id} --prompt 'your question'")
+    output.say(f"Or in the app:  {_program()}")
     return 0
+
+
+def _program() -> str:
+    """What to type: `make demo` starts the program by its place in `.venv`, which no shell looks in."""
+    started = Path(sys.argv[0])
+    return str(started) if started.stem == PROG and which(PROG) is None else PROG
 
 
 def _ask_both(services: Services, run: Run, question: str, output: Output) -> None:

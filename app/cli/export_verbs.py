@@ -10,6 +10,7 @@ from app.domain.exports import Export, ExportFormat, ExportWish, PushWish, Quant
 from app.domain.runs import Run
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
+from app.services.export_deleting import left_in_words
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
@@ -66,7 +67,7 @@ def list_exports(services: Services, args: argparse.Namespace, output: Output) -
 
 
 def push_export(services: Services, args: argparse.Namespace, output: Output) -> int:
-    wish = PushWish(args.repo, is_private=not args.public)
+    wish = PushWish(args.repo, is_private=not args.public, replaces=args.replace)
     pushed = services.exporting.push(args.export, wish, _progress)
     _end_line()
     return _changed(
@@ -76,9 +77,11 @@ def push_export(services: Services, args: argparse.Namespace, output: Output) ->
 
 def delete_export(services: Services, args: argparse.Namespace, output: Output) -> int:
     export = services.exporting.find(args.export)
-    had_files = services.exporting.delete(export.id)
-    said = f"{export.folder} is deleted." if had_files else "Its files were gone already; it is off the list."
-    return _changed(export, output, said)
+    deleted = services.exporting.delete(export.id)
+    if deleted.left:
+        return _changed(export, output, left_in_words(export.folder, deleted.left))
+    gone = "Its files were gone already; it is off the list."
+    return _changed(export, output, f"{export.folder} is deleted." if deleted.had_files else gone)
 
 
 def forget_export(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -94,9 +97,11 @@ def _changed(export: Export, output: Output, text: str) -> int:
 
 def _wish(services: Services, run: Run, args: argparse.Namespace) -> ExportWish:
     format, quantization = ExportFormat(args.format), Quantization(args.quantization)
-    proposed = services.exporting.proposed_folder(run, format, quantization)
+    proposed = services.exporting.proposed_folder(run, format, quantization, args.checkpoint)
     folder = expanded(args.to).absolute() if args.to else proposed
-    return ExportWish(format, folder, quantization, base_model=args.base, prompts=args.prompts)
+    return ExportWish(
+        format, folder, quantization, base_model=args.base, prompts=args.prompts, checkpoint=args.checkpoint
+    )
 
 
 def _progress(told: Told) -> None:

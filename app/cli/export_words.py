@@ -9,7 +9,7 @@ Leaf = Callable[..., argparse.ArgumentParser]
 
 
 def add_export_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", leaf: Leaf) -> None:
-    export = leaf(verbs, "export", "take the result of a run along: written, loaded again and certified")
+    export = leaf(verbs, "export", "take a run's model along: written, loaded again and certified")
     export.add_argument("run", metavar="RUN", help="name, id, or the start of an id")
     export.add_argument(
         "--format", choices=[f.value for f in ExportFormat], required=True, help="what it becomes"
@@ -19,6 +19,9 @@ def add_export_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]
         choices=[q.value for q in Quantization],
         default="q8_0",
         help="of a GGUF: bits of a weight (q8_0)",
+    )
+    export.add_argument(
+        "--checkpoint", default="", metavar="C", help="one of its checkpoints, like samples_400 (the result)"
     )
     export.add_argument("--to", metavar="FOLDER", help="a folder that is not there yet, or empty")
     export.add_argument(
@@ -34,8 +37,9 @@ def add_export_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]
     push.add_argument("export", help="its id, or the start of it")
     push.add_argument("repo", metavar="REPO", help="your-name/name")
     push.add_argument("--public", action="store_true", help="for everybody to see")
+    push.add_argument("--replace", action="store_true", help="replace files of a model that is there already")
     for name, text in (
-        ("delete", "delete an export with its files"),
+        ("delete", "delete an export with the files it wrote; others in its folder stay"),
         ("forget", "take an export off the list; its files stay"),
     ):
         leaf(nouns, name, text).add_argument("export", help="its id, or the start of it")

@@ -1,7 +1,6 @@
 """The verb that brings rows in, or shows how they would be read."""
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -13,14 +12,14 @@ from app.domain.reading import Preview, ReadOptions, mapping_chosen_in
 from app.domain.sessions import ImportReport
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
-from app.services.library import LibraryService
+from app.services.library import LibraryService, Progress
 
 _LONGEST_CELL: Final = 100
 _ROWS_SHOWN: Final = 5
 
 
 def import_session(services: Services, args: argparse.Namespace, output: Output) -> int:
-    source = _hub(services.library, args) if args.hub else _file(services.library, args)
+    source = (_hub if args.hub else _file)(services.library, args, output.counting("rows read"))
     if not (args.preview or args.map or args.kind):
         return _tell(source.take(None), output)
     preview = source.look()
@@ -37,21 +36,21 @@ class _Source:
     take: Callable[[ColumnMapping | None], ImportReport]
 
 
-def _file(library: LibraryService, args: argparse.Namespace) -> _Source:
+def _file(library: LibraryService, args: argparse.Namespace, tell: Progress) -> _Source:
     path = expanded(args.source)
 
     def take(mapping: ColumnMapping | None) -> ImportReport:
-        return library.import_file(path, args.name, _progress, options=ReadOptions(mapping, args.passage))
+        return library.import_file(path, args.name, tell, options=ReadOptions(mapping, args.passage))
 
     options = ReadOptions(passage_characters=args.passage)
     return _Source(path.name, lambda: library.preview_file(path, _ROWS_SHOWN, options), take)
 
 
-def _hub(library: LibraryService, args: argparse.Namespace) -> _Source:
+def _hub(library: LibraryService, args: argparse.Namespace, tell: Progress) -> _Source:
     place = (args.source, args.split, args.subset)
 
     def take(mapping: ColumnMapping | None) -> ImportReport:
-        return library.import_hub(*place, args.name, _progress, mapping)
+        return library.import_hub(*place, args.name, tell, mapping)
 
     return _Source(hub_label(*place), lambda: library.preview_hub(*place, _ROWS_SHOWN), take)
 
@@ -93,8 +92,3 @@ def _tell(report: ImportReport, output: Output) -> int:
         if report.refused_count > 20:
             output.say("  … --json lists up to 1,000 of them.")
     return 0
-
-
-def _progress(count: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{count:,} rows read", end="", file=sys.stderr)  # noqa: T201

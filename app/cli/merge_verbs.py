@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 
 from app.cli.output import Output, counted_rows
 from app.domain.errors import StudioError, UnknownSessionError
+from app.domain.merge_ports import Watch
 from app.domain.merging import (
     Example,
     Fate,
@@ -36,12 +36,12 @@ def run_merge(services: Services, args: argparse.Namespace, output: Output) -> i
     recipe, merge_id = _recipe(services, args)
     if args.to_hub:
         wish = PublishWish(args.to_hub, is_private=not args.public)
-        merge = services.merging.to_hub(recipe, wish, merge_id, _progress)
+        merge = services.merging.to_hub(recipe, wish, merge_id, _told(output))
     elif args.to:
         path = expanded(args.to).absolute()
-        merge = services.merging.to_file(recipe, path, merge_id, _progress, overwrite=args.force)
+        merge = services.merging.to_file(recipe, path, merge_id, _told(output), overwrite=args.force)
     else:
-        merge = services.merging.to_session(recipe, merge_id, _progress)
+        merge = services.merging.to_session(recipe, merge_id, _told(output))
     output.give(merge)
     assert merge.result is not None
     made = merge.result.file or f"session {services.library.get(_session(merge)).name}"
@@ -55,7 +55,7 @@ def run_merge(services: Services, args: argparse.Namespace, output: Output) -> i
 
 def preview_merge(services: Services, args: argparse.Namespace, output: Output) -> int:
     recipe, _ = _recipe(services, args)
-    preview = services.merging.preview(recipe, _progress)
+    preview = services.merging.preview(recipe, _told(output))
     output.give(preview)
     output.say(f"{counted_rows(preview.ledger.rows_out)} would come out; nothing was written.")
     _say_ledger(preview.ledger, output)
@@ -149,10 +149,12 @@ def _read(path: Path) -> MergeRecipe:
         raise StudioError(f"The recipe {path.name} is not {kind}: {error}.", _HINT) from error
 
 
-def _progress(progress: MergeProgress) -> None:
-    if sys.stderr.isatty():
+def _told(output: Output) -> Watch:
+    def tell(progress: MergeProgress) -> None:
         share = f" {progress.done * 100 // progress.total} %" if progress.total else ""
-        print(f"\r\033[K{progress.stage}{share}", end="", file=sys.stderr)  # noqa: T201
+        output.progress(f"{progress.stage}{share}")
+
+    return tell
 
 
 def _say_ledger(ledger: Ledger, output: Output) -> None:

@@ -4,14 +4,17 @@ import io
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from app.domain.errors import StudioError
+
+_LINE_ANEW: Final = "\r\x1b[K"
+"""Has a terminal forget the line that the cursor is in."""
 
 
 class Output:
@@ -19,21 +22,35 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        self._has_progress = False
 
     def say(self, text: str) -> None:
         """A line for people; nothing in JSON."""
+        self._end_progress()
         if not self.as_json:
             print(text, flush=True)  # noqa: T201
 
     def piece(self, text: str) -> None:
         """Part of a line for people, as it is made."""
+        self._end_progress()
         if not self.as_json:
             print(text, end="", flush=True)  # noqa: T201
 
     def give(self, value: Any) -> None:
         """One line of JSON for programs; nothing for people."""
+        self._end_progress()
         if self.as_json:
             print(_as_line(plain(value)), flush=True)  # noqa: T201
+
+    def progress(self, text: str) -> None:
+        """How far the work is, where somebody is looking; whatever is said next takes its place."""
+        if sys.stderr.isatty():
+            print(f"{_LINE_ANEW}{_in_one_line(text)}", end="", file=sys.stderr, flush=True)  # noqa: T201
+            self._has_progress = True
+
+    def counting(self, what: str) -> Callable[[int], None]:
+        """Progress in numbers: "12,000 rows read"."""
+        return lambda count: self.progress(f"{count:,} {what}")
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Columns for people, as wide as what stands in them."""
@@ -48,6 +65,11 @@ class Output:
         print(error.message, file=sys.stderr)  # noqa: T201
         if error.hint:
             print(error.hint, file=sys.stderr)  # noqa: T201
+
+    def _end_progress(self) -> None:
+        if self._has_progress:
+            self._has_progress = False
+            print(_LINE_ANEW, end="", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _in_one_line(text: str) -> str:

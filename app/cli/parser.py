@@ -17,7 +17,7 @@ from app.cli.talking_words import add_talking_words
 from app.cli.window_words import PROG, add_window_words, whole_number
 from app.domain.presets import NAMED as NAMED_PRESETS
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE
-from app.domain.targets import TRAINER_IMAGE, Target
+from app.domain.targets import LAUNCHED, TRAINER_IMAGE, Target
 from app.domain.tokens import TokenPlace
 
 if TYPE_CHECKING:  # `--help` must not wait for what it imports
@@ -88,7 +88,7 @@ def _sessions(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     take.add_argument("--preview", action="store_true", help="show the first rows and import nothing")
     show = _leaf(nouns, "show", "a session and its rows")
     show.add_argument("session", help="name, id, or the start of an id")
-    show.add_argument("--start", type=_count, default=0, help="first row to show, from 0")
+    show.add_argument("--start", type=_count, default=0, help="how many rows to leave out first")
     show.add_argument("--limit", type=_count, default=5, help="how many rows (5)")
     show.add_argument("--version", dest="number", type=_count, help="an older version's rows")
     export = _leaf(nouns, "export", "write a session as JSONL of chat messages, Parquet or CSV")
@@ -152,12 +152,10 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     check = _leaf(verbs, "check", "what a run would take, and what speaks against it; starts nothing")
     check.add_argument("setup", metavar="SETUP", help="a saved setup, or a file, .toml or .json")
     _over_the_setup(check)
+    probe = _leaf(verbs, "probe", "measure a run's memory and the time of a step here; trains nothing")
+    _which_setup(probe)
     train = _leaf(verbs, "train", "start a run from a setup")
-    what = train.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
-    what.add_argument("--setup", metavar="NAME", help="a saved setup")
-    what.add_argument("--recipe", metavar="NAME", help="a recipe that came with the app")
-    _over_the_setup(train)
+    _which_setup(train)
     train.add_argument(
         "--auto",
         action="store_true",
@@ -168,8 +166,16 @@ def _train(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     train.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
 
 
+def _which_setup(leaf: argparse.ArgumentParser) -> None:
+    what = leaf.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", metavar="FILE", help="a setup, .toml or .json")
+    what.add_argument("--setup", metavar="NAME", help="a saved setup")
+    what.add_argument("--recipe", metavar="NAME", help="a recipe that came with the app")
+    _over_the_setup(leaf)
+
+
 def _over_the_setup(leaf: argparse.ArgumentParser) -> None:
-    leaf.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    leaf.add_argument("--target", choices=[t.value for t in LAUNCHED], help="where to run; else the setup's")
     leaf.add_argument(
         "--preset", choices=list(NAMED_PRESETS), help="these values go over those of the setup's config"
     )
@@ -210,7 +216,7 @@ def _runs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     resume = _run(_leaf(nouns, "resume", "go on from the last checkpoint"))
     resume.add_argument("--checkpoint", default="", metavar="NAME", help="go on from this one instead")
     resume.add_argument("--follow", action="store_true", help="watch it; exit with its outcome")
-    resume.add_argument("--target", choices=[t.value for t in Target], help="from now on there")
+    resume.add_argument("--target", choices=[t.value for t in LAUNCHED], help="from now on there")
     resume.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
     add_pod_options(resume)
     resume.add_argument(

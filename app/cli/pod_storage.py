@@ -12,7 +12,7 @@ from app.domain.errors import StudioError
 from app.domain.rentals import money
 from app.domain.renting import NO_POD, Order, fits, ladder
 from app.domain.runpod_ports import GpuOffer, PodTemplate
-from app.domain.runpod_storage import VolumePlan, VolumeState
+from app.domain.runpod_storage import VolumePlan, VolumeState, a_month
 from app.services.everything import Services
 from app.services.setup_files import read_setup
 
@@ -55,9 +55,9 @@ def templates(services: Services, args: argparse.Namespace, output: Output) -> i
 
 
 def _list_volumes(services: Services, output: Output) -> int:
-    states = services.runpod_storage.volumes()
-    monthly = sum(state.monthly for state in states)
-    output.give({"volumes": [_told_volume(state) for state in states], "monthly": monthly})
+    stored = services.runpod_storage.stored()
+    states = stored.volumes
+    output.give({"volumes": [_told_volume(state) for state in states], "monthly": stored.monthly})
     if not states:
         output.say("There is no network volume. `tunewright runpod volumes --ensure 50` makes one of 50 GB.")
         return 0
@@ -69,13 +69,13 @@ def _list_volumes(services: Services, output: Output) -> int:
                 state.volume.name,
                 state.volume.region,
                 f"{state.volume.size_gb} GB",
-                f"about {money(state.monthly)}",
+                "not known" if state.monthly is None else f"about {money(state.monthly)}",
                 ", ".join(state.pods) or "none",
             )
             for state in states
         ],
     )
-    output.say(f"All together about {money(monthly)} a month, also while no pod uses them.")
+    output.say(f"{stored.in_words} They cost also while no pod uses them.")
     return 0
 
 
@@ -83,14 +83,12 @@ def _ensure_volume(services: Services, args: argparse.Namespace, output: Output)
     size, gpu, region = args.ensure, args.gpu or "", args.region or ""
     plan = services.runpod_storage.plan_volume(size_gb=size, gpu=gpu, region=region)
     if not plan.is_done:
-        output.say(f"A volume of {plan.size_gb} GB in {plan.region}: about {money(plan.adds)} a month more.")
+        output.say(f"A volume of {plan.size_gb} GB in {plan.region}: {plan.adds_in_words}.")
         _require_yes(args, "Make it?", "Nothing was made: it costs money by the month.")
         plan = services.runpod_storage.ensure_volume(size_gb=size, gpu=gpu, region=region)
     output.give(_told_plan(plan))
     assert plan.existing is not None
-    output.say(
-        f"{plan.existing.id} in {plan.region}: {plan.size_gb} GB, about {money(plan.monthly)} a month."
-    )
+    output.say(f"{plan.existing.id} in {plan.region}: {plan.size_gb} GB, {a_month(plan.monthly)}.")
     return 0
 
 

@@ -1,7 +1,6 @@
 """What a base model will see of a session, in the terminal."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from app.cli.output import Output
@@ -42,7 +41,7 @@ def lengths(services: Services, args: argparse.Namespace, output: Output) -> int
     """The ledger, the verdicts, and what the longest length means."""
     source, config = _asked(services, args)
     previews = services.previews
-    survey = previews.survey(source, config, _counted)
+    survey = previews.survey(source, config, output.counting("rows seen"))
     speed = previews.speed(config)
     found = previews.length(survey, config, max_seq_len=config.max_seq_len, speed=speed)
     verdicts, percentiles = previews.verdicts(survey, config), previews.percentiles(survey)
@@ -80,11 +79,11 @@ def quality(services: Services, args: argparse.Namespace, output: Output) -> int
     session = services.library.find(args.session)
     previews = services.previews
     source = previews.of_session(session)
-    found = previews.quality.check(source, _counted)
+    found = previews.quality.check(source, output.counting("rows seen"))
     leaks = None
     if args.model:
         source, config = _asked(services, args)
-        survey = previews.survey(source, config, _counted)
+        survey = previews.survey(source, config, output.counting("rows seen"))
         leaks = previews.quality.leaks(found, survey, config)
     rows = {
         flaw: previews.quality.flawed(found, flaw, start=0, limit=_ROWS_LISTED)
@@ -122,8 +121,3 @@ def _asked(services: Services, args: argparse.Namespace) -> tuple[Source, RunCon
     if args.max_seq_len:
         config = config.model_copy(update={"max_seq_len": args.max_seq_len})
     return services.previews.of_session(session), config
-
-
-def _counted(rows: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r{rows:,} rows seen", end="", file=sys.stderr)  # noqa: T201

@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, cast, get_args
 
 from app.cli.checking import require_ready, setup_of
@@ -13,6 +14,7 @@ from app.domain.errors import StudioError
 from app.domain.fan_out import fan_out
 from app.domain.presets import Method
 from app.domain.queue import QueueRules
+from app.domain.rentals import money
 from app.domain.runs import Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -104,6 +106,9 @@ def set_rules(services: Services, args: argparse.Namespace, output: Output) -> i
     if args.hours:
         rules = replace(rules, night_from=args.hours[0], night_to=args.hours[1])
     services.queue.set_rules(rules)
+    if args.most_dollars is not None:
+        services.queue.limit_money(args.most_dollars or None)
+    rules = services.queue.rules()
     output.give(rules)
     for line in describe(rules):
         output.say(line)
@@ -145,7 +150,15 @@ def describe(rules: QueueRules) -> list[str]:
     hours = f"only from {rules.night_from}:00 to {rules.night_to}:00"
     night = hours if rules.only_at_night else "at any hour"
     idle = "only on a GPU that no other program uses" if rules.only_idle else "also beside other programs"
-    return [f"Queued runs start {night}, {idle}.", *(["The queue is paused."] if rules.is_paused else [])]
+    limit = []
+    if rules.most_dollars is not None:
+        since = f"{datetime.fromisoformat(rules.counted_from).astimezone():%d %B %H:%M}"
+        limit = [f"All rented runs together cost at most {money(rules.most_dollars)} from {since} on."]
+    return [
+        f"Queued runs start {night}, {idle}.",
+        *limit,
+        *(["The queue is paused."] if rules.is_paused else []),
+    ]
 
 
 def _tell_ends(watched: dict[str, Run], runs: Sequence[Run], output: Output) -> None:

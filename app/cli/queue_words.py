@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 
 from app.domain.presets import PRESETS
-from app.domain.targets import Target
+from app.domain.targets import LAUNCHED
 
 Leaf = Callable[..., argparse.ArgumentParser]
 
@@ -15,7 +15,7 @@ def add_queue_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]"
     leaf(nouns, "list", "what waits, in order, and why")
     add = leaf(nouns, "add", "put a run at the end, with its rows and settings as they are now")
     add.add_argument("--config", required=True, metavar="FILE", help="a setup, .toml or .json")
-    add.add_argument("--target", choices=[t.value for t in Target], help="where to run; else the setup's")
+    add.add_argument("--target", choices=[t.value for t in LAUNCHED], help="where to run; else the setup's")
     add.add_argument("--preset", choices=list(PRESETS), help="these values go over those of the setup")
     add.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
     add.add_argument(
@@ -35,6 +35,12 @@ def add_queue_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]"
     rules.add_argument("--idle", choices=("yes", "no"), help="only on a GPU that no other program uses")
     rules.add_argument("--night", choices=("yes", "no"), help="only at night")
     rules.add_argument("--hours", type=_hours, metavar="FROM-TO", help="when night is, like 22-6")
+    rules.add_argument(
+        "--most-dollars",
+        type=_dollars,
+        metavar="DOLLARS",
+        help="all rented runs together cost no more from now on; “none” lifts it",
+    )
     run = leaf(nouns, "run", "start what waits, one after another, until nothing waits")
     run.add_argument("--keep", action="store_true", help="and go on waiting for more until Ctrl+C")
 
@@ -44,6 +50,16 @@ def _places(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError("it is a whole number like -1") from None
+
+
+def _dollars(text: str) -> float:
+    """0 stands for none: no limit is 0 dollars."""
+    if text == "none":
+        return 0.0
+    try:
+        return float(text.removeprefix("$"))
+    except ValueError:
+        raise argparse.ArgumentTypeError("it is an amount like 20, or none") from None
 
 
 def _hours(text: str) -> tuple[int, int]:

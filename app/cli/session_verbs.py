@@ -1,8 +1,6 @@
 """What the verbs of `session_words` do, in terms of the services."""
 
 import argparse
-import sys
-from collections.abc import Callable
 
 from app.cli.importing import chosen_mapping
 from app.cli.output import Output, counted_rows
@@ -53,7 +51,7 @@ def append(services: Services, args: argparse.Namespace, output: Output) -> int:
     path, options = expanded(args.rows), ReadOptions()
     if args.map or args.kind:
         options = ReadOptions(chosen_mapping(services.library.preview_file(path), path.name, args))
-    report = services.library.append_file(base, path, _counted("rows read"), options)
+    report = services.library.append_file(base, path, output.counting("rows read"), options)
     output.give(report)
     output.say(f"{_new_version(report.session)} {report.refused_count:,} refused.")
     for note in report.notes[:20]:
@@ -89,9 +87,9 @@ def replace(services: Services, args: argparse.Namespace, output: Output) -> int
         output.give(preview)
         output.say(f"{counted_rows(preview.row_count)} would change.")
         for example in preview.examples:
-            output.say(f"\nrow {example.position}\n- {example.before}\n+ {example.after}")
+            output.say(f"\nrow {example.position + 1:,}\n- {example.before}\n+ {example.after}")
         return 0
-    session = editing.replace(base, wish, _counted("rows looked at"))
+    session = editing.replace(base, wish, output.counting("rows looked at"))
     return _changed(session, output, f"{counted_rows(preview.row_count)} changed. {_new_version(session)}")
 
 
@@ -107,7 +105,7 @@ def find(services: Services, args: argparse.Namespace, output: Output) -> int:
     )
     found = services.library.editing.find(
         _session(services, args).id, wanted, start=args.start, limit=args.limit, version=args.number,
-        tick=_counted("rows looked at"),
+        tick=output.counting("rows looked at"),
     )  # fmt: skip
     output.give(found)
     for row in found.rows:
@@ -121,14 +119,14 @@ def find(services: Services, args: argparse.Namespace, output: Output) -> int:
 
 def check(services: Services, args: argparse.Namespace, output: Output) -> int:
     session = _session(services, args)
-    found = services.publishing.check(session, _counted("rows looked at"))
+    found = services.publishing.check(session, output.counting("rows looked at"))
     output.give(found)
     if not found:
         output.say(
             f"Nothing in {session.name} looks like personal data. Names and streets are not looked for."
         )
     for one in found:
-        rows = ", ".join(str(position) for position in one.rows[:10])
+        rows = ", ".join(f"{position + 1:,}" for position in one.rows[:10])
         more = ", …" if one.row_count > 10 else ""
         output.say(f"{found_in_words([one])}: rows {rows}{more}")
     return 0
@@ -137,7 +135,9 @@ def check(services: Services, args: argparse.Namespace, output: Output) -> int:
 def publish(services: Services, args: argparse.Namespace, output: Output) -> int:
     session = _session(services, args)
     wish = PublishWish(args.repo, is_private=not args.public, license=args.license, update=args.update)
-    published = services.publishing.publish(session, wish, _tell, accept_found=args.accept_personal_data)
+    published = services.publishing.publish(
+        session, wish, output.progress, accept_found=args.accept_personal_data
+    )
     output.give(published)
     who = "everybody may see it" if args.public else "private"
     output.say(f"{counted_rows(published.row_count)} of {session.name} on the Hub ({who}): {published.url}")
@@ -154,7 +154,7 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
         file_format,
         version=args.number,
         overwrite=args.force,
-        progress=_counted("rows written"),
+        progress=output.counting("rows written"),
     )
     output.give({"session": session.id, "file": path, "rows": count, "format": file_format})
     output.say(f"{counted_rows(count)} of {session.name} written to {path}.")
@@ -165,7 +165,7 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
 
 def show_row(row: SessionRow, output: Output) -> None:
     line = f" (line {row.source_line})" if row.source_line else ""
-    output.say(f"\nrow {row.position}{line}")
+    output.say(f"\nrow {row.position + 1:,}{line}")
     for message in row.messages:
         output.say(f"  {message['role']}: {message['content']}")
 
@@ -186,16 +186,3 @@ def _new_version(session: Session) -> str:
 
 def _yes_or_no(word: str | None) -> bool | None:
     return None if word is None else word == "yes"
-
-
-def _counted(what: str) -> Callable[[int], None]:
-    def tell(count: int) -> None:
-        _tell(f"{count:,} {what}")
-
-    return tell
-
-
-def _tell(text: str) -> None:
-    """Progress, where somebody is looking."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr)  # noqa: T201

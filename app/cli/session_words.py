@@ -59,7 +59,7 @@ def _find(one: Callable[[str, str], argparse.ArgumentParser], count: Callable[[s
     find.add_argument("--min-characters", type=count, metavar="N", help="at least so long")
     find.add_argument("--max-characters", type=count, metavar="N", help="at most so long")
     find.add_argument("--source", default="", help="part of the file, address or author it is from")
-    find.add_argument("--start", type=count, default=0, help="first row to look at, from 0")
+    find.add_argument("--start", type=count, default=0, help="how many rows to leave out first")
     find.add_argument("--limit", type=count, default=20, help="how many rows (20)")
     find.add_argument("--version", dest="number", type=count, help="in an older version")
 

@@ -10,12 +10,13 @@ from typing import Final
 
 from app.cli.output import Output, counted_rows
 from app.domain.chat import PRESETS, Sampling, Voice
-from app.domain.comparing import Answered, ComparisonFormat
+from app.domain.comparing import Answered, Comparison, ComparisonFormat
 from app.domain.conversations import ChatFormat, Conversation
 from app.domain.errors import StudioError, UnknownConversationError
 from app.domain.runs import RunId
 from app.domain.talkers import ModelRef, Placing
 from app.domain.typed_paths import expanded
+from app.services.comparing import MOST_PROMPTS
 from app.services.everything import Services
 from app.services.row_files import appearing
 
@@ -62,9 +63,43 @@ def compare(services: Services, args: argparse.Namespace, output: Output) -> int
     target = expanded(args.to) if args.to else None
     file_format = _comparison_format(target)
     plan = services.comparing.plan(first, second, _prompts(services, args), _sampling(args), args.system)
+    _compared(services, plan, (first, second), placing, target, file_format, output)
+    return 0
+
+
+def prove(services: Services, args: argparse.Namespace, output: Output) -> int:
+    ref, placing = _found(services, args.model, args)
+    target = expanded(args.to) if args.to else None
+    file_format = _comparison_format(target)
+    if not 1 <= args.count <= MOST_PROMPTS:
+        raise StudioError(f"--count is a number from 1 to {MOST_PROMPTS:,}.", "20 are usual.")
+    plan, pair = services.proving.plan(ref, args.count)
+    done = _compared(services, plan, pair, placing, target, file_format, output)
+    if target is None:
+        output.say(f"Report: {services.comparing.export(done, ComparisonFormat.HTML)}")
+    found = done.findings()
+    output.give({"loss": plan.proof.loss if plan.proof else None, "findings": found})
+    if found is not None and found.scores is not None:
+        before, after = found.scores
+        output.say(f"Exact: {before.exact} → {after.exact} of {found.compared}")
+        output.say(f"ROUGE-L: {before.rouge_l:.3f} → {after.rouge_l:.3f}")
+        output.say(f"General prompts answered otherwise: {found.changed} of {found.general}")
+    return 0
+
+
+def _compared(
+    services: Services,
+    plan: Comparison,
+    pair: tuple[ModelRef, ModelRef],
+    placing: Placing,
+    target: Path | None,
+    file_format: ComparisonFormat | None,
+    output: Output,
+) -> Comparison:
+    """The comparison with all answers, told and written as they come."""
     whole: list[Answered] = []
     try:
-        for answered in services.comparing.run(plan, first, second, placing):
+        for answered in services.comparing.run(plan, *pair, placing):
             if answered.facts is None:
                 continue
             whole.append(answered)
@@ -77,7 +112,7 @@ def compare(services: Services, args: argparse.Namespace, output: Output) -> int
             with appearing(target, overwrite=False) as partial:
                 partial.write_text(done.as_text(file_format), encoding="utf-8", newline="")
             output.say(f"Written to {target}")
-    return 0
+    return done
 
 
 def _comparison_format(target: Path | None) -> ComparisonFormat | None:
@@ -220,6 +255,7 @@ def _sampling(args: argparse.Namespace) -> Sampling:
 TALKING_VERBS: Mapping[tuple[str, str | None], Callable[[Services, argparse.Namespace, Output], int]] = {
     ("chat", None): chat,
     ("compare", None): compare,
+    ("prove", None): prove,
     ("chats", "list"): list_chats,
     ("chats", "show"): show_chat,
     ("chats", "export"): export_chat,

@@ -41,6 +41,12 @@ def add_talking_words(
     _sampling(compare, number)
     _placing(compare)
 
+    prove = leaf(verbs, "prove", "what a run has learnt and forgotten: its base against it, as a report")
+    prove.add_argument("model", metavar="RUN", help="a run (name, id) or RUN/samples_N")
+    prove.add_argument("--count", type=int, default=20, metavar="N", help="rows kept aside to ask (20)")
+    prove.add_argument("--to", metavar="FILE", help="write the report here: .html, .jsonl, .md or .csv")
+    _placing(prove)
+
     _chats(verbs.add_parser("chats", help="kept chats with models"), leaf)
 
     serve = leaf(verbs, "serve", "let programs of this computer ask a model as they ask OpenAI's")

@@ -4,12 +4,11 @@ import argparse
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from app.cli import export_verbs, recipe_verbs, session_verbs, setup_verbs
 from app.cli.auto_setting import automatic
 from app.cli.bundle import install_bundle, make_bundle, show_bundle
-from app.cli.checking import check, require_ready, setup_of
+from app.cli.checking import check, probe, require_ready, setup_of
 from app.cli.collecting import collect, list_collects
 from app.cli.demo import demo
 from app.cli.docker import (
@@ -42,6 +41,7 @@ from app.domain.runs import Run, Target
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.loss_files import read_losses, smoothed
+from app.services.run_requests import request_of_run
 from app.services.setup_files import read_setup
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
@@ -209,7 +209,7 @@ def resume_run(services: Services, args: argparse.Namespace, output: Output) -> 
     target = Target(args.target) if args.target else before.target
     setup = with_pod_options(services.training.setup_of(before), args)
     if target is Target.RUNPOD:
-        request = replace(services.training.request_of(setup, Path.home()), target=target)
+        request = request_of_run(before, target=target, pod=setup.pod)
         found = require_ready(services, request, output)
         require_consent(found, output, is_given=args.yes)
         if found.plan is not None:
@@ -231,8 +231,18 @@ def print_log(services: Services, args: argparse.Namespace, output: Output) -> i
             for line in text.splitlines():
                 output.give({"line": line})
         if run.status.is_final or not args.follow:
+            _say_copy(services.monitoring.log_copy(run), output)
             return 0
         time.sleep(0.3)
+
+
+def _say_copy(text: str, output: Output) -> None:
+    """What the target kept of the log, while the trainer cannot be asked for it."""
+    if text:
+        output.say("A copy from the target's own log, while the pod does not answer:")
+        for line in text.splitlines():
+            output.give({"line": line, "copy": True})
+            output.say(line)
 
 
 def print_metrics(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -297,6 +307,7 @@ VERBS: Mapping[tuple[str, str | None], Verb] = {
     ("merge", "show"): show_merge,
     ("merge", "delete"): delete_merge,
     ("check", None): check,
+    ("probe", None): probe,
     **{("setups", noun): verb for noun, verb in setup_verbs.VERBS.items()},
     **{("recipes", noun): verb for noun, verb in recipe_verbs.VERBS.items()},
     ("train", None): train,

@@ -15,7 +15,7 @@ Voice = Literal["tuned", "base"]
 """Who answers: the fine-tuned model, or the base model it came from."""
 
 
-FinishReason = Literal["stop", "length", "cancelled", "stop_string", "repetition"]
+FinishReason = Literal["stop", "length", "cancelled", "stop_string", "repetition", "context"]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from functools import cached_property
 
 from app.domain.chat import AnswerFacts, Sampling
 from app.domain.comparison_page import page_of
+from app.domain.proof_page import numbers_of
+from app.domain.proofs import Findings, Proof, findings
 from app.domain.word_differences import likeness
 
 
@@ -43,6 +45,8 @@ class Comparison:
     sampling: Sampling
     answers: tuple[Answered, ...] = ()
     """The whole ones."""
+    proof: Proof | None = None
+    """Set where the first prompts have wanted answers and the others are general ones."""
 
     @cached_property
     def _by_place(self) -> Mapping[tuple[int, int], Answered]:
@@ -61,6 +65,22 @@ class Comparison:
                 found.append((prompt, first.text, second.text))
         return found
 
+    @property
+    def is_whole(self) -> bool:
+        return len(self.answers) == 2 * len(self.prompts)
+
+    def findings(self) -> Findings | None:
+        """What the answers prove; None where nothing was to be proved."""
+        if self.proof is None:
+            return None
+        placed = enumerate(self.prompts)
+        pairs = [(at, (prompt, *both)) for at, prompt in placed if (both := self._both(at)) is not None]
+        return findings(self.proof, pairs)
+
+    def _both(self, prompt: int) -> tuple[str, str] | None:
+        first, second = self.answer(prompt, 0), self.answer(prompt, 1)
+        return None if first is None or second is None else (first.text, second.text)
+
     def as_text(self, file_format: ComparisonFormat) -> str:
         match file_format:
             case ComparisonFormat.JSONL:
@@ -70,7 +90,9 @@ class Comparison:
             case ComparisonFormat.MARKDOWN:
                 return self._as_markdown()
             case ComparisonFormat.HTML:
-                return page_of(self.labels, self._conditions(), self.pairs())
+                found = self.findings()
+                numbers = numbers_of(self.labels, self.proof, found) if self.proof and found else ""
+                return page_of(self.labels, self._conditions(), self.pairs(), numbers)
 
     def _conditions(self) -> list[str]:
         system = [f"System prompt: {self.system}"] if self.system else []

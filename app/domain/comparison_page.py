@@ -13,11 +13,17 @@ body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 article { border: 1px solid #8886; border-radius: .5rem; padding: 0 1rem 1rem; }
 p { white-space: pre-wrap; overflow-wrap: anywhere; }
 b { text-decoration: underline; }
+th, td { text-align: left; padding: .2rem 1.5rem .2rem 0; vertical-align: top; }
 """
 
 
-def page_of(labels: tuple[str, str], conditions: Sequence[str], pairs: Sequence[tuple[str, str, str]]) -> str:
-    """What only one side says is bold and underlined."""
+def page_of(
+    labels: tuple[str, str],
+    conditions: Sequence[str],
+    pairs: Sequence[tuple[str, str, str]],
+    numbers: str = "",
+) -> str:
+    """What only one side says is bold and underlined; `numbers` is HTML that goes before the answers."""
     title = escape(f"{labels[0]} and {labels[1]}")
     said = "".join(f"<p>{escape(one)}</p>\n" for one in conditions)
     body = "".join(_section(labels, number, *pair) for number, pair in enumerate(pairs, start=1))
@@ -25,7 +31,7 @@ def page_of(labels: tuple[str, str], conditions: Sequence[str], pairs: Sequence[
         '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{_STYLE}</style></head>\n"
-        f"<body>\n<h1>{title}</h1>\n{said}{body}</body>\n</html>\n"
+        f"<body>\n<h1>{title}</h1>\n{said}{numbers}{body}</body>\n</html>\n"
     )
 
 

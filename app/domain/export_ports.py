@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from app.domain.exports import Export, ExportFormat, ExportJob, Made, PushWish, Quantization, Told
+from app.domain.exports import Export, ExportFormat, ExportJob, Made, PushWish, Quantization, Replacing, Told
 from app.domain.runs import RunId
 
 Tell = Callable[[Told], None]
@@ -38,6 +38,10 @@ class Exporter(Protocol):
 
     def make(self, job: ExportJob, tell: Tell) -> Made:
         """Fill the job's folder. What `tell` raises ends the process at once, in the middle of its work."""
+        ...
+
+    def replacing(self, folder: Path, wish: PushWish, *, token: str) -> Replacing | None:
+        """What a push would replace; None where nothing is there. Sends and makes nothing."""
         ...
 
     def push(self, folder: Path, card: str, wish: PushWish, *, token: str, tell: Tell) -> str:

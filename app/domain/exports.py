@@ -31,10 +31,14 @@ class ExportWish:
     base_model: str = ""
     """Full-precision model to merge an adapter into; empty: the one it was trained on."""
     prompts: int = PROMPTS
+    checkpoint: str = ""
+    """Its folder's name, like samples_400; empty for the run's result."""
 
     @property
     def label(self) -> str:
-        return f"GGUF {self.quantization.upper()}" if self.format is ExportFormat.GGUF else self.format.label
+        gguf = f"GGUF {self.quantization.upper()}"
+        kind = gguf if self.format is ExportFormat.GGUF else self.format.label
+        return f"{kind} of {self.checkpoint}" if self.checkpoint else kind
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ class ExportJob:
     base_model: str
     """Hub name or folder; for a whole model, of no matter."""
     model: Path
-    """Folder of the run's result."""
+    """Folder of the run's result, or of a checkpoint."""
     is_adapter: bool
     format: ExportFormat
     quantization: Quantization
@@ -205,3 +209,30 @@ class PushWish:
 
     repo: str
     is_private: bool = True
+    replaces: bool = False
+    """Whether a person has agreed to replace files of a model that is there already."""
+
+
+@dataclass(frozen=True)
+class Replacing:
+    """What a push would do to a model that is on the Hub already."""
+
+    repo: str
+    replaced: tuple[str, ...]
+    kept: tuple[str, ...]
+    """Files of it that the export does not have: they stay beside the new ones."""
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        said = [f"There is a model {self.repo} on the Hub already."]
+        if self.replaced:
+            said.append(f"Replaced would be: {_few(self.replaced)}.")
+        if self.kept:
+            said.append(f"Kept beside the new files: {_few(self.kept)}.")
+        return " ".join(said)
+
+
+def _few(names: tuple[str, ...], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

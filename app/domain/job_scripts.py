@@ -6,18 +6,16 @@ timeout is ended after half an hour.
 """
 
 import base64
-import re
 from collections.abc import Sequence
 from typing import Final
 
 from app.domain.errors import StudioError
+from app.domain.jobs import FLAVOR, TIMEOUT
 from trainer_image.config import HubDataset, RunConfig
 
 MOST_ROW_BYTES: Final = 4 * 1024**2
 """Of packed rows inside a script; more belong in a dataset on the Hub."""
 
-_TIMEOUT: Final = re.compile(r"[1-9]\d{0,5}[smhd]")
-_FLAVOR: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 _LINE: Final = 76
 
 _SCRIPT: Final = '''# /// script
@@ -79,9 +77,9 @@ def job_command(script: str, *, flavor: str, timeout: str) -> list[str]:
     The token is named, never given: its value is read from the environment of whoever starts the job.
     Raises StudioError for what is no flavor or no time.
     """
-    if not _FLAVOR.fullmatch(flavor):
+    if not FLAVOR.fullmatch(flavor):
         raise StudioError(f"'{flavor}' is no flavor of a job.", "Give one like a10g-large or a100-large.")
-    if not _TIMEOUT.fullmatch(timeout):
+    if not TIMEOUT.fullmatch(timeout):
         raise StudioError(f"'{timeout}' is no time.", "Give a number with s, m, h or d, like 6h.")
     options = ["--flavor", flavor, "--timeout", timeout, "--secrets", "HF_TOKEN"]
     return ["hf", "jobs", "uv", "run", *options, script]

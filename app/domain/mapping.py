@@ -103,6 +103,13 @@ class ColumnMapping:
         others = {p: c for p, c in self.columns.items() if c != column and p != part}
         return ColumnMapping(self.kind, {**others, part: column} if part else others)
 
+    def with_part(self, part: Part, column: str | None) -> "ColumnMapping":
+        """The same with that part played by `column`, or by none; as it is if its rows have no such part."""
+        if part not in self.kind.parts:
+            return self
+        played_by = column or self.columns.get(part)
+        return self.playing(played_by, part if column else None) if played_by else self
+
     def of_kind(self, kind: RowKind) -> "ColumnMapping":
         """The parts both kinds have stay as they are."""
         return ColumnMapping(kind, {p: c for p, c in self.columns.items() if p in kind.parts})

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.domain.renting import CostPlan
+from app.domain.runpod_ports import GpuOffer
 from trainer_image.look_protocol import Ability, Directions
 
 Level = Literal["error", "warning"]
@@ -111,6 +112,8 @@ class Readiness:
     directions: tuple[Directions, ...] | None = None
     plan: CostPlan | None = None
     """Of a run on a rented GPU."""
+    dearer: GpuOffer | None = None
+    """One that would serve where none does at the price that was agreed to."""
     unknown: tuple[str, ...] = ()
     """What could not be found out and why, a sentence each."""
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from app.domain.preflight import ActiveLogger, DiskNeed, Extent, Readiness, gigabytes
+from app.domain.rentals import money
 from app.domain.renting import CostPlan
 
 _ABILITIES: Final = {
@@ -115,7 +116,10 @@ def plan(it: CostPlan) -> str:
     others = " or ".join(f"{o.name} at ${o.price_per_hour:.2f}" for o in it.others)
     instead = f"; if it is gone, {others}" if others else ""
     left = f"; the account has ${it.balance:.2f}" if it.balance is not None else ""
-    return f"{price}; {about}; never more than ${it.most:.2f} or {it.hours:.1f} hours{instead}{left}"
+    limit = f"never more than ${it.most:.2f} or {it.hours:.1f} hours"
+    if it.spent:
+        limit += f" from now on ({money(it.spent)} of the budget of ${it.budget:.2f} is spent)"
+    return f"{price}; {about}; {limit}{instead}{left}"
 
 
 def short_plan(it: CostPlan) -> str:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # `tunewright --help` must not wait for it
     from trainer_image.config import RunConfig
 
 Method = Literal["lora", "osft", "sft"]
-Place = Literal["local", "runpod"]
+Place = Literal["local", "runpod", "jobs"]
 """Presets differ by whose card it is; a container on this computer uses this computer's."""
 
 
@@ -137,6 +137,7 @@ OFFERED: Final[Mapping[Place, tuple[str, ...]]] = MappingProxyType(
     {
         "local": (QUICK_LOCAL_TEST, AUTO_SET, *(name for name in PRESETS if name != QUICK_LOCAL_TEST)),
         "runpod": _RUNPOD,
+        "jobs": (TRAINING_TEMPLATE, QLORA_TEMPLATE, CAUTIOUS_LORA),
     }
 )
 """What a beginner is offered where, in this order; the first is where to start."""
@@ -155,7 +156,7 @@ def offered_for(target: Target) -> tuple[str, ...]:
 
 
 _PLACES: Final[Mapping[Target, Place]] = MappingProxyType(
-    {Target.LOCAL: "local", Target.DOCKER: "local", Target.RUNPOD: "runpod"}
+    {Target.LOCAL: "local", Target.DOCKER: "local", Target.RUNPOD: "runpod", Target.HF_JOBS: "jobs"}
 )
 
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Final
 
 from app.domain.gpus import Gpu, freest
+from app.domain.rentals import money
+from app.domain.renting import LEAST_HOURS
 from app.domain.runs import Run, RunId, RunStatus
 from trainer_image.config import RunConfig
 
@@ -30,6 +32,14 @@ class QueueRules:
     night_from: int = 22
     """Hour of this computer's clock, 0 to 23."""
     night_to: int = 6
+    most_dollars: float | None = None
+    """All rented runs together, from `counted_from` on: the queue starts none that could cost more."""
+    counted_from: str = ""
+    """When that limit was set, ISO 8601 in UTC."""
+
+    def dollars_left(self, spent: float) -> float | None:
+        """`spent` since the limit was set; None without one."""
+        return None if self.most_dollars is None else max(self.most_dollars - spent, 0.0)
 
     def is_night(self, now: datetime) -> bool:
         """Whether the hours allow a start; from 22 to 6 goes over midnight."""
@@ -71,11 +81,22 @@ class Turn:
     reason: str = ""
 
 
-def next_turn(runs: Sequence[Run], rules: QueueRules, gpus: Sequence[Gpu], now: datetime) -> Turn:
+def within(run: Run, left: float | None, spent_by_it: float) -> Run:
+    """With a budget that keeps it within what is left of the queue's limit, whatever it has cost before."""
+    if left is None or not run.target.needs_network:
+        return run
+    budget = min(run.pod.budget, spent_by_it + left)
+    return replace(run, pod=replace(run.pod, budget=budget))
+
+
+def next_turn(
+    runs: Sequence[Run], rules: QueueRules, gpus: Sequence[Gpu], now: datetime, *, spent: float = 0.0
+) -> Turn:
     """The first of the queue, if the rules and what is going let it start: nobody overtakes it.
 
     `gpus` are those of this computer; without any, one run at a time trains on the processor. What trains
-    elsewhere takes none of them; of those there is one at a time too, so that only one costs money.
+    elsewhere takes none of them; of those there is one at a time too, so that only one costs money. `spent`:
+    dollars on rented runs since the limit was set.
     """
     queue = waiting(runs)
     if not queue:
@@ -89,8 +110,18 @@ def next_turn(runs: Sequence[Run], rules: QueueRules, gpus: Sequence[Gpu], now: 
     if blocking := _taken(beside, first, len(gpus)):
         return Turn(reason=f"Waits until {blocking} has ended.")
     if first.target.needs_network:
-        return Turn(first)
+        return _for_money(first, rules, spent)
     return _on_a_gpu(first, _free(beside, len(gpus)), rules, gpus)
+
+
+def _for_money(first: Run, rules: QueueRules, spent: float) -> Turn:
+    left = rules.dollars_left(spent)
+    if left is None or left > LEAST_HOURS * (first.pod.highest_price or 0.0):
+        return Turn(first)
+    return Turn(
+        reason=f"Rented runs have cost {money(spent)} of the queue's limit of "
+        f"{money(rules.most_dollars or 0.0)}: raise it, or take {first.name} out."
+    )
 
 
 def _on_a_gpu(first: Run, free: Sequence[int], rules: QueueRules, gpus: Sequence[Gpu]) -> Turn:

@@ -30,14 +30,17 @@ class Billing:
     """Why it stands as it does, as a sentence."""
 
 
-def verdict(pod_id: str, name: str, install: str, rental: Rental | None, now: datetime) -> Verdict:
-    """`rental`: the one of this pod, or of exactly this name, if there is one."""
+def verdict(
+    pod_id: str, name: str, install: str, rental: Rental | None, now: datetime, *, is_spent: bool = False
+) -> Verdict:
+    """`rental`: the one of this pod, or of exactly this name, if there is one. `is_spent`: its run has cost
+    its whole budget."""
     if not is_ours(name, install):
         return Verdict.NOT_OURS
     if rental is None:
         return Verdict.ASK
     if rental.pod_id and rental.pod_id != pod_id:
         return Verdict.END  # an order that was answered with an error, and obeyed all the same
-    if rental.state in (RentalState.ENDING, RentalState.GONE) or rental.is_overdue(now):
+    if rental.state in (RentalState.ENDING, RentalState.GONE) or rental.is_overdue(now) or is_spent:
         return Verdict.END
     return Verdict.KEEP

@@ -30,6 +30,10 @@ class RentalStore(Protocol):
         """The newest of an attempt."""
         ...
 
+    def of(self, run_id: RunId) -> Sequence[Rental]:
+        """Of every attempt of a run; the newest first."""
+        ...
+
     def all(self) -> Sequence[Rental]:
         """The newest first."""
         ...
@@ -61,6 +65,11 @@ class AgentSilentError(TargetError):
 
 class AgentRefusedError(TargetError):
     """The agent answered, and the answer is no."""
+
+    def __init__(self, message: str, hint: str = "", *, is_final: bool = False) -> None:
+        """`is_final`: the same asked again would be refused again."""
+        super().__init__(message, hint)
+        self.is_final = is_final
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 The row is written first, the pod is ordered second: whatever happens in between, somebody knows.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,6 +49,7 @@ class Rental:
     price: float
     """Dollars an hour: as offered, then as billed."""
     budget: float
+    """For everything the run costs, on all its pods together."""
     created_at: datetime
     """When the row was written, before the order: it costs from then on, so nothing is counted too low."""
     train_until: datetime
@@ -66,7 +68,7 @@ class Rental:
     """Process that looks after it ("pid:start time")."""
     wish: Wish = ""
     is_started: bool = False
-    """Whether training was started there."""
+    """Whether training was started there, as far as is known: it was asked for."""
     exit_code: int | None = None
     is_retrieved: bool = False
     """What it made is here and its checksums are right."""
@@ -81,6 +83,8 @@ class Rental:
     """When a look first found no pod."""
     state_since: datetime | None = None
     ended_at: datetime | None = None
+    spent_before: float = 0.0
+    """Dollars that the run had cost on other pods when this one was ordered."""
 
     @property
     def is_over(self) -> bool:
@@ -174,6 +178,25 @@ class Rental:
 
     def is_overdue(self, now: datetime) -> bool:
         return not self.is_over and now >= self.ends_by
+
+    def is_spent(self, spent: float) -> bool:
+        """Whether its run has used up its budget, `spent` being what all pods of the run have cost."""
+        return not self.is_over and spent >= self.budget
+
+
+def spent(rentals: Iterable[Rental], run_id: RunId, now: datetime) -> float:
+    """Dollars that a run has cost so far, on all its pods, those of earlier attempts too."""
+    return sum(rental.cost(now) for rental in rentals if rental.run_id == run_id)
+
+
+def spent_since(rentals: Iterable[Rental], since: datetime, now: datetime) -> float:
+    """Dollars that all pods together have cost from then on."""
+    return sum(max(rental.cost(now) - _cost_until(rental, since), 0.0) for rental in rentals)
+
+
+def _cost_until(rental: Rental, moment: datetime) -> float:
+    seconds = (moment - rental.created_at).total_seconds()
+    return max(seconds, 0.0) / 3600 * rental.price
 
 
 def money(dollars: float) -> str:

@@ -39,7 +39,7 @@ class PodOptions:
     """Types by their ids, in the order to try them; empty: all that fit, by `order`."""
     order: Order = Order.CHEAPEST
     budget: float = 5.0
-    """Never more than this, dollars, with everything: hard."""
+    """Never more than this, dollars, with everything, on all pods of the run together: hard."""
     hours: float = 4.0
     """Never longer than this, from the order of the pod on: hard."""
     highest_price: float | None = None
@@ -50,6 +50,12 @@ class PodOptions:
     """A network volume by its id; empty: none, and what is not fetched in time is gone with the pod."""
     disk_gb: int = 40
     pass_hf_token: bool = False
+
+    def agreeing_to(self, offer: GpuOffer) -> "PodOptions":
+        """With a yes to this one too, at its price."""
+        gpus = (*self.gpus, offer.id) if self.gpus and offer.id not in self.gpus else self.gpus
+        highest = max(offer.price_per_hour, self.highest_price or 0.0)
+        return replace(self, gpus=gpus, highest_price=highest)
 
     def problem(self) -> str:
         """What is wrong with it, as an order; empty if nothing is."""
@@ -165,12 +171,30 @@ class Term:
     """Then it is ended whatever it does."""
 
 
-def term(now: datetime, price: float, options: PodOptions) -> Term:
-    """By deadline and budget, whichever comes first. `price` is what an hour of this pod costs."""
-    hours = min(options.hours, options.budget / price) if price > 0 else options.hours
+def term(now: datetime, price: float, options: PodOptions, *, spent: float = 0.0) -> Term:
+    """By deadline and budget, whichever comes first. `price` is what an hour of this pod costs, `spent` what
+    the run has cost on others."""
+    hours = hours_left(price, options, spent)
     length = timedelta(hours=hours)
     reserve = min(length * RETRIEVE_SHARE, MOST_RETRIEVE)
     return Term(train_until=now + length - reserve, ends_by=now + length)
+
+
+def hours_left(price: float, options: PodOptions, spent: float) -> float:
+    """Of a pod of that price, by deadline and by what is left of the budget."""
+    left = max(options.budget - spent, 0.0)
+    return min(options.hours, left / price) if price > 0 else options.hours
+
+
+def too_little_left(price: float, options: PodOptions, spent: float) -> tuple[str, str] | None:
+    """What is said of a run whose budget pays for no further pod; None if it does."""
+    if not spent or hours_left(price, options, spent) >= LEAST_HOURS:
+        return None
+    return (
+        f"The run has cost ${spent:.2f} of its budget of ${options.budget:.2f}: "
+        f"what is left pays for no pod of ${price:.2f} an hour.",
+        "The budget is for everything together. Give it a larger one to go on.",
+    )
 
 
 @dataclass(frozen=True)
@@ -198,6 +222,8 @@ class CostPlan:
     balance: float | None = None
     later: GpuOffer | None = field(default=None)
     """The next one that would need a yes to a higher price."""
+    spent: float = 0.0
+    """What the run has cost before, on other pods."""
 
     @property
     def seconds(self) -> float | None:
@@ -210,8 +236,8 @@ class CostPlan:
 
     @property
     def most(self) -> float:
-        """What it can cost at most."""
-        return min(self.budget, self.hours * self.dearest)
+        """What it can cost at most, from now on."""
+        return min(max(self.budget - self.spent, 0.0), self.hours * self.dearest)
 
     @property
     def dearest(self) -> float:
@@ -237,6 +263,7 @@ def plan_of(
     leaving: Iterable[Leaving] = (),
     balance: float | None = None,
     later: GpuOffer | None = None,
+    spent: float = 0.0,
 ) -> CostPlan:
     """Of a ladder that has at least one rung."""
     first, *others = rungs
@@ -244,10 +271,11 @@ def plan_of(
         offer=first,
         others=tuple(others),
         budget=options.budget,
-        hours=min(options.hours, options.budget / first.price_per_hour),
+        hours=hours_left(first.price_per_hour, options, spent),
         train_seconds=train_seconds,
         measured_steps=measured_steps,
         leaving=tuple(leaving),
         balance=balance,
         later=later,
+        spent=spent,
     )

@@ -21,6 +21,11 @@ class RunpodError(TargetError):
 class NoCapacityError(RunpodError):
     """There is no such GPU free where it was asked for: the next on the ladder may be."""
 
+    def __init__(self, message: str, hint: str = "", *, later: "GpuOffer | None" = None) -> None:
+        """`later`: one that would serve, at a price that was not agreed to."""
+        super().__init__(message, hint)
+        self.later = later
+
 
 class NoCreditError(RunpodError):
     """The account cannot pay (402): no other GPU helps."""

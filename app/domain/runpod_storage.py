@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.rentals import money
 from app.domain.runpod_ports import GpuOffer, NetworkVolume, Region, Stock
 
 OURS: Final = "tunewright"
@@ -12,13 +13,21 @@ LEAST_GB: Final = 10
 MOST_GB: Final = 4096
 AGENT_PORT: Final = "8080/http"
 
-_DOLLARS_A_GB: Final = {"STANDARD": 0.07, "HIGH_PERFORMANCE": 0.14}
-"""List prices of 2026; standard storage beyond a terabyte is cheaper, so that this is never too low."""
+_DOLLARS_A_GB: Final = {"STANDARD": 0.07}
+"""List prices of 2026 (docs.runpod.io, Storage options); beyond a terabyte it is cheaper, so that this is
+never too low. Of high-performance storage Runpod publishes only that it is dearer and differs by data centre
+(docs.runpod.io, High-Performance Storage)."""
 
 
-def monthly_price(size_gb: int, kind: str = "STANDARD") -> float:
-    """Dollars, by list price. No interface of Runpod tells it."""
-    return round(size_gb * _DOLLARS_A_GB.get(kind, max(_DOLLARS_A_GB.values())), 2)
+def monthly_price(size_gb: int, kind: str = "STANDARD") -> float | None:
+    """Dollars, by list price; None where none is published. No interface of Runpod tells it."""
+    price = _DOLLARS_A_GB.get(kind)
+    return None if price is None else round(size_gb * price, 2)
+
+
+def a_month(dollars: float | None) -> str:
+    """For people, in half a sentence."""
+    return "a price a month that is not known here" if dollars is None else f"about {money(dollars)} a month"
 
 
 def is_ours(name: str) -> bool:
@@ -30,7 +39,8 @@ class VolumeState:
     """A volume with what it costs and who uses it."""
 
     volume: NetworkVolume
-    monthly: float
+    monthly: float | None
+    """None where the price is not known."""
     pods: Sequence[str] = ()
     """Names of the pods that have it now."""
 
@@ -45,8 +55,8 @@ class VolumePlan:
 
     region: str
     size_gb: int
-    monthly: float
-    """Of the whole volume, from then on."""
+    monthly: float | None
+    """Of the whole volume, from then on; None where the price is not known."""
     stock: Stock | None
     """Of the GPU that was named, there."""
     existing: NetworkVolume | None = None
@@ -56,10 +66,16 @@ class VolumePlan:
         return self.existing is not None and self.existing.size_gb >= self.size_gb
 
     @property
-    def adds(self) -> float:
-        """Dollars a month more than now."""
+    def adds(self) -> float | None:
+        """Dollars a month more than now; None where the price is not known."""
         now = monthly_price(self.existing.size_gb, self.existing.kind) if self.existing else 0.0
-        return round(self.monthly - now, 2)
+        return None if self.monthly is None or now is None else round(self.monthly - now, 2)
+
+    @property
+    def adds_in_words(self) -> str:
+        if self.adds is None:
+            return "more a month than now, at a price that is not known here: Runpod's console shows it"
+        return f"about {money(self.adds)} a month more"
 
 
 def volume_plan(

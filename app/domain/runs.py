@@ -21,6 +21,8 @@ Length = tuple[Literal["num_epochs", "max_steps"], int]
 """A setting that decides how long a run is, and its new value: counted from the run's beginning."""
 
 LOG_FILE: Final = "log.txt"
+LOG_COPY_FILE: Final = "log-copy.txt"
+"""What the target itself kept of the log, while the trainer cannot be asked for it."""
 
 
 class RunStatus(StrEnum):
@@ -67,6 +69,8 @@ class RunRequest:
     """The ledger a preview showed, bucket → rows: the trainer says whether it came true."""
     cloned_from: RunId | None = None
     """The run whose settings the form was filled with."""
+    goes_on: RunId | None = None
+    """The run that exists already and is to go on, or to begin after all."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.domain.jobs import NO_JOB, JobOptions
 from app.domain.questions import Answers
 from app.domain.renting import NO_POD, PodOptions
 from app.domain.runs import DockerOptions, Target
@@ -37,6 +38,7 @@ class Setup(BaseModel):
     output_name: str = Field("", description="Name of the run's folder; empty: made up.")
     docker: DockerOptions = DockerOptions()
     pod: PodOptions = NO_POD
+    job: JobOptions = NO_JOB
     answers: Answers = Field(Answers(), description="A beginner's three answers, which chose the method.")
     config: RunConfig
 

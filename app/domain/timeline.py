@@ -17,6 +17,7 @@ from trainer_image.events import (
     Overfitting,
     Phase,
     Plan,
+    Probed,
     Problem,
     Rows,
     Sample,
@@ -125,8 +126,11 @@ def as_timeline(event: Event) -> RunEvent | None:
             return _said(event)
 
 
-def _said(event: Notice | Overfitting | Problem | Ended) -> RunEvent:
+def _said(event: Notice | Overfitting | Probed | Problem | Ended) -> RunEvent:
     match event:
+        case Probed():
+            text = f"A step takes about {event.seconds_per_step:.3g} s; the run has {event.total_steps:,}"
+            return _entry(event, text)
         case Notice():
             return _entry(event, event.message, level=event.level)
         case Overfitting():

@@ -27,6 +27,8 @@ class SavedState:
     blocked: str = ""
     """Why the run cannot go on from it, in half a sentence."""
     size_bytes: int = 0
+    damage: str = ""
+    """What of it is not as it was written, in half a sentence; it can't be used for anything then."""
 
 
 def saved_states(run: Run, measurements: Sequence[Measurement] = ()) -> list[SavedState]:
@@ -44,6 +46,8 @@ def _read(folder: Path, losses: Mapping[int, float]) -> SavedState | None:
     try:
         marker: Any = json.loads((folder / _MARKER).read_bytes())
         step, files = int(marker["step"]), dict(marker["files"])
+        damage = _damage(folder, files)
+        is_full = bool(marker.get("full_state", True))
         return SavedState(
             folder.name,
             step,
@@ -51,16 +55,17 @@ def _read(folder: Path, losses: Mapping[int, float]) -> SavedState | None:
             datetime.fromtimestamp(float(marker["saved_at"]), UTC),
             marker.get("loss"),
             losses.get(step),
-            _blocked(folder, files, is_full=bool(marker.get("full_state", True))),
+            damage or ("" if is_full else "it holds the weights only"),
             sum(files.values()),
+            damage,
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _blocked(folder: Path, files: Mapping[str, int], *, is_full: bool) -> str:
+def _damage(folder: Path, files: Mapping[str, int]) -> str:
     for name, size in files.items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != size:
             return f"its file {name} is damaged or missing"
-    return "" if is_full else "it holds the weights only"
+    return ""

@@ -22,6 +22,8 @@ from app.services.offline import OfflineService
 from app.services.offline_doctor import OfflineDoctor
 from app.services.preflight import PreflightService
 from app.services.previews import PreviewService
+from app.services.probing import ProbingService
+from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
 from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
@@ -48,6 +50,7 @@ class Services:
     talking: TalkingEngine
     conversations: ConversationService
     comparing: ComparingService
+    proving: ProvingService
     serving: ServingService
     settings: SettingsService
     offline: OfflineService
@@ -60,6 +63,7 @@ class Services:
     diagnostics: DiagnosticsService
     publishing: PublishingService
     previews: PreviewService
+    probing: ProbingService
     queue: QueueService
     history: HistoryService
     layers: LayerService

@@ -1,4 +1,4 @@
-"""Where exports lie: places that may become one, how they get there whole, and how they go again."""
+"""Where exports lie: places that may become one, and how they get there whole."""
 
 import json
 import os
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import StudioError
-from app.domain.exports import CERTIFICATE_FILE, READABLE_FILE, Certificate, Export
+from app.domain.exports import CERTIFICATE_FILE, READABLE_FILE, Certificate
+from app.services.export_deleting import written_in
 
 _STAGING: Final = ".part"
 _LONGEST_NAME: Final = 80
@@ -82,40 +83,15 @@ def free_bytes(folder: Path) -> int:
 
 
 def write_certificate(staging: Path, certificate: Certificate, facts: dict[str, Any]) -> None:
-    """Beside the export, for programs and for people. Raises StudioError."""
+    """Beside the export, for programs and for people, with the list of its files. Raises StudioError."""
     document = {**facts, "passed": certificate.passed, "verdict": certificate.verdict, **asdict(certificate)}
     try:
-        text = json.dumps(document, ensure_ascii=False, indent=2)
-        (staging / CERTIFICATE_FILE).write_text(text + "\n", encoding="utf-8", errors="replace")
         readable = _readable(certificate, facts)
         (staging / READABLE_FILE).write_text(readable, encoding="utf-8", errors="replace")
+        text = json.dumps({**document, "files": written_in(staging)}, ensure_ascii=False, indent=2)
+        (staging / CERTIFICATE_FILE).write_text(text + "\n", encoding="utf-8", errors="replace")
     except OSError as error:
         raise _not_writable(staging, error) from error
-
-
-def delete_files(export: Export) -> bool:
-    """Whether there was something to delete. What is not this export by its certificate is left alone.
-
-    Raises StudioError."""
-    if not export.folder.exists():
-        return False
-    try:
-        found = json.loads((export.folder / CERTIFICATE_FILE).read_bytes())["export"]
-    except (OSError, ValueError, KeyError, TypeError):
-        found = None
-    if found != export.id:
-        raise StudioError(
-            f"{export.folder} is not this export any more: other files are in it now.",
-            "Look at it and delete it yourself; `tunewright exports forget` takes it off the list.",
-        )
-    try:
-        shutil.rmtree(export.folder)
-    except OSError as error:
-        raise StudioError(
-            f"The files in {export.folder} could not all be deleted: {error.strerror or error}.",
-            "Delete them yourself.",
-        ) from error
-    return True
 
 
 def _readable(certificate: Certificate, facts: dict[str, Any]) -> str:

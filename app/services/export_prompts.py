@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,15 @@ from trainer_image.config import DATA_FILE
 from trainer_image.rows import Row, read_jsonl
 
 Prompt = tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt of the data, and the answer the data gives."""
+
+    prompt: Prompt
+    answer: str
+
 
 KEPT_ASIDE: Final = "The prompts are of rows that were kept aside from training."
 TRAINED_ON: Final = "No rows were kept aside: the prompts are of rows the run was trained on."
@@ -27,32 +37,37 @@ _LONGEST_LETTERS: Final = 8_000
 
 def prompts_of(run: Run, most: int) -> tuple[tuple[Prompt, ...], str]:
     """At most so many prompts, and in a sentence what they are."""
+    found, what_they_are = examples_of(run, most)
+    if found:
+        return tuple(example.prompt for example in found), what_they_are
+    return tuple(({"role": "user", "content": text},) for text in _GENERAL[:most]), what_they_are
+
+
+def examples_of(run: Run, most: int) -> tuple[tuple[Example, ...], str]:
+    """At most so many rows as prompts with their answers, no prompt twice, and what they are; none where the
+    run's rows are not here."""
     config = run.config
     if config.validation == "file" and config.validation_file:
-        found = _few(_prompts(run.folder / config.validation_file), most)
+        found = _few((_example(json.loads(row)) for row in _texts(run.folder / config.validation_file)), most)
         if found:
             return found, KEPT_ASIDE
     rows = list(dict.fromkeys(_texts(run.folder / DATA_FILE)))
     count = validation_count(config, len(rows))
     chosen = sorted(drawn(len(rows), count, seed=config.seed)) if count else range(len(rows))
-    found = _few((_prompt(json.loads(rows[at])) for at in chosen), most)
+    found = _few((_example(json.loads(rows[at])) for at in chosen), most)
     if found:
         return found, KEPT_ASIDE if count else TRAINED_ON
-    return tuple(({"role": "user", "content": text},) for text in _GENERAL[:most]), GENERAL
+    return (), GENERAL
 
 
-def _few(prompts: Iterable[Prompt | None], most: int) -> tuple[Prompt, ...]:
-    found: list[Prompt] = []
-    for prompt in prompts:
-        if prompt is not None and prompt not in found:
-            found.append(prompt)
+def _few(examples: Iterable[Example | None], most: int) -> tuple[Example, ...]:
+    found: dict[str, Example] = {}
+    for example in examples:
+        if example is not None:
+            found.setdefault(json.dumps(example.prompt), example)
         if len(found) >= most:
             break
-    return tuple(found)
-
-
-def _prompts(path: Path) -> Iterator[Prompt | None]:
-    yield from (_prompt(json.loads(text)) for text in _texts(path))
+    return tuple(found.values())
 
 
 def _texts(path: Path) -> Iterator[str]:
@@ -65,8 +80,8 @@ def _texts(path: Path) -> Iterator[str]:
         return
 
 
-def _prompt(messages: list[dict[str, Any]]) -> Prompt | None:
-    """What stands before the last answer; None where that is no plain conversation, or is very long."""
+def _example(messages: list[dict[str, Any]]) -> Example | None:
+    """The last answer and what stands before it; None where that is no plain conversation, or very long."""
     last = max((at for at, m in enumerate(messages) if m.get("role") == "assistant"), default=0)
     asked = messages[:last]
     plain = all(isinstance(m.get("content"), str) and not m.get("tool_calls") for m in asked)
@@ -76,4 +91,5 @@ def _prompt(messages: list[dict[str, Any]]) -> Prompt | None:
         return None
     if sum(len(m["content"]) for m in asked) > _LONGEST_LETTERS:
         return None
-    return tuple({"role": str(m["role"]), "content": str(m["content"])} for m in asked)
+    prompt = tuple({"role": str(m["role"]), "content": str(m["content"])} for m in asked)
+    return Example(prompt, str(messages[last].get("content") or ""))

@@ -1,4 +1,4 @@
-"""Take the result of a run along: in which formats, how large, written whole or not at all, and certified."""
+"""Take what a run has made along: in which formats, how large, written whole or not at all, and certified."""
 
 import json
 import secrets as dice
@@ -22,6 +22,7 @@ from app.domain.exports import (
     FormatChoice,
     PushWish,
     Quantization,
+    Replacing,
     Told,
     estimate,
     size_in_words,
@@ -33,10 +34,10 @@ from app.domain.runs import Run, RunId
 from app.domain.typed_paths import expanded, is_folder, looks_like_path
 from app.services import export_files as files
 from app.services.export_card import export_card
+from app.services.export_deleting import Deleted, delete_files
 from app.services.export_prompts import prompts_of
+from app.services.export_sources import RESULT, ExportSource, source_of, sources_of
 from app.services.weights import bytes_in, parameters_in
-
-_ADAPTER_FILE = "adapter_config.json"
 
 
 class ExportService:
@@ -69,22 +70,35 @@ class ExportService:
         self._offline = offline
         self._version = version
 
-    def formats(self, run: Run, quantization: Quantization = Quantization.Q8_0) -> tuple[FormatChoice, ...]:
-        """What the result can become, each with why not."""
-        return tuple(FormatChoice(one, self._blocked(run, one, quantization)) for one in ExportFormat)
+    def sources(self, run: Run) -> tuple[ExportSource, ...]:
+        """What can be exported: the result, then the whole checkpoints, newest first."""
+        return tuple(sources_of(run))
 
-    def proposed_folder(self, run: Run, format: ExportFormat, quantization: Quantization) -> Path:
+    def formats(
+        self, run: Run, quantization: Quantization = Quantization.Q8_0, checkpoint: str = RESULT
+    ) -> tuple[FormatChoice, ...]:
+        """What it can become, each with why not."""
+        return tuple(
+            FormatChoice(one, self._blocked(run, one, quantization, checkpoint)) for one in ExportFormat
+        )
+
+    def proposed_folder(
+        self, run: Run, format: ExportFormat, quantization: Quantization, checkpoint: str = RESULT
+    ) -> Path:
         """Where it is written if nobody says otherwise; not there yet."""
         kind = quantization.value if format is ExportFormat.GGUF else format.value
-        return files.free_folder(self._folder, f"{files.file_name(run.name)}-{kind}")
+        parts = [files.file_name(run.name), *([checkpoint] if checkpoint else []), kind]
+        return files.free_folder(self._folder, "-".join(parts))
 
     def estimate(self, run: Run, wish: ExportWish) -> Estimate:
-        result, is_adapter = _result(run)
-        base = self._base_folder(wish.base_model or _base_model(run)) if is_adapter else result
+        """Raises StudioError where there is no such result or checkpoint."""
+        source = source_of(run, wish.checkpoint)
+        is_adapter = source.is_adapter
+        base = self._base_folder(wish.base_model or _base_model(run)) if is_adapter else source.folder
         return estimate(
             wish,
             parameters=parameters_in(base) if base else None,
-            adapter_bytes=bytes_in(result),
+            adapter_bytes=source.size_bytes,
             is_adapter=is_adapter,
             free_bytes=files.free_bytes(wish.folder),
         )
@@ -148,12 +162,12 @@ class ExportService:
         """In the file manager. Raises StudioError."""
         self._open_folder(folder)
 
-    def delete(self, export_id: str) -> bool:
-        """With its files; whether there still were any. Raises StudioError where others lie there now."""
+    def delete(self, export_id: str) -> Deleted:
+        """With the files it wrote; others stay. Raises StudioError where another export lies there now."""
         export = self.find(export_id)
-        had_files = files.delete_files(export)
+        deleted = delete_files(export)
         self._store.delete(export.id)
-        return had_files
+        return deleted
 
     def forget(self, export_id: str) -> Export:
         """Take it off the list; its files stay."""
@@ -170,7 +184,29 @@ class ExportService:
     def push(self, export_id: str, wish: PushWish, tell: Tell) -> Export:
         """Put an export on the Hub with a card, without its certificate, which quotes rows.
 
-        Raises StudioError."""
+        Raises StudioError; also, before anything is sent, where files of a model would be replaced and the
+        wish does not say that this is meant."""
+        export = self._require_pushable(export_id, wish)
+        if not wish.replaces and (there := self._replacing(export, wish)) is not None:
+            raise StudioError(
+                there.text, "Agree to that (`--replace`), or choose another name. Nothing was sent."
+            )
+        run = self._runs.get(export.run_id)
+        card = export_card(run, export, self._version)
+        token = self._secrets.hf_token() or ""
+        address = self._exporter.push(export.folder, card, wish, token=token, tell=tell)
+        pushed = replace(export, pushed_to=address)
+        self._store.replace(pushed)
+        return pushed
+
+    def replacing(self, export_id: str, wish: PushWish) -> Replacing | None:
+        """What a push would replace on the Hub; None where nothing is there. Raises StudioError."""
+        return self._replacing(self._require_pushable(export_id, wish), wish)
+
+    def _replacing(self, export: Export, wish: PushWish) -> Replacing | None:
+        return self._exporter.replacing(export.folder, wish, token=self._secrets.hf_token() or "")
+
+    def _require_pushable(self, export_id: str, wish: PushWish) -> Export:
         export = self.find(export_id)
         if reason := self.why_no_push():
             raise StudioError(f"The export cannot be pushed. {reason}", "Nothing was sent.")
@@ -181,13 +217,7 @@ class ExportService:
             )
         if not is_folder(export.folder):
             raise StudioError(f"The export in {export.folder} is not there any more.", "Export it again.")
-        run = self._runs.get(export.run_id)
-        card = export_card(run, export, self._version)
-        token = self._secrets.hf_token() or ""
-        address = self._exporter.push(export.folder, card, wish, token=token, tell=tell)
-        pushed = replace(export, pushed_to=address)
-        self._store.replace(pushed)
-        return pushed
+        return export
 
     def tidy(self) -> None:
         """Remove what processes that are no more have left half-written."""
@@ -196,16 +226,18 @@ class ExportService:
                 files.clear(export.staging)
                 self._store.delete(export.id)
 
-    def _blocked(self, run: Run, format: ExportFormat, quantization: Quantization) -> str:
-        if run.output_dir is None or not is_folder(run.output_dir):
-            return "This run has no result yet."
-        if format is ExportFormat.ADAPTER and not _result(run)[1]:
+    def _blocked(self, run: Run, format: ExportFormat, quantization: Quantization, checkpoint: str) -> str:
+        try:
+            source = source_of(run, checkpoint)
+        except StudioError as error:
+            return error.message if checkpoint else "This run has no result yet."
+        if format is ExportFormat.ADAPTER and not source.is_adapter:
             return "This run trained all weights: there is no adapter."
         return self._exporter.lacks(format, quantization)
 
     def _require_possible(self, run: Run, wish: ExportWish) -> None:
-        _result(run)
-        if reason := self._blocked(run, wish.format, wish.quantization):
+        source_of(run, wish.checkpoint)
+        if reason := self._blocked(run, wish.format, wish.quantization, wish.checkpoint):
             raise StudioError(f"{run.name} cannot be exported like that. {reason}", "Choose another format.")
         files.require_place(wish.folder)
         found = self.estimate(run, wish)
@@ -243,13 +275,13 @@ class ExportService:
         return export
 
     def _made(self, run: Run, wish: ExportWish, staging: Path, tell: Tell) -> Certificate:
-        result, is_adapter = _result(run)
+        source = source_of(run, wish.checkpoint)
         prompts, what_they_are = prompts_of(run, wish.prompts)
         base = wish.base_model or _base_model(run)
         job = ExportJob(
             base_model=str(self._named(run, base)),
-            model=result,
-            is_adapter=is_adapter,
+            model=source.folder,
+            is_adapter=source.is_adapter,
             format=wish.format,
             quantization=wish.quantization,
             staging=staging,
@@ -266,6 +298,7 @@ class ExportService:
             "export": export.id,
             "run": run.name,
             "run_id": run.id,
+            "checkpoint": wish.checkpoint or "none: the result",
             "base_model": self._models_name(run),
             "method": run.config.method.kind,
             "format": wish.label,
@@ -292,14 +325,6 @@ class ExportService:
         """Of a folder only the last part: paths are nobody's business."""
         name = run.config.base_model
         return Path(name).name if looks_like_path(name) else name
-
-
-def _result(run: Run) -> tuple[Path, bool]:
-    """(folder of the result, whether it is an adapter). Raises StudioError."""
-    folder = run.output_dir
-    if folder is None or not is_folder(folder):
-        raise StudioError(f"{run.name} has no result to export.", "Wait until it has finished.")
-    return folder.resolve(), run.output_kind == "adapter" or (folder / _ADAPTER_FILE).is_file()
 
 
 def _base_model(run: Run) -> str:

@@ -25,28 +25,37 @@ class JobScriptService:
 
     def write(self, request: RunRequest, path: Path, *, flavor: str, timeout: str) -> str:
         """Write the script to `path`; returns the command that starts it. Raises StudioError."""
-        model = request.config.base_model
-        if problem := job_problem(request.config, is_model_a_folder=_is_here(model)):
-            raise StudioError("This run cannot be a job yet.", problem)
-        command = job_command(str(path), flavor=flavor, timeout=timeout)
-        config = request.config.model_copy(
-            update={"dataset": request.config.dataset if _is_on_hub(request) else FileDataset()}
-        )
-        text = job_script(
-            config,
-            title=f"Fine-tune {model} ({config.method.kind}).",
-            command=[*command[:-1], path.name],
-            pinned=_pinned(self._trainer / "constraints.txt"),
-            trainer=packed_trainer(self._trainer),
-            rows=b"" if _is_on_hub(request) else self._rows(request),
-        )
+        text, _ = self.script(request, path.name, flavor=flavor, timeout=timeout)
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
             raise StudioError(
                 f"{path} could not be written: {error.strerror or error}.", "Choose another place."
             ) from error
-        return shlex.join(command)
+        return shlex.join(job_command(str(path), flavor=flavor, timeout=timeout))
+
+    def script(self, request: RunRequest, name: str, *, flavor: str, timeout: str) -> tuple[str, str]:
+        """The script that is to be called `name`, and the command that starts it. Raises StudioError."""
+        if problem := self.problem(request):
+            raise StudioError("This run cannot be a job yet.", problem)
+        model, is_on_hub = request.config.base_model, _is_on_hub(request)
+        command = job_command(name, flavor=flavor, timeout=timeout)
+        config = request.config.model_copy(
+            update={"dataset": request.config.dataset if is_on_hub else FileDataset()}
+        )
+        text = job_script(
+            config,
+            title=f"Fine-tune {model} ({config.method.kind}).",
+            command=command,
+            pinned=_pinned(self._trainer / "constraints.txt"),
+            trainer=packed_trainer(self._trainer),
+            rows=b"" if is_on_hub else self._rows(request),
+        )
+        return text, shlex.join(command)
+
+    def problem(self, request: RunRequest) -> str:
+        """Why this run cannot be a job, as a sentence; empty if it can."""
+        return job_problem(request.config, is_model_a_folder=_is_here(request.config.base_model))
 
     def _rows(self, request: RunRequest) -> bytes:
         with tempfile.TemporaryDirectory(prefix="tunewright-job-") as folder:

@@ -43,7 +43,8 @@ KEPT_DELETED: Final = timedelta(days=7)
 
 _AS_GUESSED = ReadOptions()
 _NO_ROW = (
-    "Rows may be chat messages, prompt/completion, instruction/input/output, or any columns that you name."
+    "Rows may be chat messages, prompt/completion, instruction/input/output, or any columns whose part you "
+    "choose: in the preview, or with --map question=COLUMN --map answer=COLUMN."
 )
 _NO_PASSAGE = "Text is read as it stands in the file; what is a picture must be recognised first, by OCR."
 

@@ -132,7 +132,10 @@ class MergeService:
         A file that is there already is replaced only with `overwrite`, or if this merge made it.
         """
         if not overwrite and is_file(path) and not self._has_made(merge_id, path):
-            raise MergeError(f"{path} exists already.", "Name another file, or remove that one first.")
+            raise MergeError(
+                f"{path} exists already.",
+                "Name another file, remove that one first, or give --force in a terminal.",
+            )
         with self._worked_out(recipe, watch) as merged:
             _refuse_nothing(merged)
             self._writer.write(path, merged.rows())

@@ -19,6 +19,7 @@ from app.domain.checkpoints import SavedCheckpoint, checkpoints_of
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import Launcher, Launchers, Processes, RunStore
 from app.domain.runs import (
+    LOG_COPY_FILE,
     JobHandle,
     JobPhase,
     JobState,
@@ -144,6 +145,17 @@ class MonitoringService:
         """Whole lines of the run's log from byte `start` on, and where to read on."""
         text, end = _read_lines(run.log_path, start, limit)
         return text.decode("utf-8", errors="replace"), end
+
+    def log_copy(self, run: Run, *, limit: int = _CHUNK) -> str:
+        """The newest lines of the target's own copy of the log, while the trainer cannot be asked; empty if
+        there is none."""
+        path = run.folder / LOG_COPY_FILE
+        try:
+            size = path.stat().st_size
+        except OSError:
+            return ""
+        text, _ = _read_lines(path, max(size - limit, 0), limit)
+        return text.decode("utf-8", errors="replace")
 
     def log_tail(self, run: Run, *, limit: int = 256 * 1024) -> tuple[str, int]:
         """The last `limit` bytes of the log in whole lines, and where to read on."""

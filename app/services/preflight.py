@@ -13,6 +13,7 @@ from app.domain.gpus import Gpu, Gpus, called, freest
 from app.domain.ports import RunStore, Secrets
 from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Readiness, Remark
 from app.domain.preflight_ports import Hub, ModelFiles
+from app.domain.runpod_ports import NoCapacityError
 from app.domain.runs import RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
 from app.domain.typed_paths import expanded
@@ -258,7 +259,8 @@ class PreflightService:
         try:
             plan = self._renting.plan(asked.request, found.extent.steps if found.extent else None)
         except StudioError as error:
-            return Readiness((Remark("Cost", "error", error.message, error.hint),))
+            dearer = error.later if isinstance(error, NoCapacityError) else None
+            return Readiness((Remark("Cost", "error", error.message, error.hint),), dearer=dearer)
         return Readiness(remarks.of_a_plan(plan), plan=plan)
 
     def _place(self, asked: _Asked) -> Readiness:

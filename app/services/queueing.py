@@ -9,16 +9,17 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from app.domain.errors import StudioError
 from app.domain.gpus import Gpus
 from app.domain.ports import Processes, RunStore, SettingsStore
 from app.domain.preflight import Readiness
-from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting
+from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting, within
 from app.domain.runs import Run, RunId, RunRequest, RunStatus
 from app.services.monitoring import MonitoringService
+from app.services.run_requests import request_of_run
 from app.services.training import TrainingService
 from trainer_image.config import DATA_FILE, FileDataset
 
@@ -38,6 +39,8 @@ class Standing:
     """Why the first one waits, as a sentence; empty if there is none or its turn has come."""
     has_gpu: bool = True
     """Whether there is a GPU whose idleness can be waited for; looked at only if that is asked for."""
+    spent: float = 0.0
+    """Dollars on rented runs since the limit was set; without a limit nobody counts."""
 
 
 class QueueService:
@@ -54,8 +57,11 @@ class QueueService:
         clock: Callable[[], datetime],
         *,
         check: Callable[[RunRequest], Readiness],
+        spent_since: Callable[[datetime], float] = lambda _: 0.0,
+        spent_by: Callable[[RunId], float] = lambda _: 0.0,
     ) -> None:
-        """`check`: what speaks against starting a run, as `PreflightService.check`."""
+        """`check`: what speaks against starting a run, as `PreflightService.check`. `spent_since`: dollars on
+        all rented runs from a moment on; `spent_by`: on one from its beginning on."""
         self._runs = runs
         self._training = training
         self._monitoring = monitoring
@@ -64,6 +70,8 @@ class QueueService:
         self._gpus = gpus
         self._clock = clock
         self._check = check
+        self._spent_since = spent_since
+        self._spent_by = spent_by
 
     def rules(self) -> QueueRules:
         try:
@@ -77,6 +85,16 @@ class QueueService:
         if any(not 0 <= hour <= 23 for hour in hours) or hours[0] == hours[1]:
             raise StudioError("The night needs two different hours from 0 to 23.", "Like 22 and 6.")
         self._settings.set(_RULES, json.dumps(asdict(rules)))
+
+    def limit_money(self, dollars: float | None) -> None:
+        """Of all rented runs together, from now on; a limit that is only changed goes on counting. Raises
+        StudioError."""
+        if dollars is not None and not 0 < dollars < 1_000_000:
+            raise StudioError("The limit is no amount of dollars.", "Give one like 20, or none.")
+        before = self.rules()
+        goes_on = before.most_dollars is not None and dollars is not None
+        since = before.counted_from if goes_on else self._clock().astimezone(UTC).isoformat()
+        self.set_rules(replace(before, most_dollars=dollars, counted_from=since if dollars else ""))
 
     def pause(self, is_paused: bool = True) -> None:
         """What is going goes on."""
@@ -142,7 +160,8 @@ class QueueService:
         known = list(self._runs.all() if runs is None else runs)
         queue, rules = waiting(known), self.rules()
         reason = reason or (self._turn(known, rules).reason if queue else "")
-        return Standing(tuple(queue), rules, reason, has_gpu=not rules.only_idle or bool(self._gpus()))
+        has_gpu = not rules.only_idle or bool(self._gpus())
+        return Standing(tuple(queue), rules, reason, has_gpu=has_gpu, spent=self._spent(rules))
 
     def advance(self, runs: Sequence[Run] | None = None) -> Turn:
         """Start the first of the queue if its turn has come. Call it again and again.
@@ -169,18 +188,25 @@ class QueueService:
             return Turn(reason=f"{claimed.name} did not start: {error.message}")
 
     def _turn(self, runs: Sequence[Run], rules: QueueRules) -> Turn:
-        return next_turn(runs, rules, self._gpus(), self._clock().astimezone())
+        return next_turn(runs, rules, self._gpus(), self._clock().astimezone(), spent=self._spent(rules))
+
+    def _spent(self, rules: QueueRules) -> float:
+        if rules.most_dollars is None:
+            return 0.0
+        return self._spent_since(datetime.fromisoformat(rules.counted_from))
 
     def _claim(self, run_id: RunId, rules: QueueRules) -> Run | None:
         """Decided again on the newest state, alone: nobody else reads or writes meanwhile."""
-        gpus, now = self._gpus(), self._clock().astimezone()
+        gpus, now, spent = self._gpus(), self._clock().astimezone(), self._spent(rules)
+        by_it = self._spent_by(run_id)
 
         def claim(runs: Sequence[Run]) -> list[Run]:
-            turn = next_turn(runs, rules, gpus, now)
+            turn = next_turn(runs, rules, gpus, now, spent=spent)
             if turn.run is None or turn.run.id != run_id:
                 return []
             me = self._processes.me()
-            now_starting = replace(turn.run, status=RunStatus.STARTING, owner=me, gpu=turn.gpu)
+            kept = within(turn.run, rules.dollars_left(spent), by_it)
+            now_starting = replace(kept, status=RunStatus.STARTING, owner=me, gpu=turn.gpu)
             return [replace(now_starting, message="", hint="")]
 
         return next(iter(self._runs.decide(claim)), None)
@@ -200,7 +226,7 @@ class QueueService:
 
     def _error(self, run: Run, *, but_for: str = "") -> tuple[str, str] | None:
         """The first thing that keeps a run from starting, with what to do."""
-        errors = (each for each in self._check(_request_of(run)).errors if each.about != but_for)
+        errors = (each for each in self._check(request_of_run(run)).errors if each.about != but_for)
         return next(((each.message, each.hint) for each in errors), None)
 
     def _enqueue(self, run: Run) -> Run:
@@ -213,9 +239,3 @@ class QueueService:
 
         self._runs.decide(last)
         return self._runs.get(run.id)
-
-
-def _request_of(run: Run) -> RunRequest:
-    """A prepared run, asked for once more: its rows are those in its folder."""
-    rows = run.folder / DATA_FILE if isinstance(run.config.dataset, FileDataset) else None
-    return RunRequest(target=run.target, config=run.config, data_file=rows, docker=run.docker, pod=run.pod)

@@ -1,8 +1,40 @@
 """Whether, and from where, a run can go on."""
 
+from dataclasses import dataclass, replace
+
 from app.domain.errors import StudioError
-from app.domain.runs import Run, RunStatus
+from app.domain.renting import PodOptions
+from app.domain.runs import DockerOptions, Run, RunStatus, Target
 from app.services.checkpoints import SavedState, saved_states
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is to go on."""
+
+    target: Target
+    docker: DockerOptions
+    pod: PodOptions
+
+    @classmethod
+    def of(
+        cls, run: Run, target: Target | None, docker: DockerOptions | None, pod: PodOptions | None
+    ) -> "Place":
+        """Raises StudioError where a pod would be ordered that nobody said yes to."""
+        place = cls(target or run.target, docker or run.docker, pod or run.pod)
+        if place.target is Target.RUNPOD and pod is None:
+            raise StudioError(
+                "Nothing was ordered: it costs money.", "Look at the price first, and agree to it."
+            )
+        return place
+
+    def applied(self, run: Run) -> Run:
+        return replace(run, target=self.target, docker=self.docker, pod=self.pod)
+
+
+def never_began(run: Run) -> bool:
+    """Whether a run ended before anything of it ran anywhere."""
+    return run.status is RunStatus.FAILED and run.started_at is None and run.checkpoint is None
 
 
 def checkpoint_of(run: Run, name: str) -> SavedState:

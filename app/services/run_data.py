@@ -1,5 +1,6 @@
 """The rows of a run, as a file the trainer reads, and the folder they lie in."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,18 @@ from app.domain.errors import StudioError
 from app.domain.runs import Run, RunRequest
 from app.domain.sessions import Session
 from app.services.library import LibraryService
+from trainer_image.config import DATA_FILE, PREVIEW_FILE
+
+
+def make_run_folder(
+    library: LibraryService, folder: Path, request: RunRequest, session: Session | None
+) -> None:
+    """Make it and snapshot the rows into it, so that a run names exactly what it saw."""
+    folder.mkdir(parents=True)
+    write_run_data(library, request, session, folder / DATA_FILE)
+    if request.expected is not None:
+        told = json.dumps({"buckets": dict(request.expected)})
+        (folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
 
 
 def write_run_data(library: LibraryService, request: RunRequest, session: Session | None, path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.errors import StudioError
+from app.domain.rentals import money
 from app.domain.runpod_ports import GpuOffer, NetworkVolume, NoCapacityError, PodTemplate, RunpodCloud
 from app.domain.runpod_storage import (
     AGENT_PORT,
@@ -28,8 +29,20 @@ class Stored:
 
     @property
     def monthly(self) -> float:
-        """Dollars for all volumes of the account, used or not."""
-        return sum(state.monthly for state in self.volumes)
+        """Dollars for all volumes of the account whose price is known, used or not."""
+        return sum(state.monthly or 0.0 for state in self.volumes)
+
+    @property
+    def in_words(self) -> str:
+        """What all volumes cost, as a sentence."""
+        unknown = sum(1 for state in self.volumes if state.monthly is None)
+        if not unknown:
+            return f"About {money(self.monthly)} a month for all volumes."
+        return (
+            f"About {money(self.monthly)} a month for {len(self.volumes) - unknown} of {len(self.volumes)} "
+            "volumes. The price of high-performance storage differs by data centre and is not known here: "
+            "Runpod's console shows it."
+        )
 
 
 class RunpodStorageService:

@@ -2,19 +2,22 @@
 
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from app.domain.errors import StudioError
 from app.domain.ports import SettingsStore
+from app.domain.questions import Answers
 from app.domain.setup_secrets import without_secrets
 from app.domain.setups import Setup
 from app.domain.typed_paths import expanded
 
 _THEME = "ui.theme"
 _LAST_SETUP = "training.last_setup"
+_FORM = "training.form"
+_ANSWERS = "training.answers"
 _PROXY = "collecting.proxy"
 _OFFLINE = "collecting.offline"
 _DATA_FOLDER = "folders.data"
@@ -26,6 +29,19 @@ TEXT_SIZES = (100, 125, 150, 200)
 
 DEFAULT_IDLE_MINUTES: Final = 10
 MOST_IDLE_MINUTES: Final = 1440
+
+_ANSWERS_TYPE: Final = TypeAdapter(Answers)
+
+
+class LeftForm(NamedTuple):
+    """The training form as it was left, started or not."""
+
+    setup: Setup | None = None
+    """None if it never was complete, or if this version cannot read it."""
+    answers: Answers | None = None
+    """The beginner's three, which may be younger than the setup."""
+    was_started: bool = False
+    """Whether any run was."""
 
 
 class SettingsService:
@@ -110,15 +126,37 @@ class SettingsService:
 
     def last_setup(self) -> Setup | None:
         """What was last started; None if nothing was, or if this version cannot read it."""
-        stored = self._store.get(_LAST_SETUP)
+        return self._setup(_LAST_SETUP)
+
+    def remember_setup(self, setup: Setup) -> None:
+        kept, _ = without_secrets(setup)
+        self._store.set(_LAST_SETUP, kept.model_dump_json())
+
+    def left_form(self) -> LeftForm:
+        """What to open the form with."""
+        started = self._setup(_LAST_SETUP)
+        return LeftForm(self._setup(_FORM) or started, self._answers(), started is not None)
+
+    def keep_form(self, setup: Setup | None, answers: Answers) -> None:
+        """As the form stands now; `setup` is None while it is not complete, which leaves the last one."""
+        if setup is not None:
+            kept, _ = without_secrets(setup)
+            self._store.set(_FORM, kept.model_dump_json())
+        self._store.set(_ANSWERS, _ANSWERS_TYPE.dump_json(answers).decode())
+
+    def _setup(self, key: str) -> Setup | None:
+        stored = self._store.get(key)
         try:
             return Setup.model_validate_json(stored) if stored else None
         except ValidationError:
             return None
 
-    def remember_setup(self, setup: Setup) -> None:
-        kept, _ = without_secrets(setup)
-        self._store.set(_LAST_SETUP, kept.model_dump_json())
+    def _answers(self) -> Answers | None:
+        stored = self._store.get(_ANSWERS)
+        try:
+            return _ANSWERS_TYPE.validate_json(stored) if stored else None
+        except ValidationError:
+            return None
 
 
 def _require_writable(folder: Path) -> None:

@@ -1,6 +1,5 @@
 """Start, stop, resume and forget training runs."""
 
-import json
 import logging
 import secrets as dice
 from collections.abc import Callable
@@ -13,23 +12,28 @@ from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.queue import spreads
 from app.domain.renting import PodOptions
-from app.domain.runs import Length, Run, RunId, RunRequest, RunStatus, Target
+from app.domain.runs import DockerOptions, Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
 from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
-from app.services.resuming import checkpoint_of, resume_blocked
-from app.services.run_data import leave_wish, remove_folder, write_run_data
-from app.services.run_requests import data_label, is_name, made_up_name, offline_problem, session_of
+from app.services.resuming import Place, checkpoint_of, never_began, resume_blocked
+from app.services.run_data import leave_wish, make_run_folder, remove_folder
+from app.services.run_requests import (
+    config_of_run,
+    data_label,
+    is_name,
+    made_up_name,
+    place_problem,
+    session_of,
+)
 from trainer_image.config import (
     DATA_FILE,
     FINISH_COMMAND,
-    PREVIEW_FILE,
     SAMPLE_COMMAND,
     SAVE_COMMAND,
-    FileDataset,
     HubDataset,
     RunConfig,
 )
@@ -99,9 +103,7 @@ class TrainingService:
             return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
         if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
             return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
-        if problem := offline_problem(request, is_mode=bool(self._offline())):
-            return problem
-        if request.target is Target.RUNPOD and (problem := request.pod.problem()):
+        if problem := place_problem(request, is_offline=bool(self._offline())):
             return problem
         if request.output_name and not is_name(request.output_name):
             return "Choose an output name of letters, digits, dots, dashes and underscores"
@@ -111,10 +113,12 @@ class TrainingService:
 
     def target_problems(self, request: RunRequest) -> list[str]:
         """What the target itself would refuse, as sentences. May take a second."""
+        if request.target.is_by_script:
+            return [f"{place_problem(request, is_offline=False)}."]
         return list(self._launchers[request.target].problems(request.docker))
 
     def launch_problems(self, run: Run) -> list[str]:
-        """What the target would refuse of a run that is to be launched now. May take a second."""
+        """As `target_problems`, of a run that is to be launched now."""
         return list(self._launchers[run.target].problems(run.docker))
 
     def output_folder(self, request: RunRequest) -> Path:
@@ -135,12 +139,7 @@ class TrainingService:
         run rather than a job nobody knows about. Raises StudioError if it did not start; it is then
         recorded as failed, unless something was missing from the start.
         """
-        run = self._runs.update(self.prepare(request).id, self._placed)
-        try:
-            return self._launch(run, resume=False)
-        except StudioError as error:
-            self._fail(run, error.message, error.hint)
-            raise
+        return self._launch_or_fail(self._runs.update(self.prepare(request).id, self._placed), resume=False)
 
     def prepare(self, request: RunRequest) -> Run:
         """Record a run that is starting, and give it its folder and its rows, which no later edit changes.
@@ -151,10 +150,9 @@ class TrainingService:
         if missing := self.missing(request):
             raise StudioError(f"The run cannot start yet. {missing}.", "Then start it again.")
         session = self._library.get(request.session_id) if request.session_id else None
-        run = self._new_run(request, session)
-        self._runs.add(run)
+        self._runs.add(run := self._new_run(request, session))
         try:
-            self._prepare(run, request, session)
+            make_run_folder(self._library, run.folder, request, session)
             return run
         except StudioError as error:
             self._fail(run, error.message, error.hint)
@@ -237,9 +235,11 @@ class TrainingService:
         checkpoint: str = "",
         target: Target | None = None,
         pod: PodOptions | None = None,
+        docker: DockerOptions | None = None,
     ) -> Run:
         """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
-        which everything measured is then forgotten. With `target`, there from now on.
+        which everything measured is then forgotten. With `target`, there from now on; a rented one needs
+        `pod`, which is what a person said yes to.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -248,6 +248,7 @@ class TrainingService:
         if reason := self.resume_blocked(before, extend=extend is not None):
             hint = "Start a new run instead." if before.status.is_final else "Let it go on, or stop it."
             raise StudioError(f"This run cannot be resumed: {reason}.", hint)
+        place = Place.of(before, target, docker, pod)
         chosen = checkpoint_of(before, checkpoint) if checkpoint else None
         config = before.config
         if self._offline():
@@ -260,17 +261,31 @@ class TrainingService:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
-            changed = replace(again, config=config, target=target or run.target, pod=pod or run.pod)
-            return self._placed(changed)
+            return self._placed(replace(place.applied(again), config=config))
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
             self._runs.go_back(run_id, chosen.step)
-        try:
-            return self._launch(run, resume=True, extend=extend is not None, resume_from=checkpoint)
-        except StudioError as error:
-            self._fail(run, error.message, error.hint)
-            raise
+        return self._launch_or_fail(run, resume=True, extend=extend is not None, resume_from=checkpoint)
+
+    def order_again(
+        self,
+        run_id: RunId,
+        *,
+        target: Target | None = None,
+        pod: PodOptions | None = None,
+        docker: DockerOptions | None = None,
+    ) -> Run:
+        """Launch a run that never began, because its order was turned down. Raises StudioError."""
+        before = self._monitoring.refresh(run_id)
+        place = Place.of(before, target, docker, pod)
+
+        def claim(run: Run) -> Run:
+            if not never_began(run):
+                raise StudioError("This run has begun.", "Resume it, or start a new one.")
+            return self._placed(place.applied(run.begun_again(self._processes.me(), attempt=run.attempt)))
+
+        return self._launch_or_fail(self._runs.update(run_id, claim), resume=False)
 
     def setup_of(self, run: Run, config: RunConfig | None = None) -> Setup:
         """The setup that makes a run like this one, with `config` in the place of its own.
@@ -292,8 +307,7 @@ class TrainingService:
         )
 
     def _session_left(self, run: Run) -> str | None:
-        is_there = any(session.id == run.session_id for session in self._library.sessions())
-        return str(run.session_id) if is_there else None
+        return next((str(s.id) for s in self._library.sessions() if s.id == run.session_id), None)
 
     def retry(self, run_id: RunId, config: RunConfig) -> Run:
         """Start a new run like an earlier one, with other settings. Raises StudioError."""
@@ -320,22 +334,11 @@ class TrainingService:
         run_id = RunId(dice.token_hex(6))
         label = data_label(request, session)
         name = request.output_name or made_up_name(label, request.config.method.kind, run_id)
-        model = request.config.base_model
-        model = str(self._bundled_model) if model == BUNDLED_MODEL else model
-        if looks_like_path(model):
-            model = str(expanded(model).resolve())
-        dataset = request.config.dataset if isinstance(request.config.dataset, HubDataset) else FileDataset()
         return Run(
             id=run_id,
             name=name,
             target=request.target,
-            config=request.config.model_copy(
-                update={
-                    "base_model": model,
-                    "dataset": dataset,
-                    "offline": request.config.offline or bool(self._offline()),
-                }
-            ),
+            config=config_of_run(request, self._bundled_model, is_offline=bool(self._offline())),
             docker=request.docker,
             pod=request.pod,
             folder=self._folder(request, name),
@@ -359,13 +362,13 @@ class TrainingService:
         chosen = request.docker.data_dir if request.target is Target.DOCKER else None
         return expanded(chosen or self._data_dir).absolute() / "outputs" / name
 
-    def _prepare(self, run: Run, request: RunRequest, session: Session | None) -> None:
-        """Make the run folder and snapshot the rows into it, so that a run names exactly what it saw."""
-        run.folder.mkdir(parents=True)
-        write_run_data(self._library, request, session, run.folder / DATA_FILE)
-        if request.expected is not None:
-            told = json.dumps({"buckets": dict(request.expected)})
-            (run.folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
+    def _launch_or_fail(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
+        """What cannot be launched is recorded as failed."""
+        try:
+            return self._launch(run, resume=resume, extend=extend, resume_from=resume_from)
+        except StudioError as error:
+            self._fail(run, error.message, error.hint)
+            raise
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
         token = None if run.config.offline else self._secrets.hf_token()

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 import flet as ft
 
 from app.domain.errors import StudioError
+from app.ui.texts import text
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +24,9 @@ class Problem:
     hint: str = ""
 
 
-INSIDE_THE_APP = Problem("Something went wrong inside the app.", "The app's log has the details.")
-"""Shown for what is not a StudioError: a bug, which is logged and does not take the window down."""
+def inside_the_app() -> Problem:
+    """Shown for what is not a StudioError: a bug, which is logged and does not take the window down."""
+    return Problem(text("window.errors.bug"), text("window.errors.bug_hint"))
 
 
 @dataclass(frozen=True)
@@ -100,4 +102,4 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, StudioError):
         return Problem(error.message, error.hint)
     log.exception("Unexpected error in an action", exc_info=error)
-    return INSIDE_THE_APP
+    return inside_the_app()

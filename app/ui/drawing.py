@@ -16,6 +16,7 @@ from flet.components.component import Component, Renderer
 
 from app.ui.actions import Problem
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.texts import text
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,8 @@ def _with_a_stand_in(render: Callable[..., Any]) -> Callable[..., Any]:
             if logs is None:
                 raise
             log.exception("%s could not be drawn", getattr(draw, "__name__", draw))
-            hint = f"The rest goes on; this part is tried again with the next change. The log has why: {logs}"
-            return ErrorBanner(Problem("This part of the window could not be drawn.", hint))
+            hint = text("window.errors.not_drawn_hint", log=logs)
+            return ErrorBanner(Problem(text("window.errors.not_drawn"), hint))
 
     return guarded
 

@@ -13,6 +13,7 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.ui.actions import Problem, problem_of
+from app.ui.texts import text
 
 _LOOK_SECONDS: Final = 0.2
 
@@ -26,7 +27,7 @@ Tell = Callable[[News], None]
 
 class CancelledByPersonError(StudioError):
     def __init__(self) -> None:
-        super().__init__("Cancelled.", "Nothing was changed.")
+        super().__init__(text("window.errors.cancelled"), text("window.errors.cancelled_hint"))
 
 
 @dataclass

@@ -32,7 +32,9 @@ def OfflineBanner(offline: OfflineService) -> ft.Control:
         [
             ft.Icon(ft.Icons.CLOUD_OFF_OUTLINED, color=color, size=20),
             ft.Text(
-                text("offline.banner", reason=reason, way_out=offline.way_out()), color=color, expand=True
+                text("window.offline.banner", reason=reason, way_out=offline.way_out()),
+                color=color,
+                expand=True,
             ),
         ],
         spacing=GAP,

@@ -44,8 +44,8 @@ class Opening:
             return self._services
 
     def watch_the_end(self) -> None:
-        """On the event loop: once it ends, the model process ends first. A thread that waits for a model to
-        be loaded would else keep the app behind the closed window for as long as that takes."""
+        """On the event loop: once it ends, `close` comes first. A thread that waits for a model to load, or
+        for a pod to be gone, would else keep the app behind the closed window as long as that takes."""
         if self._ending is None:
             loop, nobodys = asyncio.get_running_loop(), contextvars.Context()  # keeps no page alive
             self._ending = loop.create_task(self._let_go_at_the_end(), context=nobodys)
@@ -54,14 +54,15 @@ class Opening:
         try:
             await asyncio.get_running_loop().create_future()
         finally:
-            if (services := self._services) is not None:
-                _try("The model process was not ended", services.talking.unload)
+            self.close()
 
     def close(self) -> None:
-        """Before the app ends: what rented pods cost for nothing is ended, what trains goes on."""
+        """Before the app ends, once: the model process ends, what rented pods cost for nothing is ended, what
+        trains goes on."""
         with self._lock:
             services, self._services = self._services, None
         if services is not None:
+            _try("The model process was not ended", services.talking.unload)
             _try("The rented pods were not looked after", services.reaper.close)
 
     def settle(self) -> None:

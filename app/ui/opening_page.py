@@ -64,10 +64,13 @@ def OpeningPage(opening: Opening, paths: Paths) -> ft.Control:
     if ready is not None:
         return cast(ft.Control, ready.root(ready.services, paths))
     if start.problem is not None:
-        return _centered(ErrorBanner(start.problem, retry=(text("opening.again"), start.run)))
+        return _centered(ErrorBanner(start.problem, retry=(text("window.opening.again"), start.run)))
     return _centered(
         ft.Column(
-            [ft.ProgressRing(semantics_label=text("opening.progress")), ft.Text(text("opening.opening"))],
+            [
+                ft.ProgressRing(semantics_label=text("window.opening.progress")),
+                ft.Text(text("window.opening.opening")),
+            ],
             horizontal_alignment=ft.CrossAxisAlignment.CENTER,
             spacing=SPACE,
             tight=True,

@@ -9,6 +9,7 @@ from app.domain.rentals import money
 from app.services.renting.reaper import Left, Reaper
 from app.ui.actions import use_action
 from app.ui.kit.identified import Identified
+from app.ui.texts import counted, text
 from app.ui.theme import GAP, SPACE
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
@@ -30,10 +31,17 @@ def PodsBanner(reaper: Reaper) -> ft.Control:
     said = _heading(left)
     head = ft.Row(
         [
-            ft.Icon(ft.Icons.PAYMENTS_OUTLINED, color=color, size=20, semantics_label="Costs money"),
+            ft.Icon(
+                ft.Icons.PAYMENTS_OUTLINED,
+                color=color,
+                size=20,
+                semantics_label=text("window.pods.costs_money"),
+            ),
             ft.Text(said, color=color, theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True),
             ft.OutlinedButton(
-                "Trying…" if again.is_busy else "Try again", on_click=again.run, disabled=again.is_busy
+                text("window.pods.trying") if again.is_busy else text("window.pods.again"),
+                on_click=again.run,
+                disabled=again.is_busy,
             ),
         ],
         spacing=GAP,
@@ -49,15 +57,15 @@ def PodsBanner(reaper: Reaper) -> ft.Control:
 def _heading(left: Left) -> str:
     count = len(left.pods)
     if not count:
-        return f"Nobody can see now what rented pods cost. {left.problem}"
-    pods = "A rented pod is" if count == 1 else f"{count} rented pods are"
-    return f"{pods} still billing {money(left.price)} an hour. {left.problem}".strip()
+        return text("window.pods.not_seen", problem=left.problem)
+    return counted("window.pods.billing", count, price=money(left.price), problem=left.problem).strip()
 
 
 def _line(reaper: Reaper, pod: Billing) -> ft.Control:
     color = ft.Colors.ON_ERROR_CONTAINER
-    text = f"{pod.name} ({pod.pod_id or 'no id yet'}), {money(pod.price)} an hour: {pod.why}"
-    row: list[ft.Control] = [ft.Text(text, color=color, expand=True)]
+    known = pod.pod_id or text("window.pods.no_id")
+    said = text("window.pods.pod", name=pod.name, id=known, price=money(pod.price), why=pod.why)
+    row: list[ft.Control] = [ft.Text(said, color=color, expand=True)]
     if pod.verdict is Verdict.ASK:
         row.append(keyed(EndPod, f"end-{pod.pod_id}", reaper, pod))
     return ft.Row(row, spacing=GAP)
@@ -68,7 +76,9 @@ def EndPod(reaper: Reaper, pod: Billing) -> ft.Control:
     """A pod of ours that no run is known of is ended by a person only."""
     end = use_action(lambda: reaper.end(pod.pod_id), on_done=lambda _: None)
     button = ft.FilledTonalButton(
-        "Ending…" if end.is_busy else "End this pod", on_click=end.run, disabled=end.is_busy
+        text("window.pods.ending") if end.is_busy else text("window.pods.end"),
+        on_click=end.run,
+        disabled=end.is_busy,
     )
     if end.problem is None:
         return button

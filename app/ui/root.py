@@ -17,7 +17,7 @@ from app.ui.merge.tab import MergeTab
 from app.ui.offline import OfflineBanner
 from app.ui.pods import PodsBanner
 from app.ui.settings.tab import SettingsTab
-from app.ui.texts import text
+from app.ui.texts import text_in
 from app.ui.theme import NARROW_BELOW, TEXT_FONT, text_scale
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
@@ -29,19 +29,20 @@ class _Place:
     """An entry of the navigation."""
 
     name: str
-    label: str
     icon: ft.IconData
     chosen_icon: ft.IconData
 
+    @property
+    def label(self) -> str:
+        return text_in("window.navigation", self.name)
+
 
 _PLACES: Final = (
-    _Place("data", text("navigation.data"), ft.Icons.DATASET_OUTLINED, ft.Icons.DATASET),
-    _Place(
-        "training", text("navigation.training"), ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING
-    ),
-    _Place("inference", text("navigation.inference"), ft.Icons.FORUM_OUTLINED, ft.Icons.FORUM),
-    _Place("merge", text("navigation.merge"), ft.Icons.MERGE_OUTLINED, ft.Icons.MERGE),
-    _Place("settings", text("navigation.settings"), ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
+    _Place("data", ft.Icons.DATASET_OUTLINED, ft.Icons.DATASET),
+    _Place("training", ft.Icons.MODEL_TRAINING_OUTLINED, ft.Icons.MODEL_TRAINING),
+    _Place("inference", ft.Icons.FORUM_OUTLINED, ft.Icons.FORUM),
+    _Place("merge", ft.Icons.MERGE_OUTLINED, ft.Icons.MERGE),
+    _Place("settings", ft.Icons.SETTINGS_OUTLINED, ft.Icons.SETTINGS),
 )
 _DATA: Final = 0
 _TRAINING: Final = 1

@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -11,10 +11,13 @@ from typing import Any, Final
 import httpx
 
 from app.domain.errors import EngineError
+from app.worker.llama_stream import StreamRefusedError, streamed
 
 Messages = Sequence[Mapping[str, Any]]
 
 _PATIENCE_SECONDS: Final = 600
+_BATCH: Final = 128
+"""Tokens of a prompt that are read at a time: it looks between two batches whether anybody still listens."""
 _CERTAIN: Final = 1_000
 """Added to a token's score, nothing else is chosen."""
 
@@ -36,10 +39,11 @@ class LlamaCpp:
                 'Run: pip install "tunewright[export]"',
             ) from error
         self.name = f"llama.cpp (xllamacpp {xllamacpp.__version__})"
-        key = secrets.token_hex(16)
+        self._key = key = secrets.token_hex(16)
         params = xllamacpp.CommonParams()
         params.model.path = str(model)
         params.n_ctx = context
+        params.n_batch = params.n_ubatch = _BATCH
         params.n_parallel = 1
         params.warmup = False
         params.use_jinja = True
@@ -76,16 +80,23 @@ class LlamaCpp:
         found = self._complete(prompt, 2, logit_bias=[[token, _CERTAIN]])
         return bool(found["stop_type"] == "eos")
 
-    def stream(self, prompt: Sequence[int], asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        """An answer in pieces; closing the iterator stops it. Raises RefusedError."""
+    def stream(
+        self, prompt: Sequence[int], asked: Mapping[str, Any], *, cancelled: Callable[[], bool]
+    ) -> Iterator[Mapping[str, Any]]:
+        """An answer in pieces; it ends at once when `cancelled` says so, also while the prompt is being read.
+
+        Raises RefusedError."""
         body = {"prompt": list(prompt), "return_tokens": True, "stream": True, **asked}
-        with self._client.stream("POST", "/completion", json=body) as answer:
-            if answer.is_error:
-                answer.read()
-                raise RefusedError(_reason(answer))
-            for line in answer.iter_lines():
-                if line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
+        try:
+            yield from streamed(
+                self._server.listening_address,
+                self._key,
+                body,
+                patience=_PATIENCE_SECONDS,
+                cancelled=cancelled,
+            )
+        except StreamRefusedError as error:
+            raise RefusedError(_said(error.said)) from error
 
     def close(self) -> None:
         self._client.close()
@@ -98,12 +109,12 @@ class LlamaCpp:
     def _ask(self, path: str, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = self._client.post(path, json=dict(asked))
         if answer.is_error:
-            raise RefusedError(_reason(answer))
+            raise RefusedError(_said(answer.content))
         found: Mapping[str, Any] = answer.json()
         return found
 
 
-def _reason(answer: httpx.Response) -> str:
+def _said(body: bytes) -> str:
     with suppress(ValueError, KeyError, TypeError):
-        return str(answer.json()["error"]["message"])
-    return answer.text
+        return str(json.loads(body)["error"]["message"])
+    return body.decode(errors="replace")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cli.conftest import Shell
+from tests.cli.conftest import ROOT, Shell
 
 
 @pytest.fixture
@@ -38,6 +38,14 @@ def test_a_recipe_is_previewed_merged_shown_run_again_and_forgotten(shell: Shell
     assert shown["changes"] == ["extra.jsonl has changed."]
     assert shell.json("merge", "list") == []
     assert [s["row_count"] for s in shell.json("sessions", "list")] == [11, 344]
+
+
+def test_the_example_of_the_documentation_merges(shell: Shell):
+    preview = shell.json("merge", "preview", str(ROOT / "docs/examples/merges/two-sources.toml"))
+
+    ferries, file = preview["ledger"]["accounts"]
+    assert (ferries["rows_in"], file["rows_in"], file["rows_out"]) == (344, 344, 0)
+    assert file["removed"] == {"duplicate": 344}
 
 
 def test_people_are_told_what_became_of_the_rows(shell: Shell, recipe):

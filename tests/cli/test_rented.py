@@ -12,11 +12,11 @@ from app.cli.output import Output
 from app.cli.verbs import resume_run
 from app.domain.errors import StudioError
 from app.domain.preflight import Readiness, Remark
-from app.domain.runs import RunRequest, Target
+from app.domain.runs import Target
 from app.services.setup_files import read_setup
 from tests.cli.conftest import ROOT, Shell
 from tests.emulators.runpod.server import RunpodEmulator
-from tests.launchers.places import STAND_IN
+from tests.launchers.places import STAND_IN, make_run
 from tests.launchers.rented_place import trainer_image
 
 A4000 = "NVIDIA RTX A4000"
@@ -93,10 +93,9 @@ def test_no_run_is_resumed_on_a_pod_whose_price_could_not_be_said(tmp_path: Path
     setup = read_setup(setup_file(tmp_path))
     resumed: list[object] = []
     services = SimpleNamespace(
-        monitoring=SimpleNamespace(find=lambda _: SimpleNamespace(id="a", target=Target.RUNPOD)),
+        monitoring=SimpleNamespace(find=lambda _: make_run(tmp_path, "a", target=Target.RUNPOD)),
         training=SimpleNamespace(
             setup_of=lambda _: setup,
-            request_of=lambda *_: RunRequest(setup.config, Target.RUNPOD, pod=setup.pod),
             resume=lambda *_, **__: resumed.append(1),
         ),
         preflight=SimpleNamespace(check=lambda _: Readiness((Remark("Model", "error", "It is gone."),))),

@@ -87,6 +87,15 @@ def test_rows_are_found(shell: Shell, talk):
     assert "No row is like that" in none
 
 
+def test_a_row_has_one_number_wherever_it_is_said(shell: Shell, talk):
+    """That of the window: rows are counted from 1."""
+    assert "\nrow 3 (line 3)\n  user: Question 3?" in shell.ok("sessions", "show", talk)
+    assert shell.ok("sessions", "show", talk, "--start", "2").count("row 3") == 1
+    assert "\nrow 3 " in shell.ok("sessions", "find", talk, "question 3")
+    assert "\nrow 3\n- Question 3?" in shell.ok("sessions", "replace", talk, "n 3", "n three", "--preview")
+    assert "Question 3?" in shell.ok("sessions", "look", talk, "--model", "tunewright/tiny", "--row", "3")
+
+
 def test_an_export_replaces_nothing_unless_forced_and_takes_its_format_from_the_name(
     shell: Shell, talk, tmp_path
 ):

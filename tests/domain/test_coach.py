@@ -19,7 +19,8 @@ def said(config=CONFIG, steps=(), measurements=(), *, is_live=True, status=None)
 
 
 def test_a_healthy_curve_is_left_alone():
-    assert said(steps=metrics(falling(200), total=400), measurements=measured((50, 2.0), (100, 1.6))) == {}
+    falls = measured((50, 2.0), (100, 1.6), (150, 1.5), (200, 1.4))
+    assert said(steps=metrics(falling(200), total=400), measurements=falls) == {}
     assert said(steps=[]) == {}
 
 

@@ -147,6 +147,9 @@ def test_a_column_moved_to_a_part_leaves_its_old_one_and_drives_out_who_had_it()
     mapping = ColumnMapping(RowKind.PAIR, {Part.QUESTION: "a", Part.ANSWER: "b"})
 
     assert mapping.playing("a", Part.ANSWER).columns == {Part.ANSWER: "a"}
+    assert mapping.with_part(Part.ANSWER, "a") == mapping.playing("a", Part.ANSWER)
+    assert mapping.with_part(Part.ANSWER, None).columns == {Part.QUESTION: "a"}
+    assert mapping.with_part(Part.TEXT, "a") == mapping
     assert mapping.of_kind(RowKind.DOCUMENT).columns == {}
     assert mapping.of_kind(RowKind.INSTRUCTION).columns == mapping.columns
 

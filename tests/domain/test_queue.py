@@ -6,7 +6,8 @@ from datetime import datetime
 import pytest
 
 from app.domain.gpus import GIB, Gpu
-from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting
+from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting, within
+from app.domain.renting import PodOptions
 from app.domain.runs import RunStatus, Target
 from tests.store import examples
 from trainer_image.config import RunConfig
@@ -131,3 +132,18 @@ def test_nothing_starts_while_the_queue_is_paused():
     turn = next_turn(queued("a"), QueueRules(is_paused=True), [], NOON)
 
     assert (turn.run, turn.reason) == (None, "The queue is paused.")
+
+
+def test_the_queue_starts_no_rented_run_beyond_its_limit_in_money_and_keeps_each_within_it():
+    pod = PodOptions(image="a/b", budget=5.0, highest_price=2.0)
+    [rented] = [replace(r, target=Target.RUNPOD, pod=pod) for r in queued("a")]
+    rules = QueueRules(most_dollars=20.0)
+
+    assert next_turn([rented], rules, [], NOON, spent=17.0).run == rented
+    assert within(rented, rules.dollars_left(17.0), 0.0).pod.budget == 3.0
+    assert within(rented, rules.dollars_left(17.0), 1.0).pod.budget == 4.0  # of which 1 is among the 17
+    assert within(rented, rules.dollars_left(3.0), 0.0).pod.budget == 5.0
+    waits = next_turn([rented], rules, [], NOON, spent=19.9)
+    assert waits.run is None
+    assert waits.reason.startswith("Rented runs have cost $19.90 of the queue's limit of $20.00")
+    assert next_turn(queued("a"), rules, [], NOON, spent=25.0).run is not None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.reaping import Verdict, verdict
 from app.domain.rental_names import is_ours, parsed, pod_name
-from app.domain.rentals import CONFIRMED_AFTER, Rental, RentalState, money
+from app.domain.rentals import CONFIRMED_AFTER, Rental, RentalState, money, spent, spent_since
 from app.domain.runs import RunId
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -205,3 +205,14 @@ def test_what_was_missed_before_does_not_count_once_the_rental_has_gone_on():
     later = once.to(RentalState.ENDING, NOON + timedelta(hours=1)).missed(NOON + timedelta(hours=1))
 
     assert not later.is_over
+
+
+def test_what_pods_cost_from_a_moment_on_leaves_out_what_they_cost_before():
+    over = rental(ended_at=NOON + timedelta(hours=1), state=RentalState.GONE, price=1.0)
+    living = rental(created_at=NOON + timedelta(hours=1), price=2.0)
+    now = NOON + timedelta(hours=2)
+
+    assert spent_since([over, living], NOON, now) == pytest.approx(3.0)
+    assert spent_since([over, living], NOON + timedelta(hours=0.5), now) == pytest.approx(2.5)
+    assert spent_since([over, living], NOON + timedelta(hours=1.5), now) == pytest.approx(1.0)
+    assert spent([over, living], over.run_id, now) == pytest.approx(3.0)

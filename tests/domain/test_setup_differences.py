@@ -8,6 +8,7 @@ from app.domain.setting_labels import _LABELS, label_of
 from app.domain.setup_differences import differences, worded
 from app.domain.setups import Setup
 from app.ui.training.typed_numbers import NUMBERS
+from app.ui.training.typed_numbers import label_of as field_label
 from trainer_image.config import Distributed, HubDataset, Logging, Lora, Osft, Push, RunConfig, Sft
 
 PLAIN = RunConfig(base_model="owner/model")
@@ -90,8 +91,10 @@ def test_every_setting_has_a_label_and_no_label_is_for_nothing():
     method = places(Lora, "method.") | places(Osft, "method.")
     sections = places(Logging, "logging.") | places(Push, "push.") | places(Distributed, "distributed.")
     config = places(RunConfig) - {"schema_version", "dataset", "method", "distributed", "logging"}
-    labelled = {path for path in _LABELS if not path.startswith(("docker.", "pod.", "dataset.", "answers."))}
-    parts = {"setup_version", "docker", "pod", "config", "answers"}
+    labelled = {
+        path for path in _LABELS if not path.startswith(("docker.", "pod.", "job.", "dataset.", "answers."))
+    }
+    parts = {"setup_version", "docker", "pod", "job", "config", "answers"}
     of_setups = set(Setup.model_fields) - parts | {"session_name"}
 
     assert labelled == method | sections | config | of_setups
@@ -99,5 +102,5 @@ def test_every_setting_has_a_label_and_no_label_is_for_nothing():
 
 def test_the_forms_numbers_are_called_what_they_are_called_elsewhere():
     of_method = {**Lora.model_fields, **Osft.model_fields}
-    for name, number in NUMBERS.items():
-        assert number.label == label_of(f"method.{name}" if name in of_method else name)
+    for name in NUMBERS:
+        assert field_label(name) == label_of(f"method.{name}" if name in of_method else name)

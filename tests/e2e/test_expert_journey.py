@@ -31,7 +31,7 @@ def test_a_setting_is_found_changed_saved_and_there_again_after_a_reload(
 
     ui.open(app.url)
     ui.go_to("Training")
-    ui.choose_option("saved-setup", "mine · This computer (no Docker)")
+    ui.choose_option("saved-setup", "mine · here")
     ui.click("Load")
     ui.wait_for_text("Loaded “mine”", "setup-outcome")
     ui.fill("Search settings", "decay")

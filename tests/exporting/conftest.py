@@ -1,5 +1,6 @@
 """The bundled tiny model and adapters on it, as runs that have ended; each export in a folder of its own."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -82,6 +83,17 @@ def add_run(world: World, output: Path, **how: Any) -> Run:
     run = finished_run(world.home / "outputs", output, **how)
     world.runs.add(run)
     return world.runs.update(run.id, lambda _: run)
+
+
+def add_checkpoint(run: Run, name: str, *, step: int, model: Path = MODEL) -> Path:
+    """A whole checkpoint as the trainer seals it, with an optimiser's state."""
+    folder = run.checkpoints_dir / name
+    shutil.copytree(model, folder)
+    (folder / "optimizer.pt").write_bytes(b"x" * 50_000)
+    files = {path.name: path.stat().st_size for path in folder.iterdir()}
+    marker = {"step": step, "samples_seen": 4 * step, "saved_at": NOON.timestamp() + step, "files": files}
+    (folder / "COMPLETE.json").write_text(json.dumps(marker))
+    return folder
 
 
 def wish(folder: Path, format: str = "gguf", quantization: str = "q8_0", **more: Any) -> ExportWish:

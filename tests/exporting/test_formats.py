@@ -1,9 +1,12 @@
 """Each format, written and loaded again; adapters of every kind answer as before they were merged."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from gguf import GGMLQuantizationType, GGUFReader
+from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from app.domain.errors import StudioError
@@ -11,6 +14,7 @@ from app.domain.exports import MODELFILE
 from app.worker.exporting import mlx
 from app.worker.exporting.building import make
 from tests.exporting.conftest import MODEL, PROMPTS, job, unheard
+from trainer_image.subspace import factorise
 
 pytestmark = pytest.mark.training
 
@@ -96,3 +100,41 @@ def test_mlx_is_refused_elsewhere_and_asked_for_with_these_words(tmp_path: Path)
     assert mlx.arguments(Path("whole"), Path("out")) == {
         "hf_path": "whole", "mlx_path": str(Path("out/mlx")), "dtype": "bfloat16",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["adapter", "merged", "gguf"])
+def test_a_checkpoint_without_settings_ends_its_answers_where_training_did(
+    kind: str, adapter, tmp_path: Path
+) -> None:
+    """As one of an adapter is: it says nothing of generating, and its base never heard of the turn's end."""
+    base = shutil.copytree(MODEL, tmp_path / "base")
+    for name in ("generation_config.json", "config.json"):
+        text = (base / name).read_text()
+        (base / name).write_text(text.replace('"eos_token_id": 2', '"eos_token_id": 0'))
+    checkpoint = shutil.copytree(adapter("one"), tmp_path / "samples_8")
+    (checkpoint / "generation_config.json").unlink()
+    (checkpoint / "optimizer.pt").write_bytes(b"x")
+    (checkpoint / "training_args.bin").write_bytes(b"x")
+
+    made = make(job(checkpoint, tmp_path / "out", kind, base_model=str(base)), unheard)
+
+    assert made.certificate.passed, made.certificate.verdict
+    assert not {"optimizer.pt", "training_args.bin"} & {p.name for p in (tmp_path / "out").iterdir()}
+
+
+def test_a_checkpoint_of_osft_becomes_the_model_its_parts_are(tmp_path: Path) -> None:
+    trained = AutoModelForCausalLM.from_pretrained(MODEL, dtype=torch.float32)
+    before = {name: weight.clone() for name, weight in trained.state_dict().items()}
+    checkpoint = shutil.copytree(MODEL, tmp_path / "samples_4")
+    factorise(trained, ["model.layers.0.self_attn.q_proj", "model.layers.1.mlp.down_proj"], 0.5)
+    save_file(
+        {n: w for n, w in trained.state_dict().items() if n != "lm_head.weight"},
+        checkpoint / "model.safetensors",
+    )
+
+    made = make(job(checkpoint, tmp_path / "out", "merged"), unheard)
+
+    after = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32).state_dict()
+    assert made.certificate.passed, made.certificate.verdict
+    assert max((after[name] - before[name]).abs().max().item() for name in before) < 0.01
+    assert not (tmp_path / "out" / ".dense").exists()

@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,8 +18,10 @@ from app.domain.exports import (
     PushWish,
     Told,
 )
+from app.domain.runs import RunStatus
+from app.services.export_deleting import Deleted, left_in_words
 from app.services.exporting import in_words
-from tests.exporting.conftest import MODEL, add_run, left_over, service_of, unheard, wish
+from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
 from tests.trainer.test_publishing import hub
 
@@ -40,6 +43,39 @@ def test_an_export_is_listed_with_its_size_place_and_verdict(world, store) -> No
     assert json.loads((folder / "certificate.json").read_text())["run"] == "Ferry talk ⛴ 1"
     assert in_words([made]) == "1 export, 0.0 MB"
     assert service.proposed_folder(run, made.format, wish(folder).quantization).name == f"{folder.name}-2"
+
+
+def test_a_checkpoint_is_exported_and_a_damaged_one_is_not_offered(world, store, tmp_path: Path) -> None:
+    run, writer = add_run(world, MODEL), Writer()
+    add_checkpoint(run, "samples_40", step=10)
+    damaged = add_checkpoint(run, "samples_80", step=20)
+    (damaged / "config.json").write_text("{}")
+    service = service_of(world, store, writer)
+
+    made = service.export(run.id, wish(tmp_path / "out", checkpoint="samples_40"), unheard)
+
+    assert [source.label for source in service.sources(run)] == [
+        "The result",
+        "Checkpoint of step 10 (samples_40)",
+    ]
+    assert writer.jobs[-1].model == run.checkpoints_dir / "samples_40"
+    assert made.label == "GGUF Q8_0 of samples_40"
+    assert json.loads((made.folder / "certificate.json").read_text())["checkpoint"] == "samples_40"
+    with pytest.raises(StudioError, match="no whole checkpoint samples_80"):
+        service.export(run.id, wish(tmp_path / "two", checkpoint="samples_80"), unheard)
+
+
+def test_a_run_that_ended_early_has_only_its_checkpoints(world, store, tmp_path: Path) -> None:
+    run = add_run(world, MODEL)
+    add_checkpoint(run, "samples_40", step=10)
+    run = world.runs.update(run.id, lambda old: replace(old, output=None, status=RunStatus.STOPPED))
+    service = service_of(world, store, Writer())
+
+    with pytest.raises(StudioError, match="no result to export") as refused:
+        service.export(run.id, wish(tmp_path / "out"), unheard)
+
+    assert refused.value.hint == "There are checkpoints to export: samples_40."
+    assert service.export(run.id, wish(tmp_path / "out", checkpoint="samples_40"), unheard).passed
 
 
 def test_an_export_that_is_not_as_trained_is_kept_and_says_why(world, store, tmp_path: Path) -> None:
@@ -150,13 +186,37 @@ def test_an_export_is_deleted_only_while_it_is_still_itself(world, store, tmp_pa
     second = service.export(run.id, wish(tmp_path / "two"), unheard)
     (tmp_path / "two" / "certificate.json").write_text('{"export": "another"}')
 
-    assert service.delete(first.id)
+    assert service.delete(first.id) == Deleted(had_files=True)
     with pytest.raises(StudioError, match="other files are in it now"):
         service.delete(second.id)
     service.forget(second.id)
 
     assert not first.folder.exists()
     assert second.folder.exists()
+    assert service.exports() == []
+
+
+def test_files_of_a_person_stay_where_an_export_is_deleted(world, store, tmp_path: Path) -> None:
+    service = service_of(world, store, Writer())
+    made = service.export(add_run(world, MODEL).id, wish(tmp_path / "out"), unheard)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "model.gguf").write_bytes(b"x" * 1000)
+    (made.folder / "notes").mkdir()
+    (made.folder / "notes" / "mine.txt").write_text("mine")
+    (made.folder / "link").symlink_to(elsewhere)
+    (made.folder / "CERTIFICATE.md").write_text("changed by hand")
+    document = json.loads((made.folder / "certificate.json").read_text())
+    for name in ("../elsewhere/model.gguf", "link/model.gguf"):
+        document["files"][name] = document["files"]["model.gguf"]
+    (made.folder / "certificate.json").write_text(json.dumps(document))
+
+    deleted = service.delete(made.id)
+
+    assert deleted.left == ("CERTIFICATE.md", "link", "notes/mine.txt")
+    assert left_over(made.folder) == ["CERTIFICATE.md", "link", "notes"]
+    assert left_over(elsewhere) == ["model.gguf"]
+    assert "notes/mine.txt" in left_in_words(made.folder, deleted.left)
     assert service.exports() == []
 
 
@@ -306,7 +366,29 @@ def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
     assert pushed.pushed_to == f"{hub.address}/me/ferry"
     hub.refuses = 403
     with pytest.raises(StudioError, match="does not let you write to me/ferry"):
-        service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
+        service_of(world, store).push(made.id, PushWish("me/ferry", replaces=True), unheard)
+
+
+def test_a_model_that_is_on_the_hub_is_replaced_only_where_that_is_meant(world, store, tmp_path, hub) -> None:
+    run, service = add_run(world, MODEL), service_of(world, store)
+    made = service_of(world, store, Writer()).export(run.id, wish(tmp_path / "out"), unheard)
+    world.secrets.token = "hf_writing"
+    hub.repositories["me/ferry"] = True
+    before = {".gitattributes": b"", "model.gguf": b"the old one", "notes.txt": b"mine"}
+    hub.files.update(before)
+
+    with pytest.raises(StudioError) as refused:
+        service.push(made.id, PushWish("me/ferry"), unheard)
+
+    assert hub.files == before
+    assert refused.value.message == (
+        "There is a model me/ferry on the Hub already. Replaced would be: model.gguf. "
+        "Kept beside the new files: notes.txt."
+    )
+    assert "--replace" in refused.value.hint
+    service.push(made.id, PushWish("me/ferry", replaces=True), unheard)
+    assert hub.files["model.gguf"] == (made.folder / "model.gguf").read_bytes()
+    assert hub.files["notes.txt"] == b"mine"
 
 
 def test_nothing_is_sent_to_a_model_that_everybody_can_see_where_private_was_asked(

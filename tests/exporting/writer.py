@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from app.domain.exports import Certificate, Check, ExportJob, Made, PushWish, Told
+from app.domain.exports import Certificate, Check, ExportJob, Made, PushWish, Replacing, Told
 
 
 class Writer:
@@ -12,6 +12,7 @@ class Writer:
         self.fails, self.passes, self.missing = fails, passes, lacks
         self.jobs: list[ExportJob] = []
         self.pushed: list[tuple[Path, str, PushWish, str]] = []
+        self.there: Replacing | None = None
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
@@ -29,6 +30,9 @@ class Writer:
             raise self.fails
         checks = (Check("Same text", self.passes, "Alike." if self.passes else "Letter 3 differs."),)
         return Made(Certificate("a stand-in", checks))
+
+    def replacing(self, folder, wish, *, token) -> Replacing | None:
+        return self.there
 
     def push(self, folder, card, wish, *, token, tell) -> str:
         assert self.may_go_on.wait(30)

@@ -254,9 +254,11 @@ def test_a_card_is_told_as_the_persons_own_choice_of_cards_counts_it(monkeypatch
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
 
-    environment = process_launcher._environment({}, {}, offline=False, gpu=number)
+    environment = process_launcher.job_environment({}, {}, offline=False, gpu=number)
 
     assert environment["CUDA_VISIBLE_DEVICES"] == told
     assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
     assert docker_engine._gpus(number)["DeviceIDs"] == [told]
-    assert process_launcher._environment({}, {}, offline=False, gpu=None).get("CUDA_VISIBLE_DEVICES") == said
+    assert (
+        process_launcher.job_environment({}, {}, offline=False, gpu=None).get("CUDA_VISIBLE_DEVICES") == said
+    )

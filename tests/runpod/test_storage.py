@@ -1,13 +1,14 @@
 """Volumes and templates: ensured once, where the GPU is; priced; deleted only if ours and unused."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from app.domain.errors import StudioError
 from app.domain.runpod_ports import GpuOffer, NetworkVolume, NoCapacityError, Region, Stock
-from app.domain.runpod_storage import monthly_price, volume_plan
-from app.services.runpod_storage import RunpodStorageService
+from app.domain.runpod_storage import VolumeState, monthly_price, volume_plan
+from app.services.runpod_storage import RunpodStorageService, Stored
 from tests.runpod.conftest import GPU, order
 
 REGIONS = [Region("A", "A", True), Region("B", "B", True), Region("C", "C", False)]
@@ -56,8 +57,15 @@ def test_there_is_no_volume_where_the_gpu_is_not(wanted):
     assert volume_plan([volume("A")], REGIONS, wanted, size_gb=50) is None
 
 
-def test_an_unknown_kind_of_storage_is_never_said_to_be_cheaper_than_the_known():
-    assert monthly_price(10, "NEW") == monthly_price(10, "HIGH_PERFORMANCE") > monthly_price(10)
+def test_a_price_that_is_not_published_is_called_not_known():
+    fast = replace(volume("A", 20), kind="HIGH_PERFORMANCE")
+    plan = volume_plan([fast], REGIONS, offer(A=Stock.LOW), size_gb=50)
+    stored = Stored([VolumeState(volume("A", 10), monthly_price(10)), VolumeState(fast, plan.monthly)], [])
+
+    assert monthly_price(10, "HIGH_PERFORMANCE") is None
+    assert (plan.monthly, plan.adds) == (None, None)
+    assert "not known here: Runpod's console shows it" in plan.adds_in_words
+    assert stored.in_words.startswith("About $0.70 a month for 1 of 2 volumes. ")
 
 
 def test_ensuring_twice_makes_one_volume_and_at_once_too(storage, cloud):

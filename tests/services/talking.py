@@ -1,14 +1,17 @@
 """Services that talk to models, over the echo engine; a folder that looks like a model."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.adapters.model_configs import FoundModelConfigs
 from app.adapters.model_files import FoundModels
 from app.adapters.sqlite.conversations import SqliteConversationStore
 from app.domain.gpus import Gpu
+from app.domain.runs import Measurement
 from app.services.comparing import ComparingService
 from app.services.conversing import ConversationService
+from app.services.proving import ProvingService
 from app.services.talkers import TalkerService
 from tests.services.conftest import NOON, World
 
@@ -72,3 +75,7 @@ def comparing_of(world: World) -> ComparingService:
     return ComparingService(
         talkers_of(world), world.engine, world.library, exports=world.home / "exports", clock=lambda: NOON
     )
+
+
+def proving_of(world: World, measurements: Sequence[Measurement] = ()) -> ProvingService:
+    return ProvingService(world.runs, comparing_of(world), lambda _: measurements)

@@ -1,6 +1,7 @@
 """The queue over a real store: what waits is fixed, starts once, and is neither lost nor doubled."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -333,3 +334,26 @@ def test_a_run_started_directly_is_given_the_card_that_was_counted_on(world, ses
 
     assert run.gpu == number
     assert world.launcher.job(run).run.gpu == number
+
+
+def test_a_limit_in_money_counts_from_when_it_is_set_and_caps_the_run_that_starts(world, session, checks):
+    since: list[datetime] = []
+
+    def spent_since(moment: datetime) -> float:
+        since.append(moment)
+        return 3.0
+
+    world.queue._spent_since, world.queue._spent_by = spent_since, lambda _: 0.5
+    pod = PodOptions(image="a/b", budget=5, highest_price=0.5)
+    run = world.queue.add(replace(request(session, "a"), target=Target.RUNPOD, pod=pod))
+    world.queue.limit_money(4.0)
+
+    assert world.queue.standing().spent == 3.0
+    world.queue.advance()
+
+    assert world.launcher.job(run).run.pod == replace(pod, budget=1.5)
+    assert set(since) == {NOON}
+    with pytest.raises(StudioError, match="no amount of dollars"):
+        world.queue.limit_money(-1)
+    world.queue.limit_money(None)
+    assert (world.queue.rules().most_dollars, world.queue.rules().counted_from) == (None, "")

@@ -25,9 +25,9 @@ from app.services.setups import SetupService
 from tests.preflight.conftest import preflight_of
 from tests.preflight.known import KnownComputer, KnownHub, KnownTrainer
 from tests.services.conftest import World, make_world
+from trainer_image import options
 from trainer_image.config import Distributed, HubDataset, Logging, Push, RunConfig, Sft
 from trainer_image.launching import spread_of
-from trainer_image.train import parse_arguments
 
 PLAIN = RunConfig(base_model="owner/model")
 TOKEN = "hf_" + "a1B2" * 8
@@ -330,7 +330,7 @@ def test_the_trainers_command_is_one_it_understands():
     program, _, module, *words = shlex.split(trainers_command("/a folder/run"))
 
     assert (program, module) == ("python", "trainer_image.train")
-    assert parse_arguments(words).run_dir == Path("/a folder/run")
+    assert options.parse(words).run_dir == Path("/a folder/run")
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_each_computers_line_makes_it_the_rank_it_says(meeting):
         assert spread_of(asked, environment) == spread_of(asked.model_copy(update={"node_rank": rank}), {})
         assert spread_of(Distributed(), environment) == spread_of(asked, environment)
         rest = [word for word in words if not word.startswith("PET_")]
-        assert parse_arguments(rest[3:]).run_dir == Path("/shared/run")
+        assert options.parse(rest[3:]).run_dir == Path("/shared/run")
 
 
 def test_one_computer_needs_no_lines():

@@ -57,12 +57,12 @@ class Drawer(KeyringBackend):
 class Places(BaseHTTPRequestHandler):
     """Hugging Face's whoami and Runpod's list of pods."""
 
-    status, name = 200, "ada"
+    status, account = 200, '{"name": "ada"}'
     asked: list[tuple[str, str | None]] = []  # noqa: RUF012 - one server a test, emptied by its fixture
 
     def do_GET(self) -> None:
         self.asked.append((self.path, self.headers["Authorization"]))
-        body = b'{"name": "ada"}' if "whoami" in self.path else b'{"pods": []}'
+        body = self.account.encode() if "whoami" in self.path else b'{"pods": []}'
         self.send_response(self.status)
         self.end_headers()
         self.wfile.write(body if self.status == 200 else b"no")
@@ -165,6 +165,24 @@ def test_a_working_token_says_whose_it_is(tokens, environment, places):
 
     assert said == ["It works: it belongs to ada.", "It works: Runpod accepts it."]
     assert Places.asked == [("/api/whoami-v2", f"Bearer {SECRET}"), ("/v2/pods", "Bearer rp_secret")]
+
+
+@pytest.mark.parametrize(
+    ("account", "said"),
+    [
+        ('"isPro": true, "canPay": false', "has a Pro plan"),
+        ('"isPro": false, "canPay": true', "has a way to pay"),
+        ('"isPro": false, "canPay": false', "need credit first"),
+    ],
+)
+def test_whether_the_account_can_pay_for_jobs_is_said(
+    tokens, environment, places, monkeypatch, account, said
+):
+    environment["HF_ENDPOINT"] = places
+    monkeypatch.setattr(Places, "account", f'{{"name": "ada", {account}}}')
+    tokens.keep(HUB, SECRET)
+
+    assert said in tokens.test(HUB)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,15 @@ Each in a process of its own, as `huggingface_hub` reads its environment once, w
 
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from app.adapters.hub_listing import find_datasets
@@ -160,6 +164,29 @@ def test_words_of_the_library_are_passed_on_without_the_token() -> None:
     told = explain_hub_error(error, "owner/name", "train", None, TOKEN)
 
     assert told.message == "owner/name could not be read: cannot open https://me:(token)@hub.example."
+
+
+def test_a_connection_that_breaks_off_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        hanging_up = threading.Thread(target=_hang_up, args=(hub,))
+        hanging_up.start()
+        with pytest.raises(httpx.TransportError) as broken:
+            httpx.get(f"http://127.0.0.1:{hub.getsockname()[1]}/", trust_env=False)
+        hanging_up.join()
+    broken.value.__cause__ = broken.value.__context__ = (
+        None  # `datasets` passes it on without what was below it
+    )
+
+    told = explain_hub_error(broken.value, "me/rows", "train", None, TOKEN)
+
+    assert told.message == "The Hugging Face Hub cannot be reached, or the connection to it broke off."
+
+
+def _hang_up(hub: socket.socket) -> None:
+    caller, _ = hub.accept()
+    caller.recv(65536)
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset, no goodbye
+    caller.close()
 
 
 def test_datasets_are_found_by_words_with_the_token(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event, func, insert, select
 
 from app.adapters.processes import SystemProcesses
+from app.adapters.sqlite import row_batches
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.leftovers import clear_leftovers
 from app.adapters.sqlite.row_batches import BATCH_CHARACTERS, BATCH_ROWS
@@ -258,6 +260,25 @@ def test_a_disk_that_fills_up_is_a_sentence_and_nothing_is_lost(
     assert _stored_rows(again) == 100
     SqliteSessionStore(again, SystemProcesses()).add("after", "test", examples.rows(100))
     again.dispose()
+
+
+def test_rows_stop_coming_before_the_disk_is_full_so_that_they_can_be_taken_back(
+    path: Path, engine: Engine, sessions: SqliteSessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sessions.add("before", "test", examples.rows(100))
+    room = shutil.disk_usage(path.parent).free
+
+    def grown() -> Iterator[Row]:
+        yield from examples.rows(8_000)
+        monkeypatch.setattr(row_batches, "SPARE_BYTES", 2 * room)  # as if others had filled it meanwhile
+        yield from examples.rows(8_000)
+
+    with pytest.raises(StoreError, match="MB are left on the disk") as refusal:
+        sessions.add("too much", "test", grown())
+
+    assert "Nothing was stored" in refusal.value.hint
+    assert sessions.all() == [before]
+    assert _stored_rows(engine) == 100
 
 
 def test_what_cannot_be_cleared_away_for_now_keeps_nobody_from_what_is_whole(

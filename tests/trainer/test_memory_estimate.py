@@ -3,6 +3,8 @@
 # ruff: noqa: PLC0415 — torch and its friends take seconds: only the tests that need them pay
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -435,6 +437,17 @@ def test_the_measured_peak_on_a_cpu_lies_within_the_estimate(tmp_path: Path, met
     assert guess.longest_row > 150
     assert measured.peak is not None
     assert guess.low < measured.peak < guess.high + 60e6, measured
+
+
+@pytest.mark.training
+def test_the_peak_is_that_of_the_run_however_large_the_process_that_started_it() -> None:
+    grows_by = "from trainer_image.peak import PeakMeter; print(PeakMeter('cpu').peak())"
+    is_large = "import subprocess, sys; held = b'1' * 900_000_000; subprocess.run([sys.executable, '-c'"
+    program = f"{is_large}, {grows_by!r}])"
+
+    said = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+
+    assert int(said.stdout) < 100e6
 
 
 @pytest.mark.training

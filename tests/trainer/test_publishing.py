@@ -5,9 +5,10 @@
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -76,8 +77,12 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         name = self.path.removeprefix("/api/models/").partition("/revision/")[0]
-        is_private = self.server.repositories.get(name)
-        self.give({"id": name, "sha": "0" * 40, "siblings": [], "private": is_private})
+        if name not in self.server.repositories:
+            self.give({"error": "Repository not found"}, 404, {"X-Error-Code": "RepoNotFound"})
+            return
+        siblings = [{"rfilename": file} for file in self.server.files]
+        is_private = self.server.repositories[name]
+        self.give({"id": name, "sha": "0" * 40, "siblings": siblings, "private": is_private})
 
     def commit(self, body: bytes) -> None:
         if self.server.refuses:
@@ -89,11 +94,15 @@ class _Answer(BaseHTTPRequestHandler):
                 self.server.files[entry["value"]["path"]] = base64.b64decode(entry["value"]["content"])
         self.give({"commitUrl": f"{self.server.address}/me/rivers/commit/1", "commitOid": "1" * 40})
 
-    def give(self, answer: dict[str, Any], status: int = 200) -> None:
+    def give(
+        self, answer: dict[str, Any], status: int = 200, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         content = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
+        for header, value in headers.items():
+            self.send_header(header, value)
         self.end_headers()
         self.wfile.write(content)
 

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from trainer_image import holding
 from trainer_image.checkpoints import Checkpoints
 from trainer_image.events import Notice, Problem
 from trainer_image.models import require_reachable
@@ -93,6 +95,21 @@ def test_broken_weights(tmp_path: Path, tiny_model: Path, train_here: Train) -> 
     (broken / "model.safetensors").write_bytes(b"\0" * 100)
 
     expect(train_here(tiny.make_run(tmp_path / "run", broken, offline=False)), 1, "cannot be loaded")
+
+
+def test_a_model_whose_files_lack_some_of_its_weights_is_not_trained_from_random_numbers(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny_model, tmp_path / "model")
+    weights = load_file(tmp_path / "model" / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, tmp_path / "model" / "model.safetensors", metadata={"format": "pt"})
+
+    ran = train_here(tiny.make_run(tmp_path / "run", tmp_path / "model"))
+
+    expect(ran, 1, "1 of ", "model.layers.1.mlp.up_proj.weight", "random numbers")
 
 
 def test_a_missing_data_file(tmp_path: Path, tiny_model: Path, train_here: Train) -> None:
@@ -308,3 +325,38 @@ def test_the_result_of_a_failure_tells_how_far_the_run_had_come(
 
     assert ran.result.checkpoint == "checkpoints/samples_48"
     assert ran.result.attempt == 2
+
+
+def test_a_file_where_checkpoints_belong_is_named(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    folder = tiny.make_run(tmp_path / "run", tiny_model, max_steps=1, save_steps=1)
+    (folder / "checkpoints").write_text("")
+
+    expect(train_here(folder), 1, f"{folder / 'checkpoints'} cannot be used: File exists")
+
+
+def test_a_second_trainer_in_the_same_folder_is_refused_and_a_killed_one_holds_nothing(
+    tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(holding, "_PATIENCE_SECONDS", 0)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    hold = (
+        "from trainer_image.holding import alone_in\nwith alone_in(Path(sys.argv[1])):\n print(1, flush=True)"
+    )
+    words = [sys.executable, "-c", f"import sys\nfrom pathlib import Path\n{hold}\n sys.stdin.read()", folder]
+    first = subprocess.Popen(words, cwd=tiny.TRAIN.parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert first.stdout
+    first.stdout.readline()
+
+    refused = train_here(folder)
+
+    assert refused.code == 1
+    assert "Another trainer is at work" in capsys.readouterr().err
+    assert not (folder / "events.jsonl").exists()
+    assert not (folder / "result.json").exists()
+    first.kill()
+    first.communicate()
+    monkeypatch.undo()
+    expect(train_here(folder), 2, "no config.json")

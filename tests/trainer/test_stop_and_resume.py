@@ -103,6 +103,27 @@ def test_an_older_checkpoint_is_gone_on_from_when_it_is_named_and_ends_with_the_
     assert ours == (lora_run.folder / "output" / "adapter_model.safetensors").read_bytes()
 
 
+def test_other_weights_under_the_base_models_name_are_refused_and_the_same_ones_elsewhere_are_not(
+    lora_run: tiny.Ran, tiny_model: Path, tmp_path: Path, train_here: Callable[..., tiny.Ran]
+) -> None:
+    """As the app brings a model along: under another path, by the same name."""
+    folder = tmp_path / "run"
+    shutil.copytree(lora_run.folder, folder)
+    config = json.loads((folder / "config.json").read_bytes())
+    (folder / "config.json").write_text(json.dumps(config | {"base_model": f"models/{tiny_model.name}"}))
+    shutil.copytree(tiny_model, folder / "models" / tiny_model.name)
+
+    same = train_here(folder, "--resume")
+    weights = folder / "models" / tiny_model.name / "model.safetensors"
+    changed = bytearray(weights.read_bytes())
+    changed[-8:] = bytes(8)
+    weights.write_bytes(changed)
+    other = train_here(folder, "--resume")
+
+    assert (same.code, other.code) == (0, 1)
+    assert "its base model is not the one it was started with" in other.result.message
+
+
 def test_a_named_checkpoint_that_is_not_there_is_refused(
     lora_run: tiny.Ran, tmp_path: Path, train_here: Callable[..., tiny.Ran]
 ) -> None:

@@ -21,6 +21,7 @@ from app.domain.reading import Preview, Reading, ReadOptions
 from app.paths import Paths
 from app.services.everything import Services
 from app.services.library import LibraryService
+from app.ui import texts
 from trainer_image.rows import Refused, Row
 
 
@@ -125,3 +126,34 @@ def endless_library(paths: Paths, endless_rows: EndlessRows) -> LibraryService:
         EnvironmentSecrets(),
         paths.sample_file,
     )
+
+
+@pytest.fixture
+def spoken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Give it a file of texts by place: they are what the window says from now on."""
+
+    def speak(said: Mapping[str, str]) -> None:
+        file = tmp_path / "other.toml"
+        lines = (f"{_quoted(place)} = '''{text}'''" for place, text in said.items())
+        file.write_text("\n".join(lines), encoding="utf-8")
+        monkeypatch.setenv(texts.FILE_VARIABLE, str(file))
+        texts.forget()
+
+    yield speak
+    texts.forget()
+
+
+@pytest.fixture
+def in_brackets() -> dict[str, str]:
+    """A language that says the same between brackets, by place."""
+    found: dict[str, str] = {}
+    for place, said in texts.read(texts.ENGLISH.glob("*.toml")).items():
+        if isinstance(said, texts.Counted):
+            found |= {f"{place}.{form}": f"⟦{text}⟧" for form, text in said.forms.items()}
+        else:
+            found[place] = f"⟦{said}⟧"
+    return found
+
+
+def _quoted(place: str) -> str:
+    return ".".join(f'"{part}"' for part in place.split("."))

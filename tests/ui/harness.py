@@ -160,6 +160,16 @@ class Screen:
 
         await self.set_value(await self.wait_for(offering), key, event="select")
 
+    async def choose_at_once(self, choices: dict[str, str]) -> None:
+        """Keys by label, all chosen before the window draws what the first one changed: as under load."""
+        fields = {self.find(ft.Dropdown, label): key for label, key in choices.items()}
+        for field, key in fields.items():
+            self._session.apply_patch(field._i, {"value": key})
+        await asyncio.gather(
+            *(self._session.dispatch_event(field._i, "select", key) for field, key in fields.items())
+        )
+        await self.settle()
+
     async def set_value(self, control: BaseControl, value: Any, *, event: str = "change") -> None:
         """What the client does: first the property, then the event."""
         self._session.apply_patch(control._i, {"value": value})

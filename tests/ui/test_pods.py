@@ -82,7 +82,7 @@ async def test_offline_mode_rules_runpod_out_and_says_why(services):
         await screen.wait_for(lambda: draft.offline_reason)
 
         assert draft.target is Target.LOCAL
-        await screen.wait_for_text("Runpod - Pod cannot be chosen")
+        await screen.wait_for_text("Runpod - Pod and Hugging Face Jobs cannot be chosen")
 
 
 async def test_without_a_key_the_form_says_where_to_get_one(services, monkeypatch):

@@ -121,6 +121,22 @@ def test_a_model_that_is_being_loaded_does_not_keep_the_app_behind_its_closed_wi
     assert heard == [True]
 
 
+def test_the_pods_are_looked_after_before_the_window_waits_for_one_to_be_gone(services, monkeypatch):
+    looked, heard = threading.Event(), []
+    monkeypatch.setattr(services.reaper, "close", looked.set)
+
+    async def window():
+        opening = Opening(lambda: services)
+        opening.services()
+        opening.watch_the_end()
+        asyncio.get_running_loop().run_in_executor(None, lambda: heard.append(looked.wait(30)))
+        await asyncio.sleep(0)
+
+    asyncio.run(window())
+
+    assert heard == [True]
+
+
 def test_what_is_there_after_the_start_is_spared_by_the_garbage_collector_once(services):
     opening = Opening(lambda: services)
     gc.unfreeze()

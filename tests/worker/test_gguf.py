@@ -1,5 +1,6 @@
 """Talking to a GGUF file: llama.cpp answers as PyTorch does, in the same process, and gives way again."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from app.domain.exports import Quantization
 from app.domain.talkers import LoadableModel, ModelRef
 from app.services.talkers import gguf_in
 from app.worker.exporting.gguf_file import write_gguf
+from app.worker.gguf_header import cache_bytes_a_token, header_of
+from app.worker.gguf_model import GgufModel, context_of
+from app.worker.protocol import Generate, Load
+from tests.exporting.test_parity import family_model
 
 pytestmark = pytest.mark.training
 
@@ -94,3 +99,63 @@ def test_a_folder_with_one_gguf_means_that_file_and_with_two_none(file: Path, tm
         (tmp_path / name).write_bytes(b"x")
     assert gguf_in(tmp_path) is None
     assert ModelRef.parse(f"folder:{file}").name == str(file)
+
+
+def test_a_file_says_how_far_its_model_reads_and_memory_decides(file: Path, tmp_path: Path) -> None:
+    config = json.loads((MODEL / "config.json").read_text())
+    each = 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * config["head_dim"] * 2
+
+    assert cache_bytes_a_token(header_of(file)) == each
+    assert context_of(file, 8 * 10**9) == config["max_position_embeddings"]
+    assert context_of(file, file.stat().st_size + 4 * each * 700) == 512
+    (tmp_path / "broken.gguf").write_bytes(file.read_bytes()[:60])
+    assert context_of(tmp_path / "broken.gguf", 8 * 10**9) == 4096
+
+
+def test_a_conversation_that_does_not_fit_is_said(talk: WorkerEngine, file: Path) -> None:
+    most = json.loads((MODEL / "config.json").read_text())["max_position_embeddings"]
+
+    with pytest.raises(EngineError, match=f"{most:,} are the most that this model reads here"):
+        list(talk.generate(whole(file), [{"role": "user", "content": "a b c d " * most}], GREEDY))
+
+
+def test_an_answer_that_fills_the_context_says_so(tmp_path: Path) -> None:
+    babbling = tmp_path / "babbling.gguf"
+    write_gguf(family_model(tmp_path / "model", "chatml"), babbling, Quantization.F16, lambda _: None)
+    model, question = GgufModel(loading(babbling)), Messages("a b c d " * 50)
+    try:
+        assert model.context == 512
+        done = model.generate(question.asking(400), lambda _: None, cancelled=lambda: False)
+    finally:
+        model.close()
+
+    assert done.finish_reason == "context"
+    assert done.prompt_tokens + done.tokens <= 512
+
+
+def test_a_cancel_while_the_prompt_is_read_ends_it_before_the_first_token(file: Path) -> None:
+    model, asked, said = GgufModel(loading(file)), iter([False, True]), []
+    try:
+        done = model.generate(
+            Messages("a b c d " * 400).asking(8), said.append, cancelled=lambda: next(asked, True)
+        )
+        after = model.generate(Messages("Hi").asking(4), said.append, cancelled=lambda: False)
+    finally:
+        model.close()
+
+    assert (done.finish_reason, done.tokens) == ("cancelled", 0)
+    assert done.prompt_tokens > 800
+    assert after.tokens > 0
+
+
+def loading(file: Path) -> Load:
+    return Load(base_model=str(file), words=str(file))
+
+
+class Messages:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def asking(self, most: int) -> Generate:
+        sampling = Sampling(temperature=0.0, max_new_tokens=most, guard_repetition=False)
+        return Generate(id=1, messages=[{"role": "user", "content": self.text}], sampling=sampling)

@@ -1,11 +1,12 @@
 """Builds models small enough to make in a second: random weights, so they babble, each in its own way."""
 
-from pathlib import Path
+# ruff: noqa: PLC0415 — torch and its friends take seconds: only the tests that need them pay
 
-import torch
-from peft import LoraConfig, get_peft_model
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 CHATML = (
     "{%- for message in messages %}"
@@ -18,8 +19,11 @@ CHATML = (
 CONTEXT = 8192
 
 
-def make_tokenizer(template: str = CHATML) -> PreTrainedTokenizerFast:
+def make_tokenizer(template: str = CHATML) -> "PreTrainedTokenizerFast":
     """One token a byte: every character that is not ASCII is several tokens."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({letter: at for at, letter in enumerate(letters)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -37,6 +41,9 @@ def make_tokenizer(template: str = CHATML) -> PreTrainedTokenizerFast:
 
 
 def make_base(folder: Path, *, seed: int) -> None:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
     tokenizer = make_tokenizer()
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -65,6 +72,10 @@ def make_adapter(base: Path, folder: Path, *, seed: int, strength: float = 0.5) 
 
 def make_adapter_on(base: Path, folder: Path, *, seed: int, strength: float = 0.5) -> None:
     """The same without a tokenizer of its own: that of the base model is used."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaForCausalLM
+
     torch.manual_seed(seed)
     model = get_peft_model(
         LlamaForCausalLM.from_pretrained(base), LoraConfig(r=4, target_modules="all-linear")

@@ -90,6 +90,15 @@ def require_possible(config: RunConfig, *, device: str, resume: bool) -> None:
         )
 
 
+def require_own_loop(config: RunConfig) -> None:
+    """Raise RunFailedError if somebody else's loop trains the run: of that nothing can be measured before."""
+    if backend := of(config):
+        raise bad_config(
+            f"The backend {backend.NAME} cannot be probed: it measures memory in a run only.",
+            "Probe with the backend 'native', or start the run: its longest rows come first.",
+        )
+
+
 def require_known(backend: Backend, given: Mapping[str, Any]) -> None:
     """Raise RunFailedError, for exit code 2, if one is unknown there or decided by the run's settings."""
     fields = _real_fields(backend)

@@ -15,7 +15,7 @@ from trainer_image.pod import durable
 from trainer_image.pod.held import MARKER, Held
 
 _CHECKPOINTS: Final = "checkpoints"
-_NOT_OUTPUTS: Final = {"config.json", "events.jsonl", "log.txt", "commands", "data"}
+_NOT_OUTPUTS: Final = {"config.json", "events.jsonl", "log.txt", "commands", "data", ".train.lock"}
 """What the app has or gets otherwise."""
 _READ_AT_ONCE: Final = 1024**2
 

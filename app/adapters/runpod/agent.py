@@ -23,6 +23,10 @@ _ANSWER_SECONDS: Final = 90.0
 """A proxy before the pod gives up after 100."""
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _MOST_FAILURES: Final = 10
+_FOR_NOW: Final = frozenset(
+    {"busy", "gap", "bad_part", "bad_file", "not_running", "not_ended", "gone", "changed"}
+)
+"""Refusals that another moment, or the same once more, may turn into a yes."""
 
 
 class PodUnreachableError(TargetError):
@@ -41,6 +45,7 @@ class PodRefusedError(TargetError):
         self.status = status
         self.word = str(answer.get("error", ""))
         self.more = answer
+        self.is_final = self.word not in _FOR_NOW
         super().__init__(f"The pod refused: {answer.get('message', status)}", _hint(self.word))
 
 

@@ -35,7 +35,7 @@ def _in_our_words(
         except PodUnreachableError as error:
             raise AgentSilentError(error.message, error.hint) from error
         except PodRefusedError as error:
-            raise AgentRefusedError(error.message, error.hint) from error
+            raise AgentRefusedError(error.message, error.hint, is_final=error.is_final) from error
         except OSError as error:
             raise TargetError(
                 f"A file of the run could not be read or written: {error.strerror or error}.",

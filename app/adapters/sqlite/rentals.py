@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, RowMapping, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.adapters.sqlite.schema import rentals
@@ -36,13 +36,16 @@ class SqliteRentalStore:
             found = connection.execute(query.order_by(rentals.c.number.desc())).mappings().first()
             return _rental(found) if found else None
 
+    def of(self, run_id: RunId) -> Sequence[Rental]:
+        return self._found(_newest_first().where(rentals.c.run_id == run_id))
+
     def all(self) -> Sequence[Rental]:
-        query = select(rentals).order_by(rentals.c.number.desc())
-        with reading(self._engine) as connection:
-            return [_rental(record) for record in connection.execute(query).mappings()]
+        return self._found(_newest_first())
 
     def living(self) -> Sequence[Rental]:
-        query = select(rentals).where(rentals.c.state != RentalState.GONE.value)
+        return self._found(select(rentals).where(rentals.c.state != RentalState.GONE.value))
+
+    def _found(self, query: Select[tuple[object, ...]]) -> Sequence[Rental]:
         with reading(self._engine) as connection:
             return [_rental(record) for record in connection.execute(query).mappings()]
 
@@ -53,6 +56,10 @@ class SqliteRentalStore:
             if after != before:
                 connection.execute(update(rentals).where(rentals.c.name == name), _record(after))
             return after
+
+
+def _newest_first() -> Select[tuple[object, ...]]:
+    return select(rentals).order_by(rentals.c.number.desc())
 
 
 def _read(connection: Connection, name: str) -> Rental:

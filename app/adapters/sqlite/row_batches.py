@@ -5,6 +5,7 @@ threads run while it writes; statements of many rows keep it at that.
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
@@ -13,7 +14,8 @@ from typing import Final
 from sqlalchemy import Engine
 
 from app.adapters.sqlite.row_text import ContentHash, meta_to_text, to_text
-from app.adapters.sqlite.transactions import writing
+from app.adapters.sqlite.transactions import file_of, writing
+from app.domain.errors import StoreError
 from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import StoredRow
 from trainer_image.rows import Row
@@ -21,6 +23,10 @@ from trainer_image.rows import Row
 BATCH_ROWS: Final = 2_000
 BATCH_CHARACTERS: Final = 8_000_000
 """A batch is written when it has as many rows or as much text, whichever is first."""
+
+SPARE_BYTES: Final = 64_000_000
+"""So much of the disk is left alone: on a full one SQLite cannot even take back what it has written, and runs
+could not save their models."""
 
 _ROWS_AT_ONCE: Final = 150
 """SQLite before 3.32 takes 999 values a statement."""
@@ -66,6 +72,7 @@ def _landed(under_way: Future[int] | None, count: int, progress: Callable[[int],
 
 
 def _write(engine: Engine, batch: list[Staged]) -> int:
+    _refuse_to_fill_the_disk(engine)
     whole = len(batch) - len(batch) % _ROWS_AT_ONCE
     with writing(engine) as connection:
         for first in range(0, whole, _ROWS_AT_ONCE):
@@ -74,6 +81,22 @@ def _write(engine: Engine, batch: list[Staged]) -> int:
         if rest := batch[whole:]:
             connection.exec_driver_sql(_INSERT_ONE, rest)
     return len(batch)
+
+
+def _refuse_to_fill_the_disk(engine: Engine) -> None:
+    """Pages of the file that hold nothing any more count as room."""
+    file = file_of(engine)
+    with engine.connect() as connection:
+        pages, size = (
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("freelist_count", "page_size")
+        )
+    free = shutil.disk_usage(file.parent).free
+    if free + pages * size < SPARE_BYTES:
+        raise StoreError(
+            f"Only {free // 1_000_000} MB are left on the disk for {file}.",
+            "Nothing was stored. Make room, then try again.",
+        )
 
 
 def _batches(

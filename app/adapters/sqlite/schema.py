@@ -216,6 +216,7 @@ rentals = Table(
     Column("missed_at", Moment),
     Column("state_since", Moment),
     Column("ended_at", Moment),
+    Column("spent_before", Float, nullable=False, server_default="0"),
 )
 
 metrics = Table(

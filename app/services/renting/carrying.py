@@ -1,10 +1,12 @@
 """What goes to a pod, under which names, and what is removed here because it was removed there."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from app.domain.rentals import Rental
 from app.domain.renting import Leaving
 from app.domain.runs import LOG_FILE
 from app.domain.typed_paths import expanded, is_folder
@@ -65,6 +67,28 @@ def model_folder(config: RunConfig) -> Path | None:
     """The base model, if it lies on this computer."""
     folder = expanded(config.base_model)
     return folder if folder.is_absolute() and is_folder(folder) else None
+
+
+def checkpoint_to_send(rental: Rental) -> str:
+    """Of a rental that resumes; empty if it does not, or if there is none."""
+    if not rental.is_resumed:
+        return ""
+    return f"{CHECKPOINTS_DIR}/{rental.resume_from}" if rental.resume_from else newest_checkpoint(rental)
+
+
+def newest_checkpoint(rental: Rental) -> str:
+    """The newest whole checkpoint in the run's folder here; empty if there is none."""
+    folders = [path for path in (rental.folder / CHECKPOINTS_DIR).glob("samples_*") if path.is_dir()]
+    markers = [path / "COMPLETE.json" for path in folders if (path / "COMPLETE.json").is_file()]
+    newest = max(markers, key=lambda path: _saved_at(path.read_bytes()), default=None)
+    return f"{CHECKPOINTS_DIR}/{newest.parent.name}" if newest else ""
+
+
+def _saved_at(marker: bytes) -> float:
+    try:
+        return float(json.loads(marker)["saved_at"])
+    except (ValueError, KeyError, TypeError):
+        return 0.0
 
 
 def _inputs(config: RunConfig) -> Iterator[Path]:

@@ -3,7 +3,6 @@
 Every step may be taken twice, by another process too, and may be cut short anywhere.
 """
 
-import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,13 +15,18 @@ from app.domain.errors import TargetError
 from app.domain.rental_ports import AgentRefusedError, AgentSilentError, PodAgent, PodHealth, PodStart
 from app.domain.rentals import Rental, RentalState, Wish
 from app.domain.runpod_ports import Pod, PodStatus
-from app.services.renting.carrying import Dropped, as_there, leaving
+from app.services.renting.carrying import (
+    Dropped,
+    as_there,
+    checkpoint_to_send,
+    leaving,
+    newest_checkpoint,
+)
 from app.services.renting.ending import end_pod
-from app.services.renting.last_words import exit_code_in_log
+from app.services.renting.log_copy import LogCopy
 from app.services.renting.parts import Renting
-from app.services.renting.words import RESUME, gone_words, stopped_there, time_is_up
+from app.services.renting.words import RESUME, gone_words, money_is_up, stopped_there, time_is_up
 from trainer_image.config import (
-    CHECKPOINTS_DIR,
     CONFIG_FILE,
     FINISH_COMMAND,
     SAMPLE_COMMAND,
@@ -56,6 +60,7 @@ class Keeper:
         self._known_agent: tuple[str, PodAgent] | None = None
         self._asked: Wish = ""
         """What the trainer was told last."""
+        self._copy: LogCopy | None = None
 
     def advance(self) -> Rental:
         """One step, of at most a long poll or one transfer; returns what is then true. What goes wrong is
@@ -65,6 +70,8 @@ class Keeper:
             rental = self._step(rental)
         except AgentSilentError as error:
             return self._silent(rental, error)
+        except AgentRefusedError as error:
+            return self._refused(rental, error)
         except TargetError as error:
             return self._note(f"{error.message} {error.hint}".strip())
         return self._note("") if rental.trouble and not rental.is_over else rental
@@ -79,6 +86,8 @@ class Keeper:
         now = self._renting.clock()
         if rental.is_wanted and rental.is_overdue(now):
             return self._end(*time_is_up(rental))
+        if rental.is_wanted and self._renting.has_spent_all(rental):
+            return self._end(*money_is_up(rental))
         match rental.state:
             case RentalState.CREATING:
                 return self._find(rental)
@@ -91,7 +100,10 @@ class Keeper:
             case RentalState.RETRIEVING:
                 return self._bring_home(rental)
             case RentalState.ENDING:
-                return end_pod(self._renting, rental)
+                rental = end_pod(self._renting, rental)
+                if rental.is_over:
+                    self._copy_of(rental).keep()
+                return rental
             case RentalState.GONE:
                 return rental
 
@@ -136,13 +148,14 @@ class Keeper:
         if health.attempt != rental.attempt or health.phase not in _BEGUN:  # else by a keeper before this one
             if not self._send_all(agent, rental, config):
                 return self._renting.rentals.get(self._name)
+            self._change(lambda r: replace(r, is_started=True))  # before: the answer may be lost
             self._start(agent, rental, config)
         self._change(lambda r: replace(r, is_started=True))
         return self._go(RentalState.TRAINING)
 
     def _send_all(self, agent: PodAgent, rental: Rental, config: RunConfig) -> bool:
         """False if a wish came meanwhile."""
-        files = list(leaving(rental.folder, config, checkpoint=_checkpoint(rental)))
+        files = list(leaving(rental.folder, config, checkpoint=checkpoint_to_send(rental)))
         whole, sent = sum(path.stat().st_size for path, _ in files), 0
         try:
             for path, name in files:
@@ -167,7 +180,7 @@ class Keeper:
 
     def _watch(self, rental: Rental) -> Rental:
         agent = self._agent(rental)
-        agent.mirror(rental.folder, wait_seconds=self._renting.patience.listen_seconds)
+        self._mirror(agent, rental, self._renting.patience.listen_seconds)
         health = agent.health()
         self._heard()
         if health.phase == "ended":
@@ -219,7 +232,7 @@ class Keeper:
         if rental.wish:
             return self._end("", "")
         config = self._config(rental)
-        newest = _newest(rental)
+        newest = newest_checkpoint(rental)
         for path, name in leaving(rental.folder, config, checkpoint=newest):
             agent.send(path, name, lambda _: None)
         self._start(agent, replace(rental, is_resumed=bool(newest), resume_from=""), config)
@@ -233,9 +246,21 @@ class Keeper:
         self._outputs_at = self._renting.clock()
         return brought.is_complete
 
+    def _mirror(self, agent: PodAgent, rental: Rental, wait_seconds: float) -> None:
+        """Log and events as they are there, in the place of whatever was only a copy."""
+        copy = self._copy_of(rental)
+        if copy.is_there:
+            agent.health()
+            copy.drop()
+        agent.mirror(rental.folder, wait_seconds=wait_seconds)
+
+    def _copy_of(self, rental: Rental) -> LogCopy:
+        self._copy = self._copy or LogCopy(rental.folder)
+        return self._copy
+
     def _bring_home(self, rental: Rental) -> Rental:
         agent = self._agent(rental)
-        agent.mirror(rental.folder, wait_seconds=0)
+        self._mirror(agent, rental, 0)
         is_complete = self._fetch(agent, rental)
         self._heard()
         if not is_complete:
@@ -274,6 +299,13 @@ class Keeper:
             self._listen_elsewhere(rental)
         return self._note(f"{error.message} {error.hint}".strip())
 
+    def _refused(self, rental: Rental, error: AgentRefusedError) -> Rental:
+        """What the agent will never take ends a pod on which nothing trains yet: nobody else would."""
+        if error.is_final and rental.state in (RentalState.BOOTING, RentalState.UPLOADING):
+            hint = error.hint or "The pod is being ended. If it happens again, report it."
+            return self._end(error.message, hint)
+        return self._note(f"{error.message} {error.hint}".strip())
+
     def _missed(self, rental: Rental, now: datetime, apart: timedelta, words: tuple[str, str]) -> Rental:
         """With the reason at once: whoever sees it gone says why."""
 
@@ -286,6 +318,7 @@ class Keeper:
         after = self._change(missed)
         if after.is_over:
             self._renting.tokens.forget(rental.name)
+            self._copy_of(rental).keep()
         return after
 
     def _dead(self, rental: Rental, pod: Pod) -> Rental:
@@ -293,10 +326,10 @@ class Keeper:
         return self._end(f"The pod stopped working: Runpod calls it {pod.status.value}.", RESUME)
 
     def _listen_elsewhere(self, rental: Rental) -> None:
-        """The pod's log at Runpod is an independent copy: it may say how the training ended."""
+        """The pod's log at Runpod is an independent copy: its lines, and how the training ended."""
         if rental.exit_code is not None or not rental.is_started:
             return
-        code = exit_code_in_log(self._renting.account.cloud(), rental)
+        code = self._copy_of(rental).read(self._renting.account.cloud(), rental)
         if code is not None:
             self._change(lambda r: replace(r, exit_code=code))
 
@@ -361,24 +394,3 @@ class Keeper:
 
     def _note(self, trouble: str) -> Rental:
         return self._change(lambda r: r if r.is_over else replace(r, trouble=trouble))
-
-
-def _checkpoint(rental: Rental) -> str:
-    if not rental.is_resumed:
-        return ""
-    return f"{CHECKPOINTS_DIR}/{rental.resume_from}" if rental.resume_from else _newest(rental)
-
-
-def _newest(rental: Rental) -> str:
-    """The newest whole checkpoint in the run's folder here; empty if there is none."""
-    folders = [path for path in (rental.folder / CHECKPOINTS_DIR).glob("samples_*") if path.is_dir()]
-    markers = [path / "COMPLETE.json" for path in folders if (path / "COMPLETE.json").is_file()]
-    newest = max(markers, key=lambda path: _saved_at(path.read_bytes()), default=None)
-    return f"{CHECKPOINTS_DIR}/{newest.parent.name}" if newest else ""
-
-
-def _saved_at(marker: bytes) -> float:
-    try:
-        return float(json.loads(marker)["saved_at"])
-    except (ValueError, KeyError, TypeError):
-        return 0.0

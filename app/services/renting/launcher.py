@@ -11,6 +11,7 @@ from app.domain.errors import TargetError
 from app.domain.rentals import Rental, Wish, money
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
 from app.services.renting.keepers import Keepers
+from app.services.renting.log_copy import LogCopy
 from app.services.renting.ordering import NeededBytes, Ordering, Resumed
 from app.services.renting.parts import Renting
 
@@ -42,6 +43,7 @@ class RunpodLauncher:
             if rental.run_id == run.id and rental.is_wanted:
                 raise TargetError("This run is still going.", "Stop it first.")
         self._renting.write_config(run.folder, run.config)
+        LogCopy(run.folder).keep()
         with self._keepers.waiting(run.id):
             rental = self._ordering.order(run, Resumed(resume, extend, resume_from))
         self._keepers.ensure(rental)

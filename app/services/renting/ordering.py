@@ -10,7 +10,7 @@ from typing import Final
 from app.domain.errors import TargetError
 from app.domain.rental_names import pod_name
 from app.domain.rentals import Rental
-from app.domain.renting import beyond, ladder, offer_text, term
+from app.domain.renting import beyond, ladder, offer_text, term, too_little_left
 from app.domain.runpod_ports import GpuOffer, NoCapacityError, Pod, PodMayExistError, PodOrder, RunpodCloud
 from app.domain.runs import Run
 from app.services.renting.parts import Renting
@@ -53,7 +53,10 @@ class Ordering:
         rungs = ladder(offers, needed, run.pod)
         if not rungs:
             raise _none_left(run, beyond(offers, needed, run.pod, ()), ())
-        rental = self._row(run, rungs[0], how)
+        spent = self._renting.spent(run.id)
+        if said := too_little_left(rungs[0].price_per_hour, run.pod, spent):
+            raise TargetError(*said)
+        rental = self._row(run, rungs[0], how, spent)
         for rung in rungs:
             rental = self._renting.rentals.update(rental.name, partial(_on, run=run, rung=rung))
             try:
@@ -72,11 +75,11 @@ class Ordering:
         self._refuse(rental, gone)
         raise gone
 
-    def _row(self, run: Run, first: GpuOffer, how: Resumed) -> Rental:
+    def _row(self, run: Run, first: GpuOffer, how: Resumed, spent: float) -> Rental:
         """In the store before anything is ordered, and its token with it."""
         renting = self._renting
         now = renting.clock()
-        limits = term(now, first.price_per_hour, run.pod)
+        limits = term(now, first.price_per_hour, run.pod, spent=spent)
         name = pod_name(renting.install(), run.id, run.attempt)
         token = renting.tokens.make(name)
         rental = Rental(
@@ -97,7 +100,11 @@ class Ordering:
             resume_from=how.resume_from,
             passes_token=run.pod.pass_hf_token,
             keeper=renting.processes.me(),
+            spent_before=spent,
         )
+        before = renting.rentals.find(run.id, run.attempt)
+        if before is not None and before.is_refused:  # nothing ever ran under that name, and it costs nothing
+            return renting.rentals.update(name, lambda _: rental)
         renting.rentals.add(rental)
         return rental
 
@@ -119,7 +126,7 @@ class Ordering:
 
 
 def _on(rental: Rental, *, run: Run, rung: GpuOffer) -> Rental:
-    limits = term(rental.created_at, rung.price_per_hour, run.pod)
+    limits = term(rental.created_at, rung.price_per_hour, run.pod, spent=rental.spent_before)
     return replace(
         rental,
         gpu=rung.id,
@@ -149,7 +156,7 @@ def _wanted(rental: Rental, run: Run) -> PodOrder:
             "STUDIO_HOME": HOME,
             "STUDIO_DEADLINE": f"{rental.ends_by:%Y-%m-%dT%H:%M:%SZ}",
             "STUDIO_LONGEST_SECONDS": f"{(rental.ends_by - rental.created_at).total_seconds():.0f}",
-            "STUDIO_BUDGET_USD": f"{rental.budget:.4f}",
+            "STUDIO_BUDGET_USD": f"{rental.budget - rental.spent_before:.4f}",
             "STUDIO_PRICE_PER_HOUR": f"{rental.price:.4f}",
             "STUDIO_SAVE_MARGIN": f"{margin:.0f}",
         },
@@ -165,4 +172,4 @@ def _none_left(run: Run, later: GpuOffer | None, tried: Sequence[GpuOffer]) -> N
     if later is None:
         return NoCapacityError(message, "Try later, or choose another region, or a smaller run.")
     hint = f"Free now: {offer_text(later)}. Set the highest price to {later.price_per_hour:.2f} to take it."
-    return NoCapacityError(message, hint)
+    return NoCapacityError(message, hint, later=later)

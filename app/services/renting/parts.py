@@ -9,7 +9,8 @@ from typing import Final
 from app.domain.errors import TargetError
 from app.domain.ports import Processes, SettingsStore
 from app.domain.rental_ports import Agents, PodAgent, PodTokens, RentalStore
-from app.domain.rentals import CONFIRMED_AFTER, Rental
+from app.domain.rentals import CONFIRMED_AFTER, Rental, spent
+from app.domain.runs import RunId
 from app.services.renting.account import Account
 from trainer_image.config import RunConfig
 
@@ -68,6 +69,14 @@ class Renting:
         return self.settings.get(INSTALL_SETTING) or self.settings.claim(
             INSTALL_SETTING, secrets.token_hex(4)
         )
+
+    def spent(self, run_id: RunId) -> float:
+        """Dollars that a run has cost so far, on all its pods."""
+        return spent(self.rentals.of(run_id), run_id, self.clock())
+
+    def has_spent_all(self, rental: Rental) -> bool:
+        """Whether the whole run has used up its budget, whatever this pod was told of it."""
+        return rental.is_spent(self.spent(rental.run_id))
 
     def agent(self, rental: Rental) -> PodAgent:
         """Raises TargetError if its token is lost: then only the pod's end is left."""

@@ -2,18 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from app.domain.errors import StudioError
+from app.domain.errors import StudioError, TargetError
 from app.domain.ports import RunStore
-from app.domain.rentals import Rental
-from app.domain.renting import CostPlan, Leaving, PodOptions, beyond, ladder, offer_text, plan_of
+from app.domain.rentals import Rental, spent_since
+from app.domain.renting import (
+    CostPlan,
+    Leaving,
+    PodOptions,
+    beyond,
+    ladder,
+    offer_text,
+    plan_of,
+    too_little_left,
+)
 from app.domain.runpod_ports import Balance, GpuOffer, NoCapacityError, RunpodCloud
-from app.domain.runs import Run, RunRequest
+from app.domain.runs import Run, RunId, RunRequest
 from app.services.remembering import Remembering
-from app.services.renting.carrying import leaving
+from app.services.renting.carrying import leaving, sizes
 from app.services.renting.parts import Renting
 from trainer_image.config import DATA_FILE, FileDataset, RunConfig
 
@@ -81,18 +91,24 @@ class RentingService:
         later = beyond(offers, needed, options, rungs)
         if not rungs:
             raise none_serves(later, needed)
+        before = self._runs.get(request.goes_on) if request.goes_on else None
+        spent = self._renting.spent(before.id) if before else 0.0
+        if said := too_little_left(rungs[0].price_per_hour, options, spent):
+            raise TargetError(*said)
         speed = self._speed(rungs[0].id, config)
         seconds = None
         if speed and steps is not None:
-            seconds = speed.seconds_per_example * steps * config.effective_batch_size
+            left = max(steps - (before.step if before else 0), 0)
+            seconds = speed.seconds_per_example * left * config.effective_batch_size
         return plan_of(
             rungs,
             options,
             train_seconds=seconds,
             measured_steps=speed.steps if speed else 0,
-            leaving=self._leaving(request),
+            leaving=self._leaving(request, before),
             balance=self._credit(),
             later=later,
+            spent=spent,
         )
 
     def rental(self, run: Run) -> Rental | None:
@@ -101,19 +117,32 @@ class RentingService:
 
     def rentals(self, run: Run | None = None) -> Sequence[Rental]:
         """Of a run, or all; the newest first."""
-        return [r for r in self._renting.rentals.all() if run is None or r.run_id == run.id]
+        return self._renting.rentals.all() if run is None else self._renting.rentals.of(run.id)
 
     def cost(self, rental: Rental) -> float:
         """Dollars so far."""
         return rental.cost(self._renting.clock())
 
+    def spent(self, run_id: RunId) -> float:
+        """Dollars that a run has cost so far, on all its pods."""
+        return self._renting.spent(run_id)
+
+    def spent_since(self, moment: datetime) -> float:
+        """Dollars that all rented runs together have cost from then on."""
+        return spent_since(self._renting.rentals.all(), moment, self._renting.clock())
+
     def seconds_left(self, rental: Rental) -> float:
         """Until its hard end."""
         return (rental.ends_by - self._renting.clock()).total_seconds()
 
-    def _leaving(self, request: RunRequest) -> Sequence[Leaving]:
+    def _leaving(self, request: RunRequest, before: Run | None) -> Sequence[Leaving]:
+        """Of a run that goes on its checkpoint and its record, too."""
         config = self._local_model(request.config)
-        found = [Leaving(name, path.stat().st_size) for path, name in leaving(Path("/nowhere"), config)]
+        if before is not None:
+            checkpoint = before.checkpoint or ""
+            going = leaving(before.folder, config, checkpoint=checkpoint)
+            return [*sizes(going), Leaving("config.json", len(config.model_dump_json()))]
+        found = sizes(leaving(Path("/nowhere"), config))
         size = self._data_size(request)
         rows = (
             [Leaving(DATA_FILE, size)] if size is not None and isinstance(config.dataset, FileDataset) else []
@@ -155,7 +184,7 @@ class RentingService:
         return None
 
 
-def none_serves(later: GpuOffer | None, needed: int | None) -> StudioError:
+def none_serves(later: GpuOffer | None, needed: int | None) -> NoCapacityError:
     """Why there is no first rung, and what would be one."""
     size = f" that holds {needed / 1e9:.0f} GB" if needed else ""
     if later is None:
@@ -165,4 +194,5 @@ def none_serves(later: GpuOffer | None, needed: int | None) -> StudioError:
     return NoCapacityError(
         f"No GPU{size} is free at the price you agreed to.",
         f"Free now: {offer_text(later)}. Set the highest price to {later.price_per_hour:.2f} to take it.",
+        later=later,
     )

@@ -18,7 +18,7 @@ from app.domain.runpod_ports import Pod
 from app.domain.runs import Run
 from app.services.renting.keepers import Keepers
 from app.services.renting.parts import INSTALL_SETTING, Renting
-from app.services.renting.words import time_is_up
+from app.services.renting.words import money_is_up, time_is_up
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,8 @@ class Reaper:
         """Itself, too: its keeper may hang, here or in another process, or has no time any more."""
         log.info("Pod %s of rental %s is to end", pod.id, rental.name)
         if not self._note_end(pod, rental, now):
-            self._renting.rentals.update(rental.name, lambda r: r.failed(*time_is_up(r), now))
+            why = time_is_up if rental.is_overdue(now) else money_is_up
+            self._renting.rentals.update(rental.name, lambda r: r.failed(*why(r), now))
         self._renting.account.cloud().terminate_pod(pod.id)
 
     def _note_end(self, pod: Pod, rental: Rental, now: datetime) -> bool:
@@ -214,7 +215,8 @@ class Reaper:
         return self._renting.account.cloud().pods()
 
     def _judged(self, pod: Pod, rental: Rental | None, now: datetime) -> Billing:
-        found = verdict(pod.id, pod.name, self._renting.install(), rental, now)
+        is_spent = rental is not None and self._renting.has_spent_all(rental)
+        found = verdict(pod.id, pod.name, self._renting.install(), rental, now, is_spent=is_spent)
         return Billing(pod.id, pod.name, pod.cost_per_hour, found, _why(found, rental))
 
     def _late(self, rental: Rental, now: datetime) -> Billing | None:

@@ -8,6 +8,18 @@ from app.domain.rentals import Rental, RentalState, money
 RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
 
 
+RESUME_OR_START: Final = "It was not ended by this app. Start the run again, or resume it if it can be."
+
+
+def money_is_up(rental: Rental) -> tuple[str, str]:
+    """Of a pod that was ended because the run's pods have together cost its budget."""
+    return (
+        f"The budget of {money(rental.budget)} is used up by all pods of the run together, and this one was "
+        "ended.",
+        RESUME,
+    )
+
+
 def time_is_up(rental: Rental) -> tuple[str, str]:
     """Of a pod that was ended at its hard end."""
     return f"{_which_end(rental)}, and the pod was ended.", RESUME
@@ -26,7 +38,7 @@ def stopped_there(rental: Rental, now: datetime) -> str:
 
 def _which_end(rental: Rental) -> str:
     hours = (rental.ends_by - rental.created_at).total_seconds() / 3600
-    if hours * rental.price >= rental.budget * 0.999:
+    if rental.spent_before + hours * rental.price >= rental.budget * 0.999:
         return f"Its budget of {money(rental.budget)} is used up"
     return f"Its deadline after {hours:.1f} hours has come"
 
@@ -39,6 +51,11 @@ def gone_words(rental: Rental, now: datetime) -> tuple[str, str]:
         return time_is_up(rental)
     if not rental.is_started:
         return "The pod was gone before the training began: not by this app.", "Start the run again."
+    if rental.state is RentalState.UPLOADING:
+        return (
+            "The pod was gone as the training was being started; whether it ran is not known.",
+            RESUME_OR_START,
+        )
     if rental.state is RentalState.RETRIEVING:
         return "The pod was gone before all that it made was fetched: not by this app.", RESUME
     return "The pod is gone while the training ran: Runpod or somebody else ended it.", RESUME

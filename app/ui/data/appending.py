@@ -16,6 +16,7 @@ from app.ui.data.columns import FileColumns
 from app.ui.data.wording import rows
 from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice
 from app.ui.training.mounting import keyed
@@ -56,8 +57,14 @@ def use_appending(
             return
         first = report.refused[0]
         set_said(
-            f"{rows(report.accepted_count)} appended, {report.refused_count:,} refused;"
-            f" {report.unit} {first.source_line}: {first.reason}."
+            text(
+                "data.append.outcome",
+                rows=rows(report.accepted_count),
+                refused=report.refused_count,
+                unit=report.unit,
+                line=first.source_line,
+                reason=first.reason,
+            )
         )
 
     def choose_columns() -> None:
@@ -69,31 +76,45 @@ def use_appending(
             file = expanded(path.now())
             options = ReadOptions(mapping if file == looked else None)
             await work.run(
-                lambda tell: library.append_file(session, file, counting(tell, "rows done"), options), read
+                lambda tell: library.append_file(session, file, counting(tell, "done"), options), read
             )
         elif other:
             chosen = next(s for s in others if s.id == other)
             await work.run(
-                lambda tell: library.editing.append_session(session, chosen, counting(tell, "rows hashed")),
+                lambda tell: library.editing.append_session(session, chosen, counting(tell, "hashed")),
                 appended,
             )
         else:
-            set_said("Choose a session, or type the path of a file.")
+            set_said(text("data.append.choose_first"))
 
     options = [(str(s.id), f"{s.name}, {rows(s.row_count)}") for s in others]
     dialog = ft.AlertDialog(
-        title=ft.Text(f"Append to “{session.name}”", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(
+            text("data.append.title", name=session.name), theme_style=ft.TextThemeStyle.TITLE_LARGE
+        ),
         content=ft.Container(
             ft.Column(
                 [
-                    Choice("append-session", "Rows of this session", other, options, set_other, hint="None"),
+                    Choice(
+                        "append-session",
+                        text("data.append.of_session"),
+                        other,
+                        options,
+                        set_other,
+                        hint=text("data.append.none"),
+                    ),
                     ft.TextField(
-                        label="Or of this file", value=path.shown, on_change=path.edit, on_submit=append
+                        label=text("data.append.of_file"),
+                        value=path.shown,
+                        on_change=path.edit,
+                        on_submit=append,
                     ),
                     ft.Row(
                         [
                             ft.OutlinedButton(
-                                "Choose columns", disabled=not path.shown.strip(), on_click=choose_columns
+                                text("data.append.columns"),
+                                disabled=not path.shown.strip(),
+                                on_click=choose_columns,
                             )
                         ]
                     ),
@@ -113,8 +134,8 @@ def use_appending(
         ),
         scrollable=True,
         actions=[
-            ft.TextButton("Close", on_click=close),
-            ft.FilledButton("Append", disabled=work.is_busy, on_click=append),
+            ft.TextButton(text("data.append.close"), on_click=close),
+            ft.FilledButton(text("data.append.append"), disabled=work.is_busy, on_click=append),
         ],
         on_dismiss=close,
     )

@@ -15,6 +15,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.offline import use_reason
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Grid
 from app.ui.training.watching import use_answer
@@ -22,7 +23,8 @@ from app.ui.training.watching import use_answer
 _GUESSED = "guessed"
 _LOOKED_AT_ROWS = 20
 
-_OnChoose = Callable[[ColumnMapping | None], None]
+_OnChoose = Callable[[Callable[[ColumnMapping | None], ColumnMapping | None]], None]
+"""Is told how to change what is chosen by then: two quick choices come before the window is drawn anew."""
 
 
 def ColumnChoice(
@@ -47,7 +49,7 @@ def FileColumns(
     if problem is not None:
         return ErrorBanner(problem)
     if preview is None:
-        return ft.Text("Looking at its first rows…", color=ft.Colors.ON_SURFACE_VARIANT)
+        return ft.Text(text("data.columns.looking"), color=ft.Colors.ON_SURFACE_VARIANT)
     return _columns(preview, mapping, on_choose)
 
 
@@ -63,9 +65,9 @@ def _HubColumns(
     )
     if preview is not None:
         return _columns(preview, mapping, on_choose)
-    said = mapping.sentence(()) if mapping else "Which column plays which part is guessed as it is read."
+    said = mapping.sentence(()) if mapping else text("data.columns.guessed")
     button = ft.OutlinedButton(
-        "Look at its columns",
+        text("data.columns.look"),
         icon=ft.Icons.TABLE_ROWS_OUTLINED,
         disabled=bool(blocked) or looking.is_busy,
         on_click=looking.run,
@@ -73,7 +75,7 @@ def _HubColumns(
     lines = [
         ErrorBanner(looking.problem, on_dismiss=looking.dismiss),
         Identified("columns", _small(f"{said} {blocked}".strip())),
-        ProgressLine("Reading its first rows…", identifier="columns-looking")
+        ProgressLine(text("data.columns.reading"), identifier="columns-looking")
         if looking.is_busy
         else ft.Row([button]),
     ]
@@ -97,21 +99,22 @@ def _sentence(preview: Preview, mapping: ColumnMapping | None) -> str:
     if not preview.is_table:
         return said
     if shown is None:
-        return f"{said} Nothing in it looks like a row: choose what its columns are."
+        return text("data.columns.no_row", said=said)
     return f"{said} {shown.sentence(preview.columns)}"
 
 
 def _choices(preview: Preview, mapping: ColumnMapping | None, on_choose: _OnChoose) -> list[ft.Control]:
     def choose_kind(kind: str) -> None:
-        if kind == _GUESSED:
-            on_choose(None)
-            return
-        start = mapping or preview.mapping or ColumnMapping(RowKind(kind))
-        on_choose(start.of_kind(RowKind(kind)))
+        def chosen_by_then(now: ColumnMapping | None) -> ColumnMapping | None:
+            if kind == _GUESSED:
+                return None
+            return (now or preview.mapping or ColumnMapping(RowKind(kind))).of_kind(RowKind(kind))
 
-    kinds = [(_GUESSED, "as guessed"), *((kind.value, kind.label) for kind in RowKind)]
+        on_choose(chosen_by_then)
+
+    kinds = [(_GUESSED, text("data.columns.as_guessed")), *((kind.value, kind.label) for kind in RowKind)]
     chosen = mapping.kind.value if mapping else _GUESSED
-    lines: list[ft.Control] = [Choice("row-kind", "Rows are", chosen, kinds, choose_kind)]
+    lines: list[ft.Control] = [Choice("row-kind", text("data.columns.rows_are"), chosen, kinds, choose_kind)]
     if mapping is not None:
         lines.append(Grid([_part(preview, mapping, part, on_choose) for part in mapping.kind.parts]))
     return lines
@@ -124,12 +127,9 @@ def _part(
     on_choose: _OnChoose,
 ) -> ft.Control:
     def choose(column: str) -> None:
-        if column:
-            on_choose(mapping.playing(column, part))
-        elif before := mapping.columns.get(part):
-            on_choose(mapping.playing(before, None))
+        on_choose(lambda now: (now or mapping).with_part(part, column or None))
 
-    none = [] if part in mapping.kind.required else [("", "none")]
+    none = [] if part in mapping.kind.required else [("", text("data.columns.none"))]
     options = [*none, *((column, column) for column in preview.columns)]
-    label = f"Column for the {part}"
+    label = text("data.columns.for_part", part=part)
     return Choice(f"column-{part}", label, mapping.columns.get(part, ""), options, choose)

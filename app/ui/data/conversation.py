@@ -9,16 +9,19 @@ import flet as ft
 from app.domain.sessions import Message, SessionRow
 from app.ui.data.wording import shortened
 from app.ui.kit.section import Card
+from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
 
-_ROLES: Final = {"system": "System", "user": "Question", "assistant": "Answer", "tool": "Tool"}
+_ROLES: Final = ("system", "user", "assistant", "tool")
 
 
 def RowCard(row: SessionRow, *, controls: Sequence[ft.Control] = ()) -> ft.Control:
     """The row's place and line, and its messages; `controls` stand beside its number."""
     is_pair = [m["role"] for m in row.messages] == ["user", "assistant"]
     number = ft.Text(
-        f"Row {row.position + 1:,} · " + (f"line {row.source_line:,}" if row.source_line else "typed in"),
+        text("data.row.in_line", row=row.position + 1, line=row.source_line)
+        if row.source_line
+        else text("data.row.typed_in", row=row.position + 1),
         theme_style=ft.TextThemeStyle.LABEL_SMALL,
         color=ft.Colors.ON_SURFACE_VARIANT,
     )
@@ -58,9 +61,10 @@ def _bubble(message: Message) -> ft.Control:
 
 
 def _message(message: Message) -> ft.Control:
+    role = str(message["role"])
     parts: list[ft.Control] = [
         ft.Text(
-            _ROLES.get(role := str(message["role"]), role),
+            text_in("data.row.roles", role) if role in _ROLES else role,
             theme_style=ft.TextThemeStyle.LABEL_SMALL,
             color=ft.Colors.ON_SURFACE_VARIANT,
         )

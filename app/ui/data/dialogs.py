@@ -9,6 +9,7 @@ from app.services.library import LibraryService
 from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import text_of
+from app.ui.texts import text
 
 
 def use_delete(
@@ -23,10 +24,9 @@ def use_delete(
 
     delete = use_action(lambda: library.delete(session.id), on_done=done)
     dialog = ConfirmDialog(
-        f"Delete “{session.name}”?",
-        "It can be brought back for a week, under Recently deleted; then its rows are removed from this"
-        " computer. Runs that used it keep their own copy of what they saw.",
-        confirm="Delete",
+        text("data.session.delete_question", name=session.name),
+        text("data.session.delete_text"),
+        confirm=text("data.session.delete_confirm"),
         on_confirm=delete.run,
         on_cancel=lambda: set_open(False),
         is_busy=delete.is_busy,
@@ -41,11 +41,12 @@ def use_rename(
 ) -> Callable[[], None]:
     """Returns what opens the dialog."""
     return _use_line(
-        "Rename session",
-        "Runs that used it keep the name it had.",
-        "Name",
+        text("data.session.rename"),
+        text("data.session.rename_text"),
+        text("data.session.name"),
+        text("data.session.save_name"),
         session.name,
-        lambda text: library.rename(session.id, text),
+        lambda name: library.rename(session.id, name),
         on_changed,
     )
 
@@ -55,11 +56,12 @@ def use_tags(
 ) -> Callable[[], None]:
     """Returns what opens the dialog."""
     return _use_line(
-        "Tags",
-        "Words to find this session by, with commas between them.",
-        "Tags",
+        text("data.session.tags"),
+        text("data.session.tags_text"),
+        text("data.session.tags"),
+        text("data.session.save_tags"),
         ", ".join(session.tags),
-        lambda text: library.tag(session.id, text.split(",")),
+        lambda tags: library.tag(session.id, tags.split(",")),
         on_changed,
     )
 
@@ -68,18 +70,19 @@ def _use_line(
     title: str,
     said: str,
     label: str,
+    confirm: str,
     before: str,
     keep: Callable[[str], Session],
     on_changed: Callable[[], object],
 ) -> Callable[[], None]:
     """A dialog with one line of text, which begins as `before` each time; returns what opens it."""
     is_open, set_open = ft.use_state(False)
-    text, set_text = ft.use_state(before)
+    shown, show = ft.use_state(before)
     typed = ft.use_ref(before)  # a click may come before the last letters are drawn
 
     def put(value: str) -> None:
         typed.current = value
-        set_text(value)
+        show(value)
 
     def done(_: Session) -> None:
         set_open(False)
@@ -96,13 +99,13 @@ def _use_line(
     dialog = ConfirmDialog(
         title,
         said,
-        confirm=f"Save {label.lower()}",
+        confirm=confirm,
         on_confirm=save.run,
         on_cancel=lambda: set_open(False),
         is_busy=save.is_busy,
         problem=save.problem,
         is_dangerous=False,
-        extra=ft.TextField(label=label, value=text, autofocus=True, on_change=edit, on_submit=save.run),
+        extra=ft.TextField(label=label, value=shown, autofocus=True, on_change=edit, on_submit=save.run),
     )
     ft.use_dialog(dialog if is_open else None)
     return open_dialog

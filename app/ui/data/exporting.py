@@ -17,6 +17,7 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Card
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 
 _DOWNLOAD_LIMIT: Final = 50 * 1024 * 1024
 """A download passes through memory as one message; a larger file is fetched from its folder."""
@@ -45,10 +46,17 @@ def ExportLine(exported: Exported | None) -> ft.Control:
     line: list[ft.Control] = [
         ft.Icon(ft.Icons.CHECK_CIRCLE_OUTLINE, color=ft.Colors.PRIMARY),
         Selectable(
-            ft.Text(f"{rows(exported.row_count)} written to {exported.path}. {exported.note}".strip()),
+            ft.Text(
+                text(
+                    "data.export.written",
+                    rows=rows(exported.row_count),
+                    path=exported.path,
+                    note=exported.note,
+                ).strip()
+            ),
             expand=True,
         ),
-        CopyButton(str(exported.path), what="the file's path"),
+        CopyButton(str(exported.path), what=text("data.export.the_path")),
     ]
     if ft.context.page.web:
         line.append(_download_button(exported.path))
@@ -64,7 +72,7 @@ def _download_button(path: Path) -> ft.Control:
 
     return IconAction(
         ft.Icons.DOWNLOAD,
-        "Too large to download: copy it from its folder" if is_large else "Download the file",
+        text("data.export.too_large") if is_large else text("data.export.download"),
         download,
         disabled=is_large,
     )

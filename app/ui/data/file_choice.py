@@ -12,6 +12,7 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.paths import Paths
+from app.ui.texts import text
 
 _UPLOAD_SECONDS: Final = 3600
 
@@ -20,7 +21,7 @@ def why_no_chooser(page: ft.Page) -> str:
     """On a Linux desktop the chooser is a program of its own; empty if all is well."""
     if page.web or not sys.platform.startswith("linux") or shutil.which("zenity"):
         return ""
-    return "The file chooser needs the program zenity, which is not installed. Type the file's path instead."
+    return text("data.file.no_chooser")
 
 
 async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> Path | None:
@@ -37,7 +38,9 @@ async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> Pat
             return
         if event.error:
             sent.set_exception(
-                StudioError(f"{event.file_name} could not be uploaded.", "Choose it again, or type its path.")
+                StudioError(
+                    text("data.file.not_uploaded", name=event.file_name), text("data.file.not_uploaded_hint")
+                )
             )
         elif event.progress is not None:
             on_progress(event.progress)
@@ -45,7 +48,7 @@ async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> Pat
                 sent.set_result(None)
 
     picker = ft.FilePicker(on_upload=heard)
-    chosen = await picker.pick_files(dialog_title="Choose a file with rows or text")
+    chosen = await picker.pick_files(dialog_title=text("data.file.choose_file"))
     if not chosen:
         return None
     file = chosen[0]
@@ -61,7 +64,7 @@ async def choose_file(paths: Paths, on_progress: Callable[[float], None]) -> Pat
 
 async def choose_folder() -> Path | None:
     """The chosen folder, on the desktop; None if the person changed their mind."""
-    chosen = await ft.FilePicker().get_directory_path(dialog_title="Choose a folder of files")
+    chosen = await ft.FilePicker().get_directory_path(dialog_title=text("data.file.choose_folder"))
     return Path(chosen) if chosen else None
 
 

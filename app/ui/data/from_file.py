@@ -21,6 +21,7 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork
+from app.ui.texts import text
 
 _Handler = Callable[[], Coroutine[Any, Any, None]]
 
@@ -96,7 +97,7 @@ def FileChoice(
 
     is_busy = is_importing or is_looking
     return Section(
-        "From a file",
+        text("data.file.title"),
         [
             ErrorBanner(problem, on_dismiss=lambda: set_problem(None)),
             _choosers(is_busy=is_busy, on_file=choose_one, on_folder=choose_all),
@@ -104,20 +105,21 @@ def FileChoice(
             ft.Row(
                 [
                     ft.TextField(
-                        label="Path of a file or folder",
+                        label=text("data.file.path"),
                         value=path.shown,
                         on_change=path.edit,
                         on_submit=open_path,
                         expand=True,
                     ),
                     ft.OutlinedButton(
-                        "Open path", disabled=is_busy or not path.shown.strip(), on_click=open_path
+                        text("data.file.open_path"),
+                        disabled=is_busy or not path.shown.strip(),
+                        on_click=open_path,
                     ),
                 ]
             ),
         ],
-        subtitle="JSONL, JSON, CSV, TSV, Parquet, TXT, Markdown, HTML, PDF or DOCX, also packed with gzip or "
-        "Zstandard. What is in it is shown before anything is imported.",
+        subtitle=text("data.file.about"),
     )
 
 
@@ -131,7 +133,7 @@ def _choosers(*, is_busy: bool, on_file: _Handler, on_folder: _Handler) -> ft.Co
     missing_chooser = why_no_chooser(page)
     buttons: list[ft.Control] = [
         ft.FilledButton(
-            "Choose a file…",
+            text("data.file.choose_file_button"),
             icon=ft.Icons.UPLOAD_FILE_OUTLINED,
             disabled=is_busy or bool(missing_chooser),
             on_click=on_file,
@@ -140,7 +142,7 @@ def _choosers(*, is_busy: bool, on_file: _Handler, on_folder: _Handler) -> ft.Co
     if not page.web:
         buttons.append(
             ft.FilledTonalButton(
-                "Choose a folder…",
+                text("data.file.choose_folder_button"),
                 icon=ft.Icons.FOLDER_OPEN,
                 disabled=is_busy or bool(missing_chooser),
                 on_click=on_folder,
@@ -152,7 +154,7 @@ def _choosers(*, is_busy: bool, on_file: _Handler, on_folder: _Handler) -> ft.Co
 
 def _progress(sent: float | None, *, is_looking: bool) -> ft.Control:
     if sent is not None:
-        return ProgressLine("Uploading…", sent, identifier="upload")
+        return ProgressLine(text("data.file.uploading"), sent, identifier="upload")
     if is_looking:
-        return ProgressLine("Looking into it…", identifier="looking")
+        return ProgressLine(text("data.file.looking"), identifier="looking")
     return ft.Container(visible=False)

@@ -20,6 +20,7 @@ from app.ui.kit.section import Section
 from app.ui.kit.typed import Typed, use_typed
 from app.ui.long_work import LongWork
 from app.ui.offline import use_reason
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 Found = HubDatasetParts | tuple[str, ...]
@@ -125,15 +126,17 @@ def _DatasetChoice(
     is_asking = looking.is_busy or opening.is_busy
     is_blocked = bool(blocked) or work.is_busy or is_asking or not repo.shown.strip()
     return Section(
-        "From Hugging Face",
+        text("data.hub.title"),
         [
             *([Identified("hub-blocked", ft.Text(blocked, color=ft.Colors.TERTIARY))] if blocked else []),
             _problem(looking),
             _problem(opening),
             ft.Row(
                 [
-                    _field("Repository", repo, start, "owner/name, or words to find one by"),
-                    ft.OutlinedButton("Look up", icon=ft.Icons.SEARCH, disabled=is_blocked, on_click=look),
+                    _field(text("data.hub.repository"), repo, start, text("data.hub.repository_help")),
+                    ft.OutlinedButton(
+                        text("data.hub.look_up"), icon=ft.Icons.SEARCH, disabled=is_blocked, on_click=look
+                    ),
                 ]
             ),
             _progress(looking, opening),
@@ -142,13 +145,13 @@ def _DatasetChoice(
             ft.Row(
                 [
                     ft.FilledButton(
-                        "Import dataset",
+                        text("data.hub.import"),
                         icon=ft.Icons.CLOUD_DOWNLOAD_OUTLINED,
                         disabled=is_blocked,
                         on_click=start,
                     ),
                     ft.FilledTonalButton(
-                        "Look at its rows",
+                        text("data.hub.look_at_rows"),
                         icon=ft.Icons.TABLE_ROWS_OUTLINED,
                         disabled=is_blocked,
                         on_click=open_rows,
@@ -157,8 +160,7 @@ def _DatasetChoice(
                 wrap=True,
             ),
         ],
-        subtitle="Needs the network; rows are streamed. Private and gated datasets need a token (Settings). "
-        "Look at the rows first to choose which column plays which part.",
+        subtitle=text("data.hub.about"),
     )
 
 
@@ -168,15 +170,15 @@ def _problem(work: ToldWork) -> ft.Control:
 
 def _progress(looking: ToldWork, opening: ToldWork) -> ft.Control:
     if looking.is_busy:
-        return _waiting("Asking the Hub…", "hub-looking", looking.cancel)
+        return _waiting(text("data.hub.asking"), "hub-looking", looking.cancel)
     if opening.is_busy:
-        return _waiting("Reading its first rows…", "hub-opening", opening.cancel)
+        return _waiting(text("data.hub.reading"), "hub-opening", opening.cancel)
     return ft.Container(visible=False)
 
 
 def _waiting(said: str, identifier: str, on_cancel: Callable[[], None]) -> ft.Control:
     line = ft.Container(ProgressLine(said, identifier=identifier), expand=True)
-    return ft.Row([line, ft.OutlinedButton("Cancel", on_click=on_cancel)], spacing=GAP * 1.5)
+    return ft.Row([line, ft.OutlinedButton(text("data.hub.cancel"), on_click=on_cancel)], spacing=GAP * 1.5)
 
 
 def _look_up(library: LibraryService, words: str) -> Found:
@@ -198,7 +200,12 @@ def _parts(
     parts: HubDatasetParts | None, split: Typed, config: Typed, start: Callable[[], object]
 ) -> ft.Control:
     if parts is None:
-        return ft.Row([_field("Split", split, start, "train"), _field("Configuration", config, start)])
+        return ft.Row(
+            [
+                _field(text("data.hub.split"), split, start, "train"),
+                _field(text("data.hub.configuration"), config, start),
+            ]
+        )
 
     def choose_config(name: str) -> None:
         config.put(name)
@@ -209,16 +216,16 @@ def _parts(
     splits = parts.splits.get(config.shown, ())
     return ft.Row(
         [
-            _choice("Configuration", config.shown, list(parts.splits), choose_config),
-            _choice("Split", split.shown, splits, split.put),
+            _choice(text("data.hub.configuration"), config.shown, list(parts.splits), choose_config),
+            _choice(text("data.hub.split"), split.shown, splits, split.put),
         ]
     )
 
 
 def _several(names: Sequence[str], on_pick: Callable[[str], object]) -> ft.Control:
     if not names:
-        return ft.Text("The Hub has no dataset with these words. Try others, or the whole name: owner/name.")
-    return ft.Row([_choice(f"Datasets found: {len(names)}", "", names, on_pick)])
+        return ft.Text(text("data.hub.none_found"))
+    return ft.Row([_choice(text("data.hub.found", count=len(names)), "", names, on_pick)])
 
 
 def _choice(label: str, value: str, names: Sequence[str], on_choose: Callable[[str], object]) -> ft.Control:
@@ -233,7 +240,9 @@ def _choice(label: str, value: str, names: Sequence[str], on_choose: Callable[[s
         expand=True,
         on_select=choose,
     )
-    return Identified(label, ft.Row([dropdown]), label=f"{label}: {value or 'nothing chosen'}", expand=True)
+    return Identified(
+        label, ft.Row([dropdown]), label=f"{label}: {value or text('window.kit.nothing_chosen')}", expand=True
+    )
 
 
 def _field(label: str, typed: Typed, on_submit: Callable[[], object], hint: str = "") -> ft.Control:

@@ -14,6 +14,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.long_work import LongWork, use_long_work
+from app.ui.texts import text
 from app.ui.theme import SPACE
 
 Import = LongWork[int, ImportReport]
@@ -44,13 +45,21 @@ def ImportStatus(work: Import, on_show: Callable[[Session], None]) -> ft.Control
     """What is going on, or how it ended; nothing before the first import."""
     state = work.state
     if state.is_busy:
-        cancel = ft.OutlinedButton("Cancel import", disabled=state.is_cancelling, on_click=work.cancel)
-        said = "Cancelling…" if state.is_cancelling else f"Importing… {state.news or 0:,} rows read"
-        return Section("Import", [ProgressLine(said, identifier="import-progress")], trailing=cancel)
+        cancel = ft.OutlinedButton(
+            text("data.import.cancel"), disabled=state.is_cancelling, on_click=work.cancel
+        )
+        said = (
+            text("data.import.cancelling")
+            if state.is_cancelling
+            else text("data.import.importing", count=state.news or 0)
+        )
+        return Section(
+            text("data.import.title"), [ProgressLine(said, identifier="import-progress")], trailing=cancel
+        )
     if state.problem is not None:
         return ErrorBanner(state.problem, on_dismiss=work.forget)
     if state.was_cancelled:
-        return Section("Import cancelled", [ft.Text("Nothing was stored.")])
+        return Section(text("data.import.cancelled"), [ft.Text(text("data.import.nothing_stored"))])
     if state.outcome is not None:
         return ImportOutcome(state.outcome, on_show)
     return ft.Container(visible=False)

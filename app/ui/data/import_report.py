@@ -11,6 +11,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP, RADIUS
 
 _NOTES_SHOWN: Final = 12
@@ -22,14 +23,24 @@ def ImportOutcome(report: ImportReport, on_show: Callable[[Session], None]) -> f
     def show() -> None:
         on_show(report.session)
 
-    pill = StatusPill("With refusals", "warning") if report.refused_count else StatusPill("Imported", "good")
+    pill = (
+        StatusPill(text("data.import.with_refusals"), "warning")
+        if report.refused_count
+        else StatusPill(text("data.import.imported"), "good")
+    )
     return Section(
         report.session.name,
         [
             Identified("import-outcome", ft.Text(outcome(report)), live=True),
             *(ft.Text(note, key=note) for note in report.notes[:_NOTES_SHOWN]),
             *([_refused(report)] if report.refused else []),
-            ft.Row([ft.FilledTonalButton("Show the rows", icon=ft.Icons.TABLE_ROWS_OUTLINED, on_click=show)]),
+            ft.Row(
+                [
+                    ft.FilledTonalButton(
+                        text("data.import.show_rows"), icon=ft.Icons.TABLE_ROWS_OUTLINED, on_click=show
+                    )
+                ]
+            ),
         ],
         trailing=pill,
     )
@@ -39,12 +50,12 @@ def _refused(report: ImportReport) -> ft.Control:
     beyond = report.refused_count - len(report.refused)
     lines: list[ft.Control] = [_line(row, report.unit) for row in report.refused]
     if beyond:
-        lines.append(ft.Text(f"… and {beyond:,} more", key="beyond"))
+        lines.append(ft.Text(text("data.import.more", count=beyond), key="beyond"))
     scroll = ft.ListView(lines, spacing=GAP / 2, padding=12, height=min(24 + 48 * len(lines), 240))
     return Identified(
         "refused-rows",
         ft.Container(Selectable(scroll), bgcolor=ft.Colors.SURFACE_CONTAINER, border_radius=RADIUS - 4),
-        label="What was refused",
+        label=text("data.import.refused"),
     )
 
 

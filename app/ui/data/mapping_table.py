@@ -1,5 +1,6 @@
 """The first rows of a table; in its heads one chooses which part each column plays."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -8,24 +9,16 @@ import flet as ft
 from app.domain.mapping import ColumnMapping, Part, RowKind
 from app.ui.kit.entered import text_of
 from app.ui.kit.identified import Identified
+from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
 
+_OnPlay = Callable[[str, Part | None], None]
+"""Is told a column and the part it shall play."""
 _EXTRA: Final = "extra"
 _CELL_WIDTH: Final = 220
 _MOST_COLUMNS: Final = 40
 _LONGEST_CELL: Final = 160
 _ROWS_SHOWN: Final = 6
-
-_PART_LABELS: Final = {
-    Part.MESSAGES: "Messages",
-    Part.QUESTION: "Question",
-    Part.ANSWER: "Answer",
-    Part.INPUT: "Input",
-    Part.TEXT: "Text",
-    Part.SYSTEM: "System prompt",
-    Part.TOOLS: "Tools",
-    Part.UNMASK: "Learn all (unmask)",
-}
 
 
 def KindChoice(mapping: ColumnMapping | None, on_choose: Callable[[RowKind], None]) -> ft.Control:
@@ -35,29 +28,29 @@ def KindChoice(mapping: ColumnMapping | None, on_choose: Callable[[RowKind], Non
         on_choose(RowKind(text_of(event)))
 
     dropdown = ft.Dropdown(
-        label="Each row is",
+        label=text("data.columns.row_is"),
         value=mapping.kind.value if mapping else None,
         options=[ft.DropdownOption(key=kind.value, text=kind.label.capitalize()) for kind in RowKind],
-        hint_text="Choose",
+        hint_text=text("data.columns.choose"),
         expand=True,
         on_select=choose,
     )
-    chosen = mapping.kind.label if mapping else "nothing chosen"
-    return Identified("row-kind", ft.Row([dropdown]), label=f"Each row is: {chosen}")
+    chosen = mapping.kind.label if mapping else text("window.kit.nothing_chosen")
+    return Identified("row-kind", ft.Row([dropdown]), label=text("data.columns.row_is_chosen", kind=chosen))
 
 
 def MappingTable(
     columns: Sequence[str],
     rows: Sequence[Mapping[str, Any]],
     mapping: ColumnMapping | None,
-    on_change: Callable[[ColumnMapping], None],
+    on_play: _OnPlay,
 ) -> ft.Control:
     """Scrolls sideways; columns beyond the fortieth are kept as extra, and not shown."""
     shown = columns[:_MOST_COLUMNS]
-    heads = ft.Row([_Head(column, mapping, on_change) for column in shown], spacing=GAP)
+    heads = ft.Row([_Head(column, mapping, on_play) for column in shown], spacing=GAP)
     lines = [heads, ft.Divider(height=1), *(_line(n, shown, row) for n, row in enumerate(rows[:_ROWS_SHOWN]))]
     if len(columns) > len(shown):
-        lines.append(ft.Text(f"{len(columns) - len(shown)} more columns are kept as extra."))
+        lines.append(ft.Text(text("data.columns.more", count=len(columns) - len(shown))))
     # The label of a dropdown stands above its border, where scrolling would cut it off.
     table = ft.Container(ft.Column(lines, spacing=GAP, tight=True), padding=ft.Padding.only(top=8, bottom=16))
     return Identified(
@@ -68,23 +61,22 @@ def MappingTable(
             border_radius=RADIUS - 4,
             padding=12,
         ),
-        label="First rows",
+        label=text("data.columns.first_rows"),
     )
 
 
-def _Head(
-    column: str, mapping: ColumnMapping | None, on_change: Callable[[ColumnMapping], None]
-) -> ft.Control:
+def _Head(column: str, mapping: ColumnMapping | None, on_play: _OnPlay) -> ft.Control:
     part = mapping.part_of(column) if mapping else None
 
     def choose(event: ft.Event[ft.Dropdown]) -> None:
         chosen = text_of(event)
-        if mapping is not None:
-            on_change(mapping.playing(column, None if chosen == _EXTRA else Part(chosen)))
+        on_play(column, None if chosen == _EXTRA else Part(chosen))
 
-    options = [ft.DropdownOption(key=_EXTRA, text="Kept as extra")]
+    options = [ft.DropdownOption(key=_EXTRA, text=text("data.columns.extra"))]
     options += (
-        [ft.DropdownOption(key=p.value, text=_PART_LABELS[p]) for p in mapping.kind.parts] if mapping else []
+        [ft.DropdownOption(key=p.value, text=text_in("data.columns.parts", p)) for p in mapping.kind.parts]
+        if mapping
+        else []
     )
     dropdown = ft.Dropdown(
         label=column,
@@ -95,11 +87,11 @@ def _Head(
         filled=part is not None,
         on_select=choose,
     )
-    said = _PART_LABELS[part] if part else "kept as extra"
+    said = text_in("data.columns.parts", part) if part else text("data.columns.extra_said")
     return Identified(
         f"column-{column}",
         ft.Container(ft.Row([dropdown]), width=_CELL_WIDTH),
-        label=f"Column {column}: {said}",
+        label=text("data.columns.column", column=column, part=said),
     )
 
 
@@ -113,8 +105,7 @@ def _line(number: int, columns: Sequence[str], row: Mapping[str, Any]) -> ft.Con
 
 
 def _cell(value: Any) -> ft.Control:
-    text = value if isinstance(value, str) else "" if value is None else repr(value)
-    text = " ".join(text[: 4 * _LONGEST_CELL].split())
+    text = " ".join(_said(value)[: 4 * _LONGEST_CELL].split())
     clipped = text if len(text) <= _LONGEST_CELL else text[:_LONGEST_CELL] + "…"
     font = None if isinstance(value, str) else CODE_FONT
     return ft.Text(
@@ -124,3 +115,20 @@ def _cell(value: Any) -> ft.Control:
         overflow=ft.TextOverflow.ELLIPSIS,
         font_family=font,
     )
+
+
+def _said(value: Any) -> str:
+    """Conversations as they are spoken; other nested values as the JSON they are in a file."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(_is_turn(item) for item in value):
+        return "  ".join(f"{turn.get('role', turn.get('from'))}: {_said_in(turn)}" for turn in value)
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _is_turn(item: Any) -> bool:
+    return isinstance(item, dict) and ("role" in item or "from" in item)
+
+
+def _said_in(turn: Mapping[str, Any]) -> str:
+    return _said(turn.get("content", turn.get("value")))

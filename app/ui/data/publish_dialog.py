@@ -15,6 +15,7 @@ from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.entered import is_on
 from app.ui.kit.identified import Identified
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 
@@ -37,7 +38,7 @@ def use_publishing(publishing: PublishingService, session: Session) -> Callable[
         set_accepted(False)
         set_open(True)
         await ask.run()
-        await work.run(lambda tell: publishing.check(session, counting(tell, "rows looked at")), set_found)
+        await work.run(lambda tell: publishing.check(session, counting(tell, "looked_at")), set_found)
 
     def close() -> None:
         work.cancel()
@@ -51,26 +52,26 @@ def use_publishing(publishing: PublishingService, session: Session) -> Callable[
 
     may = found is not None and (not found or is_accepted) and not reason and bool(repo.shown.strip())
     fields: list[ft.Control] = [
-        ft.TextField(label="Dataset (your-name/ferry-talk)", value=repo.shown, on_change=repo.edit),
+        ft.TextField(label=text("data.publish.dataset"), value=repo.shown, on_change=repo.edit),
         ft.TextField(
-            label="Licence (cc-by-4.0, mit, …)", value=license_name.shown, on_change=license_name.edit
+            label=text("data.publish.licence"), value=license_name.shown, on_change=license_name.edit
         ),
         ft.Switch(
-            label="Public: everybody may see it",
+            label=text("data.publish.public"),
             value=is_public,
             on_change=lambda event: set_public(is_on(event)),
         ),
         ft.Switch(
-            label="Replace the rows if the dataset is there",
+            label=text("data.publish.replace"),
             value=is_update,
             on_change=lambda event: set_update(is_on(event)),
         ),
     ]
     body = [
-        ft.Text(f"{reason} Nothing can be published now." if reason else "", visible=bool(reason)),
+        ft.Text(text("data.publish.offline", reason=reason) if reason else "", visible=bool(reason)),
         _personal(found, work),
         ft.Checkbox(
-            label="Publish it all the same",
+            label=text("data.publish.all_the_same"),
             value=is_accepted,
             visible=bool(found),
             on_change=lambda event: set_accepted(is_on(event)),
@@ -80,7 +81,9 @@ def use_publishing(publishing: PublishingService, session: Session) -> Callable[
         _done(published),
     ]
     dialog = ft.AlertDialog(
-        title=ft.Text(f"Publish “{session.name}”", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(
+            text("data.publish.title", name=session.name), theme_style=ft.TextThemeStyle.TITLE_LARGE
+        ),
         content=ft.Container(
             ft.Column(
                 body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
@@ -89,9 +92,9 @@ def use_publishing(publishing: PublishingService, session: Session) -> Callable[
         ),
         scrollable=True,
         actions=[
-            ft.TextButton("Close", on_click=close),
+            ft.TextButton(text("data.publish.close"), on_click=close),
             ft.FilledButton(
-                "Publish publicly" if is_public else "Publish privately",
+                text("data.publish.publicly") if is_public else text("data.publish.privately"),
                 disabled=not may or work.is_busy or published is not None,
                 on_click=publish,
             ),
@@ -104,18 +107,20 @@ def use_publishing(publishing: PublishingService, session: Session) -> Callable[
 
 def _personal(found: Sequence[KindFound] | None, work: ToldWork) -> ft.Control:
     if found is None:
-        text = "Looking for personal data…" if work.is_busy else "Personal data was not looked for."
+        said = text("data.publish.looking") if work.is_busy else text("data.publish.not_looked")
     elif not found:
-        text = (
-            "No e-mail addresses, phone, card or account numbers, or keys were found."
-            " Names are not looked for."
-        )
+        said = text("data.publish.none_found")
     else:
         first = "; ".join(
-            f"{one.label}: row {', '.join(f'{position + 1:,}' for position in one.rows[:5])}" for one in found
+            text(
+                "data.publish.found_rows",
+                kind=one.label,
+                rows=", ".join(f"{position + 1:,}" for position in one.rows[:5]),
+            )
+            for one in found
         )
-        text = f"This looks like personal data: {found_in_words(found)}. Look first at {first}."
-    return Identified("personal-data", ft.Text(text), live=True)
+        said = text("data.publish.found", kinds=found_in_words(found), rows=first)
+    return Identified("personal-data", ft.Text(said), live=True)
 
 
 def _done(published: Published | None) -> ft.Control:
@@ -124,8 +129,8 @@ def _done(published: Published | None) -> ft.Control:
     line = ft.Row(
         [
             ft.Icon(ft.Icons.CHECK_CIRCLE_OUTLINE, color=ft.Colors.PRIMARY),
-            ft.Text(f"{published.row_count:,} rows are on the Hub: {published.url}", expand=True),
-            CopyButton(published.url, what="the address"),
+            ft.Text(text("data.publish.done", count=published.row_count, url=published.url), expand=True),
+            CopyButton(published.url, what=text("data.publish.the_address")),
         ]
     )
     return Identified("published", line, live=True)

@@ -14,6 +14,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.polling import use_polling
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 _REFRESH_SECONDS: Final = 3.0
@@ -47,7 +48,7 @@ def RecentlyDeleted(library: LibraryService, on_changed: Callable[[], object], *
         return ft.Container(visible=False)
     entries = [_entry(one, partial(bring_back, one.id)) for one in deleted[:_SHOWN]]
     if len(deleted) > _SHOWN:
-        entries.append(ft.Text(f"and {len(deleted) - _SHOWN:,} more: tunewright sessions list --deleted"))
+        entries.append(ft.Text(text("data.deleted.more", count=len(deleted) - _SHOWN)))
     return Identified(
         "recently-deleted",
         ft.Column(
@@ -55,7 +56,7 @@ def RecentlyDeleted(library: LibraryService, on_changed: Callable[[], object], *
                 ft.Row(
                     [
                         ft.TextButton(
-                            f"Recently deleted ({len(deleted)})",
+                            text("data.deleted.title", count=len(deleted)),
                             icon=ft.Icons.EXPAND_LESS if is_open else ft.Icons.EXPAND_MORE,
                             on_click=lambda: set_open(not is_open),
                         )
@@ -79,7 +80,9 @@ def _entry(session: Session, on_click: Callable[[], object]) -> ft.Control:
                 overflow=ft.TextOverflow.ELLIPSIS,
                 expand=True,
             ),
-            IconAction(ft.Icons.RESTORE_FROM_TRASH, f"Bring {session.name} back", on_click),
+            IconAction(
+                ft.Icons.RESTORE_FROM_TRASH, text("data.deleted.bring_back", name=session.name), on_click
+            ),
         ],
         key=session.id,
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, cast
+from typing import cast
 
 import flet as ft
 
@@ -18,9 +18,8 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.long_work import Tell
+from app.ui.texts import text
 from app.ui.theme import GAP
-
-_CSV_NOTE: Final = "CSV knows no nesting: the messages of a row are JSON text in their column."
 
 
 @ft.component
@@ -46,9 +45,9 @@ def SessionActions(context: SessionContext, on_changed: Callable[[], object]) ->
             session.id,
             path,
             file_format,
-            progress=lambda done: tell(f"Exporting: {done:,} of {session.row_count:,} rows"),
+            progress=lambda done: tell(text("data.session.exporting", done=done, total=session.row_count)),
         )
-        return Exported(path, count, _CSV_NOTE if file_format is ExportFormat.CSV else "")
+        return Exported(path, count, text("data.session.csv_note") if file_format is ExportFormat.CSV else "")
 
     async def export(file_format: ExportFormat) -> None:
         set_exported(None)
@@ -61,25 +60,33 @@ def SessionActions(context: SessionContext, on_changed: Callable[[], object]) ->
         return ft.PopupMenuItem(content=label, icon=icon, on_click=on_click)
 
     menu = [
-        item("Export Parquet", ft.Icons.FILE_DOWNLOAD_OUTLINED, partial(export, ExportFormat.PARQUET)),
-        item("Export CSV", ft.Icons.FILE_DOWNLOAD_OUTLINED, partial(export, ExportFormat.CSV)),
-        item("Append rows", ft.Icons.PLAYLIST_ADD, append),
-        item("Duplicate", ft.Icons.CONTENT_COPY, duplicate.run),
+        item(
+            text("data.session.export_parquet"),
+            ft.Icons.FILE_DOWNLOAD_OUTLINED,
+            partial(export, ExportFormat.PARQUET),
+        ),
+        item(
+            text("data.session.export_csv"),
+            ft.Icons.FILE_DOWNLOAD_OUTLINED,
+            partial(export, ExportFormat.CSV),
+        ),
+        item(text("data.session.append"), ft.Icons.PLAYLIST_ADD, append),
+        item(text("data.session.duplicate"), ft.Icons.CONTENT_COPY, duplicate.run),
     ]
     if publish is not None:
-        menu.append(item("Publish on the Hub", ft.Icons.CLOUD_UPLOAD_OUTLINED, publish))
-    button = ft.PopupMenuButton(icon=ft.Icons.MORE_VERT, tooltip="More actions", items=menu)
-    more = Identified("session-more", button, label="More actions")
+        menu.append(item(text("data.session.publish"), ft.Icons.CLOUD_UPLOAD_OUTLINED, publish))
+    button = ft.PopupMenuButton(icon=ft.Icons.MORE_VERT, tooltip=text("data.session.more"), items=menu)
+    more = Identified("session-more", button, label=text("data.session.more"))
     buttons = [
         ft.OutlinedButton(
-            "Export JSONL",
+            text("data.session.export_jsonl"),
             icon=ft.Icons.FILE_DOWNLOAD_OUTLINED,
             disabled=exporting.is_busy,
             on_click=export_jsonl,
         ),
-        IconAction(ft.Icons.EDIT_OUTLINED, "Rename session", rename),
-        IconAction(ft.Icons.LABEL_OUTLINE, "Tag session", tag),
-        IconAction(ft.Icons.DELETE_OUTLINE, "Delete session", delete),
+        IconAction(ft.Icons.EDIT_OUTLINED, text("data.session.rename_icon"), rename),
+        IconAction(ft.Icons.LABEL_OUTLINE, text("data.session.tag_icon"), tag),
+        IconAction(ft.Icons.DELETE_OUTLINE, text("data.session.delete_icon"), delete),
         more,
     ]
     return ft.Column(

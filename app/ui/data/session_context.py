@@ -10,6 +10,7 @@ from app.paths import Paths
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
 from app.services.publishing import PublishingService
+from app.ui.texts import text_in
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class SessionContext:
 class View:
     """An entry of the switch over a session."""
 
-    label: str
+    name: str
     icon: ft.IconData
     show: Callable[[SessionContext], ft.Control]
+
+    @property
+    def label(self) -> str:
+        return text_in("data.session.views", self.name)

@@ -10,6 +10,7 @@ from app.ui.data.wording import about
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.entered import text_of
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP, RADIUS
 
 
@@ -29,13 +30,15 @@ def SessionList(
     found = [s for s in sessions if is_wanted(s, query, only)]
     entries = [_entry(s, is_chosen=s.id == chosen, on_choose=on_choose) for s in found]
     nothing = EmptyState(
-        ft.Icons.SEARCH_OFF, "Nothing found", f"No session matches “{query.strip() or only}”."
+        ft.Icons.SEARCH_OFF,
+        text("data.sessions.nothing_found"),
+        text("data.sessions.nothing_matches", words=query.strip() or only),
     )
     listed = ft.ListView(entries, spacing=4, expand=True) if entries or not sessions else nothing
     return ft.Column(
         [
             ft.TextField(
-                label="Search sessions",
+                label=text("data.sessions.search"),
                 prefix_icon=ft.Icons.SEARCH,
                 value=query,
                 on_change=search,
@@ -47,7 +50,7 @@ def SessionList(
                 visible=bool(tags),
                 spacing=GAP,
             ),
-            Identified("sessions", listed, label="Sessions", expand=True),
+            Identified("sessions", listed, label=text("data.sessions.title"), expand=True),
         ],
         spacing=GAP * 1.5,
         expand=True,

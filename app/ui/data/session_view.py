@@ -20,12 +20,10 @@ from app.ui.kit.entered import first_of
 from app.ui.kit.identified import Identified
 from app.ui.theme import GAP, SPACE
 
-_VIEWS: Final = (("rows", "Rows"), ("model", "What the model sees"))
-
 VIEWS: Final = (
-    View("Rows", ft.Icons.TABLE_ROWS_OUTLINED, RowsView),
-    View("What the model sees", ft.Icons.VISIBILITY_OUTLINED, SeenByModelView),
-    View("Versions", ft.Icons.HISTORY, VersionsView),
+    View("rows", ft.Icons.TABLE_ROWS_OUTLINED, RowsView),
+    View("model", ft.Icons.VISIBILITY_OUTLINED, SeenByModelView),
+    View("versions", ft.Icons.HISTORY, VersionsView),
 )
 """The ways to look at a session; another one is another line."""
 
@@ -41,7 +39,7 @@ def SessionView(
 ) -> ft.Control:
     """`on_changed` is told after every change, a delete too."""
     known, set_known = ft.use_state(session)
-    chosen, set_chosen = ft.use_state(VIEWS[0].label)
+    chosen, set_chosen = ft.use_state(VIEWS[0].name)
     newest = known if known.id == session.id and known.version > session.version else session
 
     def changed(after: Session) -> None:
@@ -49,13 +47,13 @@ def SessionView(
         on_changed()
 
     context = SessionContext(library, paths, newest, changed, publishing, previews)
-    view = next(view for view in VIEWS if view.label == chosen)
+    view = next(view for view in VIEWS if view.name == chosen)
     return ft.Column(
         [
             _title(newest),
             SessionActions(context, on_changed),
             Identified("session-views", ft.Row([_switch(chosen, set_chosen)], scroll=ft.ScrollMode.AUTO)),
-            ft.Container(view.show(context), key=view.label),
+            ft.Container(view.show(context), key=view.name),
         ],
         spacing=SPACE,
         tight=True,
@@ -93,7 +91,7 @@ def _switch(chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
             on_choose(wanted)
 
     return ft.SegmentedButton(
-        [ft.Segment(view.label, icon=view.icon, label=ft.Text(view.label)) for view in VIEWS],
+        [ft.Segment(view.name, icon=view.icon, label=ft.Text(view.label)) for view in VIEWS],
         selected=[chosen],
         show_selected_icon=False,
         on_change=choose,

@@ -5,13 +5,14 @@ from typing import Any, cast
 
 import flet as ft
 
-from app.domain.mapping import ColumnMapping, RowKind
+from app.domain.mapping import ColumnMapping, Part, RowKind
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE, Preview, ReadOptions
 from app.ui.data.mapping_table import KindChoice, MappingTable
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 
@@ -33,20 +34,24 @@ def SourcePreview(
         passage = PASSAGE_CHARACTERS if preview.is_table else int(size.now().replace(",", ""))
         await on_import(ReadOptions(changed, passage))
 
+    # Each changes what is chosen by then: two quick choices come before the window is drawn anew.
     def choose_kind(kind: RowKind) -> None:
-        set_changed(mapping.of_kind(kind) if mapping else ColumnMapping(kind))
+        set_changed(lambda now: (now or preview.mapping or ColumnMapping(kind)).of_kind(kind))
+
+    def play(column: str, part: Part | None) -> None:
+        set_changed(lambda now: _played(now or preview.mapping, column, part))
 
     is_ready = not problem and (not preview.is_table or not preview.columns or _is_whole(mapping))
     body: list[ft.Control] = [Identified("mapping-status", ft.Text(_status(preview, mapping)), live=True)]
     if preview.is_table and preview.columns:
         body += [
             KindChoice(mapping, choose_kind),
-            MappingTable(preview.columns, preview.rows, mapping, set_changed),
+            MappingTable(preview.columns, preview.rows, mapping, play),
         ]
     elif not preview.is_table:
         body += [
             ft.TextField(
-                label="Most characters in a passage",
+                label=text("data.preview.passage"),
                 value=size.shown,
                 error=problem or None,
                 keyboard_type=ft.KeyboardType.NUMBER,
@@ -57,12 +62,21 @@ def SourcePreview(
     if preview.problems:
         body.append(_problems(preview))
     start_button = ft.FilledButton(
-        "Import", icon=ft.Icons.DOWNLOAD_OUTLINED, disabled=is_busy or not is_ready, on_click=start
+        text("data.preview.import"),
+        icon=ft.Icons.DOWNLOAD_OUTLINED,
+        disabled=is_busy or not is_ready,
+        on_click=start,
     )
-    back_button = ft.OutlinedButton("Choose something else", disabled=is_busy, on_click=on_back)
+    back_button = ft.OutlinedButton(text("data.preview.back"), disabled=is_busy, on_click=on_back)
     body.append(ft.Row([start_button, back_button], wrap=True))
-    subtitle = " ".join([f"It is {preview.format}.", *preview.notes])
+    subtitle = " ".join([text("data.preview.format", format=preview.format), *preview.notes])
     return Section(name, body, subtitle=subtitle)
+
+
+def _played(mapping: ColumnMapping | None, column: str, part: Part | None) -> ColumnMapping | None:
+    if mapping is None or (part is not None and part not in mapping.kind.parts):
+        return mapping
+    return mapping.playing(column, part)
 
 
 def _is_whole(mapping: ColumnMapping | None) -> bool:
@@ -71,34 +85,37 @@ def _is_whole(mapping: ColumnMapping | None) -> bool:
 
 def _status(preview: Preview, mapping: ColumnMapping | None) -> str:
     if not preview.is_table:
-        return "The text is cut into passages, at the ends of paragraphs and sentences. Each is a document."
+        return text("data.preview.text_cut")
     if not preview.columns:
-        return "None of its first rows can be read."
+        return text("data.preview.none_read")
     if mapping is None:
-        return "Choose what each row is, and in the heads of the columns which part each one plays."
+        return text("data.preview.choose_parts")
     return mapping.sentence(preview.columns)
 
 
-def _size_problem(text: str) -> str:
-    digits = text.strip().replace(",", "")
+def _size_problem(typed: str) -> str:
+    digits = typed.strip().replace(",", "")
     if digits.isascii() and digits.isdigit() and SHORTEST_PASSAGE <= int(digits) <= 1_000_000:
         return ""
-    return f"A whole number from {SHORTEST_PASSAGE} to 1,000,000"
+    return text("data.preview.passage_range", shortest=SHORTEST_PASSAGE)
 
 
 def _passages(preview: Preview) -> ft.Control:
     texts = [str(row.get("document", "")) for row in preview.rows[:5]]
     lines: list[ft.Control] = [
-        ft.Text(text[:400] + ("…" if len(text) > 400 else ""), key=n) for n, text in enumerate(texts)
+        ft.Text(said[:400] + ("…" if len(said) > 400 else ""), key=n) for n, said in enumerate(texts)
     ]
-    return Identified("preview-table", Selectable(ft.Column(lines, spacing=GAP * 2)), label="First passages")
+    return Identified(
+        "preview-table", Selectable(ft.Column(lines, spacing=GAP * 2)), label=text("data.preview.passages")
+    )
 
 
 def _problems(preview: Preview) -> ft.Control:
     count = len(preview.problems)
     first = "; ".join(f"{item.line:,}: {item.reason}" for item in preview.problems[:3])
-    more = "; …" if count > 3 else ""
+    if count > 3:
+        first += "; …"
     return ft.Text(
-        f"Of its first rows, {count:,} cannot be read and will be listed: {first}{more}",
+        text("data.preview.problems", count=count, first=first),
         color=ft.Colors.TERTIARY,
     )

@@ -22,6 +22,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.page_heading import PageHeading
 from app.ui.kit.tab_column import TabColumn
 from app.ui.polling import use_polling
+from app.ui.texts import text
 from app.ui.theme import PAGE_PADDING, SPACE
 
 _LIST_WIDTH: Final = 400
@@ -67,15 +68,18 @@ def DataTab(
         page.run_task(refresh.run)
 
     session = next((s for s in sessions or () if s.id == chosen), None)
-    import_button = ft.FilledButton("Import data", icon=ft.Icons.ADD, on_click=open_import)
+    import_button = ft.FilledButton(text("data.tab.import"), icon=ft.Icons.ADD, on_click=open_import)
     overview = [
-        PageHeading("Data", "What a model can learn from.", trailing=import_button),
-        ErrorBanner(refresh.problem, retry=("Try again", refresh.run)),
+        PageHeading(text("data.tab.title"), text("data.tab.subtitle"), trailing=import_button),
+        ErrorBanner(refresh.problem, retry=(text("data.tab.try_again"), refresh.run)),
         _list_or_empty(sessions, None if is_importing else chosen, choose),
         RecentlyDeleted(library, changed, count=len(sessions or ())),
     ]
     detail = [
-        ft.Row([ft.TextButton("All sessions", icon=ft.Icons.ARROW_BACK, on_click=back)], visible=is_narrow),
+        ft.Row(
+            [ft.TextButton(text("data.tab.all_sessions"), icon=ft.Icons.ARROW_BACK, on_click=back)],
+            visible=is_narrow,
+        ),
         ft.Container(ImportPanel(library, paths, imported, show), visible=is_importing),
         ft.Container(_collect(collecting, choose, is_shown=is_importing), visible=is_importing),
         ft.Container(
@@ -127,14 +131,13 @@ def _list_or_empty(
 ) -> ft.Control:
     if sessions is None:
         return ft.Row(
-            [ft.ProgressRing(semantics_label="Loading sessions")], alignment=ft.MainAxisAlignment.CENTER
+            [ft.ProgressRing(semantics_label=text("data.tab.loading"))], alignment=ft.MainAxisAlignment.CENTER
         )
     if not sessions:
         return EmptyState(
             ft.Icons.DATASET_OUTLINED,
-            "No sessions yet",
-            "A session is a set of questions and answers. Import a file or a Hugging Face dataset, or collect"
-            " from the web, to begin.",
+            text("data.tab.none_yet"),
+            text("data.tab.none_yet_help"),
         )
     return SessionList(sessions, chosen, on_choose)
 
@@ -151,6 +154,6 @@ def _session_or_hint(
         return SessionView(library, paths, session, on_changed, publishing, previews)
     return EmptyState(
         ft.Icons.TABLE_ROWS_OUTLINED,
-        "Choose a session",
-        "Its rows appear here. Import data adds another one: from a file, from Hugging Face or from the web.",
+        text("data.tab.choose"),
+        text("data.tab.choose_help"),
     )

@@ -17,6 +17,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.paging_bar import PagingBar
 from app.ui.kit.section import Card
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.mounting import keyed
 
@@ -52,7 +53,7 @@ def VersionsView(context: SessionContext) -> ft.Control:
         )
 
     body: list[ft.Control] = [
-        ErrorBanner(load.problem, retry=("Try again", load.run)),
+        ErrorBanner(load.problem, retry=(text("data.versions.try_again"), load.run)),
         ErrorBanner(restore.problem, on_dismiss=restore.dismiss),
         Identified(
             "versions",
@@ -76,7 +77,9 @@ def _entry(
     said = ft.Column(
         [
             ft.Text(
-                f"Version {one.version}: {one.summary}" + (" (now)" if is_newest else ""),
+                text("data.versions.version_now", version=one.version, summary=one.summary)
+                if is_newest
+                else text("data.versions.version", version=one.version, summary=one.summary),
                 theme_style=ft.TextThemeStyle.LABEL_LARGE,
             ),
             ft.Text(f"{rows(one.row_count)} · {when(one.created_at)}", color=quiet),
@@ -94,13 +97,14 @@ def _entry(
         expand=True,
     )
     buttons: list[ft.Control] = [
-        CopyButton(one.content_hash, what=f"the content hash of version {one.version}")
+        CopyButton(one.content_hash, what=text("data.versions.the_hash", version=one.version))
     ]
     if not is_newest:
-        name = f"version {one.version}"
         buttons += [
-            ft.TextButton(f"Show {name}", on_click=on_look),
-            ft.OutlinedButton(f"Restore {name}", icon=ft.Icons.RESTORE, on_click=on_restore),
+            ft.TextButton(text("data.versions.show", version=one.version), on_click=on_look),
+            ft.OutlinedButton(
+                text("data.versions.restore", version=one.version), icon=ft.Icons.RESTORE, on_click=on_restore
+            ),
         ]
     line = ft.Row([ft.Container(said, width=300), *buttons], wrap=True, spacing=GAP, run_spacing=GAP)
     return ft.Container(Card(line, padding=14), key=one.version)
@@ -130,8 +134,11 @@ def OldRows(context: SessionContext, version: SessionVersion) -> ft.Control:
     ft.use_effect(first, dependencies=[], cleanup=_nothing)
     return ft.Column(
         [
-            ft.Text(f"Rows of version {version.version}", theme_style=ft.TextThemeStyle.TITLE_SMALL),
-            ErrorBanner(load.problem, retry=("Try again", load.run)),
+            ft.Text(
+                text("data.versions.rows_of", version=version.version),
+                theme_style=ft.TextThemeStyle.TITLE_SMALL,
+            ),
+            ErrorBanner(load.problem, retry=(text("data.versions.try_again"), load.run)),
             Identified(
                 "old-rows", Selectable(ft.Column([RowCard(row) for row in shown], spacing=GAP, tight=True))
             ),

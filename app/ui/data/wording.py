@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from app.domain.sessions import ImportReport, Session
+from app.ui.texts import counted, text
 
 
 def rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+    return counted("data.wording.rows", count)
 
 
 def when(moment: datetime) -> str:
@@ -16,16 +17,18 @@ def when(moment: datetime) -> str:
 
 
 def about(session: Session) -> str:
-    version = f" · version {session.version}" if session.version > 1 else ""
-    return f"{rows(session.row_count)} · {session.source} · {when(session.created_at)}{version}"
+    parts = [rows(session.row_count), session.source, when(session.created_at)]
+    if session.version > 1:
+        parts.append(text("data.wording.version", version=session.version))
+    return " · ".join(parts)
 
 
 def outcome(report: ImportReport) -> str:
-    return f"{rows(report.accepted_count)} imported, {report.refused_count:,} refused"
+    return text("data.wording.outcome", rows=rows(report.accepted_count), refused=report.refused_count)
 
 
-def shortened(text: str, limit: int = 1500) -> str:
+def shortened(said: str, limit: int = 1500) -> str:
     """At most `limit` characters, and how many there are beyond: a row may hold megabytes."""
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+    if len(said) <= limit:
+        return said
+    return text("data.wording.more_characters", text=said[:limit], count=len(said) - limit)

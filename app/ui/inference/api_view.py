@@ -13,6 +13,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.watching import use_answer
@@ -33,26 +34,24 @@ def ApiView(
         assert ref is not None
         typed = port.now()
         if typed and not (typed.isdecimal() and 1 <= int(typed) <= 65535):
-            raise StudioError(
-                "A port is a whole number from 1 to 65535.", "Leave it empty to take a free one."
-            )
+            raise StudioError(text("inference.api.port_range"), text("inference.api.port_range_hint"))
         sampling = draft.settings.sampling
         return serving.start(ref, placing, sampling=sampling, port=int(typed) if typed else None)
 
     start = use_action(begin, on_done=set_served)
     stop = use_action(serving.stop, on_done=lambda _: set_served(None))
     lines: list[ft.Control] = [
-        ft.Text(
-            "Other programs on this computer can ask the chosen model, as they ask OpenAI's. "
-            "Nothing is open to the network, and it is off until you switch it on."
-        ),
+        ft.Text(text("inference.api.about")),
     ]
     if served is None:
         field = ft.TextField(
-            label="Port (optional)", value=port.shown, hint_text="a free one", on_change=port.edit
+            label=text("inference.api.port"),
+            value=port.shown,
+            hint_text=text("inference.api.free_port"),
+            on_change=port.edit,
         )
         button = ft.FilledButton(
-            "Start the API",
+            text("inference.api.start"),
             icon=ft.Icons.POWER_SETTINGS_NEW,
             disabled=model.ref is None or start.is_busy or draft.is_busy,
             on_click=start.run,
@@ -63,7 +62,9 @@ def ApiView(
         ]
     else:
         lines += _where(served)
-        off = ft.OutlinedButton("Stop the API", icon=ft.Icons.STOP, disabled=stop.is_busy, on_click=stop.run)
+        off = ft.OutlinedButton(
+            text("inference.api.stop"), icon=ft.Icons.STOP, disabled=stop.is_busy, on_click=stop.run
+        )
         lines.append(Wrap([off]))
     lines.append(ErrorBanner(start.problem or stop.problem, on_dismiss=start.dismiss))
     return Identified(
@@ -75,23 +76,26 @@ def ApiView(
 def _busy(is_busy: bool) -> list[ft.Control]:
     if not is_busy:
         return []
-    ring = ft.ProgressRing(width=18, height=18, stroke_width=2.5, semantics_label="Loading")
-    return [ft.Row([ring, ft.Text("Loading the model…")], tight=True)]
+    ring = ft.ProgressRing(
+        width=18, height=18, stroke_width=2.5, semantics_label=text("inference.api.loading_ring")
+    )
+    return [ft.Row([ring, ft.Text(text("inference.api.loading"))], tight=True)]
 
 
 def _where(served: Served) -> list[ft.Control]:
     return [
-        Identified("api-on", ft.Text(f"On: {served.model} answers."), live=True),
-        _copyable("api-address", "Address", served.address),
-        _copyable("api-token", "Token", served.token),
-        Help("The token is new each time, and kept nowhere. Whoever has it can use the model."),
-        Help(
-            "In Python: openai.OpenAI(base_url=ADDRESS, api_key=TOKEN).chat.completions.create("
-            f'model="{served.model}", messages=[…])'
+        Identified("api-on", ft.Text(text("inference.api.on", model=served.model)), live=True),
+        _copyable(
+            "api-address", text("inference.api.address"), served.address, text("inference.api.the_address")
         ),
+        _copyable("api-token", text("inference.api.token"), served.token, text("inference.api.the_token")),
+        Help(text("inference.api.token_help")),
+        Help(text("inference.api.in_python", model=served.model)),
     ]
 
 
-def _copyable(identifier: str, label: str, text: str) -> ft.Control:
-    code = Identified(identifier, Selectable(ft.Text(text, font_family=CODE_FONT, size=13)), label=label)
-    return ft.Row([ft.Text(f"{label}:"), code, CopyButton(text, what=f"the {label.lower()}")], wrap=True)
+def _copyable(identifier: str, label: str, said: str, name: str) -> ft.Control:
+    code = Identified(identifier, Selectable(ft.Text(said, font_family=CODE_FONT, size=13)), label=label)
+    return ft.Row(
+        [ft.Text(text("inference.api.field", label=label)), code, CopyButton(said, what=name)], wrap=True
+    )

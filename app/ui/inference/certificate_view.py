@@ -4,6 +4,7 @@ import flet as ft
 
 from app.domain.exports import Certificate, Check, Export
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
 
@@ -20,11 +21,15 @@ def verdict(export: Export) -> ft.Control:
     """In words as well as by colour and sign."""
     icon = ft.Icons.CHECK_CIRCLE if export.passed else ft.Icons.ERROR
     color = ft.Colors.PRIMARY if export.passed else ft.Colors.ERROR
-    text = "As trained" if export.passed else f"Not as trained: {export.verdict}"
+    said = (
+        text("inference.export.as_trained")
+        if export.passed
+        else text("inference.export.not_as_trained", verdict=export.verdict)
+    )
     row = ft.Row(
         [
             ft.Icon(icon, color=color, size=20),
-            ft.Column([ft.Text(text, color=color, theme_style=ft.TextThemeStyle.TITLE_SMALL)], expand=True),
+            ft.Column([ft.Text(said, color=color, theme_style=ft.TextThemeStyle.TITLE_SMALL)], expand=True),
         ],
         spacing=GAP,
         vertical_alignment=ft.CrossAxisAlignment.START,
@@ -35,6 +40,13 @@ def verdict(export: Export) -> ft.Control:
 def _check(check: Check) -> ft.Control:
     icon = ft.Icons.CHECK if check.passed else ft.Icons.CLOSE
     color = ft.Colors.PRIMARY if check.passed else ft.Colors.ERROR
-    mark = ft.Icon(icon, color=color, size=18, semantics_label="passed" if check.passed else "not passed")
+    mark = ft.Icon(
+        icon,
+        color=color,
+        size=18,
+        semantics_label=text("inference.export.passed")
+        if check.passed
+        else text("inference.export.not_passed"),
+    )
     texts = ft.Column([ft.Text(check.name), Help(check.text)], spacing=0, tight=True, expand=True)
     return ft.Row([mark, texts], spacing=GAP, vertical_alignment=ft.CrossAxisAlignment.START)

@@ -12,6 +12,7 @@ from app.ui.inference.message import Rendered
 from app.ui.kit.identified import Identified
 from app.ui.kit.paging_bar import PagingBar
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import GAP, RADIUS
 from app.ui.training.fields import Help, Toggle
 
@@ -32,7 +33,7 @@ def Pairs(plan: Comparison, compare: Compare) -> ft.Control:
     first = min(start, max(0, len(plan.prompts) - 1))
     numbers = range(first, min(first + _PER_PAGE, len(plan.prompts)))
     lines: list[ft.Control] = [
-        Toggle("Mark the words that differ", shows, toggle, identifier="shows-differences"),
+        Toggle(text("inference.compare.mark"), shows, toggle, identifier="shows-differences"),
         *(_pair(plan, number, compare.growing, marks=shows) for number in numbers),
     ]
     if len(plan.prompts) > _PER_PAGE:
@@ -47,9 +48,9 @@ def _pair(plan: Comparison, number: int, growing: Answered | None, *, marks: boo
     if marks and len(both) == 2:
         stretches: Sequence[Sequence[Stretch] | None] = differences(both[0], both[1])
         note = (
-            "The answers are the same."
+            text("inference.compare.same")
             if both[0] == both[1]
-            else f"{likeness(*both):.0%} of the words are the same."
+            else text("inference.compare.alike", similarity=likeness(*both))
         )
     else:
         stretches, note = (None, None), ""
@@ -73,13 +74,15 @@ def _cell(
         answered = growing
     lines: list[ft.Control] = [who]
     if answered is None:
-        lines.append(ft.Text("Not asked yet", color=ft.Colors.ON_SURFACE_VARIANT))
+        lines.append(ft.Text(text("inference.compare.not_asked"), color=ft.Colors.ON_SURFACE_VARIANT))
     elif stretches is not None:
         lines.append(Selectable(_marked(stretches)))
     else:
         lines.append(Rendered(answered.text or "…"))
     if answered is not None and answered.facts is not None:
-        facts = f"{answered.facts.tokens} tokens, {answered.facts.tokens_per_second:.1f} tokens/s"
+        facts = text(
+            "inference.compare.facts", count=answered.facts.tokens, speed=answered.facts.tokens_per_second
+        )
         lines.append(Help(facts))
     return Identified(
         f"answer-{number + 1}-{side + 1}",

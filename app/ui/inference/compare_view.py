@@ -17,22 +17,24 @@ from app.ui.actions import problem_of, use_doing
 from app.ui.inference.compare_result import Pairs
 from app.ui.inference.draft import Compare, InferenceDraft, PickedModel
 from app.ui.inference.format_menu import FormatMenu
+from app.ui.inference.proof_view import Proving, proof_lines
 from app.ui.inference.sample_prompts import SessionPrompts
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Help, Segments, TextInput, Wrap
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
-_AGAINST: Final = (("base", "Its base model"), ("other", "Another result"))
+_AGAINST: Final = ("base", "other")
 _FORMATS: Final = (
-    (ComparisonFormat.HTML, "Page to hand on (HTML)"),
-    (ComparisonFormat.MARKDOWN, "Markdown"),
-    (ComparisonFormat.CSV, "Table (CSV)"),
-    (ComparisonFormat.JSONL, "JSON lines"),
+    ComparisonFormat.HTML,
+    ComparisonFormat.MARKDOWN,
+    ComparisonFormat.CSV,
+    ComparisonFormat.JSONL,
 )
 
 
@@ -89,7 +91,7 @@ def CompareView(
             await doing.run(lambda: services.comparing.export(plan, kind), exported)
 
     def exported(path: Path) -> None:
-        say(f"Exported to {path}")
+        say(text("inference.compare.exported", path=path))
 
     def dismiss() -> None:
         compare.problem = None
@@ -97,7 +99,7 @@ def CompareView(
 
     plan = compare.plan
     field = ft.TextField(
-        label="Prompts, one a line",
+        label=text("inference.compare.prompts"),
         value=compare.prompts,
         multiline=True,
         min_lines=3,
@@ -106,8 +108,11 @@ def CompareView(
     )
     buttons = _start_and_stop(draft, compare, model, start, stop)
     if plan is not None and plan.pairs():
-        menu = [(text, partial(export, kind)) for kind, text in _FORMATS]
-        buttons.append(FormatMenu("Export the comparison", menu, disabled=compare.is_busy))
+        menu = [
+            (text_in("inference.compare.formats", kind.name.lower()), partial(export, kind))
+            for kind in _FORMATS
+        ]
+        buttons.append(FormatMenu(text("inference.compare.export"), menu, disabled=compare.is_busy))
     lines: list[ft.Control] = [
         keyed(Against, "against", services, compare, is_shown=is_shown),
         keyed(
@@ -120,12 +125,15 @@ def CompareView(
             on_take_all=add_all,
         ),
         Identified("compare-prompts", field),
-        TextInput("System prompt for both (optional)", compare.system, edit_system),
+        TextInput(text("inference.compare.system"), compare.system, edit_system),
         Wrap(buttons),
+        keyed(Proving, "proving", services, engine, draft, compare, model),
     ]
     if said:
         lines.append(Identified("compare-said", Selectable(ft.Text(said)), live=True))
     lines.append(ErrorBanner(compare.problem or doing.problem, on_dismiss=dismiss))
+    if plan is not None and plan.proof is not None:
+        lines += proof_lines(plan, compare.report, services.exporting.show_folder)
     if plan is not None:
         lines += [_progress(plan, compare), keyed(Pairs, "pairs", plan, compare)]
     return ft.Column(lines, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
@@ -140,14 +148,16 @@ def _start_and_stop(
 ) -> list[ft.Control]:
     missing = _missing(draft, compare, model)
     button = ft.FilledButton(
-        "Compare now",
+        text("inference.compare.start"),
         icon=ft.Icons.COMPARE_ARROWS,
         disabled=draft.is_busy or bool(missing),
         on_click=start,
     )
     buttons: list[ft.Control] = [
         Identified("compare-start", button),
-        ft.OutlinedButton("Stop comparing", icon=ft.Icons.STOP, visible=compare.is_busy, on_click=stop),
+        ft.OutlinedButton(
+            text("inference.compare.stop"), icon=ft.Icons.STOP, visible=compare.is_busy, on_click=stop
+        ),
     ]
     return [*buttons, Help(missing)] if missing and not draft.is_busy else buttons
 
@@ -164,13 +174,27 @@ def Against(services: Services, compare: Compare, *, is_shown: bool) -> ft.Contr
     def pick(value: str) -> None:
         compare.other = value
 
-    lines = [Segments("against", "Compare the chosen model to", compare.against, _AGAINST, choose)]
+    lines = [
+        Segments(
+            "against",
+            text("inference.compare.to"),
+            compare.against,
+            [(each, text_in("inference.compare.against", each)) for each in _AGAINST],
+            choose,
+        )
+    ]
     if compare.against == "other":
         options = [(str(choice.ref), choice.label) for choice in runs]
         blocked = [str(choice.ref) for choice in runs if choice.blocked]
         lines.append(
             Choice(
-                "other-run", "Other model", compare.other, options, pick, hint="Choose one", disabled=blocked
+                "other-run",
+                text("inference.compare.other"),
+                compare.other,
+                options,
+                pick,
+                hint=text("inference.compare.choose"),
+                disabled=blocked,
             )
         )
     return ft.Column(lines, spacing=GAP, tight=True)
@@ -181,7 +205,7 @@ def _missing(draft: InferenceDraft, compare: Compare, model: PickedModel) -> str
     if draft.settings.problem:
         return draft.settings.problem
     if not compare.prompts.strip():
-        return "Type prompts, or take some of a session."
+        return text("inference.compare.type_prompts")
     try:
         _pair(model, compare)
     except StudioError as error:
@@ -193,13 +217,15 @@ def _pair(model: PickedModel, compare: Compare) -> tuple[ModelRef, ModelRef]:
     """The base model, or the other one, first. Raises StudioError."""
     chosen = model.ref
     if chosen is None:
-        raise StudioError("No model is chosen.", "Choose one first.")
+        raise StudioError(text("inference.compare.no_model"), text("inference.compare.no_model_hint"))
     if compare.against == "base":
         if chosen.kind == "hub" or model.source == "hub":
-            raise StudioError("A whole model has no base here.", "Choose a run, or compare to another.")
+            raise StudioError(text("inference.compare.no_base"), text("inference.compare.no_base_hint"))
         return chosen.as_base(), ModelRef(chosen.kind, chosen.name)
     if not compare.other:
-        raise StudioError("The other model is missing.", "Choose it first.")
+        raise StudioError(
+            text("inference.compare.other_missing"), text("inference.compare.other_missing_hint")
+        )
     return ModelRef.parse(compare.other), chosen
 
 
@@ -218,17 +244,19 @@ def _plan(
 def _progress(plan: Comparison, compare: Compare) -> ft.Control:
     """The text is identified, not the bar with it: Flet 1.0.5 loses the name once the bar has a value."""
     done, total = len(plan.answers), 2 * len(plan.prompts)
-    text = f"{done} of {total} answers"
+    said, seed = text("inference.compare.answers", done=done, total=total), plan.sampling.seed
     if compare.is_busy:
-        text = text if done else "Loading the model…"
+        said = said if done else text("inference.compare.loading")
+    elif done == total:
+        said = text("inference.compare.answers_seed", done=done, total=total, seed=seed)
     else:
-        text += f", seed {plan.sampling.seed}" + ("" if done == total else "; stopped")
-    words = ft.Text(text, color=ft.Colors.ON_SURFACE_VARIANT)
+        said = text("inference.compare.answers_stopped", done=done, total=total, seed=seed)
+    words = ft.Text(said, color=ft.Colors.ON_SURFACE_VARIANT)
     bar = ft.ProgressBar(
         value=done / total if done else None,
         bar_height=6,
         border_radius=3,
-        semantics_label="Progress",
+        semantics_label=text("inference.compare.progress"),
         visible=compare.is_busy,
     )
     return ft.Column([Identified("compare-progress", words, live=True), bar], spacing=GAP, tight=True)

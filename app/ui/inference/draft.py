@@ -1,7 +1,9 @@
 """What a person set up in the Inference tab, and the answers under way; outlives leaving the tab."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import flet as ft
@@ -148,12 +150,15 @@ class Compare:
     is_busy: bool = False
     problem: Problem | None = None
     shows_differences: bool = True
+    report: str = ""
+    """Where the report of what was learnt was written."""
 
     async def follow(self, plan: Comparison, answers: Callable[[], Iterator[Answered]]) -> None:
         """Show answers as they are made."""
         if self.is_busy:
             return
         self.is_busy, self.plan, self.growing, self.problem = True, plan, None, None
+        self.report = ""
         try:
             await drain(answers, self._take)
         except Exception as error:
@@ -161,15 +166,28 @@ class Compare:
         finally:
             self.is_busy, self.growing = False, None
 
+    async def prove(
+        self,
+        plan: Comparison,
+        answers: Callable[[], Iterator[Answered]],
+        write: Callable[[Comparison], Path],
+    ) -> None:
+        """The same, and a report at the end if all has been answered."""
+        await self.follow(plan, answers)
+        if self.problem is not None or self.plan is None or not self.plan.is_whole:
+            return
+        try:
+            self.report = str(await asyncio.to_thread(write, self.plan))
+        except Exception as error:
+            self.problem = problem_of(error)
+
     def _take(self, fresh: Sequence[Answered]) -> None:
         plan = self.plan
         if plan is None:
             return
         whole = tuple(one for one in fresh if one.facts is not None)
         if whole:
-            self.plan = Comparison(
-                plan.labels, plan.prompts, plan.system, plan.sampling, (*plan.answers, *whole)
-            )
+            self.plan = replace(plan, answers=(*plan.answers, *whole))
         self.growing = fresh[-1] if fresh[-1].facts is None else None
 
 

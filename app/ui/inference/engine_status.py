@@ -15,19 +15,13 @@ from app.ui.inference.model_section import fit_icon
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text, text_in
 from app.ui.theme import COMPACT, GAP
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.watching import use_answer
 
 _STATUS_SECONDS: Final = 0.5
 _TYPING_SECONDS: Final = 0.4
-_STATES: Final = {
-    "idle": "No model in memory; it is loaded with the first question.",
-    "loading": "Loading the model…",
-    "ready": "Ready",
-    "generating": "Generating…",
-    "error": "Error",
-}
 
 
 @ft.component
@@ -63,14 +57,14 @@ def EngineLine(talkers: TalkerService, engine: TalkingEngine, model: PickedModel
     is_refused = fit is not None and fit.is_refused
     buttons: list[ft.Control] = [
         ft.OutlinedButton(
-            "Load anyway" if is_refused else "Load now",
+            text("inference.engine.load_anyway") if is_refused else text("inference.engine.load"),
             icon=ft.Icons.MEMORY,
             style=COMPACT,
             disabled=model.ref is None or load.is_busy or status.state in ("loading", "generating"),
             on_click=press_load,
         ),
         ft.TextButton(
-            "Unload",
+            text("inference.engine.unload"),
             icon=ft.Icons.EJECT,
             style=COMPACT,
             visible=status.loaded is not None,
@@ -102,33 +96,37 @@ def _fit_line(fit: Fit | None) -> ft.Control:
         spacing=GAP,
         vertical_alignment=ft.CrossAxisAlignment.START,
     )
-    return Identified("model-fit", row, live=True, label="Memory")
+    return Identified("model-fit", row, live=True, label=text("inference.engine.memory"))
 
 
 def _state_line(status: EngineStatus) -> ft.Control:
     told = status.message if status.state in ("idle", "loading") else ""
-    text = told or _STATES[status.state]
+    said = told or text_in("inference.engine.states", status.state)
     if status.message and status.state == "error":
-        text = f"{text}: {status.message}"
+        said = text("inference.engine.state_error", state=said, message=status.message)
     color = ft.Colors.ERROR if status.state == "error" else ft.Colors.ON_SURFACE_VARIANT
-    return Identified("engine-status", ft.Text(text, color=color), live=True, label="Model status")
+    return Identified(
+        "engine-status", ft.Text(said, color=color), live=True, label=text("inference.engine.status")
+    )
 
 
 def _loaded_line(status: EngineStatus) -> ft.Control:
     loaded = status.loaded
     if loaded is None:
         return ft.Container(visible=False)
-    text = (
-        f"In memory: {loaded.label}, {_size(loaded.memory_bytes)} on {loaded.device}, "
-        f"loaded in {loaded.seconds:.1f} s."
+    said = text(
+        "inference.engine.in_memory",
+        model=loaded.label,
+        size=_size(loaded.memory_bytes),
+        device=loaded.device,
+        seconds=loaded.seconds,
     )
     if loaded.adapter_effect is not None:
-        text += (
-            f" The adapter is really there: it moves the score of a next word by up to "
-            f"{loaded.adapter_effect:.3g}."
-        )
-    return Identified("engine-loaded", Selectable(Help(text)))
+        said += " " + text("inference.engine.adapter_effect", effect=loaded.adapter_effect)
+    return Identified("engine-loaded", Selectable(Help(said)))
 
 
 def _size(count: int) -> str:
-    return f"{count / GIB:.1f} GB" if count >= GIB / 10 else f"{count / 2**20:.0f} MB"
+    if count >= GIB / 10:
+        return text("inference.engine.gigabytes", size=count / GIB)
+    return text("inference.engine.megabytes", size=count / 2**20)

@@ -21,6 +21,7 @@ from app.domain.exports import (
 )
 from app.domain.runs import Run
 from app.domain.typed_paths import expanded
+from app.services.export_sources import RESULT, ExportSource
 from app.services.exporting import ExportService
 from app.ui.inference.certificate_view import CertificateView
 from app.ui.kit.error_banner import ErrorBanner
@@ -28,19 +29,13 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork, use_long_work
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
-from app.ui.training.fields import Help
+from app.ui.training.fields import Choice, Help
 from app.ui.training.watching import use_answer
 
 _WIDTH: Final = 560
-_ABOUT: Final = {
-    ExportFormat.ADAPTER: "Only what was learnt: small, and needs the base model beside it.",
-    ExportFormat.MERGED: "Base model and what was learnt in one: for Transformers, vLLM, further training.",
-    ExportFormat.GGUF: "One file for llama.cpp, Ollama and LM Studio, with an Ollama Modelfile beside it.",
-    ExportFormat.MLX: "A folder for mlx-lm on a Mac with Apple silicon.",
-}
-
-_TALK: Final = "To talk to it, choose “Folder” in the Inference tab and give it this folder."
+_RESULT_KEY: Final = "result"
 
 Work = LongWork[Told, "Made"]
 
@@ -55,6 +50,9 @@ class Made:
 class _Look:
     """What is known of a choice before anything is written."""
 
+    sources: tuple[ExportSource, ...]
+    checkpoint: str
+    """What of `sources` is meant, by its name."""
     formats: tuple[FormatChoice, ...]
     folder: Path
     estimate: Estimate
@@ -65,14 +63,15 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
     is_open, set_open = ft.use_state(False)
     format, set_format = ft.use_state(ExportFormat.GGUF)
     quantization, set_quantization = ft.use_state(Quantization.Q8_0)
+    picked, pick = ft.use_state(cast(str | None, None))
     look, set_look = ft.use_state(cast(_Look | None, None))
     folder, base = use_typed(), use_typed()
     work: Work = use_long_work(ExportCancelledError)
 
     use_answer(
-        lambda: _look(exporting, run, format, quantization, folder.shown, base.shown),
+        lambda: _look(exporting, run, picked, format, quantization, folder.shown, base.shown),
         set_look,
-        on=(is_open, format, quantization, folder.shown, base.shown),
+        on=(is_open, picked, format, quantization, folder.shown, base.shown),
         delay_seconds=0.2 if look else 0.0,
     )
 
@@ -80,7 +79,7 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         assert look is not None
         typed = folder.now()
         place = expanded(typed).absolute() if typed else look.folder
-        return ExportWish(format, place, quantization, base_model=base.now())
+        return ExportWish(format, place, quantization, base_model=base.now(), checkpoint=look.checkpoint)
 
     async def make() -> None:
         asked = wish()
@@ -103,21 +102,24 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
     may = look is not None and not blocked and look.estimate.fits and not work.is_busy
     is_done = work.state.outcome is not None
     choices = [
+        *_sources(look, pick),
         _formats(look, format, set_format),
-        Help(_ABOUT[format]),
+        Help(text_in("inference.export.about", format)),
         *([_quantizations(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
         ft.TextField(
-            label="Another folder",
+            label=text("inference.export.another_folder"),
             value=folder.shown,
             on_change=folder.edit,
         ),
-        *([Help(f"It is written to {look.folder}")] if look else []),
-        *([_base(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and _has_adapter(run) else []),
+        *([Help(text("inference.export.written_to", folder=look.folder))] if look else []),
+        *([_base(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and _merges(look) else []),
         _said(look, blocked),
     ]
     body = [*([] if work.is_busy or is_done else choices), *_progress(work)]
     dialog = ft.AlertDialog(
-        title=ft.Text(f"Export “{run.name}”", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(
+            text("inference.export.title", run=run.name), theme_style=ft.TextThemeStyle.TITLE_LARGE
+        ),
         content=ft.Container(
             ft.Column(
                 body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
@@ -128,9 +130,14 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         modal=work.is_busy,
         actions=[
             ft.TextButton(
-                "Cancel" if work.is_busy else "Close", on_click=work.cancel if work.is_busy else close
+                text("inference.export.cancel") if work.is_busy else text("inference.export.close"),
+                on_click=work.cancel if work.is_busy else close,
             ),
-            *([ft.FilledButton("Export", disabled=not may, on_click=make)] if not is_done else []),
+            *(
+                [ft.FilledButton(text("inference.export.export"), disabled=not may, on_click=make)]
+                if not is_done
+                else []
+            ),
         ],
         on_dismiss=close,
     )
@@ -141,20 +148,46 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
 def _look(
     exporting: ExportService,
     run: Run,
+    picked: str | None,
     format: ExportFormat,
     quantization: Quantization,
     folder: str,
     base: str,
 ) -> _Look:
-    proposed = exporting.proposed_folder(run, format, quantization)
+    """What was picked may be gone since: then the first of what there is."""
+    sources = exporting.sources(run)
+    names = [source.name for source in sources] or [RESULT]
+    name = picked if picked in names else names[0]
+    proposed = exporting.proposed_folder(run, format, quantization, name)
     place = expanded(folder.strip()).absolute() if folder.strip() else proposed
-    wish = ExportWish(format, place, quantization, base_model=base.strip())
-    return _Look(exporting.formats(run, quantization), place, exporting.estimate(run, wish))
+    wish = ExportWish(format, place, quantization, base_model=base.strip(), checkpoint=name)
+    found = exporting.estimate(run, wish) if sources else Estimate(None, None, 0, None)
+    return _Look(sources, name, exporting.formats(run, quantization, name), place, found)
 
 
 def _make(exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None]) -> Made:
     export = exporting.export(run.id, wish, tell)
     return Made(export, exporting.certificate(export))
+
+
+def _sources(look: _Look | None, pick: Callable[[str], None]) -> list[ft.Control]:
+    """Nothing to choose where there is only the result."""
+    if look is None or [source.name for source in look.sources] == [RESULT]:
+        return []
+
+    def choose(key: str) -> None:
+        pick(RESULT if key == _RESULT_KEY else key)
+
+    options = [(source.name or _RESULT_KEY, source.label) for source in look.sources]
+    return [
+        Choice(
+            "export-source", text("inference.export.what"), look.checkpoint or _RESULT_KEY, options, choose
+        )
+    ]
+
+
+def _merges(look: _Look | None) -> bool:
+    return look is not None and any(s.is_adapter for s in look.sources if s.name == look.checkpoint)
 
 
 def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportFormat], None]) -> ft.Control:
@@ -164,10 +197,19 @@ def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportF
         choose(ExportFormat(event.control.value or format))
 
     options = [
-        ft.DropdownOption(key=one.value, text=one.label + (" (not here)" if one in blocked else ""))
+        ft.DropdownOption(
+            key=one.value,
+            text=text("inference.export.not_here", format=one.label) if one in blocked else one.label,
+        )
         for one in ExportFormat
     ]
-    return ft.Dropdown(label="Format", value=format.value, options=options, on_select=change, width=_WIDTH)
+    return ft.Dropdown(
+        label=text("inference.export.format"),
+        value=format.value,
+        options=options,
+        on_select=change,
+        width=_WIDTH,
+    )
 
 
 def _quantizations(chosen: Quantization, choose: Callable[[Quantization], None]) -> ft.Control:
@@ -176,34 +218,44 @@ def _quantizations(chosen: Quantization, choose: Callable[[Quantization], None])
 
     options = [ft.DropdownOption(key=one.value, text=one.label) for one in Quantization]
     return ft.Dropdown(
-        label="Bits of a weight", value=chosen.value, options=options, on_select=change, width=_WIDTH
+        label=text("inference.export.bits"),
+        value=chosen.value,
+        options=options,
+        on_select=change,
+        width=_WIDTH,
     )
 
 
 def _base(shown: str, edit: Callable[[ft.Event[ft.TextField]], None]) -> ft.Control:
-    return ft.TextField(label="Merge into another copy of the base", value=shown, on_change=edit)
+    return ft.TextField(label=text("inference.export.base"), value=shown, on_change=edit)
 
 
 def _said(look: _Look | None, blocked: str) -> ft.Control:
     if look is None:
-        return Help("Looking…")
+        return Help(text("inference.export.looking"))
     found = look.estimate
     if blocked:
         return _warning(blocked)
     if not found.fits and found.needed_bytes is not None:
         return _warning(
-            f"It takes about {size_in_words(found.needed_bytes)} while it is made, and only "
-            f"{size_in_words(found.free_bytes)} are free there. Choose another folder or fewer bits."
+            text(
+                "inference.export.no_room",
+                needed=size_in_words(found.needed_bytes),
+                free=size_in_words(found.free_bytes),
+            )
         )
     if found.size_bytes is None or found.needed_bytes is None:
-        text = "How large it will be is known once the base model is on this computer."
+        said = text("inference.export.size_later")
     else:
-        text = (
-            f"About {size_in_words(found.size_bytes)}; {size_in_words(found.needed_bytes)} while it is made, "
-            f"of {size_in_words(found.free_bytes)} that are free."
+        said = text(
+            "inference.export.size",
+            size=size_in_words(found.size_bytes),
+            needed=size_in_words(found.needed_bytes),
+            free=size_in_words(found.free_bytes),
         )
-    memory = f" It takes about {size_in_words(found.memory_bytes)} of memory." if found.memory_bytes else ""
-    return Identified("export-estimate", Help(text + memory), live=True)
+    if found.memory_bytes:
+        said += " " + text("inference.export.takes_memory", memory=size_in_words(found.memory_bytes))
+    return Identified("export-estimate", Help(said), live=True)
 
 
 def _warning(text: str) -> ft.Control:
@@ -219,24 +271,24 @@ def _progress(work: Work) -> list[ft.Control]:
     if state.problem is not None:
         return [ErrorBanner(state.problem, on_dismiss=work.forget)]
     if state.is_busy:
-        told = state.news or Told("Starting")
-        said = "Cancelling…" if state.is_cancelling else f"{told.text}…"
+        told = state.news or Told(text("inference.export.starting"))
+        said = (
+            text("inference.export.cancelling")
+            if state.is_cancelling
+            else text("inference.export.doing", doing=told.text)
+        )
         return [
             ProgressLine(said, told.share, identifier="export-progress"),
-            Help("A process of its own makes the export: you can go on working. Cancelled, nothing is left."),
+            Help(text("inference.export.goes_on")),
         ]
     if state.was_cancelled:
-        return [Identified("export-cancelled", ft.Text("Cancelled. Nothing of it is left."), live=True)]
+        return [Identified("export-cancelled", ft.Text(text("inference.export.cancelled")), live=True)]
     if state.outcome is not None:
         made = state.outcome
         where = f"{made.export.label}, {size_in_words(made.export.size_bytes)}: {made.export.folder}"
         return [
             CertificateView(made.export, made.certificate),
             ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),
-            *([Help(_TALK)] if made.export.format is ExportFormat.GGUF else []),
+            *([Help(text("inference.export.to_talk"))] if made.export.format is ExportFormat.GGUF else []),
         ]
     return []
-
-
-def _has_adapter(run: Run) -> bool:
-    return run.output_kind == "adapter"

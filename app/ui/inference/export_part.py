@@ -5,22 +5,20 @@ from typing import cast
 
 import flet as ft
 
-from app.domain.exports import Export, PushWish, Told, size_in_words
+from app.domain.exports import Export, size_in_words
 from app.domain.runs import Run
+from app.services.export_deleting import Deleted, left_in_words
 from app.services.exporting import ExportService
 from app.ui.actions import use_action
 from app.ui.inference.certificate_view import verdict
 from app.ui.inference.export_dialog import use_export_dialog
+from app.ui.inference.push_dialog import PushExport
 from app.ui.kit.confirm_dialog import ConfirmDialog
-from app.ui.kit.entered import is_on
-from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.open_folder_button import OpenFolderButton
-from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
-from app.ui.kit.typed import use_typed
-from app.ui.long_work import LongWork, use_long_work
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help
 from app.ui.training.mounting import keyed, memoised
@@ -29,9 +27,10 @@ from app.ui.training.watching import use_answer
 
 @ft.component
 def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
-    """For a run that has a result. Memoise it with a run that does not tick."""
+    """For a run that has a result or a checkpoint. Memoise it with a run that does not tick."""
     exports, set_exports = ft.use_state(cast(tuple[Export, ...], ()))
     version, set_version = ft.use_state(0)
+    left, set_left = ft.use_state("")
 
     def look() -> tuple[Export, ...]:
         exporting.tidy()
@@ -43,12 +42,16 @@ def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
     use_answer(look, set_exports, on=(run.id, version))
     open_dialog = use_export_dialog(exporting, run, look_again)
     button = ft.OutlinedButton(
-        "Export…",
+        text("inference.export.open"),
         icon=ft.Icons.IOS_SHARE,
-        tooltip="For Ollama, llama.cpp, Transformers or the Hub; checked against what was trained.",
+        tooltip=text("inference.export.open_help"),
         on_click=open_dialog,
     )
-    lines = [keyed(ExportLine, f"export-{one.id}", exporting, one, look_again) for one in exports]
+    lines: list[ft.Control] = [
+        keyed(ExportLine, f"export-{one.id}", exporting, one, look_again, set_left) for one in exports
+    ]
+    if left:
+        lines.append(Identified("export-left", Selectable(ft.Text(left)), live=True))
     return ft.Column(
         [ft.Row([Identified("export", button)]), *lines],
         spacing=GAP,
@@ -58,19 +61,25 @@ def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
 
 
 @ft.component
-def ExportLine(exporting: ExportService, export: Export, on_changed: Callable[[], None]) -> ft.Control:
+def ExportLine(
+    exporting: ExportService, export: Export, on_changed: Callable[[], None], on_left: Callable[[str], None]
+) -> ft.Control:
+    """`on_left` is told in a sentence what a deletion has left in the folder."""
     is_deleting, set_deleting = ft.use_state(False)
     is_pushing, set_pushing = ft.use_state(False)
 
-    def done(_: object) -> None:
+    def done(deleted: Deleted) -> None:
         set_deleting(False)
+        on_left(left_in_words(export.folder, deleted.left))
         on_changed()
 
     delete = use_action(lambda: exporting.delete(export.id), on_done=done)
     question = ConfirmDialog(
-        f"Delete the export {export.label}?",
-        f"Its files in {export.folder} are deleted. The run itself stays; it can be exported again.",
-        confirm="Deleting…" if delete.is_busy else "Delete",
+        text("inference.export.delete_question", name=export.label),
+        text("inference.export.delete_text", folder=export.folder),
+        confirm=text("inference.export.deleting")
+        if delete.is_busy
+        else text("inference.export.delete_confirm"),
         on_confirm=delete.run,
         on_cancel=lambda: set_deleting(False),
         is_busy=delete.is_busy,
@@ -84,16 +93,20 @@ def ExportLine(exporting: ExportService, export: Export, on_changed: Callable[[]
         Selectable(
             ft.Text(str(export.folder), font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
         ),
-        *([Help(f"On the Hub: {export.pushed_to}")] if export.pushed_to else []),
+        *([Help(text("inference.export.on_the_hub", place=export.pushed_to))] if export.pushed_to else []),
         ft.Row(
             [
                 memoised(OpenFolderButton, f"open-{export.id}", exporting.show_folder, export.folder),
                 ft.TextButton(
-                    "Push to the Hub…",
+                    text("inference.export.push"),
                     icon=ft.Icons.CLOUD_UPLOAD_OUTLINED,
                     on_click=lambda: set_pushing(True),
                 ),
-                IconAction(ft.Icons.DELETE_OUTLINE, f"Delete the export {name}", lambda: set_deleting(True)),
+                IconAction(
+                    ft.Icons.DELETE_OUTLINE,
+                    text("inference.export.delete", name=name),
+                    lambda: set_deleting(True),
+                ),
             ],
             wrap=True,
             spacing=GAP,
@@ -104,57 +117,3 @@ def ExportLine(exporting: ExportService, export: Export, on_changed: Callable[[]
             keyed(PushExport, f"push-{export.id}", exporting, export, lambda: set_pushing(False), on_changed)
         )
     return Identified(f"export-{export.id}", ft.Column(texts, spacing=GAP / 2, tight=True))
-
-
-@ft.component
-def PushExport(
-    exporting: ExportService, export: Export, on_close: Callable[[], None], on_changed: Callable[[], None]
-) -> ft.Control:
-    """Asks where to, says why not, and shows how far it is."""
-    repo = use_typed()
-    is_public, set_public = ft.use_state(False)
-    reason, set_reason = ft.use_state("")
-    work: LongWork[Told, Export] = use_long_work()
-    use_answer(exporting.why_no_push, set_reason, on=export.id)
-
-    async def push() -> None:
-        wish = PushWish(repo.now(), is_private=not is_public)
-
-        def done(_: Export) -> None:
-            on_changed()
-            on_close()
-
-        await work.run(lambda tell: exporting.push(export.id, wish, tell), done)
-
-    body: list[ft.Control] = [
-        Help("Weights and a model card are sent. The certificate stays here: it quotes rows of your data."),
-        ft.Text(f"{reason} Nothing can be pushed now.", color=ft.Colors.ERROR, visible=bool(reason)),
-        ft.TextField(label="Model (your-name/ferry-talk)", value=repo.shown, on_change=repo.edit),
-        ft.Switch(
-            label="Public: everybody may see it",
-            value=is_public,
-            on_change=lambda event: set_public(is_on(event)),
-        ),
-        ErrorBanner(work.state.problem, on_dismiss=work.forget),
-    ]
-    if work.is_busy:
-        told = work.state.news or Told("Starting")
-        body.append(ProgressLine(f"{told.text}…", told.share, identifier="push-progress"))
-    ft.use_dialog(
-        ft.AlertDialog(
-            title=ft.Text(f"Push {export.label}", theme_style=ft.TextThemeStyle.TITLE_LARGE),
-            content=ft.Container(ft.Column(body, spacing=GAP * 1.5, tight=True), width=520),
-            scrollable=True,
-            modal=work.is_busy,
-            actions=[
-                ft.TextButton("Close", disabled=work.is_busy, on_click=on_close),
-                ft.FilledButton(
-                    "Push publicly" if is_public else "Push privately",
-                    disabled=bool(reason) or work.is_busy or not repo.shown.strip(),
-                    on_click=push,
-                ),
-            ],
-            on_dismiss=on_close,
-        )
-    )
-    return ft.Container(visible=False)

@@ -13,16 +13,13 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
 from app.ui.training.fields import Wrap
 
 _INDENT: Final = 48
-_ENDED: Final = {
-    "length": "cut off at the most new tokens",
-    "cancelled": "stopped",
-    "repetition": "ended: it said the same over and over",
-    "stop_string": "ended by a stop text",
-}
+_ENDED: Final = ("length", "context", "cancelled", "repetition", "stop_string")
+"""Ways to end that are said; any other is the usual one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +53,7 @@ def Message(number: int, said: Said, hands: Hands, *, is_last: bool, is_busy: bo
 
 
 def _label(said: Said) -> str:
-    return "You" if said.role == "user" else said.model_label
+    return text("inference.message.you") if said.role == "user" else said.model_label
 
 
 def Rendered(text: str) -> ft.Control:
@@ -88,31 +85,40 @@ def Bubble(lines: list[ft.Control], *, is_mine: bool) -> ft.Control:
 
 
 def _who(said: Said) -> ft.Control:
-    text = f"{said.model_label} · corrected by you" if said.original is not None else said.model_label
-    return ft.Text(text, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.PRIMARY)
+    words = (
+        text("inference.message.corrected", model=said.model_label)
+        if said.original is not None
+        else said.model_label
+    )
+    return ft.Text(words, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.PRIMARY)
 
 
 def _facts(said: Said) -> ft.Control:
     facts = said.facts
     assert facts is not None
-    text = f"{facts.tokens} tokens, {facts.tokens_per_second:.1f} tokens/s"
-    text += f"; {facts.prompt_tokens + facts.tokens} tokens in the conversation"
+    words = text("inference.message.facts", count=facts.tokens, speed=facts.tokens_per_second)
+    words += "; " + text("inference.message.facts_of_all", count=facts.prompt_tokens + facts.tokens)
     if facts.finish_reason in _ENDED:
-        text += f"; {_ENDED[facts.finish_reason]}"
-    return ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
+        words += "; " + text_in("inference.message.ended", facts.finish_reason)
+    return ft.Text(words, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
 
 
 def _actions(
     said: Said, hands: Hands, on_edit: Callable[[], None], *, is_last: bool, is_busy: bool
 ) -> ft.Control:
     is_mine = said.role == "user"
-    icons: list[ft.Control] = [CopyButton(said.content, what="this message" if is_mine else "this answer")]
-    what = "Edit this message" if is_mine else "Correct this answer"
+    icons: list[ft.Control] = [
+        CopyButton(
+            said.content,
+            what=text("inference.message.the_message") if is_mine else text("inference.message.the_answer"),
+        )
+    ]
+    what = text("inference.message.edit") if is_mine else text("inference.message.correct")
     icons.append(IconAction(ft.Icons.EDIT_OUTLINED, what, on_edit, disabled=is_busy, size=18))
     if not is_mine:
         icons += [_thumb(said, 1, hands), _thumb(said, -1, hands)]
     if is_last:
-        name = "Answer this" if is_mine else "Answer again"
+        name = text("inference.message.answer_this") if is_mine else text("inference.message.answer_again")
         icons.append(IconAction(ft.Icons.REFRESH, name, hands.again, disabled=is_busy, size=18))
     end = ft.MainAxisAlignment.END if is_mine else ft.MainAxisAlignment.START
     return ft.Row(icons, spacing=0, alignment=end)
@@ -127,7 +133,9 @@ def _thumb(said: Said, rating: Rating, hands: Hands) -> ft.Control:
         if good
         else (ft.Icons.THUMB_DOWN if is_on else ft.Icons.THUMB_DOWN_OUTLINED)
     )
-    name = ("Good answer" if good else "Bad answer") + (" (marked)" if is_on else "")
+    name = text("inference.message.good" if good else "inference.message.bad")
+    if is_on:
+        name = text("inference.message.good_marked" if good else "inference.message.bad_marked")
     return IconAction(icon, name, lambda: hands.rate(said, 0 if is_on else rating), size=18)
 
 
@@ -138,34 +146,30 @@ def keyed_editor(said: Said, hands: Hands, on_close: Callable[[], None]) -> ft.C
 @ft.component
 def Editor(said: Said, hands: Hands, on_close: Callable[[], None]) -> ft.Control:
     """In the place of the message."""
-    text = use_typed(said.content)
+    typed = use_typed(said.content)
     is_mine = said.role == "user"
 
     def save() -> None:
         on_close()
-        hands.edit(said, text.now())
+        hands.edit(said, typed.now())
 
-    note = (
-        "What follows is forgotten and answered anew."
-        if is_mine
-        else "Your words become the answer, and a row to train on."
-    )
+    note = text("inference.message.edit_help") if is_mine else text("inference.message.correct_help")
     field = ft.TextField(
-        label="Message" if is_mine else "What the answer should have been",
-        value=text.shown,
+        label=text("inference.message.field") if is_mine else text("inference.message.correction"),
+        value=typed.shown,
         helper=note,
         multiline=True,
         min_lines=2,
         max_lines=12,
-        on_change=text.edit,
+        on_change=typed.edit,
     )
     buttons = [
         ft.FilledButton(
-            "Save and answer" if is_mine else "Save correction",
-            disabled=not text.shown.strip(),
+            text("inference.message.save_message") if is_mine else text("inference.message.save_correction"),
+            disabled=not typed.shown.strip(),
             on_click=save,
         ),
-        ft.TextButton("Cancel", on_click=on_close),
+        ft.TextButton(text("inference.message.cancel"), on_click=on_close),
     ]
     return ft.Column(
         [field, Wrap(buttons)],

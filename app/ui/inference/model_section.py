@@ -12,15 +12,14 @@ from app.ui.inference.draft import PickedModel
 from app.ui.kit.foldable import Foldable
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.section import Section
+from app.ui.texts import text, text_in
 from app.ui.training.fields import Choice, Help, Segments, TextInput, Toggle
 from app.ui.training.watching import use_answer
 
 log = logging.getLogger(__name__)
 
 _REFRESH_SECONDS: Final = 3.0
-_SOURCES: Final = (("runs", "My runs"), ("hub", "Hugging Face"), ("folder", "Folder"))
-_PRECISION_WORDS: Final = {"full": "Full", "8bit": "8 bits", "4bit": "4 bits"}
-_DEVICE_WORDS: Final = {"auto": "Automatic", "cpu": "CPU", "cuda": "NVIDIA GPU", "mps": "Apple GPU"}
+_SOURCES: Final = ("runs", "hub", "folder")
 
 Choices = tuple[ModelChoice, ...]
 
@@ -55,7 +54,15 @@ def ModelSection(
     def use_base(value: bool) -> None:
         model.uses_base = value
 
-    body: list[ft.Control] = [Segments("model-source", "Model from", model.source, _SOURCES, choose_source)]
+    body: list[ft.Control] = [
+        Segments(
+            "model-source",
+            text("inference.model.from"),
+            model.source,
+            [(each, text_in("inference.model.sources", each)) for each in _SOURCES],
+            choose_source,
+        )
+    ]
     if model.source == "runs":
         body.append(_runs(model, runs))
     elif model.source == "hub":
@@ -63,14 +70,16 @@ def ModelSection(
     else:
         body.append(_folder(model))
     if model.source != "hub":
-        body.append(Toggle("Its base model instead", model.uses_base, use_base, identifier="uses-base"))
+        body.append(
+            Toggle(text("inference.model.base_instead"), model.uses_base, use_base, identifier="uses-base")
+        )
     body += [Memory(model), status]
-    return Section("Model", body)
+    return Section(text("inference.model.title"), body)
 
 
 def _runs(model: PickedModel, runs: Choices | None) -> ft.Control:
     if runs is not None and not runs:
-        return Help("No run has made a model yet. Train one, or choose a model from elsewhere.")
+        return Help(text("inference.model.no_runs"))
 
     def choose(value: str) -> None:
         model.run = value
@@ -78,11 +87,11 @@ def _runs(model: PickedModel, runs: Choices | None) -> ft.Control:
 
     return Choice(
         "model-run",
-        "Result or checkpoint",
+        text("inference.model.result"),
         model.run,
         [(str(choice.ref), choice.label) for choice in runs or ()],
         choose,
-        hint="Choose a run",
+        hint=text("inference.model.choose_run"),
         disabled=[str(choice.ref) for choice in runs or () if choice.blocked],
     )
 
@@ -96,18 +105,24 @@ def _hub(model: PickedModel, cached: Sequence[ModelChoice], offline: str) -> lis
     blocked = [_key(choice) for choice in cached if choice.blocked]
     fields = [
         Choice(
-            "model-hub", "On this computer", model.hub, known, put, hint="Choose a model", disabled=blocked
+            "model-hub",
+            text("inference.model.here"),
+            model.hub,
+            known,
+            put,
+            hint=text("inference.model.choose_model"),
+            disabled=blocked,
         )
     ]
     if offline:
-        return [*fields, Help(f"{offline} Only models that are on this computer can be used.")]
+        return [*fields, Help(text("inference.model.offline", reason=offline))]
     shown = "" if any(key == model.hub for key, _ in known) else model.hub
     name = TextInput(
-        "Or any model, by its name",
+        text("inference.model.any"),
         shown,
         put,
         hint="owner/name",
-        help_text="Downloaded when it is loaded.",
+        help_text=text("inference.model.any_help"),
     )
     return [*fields, name]
 
@@ -131,15 +146,15 @@ def _folder(model: PickedModel) -> ft.Control:
             edit(folder)
 
     field = TextInput(
-        "Folder of a model or an adapter",
+        text("inference.model.folder"),
         model.folder,
         edit,
-        help_text="An adapter finds its base model by itself.",
+        help_text=text("inference.model.folder_help"),
         hint="/home/me/models/mine",
     )
     if ft.context.page.web:  # a browser never tells where a chosen folder lies
         return field
-    button = IconAction(ft.Icons.FOLDER_OPEN, "Browse for a folder", browse)
+    button = IconAction(ft.Icons.FOLDER_OPEN, text("inference.model.browse"), browse)
     return ft.Row([ft.Container(field, expand=True), button], vertical_alignment=ft.CrossAxisAlignment.START)
 
 
@@ -156,19 +171,23 @@ def Memory(model: PickedModel) -> ft.Control:
         model.insists = False
 
     def fields() -> list[ft.Control]:
-        bits = [(p, _PRECISION_WORDS[p]) for p in PRECISIONS]
-        devices = [(d, _DEVICE_WORDS[d]) for d in DEVICES]
+        bits = [(p, text_in("inference.model.precisions", p)) for p in PRECISIONS]
+        devices = [(d, text_in("inference.model.devices", d)) for d in DEVICES]
         return [
-            Segments("precision", "Weights in memory", model.precision, bits, set_precision),
-            Help("Fewer bits take less memory and answer a little less well. Not on an Apple GPU."),
-            Segments("device", "Computes on", model.device, devices, set_device),
+            Segments("precision", text("inference.model.weights"), model.precision, bits, set_precision),
+            Help(text("inference.model.weights_help")),
+            Segments("device", text("inference.model.computes_on"), model.device, devices, set_device),
         ]
 
-    said = f"{_PRECISION_WORDS[model.precision]} precision, {_DEVICE_WORDS[model.device].lower()}"
+    said = text_in("inference.model.placed_full", model.device)
     if model.precision != "full":
-        said = f"{_PRECISION_WORDS[model.precision]}, {_DEVICE_WORDS[model.device]}"
+        said = text(
+            "inference.model.placed",
+            precision=text_in("inference.model.precisions", model.precision),
+            device=text_in("inference.model.devices", model.device),
+        )
     badge = ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
-    return Foldable("Memory", fields, badge=badge, identifier="placing")
+    return Foldable(text("inference.model.memory"), fields, badge=badge, identifier="placing")
 
 
 def fit_icon(fit: Fit) -> tuple[ft.IconData, str]:

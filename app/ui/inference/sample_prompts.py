@@ -9,9 +9,10 @@ import flet as ft
 from app.domain.sessions import Session
 from app.services.comparing import ComparingService
 from app.services.library import LibraryService
-from app.ui.data.wording import rows as counted
+from app.ui.data.wording import rows
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP, TEXT_FONT
 from app.ui.training.fields import Choice, Wrap
 from app.ui.training.watching import use_answer
@@ -54,18 +55,21 @@ def SessionPrompts(
     )
     if session is None:
         return ft.Container(visible=False)
-    options = [(str(s.id), f"{s.name}, {counted(s.row_count)}") for s in sessions]
+    options = [(str(s.id), f"{s.name}, {rows(s.row_count)}") for s in sessions]
     heading = ft.Row(
         [
             ft.Container(
-                Choice("sample-session", "Sample prompts from", str(session.id), options, choose), expand=True
+                Choice("sample-session", text("inference.samples.from"), str(session.id), options, choose),
+                expand=True,
             ),
-            IconAction(ft.Icons.REFRESH, "Other sample prompts", lambda: set_draw(draw + 1)),
+            IconAction(ft.Icons.REFRESH, text("inference.samples.other"), lambda: set_draw(draw + 1)),
         ]
     )
     chips = [_chip(number, prompt, on_choose) for number, prompt in enumerate(prompts)]
     if on_take_all is not None and prompts:
-        chips.append(ft.TextButton("Take all of these", on_click=partial(on_take_all, prompts)))
+        chips.append(
+            ft.TextButton(text("inference.samples.take_all"), on_click=partial(on_take_all, prompts))
+        )
     return ft.Column([heading, Wrap(chips)], spacing=GAP, tight=True)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import flet as ft
 
 from app.domain.chat import DEFAULT_PRESET, PRESETS, TEMPERATURE_RANGE, Sampling
+from app.ui.texts import text, text_in
 
 _DEFAULT: Final = PRESETS[DEFAULT_PRESET]
 
@@ -15,39 +16,44 @@ _DEFAULT: Final = PRESETS[DEFAULT_PRESET]
 class NumberOf:
     """A setting typed as a number; empty leaves it to the model, or to chance."""
 
-    label: str
-    help_text: str
+    name: str
     least: float
     most: float
     is_whole: bool = False
 
-    def problem(self, text: str) -> str:
-        """What is wrong with it; empty if nothing is."""
-        if not text.strip() or self.read(text) is not None:
-            return ""
-        kind = "A whole number" if self.is_whole else "A number"
-        return f"{kind} from {self.least:g} to {self.most:g}."
+    @property
+    def label(self) -> str:
+        return text_in("inference.sampling.finer", self.name)
 
-    def read(self, text: str) -> float | int | None:
+    @property
+    def help_text(self) -> str:
+        return text_in("inference.sampling.finer_help", self.name)
+
+    def problem(self, typed: str) -> str:
+        """What is wrong with it; empty if nothing is."""
+        if not typed.strip() or self.read(typed) is not None:
+            return ""
+        if self.is_whole:
+            return text("inference.sampling.whole_range", least=self.least, most=self.most)
+        return text("inference.sampling.range", least=self.least, most=self.most)
+
+    def read(self, typed: str) -> float | int | None:
         convert: Callable[[str], float | int] = int if self.is_whole else float
         try:
-            value = convert(text.strip().replace(",", "."))
+            value = convert(typed.strip().replace(",", "."))
         except ValueError:
             return None
         return value if self.least <= value <= self.most else None
 
 
-FINER: Final = {
-    "repetition_penalty": NumberOf(
-        "Repetition penalty", "Above 1 keeps it from saying the same again.", 0.5, 2
-    ),
-    "top_p": NumberOf("Top-p", "Only the likeliest words that together have this probability.", 0, 1),
-    "top_k": NumberOf("Top-k", "Only so many of the likeliest words; 0 for all.", 0, 1_000, is_whole=True),
-    "min_p": NumberOf("Min-p", "Only words this part as likely as the likeliest.", 0, 1),
-    "seed": NumberOf(
-        "Seed", "Same seed, same answer. Empty: another answer each time.", 0, 2**63 - 1, is_whole=True
-    ),
-}
+_NUMBERS: Final = (
+    NumberOf("repetition_penalty", 0.5, 2),
+    NumberOf("top_p", 0, 1),
+    NumberOf("top_k", 0, 1_000, is_whole=True),
+    NumberOf("min_p", 0, 1),
+    NumberOf("seed", 0, 2**63 - 1, is_whole=True),
+)
+FINER: Final = {number.name: number for number in _NUMBERS}
 
 
 @ft.observable

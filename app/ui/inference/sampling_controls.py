@@ -11,6 +11,7 @@ from app.ui.kit.entered import text_of
 from app.ui.kit.foldable import Foldable
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.texts import counted, text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Grid, Segments, TextInput, Toggle
 
@@ -18,9 +19,11 @@ from app.ui.training.fields import Grid, Segments, TextInput, Toggle
 @ft.component
 def SamplingControls(chat: SamplingDraft) -> ft.Control:
     """What is shown is what is sent; greedy, which has no place on the slider, is said in words."""
-    greedy = "Temperature 0: always the likeliest word"
-    temperature = f"Temperature {chat.temperature:.1f}" if chat.temperature else greedy
-    tokens = f"Max new tokens {chat.max_new_tokens}"
+    greedy = text("inference.sampling.greedy")
+    temperature = (
+        text("inference.sampling.temperature", temperature=chat.temperature) if chat.temperature else greedy
+    )
+    tokens = text("inference.sampling.max_tokens", count=chat.max_new_tokens)
     sliders = Grid(
         [
             _slider(
@@ -44,7 +47,7 @@ def SamplingControls(chat: SamplingDraft) -> ft.Control:
     presets = [(name, name) for name in PRESETS]
     return ft.Column(
         [
-            Segments("sampling", "Answers", chat.preset, presets, chat.apply_preset),
+            Segments("sampling", text("inference.sampling.answers"), chat.preset, presets, chat.apply_preset),
             sliders,
             Finer(chat),
         ],
@@ -64,7 +67,7 @@ def Finer(chat: SamplingDraft) -> ft.Control:
 
     said = chat.problem or _in_words(chat)
     return Foldable(
-        "More settings",
+        text("inference.sampling.more"),
         fields,
         badge=ft.Text(
             said,
@@ -78,12 +81,17 @@ def Finer(chat: SamplingDraft) -> ft.Control:
 
 def _in_words(chat: SamplingDraft) -> str:
     sampling = chat.sampling
-    parts = [f"Repetition penalty {sampling.repetition_penalty:g}"]
-    named = {"top-p": sampling.top_p, "top-k": sampling.top_k, "min-p": sampling.min_p, "seed": sampling.seed}
-    parts += [f"{name} {value:g}" for name, value in named.items() if value is not None]
-    count = len(sampling.stop)
-    parts += ["1 stop text" if count == 1 else f"{count} stop texts"] if count else []
-    parts += [] if sampling.guard_repetition else ["may repeat itself"]
+    parts = [text("inference.sampling.penalty", penalty=sampling.repetition_penalty)]
+    named = {"top_p": sampling.top_p, "top_k": sampling.top_k, "min_p": sampling.min_p, "seed": sampling.seed}
+    parts += [
+        text_in("inference.sampling.set", name, value=value)
+        for name, value in named.items()
+        if value is not None
+    ]
+    if sampling.stop:
+        parts.append(counted("inference.sampling.stops", len(sampling.stop)))
+    if not sampling.guard_repetition:
+        parts.append(text("inference.sampling.may_repeat"))
     return ", ".join(parts)
 
 
@@ -103,9 +111,9 @@ def _stop(chat: SamplingDraft) -> ft.Control:
         chat.stop = text_of(event)
 
     return ft.TextField(
-        label="Stop texts",
+        label=text("inference.sampling.stop_texts"),
         value=chat.stop,
-        helper="One a line; each ends the answer.",
+        helper=text("inference.sampling.stop_texts_help"),
         helper_max_lines=3,
         multiline=True,
         min_lines=1,
@@ -119,7 +127,7 @@ def _guard(chat: SamplingDraft) -> ft.Control:
         chat.guard_repetition = value
 
     return Toggle(
-        "End an answer that says the same over and over",
+        text("inference.sampling.guard"),
         chat.guard_repetition,
         toggle,
         identifier="guard-repetition",
@@ -128,7 +136,7 @@ def _guard(chat: SamplingDraft) -> ft.Control:
 
 def _slider(
     identifier: str,
-    text: str,
+    typed: str,
     value: float,
     limits: tuple[float, float],
     step: float,
@@ -139,7 +147,7 @@ def _slider(
     The Cupertino one: in Flet 1.0.5 the other's value bubble lies over the whole page for screen readers.
     """
     low, high = limits
-    name = text.rpartition(" ")[0].partition(" 0:")[0].lower()
+    name = typed.rpartition(" ")[0].partition(" 0:")[0].lower()
 
     def slide(event: ft.Event[ft.CupertinoSlider]) -> None:
         on_change(float(event.data or event.control.value or low))
@@ -154,13 +162,21 @@ def _slider(
     )
     row = ft.Row(
         [
-            _step(ft.Icons.REMOVE, f"Less {name}", lambda: on_change(max(value - step, low))),
+            _step(
+                ft.Icons.REMOVE,
+                text("inference.sampling.less", name=name),
+                lambda: on_change(max(value - step, low)),
+            ),
             ft.Container(ft.Semantics(content=slider, exclude_semantics=True), expand=True),
-            _step(ft.Icons.ADD, f"More {name}", lambda: on_change(min(value + step, high))),
+            _step(
+                ft.Icons.ADD,
+                text("inference.sampling.more_of", name=name),
+                lambda: on_change(min(value + step, high)),
+            ),
         ],
         spacing=0,
     )
-    return Identified(identifier, ft.Column([ft.Text(text), row], spacing=0, tight=True))
+    return Identified(identifier, ft.Column([ft.Text(typed), row], spacing=0, tight=True))
 
 
 def _step(icon: ft.IconData, name: str, on_click: Callable[[], None]) -> ft.Control:

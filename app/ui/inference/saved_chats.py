@@ -11,7 +11,7 @@ from app.domain.conversations import ChatFormat, Conversation
 from app.domain.sessions import Session
 from app.services.conversing import ConversationService
 from app.ui.actions import use_action, use_doing
-from app.ui.data.wording import rows as counted
+from app.ui.data.wording import rows as rows_in_words
 from app.ui.inference.draft import Talk
 from app.ui.inference.format_menu import FormatMenu
 from app.ui.kit.error_banner import ErrorBanner
@@ -20,6 +20,7 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text, text_in
 from app.ui.theme import COMPACT, GAP
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import keyed
@@ -27,11 +28,7 @@ from app.ui.training.watching import use_answer
 
 _MOST_SHOWN: Final = 30
 _TYPING_SECONDS: Final = 0.3
-_FORMATS: Final = (
-    (ChatFormat.TEXT, "Text"),
-    (ChatFormat.MARKDOWN, "Markdown"),
-    (ChatFormat.JSONL, "Rows to train on (JSONL)"),
-)
+_FORMATS: Final = (ChatFormat.TEXT, ChatFormat.MARKDOWN, ChatFormat.JSONL)
 
 
 @ft.component
@@ -60,33 +57,44 @@ def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
             await doing.run(lambda: chats.export(current, kind), _exported)
 
     def _exported(path: Path) -> None:
-        say(f"Exported to {path}")
+        say(text("inference.chats.exported", path=path))
 
     async def learn() -> None:
         if current is not None:
             await doing.run(lambda: chats.make_session([current]), _made)
 
     def _made(session: Session) -> None:
-        say(f"Made the session {session.name} of {counted(session.row_count)}; it is in the Data tab.")
+        say(text("inference.chats.made", name=session.name, rows=rows_in_words(session.row_count)))
 
-    title = kept.name if kept is not None and kept.id == current and kept.name else "New chat"
+    title = (
+        kept.name if kept is not None and kept.id == current and kept.name else text("inference.chats.new")
+    )
     is_idle = current is not None and not talk.is_busy and not doing.is_busy
     buttons: list[ft.Control] = [
         ft.OutlinedButton(
-            "New chat", icon=ft.Icons.ADD, style=COMPACT, disabled=talk.is_busy, on_click=begin_anew
+            text("inference.chats.new"),
+            icon=ft.Icons.ADD,
+            style=COMPACT,
+            disabled=talk.is_busy,
+            on_click=begin_anew,
         ),
         IconAction(
             ft.Icons.DRIVE_FILE_RENAME_OUTLINE,
-            "Rename this chat",
+            text("inference.chats.rename"),
             lambda: set_renaming(True),
             disabled=not is_idle,
         ),
         FormatMenu(
-            "Export this chat",
-            [(text, partial(export, kind)) for kind, text in _FORMATS],
+            text("inference.chats.export"),
+            [
+                (text_in("inference.chats.formats", kind.name.lower()), partial(export, kind))
+                for kind in _FORMATS
+            ],
             disabled=not is_idle,
         ),
-        IconAction(ft.Icons.SCHOOL_OUTLINED, "Make a session of this chat", learn, disabled=not is_idle),
+        IconAction(
+            ft.Icons.SCHOOL_OUTLINED, text("inference.chats.make_session"), learn, disabled=not is_idle
+        ),
     ]
     name = (
         keyed(NameField, f"name-{kept.id}", chats, kept, renamed, lambda: set_renaming(False))
@@ -141,23 +149,27 @@ def SavedChats(chats: ConversationService, talk: Talk, begin_anew: Callable[[], 
             await doing.run(lambda: chats.undelete(gone), done)
 
     def rows() -> Sequence[ft.Control]:
-        search = ft.TextField(label="Search chats", value=words.shown, dense=True, on_change=words.edit)
+        search = ft.TextField(
+            label=text("inference.chats.search"), value=words.shown, dense=True, on_change=words.edit
+        )
         lines: list[ft.Control] = [search, *_undo_line(deleted, undo)]
         if not found:
-            lines.append(Help("No chat has these words." if words.shown else "No chat was kept yet."))
+            lines.append(
+                Help(text("inference.chats.none_found") if words.shown else text("inference.chats.none_kept"))
+            )
         lines += [_row(one, talk, open_chat, delete) for one in found[:_MOST_SHOWN]]
         if len(found) > _MOST_SHOWN:
-            lines.append(Help(f"And {len(found) - _MOST_SHOWN} more: search for words in them."))
+            lines.append(Help(text("inference.chats.more", count=len(found) - _MOST_SHOWN)))
         return [*lines, ErrorBanner(doing.problem, on_dismiss=doing.dismiss)]
 
-    return Foldable(f"Saved chats ({len(found)})", rows, identifier="saved-chats")
+    return Foldable(text("inference.chats.title", count=len(found)), rows, identifier="saved-chats")
 
 
 def _undo_line(deleted: Conversation | None, undo: Callable[[], object]) -> list[ft.Control]:
     if deleted is None:
         return []
-    text = Identified("chat-deleted", ft.Text(f"Deleted “{deleted.name}”. It is kept for a week."), live=True)
-    return [Wrap([text, ft.TextButton("Undo", icon=ft.Icons.UNDO, on_click=undo)])]
+    said = Identified("chat-deleted", ft.Text(text("inference.chats.deleted", name=deleted.name)), live=True)
+    return [Wrap([said, ft.TextButton(text("inference.chats.undo"), icon=ft.Icons.UNDO, on_click=undo)])]
 
 
 def _row(
@@ -167,7 +179,9 @@ def _row(
     delete: Callable[[Conversation], object],
 ) -> ft.Control:
     tile = ft.ListTile(
-        title=ft.Text(one.name or "Unnamed", max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+        title=ft.Text(
+            one.name or text("inference.chats.unnamed"), max_lines=1, overflow=ft.TextOverflow.ELLIPSIS
+        ),
         subtitle=ft.Text(f"{one.model_label}, {one.updated_at.astimezone():%d %b %H:%M}"),
         selected=one.id == talk.conversation,
         dense=True,
@@ -175,7 +189,7 @@ def _row(
         on_click=partial(open_chat, one),
         trailing=IconAction(
             ft.Icons.DELETE_OUTLINE,
-            f"Delete chat {one.name}",
+            text("inference.chats.delete", name=one.name),
             partial(delete, one),
             disabled=talk.is_busy,
             size=18,
@@ -198,15 +212,17 @@ def NameField(
     row = ft.Row(
         [
             ft.TextField(
-                label="Name of this chat",
+                label=text("inference.chats.name"),
                 value=name.shown,
                 dense=True,
                 expand=True,
                 on_change=name.edit,
                 on_submit=save.run,
             ),
-            ft.FilledButton("Save name", style=COMPACT, disabled=save.is_busy, on_click=save.run),
-            ft.TextButton("Cancel", style=COMPACT, on_click=on_cancel),
+            ft.FilledButton(
+                text("inference.chats.save_name"), style=COMPACT, disabled=save.is_busy, on_click=save.run
+            ),
+            ft.TextButton(text("inference.chats.cancel"), style=COMPACT, on_click=on_cancel),
         ],
         spacing=GAP,
     )

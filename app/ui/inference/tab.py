@@ -17,23 +17,13 @@ from app.ui.inference.talk_view import TalkView
 from app.ui.kit.page_heading import PageHeading
 from app.ui.kit.section import Section
 from app.ui.kit.two_columns import use_two_columns
+from app.ui.texts import text, text_in
 from app.ui.theme import SPACE
 from app.ui.training.fields import Segments
 from app.ui.training.mounting import Unwatched, keyed
 from app.ui.training.watching import use_answer
 
-_VIEWS: Final = (
-    ("chat", "Chat"),
-    ("prompts", "Prompts"),
-    ("compare", "Compare"),
-    ("api", "API"),
-)
-_TITLES: Final = {
-    "chat": "Full chat",
-    "prompts": "Prompts and responses",
-    "compare": "Compare",
-    "api": "Local API",
-}
+_VIEWS: Final = ("chat", "prompts", "compare", "api")
 
 
 @ft.component
@@ -54,9 +44,9 @@ def Inference(services: Services, draft: InferenceDraft, *, is_shown: bool) -> f
 
     status = keyed(EngineLine, "engine", services.talkers, services.talking, draft.model)
     setup = [
-        PageHeading("Inference", "Talk to any model, compare two, or serve one to other programs."),
+        PageHeading(text("inference.tab.title"), text("inference.tab.subtitle")),
         keyed(ModelSection, "model", services.talkers, draft.model, offline, status, is_shown=is_shown),
-        Section("How it answers", [keyed(SamplingControls, "sampling", draft.settings)]),
+        Section(text("inference.tab.how"), [keyed(SamplingControls, "sampling", draft.settings)]),
     ]
     talk = [keyed(Right, "right", services, draft, is_shown=is_shown)]
     return columns.frame(setup, talk, stacked=[*setup[:2], *talk, *setup[2:]])
@@ -69,8 +59,16 @@ def Right(services: Services, draft: InferenceDraft, *, is_shown: bool) -> ft.Co
     def choose(value: str) -> None:
         draft.view = cast(View, value)
 
-    views = Segments("inference-view", "View", draft.view, _VIEWS, choose)
-    return Section(_TITLES[draft.view], [views, _view(services, draft, is_shown=is_shown)])
+    views = Segments(
+        "inference-view",
+        text("inference.tab.view"),
+        draft.view,
+        [(each, text_in("inference.tab.views", each)) for each in _VIEWS],
+        choose,
+    )
+    return Section(
+        text_in("inference.tab.titles", draft.view), [views, _view(services, draft, is_shown=is_shown)]
+    )
 
 
 def _view(services: Services, draft: InferenceDraft, *, is_shown: bool) -> ft.Control:

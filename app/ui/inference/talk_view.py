@@ -17,6 +17,7 @@ from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.foldable import Foldable
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Wrap
 from app.ui.training.mounting import keyed
@@ -81,20 +82,18 @@ def _is_hidden(one: Said, talk: Talk) -> bool:
 
 def _list(entries: list[ft.Control], *, is_alone: bool) -> ft.Control:
     if not entries:
-        what = (
-            "Prompts and responses appear here."
-            if is_alone
-            else "Say something: the conversation appears here."
-        )
+        what = text("inference.talk.empty_alone") if is_alone else text("inference.talk.empty")
         return Identified("talk-empty", ft.Text(what, color=ft.Colors.ON_SURFACE_VARIANT))
     if len(entries) <= _SHOWN_WHOLE:
         whole = ft.Column(
             entries, spacing=GAP, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
         )
-        return Identified("talk", whole, label="Conversation")
+        return Identified("talk", whole, label=text("inference.talk.conversation"))
     # Reversed, so that it sticks to the newest by itself; auto_scroll stops short with growing text.
     newest_first = ft.ListView(list(reversed(entries)), reverse=True, spacing=GAP)
-    return Identified("talk", ft.Container(newest_first, height=_HEIGHT), label="Conversation")
+    return Identified(
+        "talk", ft.Container(newest_first, height=_HEIGHT), label=text("inference.talk.conversation")
+    )
 
 
 @ft.component
@@ -214,9 +213,9 @@ def SystemPrompt(typing: Typing) -> ft.Control:
     def fields() -> list[ft.Control]:
         return [
             ft.TextField(
-                label="System prompt",
+                label=text("inference.talk.system"),
                 value=typing.system,
-                helper="Told to the model before everything else.",
+                helper=text("inference.talk.system_help"),
                 multiline=True,
                 min_lines=2,
                 max_lines=6,
@@ -226,11 +225,11 @@ def SystemPrompt(typing: Typing) -> ft.Control:
 
     said = " ".join(typing.system.split())
     badge = ft.Text(
-        (said if len(said) < 60 else said[:59] + "…") or "none",
+        (said if len(said) < 60 else said[:59] + "…") or text("inference.talk.no_system"),
         theme_style=ft.TextThemeStyle.BODY_SMALL,
         color=ft.Colors.ON_SURFACE_VARIANT,
     )
-    return Foldable("System prompt", fields, badge=badge, identifier="system-prompt")
+    return Foldable(text("inference.talk.system"), fields, badge=badge, identifier="system-prompt")
 
 
 @ft.component
@@ -251,7 +250,7 @@ def Composer(
 
     missing = _missing(model, settings, typing)
     field = ft.TextField(
-        label="Prompt" if talk.is_alone else "Message",
+        label=text("inference.talk.prompt") if talk.is_alone else text("inference.talk.message"),
         value=typing.prompt,
         multiline=True,
         min_lines=2,
@@ -261,20 +260,28 @@ def Composer(
         on_submit=ask,
     )
     send = ft.FilledButton(
-        "Run" if talk.is_alone else "Send",
+        text("inference.talk.run") if talk.is_alone else text("inference.talk.send"),
         icon=ft.Icons.SEND,
         disabled=bool(missing) or draft.is_busy,
         tooltip=missing or None,
         on_click=ask,
     )
-    ring = ft.ProgressRing(width=18, height=18, stroke_width=2.5, semantics_label="Answering")
+    ring = ft.ProgressRing(
+        width=18, height=18, stroke_width=2.5, semantics_label=text("inference.talk.answering_ring")
+    )
     controls: list[ft.Control] = [
         Identified("talk-send", send),
-        ft.OutlinedButton("Stop answer", icon=ft.Icons.STOP, on_click=stop.run, visible=talk.is_busy),
+        ft.OutlinedButton(
+            text("inference.talk.stop"), icon=ft.Icons.STOP, on_click=stop.run, visible=talk.is_busy
+        ),
     ]
     if talk.is_busy:
         controls.append(
-            Identified("talk-progress", ft.Row([ring, ft.Text("Answering…")], tight=True), live=True)
+            Identified(
+                "talk-progress",
+                ft.Row([ring, ft.Text(text("inference.talk.answering"))], tight=True),
+                live=True,
+            )
         )
     elif missing and typing.prompt.strip():
         controls.append(ft.Text(missing, color=ft.Colors.ON_SURFACE_VARIANT))
@@ -299,34 +306,34 @@ def TokenCount(chats: ConversationService, talk: Talk, typing: Typing, model: Pi
     Nothing as long as the model is not in memory: none is loaded for it.
     """
     count, set_count = ft.use_state(cast(int | None, None))
-    ref, placing, text, system = model.ref, model.placing, typing.prompt, typing.system
+    ref, placing, prompt, system = model.ref, model.placing, typing.prompt, typing.system
     conversation, alone = talk.conversation, talk.is_alone
 
     def look() -> int | None:
-        if ref is None or not text.strip():
+        if ref is None or not prompt.strip():
             return None
-        return chats.count_tokens(conversation, ref, placing, system=system, text=text, alone=alone)
+        return chats.count_tokens(conversation, ref, placing, system=system, text=prompt, alone=alone)
 
     use_answer(
         look,
         set_count,
-        on=(text, system, str(ref), placing, conversation, talk.changes),
+        on=(prompt, system, str(ref), placing, conversation, talk.changes),
         delay_seconds=_TYPING_SECONDS,
         on_problem=lambda _: set_count(None),  # the line of the model says what is wrong with it
     )
     if count is None:
         return ft.Container(visible=False)
-    text_line = ft.Text(
-        f"With this, the model reads {count:,} tokens.",
+    line = ft.Text(
+        text("inference.talk.tokens", count=f"{count:,}"),
         theme_style=ft.TextThemeStyle.BODY_SMALL,
         color=ft.Colors.ON_SURFACE_VARIANT,
     )
-    return Identified("token-count", text_line, label="Length of the message")
+    return Identified("token-count", line, label=text("inference.talk.tokens_label"))
 
 
 def _missing(model: PickedModel, settings: SamplingDraft, typing: Typing) -> str:
     if model.ref is None:
-        return "Choose a model first."
+        return text("inference.talk.choose_model")
     if settings.problem:
         return settings.problem
-    return "" if typing.prompt.strip() else "Type something first."
+    return "" if typing.prompt.strip() else text("inference.talk.type_first")

@@ -7,12 +7,13 @@ import flet as ft
 
 from app.ui.actions import Problem
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 
 def ConfirmDialog(
     title: str,
-    text: str,
+    said: str,
     *,
     confirm: str,
     on_confirm: Callable[[], Any],
@@ -26,12 +27,12 @@ def ConfirmDialog(
 
     `confirm` names the act ("Delete"), never "OK". `extra` goes under the text: a checkbox, a field.
     """
-    body = [ft.Text(text), *([extra] if extra else []), ErrorBanner(problem)]
+    body = [ft.Text(said), *([extra] if extra else []), ErrorBanner(problem)]
     return ft.AlertDialog(
         title=ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(ft.Column(body, tight=True, spacing=GAP * 1.5), width=420),
         actions=[
-            ft.TextButton("Cancel", autofocus=is_dangerous, on_click=on_cancel),
+            ft.TextButton(text("window.kit.cancel"), autofocus=is_dangerous, on_click=on_cancel),
             ft.FilledButton(
                 confirm,
                 disabled=is_busy,

@@ -9,6 +9,7 @@ from app.ui.actions import Problem
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import GAP, RADIUS
 
 
@@ -36,11 +37,11 @@ def ErrorBanner(
     if retry is not None:
         said.append(ft.FilledButton(retry[0], icon=ft.Icons.REFRESH, on_click=retry[1]))
     row: list[ft.Control] = [
-        ft.Icon(ft.Icons.ERROR_OUTLINE, color=color, semantics_label="Problem"),
+        ft.Icon(ft.Icons.ERROR_OUTLINE, color=color, semantics_label=text("window.kit.problem")),
         ft.Column(said, expand=True, spacing=GAP),
     ]
     if on_dismiss is not None:
-        row.append(IconAction(ft.Icons.CLOSE, "Dismiss", on_dismiss, color=color))
+        row.append(IconAction(ft.Icons.CLOSE, text("window.kit.dismiss"), on_dismiss, color=color))
     box = ft.Container(
         ft.Row(row, vertical_alignment=ft.CrossAxisAlignment.START, spacing=12),
         bgcolor=ft.Colors.ERROR_CONTAINER,

@@ -6,6 +6,7 @@ from pathlib import Path
 import flet as ft
 
 from app.ui.actions import use_action
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 
@@ -14,10 +15,13 @@ def OpenFolderButton(show: Callable[[Path], None], folder: Path) -> ft.Control:
     """`show` is a service's; it may take seconds."""
     action = use_action(lambda: show(folder), lambda _: None)
     button = ft.TextButton(
-        "Open folder", icon=ft.Icons.FOLDER_OPEN, disabled=action.is_busy, on_click=action.run
+        text("window.kit.open_folder"),
+        icon=ft.Icons.FOLDER_OPEN,
+        disabled=action.is_busy,
+        on_click=action.run,
     )
     if action.problem is None:
         return button
-    text = f"{action.problem.message} {action.problem.hint}"
-    said = ft.Text(text, color=ft.Colors.ERROR, theme_style=ft.TextThemeStyle.BODY_SMALL)
+    words = f"{action.problem.message} {action.problem.hint}"
+    said = ft.Text(words, color=ft.Colors.ERROR, theme_style=ft.TextThemeStyle.BODY_SMALL)
     return ft.Column([button, ft.Semantics(content=said, live_region=True)], spacing=GAP / 2, tight=True)

@@ -7,6 +7,7 @@ import flet as ft
 
 from app.ui.kit.entered import text_of
 from app.ui.kit.icon_action import IconAction
+from app.ui.texts import text
 
 
 def PagingBar(
@@ -23,18 +24,22 @@ def PagingBar(
         await on_move(start + size)
 
     async def jump(event: ft.Event[ft.TextField]) -> None:
-        text = text_of(event).replace(",", "").strip()
-        if text.isascii() and text.isdigit() and 0 < int(text) <= total:
-            await on_move(int(text) - 1)
+        said = text_of(event).replace(",", "").strip()
+        if said.isascii() and said.isdigit() and 0 < int(said) <= total:
+            await on_move(int(said) - 1)
 
-    shown = f"{start + 1:,} to {end:,} of {total:,}" if total else "Nothing to show"
+    shown = (
+        text("window.paging.shown", first=start + 1, last=end, total=total)
+        if total
+        else text("window.paging.nothing")
+    )
     line: list[ft.Control] = [
-        IconAction(ft.Icons.CHEVRON_LEFT, "Previous page", back, disabled=start == 0),
+        IconAction(ft.Icons.CHEVRON_LEFT, text("window.paging.previous"), back, disabled=start == 0),
         ft.Text(shown, color=ft.Colors.ON_SURFACE_VARIANT),
-        IconAction(ft.Icons.CHEVRON_RIGHT, "Next page", forward, disabled=end >= total),
+        IconAction(ft.Icons.CHEVRON_RIGHT, text("window.paging.next"), forward, disabled=end >= total),
     ]
     if can_jump and total > size:
-        line.append(ft.TextField(label="Go to row", width=130, dense=True, on_submit=jump))
+        line.append(ft.TextField(label=text("window.paging.go_to"), width=130, dense=True, on_submit=jump))
     return ft.Row(line, alignment=ft.MainAxisAlignment.CENTER, tight=True)
 
 
@@ -46,18 +51,36 @@ def HitsBar(
     on_forward: Callable[[], Any] | None,
 ) -> ft.Control:
     """Leaf through hits, of which nobody has counted all. Without a handler there is nothing that way."""
-    text = f"Hits {before + 1:,} to {before + shown:,}" if shown else "No more hits"
     return ft.Row(
         [
-            IconAction(ft.Icons.CHEVRON_LEFT, "Previous hits", on_back or _nowhere, disabled=on_back is None),
-            ft.Text(text + (", perhaps more" if on_forward else ""), color=ft.Colors.ON_SURFACE_VARIANT),
             IconAction(
-                ft.Icons.CHEVRON_RIGHT, "Next hits", on_forward or _nowhere, disabled=on_forward is None
+                ft.Icons.CHEVRON_LEFT,
+                text("window.paging.previous_hits"),
+                on_back or _nowhere,
+                disabled=on_back is None,
+            ),
+            ft.Text(
+                _hits(before, shown, may_be_more=on_forward is not None), color=ft.Colors.ON_SURFACE_VARIANT
+            ),
+            IconAction(
+                ft.Icons.CHEVRON_RIGHT,
+                text("window.paging.next_hits"),
+                on_forward or _nowhere,
+                disabled=on_forward is None,
             ),
         ],
         alignment=ft.MainAxisAlignment.CENTER,
         tight=True,
     )
+
+
+def _hits(before: int, shown: int, *, may_be_more: bool) -> str:
+    if not shown:
+        return text("window.paging.no_more_hits_more") if may_be_more else text("window.paging.no_more_hits")
+    first, last = before + 1, before + shown
+    if may_be_more:
+        return text("window.paging.hits_more", first=first, last=last)
+    return text("window.paging.hits", first=first, last=last)
 
 
 def _nowhere() -> None:

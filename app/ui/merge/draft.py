@@ -19,13 +19,14 @@ from app.domain.merging import (
 )
 from app.domain.publishing import PublishWish
 from app.domain.typed_paths import expanded
+from app.ui.texts import text, text_in
 
 How = Literal["concatenate", "interleave"]
 Until = Literal["first", "all"]
 To = Literal["session", "file", "hub"]
 
-NUMBERS: Final = {"weight": "Weight", "cap": "At most rows", "share": "Share in %"}
-"""Field of a source → its label."""
+NUMBERS: Final = ("weight", "cap", "share")
+"""What a source may be given."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,7 @@ class SourceDraft:
             fits = {"weight": _is_weight, "cap": _is_count, "share": _is_percent}[name](text)
         except ValueError:
             fits = False
-        wanted = {
-            "weight": "a number above 0",
-            "cap": "a whole number from 1",
-            "share": "from above 0 to 100",
-        }
-        return "" if fits else f"Type {wanted[name]}"
+        return "" if fits else text_in("merge.wanted", name)
 
     def to_source(self) -> MergeSource:
         values: dict[str, Any] = {
@@ -84,7 +80,7 @@ def _is_percent(text: str) -> bool:
 class MergeDraft:
     """State of the form. What is not shown for the chosen way is kept all the same."""
 
-    name: str = "Merged"
+    name: str = field(default_factory=lambda: text("merge.default_name"))
     sources: list[SourceDraft] = field(default_factory=list)
     how: How = "concatenate"
     until: Until = "all"
@@ -139,24 +135,26 @@ class MergeDraft:
     def missing_rule(self) -> str:
         """The same without a place for the result, which a preview does not need."""
         if not self.sources:
-            return "Add a source"
+            return text("merge.missing.source")
         for source in self.sources:
             for name in self.shown_numbers:
                 if source.problem(name):
-                    return f"Correct “{NUMBERS[name]}” of {source.label}"
+                    return text(
+                        "merge.missing.number", field=text_in("merge.numbers", name), source=source.label
+                    )
             if source.mapping and source.mapping.missing:
-                return f"Choose a column for the {source.mapping.missing[0]} of {source.label}"
+                return text("merge.missing.column", part=source.mapping.missing[0], source=source.label)
         if not self.name.strip():
-            return "Name the result"
+            return text("merge.missing.name")
         if self.system == "text" and not self.system_text.strip():
-            return "Type the system prompt that all rows get"
-        return "" if self._recipe() else "Correct the numbers of the form"
+            return text("merge.missing.system")
+        return "" if self._recipe() else text("merge.missing.numbers")
 
     def _missing_place(self) -> str:
         if self.to == "file" and not self.file.strip():
-            return "Name the file to write"
+            return text("merge.missing.file")
         if self.to == "hub" and not self.to_wish().is_possible:
-            return "Type the dataset's name on the Hub as owner/name"
+            return text("merge.missing.hub")
         return ""
 
     @property

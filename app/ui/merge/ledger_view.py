@@ -6,7 +6,8 @@ from app.domain.merging import Example, Fate, Ledger
 from app.ui.data.wording import shortened
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
-from app.ui.merge.wording import REASONS, balance, extras, other_place_of, place_of, title_of
+from app.ui.merge.wording import balance, extras, other_place_of, place_of, title_of
+from app.ui.texts import counted, text, text_in
 from app.ui.theme import GAP, RADIUS
 
 
@@ -14,12 +15,14 @@ def LedgerView(ledger: Ledger) -> ft.Control:
     fates = [fate for fate in Fate if ledger.removed(fate)]
     lines: list[ft.Control] = [
         Identified("balance", ft.Text(balance(ledger)), live=True),
-        ft.Row([Identified("ledger", _table(ledger, fates), label="Ledger")], scroll=ft.ScrollMode.AUTO),
+        ft.Row(
+            [Identified("ledger", _table(ledger, fates), label=text("merge.ledger.title"))],
+            scroll=ft.ScrollMode.AUTO,
+        ),
     ]
     if ledger.disputed_prompts:
         count = ledger.disputed_prompts
-        said = "1 prompt has" if count == 1 else f"{count:,} prompts have"
-        lines.append(ft.Text(f"{said} several answers."))
+        lines.append(ft.Text(counted("merge.ledger.disputed", count)))
     lines += [ft.Text(extras(account)) for account in ledger.accounts if account.extra_columns]
     for fate in Fate:
         if examples := [example for example in ledger.examples if example.fate is fate]:
@@ -31,10 +34,10 @@ def _table(ledger: Ledger, fates: list[Fate]) -> ft.Control:
     def number(count: int) -> ft.DataCell:
         return ft.DataCell(ft.Text(f"{count:,}" if count else "–"))
 
-    columns = [ft.DataColumn(label=ft.Text("Source"))]
+    columns = [ft.DataColumn(label=ft.Text(text("merge.ledger.source")))]
     columns += [
         ft.DataColumn(label=ft.Text(title), numeric=True)
-        for title in ("Rows in", *map(title_of, fates), "Rows out")
+        for title in (text("merge.ledger.rows_in"), *map(title_of, fates), text("merge.ledger.rows_out"))
     ]
     return ft.DataTable(
         columns,
@@ -59,10 +62,10 @@ def _table(ledger: Ledger, fates: list[Fate]) -> ft.Control:
 
 def _examples(ledger: Ledger, fate: Fate, examples: list[Example]) -> ft.Control:
     kept = fate is Fate.CONFLICT and not ledger.removed(fate)
-    title = "Conflicts that stay" if kept else title_of(fate)
+    title = text("merge.ledger.conflicts_stay") if kept else title_of(fate)
     return ft.ExpansionTile(
         title=ft.Text(title, theme_style=ft.TextThemeStyle.LABEL_LARGE),
-        subtitle=ft.Text(REASONS[fate], theme_style=ft.TextThemeStyle.BODY_SMALL),
+        subtitle=ft.Text(text_in("merge.wording.reasons", fate), theme_style=ft.TextThemeStyle.BODY_SMALL),
         controls=[
             Selectable(
                 ft.Column(
@@ -76,9 +79,15 @@ def _examples(ledger: Ledger, fate: Fate, examples: list[Example]) -> ft.Control
     )
 
 
+def _alike(example: Example) -> str:
+    if example.similarity is None:
+        return ""
+    return f" · {text('merge.ledger.alike', similarity=example.similarity)}"
+
+
 def _example(ledger: Ledger, example: Example, place: int) -> ft.Control:
     """The row that is left out and, where there is one, the row that stays in its place."""
-    alike = "" if example.similarity is None else f" · {example.similarity:.0%} alike"
+    alike = _alike(example)
     sides = [_side(place_of(example, ledger) + alike, example.text or example.reason)]
     if other := other_place_of(example, ledger):
         sides.append(_side(other, example.other_text))

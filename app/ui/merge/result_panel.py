@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import flet as ft
 
-from app.domain.merging import MergePreview, MergeProgress, SavedMerge
+from app.domain.merging import MergePreview, MergeProgress, MergeResult, SavedMerge
 from app.domain.sessions import SessionRow
 from app.paths import Paths
 from app.services.merging import MergeService
@@ -19,11 +19,12 @@ from app.ui.long_work import LongWork
 from app.ui.merge.draft import MergeDraft
 from app.ui.merge.ledger_view import LedgerView
 from app.ui.merge.wording import progress_text, share_of
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP, SPACE
 from app.ui.training.fields import Segments, TextInput, Toggle
 
 _SHOWN_ROWS = 20
-_PLACES = [("session", "a new session"), ("file", "a file"), ("hub", "Hugging Face")]
+_PLACES = ("session", "file", "hub")
 
 MergeRun = LongWork[MergeProgress, MergePreview | SavedMerge]
 
@@ -63,12 +64,18 @@ def Destination(
             await work.run(lambda watch: merging.to_session(recipe, merge_id, watch), on_merged)
 
     controls: list[ft.Control] = [
-        TextInput("Name of the result", draft.name, put_name),
-        Segments("to", "Write it to", draft.to, _PLACES, put_to),
+        TextInput(text("merge.result.name"), draft.name, put_name),
+        Segments(
+            "to",
+            text("merge.result.write_to"),
+            draft.to,
+            [(to, text_in("merge.result.places", to)) for to in _PLACES],
+            put_to,
+        ),
     ]
     if draft.to == "file":
-        help_text = "JSONL or Parquet by its ending. The file appears whole or not at all."
-        controls.append(TextInput("File to write", draft.file, put_file, help_text=help_text))
+        help_text = text("merge.result.file_help")
+        controls.append(TextInput(text("merge.result.file"), draft.file, put_file, help_text=help_text))
     if draft.to == "hub":
         controls += _hub(draft)
     missing = draft.missing()
@@ -76,14 +83,17 @@ def Destination(
     buttons = ft.Row(
         [
             ft.FilledButton(
-                "Merge now",
+                text("merge.result.merge"),
                 icon=ft.Icons.MERGE,
                 disabled=work.state.is_busy or bool(missing),
                 tooltip=missing or None,
                 on_click=merge,
             ),
             ft.OutlinedButton(
-                "Preview", icon=ft.Icons.VISIBILITY_OUTLINED, disabled=not can_preview, on_click=preview
+                text("merge.result.preview"),
+                icon=ft.Icons.VISIBILITY_OUTLINED,
+                disabled=not can_preview,
+                on_click=preview,
             ),
             Identified(
                 "merge-reason",
@@ -99,7 +109,7 @@ def Destination(
         spacing=GAP * 1.5,
         vertical_alignment=ft.CrossAxisAlignment.CENTER,
     )
-    return Section("Result", [*controls, buttons])
+    return Section(text("merge.result.title"), [*controls, buttons])
 
 
 def _hub(draft: MergeDraft) -> list[ft.Control]:
@@ -109,10 +119,10 @@ def _hub(draft: MergeDraft) -> list[ft.Control]:
     def put_private(value: bool) -> None:
         draft.is_private = value
 
-    help_text = "The merged session is published with a dataset card, unless personal data is found in it."
+    help_text = text("merge.result.hub_help")
     return [
-        TextInput("Dataset on the Hub", draft.repo, put_repo, hint="owner/name", help_text=help_text),
-        Toggle("Private", draft.is_private, put_private, identifier="private"),
+        TextInput(text("merge.result.hub"), draft.repo, put_repo, hint="owner/name", help_text=help_text),
+        Toggle(text("merge.result.private"), draft.is_private, put_private, identifier="private"),
     ]
 
 
@@ -124,14 +134,16 @@ def Status(work: MergeRun, on_show_data: Callable[[], None]) -> ft.Control:
     """What is going on, or how it ended; what to do before the first preview."""
     state = work.state
     if state.is_busy:
-        cancel = ft.OutlinedButton("Cancel merge", disabled=state.is_cancelling, on_click=work.cancel)
-        said = "Cancelling…" if state.is_cancelling else progress_text(state.news)
+        cancel = ft.OutlinedButton(
+            text("merge.result.cancel"), disabled=state.is_cancelling, on_click=work.cancel
+        )
+        said = text("merge.result.cancelling") if state.is_cancelling else progress_text(state.news)
         line = ProgressLine(said, share_of(state.news), identifier="merge-progress")
-        return Section("Merging", [line], trailing=cancel)
+        return Section(text("merge.result.merging"), [line], trailing=cancel)
     if state.problem is not None:
         return ErrorBanner(state.problem, on_dismiss=work.forget)
     if state.was_cancelled:
-        return Section("Merge cancelled", [ft.Text("Nothing was written.")])
+        return Section(text("merge.result.cancelled"), [ft.Text(text("merge.result.nothing_written"))])
     if isinstance(state.outcome, MergePreview):
         return _preview(state.outcome)
     if state.outcome is not None:
@@ -147,18 +159,18 @@ def _preview(preview: MergePreview) -> ft.Control:
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
-    first = f"Its first {len(shown)} rows" if len(shown) > 1 else "Its rows"
+    first = text("merge.result.first_rows", count=len(shown)) if len(shown) > 1 else text("merge.result.rows")
     return ft.Column(
         [
             Section(
-                "Preview",
+                text("merge.result.preview"),
                 [LedgerView(preview.ledger)],
-                subtitle="Nothing was written.",
-                trailing=StatusPill("Preview", "active"),
+                subtitle=text("merge.result.nothing_written"),
+                trailing=StatusPill(text("merge.result.preview"), "active"),
             ),
             Section(first, [Identified("merge-rows", Selectable(cards))])
             if shown
-            else Section("No row is left", [ft.Text("Loosen the rules, or add a source.")]),
+            else Section(text("merge.result.no_row"), [ft.Text(text("merge.result.no_row_help"))]),
         ],
         spacing=SPACE,
         tight=True,
@@ -169,21 +181,34 @@ def _preview(preview: MergePreview) -> ft.Control:
 def _merged(merge: SavedMerge, on_show_data: Callable[[], None]) -> ft.Control:
     result = merge.result
     assert result is not None
-    place = f"written to {result.file}" if result.file else "in a new session"
-    place += f", published at {result.url}" if result.url else ""
     lines: list[ft.Control] = [
-        Identified("merge-outcome", ft.Text(f"{rows(result.rows)} {place}."), live=True),
+        Identified("merge-outcome", ft.Text(_place(result)), live=True),
         LedgerView(result.ledger),
     ]
     if result.file is None:
-        show = ft.FilledTonalButton("Show it in Data", icon=ft.Icons.DATASET_OUTLINED, on_click=on_show_data)
+        show = ft.FilledTonalButton(
+            text("merge.result.show_in_data"), icon=ft.Icons.DATASET_OUTLINED, on_click=on_show_data
+        )
         lines.append(ft.Row([show]))
-    return Section(merge.name, lines, trailing=StatusPill("Merged", "good"))
+    return Section(merge.name, lines, trailing=StatusPill(text("merge.result.merged"), "good"))
+
+
+def _place(result: MergeResult) -> str:
+    count, file, url = rows(result.rows), result.file, result.url
+    if file and url:
+        return text("merge.result.in_file_published", rows=count, file=file, url=url)
+    if file:
+        return text("merge.result.in_file", rows=count, file=file)
+    if url:
+        return text("merge.result.in_session_published", rows=count, url=url)
+    return text("merge.result.in_session", rows=count)
 
 
 def _row(row: SessionRow) -> ft.Control:
     origin = row.meta.get("merged_from", {})
-    caption = f"Row {row.position + 1:,} · from {origin.get('name')}, row {origin.get('row'):,}"
+    caption = text(
+        "merge.result.row", row=row.position + 1, source=origin.get("name"), source_row=origin.get("row")
+    )
     lines: list[ft.Control] = [
         ft.Text(caption, theme_style=ft.TextThemeStyle.LABEL_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
     ]

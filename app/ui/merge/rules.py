@@ -6,23 +6,14 @@ from typing import Any
 import flet as ft
 
 from app.domain.sessions import Session
-from app.ui.data.wording import rows as counted
+from app.ui.data.wording import rows
 from app.ui.kit.section import Section
 from app.ui.merge.draft import MergeDraft
+from app.ui.texts import text, text_in
 from app.ui.training.fields import Choice, Grid, Help, Segments, TextInput, Toggle
 
-_SYSTEM = [
-    ("keep", "kept as they are"),
-    ("first", "the first source's for all rows"),
-    ("text", "one text for all rows"),
-    ("remove", "removed"),
-]
-_CONFLICTS = [
-    ("off", "are not looked for"),
-    ("keep", "are reported and kept"),
-    ("first", "leave the first answer"),
-    ("drop", "are all left out"),
-]
+_SYSTEM = ("keep", "first", "text", "remove")
+_CONFLICTS = ("off", "keep", "first", "drop")
 
 
 @ft.component
@@ -35,9 +26,12 @@ def Order(draft: MergeDraft) -> ft.Control:
     controls: list[ft.Control] = [
         Segments(
             "how",
-            "Rows come",
+            text("merge.rules.rows_come"),
             draft.how,
-            [("concatenate", "one after the other"), ("interleave", "in turn")],
+            [
+                ("concatenate", text("merge.rules.how.concatenate")),
+                ("interleave", text("merge.rules.how.interleave")),
+            ],
             put("how"),
         )
     ]
@@ -45,25 +39,37 @@ def Order(draft: MergeDraft) -> ft.Control:
         controls += [
             Segments(
                 "until",
-                "Until",
+                text("merge.rules.until_title"),
                 draft.until,
-                [("all", "all are used up"), ("first", "the first one is")],
+                [("all", text("merge.rules.until.all")), ("first", text("merge.rules.until.first"))],
                 put("until"),
             ),
-            Help("With equal weights one row of each in turn; a source of weight 2 gives two rows for one."),
+            Help(text("merge.rules.in_turn_help")),
         ]
-    within = "Shuffle within each source" if draft.how == "interleave" else "Shuffle"
+    within = text("merge.rules.shuffle_within") if draft.how == "interleave" else text("merge.rules.shuffle")
     controls.append(
         Toggle(
-            within, draft.shuffle, put("shuffle"), help_text="Same seed, same order.", identifier="shuffle"
+            within,
+            draft.shuffle,
+            put("shuffle"),
+            help_text=text("merge.rules.shuffle_help"),
+            identifier="shuffle",
         )
     )
     if draft.shuffle:
-        controls.append(TextInput("Seed", draft.seed, put("seed")))
-    controls.append(Choice("system", "System prompts are", draft.system, _SYSTEM, put("system")))
+        controls.append(TextInput(text("merge.rules.seed"), draft.seed, put("seed")))
+    controls.append(
+        Choice(
+            "system",
+            text("merge.rules.system_prompts"),
+            draft.system,
+            [(each, text_in("merge.rules.system", each)) for each in _SYSTEM],
+            put("system"),
+        )
+    )
     if draft.system == "text":
-        controls.append(TextInput("System prompt of all rows", draft.system_text, put("system_text")))
-    return Section("Order", controls)
+        controls.append(TextInput(text("merge.rules.system_text"), draft.system_text, put("system_text")))
+    return Section(text("merge.rules.order"), controls)
 
 
 @ft.component
@@ -73,32 +79,44 @@ def LeftOut(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
     def put(name: str) -> Any:
         return lambda value: setattr(draft, name, value)
 
-    held_out = [("", "none"), *((str(s.id), f"{s.name}, {counted(s.row_count)}") for s in sessions)]
+    held_out = [
+        ("", text("merge.rules.none")),
+        *((str(s.id), f"{s.name}, {rows(s.row_count)}") for s in sessions),
+    ]
     controls: list[ft.Control] = [
         Toggle(
-            "Equal rows once", draft.exact_duplicates, put("exact_duplicates"), identifier="exact-duplicates"
+            text("merge.rules.equal_once"),
+            draft.exact_duplicates,
+            put("exact_duplicates"),
+            identifier="exact-duplicates",
         ),
         Toggle(
-            "Almost equal rows once",
+            text("merge.rules.almost_once"),
             draft.near_duplicates,
             put("near_duplicates"),
-            help_text="Compared by the word triples they have in common.",
+            help_text=text("merge.rules.almost_help"),
             identifier="near-duplicates",
         ),
-        Choice("conflicts", "Same prompt, other answer: they", draft.conflicts, _CONFLICTS, put("conflicts")),
+        Choice(
+            "conflicts",
+            text("merge.rules.conflicts_title"),
+            draft.conflicts,
+            [(each, text_in("merge.rules.conflicts", each)) for each in _CONFLICTS],
+            put("conflicts"),
+        ),
         Choice(
             "held-out",
-            "Held-out session",
+            text("merge.rules.held_out"),
             draft.held_out,
             held_out,
             put("held_out"),
-            help_text="Kept for measuring: no row with one of its questions comes into the result.",
+            help_text=text("merge.rules.held_out_help"),
         ),
     ]
     if draft.held_out:
         controls.append(
             Toggle(
-                "Nor what is almost equal to one of its rows",
+                text("merge.rules.nor_almost"),
                 draft.near_leaks,
                 put("near_leaks"),
                 identifier="near-leaks",
@@ -106,6 +124,6 @@ def LeftOut(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
         )
     if draft.near_duplicates or (draft.near_leaks and draft.held_out):
         controls.append(
-            Grid([TextInput("Almost equal from, in %", draft.similarity, put("similarity"), hint="80")])
+            Grid([TextInput(text("merge.rules.similarity"), draft.similarity, put("similarity"), hint="80")])
         )
-    return Section("What is left out", controls)
+    return Section(text("merge.rules.left_out"), controls)

@@ -15,6 +15,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.status_pill import StatusPill
 from app.ui.merge.wording import about
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 
@@ -49,9 +50,9 @@ def SavedMerges(
 
     delete = use_action(lambda: merging.delete(doomed.id) if doomed else None, on_done=done)
     dialog = ConfirmDialog(
-        f"Delete “{doomed.name if doomed else ''}”?",
-        "Its recipe and its ledger are forgotten. What it made stays.",
-        confirm="Delete",
+        text("merge.saved.delete_question", name=doomed.name if doomed else ""),
+        text("merge.saved.delete_text"),
+        confirm=text("merge.saved.delete_confirm"),
         on_confirm=delete.run,
         on_cancel=lambda: set_doomed(None),
         is_busy=delete.is_busy,
@@ -62,7 +63,9 @@ def SavedMerges(
         return ft.Container(visible=False)
     entries: list[ft.Control] = [_entry(one, on_edit, on_run, set_doomed, is_busy=is_busy) for one in merges]
     column = ft.Column(entries, spacing=GAP, tight=True)
-    return Section("Saved merges", [Identified("saved-merges", column, label="Saved merges")])
+    return Section(
+        text("merge.saved.title"), [Identified("saved-merges", column, label=text("merge.saved.title"))]
+    )
 
 
 def _entry(
@@ -92,7 +95,7 @@ def _entry(
                 ft.Text(line, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ON_SURFACE_VARIANT)
                 for line in said
             ),
-            *([ft.Row([StatusPill("Sources changed", "warning")])] if one.changes else []),
+            *([ft.Row([StatusPill(text("merge.saved.changed"), "warning")])] if one.changes else []),
         ],
         spacing=2,
         tight=True,
@@ -101,9 +104,11 @@ def _entry(
     return ft.Row(
         [
             title,
-            IconAction(ft.Icons.REPLAY, f"Run {merge.name} again", again, disabled=is_busy),
-            IconAction(ft.Icons.EDIT_OUTLINED, f"Edit {merge.name}", edit),
-            IconAction(ft.Icons.DELETE_OUTLINE, f"Delete {merge.name}", delete),
+            IconAction(
+                ft.Icons.REPLAY, text("merge.saved.run_again", name=merge.name), again, disabled=is_busy
+            ),
+            IconAction(ft.Icons.EDIT_OUTLINED, text("merge.saved.edit", name=merge.name), edit),
+            IconAction(ft.Icons.DELETE_OUTLINE, text("merge.saved.delete", name=merge.name), delete),
         ],
         key=merge.id,
     )

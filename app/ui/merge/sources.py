@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import flet as ft
 
@@ -19,14 +20,15 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
-from app.ui.merge.draft import NUMBERS, MergeDraft, SourceDraft
+from app.ui.merge.draft import MergeDraft, SourceDraft
 from app.ui.offline import Reason, use_reason
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP, RADIUS
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
 
 log = logging.getLogger(__name__)
 
-_KINDS = [("session", "Session"), ("file", "File"), ("hub", "Hugging Face")]
+_KINDS = ("session", "file", "hub")
 
 
 @ft.component
@@ -40,15 +42,21 @@ def Sources(library: LibraryService, draft: MergeDraft, sessions: Sequence[Sessi
     }
     counts = {name: s.row_count for s in sessions for name in (s.name, str(s.id))}  # recipes name either
     cards = [_source(library, draft, source, place, counts) for place, source in enumerate(draft.sources)]
-    empty = ft.Text("No source yet. Add two or more below.", color=ft.Colors.ON_SURFACE_VARIANT)
+    empty = ft.Text(text("merge.sources.none_yet"), color=ft.Colors.ON_SURFACE_VARIANT)
     return Section(
-        "Sources",
+        text("merge.sources.title"),
         [
             Identified("merge-sources", ft.Column(cards or [empty], spacing=GAP, tight=True)),
-            Segments("add-from", "Add from", kind, _KINDS, set_kind),
+            Segments(
+                "add-from",
+                text("merge.sources.add_from"),
+                kind,
+                [(each, text_in("merge.sources.kinds", each)) for each in _KINDS],
+                set_kind,
+            ),
             ft.Container(adding[kind](), key=kind),
         ],
-        subtitle="Of equal rows the copy of the upper source stays.",
+        subtitle=text("merge.sources.about"),
     )
 
 
@@ -62,9 +70,15 @@ def _source(
         draft.remove(source.key)
 
     count = counts.get(source.place.session or "")
-    about = rows(count) if count is not None else "File" if source.place.file else "Hugging Face"
+    about = (
+        rows(count)
+        if count is not None
+        else text("merge.sources.file")
+        if source.place.file
+        else text("merge.sources.hub")
+    )
     if source.place.session and count is None:
-        about = "This session is no longer here. Remove it."
+        about = text("merge.sources.gone")
     title = ft.Column(
         [
             ft.Text(source.label, theme_style=ft.TextThemeStyle.LABEL_LARGE),
@@ -77,14 +91,19 @@ def _source(
     head = ft.Row(
         [
             title,
-            IconAction(ft.Icons.ARROW_UPWARD, f"Move {source.label} up", up, disabled=place == 0),
-            IconAction(ft.Icons.CLOSE, f"Remove {source.label}", remove),
+            IconAction(
+                ft.Icons.ARROW_UPWARD,
+                text("merge.sources.move_up", name=source.label),
+                up,
+                disabled=place == 0,
+            ),
+            IconAction(ft.Icons.CLOSE, text("merge.sources.remove", name=source.label), remove),
         ]
     )
     lines: list[ft.Control] = [head, _numbers(draft, source)]
 
-    def map_columns(mapping: ColumnMapping | None) -> None:
-        draft.map_columns(source.key, mapping)
+    def map_columns(change: Callable[[ColumnMapping | None], ColumnMapping | None]) -> None:
+        draft.change(source.key, lambda now: replace(now, mapping=change(now.mapping)))
 
     if not source.place.session:
         lines.append(ColumnChoice(library, source.place, source.mapping, map_columns))
@@ -107,7 +126,7 @@ def _number(draft: MergeDraft, source: SourceDraft, name: str) -> ft.Control:
         draft.type_number(source.key, name, text_of(event))
 
     return ft.TextField(
-        label=NUMBERS[name],
+        label=text_in("merge.numbers", name),
         value=getattr(source, name),
         hint_text="" if name == "weight" else "all",
         error=source.problem(name) or None,
@@ -126,9 +145,16 @@ def _AddSession(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
     free = [s for s in sessions if s.id not in taken and s.name not in taken]
     options = [(str(s.id), f"{s.name}, {rows(s.row_count)}") for s in free]
     if not options:
-        return ft.Text("Every session is a source already.", color=ft.Colors.ON_SURFACE_VARIANT)
+        return ft.Text(text("merge.sources.all_taken"), color=ft.Colors.ON_SURFACE_VARIANT)
     # Another key after each choice: the dropdown is empty again.
-    choice = Choice("add-session", "Add a session", "", options, choose, hint="Choose a session")
+    choice = Choice(
+        "add-session",
+        text("merge.sources.add_session"),
+        "",
+        options,
+        choose,
+        hint=text("merge.sources.choose_session"),
+    )
     return ft.Container(choice, key=len(draft.sources))
 
 
@@ -142,7 +168,7 @@ def AddFile(draft: MergeDraft) -> ft.Control:
 
     async def browse() -> None:
         try:
-            files = await ft.FilePicker().pick_files(dialog_title="Choose a file of rows")
+            files = await ft.FilePicker().pick_files(dialog_title=text("merge.sources.choose_file"))
         except Exception as error:  # no dialog on this desktop (Linux needs zenity): typing remains
             log.warning("The file dialog could not be opened: %s", error)
             return
@@ -151,14 +177,14 @@ def AddFile(draft: MergeDraft) -> ft.Control:
             draft.add(file.name, MergeSource(file=file))
 
     field = ft.TextField(
-        label="Path of a file to merge", value=path.shown, on_change=path.edit, on_submit=add, expand=True
+        label=text("merge.sources.path"), value=path.shown, on_change=path.edit, on_submit=add, expand=True
     )
     buttons: list[ft.Control] = [
         field,
-        ft.OutlinedButton("Add file", disabled=not path.shown.strip(), on_click=add),
+        ft.OutlinedButton(text("merge.sources.add_file"), disabled=not path.shown.strip(), on_click=add),
     ]
     if not ft.context.page.web:  # a browser never tells where a chosen file lies
-        buttons.insert(1, IconAction(ft.Icons.FOLDER_OPEN, "Browse for a file to merge", browse))
+        buttons.insert(1, IconAction(ft.Icons.FOLDER_OPEN, text("merge.sources.browse"), browse))
     return ft.Row(buttons)
 
 
@@ -180,17 +206,24 @@ def AddHub(library: LibraryService, draft: MergeDraft) -> ft.Control:
         [
             ErrorBanner(add.problem, on_dismiss=add.dismiss),
             Reason(blocked, identifier="merge-hub-blocked"),
-            TextInput("Dataset repository", repo, set_repo, hint="owner/name"),
-            Grid([TextInput("Split", split, set_split), TextInput("Configuration", subset, set_subset)]),
+            TextInput(text("merge.sources.repository"), repo, set_repo, hint="owner/name"),
+            Grid(
+                [
+                    TextInput(text("merge.sources.split"), split, set_split),
+                    TextInput(text("merge.sources.configuration"), subset, set_subset),
+                ]
+            ),
             ft.Row(
                 [
                     ft.OutlinedButton(
-                        "Add dataset", disabled=bool(blocked) or not repo.strip(), on_click=add.run
+                        text("merge.sources.add_dataset"),
+                        disabled=bool(blocked) or not repo.strip(),
+                        on_click=add.run,
                     )
                 ]
             ),
             ft.Text(
-                "It is read over the network at each preview and merge; import it first to read it once.",
+                text("merge.sources.hub_help"),
                 theme_style=ft.TextThemeStyle.BODY_SMALL,
                 color=ft.Colors.ON_SURFACE_VARIANT,
             ),

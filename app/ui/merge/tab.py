@@ -20,6 +20,7 @@ from app.ui.merge.result_panel import Destination, MergeRun, Status
 from app.ui.merge.rules import LeftOut, Order
 from app.ui.merge.saved_list import Listed, SavedMerges, listed
 from app.ui.merge.sources import Sources
+from app.ui.texts import text
 from app.ui.theme import PAGE_PADDING
 from app.ui.training.watching import use_answer
 
@@ -90,11 +91,11 @@ def Merge(
         else:
             await work.run(lambda watch: merging.to_session(merge.recipe, merge.id, watch), done)
 
-    heading = PageHeading("Merge", "Make one session of several, and see what became of every row.")
+    heading = PageHeading(text("merge.tab.title"), text("merge.tab.subtitle"))
     if sessions is not None and not (sessions or merges or draft.sources):
-        import_button = ft.FilledButton("Import data", icon=ft.Icons.ADD, on_click=on_go_to_data)
+        import_button = ft.FilledButton(text("merge.tab.import"), icon=ft.Icons.ADD, on_click=on_go_to_data)
         nothing = EmptyState(
-            ft.Icons.MERGE, "Nothing to merge yet", "Import a first session in the Data tab.", import_button
+            ft.Icons.MERGE, text("merge.tab.nothing"), text("merge.tab.nothing_help"), import_button
         )
         return ft.Container(ft.Column([heading, nothing]), padding=PAGE_PADDING)
     known = sessions or ()

@@ -2,16 +2,7 @@
 
 from app.domain.merging import Account, Example, Fate, Ledger, MergeProgress, SavedMerge
 from app.ui.data.wording import rows, when
-
-REASONS = {
-    Fate.REFUSED: "Lines that could not be read as rows.",
-    Fate.LEAKED: "Their question, or nearly the same row, is in the held-out session.",
-    Fate.DUPLICATE: "Equal to a row that stays.",
-    Fate.CONFLICT: "The same prompt with another answer.",
-    Fate.NEAR_DUPLICATE: "Almost equal to a row that stays.",
-    Fate.CAPPED: "Beyond what is taken of their source.",
-    Fate.LEFT_OVER: "Not reached: the first source had no more rows.",
-}
+from app.ui.texts import counted, text
 
 
 def title_of(fate: Fate) -> str:
@@ -20,10 +11,14 @@ def title_of(fate: Fate) -> str:
 
 def progress_text(progress: MergeProgress | None) -> str:
     if progress is None:
-        return "Starting…"
+        return text("merge.wording.starting")
     if progress.total:
-        return f"{progress.stage}: {progress.done:,} of {progress.total:,} rows"
-    return f"{progress.stage}: {progress.done:,} rows" if progress.done else f"{progress.stage}…"
+        return text("merge.wording.stage_of", stage=progress.stage, done=progress.done, total=progress.total)
+    return (
+        text("merge.wording.stage_rows", stage=progress.stage, done=progress.done)
+        if progress.done
+        else text("merge.wording.stage", stage=progress.stage)
+    )
 
 
 def share_of(progress: MergeProgress | None) -> float | None:
@@ -32,29 +27,32 @@ def share_of(progress: MergeProgress | None) -> float | None:
 
 def about(merge: SavedMerge) -> str:
     count = len(merge.recipe.sources)
-    sources = f"{count} source" if count == 1 else f"{count} sources"
+    sources = counted("merge.wording.source_count", count)
     if merge.result is None:
-        return f"{sources} · not run yet"
+        return f"{sources} · {text('merge.wording.not_run')}"
     return f"{sources} · {rows(merge.result.rows)} · {when(merge.result.made_at)}"
 
 
 def balance(ledger: Ledger) -> str:
     """ "688 rows in = 344 rows out + 344 duplicates": nothing is lost in silence."""
     removed = [f"{count:,} {fate.label}" for fate in Fate if (count := ledger.removed(fate))]
-    return f"{rows(ledger.rows_in)} in = " + " + ".join([f"{rows(ledger.rows_out)} out", *removed])
+    parts = [text("merge.wording.out", rows=rows(ledger.rows_out)), *removed]
+    return text("merge.wording.balance", rows_in=rows(ledger.rows_in), sum=" + ".join(parts))
 
 
 def place_of(example: Example, ledger: Ledger) -> str:
-    return f"{ledger.accounts[example.source].label}, row {example.row:,}"
+    return text("merge.wording.place", source=ledger.accounts[example.source].label, row=example.row)
 
 
 def other_place_of(example: Example, ledger: Ledger) -> str:
     if example.other_source is None:
         return ""
     if example.other_source < 0:
-        return f"held out, row {example.other_row:,}"
-    return f"{ledger.accounts[example.other_source].label}, row {example.other_row:,}"
+        return text("merge.wording.held_out", row=example.other_row)
+    return text(
+        "merge.wording.place", source=ledger.accounts[example.other_source].label, row=example.other_row
+    )
 
 
 def extras(account: Account) -> str:
-    return f"{account.label}: kept beside its rows: {', '.join(account.extra_columns)}."
+    return text("merge.wording.extras", source=account.label, columns=", ".join(account.extra_columns))

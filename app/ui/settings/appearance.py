@@ -11,14 +11,14 @@ from app.ui.kit.entered import first_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
-from app.ui.texts import text
+from app.ui.texts import text, text_in
 from app.ui.theme import SPACE, show_mode, show_text_size, text_scale
 from app.ui.training.fields import Segments
 
 _THEMES: Final = (
-    ("system", text("settings.appearance.system"), ft.Icons.BRIGHTNESS_AUTO_OUTLINED),
-    ("light", text("settings.appearance.light"), ft.Icons.LIGHT_MODE_OUTLINED),
-    ("dark", text("settings.appearance.dark"), ft.Icons.DARK_MODE_OUTLINED),
+    ("system", ft.Icons.BRIGHTNESS_AUTO_OUTLINED),
+    ("light", ft.Icons.LIGHT_MODE_OUTLINED),
+    ("dark", ft.Icons.DARK_MODE_OUTLINED),
 )
 
 
@@ -37,7 +37,10 @@ def Appearance(settings: SettingsService, on_text_size: Callable[[], None]) -> f
         await save.run()
 
     buttons = ft.SegmentedButton(
-        [ft.Segment(value, icon=icon, label=ft.Text(label)) for value, label, icon in _THEMES],
+        [
+            ft.Segment(value, icon=icon, label=ft.Text(text_in("settings.themes", value)))
+            for value, icon in _THEMES
+        ],
         selected=[theme],
         show_selected_icon=False,
         on_change=choose,

@@ -13,13 +13,13 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill, Tone
-from app.ui.texts import text
+from app.ui.texts import text, text_in
 from app.ui.theme import SPACE
 
-_STATES: Final[dict[str, tuple[str, Tone]]] = {
-    "ok": (text("settings.computer.ok"), "good"),
-    "warning": (text("settings.computer.warning"), "warning"),
-    "problem": (text("settings.computer.problem"), "bad"),
+_TONES: Final[dict[str, Tone]] = {
+    "ok": "good",
+    "warning": "warning",
+    "problem": "bad",
 }
 
 
@@ -57,10 +57,10 @@ def Computer(doctor: DoctorService, *, is_shown: bool) -> ft.Control:
 
 
 def _finding(finding: Finding) -> ft.Control:
-    word, tone = _STATES[finding.state]
+    pill = StatusPill(text_in("settings.findings", finding.state), _TONES[finding.state])
     return ft.Row(
         [
-            ft.Container(StatusPill(word, tone), width=96, alignment=ft.Alignment.TOP_LEFT),
+            ft.Container(pill, width=96, alignment=ft.Alignment.TOP_LEFT),
             ft.Column(
                 [
                     ft.Text(finding.name, theme_style=ft.TextThemeStyle.TITLE_SMALL),

@@ -6,7 +6,6 @@ from typing import Any, cast
 import flet as ft
 
 from app.domain.errors import StudioError
-from app.domain.rentals import money
 from app.domain.runpod_ports import PodTemplate
 from app.domain.runpod_storage import LEAST_GB, MOST_GB, VolumePlan
 from app.services.runpod_storage import RunpodStorageService
@@ -110,7 +109,7 @@ def NewTemplate(storage: RunpodStorageService, again: Again) -> ft.Control:
 def _price(plan: VolumePlan) -> str:
     stock = f" The GPU's stock there is {plan.stock.name.lower()}." if plan.stock else ""
     return (
-        f"{plan.size_gb} GB in {plan.region}: about {money(plan.adds)} a month more, from now on until it is "
+        f"{plan.size_gb} GB in {plan.region}: {plan.adds_in_words}, from now on until it is "
         f"deleted, also while no pod uses it.{stock}"
     )
 

@@ -9,7 +9,7 @@ import flet as ft
 from app.domain.errors import StudioError
 from app.domain.rentals import money
 from app.domain.runpod_ports import Balance, PodTemplate
-from app.domain.runpod_storage import VolumeState, is_ours
+from app.domain.runpod_storage import VolumeState, a_month, is_ours
 from app.services.renting.planning import RentingService
 from app.services.runpod_storage import RunpodStorageService, Stored
 from app.ui.actions import use_action
@@ -84,7 +84,7 @@ def _seen(seen: Seen, storage: RunpodStorageService, again: Again) -> list[ft.Co
     )
     volumes = [keyed(Volume, state.volume.id, storage, state, again) for state in stored.volumes]
     templates = [keyed(Template, template.id, storage, template, again) for template in stored.templates]
-    total = f"About {money(stored.monthly)} a month for all volumes." if volumes else "There is none."
+    total = stored.in_words if volumes else "There is none."
     return [
         Identified("runpod-balance", LabeledValue("Balance", balance), live=True),
         _list("runpod-volumes", "Network volumes", total, volumes),
@@ -105,7 +105,7 @@ def _list(identifier: str, title: str, said: str, rows: list[ft.Control]) -> ft.
 def Volume(storage: RunpodStorageService, state: VolumeState, again: Again) -> ft.Control:
     volume = state.volume
     used = f"used by {', '.join(state.pods)}" if state.pods else "no pod uses it"
-    price = f"about {money(state.monthly)} a month"
+    price = a_month(state.monthly)
     text = f"{volume.name} ({volume.id}): {volume.size_gb} GB in {volume.region}, {price}; {used}"
     return _Line(
         text,

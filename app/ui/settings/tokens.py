@@ -20,8 +20,6 @@ from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
-_LOOKING = text("settings.tokens.looking")
-
 
 @ft.component
 def Tokens(tokens: TokenService, *, is_shown: bool) -> ft.Control:
@@ -105,7 +103,9 @@ def _Token(tokens: TokenService, place: TokenPlace, blocked: str | None, *, is_s
     return ft.Column(
         [
             Identified(
-                f"token-{place}", LabeledValue(place.label, state.text if state else _LOOKING), live=True
+                f"token-{place}",
+                LabeledValue(place.label, state.text if state else text("settings.tokens.looking")),
+                live=True,
             ),
             ft.Row([field]),
             buttons,

@@ -8,10 +8,11 @@ import flet as ft
 
 from app.domain.sessions import Session
 from app.services.library import LibraryService
-from app.ui.data.wording import rows as counted
+from app.ui.data.wording import rows
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.section import Section
 from app.ui.offline import Reason
+from app.ui.texts import text
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
 from app.ui.training.mounting import Unwatched
@@ -22,7 +23,6 @@ from trainer_image.config import HubDataset
 log = logging.getLogger(__name__)
 
 _SECONDS: Final = 2.0
-_NO_HUB: Final = "A Hugging Face dataset cannot be read now; one that was imported is a session."
 
 
 @ft.component
@@ -56,13 +56,16 @@ def DataSource(
     body: list[ft.Control] = [
         Segments(
             "source",
-            "Rows come from",
+            text("training.dataset.from"),
             draft.source,
             [(s.value, s.label) for s in Source],
             choose_source,
             disabled=[Source.HUB] if draft.offline_reason else [],
         ),
-        Reason(draft.offline_reason and f"{draft.offline_reason} {_NO_HUB}", identifier="source-offline"),
+        Reason(
+            draft.offline_reason and text("training.dataset.no_hub", reason=draft.offline_reason),
+            identifier="source-offline",
+        ),
     ]
     if draft.source is Source.SESSION:
         body.append(_session_choice(draft, sessions, on_go_to_data))
@@ -70,7 +73,7 @@ def DataSource(
         body.extend(_hub_fields(draft))
     else:
         body.append(_file_field(draft))
-    return Section("Dataset", body)
+    return Section(text("training.dataset.title"), body)
 
 
 def _session_choice(
@@ -79,8 +82,10 @@ def _session_choice(
     if sessions is not None and not sessions:
         return ft.Row(
             [
-                ft.Text("There is no session yet.", expand=True),
-                ft.OutlinedButton("Import data", icon=ft.Icons.UPLOAD_FILE, on_click=on_go_to_data),
+                ft.Text(text("training.dataset.no_session"), expand=True),
+                ft.OutlinedButton(
+                    text("training.dataset.import"), icon=ft.Icons.UPLOAD_FILE, on_click=on_go_to_data
+                ),
             ]
         )
 
@@ -89,49 +94,51 @@ def _session_choice(
 
     known = sessions or ()
     chosen = next((s for s in known if draft.session and draft.session in (s.id, s.name)), None)
-    options = [(str(s.id), f"{s.name}, {counted(s.row_count)}") for s in known]
+    options = [(str(s.id), f"{s.name}, {rows(s.row_count)}") for s in known]
     missing = ""
     if draft.session and sessions is not None and chosen is None:
         name = draft.session_names.get(draft.session) or draft.session
-        missing = f"The session “{name}” of this setup is no longer here. Choose another."
+        missing = text("training.dataset.session_gone", name=name)
     return Choice(
         "dataset",
-        "Session",
+        text("training.dataset.session"),
         str(chosen.id) if chosen else "",
         options,
         choose,
         help_text=missing,
-        hint="Choose a session",
+        hint=text("training.dataset.choose_session"),
     )
 
 
 def _hub_fields(draft: TrainingDraft) -> list[ft.Control]:
-    def edit_repo(text: str) -> None:
-        draft.hub_repo = text
+    def edit_repo(typed: str) -> None:
+        draft.hub_repo = typed
 
-    def edit_split(text: str) -> None:
-        draft.hub_split = text
+    def edit_split(typed: str) -> None:
+        draft.hub_split = typed
 
-    def edit_config(text: str) -> None:
-        draft.hub_config = text
+    def edit_config(typed: str) -> None:
+        draft.hub_config = typed
 
     repo, split, config = (
         HubDataset.model_fields[name].description or "" for name in ("repo", "split", "config")
     )
     return [
-        TextInput("Hugging Face dataset", draft.hub_repo, edit_repo, help_text=repo, hint="owner/name"),
+        TextInput(text("training.dataset.hub"), draft.hub_repo, edit_repo, help_text=repo, hint="owner/name"),
         Grid(
             [
-                TextInput("Split", draft.hub_split, edit_split, help_text=split),
-                TextInput("Configuration (optional)", draft.hub_config, edit_config, help_text=config),
+                TextInput(text("training.dataset.split"), draft.hub_split, edit_split, help_text=split),
+                TextInput(
+                    text("training.dataset.configuration"), draft.hub_config, edit_config, help_text=config
+                ),
             ]
         ),
     ]
 
 
 def _file_field(draft: TrainingDraft) -> ft.Control:
-    def edit(text: str) -> None:
-        draft.file = text
+    def edit(typed: str) -> None:
+        draft.file = typed
 
     async def browse() -> None:
         try:
@@ -143,14 +150,13 @@ def _file_field(draft: TrainingDraft) -> ft.Control:
             draft.file = files[0].path
 
     field = TextInput(
-        "Data file",
+        text("training.dataset.file"),
         draft.file,
         edit,
-        help_text="A file on this computer: JSONL, JSON, CSV, TSV, Parquet, or a text. Its rows are copied "
-        "into the run, by the columns the Data tab would guess.",
+        help_text=text("training.dataset.file_help"),
         hint="/home/me/rows.jsonl",
     )
     if ft.context.page.web:  # a browser never tells where a chosen file lies
         return field
-    button = IconAction(ft.Icons.FOLDER_OPEN, "Browse for a data file", browse)
+    button = IconAction(ft.Icons.FOLDER_OPEN, text("training.dataset.browse"), browse)
     return ft.Row([ft.Container(field, expand=True), button], vertical_alignment=ft.CrossAxisAlignment.START)

@@ -16,6 +16,7 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
 from app.ui.offline import Reason
+from app.ui.texts import counted, text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.abilities import Abilities
 from app.ui.training.fields import Help, Wrap
@@ -25,7 +26,6 @@ from trainer_image.look_protocol import Ability
 
 _TYPING_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.5
-_NO_IMAGE = "No image can be built or pulled now; one can come in a bundle (tunewright bundle install)."
 
 Found = tuple[str, ImageFacts | None]
 """The name that was asked about, and what was found."""
@@ -75,14 +75,17 @@ def _image(name: str, facts: ImageFacts | None, problem: Problem | None, *, is_k
     if problem is not None:
         return ErrorBanner(problem)
     if not name:
-        return Help("Type the name of an image.")
+        return Help(text("training.docker.type_name"))
     if not is_known:
-        return Help(f"Looking for {name}…")
+        return Help(text("training.docker.looking", name=name))
     if facts is None:
-        pill, text = StatusPill("Missing", "warning"), f"{name} is not on this computer yet."
+        pill, said = (
+            StatusPill(text("training.docker.missing"), "warning"),
+            text("training.docker.not_here", name=name),
+        )
     else:
-        pill, text = StatusPill("Here", "good"), f"{name}: {described(facts)}"
-    return Wrap([pill, Selectable(ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL))])
+        pill, said = StatusPill(text("training.docker.here"), "good"), f"{name}: {described(facts)}"
+    return Wrap([pill, Selectable(ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL))])
 
 
 @ft.component
@@ -96,9 +99,9 @@ def GetImage(
     offline_reason: str = "",
 ) -> ft.Control:
     """Build or pull, with what is going on and a way to stop it."""
-    newest = ft.use_ref(CareProgress("Starting…"))
+    newest = ft.use_ref(CareProgress(text("training.docker.starting")))
     is_cancelled = ft.use_ref(False)
-    shown, show = ft.use_state(CareProgress("Starting…"))
+    shown, show = ft.use_state(CareProgress(text("training.docker.starting")))
 
     def told(progress: CareProgress) -> None:
         newest.current = progress
@@ -108,7 +111,7 @@ def GetImage(
     def begin(work: Callable[[], ImageFacts]) -> Callable[[], ImageFacts]:
         def run() -> ImageFacts:
             is_cancelled.current = False
-            newest.current = CareProgress("Starting…")
+            newest.current = CareProgress(text("training.docker.starting"))
             return work()
 
         return run
@@ -136,11 +139,16 @@ def GetImage(
     if is_busy:
         lines += [
             ProgressLine(_said(shown), shown.share, identifier="docker-progress"),
-            ft.Row([ft.OutlinedButton("Cancel", icon=ft.Icons.CLOSE, on_click=cancel)]),
+            ft.Row([ft.OutlinedButton(text("training.docker.cancel"), icon=ft.Icons.CLOSE, on_click=cancel)]),
         ]
     elif is_offered and name:
         lines.append(_buttons(build.run, pull.run, is_here=is_here, is_off=bool(offline_reason)))
-        lines.append(Reason(offline_reason and f"{offline_reason} {_NO_IMAGE}", identifier="image-offline"))
+        lines.append(
+            Reason(
+                offline_reason and text("training.docker.no_image", reason=offline_reason),
+                identifier="image-offline",
+            )
+        )
     return ft.Column(lines, spacing=GAP, tight=True)
 
 
@@ -151,13 +159,15 @@ def _buttons(
     return Wrap(
         [
             again(
-                "Build again" if is_here else "Build the image",
+                text("training.docker.build_again") if is_here else text("training.docker.build"),
                 icon=ft.Icons.BUILD,
                 disabled=is_off,
                 on_click=build,
             ),
-            ft.OutlinedButton("Pull it", icon=ft.Icons.DOWNLOAD, disabled=is_off, on_click=pull),
-            Help("Building takes some minutes and downloads several GB the first time."),
+            ft.OutlinedButton(
+                text("training.docker.pull"), icon=ft.Icons.DOWNLOAD, disabled=is_off, on_click=pull
+            ),
+            Help(text("training.docker.building_takes")),
         ]
     )
 
@@ -165,7 +175,12 @@ def _buttons(
 def _said(progress: CareProgress) -> str:
     if not progress.total:
         return progress.text
-    return f"{progress.text}: {progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
+    return text(
+        "training.docker.progress",
+        doing=progress.text,
+        done=progress.done / 1000000.0,
+        total=progress.total / 1000000.0,
+    )
 
 
 @ft.component
@@ -177,7 +192,7 @@ def GpuTest(care: DockerCareService, name: str, *, is_offered: bool) -> ft.Contr
         ft.Row(
             [
                 ft.OutlinedButton(
-                    "Test the GPU in Docker",
+                    text("training.docker.test_gpu"),
                     icon=ft.Icons.MEMORY,
                     disabled=not is_offered or test.is_busy,
                     on_click=test.run,
@@ -187,7 +202,7 @@ def GpuTest(care: DockerCareService, name: str, *, is_offered: bool) -> ft.Contr
         ErrorBanner(test.problem, on_dismiss=test.dismiss),
     ]
     if test.is_busy:
-        lines.append(ProgressLine("Starting a container…", identifier="gpu-test-progress"))
+        lines.append(ProgressLine(text("training.docker.starting_container"), identifier="gpu-test-progress"))
     if verdict is not None:
         lines.append(_verdict(verdict))
     return Identified("gpu-test", ft.Column(lines, spacing=GAP, tight=True), live=True)
@@ -199,18 +214,29 @@ def ImageAbilities(care: DockerCareService, name: str) -> ft.Control:
     found, set_found = ft.use_state(cast(tuple[Ability, ...], ()))
     ask = use_action(lambda: care.abilities(name), on_done=set_found)
     button = ft.OutlinedButton(
-        "What can it train?", icon=ft.Icons.CHECKLIST, disabled=ask.is_busy, on_click=ask.run
+        text("training.docker.what_can_it_train"),
+        icon=ft.Icons.CHECKLIST,
+        disabled=ask.is_busy,
+        on_click=ask.run,
     )
     lines: list[ft.Control] = [ft.Row([button]), ErrorBanner(ask.problem, on_dismiss=ask.dismiss)]
     if ask.is_busy:
-        lines.append(ProgressLine("Starting a container…", identifier="abilities-progress"))
+        lines.append(
+            ProgressLine(text("training.docker.starting_container"), identifier="abilities-progress")
+        )
     if found:
-        lines.append(Abilities(found, f"What {name} can train here", identifier="image-abilities"))
+        lines.append(
+            Abilities(found, text("training.docker.can_train", name=name), identifier="image-abilities")
+        )
     return ft.Column(lines, spacing=GAP, tight=True)
 
 
 def _verdict(verdict: GpuVerdict) -> ft.Control:
-    pill = StatusPill("Works", "good") if verdict.works else StatusPill("Not yet", "warning")
+    pill = (
+        StatusPill(text("training.docker.works"), "good")
+        if verdict.works
+        else StatusPill(text("training.docker.not_yet"), "warning")
+    )
     lines: list[ft.Control] = [Wrap([pill, Selectable(ft.Text(verdict.text))])]
     if verdict.commands:
         commands = "\n".join(verdict.commands)
@@ -223,7 +249,7 @@ def _verdict(verdict: GpuVerdict) -> ft.Control:
                         ),
                         expand=True,
                     ),
-                    CopyButton(commands, what="the commands"),
+                    CopyButton(commands, what=text("training.docker.the_commands")),
                 ],
                 vertical_alignment=ft.CrossAxisAlignment.START,
             )
@@ -249,9 +275,9 @@ def Leftovers(
     clean = use_action(remove, on_done=removed)
     ft.use_dialog(
         ConfirmDialog(
-            f"Remove {_counted(left)}?",
-            "What the runs wrote stays: their files lie in the data folder, their logs in the run folders.",
-            confirm="Remove containers",
+            counted("training.docker.remove_question", len(left)),
+            text("training.docker.what_stays"),
+            confirm=text("training.docker.remove_confirm"),
             on_confirm=clean.run,
             on_cancel=lambda: ask(False),
             is_busy=clean.is_busy,
@@ -267,10 +293,6 @@ def Leftovers(
         for each in left
     ]
     button = ft.TextButton(
-        f"Remove {_counted(left)}", icon=ft.Icons.DELETE_OUTLINE, on_click=lambda: ask(True)
+        counted("training.docker.remove", len(left)), icon=ft.Icons.DELETE_OUTLINE, on_click=lambda: ask(True)
     )
     return Identified("docker-leftovers", ft.Column([*lines, ft.Row([button])], spacing=GAP, tight=True))
-
-
-def _counted(left: Sequence[Leftover]) -> str:
-    return "1 container" if len(left) == 1 else f"{len(left)} containers"

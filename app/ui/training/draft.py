@@ -13,11 +13,14 @@ from app.domain.questions import Answers
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
+from app.services.settings import LeftForm
+from app.ui.texts import text
 from app.ui.training import clashes, draft_setup, typed_numbers
 from app.ui.training.beginner import auto_form
 from app.ui.training.beginner.state import PINS, AutoState
 from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
+from app.ui.training.job_draft import JobDraft
 from app.ui.training.options import ROWS, Source
 from app.ui.training.pod_draft import PodDraft
 from app.ui.training.selection import RunSelection
@@ -126,6 +129,7 @@ class TrainingDraft:
     pass_hf_token: bool = False
     container_name: str = ""
     pod: PodDraft = field(default_factory=PodDraft)
+    job: JobDraft = field(default_factory=JobDraft)
 
     file_dataset: FileDataset = field(default_factory=FileDataset)
     """A file named inside a loaded config: not shown, passed on as it came."""
@@ -233,11 +237,13 @@ class TrainingDraft:
         is_for_it = presets.method_of(self.preset) in {None, method}
         self.apply_preset(self.preset if is_for_it else CUSTOM)
 
-    def restore(self, last: Setup | None) -> None:
-        """Begin where the person left off; None if no setup was ever started."""
-        if last is not None:
-            self.load(last)
-        self.was_started_before = last is not None
+    def restore(self, left: LeftForm) -> None:
+        """Begin where the person left off."""
+        if left.setup is not None:
+            self.load(left.setup)
+        if left.answers not in {None, self.answers}:
+            auto_form.answer_questions(self, left.answers or Answers())
+        self.was_started_before = left.was_started
         self.is_restored = True
 
     def preselect(self, sessions: Sequence[Session]) -> None:
@@ -280,29 +286,31 @@ class TrainingDraft:
     def incomplete(self) -> str:
         """The next thing to fill in; empty if nothing is missing but what takes time."""
         if self.source is Source.SESSION and not self.session:
-            return "Choose a dataset"
+            return text("training.missing.dataset")
         if self.source is Source.HUB and not self.hub_repo.strip():
-            return "Type the name of a Hugging Face dataset"
+            return text("training.missing.hub_dataset")
         if self.source is Source.HUB and not self.hub_split.strip():
-            return "Type the split of the dataset, like train"
+            return text("training.missing.split")
         if self.source is Source.FILE and not self.file.strip():
-            return "Type the path of a data file"
+            return text("training.missing.data_file")
         if not self.base_model:
-            return "Type a base model: a Hub name or a folder"
+            return text("training.missing.base_model")
         for name in self._active_numbers():
             if self.number_problem(name):
-                return f"Correct “{NUMBERS[name].label}”"
+                return text("training.missing.field", field=typed_numbers.label_of(name))
         if problem := self.method_problem():
             return problem
         if problem := clashes.first_of(self) or self.spread_problem():
             return problem
         if clashes.push_problem(self):
-            return "Correct “Push to Hub repository”"
+            return text("training.missing.push")
         return self._target_problem() or problems.first_of(self)
 
     def _target_problem(self) -> str:
         if self.target is Target.DOCKER and not self.image.strip():
-            return "Type the name of a Docker image"
+            return text("training.missing.image")
+        if self.target is Target.HF_JOBS:
+            return self.job.problem()
         return self.pod.problem() if self.target is Target.RUNPOD else ""
 
     @property
@@ -317,9 +325,9 @@ class TrainingDraft:
     def method_problem(self) -> str:
         """What is wrong with the chosen method's patterns and switches, as an order; empty if nothing is."""
         if self.method == "lora" and self.target_modules == "custom" and not self.patterns:
-            return "Type target patterns, or choose other target modules"
+            return text("training.missing.patterns")
         if self.method == "lora" and self.use_dora and self.base_bits == "8":
-            return "Choose 4 bits, or turn DoRA off: it does not work in 8 bits"
+            return text("training.missing.dora")
         for pattern in self.patterns:
             if problem := typed_numbers.pattern_problem(pattern):
                 return problem

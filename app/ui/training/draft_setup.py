@@ -10,6 +10,7 @@ from app.domain.setups import Setup
 from app.ui.training import typed_numbers
 from app.ui.training.expert import binding
 from app.ui.training.expert.catalogue import SECTIONS, Setting, settings
+from app.ui.training.job_draft import JobDraft
 from app.ui.training.options import LISTED_MODELS, ROWS, Source
 from app.ui.training.pod_draft import PodDraft
 from app.ui.training.spread_draft import SpreadDraft
@@ -34,6 +35,7 @@ def setup_of(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Set
         output_name=draft.output_name.strip(),
         docker=docker_of(draft),
         pod=draft.pod.options(),
+        job=draft.job.options(),
         answers=draft.answers,
         config=config(
             base_model=draft.base_model,
@@ -73,6 +75,7 @@ def fill(draft: "TrainingDraft", setup: Setup) -> None:
         draft.listed_model = config.base_model
     _fill_docker(draft, setup.docker)
     draft.pod = PodDraft.of(setup.pod)
+    draft.job = JobDraft.of(setup.job)
     draft.lr_scheduler = config.lr_scheduler
     draft.optimizer = config.optimizer
     draft.spread = SpreadDraft.of(config)

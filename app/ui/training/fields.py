@@ -7,6 +7,7 @@ import flet as ft
 
 from app.ui.kit.entered import first_of, is_on, text_of
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import typed_numbers
 from app.ui.training.draft import TrainingDraft
@@ -24,7 +25,7 @@ def NumberField(draft: TrainingDraft, name: str) -> ft.Control:
         draft.type_number(name, text_of(event))
 
     return ft.TextField(
-        label=typed_numbers.NUMBERS[name].label,
+        label=typed_numbers.label_of(name),
         value=draft.numbers[name],
         helper=typed_numbers.help_of(name),
         helper_max_lines=4,
@@ -90,7 +91,7 @@ def Choice(
     )
     # In a row, as only there a dropdown of Flet 1.0.5 fills the width. Its own helper text is cut off.
     # A dropdown tells a screen reader neither its label nor what is chosen.
-    chosen = dict(options).get(value, "nothing chosen")
+    chosen = dict(options).get(value) or text("window.kit.nothing_chosen")
     row = Identified(identifier, ft.Row([dropdown]), label=f"{label}: {chosen}")
     return ft.Column([row, Help(help_text)], spacing=GAP / 2, tight=True) if help_text else row
 

@@ -14,6 +14,7 @@ import flet as ft
 from app.services.everything import Services
 from app.ui.kit.page_heading import PageHeading
 from app.ui.kit.section import Section
+from app.ui.texts import text
 from app.ui.theme import SPACE
 from app.ui.training.beginner.auto_setting import AutoSetting
 from app.ui.training.beginner.numbers import PresetAndNumbers
@@ -53,7 +54,7 @@ _SHOWN_IN: Final = {
     "spread": set(),
     "logging": set(),
     "max_tokens": set(),
-    "push_repo": set(),
+    "push_repo": {"target"},
     "push_private": set(),
     "push_every_save": set(),
     "rows": {"method", "model"},
@@ -66,6 +67,7 @@ _SHOWN_IN: Final = {
     "image": {"target"},
     "container_name": {"target"},
     "pod": {"target"},
+    "job": {"target"},
     "offline_reason": {"target", "data"},
     "selection": set(),
     "chat": set(),
@@ -95,7 +97,7 @@ def TrainingForm(
     parts = _beginners if draft.skill == "beginner" else _experts
     return ft.Column(
         [
-            PageHeading("Training", "Make a model learn from your data."),
+            PageHeading(text("training.form.title"), text("training.form.subtitle")),
             SavedSetups(services.setups, draft, is_shown=is_shown),
             part("skill", lambda: SkillChoice(draft)),
             *parts(services, draft, data, part),
@@ -114,7 +116,7 @@ def _beginners(services: Services, draft: TrainingDraft, data: ft.Control, part:
     return [
         part("target", lambda: TargetSection(draft, services.docker_care, services.renting)),
         data,
-        part("model", lambda: Section("Model", model_fields(draft))),
+        part("model", lambda: Section(text("training.form.model"), model_fields(draft))),
         part("questions", lambda: Questions(draft)),
         part("beginner", lambda: PresetAndNumbers(draft)),
         AutoSetting(services, draft),

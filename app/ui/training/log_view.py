@@ -11,6 +11,7 @@ from app.services.monitoring import MonitoringService
 from app.ui.actions import problem_of
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.log_buffer import LogBuffer, LogChunk
 from app.ui.training.saving import offer_file
@@ -73,7 +74,7 @@ def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
         every_seconds=reader.pause_seconds if is_live else None,
     )
     chunks = reader.lines()
-    empty = ft.Text("The log is empty so far.", color=ft.Colors.ON_SURFACE_VARIANT)
+    empty = ft.Text(text("training.log.empty"), color=ft.Colors.ON_SURFACE_VARIANT)
     body = Selectable(ft.ListView(chunks, reverse=True, padding=GAP)) if chunks else empty
     box = ft.Container(
         body,
@@ -83,7 +84,7 @@ def LogView(monitoring: MonitoringService, run: Run) -> ft.Control:
         padding=GAP if not chunks else None,
     )
     return ft.Column(
-        [DownloadLog(run), Identified("log", box, label="Log")],
+        [DownloadLog(run), Identified("log", box, label=text("training.log.title"))],
         spacing=GAP / 2,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
@@ -108,10 +109,10 @@ def DownloadLog(run: Run) -> ft.Control:
             problem = problem_of(error)
             say(f"{problem.message} {problem.hint}")
 
-    button = ft.TextButton("Download log", icon=ft.Icons.DOWNLOAD, on_click=download)
-    title = ft.Text("Log", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True)
+    button = ft.TextButton(text("training.log.download"), icon=ft.Icons.DOWNLOAD, on_click=download)
+    title = ft.Text(text("training.log.title"), theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True)
     lines: list[ft.Control] = [ft.Row([title, button])]
     if said:
-        text = ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL)
-        lines.append(Selectable(Identified("log-saved", text, live=True)))
+        words = ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL)
+        lines.append(Selectable(Identified("log-saved", words, live=True)))
     return ft.Column(lines, spacing=0, tight=True)

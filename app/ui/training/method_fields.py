@@ -3,6 +3,7 @@
 import flet as ft
 
 from app.domain.presets import RATIO_BANDS
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help, Segments
@@ -19,6 +20,6 @@ def RatioBands(draft: TrainingDraft) -> ft.Control:
 
     options = [(band.label, f"{band.label} {band.ratio:g}") for band in RATIO_BANDS]
     bands = Segments(
-        "ratio-bands", "How freely it may change", chosen.label if chosen else "", options, choose
+        "ratio-bands", text("training.method.how_freely"), chosen.label if chosen else "", options, choose
     )
     return ft.Column([bands, *([Help(chosen.why)] if chosen else [])], spacing=GAP / 2, tight=True)

@@ -5,6 +5,8 @@ from math import isfinite
 
 from app.domain.presets import CHEAPEST_RUNPOD, FASTEST_RUNPOD
 from app.domain.renting import NO_POD, Order, PodOptions
+from app.domain.runpod_ports import GpuOffer
+from app.ui.texts import text
 
 _ORDERS = {FASTEST_RUNPOD: Order.FASTEST, CHEAPEST_RUNPOD: Order.CHEAPEST}
 
@@ -60,12 +62,17 @@ class PodDraft:
     def problem(self) -> str:
         """What is wrong with it, as an order; empty if nothing is."""
         if self.highest_price.strip() and _number(self.highest_price) is None:
-            return "Type the highest price an hour in dollars, or nothing"
+            return text("training.missing.highest_price")
         return self.options().problem()
 
     def as_preset(self, name: str) -> "PodDraft":
         """A preset for Runpod says which GPU comes first; what was chosen by hand is then no more."""
         return replace(self, order=_ORDERS[name], gpus=()) if name in _ORDERS else self
+
+    def agreeing_to(self, offer: GpuOffer) -> "PodDraft":
+        """With a yes to that one's price, as if it had been typed."""
+        agreed = self.options().agreeing_to(offer)
+        return replace(self, gpus=agreed.gpus, highest_price=_text(agreed.highest_price or 0.0))
 
     def toggled(self, gpu: str) -> "PodDraft":
         """One more, behind those that are chosen, or one less."""

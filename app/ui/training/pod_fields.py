@@ -13,6 +13,7 @@ from app.ui.actions import Problem
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.status_pill import StatusPill, Tone
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Grid, Help, Segments, TextInput, Toggle
@@ -23,11 +24,11 @@ from app.ui.training.watching import use_answer
 _TYPING_SECONDS: Final = 0.5
 _STOCK_SECONDS: Final = 60.0
 _MOST_HEIGHT: Final = 240
-_STOCK: Final[dict[Stock, tuple[str, Tone]]] = {
-    Stock.HIGH: ("many free", "good"),
-    Stock.MEDIUM: ("some free", "good"),
-    Stock.LOW: ("few free", "warning"),
-    Stock.NONE: ("none free", "neutral"),
+_STOCK: Final[dict[Stock, Tone]] = {
+    Stock.HIGH: "good",
+    Stock.MEDIUM: "good",
+    Stock.LOW: "warning",
+    Stock.NONE: "neutral",
 }
 
 
@@ -38,53 +39,53 @@ def PodFields(draft: TrainingDraft, renting: RentingService) -> list[ft.Control]
     def set_to(**changes: Any) -> None:
         draft.pod = replace(draft.pod, **changes)
 
-    def text(label: str, name: str, help_text: str) -> ft.Control:
+    def field(label: str, name: str, help_text: str) -> ft.Control:
         return TextInput(label, getattr(pod, name), lambda t: set_to(**{name: t}), help_text=help_text)
 
     return [
-        Help(
-            "A GPU is rented by the second and ended by itself. Before Start you see what it costs; it never "
-            "costs more than the budget and never lives past the deadline."
-        ),
+        Help(text("training.pod.about")),
         Segments(
             "pod-order",
-            "First choice",
+            text("training.pod.first_choice"),
             pod.order.value,
-            [(Order.CHEAPEST.value, "Cheapest that fits"), (Order.FASTEST.value, "Fastest that fits")],
+            [
+                (Order.CHEAPEST.value, text("training.pod.cheapest")),
+                (Order.FASTEST.value, text("training.pod.fastest")),
+            ],
             lambda value: set_to(order=Order(value)),
         ),
         keyed(GpuChoice, "gpu-choice", draft, renting),
         Grid(
             [
-                text("Budget in dollars", "budget", "Hard: everything together never costs more."),
-                text("Deadline in hours", "hours", "Hard: then it has saved, and the pod is gone."),
+                field(text("training.pod.budget"), "budget", text("training.pod.budget_help")),
+                field(text("training.pod.deadline"), "hours", text("training.pod.deadline_help")),
             ]
         ),
-        text(
-            "Highest price an hour (optional)",
+        field(
+            text("training.pod.highest_price"),
             "highest_price",
-            "Other GPUs up to this price are taken if the first choice is gone. Empty: no dearer ones.",
+            text("training.pod.highest_price_help"),
         ),
-        text(
-            "Trainer image",
+        field(
+            text("training.pod.image"),
             "image",
-            "As its registry calls it, like ghcr.io/you/tunewright-trainer:1; the guide says how.",
+            text("training.pod.image_help"),
         ),
         Grid(
             [
-                text("Region (optional)", "region", "A data centre like EU-RO-1; empty: any."),
-                text(
-                    "Network volume (optional)",
+                field(text("training.pod.region"), "region", text("training.pod.region_help")),
+                field(
+                    text("training.pod.volume"),
                     "volume",
-                    "Its id. It keeps models; costs by the month.",
+                    text("training.pod.volume_help"),
                 ),
             ]
         ),
         Toggle(
-            "Pass HF token",
+            text("training.pod.pass_token"),
             pod.pass_hf_token,
             lambda value: set_to(pass_hf_token=value),
-            help_text="For private or gated models; sent once, when training starts, and kept nowhere.",
+            help_text=text("training.pod.pass_token_help"),
         ),
     ]
 
@@ -124,9 +125,9 @@ def GpuChoice(draft: TrainingDraft, renting: RentingService) -> ft.Control:
     if problem is not None:
         return ErrorBanner(problem)
     if offers is None:
-        return Help("Asking Runpod which GPUs are free…")
+        return Help(text("training.pod.asking"))
     if not offers:
-        return Help("No GPU that holds this run is free now. Try another region, or a smaller run.")
+        return Help(text("training.pod.none_free"))
 
     def toggle(gpu: str) -> None:
         draft.pod = draft.pod.toggled(gpu)
@@ -143,14 +144,6 @@ def _Ladder(
 ) -> ft.Control:
     first = next((offer for offer in offers if offer.stock), offers[0])
     rows = [_row(offer, chosen, on_toggle) for offer in offers]
-    fits = (
-        "that hold this run" if is_estimated else "there are; which hold the run shows when it is described"
-    )
-    how = (
-        "They are tried in the order you checked them."
-        if chosen
-        else f"None is checked: {first.name} at ${first.price_per_hour:.2f} an hour is tried first."
-    )
     box = ft.Container(
         ft.Column(rows, spacing=0, scroll=ft.ScrollMode.AUTO),
         height=_MOST_HEIGHT if len(rows) > 5 else None,
@@ -158,20 +151,35 @@ def _Ladder(
         border_radius=8,
         padding=4,
     )
-    column = ft.Column([Help(f"GPUs {fits}. {how}"), box], spacing=GAP / 2, tight=True)
-    return Identified("gpu-ladder", column, label="GPUs to rent")
+    column = ft.Column(
+        [Help(_how(first, has_chosen=bool(chosen), is_estimated=is_estimated)), box],
+        spacing=GAP / 2,
+        tight=True,
+    )
+    return Identified("gpu-ladder", column, label=text("training.pod.to_rent"))
+
+
+def _how(first: GpuOffer, *, has_chosen: bool, is_estimated: bool) -> str:
+    """Which GPUs they are, and in which order they are tried."""
+    if has_chosen:
+        return text("training.pod.in_order") if is_estimated else text("training.pod.all_in_order")
+    name, price = first.name, first.price_per_hour
+    if is_estimated:
+        return text("training.pod.cheapest_first", name=name, price=price)
+    return text("training.pod.all_cheapest_first", name=name, price=price)
 
 
 def _row(offer: GpuOffer, chosen: tuple[str, ...], on_toggle: Callable[[str], None]) -> ft.Control:
-    text, tone = _STOCK[offer.stock]
     place = f"{chosen.index(offer.id) + 1}. " if offer.id in chosen else ""
-    label = f"{place}{offer.name}, {offer.memory_gb} GB, ${offer.price_per_hour:.2f}/h"
+    label = text(
+        "training.pod.offer", place=place, name=offer.name, memory=offer.memory_gb, price=offer.price_per_hour
+    )
     return ft.Row(
         [
             ft.Checkbox(
                 label=label, value=offer.id in chosen, on_change=lambda _: on_toggle(offer.id), expand=True
             ),
-            StatusPill(text, tone),
+            StatusPill(text_in("training.pod.stock", offer.stock.name.lower()), _STOCK[offer.stock]),
         ],
         spacing=GAP,
     )

@@ -13,6 +13,7 @@ from app.ui.actions import Problem
 from app.ui.data.model_view.view import ModelView
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.section import Section
+from app.ui.texts import text
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched, drawn, keyed, memoised
 from app.ui.training.reading import read
@@ -36,9 +37,9 @@ def _Preview(services: Services, kept: Unwatched[TrainingDraft], missing: str) -
     if is_open:
         return keyed(_Opened, "opened", services, kept.value, lambda: set_open(False))
     return Section(
-        "Preview data",
+        text("training.preview.title"),
         [ft.Row([_button(missing, lambda: set_open(True))])],
-        subtitle="See every token as the model will, what becomes of each row, and how long rows may be.",
+        subtitle=text("training.preview.subtitle"),
     )
 
 
@@ -67,16 +68,20 @@ def _Opened(services: Services, draft: TrainingDraft, on_hide: Callable[[], None
     )
     body: list[ft.Control] = [ErrorBanner(problem)]
     if form.missing:
-        body.append(ft.Text(f"{form.missing}: the preview follows.", color=ft.Colors.ON_SURFACE_VARIANT))
+        body.append(
+            ft.Text(
+                text("training.preview.waits_for", missing=form.missing), color=ft.Colors.ON_SURFACE_VARIANT
+            )
+        )
     if seen is not None and problem is None:
         body.append(memoised(ModelView, "preview", services.previews, *seen, use))
-    hide = ft.TextButton("Hide", icon=ft.Icons.EXPAND_LESS, on_click=on_hide)
-    return Section("Preview data", body, trailing=hide)
+    hide = ft.TextButton(text("training.preview.hide"), icon=ft.Icons.EXPAND_LESS, on_click=on_hide)
+    return Section(text("training.preview.title"), body, trailing=hide)
 
 
 def _button(missing: str, on_click: Callable[[], None]) -> ft.Control:
     return ft.OutlinedButton(
-        "Preview data",
+        text("training.preview.title"),
         icon=ft.Icons.VISIBILITY_OUTLINED,
         disabled=bool(missing),
         tooltip=missing or None,

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from app.domain.setups import Setup
+from app.ui.texts import text
 
 if TYPE_CHECKING:
     from app.ui.training.draft import TrainingDraft
@@ -42,4 +43,4 @@ def _read(draft: "TrainingDraft") -> Reading:
     try:
         return Reading(draft.to_setup(), "")
     except ValueError:  # a rule of the schema no field of the form speaks for
-        return Reading(None, "Correct the values of the form")
+        return Reading(None, text("training.missing.values"))

@@ -11,6 +11,7 @@ from app.services.queueing import Standing
 from app.ui.actions import Problem
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.texts import text
 from app.ui.theme import SPACE
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.import_run import ImportRun
@@ -83,8 +84,7 @@ def _look(services: Services) -> Look:
 def _empty(services: Services, selection: RunSelection) -> ft.Control:
     return EmptyState(
         ft.Icons.MODEL_TRAINING,
-        "No run yet",
-        "Choose a dataset and press Start. Progress, loss and log appear here, "
-        "and when it is done you can talk to your model.",
+        text("training.run.none_yet"),
+        text("training.run.none_yet_help"),
         keyed(ImportRun, "import-run", services.history, selection, selection.read_again),
     )

@@ -6,6 +6,7 @@ import flet as ft
 
 from app.domain.runs import Run, RunStatus
 from app.ui.kit.status_pill import StatusPill, Tone
+from app.ui.texts import text, text_in
 
 _TONES: Final[dict[RunStatus, Tone]] = {
     RunStatus.QUEUED: "neutral",
@@ -24,6 +25,6 @@ _ICONS: Final = {
 
 def RunStatusPill(run: Run) -> ft.Control:
     if run.is_stopping:
-        return StatusPill("Stopping…", "warning", icon=ft.Icons.PENDING_OUTLINED)
+        return StatusPill(text("training.run.stopping"), "warning", icon=ft.Icons.PENDING_OUTLINED)
     icon = _ICONS.get(run.status)
-    return StatusPill(run.status.value.capitalize(), _TONES[run.status], icon=icon)
+    return StatusPill(text_in("training.statuses", run.status), _TONES[run.status], icon=icon)

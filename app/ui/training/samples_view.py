@@ -7,6 +7,7 @@ import flet as ft
 from app.domain.runs import SampleAnswer
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 
@@ -19,8 +20,8 @@ def SampleList(samples: Sequence[SampleAnswer]) -> ft.Control:
     body = ft.Container(Selectable(ft.ListView(entries, spacing=GAP * 1.5)), height=190)
     return ft.Column(
         [
-            ft.Text("What it says while it learns", theme_style=ft.TextThemeStyle.TITLE_SMALL),
-            Identified("samples", body, label="Samples"),
+            ft.Text(text("training.samples.title"), theme_style=ft.TextThemeStyle.TITLE_SMALL),
+            Identified("samples", body, label=text("training.samples.label")),
         ],
         spacing=GAP / 2,
         tight=True,
@@ -29,12 +30,19 @@ def SampleList(samples: Sequence[SampleAnswer]) -> ft.Control:
 
 
 def _entry(number: int, sample: SampleAnswer) -> ft.Control:
-    when = f"After step {sample.step}" if sample.step else "Before training"
+    when = (
+        text("training.samples.after_step", step=sample.step)
+        if sample.step
+        else text("training.samples.before")
+    )
     return ft.Column(
         [
             _small(f"{when}: {sample.prompt}"),
-            ft.Text(sample.answer or "(It says nothing.)", theme_style=ft.TextThemeStyle.BODY_MEDIUM),
-            _small(f"In the data: {sample.reference}"),
+            ft.Text(
+                sample.answer or text("training.samples.says_nothing"),
+                theme_style=ft.TextThemeStyle.BODY_MEDIUM,
+            ),
+            _small(text("training.samples.in_the_data", answer=sample.reference)),
         ],
         spacing=2,
         tight=True,

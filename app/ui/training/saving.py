@@ -8,6 +8,7 @@ from typing import Final
 import flet as ft
 
 from app.domain.errors import StudioError
+from app.ui.texts import text
 
 log = logging.getLogger(__name__)
 
@@ -22,23 +23,23 @@ async def offer_file(path: Path, name: str, exports: Path) -> str:
     """
     content = await asyncio.to_thread(_read, path)
     if content is None:
-        return f"The file is too big to download. It is at {path}."
+        return text("training.saving.too_big", path=path)
     return await offer_bytes(content, name, exports)
 
 
 async def offer_bytes(content: bytes, name: str, exports: Path) -> str:
     """As `offer_file`, of what is in no file yet."""
     if not content:
-        raise StudioError("There is nothing to save yet.", "Try again once there is something.")
+        raise StudioError(text("training.saving.nothing"), text("training.saving.nothing_hint"))
     page = ft.context.page
     try:
         chosen = await ft.FilePicker().save_file(file_name=name, src_bytes=content)
     except Exception as error:  # no dialog on this desktop (Linux needs zenity)
         log.warning("The save dialog could not be opened: %s", error)
-        return f"Saved to {await asyncio.to_thread(_write, content, exports / name)}."
+        return text("training.saving.saved", path=await asyncio.to_thread(_write, content, exports / name))
     if page.web:
-        return f"Downloaded as {name}."
-    return f"Saved to {chosen}." if chosen else ""
+        return text("training.saving.downloaded", name=name)
+    return text("training.saving.saved", path=chosen) if chosen else ""
 
 
 def _read(path: Path) -> bytes | None:
@@ -46,7 +47,8 @@ def _read(path: Path) -> bytes | None:
         return path.read_bytes() if path.stat().st_size <= _MOST_BYTES else None
     except OSError as error:
         raise StudioError(
-            f"{path} cannot be read: {error.strerror or error}.", "It may have been deleted."
+            text("training.saving.not_read", path=path, reason=error.strerror or error),
+            text("training.saving.not_read_hint"),
         ) from error
 
 
@@ -56,6 +58,7 @@ def _write(content: bytes, target: Path) -> Path:
         target.write_bytes(content)
     except OSError as error:
         raise StudioError(
-            f"{target} could not be written: {error.strerror or error}.", "Make room and try again."
+            text("training.saving.not_written", path=target, reason=error.strerror or error),
+            text("training.saving.not_written_hint"),
         ) from error
     return target

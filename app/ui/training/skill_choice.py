@@ -5,14 +5,11 @@ from typing import Final
 import flet as ft
 
 from app.domain.setups import Skill
+from app.ui.texts import text, text_in
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help, Segments
 
-_SKILLS: Final[dict[Skill, str]] = {"beginner": "Beginner", "expert": "Expert"}
-_HELP: Final[dict[Skill, str]] = {
-    "beginner": "A few questions and a preset. Nothing you typed as an expert is lost.",
-    "expert": "Every setting of a run.",
-}
+_SKILLS: Final[tuple[Skill, ...]] = ("beginner", "expert")
 
 
 def SkillChoice(draft: TrainingDraft) -> ft.Control:
@@ -20,7 +17,16 @@ def SkillChoice(draft: TrainingDraft) -> ft.Control:
         draft.skill = next(skill for skill in _SKILLS if skill == value)
 
     return ft.Column(
-        [Segments("skill", "Show", draft.skill, list(_SKILLS.items()), choose), Help(_HELP[draft.skill])],
+        [
+            Segments(
+                "skill",
+                text("training.skill.show"),
+                draft.skill,
+                [(skill, text_in("training.skills", skill)) for skill in _SKILLS],
+                choose,
+            ),
+            Help(text_in("training.skill.about", draft.skill)),
+        ],
         spacing=4,
         tight=True,
     )

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
+from app.ui.texts import text
 from trainer_image.config import Distributed, Method, RunConfig
 
 TYPED: Final = (
@@ -66,9 +67,10 @@ class SpreadDraft:
         except ValidationError as error:
             first = error.errors()[0]
             where = f"{first['loc'][-1]}: " if first["loc"] else ""
-            return f"Correct “Several GPUs”: {where}{first['msg'].removeprefix('Value error, ')}"
+            problem = where + first["msg"].removeprefix("Value error, ")
+            return text("training.missing.several_gpus", problem=problem)
         except ValueError:
-            return 'Type the backend\'s arguments as JSON, like {"use_liger": true}'
+            return text("training.missing.backend_args")
         return ""
 
     def changed(self) -> int:
@@ -76,12 +78,12 @@ class SpreadDraft:
         fresh = SpreadDraft()
         plain = ("strategy", "enable_model_splitting", "backend", "backend_args")
         differing = [name for name in plain if getattr(self, name) != getattr(fresh, name)]
-        return len(differing) + sum(bool(text.strip()) for text in self.texts.values())
+        return len(differing) + sum(bool(typed.strip()) for typed in self.texts.values())
 
 
 def _finite(word: str) -> float:
     """JSON itself knows neither NaN nor Infinity; Python reads them."""
-    raise ValueError(f"{word} is no number")
+    raise ValueError(word)
 
 
 def _text(value: object) -> str:

@@ -9,6 +9,7 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.domain.preflight import Readiness, Remark
+from app.domain.runpod_ports import GpuOffer
 from app.domain.runs import DockerOptions, Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -17,13 +18,16 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.landmarks import use_landmark
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.going_on import AgreeTo
 from app.ui.training.mounting import drawn
 from app.ui.training.reading import Reading, read
 from app.ui.training.ready.card import ReadyCard, ReadyDetails, ReadyPill
 from app.ui.training.ready.checking import Checked, checked, start
 from app.ui.training.ready.latest import use_latest
+from app.ui.training.ready.measuring import Measuring
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 
@@ -75,17 +79,24 @@ def StartPanel(
     origin = draft.selection.cloned_from
     begin = use_action(lambda: start(services, read(draft).setup, known, warned, origin), on_done=end)
     place = use_landmark("training-1-start")
+    measuring = Measuring(
+        services, setup, asked, reason=reason, on_measured=lambda: set_again(lambda count: count + 1)
+    )
     about = _About(reason, found, known.asked == asked, warned)
     return ft.Column(
         [
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
             drawn("ready-card", found, lambda: ReadyCard(found)),
+            drawn("measuring", (asked, reason), lambda: measuring),
             *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
+            *_dearer(found if known.asked == asked else None, draft),
             _reason_line(about.sentence),
             ft.Row(
                 [
                     Identified("start", _button(about, begin.run, place, is_busy=begin.is_busy)),
-                    ReadyPill(found, is_current=about.is_current, is_blocked=bool(reason)),
+                    ReadyPill(
+                        found, is_current=about.is_current and not about.waits, is_blocked=about.is_blocked
+                    ),
                     ft.Container(expand=True),
                     *([_fold(set_open, is_open=is_open)] if found else []),
                 ],
@@ -114,6 +125,15 @@ class _About:
         return self.reason or (errors[0].message if errors else "")
 
     @property
+    def waits(self) -> bool:
+        """For something that is looked up or worked out: neither ready nor not."""
+        return self.reason.endswith("…")
+
+    @property
+    def is_blocked(self) -> bool:
+        return bool(self.reason) and not self.waits
+
+    @property
     def warnings(self) -> tuple[Remark, ...]:
         return self.found.warnings if self.found and self.is_current else ()
 
@@ -123,7 +143,7 @@ class _About:
 
     @property
     def sentence(self) -> str:
-        return self.blocked or ("" if self.is_read else "Press Start to read what speaks against it first")
+        return self.blocked or ("" if self.is_read else text("training.start.press_start"))
 
 
 def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
@@ -148,21 +168,40 @@ def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
     return (
         form.missing
         or _reason(request_verdict, asked)
-        or _reason(target_verdict, target_asked, unknown=f"Checking “{draft.target.label}”…")
+        or _reason(
+            target_verdict, target_asked, unknown=text("training.start.checking", target=draft.target.label)
+        )
     )
 
 
+def _dearer(found: Readiness | None, draft: TrainingDraft) -> list[ft.Control]:
+    """Where nothing serves at the price that was agreed to: one click says yes to the next."""
+    if found is None or (offer := found.dearer) is None:
+        return []
+
+    def agree(offer: GpuOffer) -> None:
+        draft.pod = draft.pod.agreeing_to(offer)
+
+    return [ft.Row([AgreeTo(offer, agree)])]
+
+
 def _fold(set_open: Callable[[bool], None], *, is_open: bool) -> ft.Control:
-    icon, name = (ft.Icons.EXPAND_MORE, "Hide details") if is_open else (ft.Icons.EXPAND_LESS, "Details")
+    icon, name = (
+        (ft.Icons.EXPAND_MORE, text("training.start.hide_details"))
+        if is_open
+        else (ft.Icons.EXPAND_LESS, text("training.start.details"))
+    )
     return IconAction(icon, name, lambda: set_open(not is_open))
 
 
 def _button(
     about: _About, on_click: Callable[[], object], place: "ft.Ref[Any]", *, is_busy: bool
 ) -> ft.Control:
-    label = "Start anyway" if about.warnings and about.is_read else "Start training"
+    label = (
+        text("training.start.anyway") if about.warnings and about.is_read else text("training.start.start")
+    )
     return ft.FilledButton(
-        "Starting…" if is_busy else label,
+        text("training.start.starting") if is_busy else label,
         ref=place,
         icon=ft.Icons.PLAY_ARROW,
         disabled=is_busy or bool(about.blocked),

@@ -6,17 +6,15 @@ from typing import Final
 import flet as ft
 
 from app.domain.runs import Run
-from app.domain.setups import Setup
 from app.services.everything import Services
+from app.services.settings import LeftForm
 from app.ui.kit.identified import Identified
-from app.ui.theme import GAP, PAGE_PADDING, SPACE, text_scale
+from app.ui.theme import PAGE_PADDING, SPACE, text_scale
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm
+from app.ui.training.last_step import LastStep
 from app.ui.training.mounting import Unwatched, keyed, memoised
-from app.ui.training.queue.add import AddToQueue
 from app.ui.training.run_column import RunColumn
-from app.ui.training.setups.save_setup import SaveSetup
-from app.ui.training.start_panel import StartPanel
 from app.ui.training.watching import use_answer
 
 _TWO_COLUMNS_FROM: Final = 900
@@ -31,16 +29,16 @@ def TrainingTab(
     *,
     is_shown: bool = True,
 ) -> ft.Control:
-    """Form and Start beside the run, or above it where there is no room. The last setup is restored once."""
+    """Form and Start beside the run, or above it if there is no room; the form comes back as it was left."""
     draft = kept.value
     page = ft.context.page
     is_wide, set_wide = ft.use_state((page.width or 1280) >= _TWO_COLUMNS_FROM * text_scale(page))
 
-    def restore(setup: Setup | None) -> None:
+    def restore(left: LeftForm) -> None:
         if not draft.is_restored:
-            draft.restore(setup)
+            draft.restore(left)
 
-    use_answer(services.settings.last_setup, restore, on="once")
+    use_answer(services.settings.left_form, restore, on="once")
 
     def started(run: Run) -> None:
         draft.selection.cloned_from = None
@@ -54,22 +52,7 @@ def TrainingTab(
     def added(runs: Sequence[Run]) -> None:
         draft.selection.queued(runs)
 
-    start = ft.Column(
-        [
-            keyed(StartPanel, "start", services, draft, started, is_shown=is_shown),
-            keyed(
-                AddToQueue,
-                "add-to-queue",
-                services,
-                draft,
-                added,
-                keyed(SaveSetup, "save-setup", services.setups, kept),
-            ),
-        ],
-        spacing=GAP,
-        tight=True,
-        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
-    )
+    start = keyed(LastStep, "last-step", services, draft, kept, started, added, is_shown=is_shown)
     run = memoised(RunColumn, "run", services, draft.selection, draft.chat, kept)
     return ft.Container(
         _beside(form, start, run) if is_wide else _stacked(form, start, run),

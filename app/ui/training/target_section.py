@@ -11,19 +11,16 @@ from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.offline import Reason
+from app.ui.texts import text, text_in
+from app.ui.texts.words import all_of
 from app.ui.theme import CODE_FONT
 from app.ui.training.docker_care import DockerCare
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
+from app.ui.training.job_fields import JobFields
 from app.ui.training.mounting import keyed
 from app.ui.training.pod_fields import PodFields
 from trainer_image.config import RunConfig
-
-_TARGET_HELP = {
-    Target.LOCAL: "A separate process here. It goes on when the app is closed.",
-    Target.DOCKER: "A container on this computer's Docker engine. It goes on when the app is closed.",
-    Target.RUNPOD: "A rented GPU. It goes on when this computer is off, until its deadline or its budget.",
-}
 
 
 def TargetSection(draft: TrainingDraft, care: DockerCareService, renting: RentingService) -> ft.Control:
@@ -36,34 +33,41 @@ def TargetSection(draft: TrainingDraft, care: DockerCareService, renting: Rentin
     body = [
         Choice(
             "target",
-            "Training target",
+            text("training.target.field"),
             draft.target,
             [(target.value, target.label) for target in Target],
             choose,
-            help_text=_TARGET_HELP[draft.target],
+            help_text=text_in("training.target.about", draft.target),
             disabled=elsewhere,
         )
     ]
     if elsewhere:
-        names = " and ".join(target.label for target in elsewhere)
-        body.append(Reason(f"{draft.offline_reason} {names} cannot be chosen.", identifier="target-offline"))
+        names = all_of(target.label for target in elsewhere)
+        body.append(
+            Reason(
+                text("training.target.not_offline", reason=draft.offline_reason, targets=names),
+                identifier="target-offline",
+            )
+        )
     if draft.target is Target.DOCKER:
         body.extend(_docker_fields(draft))
         body.append(keyed(DockerCare, "docker-care", care, draft.image, draft.offline_reason))
     if draft.target is Target.RUNPOD:
         body.extend(PodFields(draft, renting))
-    return Section("Target", body)
+    if draft.target is Target.HF_JOBS:
+        body.extend(JobFields(draft))
+    return Section(text("training.target.title"), body)
 
 
 def _docker_fields(draft: TrainingDraft) -> list[ft.Control]:
-    def edit_image(text: str) -> None:
-        draft.image = text
+    def edit_image(typed: str) -> None:
+        draft.image = typed
 
-    def edit_data_dir(text: str) -> None:
-        draft.data_dir = text
+    def edit_data_dir(typed: str) -> None:
+        draft.data_dir = typed
 
-    def edit_name(text: str) -> None:
-        draft.container_name = text
+    def edit_name(typed: str) -> None:
+        draft.container_name = typed
 
     def toggle_gpu(value: bool) -> None:
         draft.use_gpu = value
@@ -72,32 +76,37 @@ def _docker_fields(draft: TrainingDraft) -> list[ft.Control]:
         draft.pass_hf_token = value
 
     return [
-        TextInput("Docker image", draft.image, edit_image, help_text="The trainer image to run."),
         TextInput(
-            "Host data folder (optional)",
-            draft.data_dir,
-            edit_data_dir,
-            help_text="Mounted as /data in the container. Empty: the app's own data folder.",
+            text("training.target.image"),
+            draft.image,
+            edit_image,
+            help_text=text("training.target.image_help"),
         ),
         TextInput(
-            "Container name (optional)",
+            text("training.target.data_folder"),
+            draft.data_dir,
+            edit_data_dir,
+            help_text=text("training.target.data_folder_help"),
+        ),
+        TextInput(
+            text("training.target.container_name"),
             draft.container_name,
             edit_name,
-            help_text="Empty: made from the run's id.",
+            help_text=text("training.target.container_name_help"),
         ),
         Grid(
             [
                 Toggle(
-                    "Use GPU",
+                    text("training.target.use_gpu"),
                     draft.use_gpu,
                     toggle_gpu,
-                    help_text="NVIDIA GPUs, where there are any; one, for most runs.",
+                    help_text=text("training.target.use_gpu_help"),
                 ),
                 Toggle(
-                    "Pass HF token",
+                    text("training.target.pass_token"),
                     draft.pass_hf_token,
                     toggle_token,
-                    help_text="For private or gated models; by environment only.",
+                    help_text=text("training.target.pass_token_help"),
                 ),
             ]
         ),
@@ -107,28 +116,36 @@ def _docker_fields(draft: TrainingDraft) -> list[ft.Control]:
 def OutputSection(training: TrainingService, draft: TrainingDraft) -> ft.Control:
     """The name of the run, and the real folder that follows from it."""
 
-    def edit(text: str) -> None:
-        draft.output_name = text
+    def edit(typed: str) -> None:
+        draft.output_name = typed
 
+    if draft.target.is_by_script:
+        said = text("training.output.of_script")
+        name = TextInput(text("training.output.name"), draft.output_name, edit, help_text=said)
+        return Section(text("training.output.title"), [name])
     folder = training.output_folder(_request(draft))
     lines: list[ft.Control] = [
         TextInput(
-            "Output name (optional)",
+            text("training.output.name"),
             draft.output_name,
             edit,
-            help_text="Empty: made from the data and the method.",
+            help_text=text("training.output.name_help"),
         ),
         Identified(
             "output-folder",
             Selectable(
-                ft.Text(f"Folder: {folder}", font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+                ft.Text(
+                    text("training.output.folder", folder=folder),
+                    font_family=CODE_FONT,
+                    theme_style=ft.TextThemeStyle.BODY_SMALL,
+                )
             ),
         ),
     ]
     lines.append(keyed(OpenFolderButton, "open-output", training.show_folder, folder))
     if draft.target is Target.DOCKER:
-        lines.append(Help(f"Inside the container: /data/outputs/{folder.name}"))
-    return Section("Output", lines)
+        lines.append(Help(text("training.output.in_container", folder=folder.name)))
+    return Section(text("training.output.title"), lines)
 
 
 def _request(draft: TrainingDraft) -> RunRequest:

@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.runs import RunEvent
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training import wording
 
@@ -23,14 +24,14 @@ def Timeline(events: Sequence[RunEvent]) -> ft.Control:
     """A scrolling list of its own height. Memoise it: most of the time nothing happens."""
     lines: list[ft.Control] = [_line(number, event) for number, event in reversed(list(enumerate(events)))]
     if not lines:
-        lines = [ft.Text("Nothing has been reported yet.", color=ft.Colors.ON_SURFACE_VARIANT)]
+        lines = [ft.Text(text("training.timeline.empty"), color=ft.Colors.ON_SURFACE_VARIANT)]
     return ft.Column(
         [
-            ft.Text("Timeline", theme_style=ft.TextThemeStyle.TITLE_SMALL),
+            ft.Text(text("training.timeline.title"), theme_style=ft.TextThemeStyle.TITLE_SMALL),
             Identified(
                 "timeline",
                 ft.Container(Selectable(ft.ListView(lines, spacing=4)), height=150),
-                label="Timeline",
+                label=text("training.timeline.title"),
             ),
         ],
         spacing=GAP / 2,

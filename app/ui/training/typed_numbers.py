@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from app.ui.texts import text, text_in
 from trainer_image.config import Lora, Osft, Pattern, RunConfig
 
 
@@ -16,7 +17,6 @@ from trainer_image.config import Lora, Osft, Pattern, RunConfig
 class Number:
     """One field that holds a number."""
 
-    label: str
     whole: bool
     owner: type[BaseModel] = RunConfig
     may_be_empty: bool = False
@@ -24,34 +24,38 @@ class Number:
 
 NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
     {
-        "num_epochs": Number("Epochs", whole=True),
-        "max_steps": Number("Max steps", whole=True, may_be_empty=True),
-        "learning_rate": Number("Learning rate", whole=False),
-        "per_device_batch_size": Number("Per-device batch size", whole=True),
-        "gradient_accumulation_steps": Number("Gradient accumulation", whole=True),
-        "max_seq_len": Number("Max sequence length", whole=True),
-        "seed": Number("Seed", whole=True),
-        "save_steps": Number("Save every N steps", whole=True),
-        "warmup_steps": Number("Warm-up steps", whole=True),
-        "warmup_ratio": Number("Warm-up share", whole=False),
-        "weight_decay": Number("Weight decay", whole=False),
-        "max_grad_norm": Number("Max gradient norm", whole=False),
-        "keep_checkpoints": Number("Checkpoints kept", whole=True),
-        "min_seq_len": Number("Shortest row", whole=True),
-        "max_lost_share": Number("Most rows lost", whole=False),
-        "block_size": Number("Block size", whole=True, may_be_empty=True),
-        "validation_share": Number("Validation share", whole=False),
-        "eval_steps": Number("Measure every N steps", whole=True),
-        "samples": Number("Sample answers", whole=True),
-        "sample_tokens": Number("Longest sample", whole=True),
-        "early_stopping_patience": Number("Early stopping", whole=True, may_be_empty=True),
-        "lora_r": Number("LoRA rank (r)", whole=True, owner=Lora),
-        "lora_alpha": Number("LoRA alpha", whole=True, owner=Lora),
-        "lora_dropout": Number("LoRA dropout", whole=False, owner=Lora),
-        "unfreeze_rank_ratio": Number("Unfreeze rank ratio", whole=False, owner=Osft),
+        "num_epochs": Number(whole=True),
+        "max_steps": Number(whole=True, may_be_empty=True),
+        "learning_rate": Number(whole=False),
+        "per_device_batch_size": Number(whole=True),
+        "gradient_accumulation_steps": Number(whole=True),
+        "max_seq_len": Number(whole=True),
+        "seed": Number(whole=True),
+        "save_steps": Number(whole=True),
+        "warmup_steps": Number(whole=True),
+        "warmup_ratio": Number(whole=False),
+        "weight_decay": Number(whole=False),
+        "max_grad_norm": Number(whole=False),
+        "keep_checkpoints": Number(whole=True),
+        "min_seq_len": Number(whole=True),
+        "max_lost_share": Number(whole=False),
+        "block_size": Number(whole=True, may_be_empty=True),
+        "validation_share": Number(whole=False),
+        "eval_steps": Number(whole=True),
+        "samples": Number(whole=True),
+        "sample_tokens": Number(whole=True),
+        "early_stopping_patience": Number(whole=True, may_be_empty=True),
+        "lora_r": Number(whole=True, owner=Lora),
+        "lora_alpha": Number(whole=True, owner=Lora),
+        "lora_dropout": Number(whole=False, owner=Lora),
+        "unfreeze_rank_ratio": Number(whole=False, owner=Osft),
     }
 )
 """Field of RunConfig (or of a method) → how its form field speaks and reads."""
+
+
+def label_of(name: str) -> str:
+    return text_in("training.numbers", name)
 
 
 def help_of(name: str) -> str:
@@ -76,18 +80,18 @@ def as_text(value: float | None) -> str:
     return short if "e+" not in short and float(short) == value else repr(value)
 
 
-def read(name: str, text: str) -> float | None:
-    """The number in `text`. Raises ValueError with a sentence for people."""
-    number, text = NUMBERS[name], text.strip()
-    if not text and number.may_be_empty:
+def read(name: str, typed: str) -> float | None:
+    """The number in `typed`. Raises ValueError with a sentence for people."""
+    number, typed = NUMBERS[name], typed.strip()
+    if not typed and number.may_be_empty:
         return None
     try:
-        value: float = int(text) if number.whole else float(text)
+        value: float = int(typed) if number.whole else float(typed)
     except ValueError:
-        kind = "a whole number" if number.whole else "a number with a point, like 0.0002"
-        raise ValueError(f"Type {kind}.") from None
+        wanted = text("training.wrong_number.whole") if number.whole else text("training.wrong_number.point")
+        raise ValueError(wanted) from None
     if not math.isfinite(value):
-        raise ValueError("Type a finite number.")
+        raise ValueError(text("training.wrong_number.finite"))
     try:
         _ADAPTERS[name].validate_python(value)
     except ValidationError as error:
@@ -95,10 +99,10 @@ def read(name: str, text: str) -> float | None:
     return value
 
 
-def problem(name: str, text: str) -> str:
+def problem(name: str, typed: str) -> str:
     """What is wrong with the text, as a sentence; empty if nothing is."""
     try:
-        read(name, text)
+        read(name, typed)
     except ValueError as error:
         return str(error)
     return ""
@@ -127,15 +131,15 @@ def sentence_of(first: ErrorDetails, *, is_whole: bool = False) -> str:
     limits = first.get("ctx", {})
     match first["type"]:
         case "greater_than" if is_whole:
-            return f"Must be at least {_plain(limits['gt'] + 1)}."
+            return text("training.wrong_number.at_least", least=_plain(limits["gt"] + 1))
         case "greater_than":
-            return f"Must be more than {_plain(limits['gt'])}."
+            return text("training.wrong_number.more_than", limit=_plain(limits["gt"]))
         case "greater_than_equal":
-            return f"Must be at least {_plain(limits['ge'])}."
+            return text("training.wrong_number.at_least", least=_plain(limits["ge"]))
         case "less_than":
-            return f"Must be less than {_plain(limits['lt'])}."
+            return text("training.wrong_number.less_than", limit=_plain(limits["lt"]))
         case "less_than_equal":
-            return f"Must be at most {_plain(limits['le'])}."
+            return text("training.wrong_number.at_most", most=_plain(limits["le"]))
         case _:
             return f"{first['msg']}."
 

@@ -1,12 +1,10 @@
 """How the run view speaks: durations, progress, times."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from app.domain.runs import Metric, Run, RunStatus
 from app.domain.timeline import PHASES
-
-METHOD_LABELS: Final = {"lora": "LoRA", "osft": "OSFT", "sft": "SFT (all weights)"}
+from app.ui.texts import text, text_in
 
 ROUGH_STEPS = 5
 """Steps before an estimate of the time left deserves trust."""
@@ -16,22 +14,30 @@ def duration(seconds: float) -> str:
     """ "8 s", "2 min 5 s", "3 h 4 min", "2 d 1 h"."""
     total = max(round(seconds), 0)
     for size, unit, smaller, smaller_unit in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 1, "s"),
+        (86400, "days", 3600, "hours"),
+        (3600, "hours", 60, "minutes"),
+        (60, "minutes", 1, "seconds"),
     ):
         if total >= size:
             rest = total % size // smaller
-            return f"{total // size} {unit}" + (f" {rest} {smaller_unit}" if rest else "")
-    return f"{total} s"
+            return " ".join([_of(total // size, unit), *([_of(rest, smaller_unit)] if rest else [])])
+    return _of(total, "seconds")
+
+
+def _of(count: int, unit: str) -> str:
+    return text_in("training.wording.duration", unit, count=count)
 
 
 def time_left(run: Run) -> str:
     """Estimate of the time left; said to be rough while few steps speak for it. Empty if there is none."""
     if run.status.is_final or run.eta_seconds is None:
         return ""
-    text = duration(run.eta_seconds)
-    return f"about {text} (rough)" if run.step < ROUGH_STEPS else f"about {text}"
+    said = duration(run.eta_seconds)
+    return (
+        text("training.wording.about_rough", time=said)
+        if run.step < ROUGH_STEPS
+        else text("training.wording.about", time=said)
+    )
 
 
 def elapsed(run: Run, now: datetime) -> str:
@@ -43,20 +49,25 @@ def elapsed(run: Run, now: datetime) -> str:
 def phase(run: Run) -> str:
     """What the run is busy with, or how it ended."""
     if run.is_stopping:
-        return "Stopping…"
+        return text("training.run.stopping")
     if run.status is RunStatus.QUEUED:
-        return "Waiting in the queue"
+        return text("training.wording.queued")
     if run.status is RunStatus.STARTING:
-        return "Starting"
+        return text("training.wording.starting")
     if run.status.is_final:
-        return run.status.value.capitalize()
-    return PHASES.get(run.phase, run.phase or "Starting")
+        return text_in("training.statuses", run.status)
+    return PHASES.get(run.phase, run.phase or text("training.wording.starting"))
+
+
+def method_label(method: str) -> str:
+    return text_in("training.methods", method)
 
 
 def method(run: Run) -> str:
     if run.is_imported:
-        return {"adapter": "Adapter", "weights": "Whole model"}.get(run.output_kind or "", "Curve only")
-    return METHOD_LABELS[run.config.method.kind]
+        known = run.output_kind if run.output_kind in ("adapter", "weights") else "curve"
+        return text_in("training.wording.imported", known)
+    return method_label(run.config.method.kind)
 
 
 def progress(run: Run) -> float | None:
@@ -67,14 +78,21 @@ def progress(run: Run) -> float | None:
 
 
 def steps(run: Run) -> str:
-    return f"Step {run.step:,} of {run.total_steps:,}" if run.total_steps else "No step yet"
+    return (
+        text("training.wording.step", step=run.step, total=run.total_steps)
+        if run.total_steps
+        else text("training.wording.no_step")
+    )
 
 
 def gpu(metric: Metric) -> str:
     """Memory, and how busy and how warm it is where that is known."""
-    busy = "" if metric.gpu_utilisation is None else f", {metric.gpu_utilisation:.0f} % busy"
-    warm = "" if metric.gpu_temperature is None else f", {metric.gpu_temperature:.0f} °C"
-    return f"{metric.gpu_memory_gb:.1f} GB{busy}{warm}"
+    said = [text("training.wording.gpu", memory=metric.gpu_memory_gb)]
+    if metric.gpu_utilisation is not None:
+        said.append(text("training.wording.gpu_busy", busy=metric.gpu_utilisation))
+    if metric.gpu_temperature is not None:
+        said.append(text("training.wording.gpu_warm", warm=metric.gpu_temperature))
+    return ", ".join(said)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -85,9 +103,9 @@ def when(moment: datetime, now: datetime) -> str:
     """ "just now", "5 min ago", or the date and time where the person is."""
     age = now - moment
     if age < timedelta(minutes=1):
-        return "just now"
+        return text("training.wording.just_now")
     if age < timedelta(hours=1):
-        return f"{int(age.total_seconds() // 60)} min ago"
+        return text("training.wording.minutes_ago", minutes=int(age.total_seconds() // 60))
     local = moment.astimezone()
     today = local.date() == now.astimezone().date()
     return f"{local:%H:%M}" if today else f"{local:%Y-%m-%d %H:%M}"
@@ -103,11 +121,17 @@ def now_utc() -> datetime:
 
 def place(run: Run) -> str:
     """Its target, and of several GPUs the one it was given."""
-    return run.target.label if run.gpu is None else f"{run.target.label}, GPU {run.gpu}"
+    return (
+        run.target.label
+        if run.gpu is None
+        else text("training.wording.place_gpu", target=run.target.label, gpu=run.gpu)
+    )
 
 
 def data(run: Run) -> str:
     """What it trains on, with the version of the session and the hash of its rows."""
     if not run.content_hash:
         return run.data_label
-    return f"{run.data_label}, version {run.session_version} ({run.content_hash[:8]})"
+    return text(
+        "training.wording.data", data=run.data_label, version=run.session_version, hash=run.content_hash[:8]
+    )

@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ import torch
 
 from app.domain.errors import StudioError
 from app.domain.exports import MODELFILE, Certificate, ExportFormat, ExportJob, Made, Told
-from app.worker.exporting import mlx, parity
+from app.worker.exporting import factored, mlx, parity
 from app.worker.exporting.gguf_file import write_gguf
 from app.worker.exporting.loading import load_folder, load_tokenizer, load_trained
 from app.worker.exporting.modelfile import modelfile
@@ -18,6 +19,7 @@ from app.worker.exporting.reference import Reference
 from app.worker.exporting.runtimes import Runtime, Transformers
 from app.worker.exporting.watching import size_of, watched
 from app.worker.llama_cpp import LlamaCpp
+from trainer_image.output import stop_at
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,12 @@ _WORDS: Final = (
     "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json",
     "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "generation_config.json",
 )  # fmt: skip
-_NOT_TAKEN: Final = ("README.md", "*.pt", "optimizer*", "scheduler*", "rng_state*", "trainer_state.json")
+_NOT_TAKEN: Final = (
+    "README.md", "*.pt", "optimizer*", "scheduler*", "rng_state*", "trainer_state.json", "training_args.bin",
+    "COMPLETE.json",
+)  # fmt: skip
+"""What a checkpoint holds to go on from; the arguments are a pickle, which names folders of this computer."""
+_SETTINGS: Final = "generation_config.json"
 
 Tell = Callable[[Told], None]
 
@@ -37,8 +44,17 @@ def make(job: ExportJob, tell: Tell) -> Made:
     if job.format is ExportFormat.MLX:
         mlx.require_possible()
     tell(Told("Loading what was trained"))
+    if not job.is_adapter and factored.is_factored(job.model):
+        dense = factored.write_dense(job.model, job.staging / ".dense")
+        made = make(replace(job, model=dense), tell)
+        shutil.rmtree(dense)
+        return made
     model, dtype = load_trained(job)
     reference = Reference(model, load_tokenizer(job.model))
+    if not (
+        job.model / _SETTINGS
+    ).is_file():  # an adapter's checkpoint: only the result says what ends a turn
+        stop_at(model, set(reference.stops))
     context = min(_context_of(model), _LONGEST)
     asked = parity.ask(reference, job.prompts, context, lambda text, share: tell(Told(text, share)))
     remarks: list[str] = []
@@ -67,7 +83,7 @@ def _written(
     """Write the files, forget the model, and load what was written anew."""
     match job.format:
         case ExportFormat.ADAPTER:
-            return _adapter(job, reference, tell)
+            return _adapter(job, model, reference, tell)
         case ExportFormat.MERGED:
             whole = _merged(job, job.staging, model, _sixteen(dtype), tell)
             del model
@@ -87,7 +103,7 @@ def _written(
             return mlx.Mlx(job.staging)
 
 
-def _adapter(job: ExportJob, reference: Reference, tell: Tell) -> Runtime:
+def _adapter(job: ExportJob, trained: Any, reference: Reference, tell: Tell) -> Runtime:
     if not job.is_adapter:
         raise StudioError(
             "This run made a whole model, no adapter.", "Export it as a whole model, or as GGUF."
@@ -96,9 +112,12 @@ def _adapter(job: ExportJob, reference: Reference, tell: Tell) -> Runtime:
         shutil.copytree(
             job.model, job.staging, ignore=shutil.ignore_patterns(*_NOT_TAKEN), dirs_exist_ok=True
         )
+    if not (job.staging / _SETTINGS).is_file():
+        trained.generation_config.save_pretrained(job.staging)
+    del trained
     reference.forget_model()
     tell(Told("Loading the export anew"))
-    again = ExportJob(**{**vars(job), "model": job.staging})
+    again = replace(job, model=job.staging)
     model, _ = load_trained(again)
     return Transformers(_with_settings(model, job.staging), load_tokenizer(job.staging))
 
@@ -154,7 +173,7 @@ def _with_settings(model: Any, folder: Path) -> Any:
     """With the tokens that end a turn, which the run has put beside its adapter."""
     from transformers import GenerationConfig  # noqa: PLC0415
 
-    if (folder / "generation_config.json").is_file():
+    if (folder / _SETTINGS).is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)
     return model
 
@@ -163,7 +182,7 @@ def _settings_of(folder: Path) -> Mapping[str, float]:
     """How the model's makers would have answers drawn, in Ollama's words."""
     from transformers import GenerationConfig  # noqa: PLC0415
 
-    if not (folder / "generation_config.json").is_file():
+    if not (folder / _SETTINGS).is_file():
         return {}
     config = GenerationConfig.from_pretrained(folder)
     if not config.do_sample:

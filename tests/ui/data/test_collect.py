@@ -9,7 +9,7 @@ import pytest
 from app.adapters.scrapers.web_pages import WebPages
 from app.domain.scraping import ScrapeStatus
 from app.ui.data.collect.panel import CollectPanel
-from app.ui.data.collect.wording import STATUS, eta
+from app.ui.data.collect.wording import TONES, eta
 from app.ui.data.tab import DataTab
 from app.ui.settings.web import Web
 from tests.emulators.hacker_news import HackerNewsEmulator
@@ -146,4 +146,4 @@ def test_the_time_to_go_is_put_as_people_say_it(seconds, words):
 
 
 def test_every_status_has_a_word():
-    assert set(STATUS) == set(ScrapeStatus)
+    assert set(TONES) == set(ScrapeStatus)

@@ -1,5 +1,6 @@
 """Between choosing a file and importing it: the first rows, and which column plays which part."""
 
+import json
 from pathlib import Path
 
 from app.ui.data.tab import DataTab
@@ -26,6 +27,20 @@ async def test_the_first_rows_are_shown_and_a_sentence_says_what_they_become(lib
         assert library.sessions() == []
 
 
+async def test_a_conversation_is_shown_as_it_is_spoken_and_other_nesting_as_in_the_file(
+    library, paths, tmp_path
+):
+    path = tmp_path / "talk.jsonl"
+    turns = [{"from": "human", "value": "Wie tief?"}, {"from": "gpt", "value": "Drei Faden."}]
+    path.write_text(json.dumps({"conversations": turns, "tide": {"is_low": True, "at": None}}) + "\n")
+
+    async with mounted(DataTab, library, paths, is_narrow=False) as screen:
+        await open_path(screen, path)
+
+        await screen.wait_for_text("human: Wie tief? gpt: Drei Faden.")
+        assert '{"is_low": true, "at": null}' in " ".join(screen.identified("preview-table"))
+
+
 async def test_a_column_gets_its_part_in_its_head_and_is_imported_so(library, paths, tmp_path):
     async with mounted(DataTab, library, paths, is_narrow=False) as screen:
         await open_path(screen, table(tmp_path))
@@ -44,6 +59,17 @@ async def test_a_column_gets_its_part_in_its_head_and_is_imported_so(library, pa
         [first, _] = library.rows(session.id)
         assert [message["content"] for message in first.messages] == ["Wie tief?", "Drei Faden."]
         assert first.meta == {"nr": "1"}
+
+
+async def test_of_two_quick_choices_none_is_lost(library, paths, tmp_path):
+    async with mounted(DataTab, library, paths, is_narrow=False) as screen:
+        await open_path(screen, table(tmp_path))
+        await screen.wait_for_text("Choose what each row is")
+        await screen.choose("Each row is", "pair")
+
+        await screen.choose_at_once({"frage": "question", "antwort": "answer"})
+
+        await screen.wait_for_text("question ← `frage`, answer ← `antwort`; 1 column kept as extra: `nr`")
 
 
 async def test_a_document_is_cut_into_passages_of_the_chosen_size(library, paths, tmp_path):

@@ -273,8 +273,9 @@ async def test_versions_are_listed_looked_at_and_restored(library, paths, sessio
 
 async def choose_view(screen, label):
     [switch] = screen.controls(ft.SegmentedButton)
-    screen.page.session.apply_patch(switch._i, {"selected": [label]})
-    await screen.fire(switch, "change", [label])
+    [name] = [segment.value for segment in switch.segments if segment.label.value == label]
+    screen.page.session.apply_patch(switch._i, {"selected": [name]})
+    await screen.fire(switch, "change", [name])
 
 
 async def test_tags_are_given_and_chosen_from(library, paths, session, write_rows):

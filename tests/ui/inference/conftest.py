@@ -14,6 +14,7 @@ from app.domain.runs import JobPhase, JobState, Run, RunRequest, Target
 from app.services.comparing import ComparingService
 from app.services.conversing import ConversationService
 from app.services.everything import Services
+from app.services.proving import ProvingService
 from app.services.serving import ServingService
 from app.services.talkers import TalkerService
 from app.services.talking import TalkingEngine
@@ -79,12 +80,14 @@ def parlour(tmp_path, monkeypatch) -> Iterator[Parlour]:
     )
     exports, library, engine = tmp_path / "exports", studio.world.library, studio.engine
     store = SqliteConversationStore(database)
+    comparing = ComparingService(talkers, engine, library, exports=exports)
     services = replace(
         studio.services,
         talkers=talkers,
         talking=TalkingEngine(engine, talkers),
         conversations=ConversationService(store, talkers, engine, library, exports=exports),
-        comparing=ComparingService(talkers, engine, library, exports=exports),
+        comparing=comparing,
+        proving=ProvingService(studio.world.runs, comparing, studio.services.monitoring.measurements),
         serving=ServingService(talkers, engine, LoopbackApi()),
     )
     yield Parlour(services, studio.world, engine, free)

@@ -38,6 +38,26 @@ async def test_base_and_tuned_answer_in_turns_with_one_seed_and_differences_are_
         assert [(row["first"], row["second"]) for row in rows][1] == ("Yes.", "Yes.")
 
 
+async def test_what_a_run_has_learnt_is_proved_and_the_report_is_written_at_the_end(parlour, tmp_path):
+    run = parlour.run("ferry")
+    row = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Nine."}]}
+    (run.folder / "data").mkdir(exist_ok=True)
+    (run.folder / "data" / "train.jsonl").write_text(json.dumps(row) + "\n")
+    async with parlour.opened() as screen:
+        await choose_segment(screen, "inference-view", "compare")
+        await screen.click("Prove what was learnt")
+        for answer in ("Six.", "Nine.", *["The same."] * 40):
+            parlour.engine.say(answer)
+            parlour.engine.finish()
+
+        await screen.wait_for_text("Report: ")
+        said = " ".join(screen.identified("proof"))
+        assert "Exact answers: 0 → 1 of 1." in said
+        assert "0 of 20 are answered otherwise" in said
+    [page] = (tmp_path / "exports").glob("compared-*.html")
+    assert "What was learnt" in page.read_text()
+
+
 async def test_stop_ends_the_whole_batch_and_keeps_what_is_whole(parlour):
     parlour.run("ferry")
     async with parlour.opened() as screen:

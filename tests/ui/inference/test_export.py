@@ -7,8 +7,9 @@ import pytest
 
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
+from app.domain.exports import Replacing
 from app.ui.inference.export_part import ExportPart
-from tests.exporting.conftest import MODEL, add_run, left_over, service_of, unheard, wish
+from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
 from tests.services.conftest import make_world
 from tests.ui.harness import mounted
@@ -40,6 +41,20 @@ async def test_an_export_ends_with_a_tick_and_stands_in_the_list(world) -> None:
         assert "GGUF Q8_0" in screen.identified(f"export-{export.id}")[0]
         await screen.click("Open folder")
         await screen.wait_for(lambda: world.opened == [export.folder])
+
+
+async def test_a_checkpoint_is_chosen_and_exported(world) -> None:
+    run, writer = add_run(world, MODEL), Writer()
+    add_checkpoint(run, "samples_40", step=10)
+    async with mounted(ExportPart, service(world, writer), run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        await screen.choose("What", "samples_40")
+        await screen.wait_for_text("-samples_40-q8_0")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert writer.jobs[-1].model == run.checkpoints_dir / "samples_40"
 
 
 async def test_an_export_that_is_not_as_trained_says_the_exact_reason(world) -> None:
@@ -104,6 +119,20 @@ async def test_an_export_is_deleted_after_a_question(world) -> None:
     assert not export.folder.exists()
 
 
+async def test_what_a_deletion_leaves_in_the_folder_is_said(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer())
+    made = exporting.export(run.id, wish(world.home / "out"), unheard)
+    (made.folder / "mine.txt").write_text("mine")
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.wait_for_text("As trained")
+        await screen.click("Delete the export GGUF Q8_0, 0.0 MB")
+        await screen.wait_for_text("files of yours in there stay")
+        await screen.click("Delete")
+        await screen.wait_for_text("or it was changed since: mine.txt.")
+
+    assert left_over(made.folder) == ["mine.txt"]
+
+
 async def test_pushing_offline_says_why_not(world) -> None:
     run = add_run(world, MODEL)
     exporting = service_of(
@@ -136,3 +165,22 @@ async def test_a_push_under_way_stays_in_sight_until_it_has_ended(world) -> None
         assert [dialog.modal for dialog in screen.controls(ft.AlertDialog)] == [True]
         writer.may_go_on.set()
         await screen.wait_for_text("On the Hub: https://hub/me/ferry")
+
+
+async def test_what_a_push_would_replace_is_asked_before_anything_is_sent(world) -> None:
+    writer = Writer()
+    writer.there = Replacing("me/ferry", ("model.gguf",), ("notes.txt",))
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    world.secrets.token = "hf_writing"
+    exporting.export(run.id, wish(world.home / "out"), unheard)
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.wait_for_text("As trained")
+        await screen.click("Push to the Hub…")
+        await screen.type("Model (your-name/ferry-talk)", "me/ferry")
+        await screen.click("Push privately")
+        await screen.wait_for_text("Replaced would be: model.gguf. Kept beside the new files: notes.txt.")
+        assert writer.pushed == []
+        await screen.click("Replace, privately")
+        await screen.wait_for_text("On the Hub: https://hub/me/ferry")
+
+    assert [asked.replaces for _, _, asked, _ in writer.pushed] == [True]

@@ -243,8 +243,7 @@ async def test_the_columns_of_a_file_can_be_chosen(merging, library, paths, tmp_
         await screen.type("Path of a file to merge", str(file))
         await screen.click("Add file")
         await screen.choose("Rows are", "pair")
-        await screen.choose("Column for the question", "said")
-        await screen.choose("Column for the answer", "asked")
+        await screen.choose_at_once({"Column for the question": "said", "Column for the answer": "asked"})
         await screen.click("Merge now")
         await screen.wait_for_text("2 rows in a new session")
 

@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
+from app.domain.jobs import JobOptions
 from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
 from app.domain.renting import LEAST_HOURS, MOST_HOURS, Order, PodOptions
 from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL, Setup
+from app.services.settings import LeftForm
 from app.ui.training.draft import CUSTOM, TrainingDraft
 from app.ui.training.expert.catalogue import METHODS, SECTIONS, settings
 from app.ui.training.options import Source
@@ -197,7 +199,19 @@ pods = st.builds(
     disk_gb=whole(1000),
     pass_hf_token=st.booleans(),
 )
-common = {"target": st.sampled_from(Target), "output_name": maybe_names, "docker": docker, "pod": pods}
+jobs = st.builds(
+    JobOptions,
+    flavor=st.sampled_from(["a10g-large", "a100-large", "h200"]),
+    timeout=st.sampled_from(["6h", "90m", "1d"]),
+    dollars_an_hour=st.none() | st.floats(0.1, 100),
+)
+common = {
+    "target": st.sampled_from(Target),
+    "output_name": maybe_names,
+    "docker": docker,
+    "pod": pods,
+    "job": jobs,
+}
 setups = st.one_of(
     st.builds(Setup, session=names, config=configs(st.just(FileDataset())), **common),
     st.builds(Setup, file=paths, config=configs(st.just(FileDataset())), **common),
@@ -322,7 +336,7 @@ def test_a_setup_with_a_presets_values_is_recognised(name, method):
 )
 def test_only_before_the_very_first_run_a_single_session_is_chosen_already(sessions, last, chosen):
     draft, first = TrainingDraft(), TrainingDraft(source=Source.FILE, file="rows.jsonl").to_setup()
-    draft.restore(first if last else None)
+    draft.restore(LeftForm(first, was_started=True) if last else LeftForm())
 
     draft.preselect([session(f"s{n}") for n in range(sessions)])
 

@@ -5,6 +5,7 @@ import flet as ft
 from app.domain.runs import Target
 from app.domain.setups import BUNDLED_MODEL
 from app.services.library import SAMPLE_NAME
+from app.services.settings import LeftForm
 from app.ui.training import data_source
 from app.ui.training.data_source import DataSource
 from app.ui.training.mounting import Unwatched
@@ -60,7 +61,7 @@ async def test_a_session_from_elsewhere_is_offered_as_soon_as_the_tab_is_shown(s
     async with mounted(Shown, studio) as screen:
         await screen.click("Hide")
         await screen.wait_for(lambda: offered(screen) == [SAMPLE_NAME])
-        studio.draft.restore(None)
+        studio.draft.restore(LeftForm())
         await screen.settle()
         studio.add_session("fresh")
 

@@ -33,6 +33,7 @@ _NOT_SHOWN = {
     "chat",
     "spread",
     "pod",
+    "job",
     "row_counts",
     "offline_reason",  # said by a service every other second, whatever was put here: tests/ui/test_offline.py
 }
@@ -102,6 +103,9 @@ def single_changes(draft: TrainingDraft):
     for field in fields(draft.pod):
         for name, (_, *change) in changes_of(draft.pod, field.name):
             yield f"pod.{name}", ("pod", *change)
+    for field in fields(draft.job):
+        for name, (_, *change) in changes_of(draft.job, field.name):
+            yield f"job.{name}", ("job", *change)
 
 
 def changes_of(owner: Any, name: str):

@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.errors import StudioError
 from app.domain.gpus import Gpu
 from app.ui.training.ready.latest import use_latest
+from app.ui.training.start_panel import _About
 from tests.preflight.conftest import preflight_of
 from tests.preflight.known import GB, KnownComputer, KnownHub
 from tests.ui.harness import mounted
@@ -198,3 +199,11 @@ async def test_never_two_questions_at_a_time_and_the_last_one_counts():
 
         await screen.wait_for(lambda: answers)
         assert (begun, answers) == (["a", "abc"], ["abc"])
+
+
+def test_while_something_is_looked_up_it_is_neither_ready_nor_not():
+    waiting = _About("Checking “Local (Docker)”…", None, False, frozenset())
+    blocked = _About("Choose a dataset", None, False, frozenset())
+
+    assert (waiting.waits, waiting.is_blocked) == (True, False)
+    assert (blocked.waits, blocked.is_blocked) == (False, True)

@@ -1,10 +1,14 @@
 """From an empty form to a run that was started once, with what the form says."""
 
 import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
 
 import flet as ft
 
 from app.domain.errors import TargetError
+from app.domain.preflight import Readiness, Remark
+from app.domain.runpod_ports import GpuOffer, Stock
 from app.domain.runs import Target
 from tests.ui.training.conftest import choose_segment, choose_session
 
@@ -122,3 +126,24 @@ async def test_a_deleted_session_is_said_and_not_replaced_by_another(studio):
 
         await screen.wait_for(lambda: screen.button("Start training").disabled)
         assert "session" in reason(screen).lower()
+
+
+async def test_a_dearer_gpu_is_agreed_to_with_one_click(studio):
+    next_one = GpuOffer("NVIDIA L4", "L4", 24, 0.39, Stock.HIGH, 8)
+
+    def check(request):
+        if request.pod.highest_price == 0.39:
+            return Readiness()
+        return Readiness((Remark("Cost", "error", "None is free at that price."),), dearer=next_one)
+
+    object.__setattr__(studio.services, "preflight", SimpleNamespace(check=check))
+    studio.draft.target = Target.RUNPOD
+    studio.draft.pod = replace(studio.draft.pod, image="ghcr.io/somebody/trainer:1")
+    async with studio.opened() as screen:
+        await screen.wait_for_text("None is free at that price.")
+        assert screen.button("Start training").disabled
+
+        await screen.click("Take L4 at $0.39 an hour")
+
+        await screen.wait_for(lambda: not screen.button("Start training").disabled)
+    assert studio.draft.pod.highest_price == "0.39"

@@ -21,6 +21,7 @@ from app.adapters.sqlite.migrations import (
     m0009_exports,
     m0010_conversations,
     m0011_rentals,
+    m0012_spent_before,
 )
 
 
@@ -45,4 +46,5 @@ MIGRATIONS: Final = (
     Migration(9, "exports", m0009_exports.apply),
     Migration(10, "conversations", m0010_conversations.apply),
     Migration(11, "rentals", m0011_rentals.apply),
+    Migration(12, "what was spent before a rental", m0012_spent_before.apply),
 )

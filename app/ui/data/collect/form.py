@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import flet as ft
 
@@ -16,11 +16,11 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.typed import Typed, use_typed
 from app.ui.offline import use_reason
+from app.ui.texts import text
+from app.ui.texts.words import all_of
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Grid
 from app.ui.training.watching import use_answer
-
-_TITLE: Final = "Collect from the web"
 
 Answers = Mapping[str, Answer]
 
@@ -55,28 +55,34 @@ def CollectForm(
 
     start = use_action(begin, on_done=lambda _: on_started())
     if sources is None or scraper is None:
-        return Section(_TITLE, [ft.Text("Looking for sources…")])
+        return Section(text("data.collect.title"), [ft.Text(text("data.collect.looking"))])
     given = answers.get(scraper.kind, {})
     plan = _plan(collecting, scraper, given)
     options = [(each.kind, each.label) for each in sources.scrapers]
     button = ft.FilledButton(
-        "Start collecting",
+        text("data.collect.start"),
         icon=ft.Icons.TRAVEL_EXPLORE,
         disabled=start.is_busy or bool(offline_reason) or not isinstance(plan, Plan),
         on_click=start.run,
     )
     return Section(
-        _TITLE,
+        text("data.collect.title"),
         [
             _offline(offline_reason),
-            Choice("collect-source", "Source", scraper.kind, options, set_kind, help_text=scraper.about),
+            Choice(
+                "collect-source",
+                text("data.collect.source"),
+                scraper.kind,
+                options,
+                set_kind,
+                help_text=scraper.about,
+            ),
             _fields(scraper, given, answer, name),
             _said(plan),
             ErrorBanner(start.problem, on_dismiss=start.dismiss),
             ft.Row([button]),
         ],
-        subtitle="Questions with answers, comments, or pages, with their address, author and licence."
-        " It goes on while you do something else.",
+        subtitle=text("data.collect.about"),
     )
 
 
@@ -95,9 +101,9 @@ def _fields(
     ]
     controls.append(
         ft.TextField(
-            label="Name of the session",
+            label=text("data.collect.name"),
             value=name.shown,
-            helper="By itself what was asked for.",
+            helper=text("data.collect.name_help"),
             on_change=name.edit,
         )
     )
@@ -114,17 +120,15 @@ def _plan(collecting: CollectingService, scraper: Scraper, given: Mapping[str, A
 
 def _said(plan: Plan | Problem) -> ft.Control:
     if isinstance(plan, Plan):
-        asked = " and ".join(plan.asks)
-        text = (
-            f"Will ask {asked} for {plan.title}. Sent are these fields and this program's name, nothing else."
-        )
+        asked = all_of(plan.asks)
+        said = text("data.collect.will_ask", sources=asked, title=plan.title)
         icon = ft.Icons.PUBLIC
     else:
-        text, icon = f"{plan.message} {plan.hint}".strip(), ft.Icons.INFO_OUTLINE
+        said, icon = f"{plan.message} {plan.hint}".strip(), ft.Icons.INFO_OUTLINE
     line = ft.Row(
         [
             ft.Icon(icon, size=18, color=ft.Colors.ON_SURFACE_VARIANT),
-            ft.Text(text, color=ft.Colors.ON_SURFACE_VARIANT, expand=True),
+            ft.Text(said, color=ft.Colors.ON_SURFACE_VARIANT, expand=True),
         ],
         spacing=GAP,
         vertical_alignment=ft.CrossAxisAlignment.START,
@@ -136,5 +140,5 @@ def _offline(reason: str) -> ft.Control:
     if not reason:
         return ft.Container(visible=False)
     return Identified(
-        "collect-offline", ft.Text(f"Nothing can be collected now: {reason}", color=ft.Colors.TERTIARY)
+        "collect-offline", ft.Text(text("data.collect.offline", reason=reason), color=ft.Colors.TERTIARY)
     )

@@ -10,7 +10,7 @@ from app.domain.sessions import SessionId
 from app.services.collecting import CollectingService
 from app.services.scrape_jobs import Progress
 from app.ui.actions import use_action
-from app.ui.data.collect.wording import STATUS, counts, how_far, share
+from app.ui.data.collect.wording import TONES, counts, how_far, share
 from app.ui.data.wording import when
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
@@ -20,6 +20,7 @@ from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP, SPACE
 from app.ui.training.watching import use_answer
 
@@ -49,7 +50,7 @@ def CollectHistory(
             cards.append(ft.Divider())
         card = ScrapeCard(collecting, progress, on_show, lambda: look(lambda n: n + 1))
         cards.append(ft.Container(card, key=progress.scrape.id))
-    return Section("Collected from the web", [ft.Column(cards, spacing=SPACE, tight=True)])
+    return Section(text("data.collect.history"), [ft.Column(cards, spacing=SPACE, tight=True)])
 
 
 @ft.component
@@ -64,7 +65,7 @@ def ScrapeCard(
     cancel = use_action(lambda: collecting.cancel(scrape.id), on_done=lambda _: on_changed())
     resume = use_action(lambda: collecting.start_again(scrape.id), on_done=lambda _: on_changed())
     forget = _use_forget(collecting, scrape, on_changed)
-    word, tone = STATUS[scrape.status]
+    pill = StatusPill(text_in("data.collect.statuses", scrape.status), TONES[scrape.status])
     title = ft.Column(
         [
             ft.Text(scrape.name, theme_style=ft.TextThemeStyle.TITLE_SMALL),
@@ -75,7 +76,7 @@ def ScrapeCard(
         expand=True,
     )
     lines: list[ft.Control] = [
-        ft.Row([title, StatusPill(word, tone)], vertical_alignment=ft.CrossAxisAlignment.START),
+        ft.Row([title, pill], vertical_alignment=ft.CrossAxisAlignment.START),
         _progress(progress),
         _message(scrape),
         ErrorBanner(cancel.problem, on_dismiss=cancel.dismiss),
@@ -83,13 +84,19 @@ def ScrapeCard(
     ]
     buttons: list[ft.Control] = []
     if scrape.status is ScrapeStatus.RUNNING:
-        buttons.append(ft.OutlinedButton("Cancel collecting", disabled=cancel.is_busy, on_click=cancel.run))
+        buttons.append(
+            ft.OutlinedButton(text("data.collect.cancel"), disabled=cancel.is_busy, on_click=cancel.run)
+        )
     if scrape.status.can_resume:
-        buttons.append(ft.FilledButton("Resume", disabled=resume.is_busy, on_click=resume.run))
+        buttons.append(
+            ft.FilledButton(text("data.collect.resume"), disabled=resume.is_busy, on_click=resume.run)
+        )
     if (session := scrape.session_id) is not None:
-        buttons.append(ft.TextButton("Show collected rows", on_click=lambda: on_show(session)))
+        buttons.append(ft.TextButton(text("data.collect.show_rows"), on_click=lambda: on_show(session)))
     if scrape.status is not ScrapeStatus.RUNNING:
-        buttons.append(IconAction(ft.Icons.DELETE_OUTLINE, f"Remove {scrape.name} from this list", forget))
+        buttons.append(
+            IconAction(ft.Icons.DELETE_OUTLINE, text("data.collect.remove", name=scrape.name), forget)
+        )
     lines.append(ft.Row(buttons, wrap=True, spacing=GAP))
     return Identified(f"scrape-{scrape.id}", ft.Column(lines, spacing=GAP, tight=True), label=scrape.name)
 
@@ -117,11 +124,13 @@ def _use_forget(
         on_changed()
 
     forget = use_action(lambda: collecting.forget(scrape.id), on_done=done)
-    lost = " It can no longer be resumed." if scrape.status.can_resume else ""
+    stays = text("data.collect.remove_text")
+    if scrape.status.can_resume:
+        stays = text("data.collect.remove_text_last")
     dialog = ConfirmDialog(
-        f"Remove “{scrape.name}” from the list?",
-        f"The session with its rows stays.{lost}",
-        confirm="Remove",
+        text("data.collect.remove_question", name=scrape.name),
+        stays,
+        confirm=text("data.collect.remove_confirm"),
         on_confirm=forget.run,
         on_cancel=lambda: set_open(False),
         is_busy=forget.is_busy,

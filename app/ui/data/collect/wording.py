@@ -6,22 +6,29 @@ from app.domain.scraping import Scrape, ScrapeStatus
 from app.services.scrape_jobs import Progress
 from app.ui.data.wording import rows
 from app.ui.kit.status_pill import Tone
+from app.ui.texts import text
 
-STATUS: Final[dict[ScrapeStatus, tuple[str, Tone]]] = {
-    ScrapeStatus.RUNNING: ("Collecting", "active"),
-    ScrapeStatus.FINISHED: ("Finished", "good"),
-    ScrapeStatus.CANCELLED: ("Cancelled", "neutral"),
-    ScrapeStatus.FAILED: ("Stopped early", "bad"),
-    ScrapeStatus.INTERRUPTED: ("Interrupted", "warning"),
+TONES: Final[dict[ScrapeStatus, Tone]] = {
+    ScrapeStatus.RUNNING: "active",
+    ScrapeStatus.FINISHED: "good",
+    ScrapeStatus.CANCELLED: "neutral",
+    ScrapeStatus.FAILED: "bad",
+    ScrapeStatus.INTERRUPTED: "warning",
 }
 
 
 def counts(scrape: Scrape) -> str:
     """ "120 rows from 98 of 340 looked at; skipped: 3 × deleted or removed"."""
-    of_all = f" of {scrape.total:,}" if scrape.total is not None else ""
-    said = f"{rows(scrape.row_count)} from {scrape.seen:,}{of_all} looked at"
+    said = _looked_at(scrape)
     skipped = ", ".join(f"{count:,} × {reason}" for reason, count in scrape.skipped.items())
-    return f"{said}; skipped: {skipped}" if skipped else said
+    return text("data.collect.skipped", said=said, reasons=skipped) if skipped else said
+
+
+def _looked_at(scrape: Scrape) -> str:
+    got = rows(scrape.row_count)
+    if scrape.total is None:
+        return text("data.collect.looked_at", rows=got, seen=scrape.seen)
+    return text("data.collect.looked_at_of", rows=got, seen=scrape.seen, total=scrape.total)
 
 
 def how_far(progress: Progress) -> str:
@@ -31,14 +38,16 @@ def how_far(progress: Progress) -> str:
 
 
 def eta(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
+    return "" if seconds is None else f" · {_to_go(seconds)}"
+
+
+def _to_go(seconds: float) -> str:
     if seconds < 60:
-        return " · less than a minute to go"
+        return text("data.collect.eta.soon")
     minutes = round(seconds / 60)
     if minutes < 60:
-        return f" · about {minutes} minutes to go"
-    return f" · about {minutes // 60} h {minutes % 60} min to go"
+        return text("data.collect.eta.minutes", minutes=minutes)
+    return text("data.collect.eta.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
 def share(scrape: Scrape) -> float | None:

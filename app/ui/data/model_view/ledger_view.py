@@ -13,6 +13,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.paging_bar import PagingBar
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import GAP
 from trainer_image.config import RunConfig
 from trainer_image.lengths import NOT_LOST, lost_share
@@ -35,7 +36,7 @@ def LedgerView(
             "ledger",
             ft.Text(sentence(buckets, is_sample=survey.is_sample, is_part=survey.source.is_part)),
             live=True,
-            label="Row ledger",
+            label=text("data.model.ledger.title"),
         ),
         _stop(buckets, config),
         _chips(buckets, chosen, on_choose),
@@ -54,10 +55,12 @@ def sentence(buckets: Mapping[str, int], *, is_sample: bool, is_part: bool = Fal
         for bucket, count in sorted(buckets.items(), key=lambda item: -item[1])
         if bucket != "trained"
     )
-    text = f"{total:,} in → {trained:,} trained" + (f": {rest}" if rest else "")
+    said = text("data.model.ledger.trained", total=total, trained=trained)
+    if rest:
+        said = text("data.model.ledger.trained_rest", total=total, trained=trained, rest=rest)
     if is_part:
-        return f"The first rows: {text}."
-    return f"A sample of the rows: {text}. All rows follow." if is_sample else text
+        return text("data.model.ledger.first_rows", said=said)
+    return text("data.model.ledger.sample", said=said) if is_sample else said
 
 
 def _stop(buckets: Mapping[str, int], config: RunConfig) -> ft.Control:
@@ -65,13 +68,15 @@ def _stop(buckets: Mapping[str, int], config: RunConfig) -> ft.Control:
     if not share:
         return ft.Container(visible=False)
     stops = share > config.max_lost_share
-    text = f"{100 * share:.1f} % of the rows are lost; a run stops above {100 * config.max_lost_share:g} %"
-    text += ": it would stop before it trains." if stops else "."
+    lost, most = 100 * share, 100 * config.max_lost_share
+    said = text("data.model.ledger.lost", share=lost, most=most)
+    if stops:
+        said = text("data.model.ledger.lost_stops", share=lost, most=most)
     color = ft.Colors.ERROR if stops else ft.Colors.ON_SURFACE_VARIANT
     icon = ft.Icons.BLOCK if stops else ft.Icons.INFO_OUTLINE
     return Identified(
         "lost-share",
-        ft.Row([ft.Icon(icon, color=color, size=18), ft.Text(text, color=color, expand=True)], spacing=GAP),
+        ft.Row([ft.Icon(icon, color=color, size=18), ft.Text(said, color=color, expand=True)], spacing=GAP),
         live=True,
     )
 
@@ -120,7 +125,7 @@ def Fates(
     ft.use_effect(first, dependencies=[], cleanup=_nothing)
     return ft.Column(
         [
-            ErrorBanner(load.problem, retry=("Try again", load.run)),
+            ErrorBanner(load.problem, retry=(text("data.model.ledger.again"), load.run)),
             Identified(
                 "fates", Selectable(ft.Column([_fate(f, on_open) for f in fates], spacing=0, tight=True))
             ),
@@ -134,11 +139,15 @@ def Fates(
 
 def _fate(fate: Fate, on_open: Callable[[int], None]) -> ft.Control:
     tokens = (
-        f"{fate.length:,} tokens" if fate.length is not None and str(fate.length) not in fate.reason else ""
+        text("data.model.ledger.tokens", count=fate.length)
+        if fate.length is not None and str(fate.length) not in fate.reason
+        else ""
     )
     return ft.Row(
         [
-            ft.TextButton(f"Row {fate.number + 1:,}", on_click=lambda: on_open(fate.number)),
+            ft.TextButton(
+                text("data.model.ledger.row", row=fate.number + 1), on_click=lambda: on_open(fate.number)
+            ),
             ft.Text(" · ".join(filter(None, [fate.reason, tokens])), expand=True),
         ],
         key=fate.number,

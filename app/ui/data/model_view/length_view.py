@@ -12,6 +12,7 @@ from app.ui.data.model_view.scale import Scale, bars, scale_of
 from app.ui.kit.entered import text_of
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.watching import use_answer
 from app.ui.training.wording import duration
@@ -54,7 +55,7 @@ def LengthView(
         on_problem=set_problem,
     )
     if not percentiles:
-        return ft.Text("No row came to tokens, so there are no lengths to show.")
+        return ft.Text(text("data.lengths.none"))
     counts = survey.table.lengths()
     scale = scale_of(counts, percentiles["p50"], config.max_seq_len)
     found = previews.length(survey, config, max_seq_len=line, speed=speed)
@@ -72,9 +73,9 @@ def LengthView(
 
 
 def _percentiles(found: Mapping[str, int]) -> ft.Control:
-    words = {"p50": "half have at most", "p95": "95 %", "p99": "99 %", "max": "the longest"}
-    text = "Tokens in a row: " + ", ".join(f"{words[name]} {value:,}" for name, value in found.items())
-    return Identified("percentiles", ft.Text(text + "."), label="Percentiles of the lengths")
+    said = ", ".join(text_in("data.lengths.percentiles", name, count=value) for name, value in found.items())
+    line = ft.Text(text("data.lengths.in_a_row", percentiles=said))
+    return Identified("percentiles", line, label=text("data.lengths.label"))
 
 
 @ft.component
@@ -119,14 +120,14 @@ def Histogram(
     axis = ft.Row(
         [
             _small(f"{scale.length(0):,}" if scale.is_log else "0"),
-            _small("tokens in a row" + (", logarithmic" if scale.is_log else "")),
+            _small(text("data.lengths.axis_log") if scale.is_log else text("data.lengths.axis")),
             _small(f"{scale.high:,}"),
         ],
         alignment=ft.MainAxisAlignment.SPACE_BETWEEN,
     )
     rows = sum(counts.values())
     longer = sum(n for length, n in counts.items() if length > line)
-    label = f"Histogram of {rows:,} lengths; {longer:,} rows are longer than {line:,} tokens"
+    label = text("data.lengths.histogram", count=rows, longer=longer, line=line)
     return ft.Column(
         [
             Identified("histogram", area, label=label),
@@ -151,19 +152,24 @@ def _by_keyboard(scale: Scale, line: int, on_line: Callable[[int], None]) -> ft.
         on_line(moved if moved != line else max(line + by, 1))
 
     def typed(event: ft.Event[ft.TextField]) -> None:
-        text = text_of(event).strip()
-        if text.isascii() and text.isdigit() and 0 < int(text) <= _LONGEST:
-            on_line(int(text))
+        said = text_of(event).strip()
+        if said.isascii() and said.isdigit() and 0 < int(said) <= _LONGEST:
+            on_line(int(said))
 
     field = ft.TextField(
-        value=str(line), label="Longest row", width=130, dense=True, on_submit=typed, on_blur=typed
+        value=str(line),
+        label=text("data.lengths.longest"),
+        width=130,
+        dense=True,
+        on_submit=typed,
+        on_blur=typed,
     )
     return ft.Row(
         [
-            IconAction(ft.Icons.REMOVE, "Shorter longest row", lambda: step(-1)),
+            IconAction(ft.Icons.REMOVE, text("data.lengths.shorter"), lambda: step(-1)),
             field,
-            IconAction(ft.Icons.ADD, "Longer longest row", lambda: step(1)),
-            ft.Container(_small("tokens: drag the line, type, or step"), expand=True),
+            IconAction(ft.Icons.ADD, text("data.lengths.longer"), lambda: step(1)),
+            ft.Container(_small(text("data.lengths.how")), expand=True),
         ],
         spacing=GAP / 2,
         vertical_alignment=ft.CrossAxisAlignment.CENTER,
@@ -227,42 +233,55 @@ def _numbers(
 ) -> ft.Control:
     total = max(sum(found.buckets.values()), 1)
     dropped = found.buckets.get("too_long", 0)
-    about = "" if found.is_exact else "about "
     waste = 100 * found.padding / max(found.tokens + found.padding, 1)
-    packed = "none: rows are packed" if config.packing else f"about {waste:.0f} % of {_tokens(found)}"
+    packed = (
+        text("data.lengths.padding_packed")
+        if config.packing
+        else text("data.lengths.padding_share", share=waste, tokens=_tokens(found))
+    )
+    left_out = text("data.lengths.rows_of_all", rows=_roughly(found, dropped), share=100 * dropped / total)
+    steps = text(
+        "data.lengths.steps_of_epoch", steps=_roughly(found, found.steps), epoch=found.steps_of_epoch
+    )
     figures = [
-        ("Rows left out as too long", f"{about}{dropped:,} ({100 * dropped / total:.1f} %)"),
-        ("Rows cut", f"{about}{found.cut:,}"),
-        ("Tokens lost to padding", packed),
-        ("Steps", f"{about}{found.steps:,} ({found.steps_of_epoch:,} an epoch)"),
-        ("Time of an epoch", _time(found)),
-        ("Memory at the peak", _memory(memory, problem)),
+        (text("data.lengths.too_long"), left_out),
+        (text("data.lengths.cut"), _roughly(found, found.cut)),
+        (text("data.lengths.padding"), packed),
+        (text("data.lengths.steps"), steps),
+        (text("data.lengths.epoch_time"), _time(found)),
+        (text("data.lengths.memory"), _memory(memory, problem)),
     ]
     cells: list[ft.Control] = [
         ft.Container(_figure(name, value), col={"xs": 12, "sm": 6, "md": 4}) for name, value in figures
     ]
     body = ft.ResponsiveRow(cells, spacing=GAP * 1.5, run_spacing=GAP)
-    return Identified("length-numbers", body, live=True, label=f"With at most {found.max_seq_len:,} tokens")
+    return Identified(
+        "length-numbers", body, live=True, label=text("data.lengths.at_most", count=found.max_seq_len)
+    )
+
+
+def _roughly(found: Length, count: int) -> str:
+    return f"{count:,}" if found.is_exact else text("data.lengths.about", count=count)
 
 
 def _tokens(found: Length) -> str:
-    return f"{found.tokens + found.padding:,} tokens an epoch"
+    return text("data.lengths.tokens_of_epoch", count=found.tokens + found.padding)
 
 
 def _time(found: Length) -> str:
     if found.epoch_seconds is None:
-        return "unknown: no run of this model has measured it"
-    return f"roughly {duration(found.epoch_seconds)}, as earlier runs went"
+        return text("data.lengths.time_unknown")
+    return text("data.lengths.time", duration=duration(found.epoch_seconds))
 
 
 def _memory(memory: Estimated | None, problem: Problem | None) -> str:
     if problem is not None:
-        return f"unknown: {problem.message}"
+        return text("data.lengths.memory_unknown", problem=problem.message)
     if memory is None:
-        return "estimating…"
-    where = "GPU" if memory.device == "cuda" else "processor"
+        return text("data.lengths.estimating")
+    where = "cuda" if memory.device == "cuda" else "cpu"
     low, expected, high = (size / _GB for size in (memory.low, memory.expected, memory.high))
-    return f"about {expected:.2f} GB ({low:.2f} to {high:.2f}), {where}"
+    return text_in("data.lengths.memory_on", where, expected=expected, low=low, high=high)
 
 
 def _figure(label: str, value: str) -> ft.Control:
@@ -274,20 +293,20 @@ def _uses(
     percentiles: Mapping[str, int], line: int, config: RunConfig, on_use: Callable[[int], None] | None
 ) -> ft.Control:
     if on_use is None:
-        return _small("In the Training tab a length can be put into the run from here.")
+        return _small(text("data.lengths.only_training"))
     choices = [
-        (f"Use p95 ({percentiles['p95']:,})", percentiles["p95"]),
-        (f"Use p99 ({percentiles['p99']:,})", percentiles["p99"]),
-        (f"Use the line ({line:,})", line),
+        (text("data.lengths.use_p95", count=percentiles["p95"]), percentiles["p95"]),
+        (text("data.lengths.use_p99", count=percentiles["p99"]), percentiles["p99"]),
+        (text("data.lengths.use_line", count=line), line),
     ]
     buttons: list[ft.Control] = [
         ft.Container(
-            ft.OutlinedButton(text, disabled=length == config.max_seq_len, on_click=_use(on_use, length))
+            ft.OutlinedButton(said, disabled=length == config.max_seq_len, on_click=_use(on_use, length))
         )
-        for text, length in choices
+        for said, length in choices
     ]
     return ft.Row(
-        [*buttons, ft.Container(_small(f"The run's max sequence length is {config.max_seq_len:,}."))],
+        [*buttons, ft.Container(_small(text("data.lengths.now", count=config.max_seq_len)))],
         wrap=True,
         spacing=GAP,
         run_spacing=GAP,

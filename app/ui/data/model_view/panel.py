@@ -9,16 +9,17 @@ from app.ui.data.model_view.view import ModelView
 from app.ui.data.session_context import SessionContext
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice
 from app.ui.training.mounting import keyed
-from app.ui.training.options import BASE_MODELS, OTHER_MODEL, OTHER_MODEL_LABEL
+from app.ui.training.options import OTHER_MODEL, model_options
 from trainer_image.config import RunConfig
 
 
 def SeenByModelView(context: SessionContext) -> ft.Control:
     if context.previews is None:
-        return ft.Text("What a model sees cannot be shown here.")
+        return ft.Text(text("data.model.not_here"))
     key = f"seen-{context.session.id}-{context.session.version}"
     return keyed(SeenByModel, key, context.previews, context.session)
 
@@ -39,23 +40,24 @@ def SeenByModel(previews: PreviewService, session: Session) -> ft.Control:
         if typed.now():
             set_model(typed.now())
 
-    options = [(option.name, option.label) for option in BASE_MODELS] + [(OTHER_MODEL, OTHER_MODEL_LABEL)]
-    body: list[ft.Control] = [Choice("seen-by", "Base model", chosen, options, choose)]
+    body: list[ft.Control] = [
+        Choice("seen-by", text("data.model.base_model"), chosen, model_options(), choose)
+    ]
     if chosen == OTHER_MODEL:
         field = ft.TextField(
-            label="Hub name or folder",
+            label=text("data.model.other_model"),
             value=typed.shown,
-            hint_text="owner/name or /path/to/model",
+            hint_text=text("data.model.other_model_hint"),
             on_change=typed.edit,
             on_submit=take,
             expand=True,
         )
-        body.append(ft.Row([field, ft.OutlinedButton("Look", on_click=take)], spacing=GAP))
+        body.append(ft.Row([field, ft.OutlinedButton(text("data.model.look"), on_click=take)], spacing=GAP))
     source = previews.of_session(session)
     config = RunConfig(base_model=model)
     body.append(keyed(ModelView, f"{session.id}-{model}", previews, source, config))
     return Section(
-        "What the model sees",
+        text("data.model.title"),
         body,
-        subtitle="With the model's own tokenizer and chat template, by the functions that train.",
+        subtitle=text("data.model.about"),
     )

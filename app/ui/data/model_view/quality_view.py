@@ -16,6 +16,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.paging_bar import PagingBar
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import GAP
 from trainer_image.config import RunConfig
 
@@ -86,8 +87,8 @@ def QualityView(
     if state.is_busy:
         return _progress(state, survey, cancel)
     if state.problem or state.quality is None:
-        again = ft.OutlinedButton("Look again", on_click=look)
-        said = ft.Text("Looking was cancelled; nothing was changed.", visible=state.was_cancelled)
+        again = ft.OutlinedButton(text("data.quality.again"), on_click=look)
+        said = ft.Text(text("data.quality.was_cancelled"), visible=state.was_cancelled)
         return ft.Column([ErrorBanner(state.problem), said, ft.Row([again])], spacing=GAP, tight=True)
     lines: list[ft.Control] = [_summary(state.quality), _flaws(state, chosen, set_chosen)]
     lines.append(_languages(state.quality, chosen, set_chosen))
@@ -100,19 +101,22 @@ def QualityView(
 def _progress(state: _State, survey: Survey, cancel: Callable[[], None]) -> ft.Control:
     total = survey.table.total
     line = ProgressLine(
-        f"Comparing all rows with each other: {state.rows:,} of {total:,}…",
+        text("data.quality.comparing", count=state.rows, total=total),
         state.rows / total if total and state.rows else None,
         identifier="quality-progress",
     )
     return ft.Row(
-        [ft.Container(line, expand=True), ft.OutlinedButton("Cancel", on_click=cancel)], spacing=GAP
+        [ft.Container(line, expand=True), ft.OutlinedButton(text("data.quality.cancel"), on_click=cancel)],
+        spacing=GAP,
     )
 
 
 def _summary(quality: Quality) -> ft.Control:
     wrong = [f"{count:,} {FLAWS[flaw]}" for flaw, count in quality.counts.items() if count]
-    text = f"{quality.rows:,} rows: " + (", ".join(wrong) if wrong else "nothing wrong was found")
-    return Identified("quality", ft.Text(f"{text}."), live=True, label="Quality of the rows")
+    said = text("data.quality.nothing_wrong", count=quality.rows)
+    if wrong:
+        said = text("data.quality.wrong", count=quality.rows, flaws=", ".join(wrong))
+    return Identified("quality", ft.Text(said), live=True, label=text("data.quality.label"))
 
 
 def _flaws(state: _State, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
@@ -120,25 +124,32 @@ def _flaws(state: _State, chosen: str, on_choose: Callable[[str], None]) -> ft.C
     assert state.quality
     kinds = [(str(flaw), count, FLAWS[flaw]) for flaw, count in state.quality.counts.items()]
     if state.leaks is not None:
-        kinds.append((_LEAKS, len(state.leaks), "kept aside with a prompt that is trained on"))
-    chips = [_chip(f"{count:,} {text}", kind, chosen, on_choose) for kind, count, text in kinds if count]
-    none = ", ".join(text for _, count, text in kinds if not count)
+        kinds.append((_LEAKS, len(state.leaks), text("data.quality.leaks")))
+    chips = [_chip(f"{count:,} {said}", kind, chosen, on_choose) for kind, count, said in kinds if count]
+    none = ", ".join(said for _, count, said in kinds if not count)
     lines: list[ft.Control] = [ft.Row(chips, wrap=True, spacing=GAP, run_spacing=GAP)] if chips else []
     if none:
         icon = ft.Icon(
-            ft.Icons.CHECK_CIRCLE_OUTLINE, color=ft.Colors.PRIMARY, size=18, semantics_label="Well"
+            ft.Icons.CHECK_CIRCLE_OUTLINE,
+            color=ft.Colors.PRIMARY,
+            size=18,
+            semantics_label=text("data.quality.well"),
         )
-        lines.append(ft.Row([icon, ft.Text(f"No row is {none}.", expand=True)], spacing=GAP))
+        lines.append(
+            ft.Row([icon, ft.Text(text("data.quality.no_row", flaws=none), expand=True)], spacing=GAP)
+        )
     return ft.Column(lines, spacing=GAP, tight=True)
 
 
 def _languages(quality: Quality, chosen: str, on_choose: Callable[[str], None]) -> ft.Control:
-    of = f" (of {quality.languages_of:,} rows)" if quality.languages_of < quality.rows else ""
+    heading = text("data.quality.languages")
+    if quality.languages_of < quality.rows:
+        heading = text("data.quality.languages_of", count=quality.languages_of)
     chips = [
-        _chip(f"{count:,} {code or 'too short or mixed'}", f"language:{code}", chosen, on_choose)
+        _chip(f"{count:,} {code or text('data.quality.mixed')}", f"language:{code}", chosen, on_choose)
         for code, count in list(quality.languages.items())[:_LANGUAGES]
     ]
-    title = ft.Text(f"Languages{of}", theme_style=ft.TextThemeStyle.LABEL_MEDIUM)
+    title = ft.Text(heading, theme_style=ft.TextThemeStyle.LABEL_MEDIUM)
     return ft.Column(
         [title, ft.Row(chips, wrap=True, spacing=GAP, run_spacing=GAP)], spacing=GAP / 2, tight=True
     )
@@ -191,7 +202,7 @@ def FlawedRows(
     listed = ft.Column([_row(row, on_open) for row in rows], spacing=0, tight=True)
     return ft.Column(
         [
-            ErrorBanner(load.problem, retry=("Try again", load.run)),
+            ErrorBanner(load.problem, retry=(text("data.quality.try_again"), load.run)),
             Identified("flawed", Selectable(listed)),
             PagingBar(start, _PAGE, total, move),
         ],
@@ -204,7 +215,7 @@ def FlawedRows(
 def _row(row: Flawed, on_open: Callable[[int], None]) -> ft.Control:
     return ft.Row(
         [
-            ft.TextButton(f"Row {row.number + 1:,}", on_click=lambda: on_open(row.number)),
+            ft.TextButton(text("data.quality.row", row=row.number + 1), on_click=lambda: on_open(row.number)),
             ft.Text(row.note, expand=True),
         ],
         key=row.number,

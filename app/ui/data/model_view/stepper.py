@@ -11,6 +11,7 @@ from app.ui.data.model_view.token_view import TokenView
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
@@ -43,18 +44,23 @@ def RowStepper(previews: PreviewService, source: Source, config: RunConfig, firs
         set_number(max(0, to if last is None else min(to, last)))
 
     def typed(event: ft.Event[ft.TextField]) -> None:
-        text = text_of(event).strip()
-        if text.isascii() and text.isdigit() and int(text) > 0:
-            move(int(text) - 1)
+        said = text_of(event).strip()
+        if said.isascii() and said.isdigit() and int(said) > 0:
+            move(int(said) - 1)
 
-    of = f"of {source.row_count:,}" if source.row_count is not None else ""
+    of = text("data.tokens.of", count=source.row_count) if source.row_count is not None else ""
     bar = ft.Row(
         [
-            IconAction(ft.Icons.CHEVRON_LEFT, "Previous row", lambda: move(number - 1), disabled=number == 0),
-            ft.Text("Row"),
+            IconAction(
+                ft.Icons.CHEVRON_LEFT,
+                text("data.tokens.previous_row"),
+                lambda: move(number - 1),
+                disabled=number == 0,
+            ),
+            ft.Text(text("data.tokens.row")),
             ft.TextField(
                 value=str(number + 1),
-                label="Row number",
+                label=text("data.tokens.row_number"),
                 width=110,
                 dense=True,
                 on_submit=typed,
@@ -63,7 +69,7 @@ def RowStepper(previews: PreviewService, source: Source, config: RunConfig, firs
             ft.Text(of, color=ft.Colors.ON_SURFACE_VARIANT),
             IconAction(
                 ft.Icons.CHEVRON_RIGHT,
-                "Next row",
+                text("data.tokens.next_row"),
                 lambda: move(number + 1),
                 disabled=last is not None and number >= last,
             ),
@@ -78,8 +84,8 @@ def RowStepper(previews: PreviewService, source: Source, config: RunConfig, firs
         body.append(
             ft.Row(
                 [
-                    ft.ProgressRing(width=20, height=20, semantics_label="Looking at the row"),
-                    ft.Text("Loading the tokenizer, a few seconds the first time…"),
+                    ft.ProgressRing(width=20, height=20, semantics_label=text("data.tokens.looking")),
+                    ft.Text(text("data.tokens.loading")),
                 ],
                 spacing=GAP * 1.5,
             )

@@ -10,11 +10,10 @@ from app.domain.timeline import BUCKETS
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Card
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, TEXT_FONT
 from trainer_image.look_protocol import Shown, ShownToken
 
-ROLES: Final = {"begin": "BOS", "end": "EOS", "end_of_turn": "end of turn", "special": "special"}
-"""What a special token stands for → the words beside it."""
 BRACKETS: Final = ("«", "»")
 """Around what is learnt; the fonts have no rarer ones."""
 _SPECIAL_FONT: Final = f"{TEXT_FONT} SemiBold"
@@ -25,36 +24,43 @@ def TokenView(shown: Shown) -> ft.Control:
     """Learnt tokens are underlined on a tint, the others plain; no mark is made by colour alone."""
     if not shown.tokens:
         return Card(
-            Identified("tokens", ft.Text(_left_out(shown) or "This row has no tokens."), live=True),
+            Identified("tokens", ft.Text(_left_out(shown) or text("data.tokens.no_tokens")), live=True),
             padding=14,
         )
     lines: list[ft.Control] = [_summary(shown), _legend(), _tokens(shown)]
-    lines += [_finding(text) for text in _findings(shown)]
+    lines += [_finding(said) for said in _findings(shown)]
     lines.append(_as_text(shown))
     return ft.Column(lines, spacing=GAP, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
 def _summary(shown: Shown) -> ft.Control:
     special = sum(bool(token.role) for token in shown.tokens)
-    text = f"{shown.count:,} tokens · {shown.trained:,} learnt · {special:,} special"
-    if shown.count > len(shown.tokens):
-        text += f" · the first {len(shown.tokens):,} are shown"
-    return Identified("token-counts", ft.Text(text, theme_style=ft.TextThemeStyle.TITLE_SMALL), live=True)
+    said = text("data.tokens.counts", count=shown.count, learnt=shown.trained, special=special)
+    part = len(shown.tokens)
+    if shown.count > part:
+        said = text(
+            "data.tokens.counts_part", count=shown.count, learnt=shown.trained, special=special, shown=part
+        )
+    return Identified("token-counts", ft.Text(said, theme_style=ft.TextThemeStyle.TITLE_SMALL), live=True)
 
 
 def _legend() -> ft.Control:
     sample = [
-        ft.TextSpan("learnt", _style(ShownToken(id=0, text="", trained=True), is_odd=False, is_cut=False)),
-        ft.TextSpan("   "),
         ft.TextSpan(
-            "read only", _style(ShownToken(id=0, text="", trained=False), is_odd=False, is_cut=False)
+            text("data.tokens.learnt"),
+            _style(ShownToken(id=0, text="", trained=True), is_odd=False, is_cut=False),
         ),
         ft.TextSpan("   "),
         ft.TextSpan(
-            "<special>",
+            text("data.tokens.read_only"),
+            _style(ShownToken(id=0, text="", trained=False), is_odd=False, is_cut=False),
+        ),
+        ft.TextSpan("   "),
+        ft.TextSpan(
+            text("data.tokens.special"),
             _style(ShownToken(id=0, text="", trained=False, role="special"), is_odd=False, is_cut=False),
         ),
-        ft.TextSpan(" with its name after it. Each token has a shade of its own; ↵ is a line break."),
+        ft.TextSpan(text("data.tokens.legend")),
     ]
     return ft.Text(spans=sample, size=12.5, color=ft.Colors.ON_SURFACE_VARIANT)
 
@@ -65,11 +71,11 @@ def _tokens(shown: Shown) -> ft.Control:
         is_cut = 0 < shown.kept <= at
         spans.append(ft.TextSpan(_visible(token), _style(token, is_odd=bool(at % 2), is_cut=is_cut)))
         if token.role:
-            spans.append(ft.TextSpan(f" {ROLES[token.role]} ", _NAME))
-    text = ft.Text(spans=spans, font_family=CODE_FONT, size=13.5)
-    label = f"Tokens of the row; what is learnt stands in brackets: {marked(shown, BRACKETS)}"
+            spans.append(ft.TextSpan(f" {text_in('data.tokens.roles', token.role)} ", _NAME))
+    said = ft.Text(spans=spans, font_family=CODE_FONT, size=13.5)
+    label = text("data.tokens.label", tokens=marked(shown, BRACKETS))
     box = ft.Container(
-        Selectable(text), bgcolor=ft.Colors.SURFACE_CONTAINER_LOW, border_radius=GAP, padding=14
+        Selectable(said), bgcolor=ft.Colors.SURFACE_CONTAINER_LOW, border_radius=GAP, padding=14
     )
     return Identified("tokens", box, label=label[:2000])
 
@@ -115,17 +121,24 @@ def _findings(shown: Shown) -> Sequence[str]:
 
 def _left_out(shown: Shown) -> str:
     if shown.bucket:
-        return f"This row is left out, {BUCKETS.get(shown.bucket, shown.bucket)}: {shown.reason}."
+        return text(
+            "data.tokens.left_out", bucket=BUCKETS.get(shown.bucket, shown.bucket), reason=shown.reason
+        )
     if 0 < shown.kept < shown.count:
-        return f"This row is cut after {shown.kept:,} tokens; the rest is struck through."
+        return text("data.tokens.cut", count=shown.kept)
     return ""
 
 
-def _finding(text: str) -> ft.Control:
+def _finding(typed: str) -> ft.Control:
     return ft.Row(
         [
-            ft.Icon(ft.Icons.WARNING_AMBER, color=ft.Colors.TERTIARY, size=18, semantics_label="Warning"),
-            ft.Text(text, expand=True),
+            ft.Icon(
+                ft.Icons.WARNING_AMBER,
+                color=ft.Colors.TERTIARY,
+                size=18,
+                semantics_label=text("data.tokens.warning"),
+            ),
+            ft.Text(typed, expand=True),
         ],
         spacing=GAP,
     )
@@ -136,7 +149,7 @@ def _as_text(shown: Shown) -> ft.Control:
         Identified("tokens-as-text", ft.Text(marked(shown, BRACKETS), font_family=CODE_FONT, size=12.5))
     )
     return ft.ExpansionTile(
-        title=ft.Text("As text, with what is learnt in «…»", theme_style=ft.TextThemeStyle.LABEL_LARGE),
+        title=ft.Text(text("data.tokens.as_text"), theme_style=ft.TextThemeStyle.LABEL_LARGE),
         controls=[ft.Row([ft.Container(body, expand=True)])],
         tile_padding=ft.Padding.all(0),
         shape=ft.RoundedRectangleBorder(),

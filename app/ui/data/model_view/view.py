@@ -16,6 +16,7 @@ from app.ui.data.model_view.verdict_list import VerdictList
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Segments
 from app.ui.training.mounting import keyed
@@ -23,12 +24,7 @@ from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
 from trainer_image.judging import Verdict
 
-_VIEWS: Final = (
-    ("rows", "Ledger"),
-    ("tokens", "Tokens"),
-    ("lengths", "Lengths"),
-    ("quality", "Quality"),
-)
+_VIEWS: Final = ("rows", "tokens", "lengths", "quality")
 
 
 @ft.component
@@ -62,8 +58,16 @@ def ModelView(
         return Identified("no-preview", ft.Text(problem))
     survey = surveying.survey
     body: list[ft.Control] = [_progress(surveying, source, look)]
-    body.append(ErrorBanner(surveying.problem, retry=("Try again", look)))
-    body.append(Segments("preview-view", "Show", view, list(_VIEWS), set_view))
+    body.append(ErrorBanner(surveying.problem, retry=(text("data.model.try_again"), look)))
+    body.append(
+        Segments(
+            "preview-view",
+            text("data.model.show"),
+            view,
+            [(each, text_in("data.model.views", each)) for each in _VIEWS],
+            set_view,
+        )
+    )
     if view == "tokens":
         body.append(keyed(RowStepper, f"row-{seen}-{row}", previews, source, config, row))
     elif survey is not None and view == "rows":
@@ -95,34 +99,42 @@ def _progress(
     if not surveying.is_busy:
         survey = surveying.survey
         if survey is None and surveying.was_cancelled:
-            again = ft.OutlinedButton("Look again", on_click=on_again)
-            return ft.Row([ft.Text("Looking was cancelled."), again], spacing=GAP)
+            again = ft.OutlinedButton(text("data.model.look_again"), on_click=on_again)
+            return ft.Row([ft.Text(text("data.model.was_cancelled")), again], spacing=GAP)
         if survey is not None and source.is_part:
             return Identified("hub-part", ft.Text(_of_part(survey, source)), live=True)
         if survey is not None and survey.is_sample:
-            return ft.Text("Only a sample of the rows was looked at: it was cancelled.")
+            return ft.Text(text("data.model.sample_only"))
         return ft.Container(visible=False)
     if surveying.is_preparing:
-        count = f" {surveying.rows:,} rows" if surveying.rows else ""
-        where = " from the Hub" if source.is_part else ""
-        return _cancellable(f"Reading {source.label}{where}…{count}", None, surveying)
+        return _cancellable(_reading(source, surveying.rows), None, surveying)
     if surveying.survey is None:
         return ProgressLine(
-            "Loading the tokenizer and looking at the first rows, a few seconds…",
+            text("data.model.loading"),
             identifier="preview-progress",
         )
-    known = f" of {source.row_count:,}" if source.row_count else ""
-    share = surveying.rows / source.row_count if source.row_count else None
-    return _cancellable(f"Looking at all rows: {surveying.rows:,}{known}…", share, surveying)
+    share, said = None, text("data.model.looking_at_all", count=surveying.rows)
+    if total := source.row_count:
+        share = surveying.rows / total
+        said = text("data.model.looking_at_all_of", count=surveying.rows, total=total)
+    return _cancellable(said, share, surveying)
+
+
+def _reading(source: Source, count: int) -> str:
+    """Where from, and how far; nothing is counted before the first rows."""
+    if not count:
+        here = text("data.model.reading", source=source.label)
+        return text("data.model.reading_hub", source=source.label) if source.is_part else here
+    here = text("data.model.reading_rows", source=source.label, count=count)
+    return text("data.model.reading_hub_rows", source=source.label, count=count) if source.is_part else here
 
 
 def _of_part(survey: Survey, source: Source) -> str:
-    return (
-        f"These are the first {survey.table.total:,} rows of {source.label}, streamed from"
-        " the Hub; steps and times are for them alone. Import it in the Data tab to look at all of it."
-    )
+    return text("data.model.of_part", count=survey.table.total, source=source.label)
 
 
 def _cancellable(said: str, share: float | None, surveying: Surveying) -> ft.Control:
     line = ft.Container(ProgressLine(said, share, identifier="preview-progress"), expand=True)
-    return ft.Row([line, ft.OutlinedButton("Cancel", on_click=surveying.cancel)], spacing=GAP)
+    return ft.Row(
+        [line, ft.OutlinedButton(text("data.model.cancel"), on_click=surveying.cancel)], spacing=GAP
+    )

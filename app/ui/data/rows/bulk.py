@@ -14,6 +14,7 @@ from app.ui.data.working import ToldWork, counting
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Card
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 
@@ -31,17 +32,17 @@ def BulkBar(
     if not chosen and (wanted.is_empty or not page.rows):
         return ft.Container(visible=False)
     selection: Selection = chosen or wanted
-    named = rows(len(chosen)) if chosen else "all that match"
+    named = rows(len(chosen))
 
     async def delete() -> None:
         await work.run(
-            lambda tell: editing.delete_rows(session, selection, counting(tell, "rows looked at")), on_done
+            lambda tell: editing.delete_rows(session, selection, counting(tell, "looked_at")), on_done
         )
 
     async def learn(*, unmask: bool) -> None:
         await work.run(
             lambda tell: editing.set_unmask(
-                session, selection, unmask=unmask, progress=counting(tell, "rows looked at")
+                session, selection, unmask=unmask, progress=counting(tell, "looked_at")
             ),
             on_done,
         )
@@ -58,14 +59,35 @@ def BulkBar(
     busy = work.is_busy
     line = ft.Row(
         [
-            ft.Text(f"{rows(len(chosen))} chosen" if chosen else "Rows that match"),
-            ft.TextButton("Choose this page", on_click=choose_page),
-            ft.TextButton("Choose none", disabled=not chosen, on_click=lambda: set_chosen(frozenset())),
-            ft.OutlinedButton(
-                f"Delete {named}", icon=ft.Icons.DELETE_OUTLINE, disabled=busy, on_click=delete
+            ft.Text(
+                text("data.rows.bulk.chosen", rows=rows(len(chosen)))
+                if chosen
+                else text("data.rows.bulk.matching")
             ),
-            ft.OutlinedButton(f"Learn {named} whole", disabled=busy, on_click=learn_whole),
-            ft.OutlinedButton(f"Learn only answers of {named}", disabled=busy, on_click=learn_answers),
+            ft.TextButton(text("data.rows.bulk.choose_page"), on_click=choose_page),
+            ft.TextButton(
+                text("data.rows.bulk.choose_none"),
+                disabled=not chosen,
+                on_click=lambda: set_chosen(frozenset()),
+            ),
+            ft.OutlinedButton(
+                text("data.rows.bulk.delete", rows=named) if chosen else text("data.rows.bulk.delete_all"),
+                icon=ft.Icons.DELETE_OUTLINE,
+                disabled=busy,
+                on_click=delete,
+            ),
+            ft.OutlinedButton(
+                text("data.rows.bulk.learn", rows=named) if chosen else text("data.rows.bulk.learn_all"),
+                disabled=busy,
+                on_click=learn_whole,
+            ),
+            ft.OutlinedButton(
+                text("data.rows.bulk.learn_answers", rows=named)
+                if chosen
+                else text("data.rows.bulk.learn_answers_all"),
+                disabled=busy,
+                on_click=learn_answers,
+            ),
         ],
         wrap=True,
         spacing=GAP,
@@ -83,8 +105,13 @@ def ChangeLine(editing: EditingService, session: Session, undo: Action) -> ft.Co
     ft.use_effect(load.run, dependencies=[session.version], cleanup=_nothing)
     if undo.problem or session.version == 1 or newest is None or newest.version != session.version:
         return ErrorBanner(undo.problem, on_dismiss=undo.dismiss)
-    said = ft.Text(f"Version {newest.version}: {newest.summary}", color=ft.Colors.ON_SURFACE_VARIANT)
-    button = ft.TextButton("Undo", icon=ft.Icons.UNDO, disabled=undo.is_busy, on_click=undo.run)
+    said = ft.Text(
+        text("data.rows.bulk.version", version=newest.version, summary=newest.summary),
+        color=ft.Colors.ON_SURFACE_VARIANT,
+    )
+    button = ft.TextButton(
+        text("data.rows.bulk.undo"), icon=ft.Icons.UNDO, disabled=undo.is_busy, on_click=undo.run
+    )
     return Identified("last-change", ft.Row([said, button], wrap=True, spacing=GAP), live=True)
 
 

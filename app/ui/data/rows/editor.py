@@ -13,6 +13,7 @@ from app.ui.data.wording import shortened
 from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.entered import is_on, text_of
 from app.ui.kit.icon_action import IconAction
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 
 _ROLES: Final = ("system", "user", "assistant", "tool", "document")
@@ -46,7 +47,7 @@ def use_row_editor(
 
     async def store() -> None:
         stored = tuple(draft.current or [])
-        await work.run(lambda tell: save(stored, counting(tell, "rows hashed")), done)
+        await work.run(lambda tell: save(stored, counting(tell, "hashed")), done)
 
     def close() -> None:
         work.cancel()
@@ -75,8 +76,8 @@ def use_row_editor(
     fields = [_message(at, m, change=change, remove=partial(remove, at)) for at, m in enumerate(rows)]
     body: list[ft.Control] = [
         *fields,
-        ft.Row([ft.TextButton("Add message", icon=ft.Icons.ADD, on_click=add)]),
-        ft.Switch(label="Learn every message", value=is_unmasked(rows), on_change=learn),
+        ft.Row([ft.TextButton(text("data.rows.editor.add_message"), icon=ft.Icons.ADD, on_click=add)]),
+        ft.Switch(label=text("data.rows.editor.learn_every"), value=is_unmasked(rows), on_change=learn),
         WorkStatus(work, identifier="row-progress"),
     ]
     dialog = ft.AlertDialog(
@@ -89,8 +90,8 @@ def use_row_editor(
         ),
         scrollable=True,
         actions=[
-            ft.TextButton("Cancel", on_click=close),
-            ft.FilledButton("Save row", disabled=work.is_busy, on_click=store),
+            ft.TextButton(text("data.rows.editor.cancel"), on_click=close),
+            ft.FilledButton(text("data.rows.editor.save"), disabled=work.is_busy, on_click=store),
         ],
         on_dismiss=close,
     )
@@ -109,17 +110,19 @@ def _message(
         ft.Row(
             [
                 ft.Dropdown(
-                    label=f"Role of message {number}",
+                    label=text("data.rows.editor.role_of", number=number),
                     value=message["role"],
                     options=[ft.DropdownOption(key=role, text=role) for role in _ROLES],
                     on_select=lambda event: change(at, "role", event),
                     width=200,
                 ),
-                IconAction(ft.Icons.DELETE_OUTLINE, f"Delete message {number}", remove),
+                IconAction(
+                    ft.Icons.DELETE_OUTLINE, text("data.rows.editor.delete_message", number=number), remove
+                ),
             ]
         ),
         ft.TextField(
-            label=f"Text of message {number}",
+            label=text("data.rows.editor.text_of", number=number),
             value=message["content"],
             multiline=True,
             min_lines=2,
@@ -130,7 +133,7 @@ def _message(
     if calls := message.get("tool_calls"):
         parts.append(
             ft.Text(
-                f"Calls: {shortened(str(calls), 300)}",
+                text("data.rows.editor.calls", calls=shortened(str(calls), 300)),
                 font_family=CODE_FONT,
                 theme_style=ft.TextThemeStyle.BODY_SMALL,
             )

@@ -11,6 +11,7 @@ from app.domain.finding import RowFilter
 from app.ui.actions import Problem
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Grid
 
@@ -18,10 +19,7 @@ Search = Callable[[RowFilter], Coroutine[Any, Any, None]]
 
 _ANY: Final = "any"
 _YES_NO: Final = {_ANY: None, "yes": True, "no": False}
-_ROLES: Final = (
-    (_ANY, "Any role"), ("system", "Has a system message"), ("user", "Has a question"),
-    ("assistant", "Has an answer"), ("tool", "Has a tool's result"), ("document", "Is a document"),
-)  # fmt: skip
+_ROLES: Final = (_ANY, "system", "user", "assistant", "tool", "document")
 
 
 @ft.component
@@ -52,7 +50,7 @@ def FilterBar(
 
     line: list[ft.Control] = [
         ft.TextField(
-            label="Find in rows",
+            label=text("data.rows.filter.find_in"),
             prefix_icon=ft.Icons.SEARCH,
             value=words.shown,
             on_change=words.edit,
@@ -60,32 +58,33 @@ def FilterBar(
             dense=True,
             expand=True,
         ),
-        ft.OutlinedButton("Find", disabled=is_busy, on_click=search),
+        ft.OutlinedButton(text("data.rows.filter.find"), disabled=is_busy, on_click=search),
     ]
     more: list[ft.Control] = [
         ft.TextButton(
-            "Fewer filters" if is_open else "Filters",
+            text("data.rows.filter.fewer") if is_open else text("data.rows.filter.filters"),
             icon=ft.Icons.FILTER_LIST,
             on_click=lambda: set_open(not is_open),
         ),
     ]
     if not wanted.is_empty:
-        more.append(ft.TextButton("Show all", on_click=on_show_all))
+        more.append(ft.TextButton(text("data.rows.filter.show_all"), on_click=on_show_all))
+    roles = [(role, text_in("data.rows.filter.roles", role)) for role in _ROLES]
     fields = Grid(
         [
             Choice(
-                "filter-role", "Roles", kinds.role or _ANY, _ROLES,
+                "filter-role", text("data.rows.filter.roles_title"), kinds.role or _ANY, roles,
                 lambda key: set_kinds(replace(kinds, role="" if key == _ANY else key)),
             ),
-            _yes_or_no("filter-tools", "Tool calls", kinds.has_tool_calls,
+            _yes_or_no("filter-tools", text("data.rows.filter.tool_calls"), kinds.has_tool_calls,
                        lambda value: set_kinds(replace(kinds, has_tool_calls=value))),
-            _yes_or_no("filter-unmask", "Learnt whole", kinds.unmask,
+            _yes_or_no("filter-unmask", text("data.rows.filter.learnt_whole"), kinds.unmask,
                        lambda value: set_kinds(replace(kinds, unmask=value))),
-            ft.TextField(label="From (file, address, author)", value=source.shown, on_change=source.edit,
+            ft.TextField(label=text("data.rows.filter.source"), value=source.shown, on_change=source.edit,
                          on_submit=search),
-            ft.TextField(label="At least so many characters", value=shortest.shown, on_change=shortest.edit,
-                         on_submit=search),
-            ft.TextField(label="At most so many characters", value=longest.shown, on_change=longest.edit,
+            ft.TextField(label=text("data.rows.filter.shortest"), value=shortest.shown,
+                         on_change=shortest.edit, on_submit=search),
+            ft.TextField(label=text("data.rows.filter.longest"), value=longest.shown, on_change=longest.edit,
                          on_submit=search),
         ]
     )  # fmt: skip
@@ -106,13 +105,15 @@ def _yes_or_no(
     identifier: str, label: str, value: bool | None, on_choose: Callable[[bool | None], None]
 ) -> ft.Control:
     key = next(key for key, its in _YES_NO.items() if its is value)
-    options = ((_ANY, "Any"), ("yes", "Yes"), ("no", "No"))
+    options = [(choice, text_in("data.rows.filter.choices", choice)) for choice in _YES_NO]
     return Choice(identifier, label, key, options, lambda chosen: on_choose(_YES_NO[chosen]))
 
 
-def _number(text: str) -> int | None:
-    if not text:
+def _number(typed: str) -> int | None:
+    if not typed:
         return None
-    if not text.isascii() or not text.isdigit():
-        raise StudioError(f"'{text[:30]}' is no number of characters.", "Type a whole number, or nothing.")
-    return int(text)
+    if not typed.isascii() or not typed.isdigit():
+        raise StudioError(
+            text("data.rows.filter.no_number", typed=typed[:30]), text("data.rows.filter.no_number_hint")
+        )
+    return int(typed)

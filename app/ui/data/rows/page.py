@@ -8,6 +8,7 @@ from app.domain.finding import RowFilter
 from app.domain.sessions import Session, SessionRow
 from app.services.library import LibraryService
 from app.ui.long_work import Tell
+from app.ui.texts import text
 
 PAGE_ROWS: Final = 25
 
@@ -46,6 +47,6 @@ def load(library: LibraryService, session: Session, place: Place, tell: Tell[str
         start=place.start,
         limit=PAGE_ROWS,
         version=session.version,
-        tick=lambda at: tell(f"Looking: row {at:,} of {session.row_count:,}"),
+        tick=lambda at: tell(text("data.rows.looking", row=at, total=session.row_count)),
     )
     return Page(place, hits.rows, hits.next_start, is_loaded=True, session=session)

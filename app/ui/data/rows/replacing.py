@@ -13,6 +13,7 @@ from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.entered import is_on
 from app.ui.kit.identified import Identified
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 
 
@@ -33,7 +34,7 @@ def use_replacing(
         asked = wish()
         set_preview(None)
         await work.run(
-            lambda tell: editing.preview_replace(session, asked, counting(tell, "rows looked at")),
+            lambda tell: editing.preview_replace(session, asked, counting(tell, "looked_at")),
             lambda found: set_preview((session, asked, found)),
         )
 
@@ -44,7 +45,7 @@ def use_replacing(
     async def replace() -> None:
         if preview is not None:
             seen, asked, _ = preview
-            await work.run(lambda tell: editing.replace(seen, asked, counting(tell, "rows done")), replaced)
+            await work.run(lambda tell: editing.replace(seen, asked, counting(tell, "done")), replaced)
 
     def close() -> None:
         work.cancel()
@@ -53,14 +54,24 @@ def use_replacing(
 
     count = preview[2].row_count if preview else 0
     dialog = ft.AlertDialog(
-        title=ft.Text("Find and replace", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(text("data.rows.replace.title"), theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(
             ft.Column(
                 [
-                    ft.TextField(label="Find", value=find.shown, on_change=find.edit, autofocus=True),
-                    ft.TextField(label="Replace with", value=put.shown, on_change=put.edit, on_submit=look),
+                    ft.TextField(
+                        label=text("data.rows.replace.find"),
+                        value=find.shown,
+                        on_change=find.edit,
+                        autofocus=True,
+                    ),
+                    ft.TextField(
+                        label=text("data.rows.replace.put"),
+                        value=put.shown,
+                        on_change=put.edit,
+                        on_submit=look,
+                    ),
                     ft.Switch(
-                        label="Match capitals",
+                        label=text("data.rows.replace.match_case"),
                         value=match_case,
                         on_change=lambda event: set_match_case(is_on(event)),
                     ),
@@ -75,10 +86,12 @@ def use_replacing(
         ),
         scrollable=True,
         actions=[
-            ft.TextButton("Cancel", on_click=close),
-            ft.OutlinedButton("Preview", disabled=work.is_busy, on_click=look),
+            ft.TextButton(text("data.rows.replace.cancel"), on_click=close),
+            ft.OutlinedButton(text("data.rows.replace.preview"), disabled=work.is_busy, on_click=look),
             ft.FilledButton(
-                f"Replace in {rows(count)}" if count else "Replace",
+                text("data.rows.replace.confirm_rows", rows=rows(count))
+                if count
+                else text("data.rows.replace.confirm"),
                 disabled=work.is_busy or not count,
                 on_click=replace,
             ),
@@ -91,12 +104,18 @@ def use_replacing(
 
 def _examples(preview: Preview | None) -> ft.Control:
     if preview is None:
-        return ft.Text("Preview says how many rows would change. Undo brings them back.")
-    lines: list[ft.Control] = [ft.Text(f"{rows(preview.row_count)} would change.")]
+        return ft.Text(text("data.rows.replace.first_preview"))
+    lines: list[ft.Control] = [ft.Text(text("data.rows.replace.would_change", rows=rows(preview.row_count)))]
     for example in preview.examples:
         lines += [
-            ft.Text(f"Row {example.position + 1:,}", theme_style=ft.TextThemeStyle.LABEL_MEDIUM),
-            ft.Text(f"Now: {shortened(example.before, 200)}", color=ft.Colors.ON_SURFACE_VARIANT),
-            ft.Text(f"Then: {shortened(example.after, 200)}"),
+            ft.Text(
+                text("data.rows.replace.row", row=example.position + 1),
+                theme_style=ft.TextThemeStyle.LABEL_MEDIUM,
+            ),
+            ft.Text(
+                text("data.rows.replace.now", now=shortened(example.before, 200)),
+                color=ft.Colors.ON_SURFACE_VARIANT,
+            ),
+            ft.Text(text("data.rows.replace.then", then=shortened(example.after, 200))),
         ]
     return Identified("replace-preview", ft.Column(lines, spacing=4, tight=True), live=True)

@@ -11,6 +11,7 @@ from app.domain.sessions import Session
 from app.services.editing import EditingService
 from app.ui.actions import problem_of
 from app.ui.kit.progress_line import ProgressLine
+from app.ui.texts import text
 
 
 class _LeftError(StudioError):
@@ -54,10 +55,10 @@ def SearchIndexLine(editing: EditingService, session: Session) -> ft.Control:
     if state is None or state.is_ready:
         return ft.Container(visible=False)
     if state.problem:
-        return ft.Text(f"Searching goes row by row here: {state.problem}.")
+        return ft.Text(text("data.rows.slow", problem=state.problem))
     share = state.indexed / state.total
     return ProgressLine(
-        f"Searching is being made quick: {share:.0%}. Until then it works, only slower.",
+        text("data.rows.indexing", share=share),
         share,
         identifier="search-index",
     )

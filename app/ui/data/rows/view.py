@@ -26,6 +26,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.paging_bar import HitsBar, PagingBar
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.mounting import keyed
 
@@ -79,7 +80,7 @@ def RowsView(context: SessionContext) -> ft.Control:
 
     ft.use_effect(again, dependencies=[session.id, session.version, session.row_count], cleanup=_nothing)
     use_row_editor(
-        f"Row {edited[1].position + 1:,}" if edited else "Row",
+        text("data.rows.row", row=edited[1].position + 1) if edited else text("data.rows.one_row"),
         edited[1].messages if edited else None,
         lambda messages, tell: library.editing.edit_row(
             edited[0] if edited else seen, edited[1].position if edited else 0, messages, tell
@@ -88,7 +89,7 @@ def RowsView(context: SessionContext) -> ft.Control:
         lambda: set_edited(None),
     )
     use_row_editor(
-        "New row",
+        text("data.rows.new_row"),
         NEW if is_adding else None,
         lambda messages, tell: library.editing.add_row(session, messages, tell),
         changed,
@@ -105,8 +106,10 @@ def RowsView(context: SessionContext) -> ft.Control:
 
     tools = ft.Row(
         [
-            ft.TextButton("Add row", icon=ft.Icons.ADD, on_click=lambda: set_adding(True)),
-            ft.TextButton("Find and replace", icon=ft.Icons.FIND_REPLACE, on_click=open_replace),
+            ft.TextButton(text("data.rows.add_row"), icon=ft.Icons.ADD, on_click=lambda: set_adding(True)),
+            ft.TextButton(
+                text("data.rows.find_and_replace"), icon=ft.Icons.FIND_REPLACE, on_click=open_replace
+            ),
         ],
         spacing=GAP,
         wrap=True,
@@ -142,14 +145,18 @@ def _controls(
     choose: Callable[[int, ft.Event[ft.Checkbox]], None],
     edit: Callable[[SessionRow], None],
 ) -> list[ft.Control]:
-    name = f"row {row.position + 1:,}"
-    pill = [StatusPill("Learnt whole", icon=ft.Icons.SCHOOL_OUTLINED)] if is_unmasked(row.messages) else []
+    number = row.position + 1
+    pill = (
+        [StatusPill(text("data.rows.learnt_whole"), icon=ft.Icons.SCHOOL_OUTLINED)]
+        if is_unmasked(row.messages)
+        else []
+    )
     return [
         *pill,
-        IconAction(ft.Icons.EDIT_OUTLINED, f"Edit {name}", partial(edit, row), size=18),
+        IconAction(ft.Icons.EDIT_OUTLINED, text("data.rows.edit", row=number), partial(edit, row), size=18),
         ft.Checkbox(
             value=is_chosen,
-            semantics_label=f"Choose {name}",
+            semantics_label=text("data.rows.choose", row=number),
             on_change=partial(choose, row.position),
         ),
     ]
@@ -160,9 +167,9 @@ def _rows_or_hint(page: Page, cards: Sequence[ft.Control], *, is_busy: bool) -> 
         return Identified("rows", Selectable(ft.Column(list(cards), spacing=GAP, tight=True)))
     if not page.place.wanted.is_empty:
         return EmptyState(
-            ft.Icons.SEARCH_OFF, "Nothing found", "No row is like that. Look for less, or show all."
+            ft.Icons.SEARCH_OFF, text("data.rows.nothing_found"), text("data.rows.nothing_found_help")
         )
-    return EmptyState(ft.Icons.TABLE_ROWS_OUTLINED, "No rows", "Add a row, or bring an older version back.")
+    return EmptyState(ft.Icons.TABLE_ROWS_OUTLINED, text("data.rows.none"), text("data.rows.none_help"))
 
 
 def _bar(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from app.domain.auto_reasons import AutoSet, Instead
 from app.domain.presets import AUTO_SET
 from app.domain.questions import Answers, recommended
+from app.ui.texts import text
 from app.ui.training import typed_numbers
 from app.ui.training.beginner import state
 from app.ui.training.beginner.state import AutoState
@@ -108,8 +109,8 @@ def problem(draft: "TrainingDraft") -> str:
     if not asked:
         return ""
     if draft.auto.answered != asked or draft.auto.answer is None:
-        return "Auto Set is working it out…"
-    return "" if draft.auto.answer.choices else "Auto Set found nothing that fits: take its advice"
+        return text("training.beginner.auto.still_working")
+    return "" if draft.auto.answer.choices else text("training.beginner.auto.nothing_fits")
 
 
 def holds(draft: "TrainingDraft") -> bool:

@@ -16,26 +16,16 @@ from app.ui.actions import Problem
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.beginner import auto_form, state
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import Unwatched, drawn, keyed
 from app.ui.training.watching import use_answer
-from app.ui.training.wording import METHOD_LABELS
+from app.ui.training.wording import method_label
 
 _TYPING_SECONDS: Final = 0.4
-_LABELS: Final = {
-    "learning_rate": "Learning rate",
-    "effective_batch_size": "Effective batch",
-    "num_epochs": "Epochs",
-    "max_steps": "Max steps",
-    "per_device_batch_size": "Rows at once",
-    "gradient_accumulation_steps": "Accumulation",
-    "bits": "4-bit",
-    "gradient_checkpointing": "Checkpointing",
-    "max_seq_len": "Longest row",
-}
 _NUMBERS: Final = ("per_device_batch_size", "gradient_accumulation_steps", "max_seq_len")
 """Sent, and without a field here."""
 
@@ -75,9 +65,11 @@ def _AutoSetting(services: Services, kept: Unwatched[TrainingDraft], asked: str)
         on_problem=fail,
     )
     if draft.shown_preset != AUTO_SET:
-        return Section("What else is sent", [_others(draft)])
-    again = IconAction(ft.Icons.REFRESH, "Work it out again", partial(auto_form.look_again, draft))
-    return Section("What Auto Set chose, and why", _body(draft, asked), trailing=again)
+        return Section(text("training.beginner.auto.others_title"), [_others(draft)])
+    again = IconAction(
+        ft.Icons.REFRESH, text("training.beginner.auto.again"), partial(auto_form.look_again, draft)
+    )
+    return Section(text("training.beginner.auto.title"), _body(draft, asked), trailing=again)
 
 
 def _worked_out(services: Services, setup: Setup | None, wishes: Wishes) -> AutoSet:
@@ -91,36 +83,53 @@ def _worked_out(services: Services, setup: Setup | None, wishes: Wishes) -> Auto
 def _body(draft: TrainingDraft, asked: str) -> list[ft.Control]:
     answer = draft.auto.answer
     if not asked:
-        return [Help(f"{draft.incomplete() or 'Correct the values of the form'}: then it is worked out.")]
+        return [
+            Help(
+                text(
+                    "training.beginner.auto.waits_for",
+                    missing=draft.incomplete() or text("training.missing.values"),
+                )
+            )
+        ]
     if answer is None or draft.auto.answered != asked:
         return [_working()]
     if not answer.choices:
         return [_refusal(draft, answer)]
     table = ft.Column([_line(choice) for choice in answer.choices], spacing=GAP, tight=True)
-    notes = [Identified(f"auto-note-{n}", _note(text)) for n, text in enumerate(answer.notes, start=1)]
+    notes = [Identified(f"auto-note-{n}", _note(note)) for n, note in enumerate(answer.notes, start=1)]
     return [*notes, Identified("auto-choices", table)]
 
 
 def _working() -> ft.Control:
     ring = ft.ProgressRing(width=16, height=16, stroke_width=2)
-    return Identified("auto-working", ft.Row([ring, Help("Working it out…")], spacing=GAP), live=True)
+    return Identified(
+        "auto-working", ft.Row([ring, Help(text("training.beginner.auto.working"))], spacing=GAP), live=True
+    )
 
 
 def _refusal(draft: TrainingDraft, answer: AutoSet) -> ft.Control:
     """What does not fit, and what would, to be taken with one click."""
     lines: list[ft.Control] = [_note(f"{answer.problem} {answer.advice}")]
     if answer.instead is not None:
-        name = "QLoRA" if answer.instead.bits == "4" else METHOD_LABELS[answer.instead.method]
+        name = "QLoRA" if answer.instead.bits == "4" else method_label(answer.instead.method)
         use = partial(auto_form.take_instead, draft, answer.instead)
-        lines.append(Wrap([ft.OutlinedButton(f"Use {name}", icon=ft.Icons.CHECK, on_click=use)]))
+        lines.append(
+            Wrap(
+                [
+                    ft.OutlinedButton(
+                        text("training.beginner.auto.use", name=name), icon=ft.Icons.CHECK, on_click=use
+                    )
+                ]
+            )
+        )
     return Identified("auto-refusal", ft.Column(lines, spacing=GAP, tight=True), live=True)
 
 
-def _note(text: str) -> ft.Control:
+def _note(said: str) -> ft.Control:
     return ft.Row(
         [
             ft.Icon(ft.Icons.INFO_OUTLINE, size=18, color=ft.Colors.TERTIARY),
-            ft.Container(ft.Text(text, theme_style=ft.TextThemeStyle.BODY_MEDIUM), expand=True),
+            ft.Container(ft.Text(said, theme_style=ft.TextThemeStyle.BODY_MEDIUM), expand=True),
         ],
         spacing=GAP,
         vertical_alignment=ft.CrossAxisAlignment.START,
@@ -128,7 +137,7 @@ def _note(text: str) -> ft.Control:
 
 
 def _line(choice: Choice) -> ft.Control:
-    return _value(_LABELS[choice.name], _shown(choice.value), choice.why)
+    return _value(text_in("training.beginner.chosen", choice.name), _shown(choice.value), choice.why)
 
 
 def _value(label: str, value: str, why: str = "") -> ft.Control:
@@ -141,11 +150,15 @@ def _value(label: str, value: str, why: str = "") -> ft.Control:
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "no limit"
+        return text("training.beginner.auto.no_limit")
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return text_in("training.beginner.switched", "on" if value else "off")
     if isinstance(value, str):
-        return f"{value} bits" if value else "off"
+        return (
+            text("training.beginner.auto.bits", bits=value)
+            if value
+            else text("training.beginner.switched.off")
+        )
     return f"{value:g}" if isinstance(value, float) else f"{value:,}"
 
 
@@ -157,9 +170,11 @@ def _others(draft: TrainingDraft) -> ft.Control:
 
 def _sent_too(draft: TrainingDraft) -> tuple[tuple[str, str], ...]:
     """Label and value."""
-    bits = [(_LABELS["bits"], _shown(draft.base_bits))] if draft.method == "lora" else []
+    bits = (
+        [(text("training.beginner.chosen.bits"), _shown(draft.base_bits))] if draft.method == "lora" else []
+    )
     return (
-        *((_LABELS[name], draft.numbers[name]) for name in _NUMBERS),
+        *((text_in("training.beginner.chosen", name), draft.numbers[name]) for name in _NUMBERS),
         *bits,
-        (_LABELS["gradient_checkpointing"], _shown(draft.gradient_checkpointing)),
+        (text("training.beginner.chosen.gradient_checkpointing"), _shown(draft.gradient_checkpointing)),
     )

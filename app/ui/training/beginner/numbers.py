@@ -8,6 +8,7 @@ from app.domain.advice import advice_on_batch, advice_on_epochs, advice_on_learn
 from app.domain.presets import AUTO_SET, WHY, offered_for
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.beginner import auto_form
 from app.ui.training.draft import CUSTOM, TrainingDraft
@@ -19,10 +20,10 @@ def PresetAndNumbers(draft: TrainingDraft) -> ft.Control:
     fields = [
         NumberField(draft, "learning_rate"),
         TextInput(
-            "Effective batch",
+            text("training.beginner.preset.effective_batch"),
             auto_form.shown_effective_batch(draft),
             partial(auto_form.type_effective_batch, draft),
-            help_text="Examples behind one step.",
+            help_text=text("training.beginner.preset.effective_batch_help"),
             error=auto_form.effective_batch_problem(draft),
         ),
         NumberField(draft, "num_epochs"),
@@ -31,14 +32,14 @@ def PresetAndNumbers(draft: TrainingDraft) -> ft.Control:
     if draft.method == "lora":
         fields.append(
             Toggle(
-                "Use 4-bit",
+                text("training.beginner.preset.use_4_bit"),
                 draft.base_bits == "4",
                 partial(auto_form.keep_in_4_bits, draft),
-                help_text="The frozen model in a quarter of its memory (QLoRA), a little less exact.",
+                help_text=text("training.beginner.preset.use_4_bit_help"),
                 identifier="use-4-bit",
             )
         )
-    return Section("Preset", [_presets(draft), Grid(fields), *_advice(draft)])
+    return Section(text("training.beginner.preset.title"), [_presets(draft), Grid(fields), *_advice(draft)])
 
 
 def _presets(draft: TrainingDraft) -> ft.Control:
@@ -47,16 +48,20 @@ def _presets(draft: TrainingDraft) -> ft.Control:
         Identified(
             "preset-" + "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-"),
             ft.Chip(
-                label=ft.Text(name),
+                label=ft.Text(_called(name)),
                 selected=shown == name,
                 on_select=partial(_choose, draft, name),
             ),
-            label=f"Preset {name}",
+            label=text("training.beginner.preset.chip", name=_called(name)),
         )
         for name in (*offered_for(draft.target), CUSTOM)
     ]
-    why = WHY.get(shown, "Your own values.")
+    why = WHY.get(shown, text("training.beginner.preset.own_values"))
     return ft.Column([Wrap(chips), Help(why)], spacing=GAP / 2, tight=True)
+
+
+def _called(preset: str) -> str:
+    return text("training.beginner.preset.custom") if preset == CUSTOM else preset
 
 
 def _choose(draft: TrainingDraft, name: str) -> None:
@@ -69,10 +74,13 @@ def _advice(draft: TrainingDraft) -> list[ft.Control]:
     if not rows or draft.shown_preset == AUTO_SET:  # which gives its reasons itself
         return []
     epochs = None if draft.numbers["max_steps"].strip() else draft.epochs
-    sentences = (advice_on_learning_rate(draft.method, rows), advice_on_batch(rows))
-    text = "Rules of thumb. Learning rate: {} Effective batch: {}".format(*sentences)
+    rules = text(
+        "training.expert.rules_of_thumb",
+        learning_rate=advice_on_learning_rate(draft.method, rows),
+        batch=advice_on_batch(rows),
+    )
     warning = advice_on_epochs(rows, epochs)
     return [
-        Identified("advice", Help(text)),
+        Identified("advice", Help(rules)),
         *([Identified("advice-epochs", Help(warning))] if warning else []),
     ]

@@ -4,6 +4,7 @@ from functools import partial
 
 import flet as ft
 
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert import binding
@@ -20,7 +21,7 @@ def alpha_field(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Cont
         help_text=setting.help,
         error=problem,
     )
-    link = Toggle("Alpha follows the rank: 2 × r", draft.alpha_follows_rank, draft.link_alpha)
+    link = Toggle(text("training.expert.alpha_follows"), draft.alpha_follows_rank, draft.link_alpha)
     return ft.Column(
         [field, link],
         spacing=GAP / 2,

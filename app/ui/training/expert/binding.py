@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from app.ui.texts import text
 from app.ui.training import typed_numbers
 from app.ui.training.expert.catalogue import Setting
 from app.ui.training.options import ROWS
@@ -157,12 +158,12 @@ def _reads_alike(text: str, other: str) -> bool:
         return False
 
 
-def _number_in(text: str) -> int | float:
+def _number_in(typed: str) -> int | float:
     try:
-        return int(text)
+        return int(typed)
     except ValueError:
         pass
     try:
-        return float(text)
+        return float(typed)
     except ValueError:
-        raise ValueError("Type a number.") from None
+        raise ValueError(text("training.expert.type_a_number")) from None

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from app.domain.presets import Method
 from app.domain.setting_labels import label_of
+from app.ui.texts import text_in
 from trainer_image.config import Distributed, Logging, Lora, Osft, Push, RunConfig, Sft
 
 METHODS: Final[dict[Method, type[BaseModel]]] = {"lora": Lora, "osft": Osft, "sft": Sft}
@@ -28,38 +29,38 @@ _WITH_ANOTHER: Final = frozenset({"kind", "load_in_8bit"})
 """Chosen together with the method, and with `load_in_4bit`."""
 
 _GROUPS: Final[dict[str, tuple[str, ...]]] = {
-    "Learning": (
+    "learning": (
         "max_steps", "num_epochs", "learning_rate", "lr_scheduler", "warmup_steps", "warmup_ratio",
         "optimizer", "weight_decay", "max_grad_norm", "seed",
     ),
-    "Batches and length": (
+    "batches-and-length": (
         "per_device_batch_size", "gradient_accumulation_steps", "max_tokens_per_gpu", "max_seq_len",
         "packing",
     ),
-    "Method": ("method_plugin",),
-    "Rows": (
+    "method": ("method_plugin",),
+    "rows": (
         "unmask_messages", "is_pretraining", "block_size", "document_column_name", "over_long",
         "min_seq_len", "drop_duplicates", "max_lost_share",
     ),
-    "Validation and samples": (
+    "validation-and-samples": (
         "validation", "validation_share", "validation_file", "eval_steps", "measure_first",
         "early_stopping_patience", "load_best", "samples", "sample_tokens",
     ),
-    "Memory and precision": (
+    "memory-and-precision": (
         "precision", "gradient_checkpointing", "probe_memory", "on_oom_shorten",
     ),
-    "Checkpoints and result": (
+    "checkpoints-and-result": (
         "save_steps", "save_at_epoch", "save_full_state", "keep_checkpoints", "push.repo_id", "push.private",
         "push.every_save", "offline",
     ),
-    "Loggers": (),
-    "Several GPUs and backend": ("backend", "backend_args", "backend_plugin"),
-    "Further settings": (),
+    "loggers": (),
+    "several-gpus-and-backend": ("backend", "backend_args", "backend_plugin"),
+    "further-settings": (),
 }  # fmt: skip
 _GROUP_OF: Final = {path: group for group, paths in _GROUPS.items() for path in paths}
 _GROUP_OF_SECTION: Final = {
-    "method": "Method", "push": "Checkpoints and result", "logging": "Loggers",
-    "distributed": "Several GPUs and backend",
+    "method": "method", "push": "checkpoints-and-result", "logging": "loggers",
+    "distributed": "several-gpus-and-backend",
 }  # fmt: skip
 GROUPS: Final = tuple(_GROUPS)
 """In the order they are shown."""
@@ -86,10 +87,14 @@ class Setting:
     def name(self) -> str:
         return self.path.rpartition(".")[2]
 
+    @property
+    def group_label(self) -> str:
+        return text_in("training.expert.groups", self.group)
+
     def is_found_by(self, words: str) -> bool:
         """Whether every word stands in its label, its name, its group or its help."""
-        text = f"{self.label} {self.path} {self.name} {self.group} {self.help}".lower()
-        return all(word in text for word in words.lower().split())
+        said = f"{self.label} {self.path} {self.name} {self.group_label} {self.help}".lower()
+        return all(word in said for word in words.lower().split())
 
 
 @cache

@@ -8,6 +8,8 @@ import flet as ft
 
 from app.domain.setup_differences import worded
 from app.ui.kit.icon_action import IconAction
+from app.ui.texts import text, text_in
+from app.ui.texts.words import either
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert import binding
@@ -15,20 +17,18 @@ from app.ui.training.expert.alpha import alpha_field
 from app.ui.training.expert.catalogue import Setting
 from app.ui.training.expert.help import help_button
 from app.ui.training.expert.patterns import patterns_field
-from app.ui.training.fields import Choice, Help, Option, TextInput, Toggle
+from app.ui.training.fields import Choice, Help, TextInput, Toggle
 from app.ui.training.method_fields import RatioBands
 from trainer_image.config import Lora
 
-_WORDS: Final[Mapping[str, str]] = {
-    "adamw": "AdamW", "adamw_8bit": "AdamW, 8 bits", "paged_adamw_8bit": "AdamW, 8 bits, paged",
-    "sgd": "SGD", "ddp": "DDP", "fsdp": "FSDP", "bfloat16": "bfloat16", "float32": "float32",
-    "auto": "Auto", "all-linear": "All linear layers", "attention": "Attention only",
-    "custom": "Custom patterns", "drop": "Left out", "truncate": "Cut at the end", "share": "A share",
-    "file": "A file", "off": "Off", "instructlab-training": "instructlab-training (SFT)",
-    "mini-trainer": "mini-trainer (OSFT)", "unsloth": "Unsloth (LoRA)",
-}  # fmt: skip
-"""What a choice is called where its own word says too little."""
-_BITS: Final[tuple[Option, ...]] = (("", "As it is"), ("4", "4 bits (QLoRA)"), ("8", "8 bits"))
+_CALLED: Final = frozenset(
+    {"adamw", "adamw_8bit", "paged_adamw_8bit", "sgd", "ddp", "fsdp", "bfloat16", "float32", "auto",
+     "all-linear", "attention", "custom", "drop", "truncate", "share", "file", "off",
+     "instructlab-training", "mini-trainer", "unsloth"}
+)  # fmt: skip
+"""Choices whose own word says too little."""
+_BITS: Final[Mapping[str, str]] = {"": "16", "4": "4", "8": "8"}
+"""What is kept in the form → its text."""
 
 _BITS_HELP: Final = " ".join(
     Lora.model_fields[name].description or "" for name in ("load_in_4bit", "load_in_8bit")
@@ -43,7 +43,11 @@ def field_for(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Contro
     buttons = [help_button(setting)]
     if binding.is_changed(draft, setting):
         first = worded(binding.first_kept(setting))
-        name = f"Reset {setting.label} to {first}" if first != "–" else f"Reset {setting.label} to nothing"
+        name = (
+            text("training.expert.fields.reset_to", setting=setting.label, first=first)
+            if first != "–"
+            else text("training.expert.fields.reset", setting=setting.label)
+        )
         buttons.insert(
             0, IconAction(ft.Icons.RESTART_ALT, name, partial(binding.reset, draft, setting), size=18)
         )
@@ -85,15 +89,19 @@ def _plain(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
         change,
         help_text=setting.help,
         error=problem,
-        hint=" or ".join([*setting.options, "a number"]) if setting.options else "",
+        hint=either([*setting.options, text("training.expert.fields.a_number")]) if setting.options else "",
     )
 
 
 def _choice(setting: Setting, now: str, change: Callable[[str], None], problem: str) -> ft.Control:
-    options = [(word, _WORDS.get(word, word.capitalize())) for word in setting.options]
+    options = [(word, _called(word)) for word in setting.options]
     identifier = setting.name.replace("_", "-")
     field = Choice(identifier, setting.label, now, options, change, help_text=setting.help)
     return ft.Column([field, *([_wrong(problem)] if problem else [])], spacing=GAP / 2, tight=True)
+
+
+def _called(word: str) -> str:
+    return text_in("training.expert.choices", word) if word in _CALLED else word.capitalize()
 
 
 def _bits(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
@@ -104,11 +112,14 @@ def _bits(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
 
     radios = ft.RadioGroup(
         value=draft.base_bits,
-        content=ft.Row([ft.Radio(value=key, label=text) for key, text in _BITS], wrap=True),
+        content=ft.Row(
+            [ft.Radio(value=key, label=text_in("training.expert.bits", name)) for key, name in _BITS.items()],
+            wrap=True,
+        ),
         on_change=choose,
     )
     caption = ft.Text(
-        "Frozen model in memory",
+        text("training.expert.fields.frozen_model"),
         theme_style=ft.TextThemeStyle.LABEL_MEDIUM,
         color=ft.Colors.ON_SURFACE_VARIANT,
     )

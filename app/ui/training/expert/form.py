@@ -1,6 +1,6 @@
 """The expert's form: every setting there is, in groups, to search and to bring back to its default."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -12,6 +12,7 @@ from app.ui.kit.foldable import Foldable
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Card
 from app.ui.kit.status_pill import StatusPill
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert import binding
@@ -24,15 +25,7 @@ from app.ui.training.fields import Grid, Help, TextInput, Wrap
 from app.ui.training.mounting import drawn, keyed
 from trainer_image.config import RunConfig
 
-_OPEN_AT_FIRST: Final = frozenset({"Learning", "Batches and length", "Method"})
-_PARTS: Final[Mapping[str, str]] = {
-    "target": "training target this computer docker image container host data folder gpu hf token",
-    "data": "dataset session rows hugging face file split configuration data",
-    "method": "base model method lora osft sft hub name folder",
-    "output": "output name folder result",
-    "preview": "preview model sees tokens rows lengths",
-}
-"""Part of the form above and below the groups → words it is found by."""
+_OPEN_AT_FIRST: Final = frozenset({"learning", "batches-and-length", "method"})
 
 
 @dataclass(frozen=True)
@@ -54,8 +47,8 @@ class Shown:
 
 def shows_part(draft: TrainingDraft, name: str) -> bool:
     """Whether a part made by hand is to be seen: it is found by its words, and has nothing to reset."""
-    words = draft.sought.lower().split()
-    return not draft.only_changed and all(word in _PARTS[name] for word in words)
+    found_by = text_in("training.expert.form.found_by", name)
+    return not draft.only_changed and all(word in found_by for word in draft.sought.lower().split())
 
 
 def expert_bar(draft: TrainingDraft, config: type[RunConfig] = RunConfig) -> ft.Control:
@@ -101,16 +94,20 @@ def _depends(draft: TrainingDraft, shown: Shown, some: Sequence[Setting]) -> Has
 
 def _bar(draft: TrainingDraft, shown: Shown) -> ft.Control:
     search = TextInput(
-        "Search settings",
+        text("training.expert.form.search"),
         draft.sought,
         partial(setattr, draft, "sought"),
-        hint="a word of the name or the help, like warm-up",
+        hint=text("training.expert.form.search_hint"),
     )
     lines: list[ft.Control] = [Identified("expert-search", search), Wrap(_badges(draft, shown))]
     if whole := shown.problems.get(""):
         lines.append(ft.Text(whole, color=ft.Colors.ERROR))
     if not shown.settings:
-        said = "Everything is at its default." if draft.only_changed else "No setting is called like that."
+        said = (
+            text("training.expert.form.all_default")
+            if draft.only_changed
+            else text("training.expert.form.none_found")
+        )
         lines.append(Help(said))
     stretch = ft.CrossAxisAlignment.STRETCH
     return Card(ft.Column(lines, spacing=GAP, tight=True, horizontal_alignment=stretch))
@@ -119,33 +116,39 @@ def _bar(draft: TrainingDraft, shown: Shown) -> ft.Control:
 def _badges(draft: TrainingDraft, shown: Shown) -> list[ft.Control]:
     count = len(shown.changed)
     chip = ft.Chip(
-        label=ft.Text(f"{count} non-default"),
+        label=ft.Text(text("training.expert.form.non_default", count=count)),
         leading=ft.Icon(ft.Icons.TUNE),
         selected=draft.only_changed,
         show_checkmark=False,
-        tooltip="Show all settings again"
+        tooltip=text("training.expert.form.show_all")
         if draft.only_changed
-        else "Show only these, to look over and reset",
+        else text("training.expert.form.show_changed"),
         on_select=lambda: setattr(draft, "only_changed", not draft.only_changed),
     )
-    badges: list[ft.Control] = [Identified("non-default", chip, label=f"{count} non-default")]
+    badges: list[ft.Control] = [
+        Identified("non-default", chip, label=text("training.expert.form.non_default", count=count))
+    ]
     if wrong := len(shown.problems):
-        badges.append(StatusPill(f"{wrong} to correct", "bad"))
+        badges.append(StatusPill(text("training.expert.form.to_correct", count=wrong), "bad"))
     if draft.only_changed and count:
         badges.append(
-            ft.TextButton("Reset all", icon=ft.Icons.RESTART_ALT, on_click=partial(_reset_all, draft))
+            ft.TextButton(
+                text("training.expert.form.reset_all"),
+                icon=ft.Icons.RESTART_ALT,
+                on_click=partial(_reset_all, draft),
+            )
         )
     return badges
 
 
 def _group(
-    draft: TrainingDraft, shown: Shown, title: str, some: Sequence[Setting], layers: LayerService | None
+    draft: TrainingDraft, shown: Shown, group: str, some: Sequence[Setting], layers: LayerService | None
 ) -> ft.Control:
     """Uses state. What is searched for, or only changed, is open."""
 
     def body() -> list[ft.Control]:
         fields = Grid([field_for(draft, s, shown.problems.get(s.path, "")) for s in some])
-        if title == "Batches and length":
+        if group == "batches-and-length":
             return [fields, *batch_and_advice(draft)]
         has_patterns = any(s.path == "method.target_patterns" for s in some)
         if layers is None or not has_patterns or draft.method_problem():
@@ -156,11 +159,11 @@ def _group(
     is_sought = bool(draft.sought.strip()) or draft.only_changed
     return Card(
         Foldable(
-            title,
+            text_in("training.expert.groups", group),
             body,
             badge=_badge(shown, some),
-            identifier=f"group-{title.lower().replace(' ', '-')}",
-            starts_open=title in _OPEN_AT_FIRST,
+            identifier=f"group-{group}",
+            starts_open=group in _OPEN_AT_FIRST,
             is_forced_open=is_sought,
         )
     )
@@ -168,9 +171,13 @@ def _group(
 
 def _badge(shown: Shown, some: Sequence[Setting]) -> ft.Control | None:
     if wrong := sum(s.path in shown.problems for s in some):
-        return StatusPill(f"{wrong} to correct", "bad")
+        return StatusPill(text("training.expert.form.to_correct", count=wrong), "bad")
     count = sum(s.path in shown.changed for s in some)
-    return StatusPill(f"{count} non-default", "active", icon=ft.Icons.TUNE) if count else None
+    return (
+        StatusPill(text("training.expert.form.non_default", count=count), "active", icon=ft.Icons.TUNE)
+        if count
+        else None
+    )
 
 
 def _reset_all(draft: TrainingDraft) -> None:

@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.setup_differences import worded
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.expert.catalogue import Setting
 from app.ui.training.expert.typed_limits import limits_of
@@ -15,9 +16,9 @@ from app.ui.training.expert.typed_limits import limits_of
 _DOCS: Final = Path(__file__).resolve().parents[4] / "docs"
 """There in a checkout; an installed app has the sentence and the name of the page."""
 _PAGES: Final = {
-    "Rows": "user/data.md",
-    "Memory and precision": "user/memory.md",
-    "Several GPUs and backend": "user/several-gpus.md",
+    "rows": "user/data.md",
+    "memory-and-precision": "user/memory.md",
+    "several-gpus-and-backend": "user/several-gpus.md",
 }
 """Where a whole group is explained; each of its settings that is not, and every other, in the page below."""
 _OF_ONE: Final = {
@@ -45,7 +46,9 @@ def help_button(setting: Setting) -> ft.IconButton:
     def show() -> None:
         ft.context.page.show_dialog(_dialog(setting))
 
-    return IconAction(ft.Icons.HELP_OUTLINE, f"Help on {setting.label}", show, size=18)
+    return IconAction(
+        ft.Icons.HELP_OUTLINE, text("training.expert.help.on", setting=setting.label), show, size=18
+    )
 
 
 def _dialog(setting: Setting) -> ft.AlertDialog:
@@ -58,26 +61,26 @@ def _dialog(setting: Setting) -> ft.AlertDialog:
 
     section = "config" + "".join(f".{part}" for part in setting.path.split(".")[:-1])
     facts = [
-        ("It may be", limits_of(setting)),
-        ("Default", worded(_plain(setting.default))),
+        (text("training.expert.help.may_be"), limits_of(setting)),
+        (text("training.expert.help.default"), worded(_plain(setting.default))),
     ]
     lines: list[ft.Control] = [
         ft.Text(setting.help),
-        *(ft.Text(f"{name}: {text}") for name, text in facts if text),
+        *(ft.Text(f"{name}: {said}") for name, said in facts if said),
         ft.Text(
-            f"In a setup file, under [{section}]: {setting.name}",
+            text("training.expert.help.in_a_file", section=section, name=setting.name),
             font_family=CODE_FONT,
             theme_style=ft.TextThemeStyle.BODY_SMALL,
         ),
-        ft.Text(f"Read on: docs/{page_of(setting)}"),
+        ft.Text(text("training.expert.help.read_on_in", page=page_of(setting))),
     ]
     has_page = (_DOCS / page_of(setting)).is_file()
     return ft.AlertDialog(
         title=ft.Text(setting.label, theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(Selectable(ft.Column(lines, spacing=GAP, tight=True)), width=460),
         actions=[
-            *([ft.TextButton("Read on", on_click=read_on)] if has_page else []),
-            ft.TextButton("Close", autofocus=True, on_click=close),
+            *([ft.TextButton(text("training.expert.help.read_on"), on_click=read_on)] if has_page else []),
+            ft.TextButton(text("training.expert.help.close"), autofocus=True, on_click=close),
         ],
     )
 
@@ -94,12 +97,12 @@ def _page_dialog(page: str) -> ft.AlertDialog:
             close()
             ft.context.page.show_dialog(_page_dialog(beside))
 
-    text = (_DOCS / page).read_text(encoding="utf-8")
-    reader = ft.Markdown(text, selectable=True, on_tap_link=follow)
+    read = (_DOCS / page).read_text(encoding="utf-8")
+    reader = ft.Markdown(read, selectable=True, on_tap_link=follow)
     body = ft.Column([reader], scroll=ft.ScrollMode.AUTO)
     return ft.AlertDialog(
         content=ft.Container(body, width=760, height=560),
-        actions=[ft.TextButton("Close", autofocus=True, on_click=close)],
+        actions=[ft.TextButton(text("training.expert.help.close"), autofocus=True, on_click=close)],
     )
 
 

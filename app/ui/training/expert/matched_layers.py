@@ -7,6 +7,7 @@ import flet as ft
 from app.services.layers import LayerService, MatchedLayers
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help
 from app.ui.training.watching import use_answer
@@ -27,17 +28,21 @@ def LayersMatched(layers: LayerService, model: str, patterns: tuple[str, ...]) -
     if not patterns:
         return ft.Container()
     if found is None:
-        return Help("Looking at the layers of the model…")
+        return Help(text("training.expert.layers.looking"))
     return Identified("matched-layers", _lines(found), live=True)
 
 
 def _lines(found: MatchedLayers) -> ft.Control:
     seen = found.matches
     asked = (
-        f"{len(seen.names)} of the model's {seen.of} linear layers match:"
+        text("training.expert.layers.matching", count=len(seen.names), all=seen.of)
         if found.is_real
-        else f"{found.why_not} By the usual names of its kind, in its first block {len(seen.names)} of"
-        f" {seen.of} layers match:"
+        else text(
+            "training.expert.layers.matching_by_name",
+            why_not=found.why_not,
+            count=len(seen.names),
+            all=seen.of,
+        )
     )
     lines: list[ft.Control] = [Help(asked)]
     if seen.names:
@@ -47,7 +52,7 @@ def _lines(found: MatchedLayers) -> ft.Control:
             )
         )
     lines += [
-        ft.Text(f"Nothing matches {pattern}: a run with it is refused.", color=ft.Colors.ERROR)
+        ft.Text(text("training.expert.layers.nothing_matches", pattern=pattern), color=ft.Colors.ERROR)
         for pattern in seen.without_any
     ]
     return ft.Column(lines, spacing=GAP / 2, tight=True)

@@ -6,6 +6,7 @@ from functools import partial
 import flet as ft
 
 from app.domain.layer_patterns import PATTERN_GROUPS, with_group
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert import binding
@@ -16,29 +17,29 @@ from app.ui.training.fields import TextInput, Wrap
 def patterns_field(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
     """For LoRA, choosing a group or typing a pattern makes its target modules custom."""
 
-    def put(text: str) -> None:
+    def put(typed: str) -> None:
         if draft.method == "lora":
-            draft.target_modules = "custom" if text.strip() else "all-linear"
-        binding.put(draft, setting, text)
+            draft.target_modules = "custom" if typed.strip() else "all-linear"
+        binding.put(draft, setting, typed)
 
-    text = str(binding.kept(draft, setting))
+    said = str(binding.kept(draft, setting))
     counts = draft.method == "osft" or draft.target_modules == "custom"
     chips: list[ft.Control] = [
         ft.Chip(
             label=ft.Text(group.label),
             tooltip=group.why,
-            selected=counts and text.split() == [group.pattern],
-            on_select=partial(_choose, put, text, group.pattern),
+            selected=counts and said.split() == [group.pattern],
+            on_select=partial(_choose, put, said, group.pattern),
         )
         for group in PATTERN_GROUPS
     ]
     field = TextInput(
         setting.label,
-        text,
+        said,
         put,
-        help_text=f"{setting.help} Blanks between them.",
+        help_text=text("training.expert.patterns.help", help=setting.help),
         error=problem,
-        hint="self_attn mlp.up_proj$",
+        hint=text("training.expert.patterns.hint"),
     )
     return ft.Column(
         [field, Wrap(chips)],

@@ -13,6 +13,8 @@ from pydantic_core import ErrorDetails
 
 from app.domain.setting_labels import label_named, label_of
 from app.domain.setup_secrets import secret_in
+from app.ui.texts import text
+from app.ui.texts.words import either
 from app.ui.training.expert import binding
 from app.ui.training.expert.catalogue import Setting, settings
 from app.ui.training.typed_numbers import sentence_of
@@ -24,11 +26,6 @@ if TYPE_CHECKING:
 
 _ROUNDS: Final = 8
 """Each takes away what was wrong, so that the rules behind it are asked, too."""
-_KEEP_OUT: Final = (
-    "This looks like a secret, and neither setups nor runs keep any: set it in the environment."
-)
-_NO_JSON: Final = 'Type the arguments as JSON, like {"use_liger": true}.'
-_NO_REPO: Final = "Type it as owner/name: letters, digits, dots, dashes and underscores."
 
 Problems = Mapping[str, str]
 """Place in the config → sentence; under "" what no setting speaks for."""
@@ -43,11 +40,15 @@ def problems(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Pro
         try:
             _note(values, draft, setting)
         except ValueError as error:
-            found[path] = _NO_JSON if isinstance(error, json.JSONDecodeError) else str(error)
+            found[path] = (
+                text("training.expert.problems.json")
+                if isinstance(error, json.JSONDecodeError)
+                else str(error)
+            )
         if path == "backend_args" and path in values and (refused := _refused(draft, values[path])):
             found[path] = refused
         if _holds_secret(draft, setting):
-            found[path] = _KEEP_OUT
+            found[path] = text("training.expert.problems.secret")
     for _ in range(_ROUNDS):
         wrong = _errors(draft.method, values, config)
         if not wrong:
@@ -65,7 +66,11 @@ def problems(draft: "TrainingDraft", config: type[RunConfig] = RunConfig) -> Pro
 def first_of(draft: "TrainingDraft") -> str:
     """One of them, as an order to the person; empty if there is none."""
     for path, sentence in problems(draft).items():
-        return f"Correct “{label_of(path)}”. {sentence}" if path else sentence
+        return (
+            text("training.expert.problems.in_field", field=label_of(path), problem=sentence)
+            if path
+            else sentence
+        )
     return ""
 
 
@@ -137,18 +142,18 @@ def _places(error: ErrorDetails, known: Mapping[str, Setting]) -> list[str]:
 
 def _sentence(error: ErrorDetails, setting: Setting | None) -> str:
     if error["type"] == "string_pattern_mismatch":
-        return _NO_REPO
+        return text("training.expert.problems.repo")
     if error["type"].startswith(("int_", "literal_")) and setting is not None:
-        return f"Type {_wanted(setting)}."
+        return text("training.expert.problems.type", wanted=_wanted(setting))
     if error["type"] != "value_error":
         return sentence_of(error)
-    text = error["msg"].removeprefix("Value error, ")
-    text = re.sub(r"\b[a-z]+(?:_[a-z0-9]+)+\b", _called, text)
-    return f"{text[0].upper()}{text[1:]}" + ("" if text.endswith(".") else ".")
+    said = error["msg"].removeprefix("Value error, ")
+    said = re.sub(r"\b[a-z]+(?:_[a-z0-9]+)+\b", _called, said)
+    return f"{said[0].upper()}{said[1:]}" + ("" if said.endswith(".") else ".")
 
 
 def _wanted(setting: Setting) -> str:
-    return " or ".join(["a whole number", *setting.options])
+    return either([text("training.expert.problems.a_whole_number"), *setting.options])
 
 
 def _called(found: re.Match[str]) -> str:

@@ -4,10 +4,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from app.ui.texts import text, text_in
 from app.ui.training.expert.catalogue import METHODS, SECTIONS, Setting
 from trainer_image.config import RunConfig
 
-_WORDS: Final = {"gt": "more than", "ge": "at least", "lt": "less than", "le": "at most"}
+_LIMITS: Final = ("gt", "ge", "lt", "le")
 
 
 def limits_of(setting: Setting) -> str:
@@ -15,7 +16,7 @@ def limits_of(setting: Setting) -> str:
     said = [*_bounds(_field(setting).metadata), *_bounds(_inner(_field(setting).annotation))]
     words = ", ".join(dict.fromkeys(said))
     others = ", ".join(setting.options)
-    empty = "empty" if setting.may_be_empty and setting.kind != "switch" else ""
+    empty = text("training.expert.limit_empty") if setting.may_be_empty and setting.kind != "switch" else ""
     return "; ".join(part for part in (words, others, empty) if part)
 
 
@@ -39,9 +40,10 @@ def _inner(annotation: Any) -> list[Any]:
 def _bounds(metadata: list[Any]) -> list[str]:
     found = []
     for limit in metadata:
-        for name, words in _WORDS.items():
+        for name in _LIMITS:
             if (value := getattr(limit, name, None)) is not None:
-                found.append(f"{words} {value:g}" if isinstance(value, float) else f"{words} {value:,}")
+                shown = f"{value:g}" if isinstance(value, float) else f"{value:,}"
+                found.append(text_in("training.expert.limits", name, limit=shown))
         if hasattr(limit, "metadata"):
             found += _bounds(list(limit.metadata))
     return found

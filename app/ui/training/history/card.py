@@ -10,6 +10,7 @@ import flet as ft
 from app.domain.runs import Run, RunId
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.history.sparkline import Sparkline
@@ -18,12 +19,12 @@ from app.ui.training.run_status import RunStatusPill
 
 Wish = Literal["delete", "rename", "note", "clone", "checkpoints", "return"]
 
-_MENU: Final[tuple[tuple[Wish, str, ft.IconData], ...]] = (
-    ("clone", "Clone into the form", ft.Icons.CONTENT_COPY),
-    ("checkpoints", "Checkpoints…", ft.Icons.BOOKMARKS_OUTLINED),
-    ("return", "Return to queue", ft.Icons.PLAYLIST_ADD),
-    ("rename", "Rename…", ft.Icons.EDIT_OUTLINED),
-    ("note", "Note…", ft.Icons.STICKY_NOTE_2_OUTLINED),
+_MENU: Final[tuple[tuple[Wish, ft.IconData], ...]] = (
+    ("clone", ft.Icons.CONTENT_COPY),
+    ("checkpoints", ft.Icons.BOOKMARKS_OUTLINED),
+    ("return", ft.Icons.PLAYLIST_ADD),
+    ("rename", ft.Icons.EDIT_OUTLINED),
+    ("note", ft.Icons.STICKY_NOTE_2_OUTLINED),
 )
 
 
@@ -64,10 +65,11 @@ def RunCard(
 
 
 def _facts(run: Run) -> str:
-    loss = f" · loss {wording.number(run.loss)}" if run.loss is not None else ""
+    loss = text("training.history.loss", loss=wording.number(run.loss)) if run.loss is not None else ""
     created = wording.when(run.created_at, wording.now_utc())
-    place = "" if run.is_imported else f"{run.target.label} · "
-    return f"{place}{wording.method(run)} · {run.data_label}{loss} · {created}"
+    place = "" if run.is_imported else run.target.label
+    facts = (place, wording.method(run), run.data_label, loss, created)
+    return " · ".join(fact for fact in facts if fact)
 
 
 def _card(
@@ -100,27 +102,34 @@ def _card(
 def _buttons(run: Run, on: CardHandlers, looks: _Looks) -> list[ft.Control]:
     compare = IconAction(
         ft.Icons.CHECK_CIRCLE if looks.is_compared else ft.Icons.STACKED_LINE_CHART,
-        f"Stop comparing {run.name}" if looks.is_compared else f"Compare {run.name}",
+        text("training.history.stop_comparing", name=run.name)
+        if looks.is_compared
+        else text("training.history.compare", name=run.name),
         partial(on.compare, run.id),
         color=ft.Colors.PRIMARY if looks.is_compared else None,
     )
     delete = IconAction(
         ft.Icons.DELETE_OUTLINE,
-        f"Delete {run.name}" if run.status.is_final else "Stop the run before deleting it",
+        text("training.history.delete", name=run.name)
+        if run.status.is_final
+        else text("training.history.stop_first"),
         partial(on.wish, "delete", run.id),
         disabled=not run.status.is_final,
     )
     menu = ft.PopupMenuButton(
         icon=ft.Icons.MORE_VERT,
-        tooltip=f"More about {run.name}",
-        items=[_item(run, on, wish, label, icon, looks.no_return) for wish, label, icon in _MENU],
+        tooltip=text("training.history.more_about", name=run.name),
+        items=[_item(run, on, wish, icon, looks.no_return) for wish, icon in _MENU],
     )
-    return [compare, delete, Identified(f"more-{run.id}", menu, label=f"More about {run.name}")]
+    return [
+        compare,
+        delete,
+        Identified(f"more-{run.id}", menu, label=text("training.history.more_about", name=run.name)),
+    ]
 
 
-def _item(
-    run: Run, on: CardHandlers, wish: Wish, label: str, icon: ft.IconData, no_return: str
-) -> ft.PopupMenuItem:
+def _item(run: Run, on: CardHandlers, wish: Wish, icon: ft.IconData, no_return: str) -> ft.PopupMenuItem:
+    label = text_in("training.history.menu", wish)
     reason = no_return if wish == "return" else ""
     return ft.PopupMenuItem(
         content=f"{label}: {reason}" if reason else label,

@@ -16,6 +16,7 @@ from app.ui.actions import problem_of
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.curves import Point, bounds, decimate, tick
@@ -27,6 +28,8 @@ from app.ui.training.watching import use_answer
 MOST: Final = 6
 _POINTS: Final = 120
 _HEIGHT: Final = 240
+_NAME_WIDTH: Final = 130
+"""So that all columns are in sight beside the form in a window of 1280 pixels."""
 _SECONDS: Final = 5.0
 
 
@@ -82,9 +85,9 @@ def CompareRuns(history: HistoryService, runs: Sequence[Run], selection: RunSele
     chart = _chart(curves, is_smooth=smoothing == "smooth")
     choice = Segments(
         "compare-smoothing",
-        "Curves",
+        text("training.compare.curves"),
         smoothing,
-        [("smooth", "Smoothed"), ("raw", "Each step")],
+        [("smooth", text("training.compare.smoothed")), ("raw", text("training.compare.raw"))],
         set_smoothing,
     )
     body: list[ft.Control] = [
@@ -95,18 +98,20 @@ def CompareRuns(history: HistoryService, runs: Sequence[Run], selection: RunSele
         *_difference(runs),
     ]
     if len(runs) > MOST:
-        body.insert(2, Help(f"Curves of the first {MOST} runs."))
+        body.insert(2, Help(text("training.compare.first_runs", count=MOST)))
     if said:
         body.append(Help(said))
     trailing = ft.Row(
         [
-            IconAction(ft.Icons.DOWNLOAD, "Save the curves as CSV", export),
-            IconAction(ft.Icons.CLOSE, "Stop comparing", close),
+            IconAction(ft.Icons.DOWNLOAD, text("training.compare.save_csv"), export),
+            IconAction(ft.Icons.CLOSE, text("training.compare.stop"), close),
         ],
         tight=True,
         spacing=0,
     )
-    return Identified("compare", Section(f"Compare {len(runs)} runs", body, trailing=trailing))
+    return Identified(
+        "compare", Section(text("training.compare.title", count=len(runs)), body, trailing=trailing)
+    )
 
 
 def _chart(curves: Sequence[Sequence[LossPoint]], *, is_smooth: bool) -> ft.Control:
@@ -116,7 +121,7 @@ def _chart(curves: Sequence[Sequence[LossPoint]], *, is_smooth: bool) -> ft.Cont
     lines = [_points(curve, is_smooth=is_smooth) for curve in curves]
     every = [point for line in lines for point in line]
     if not every:
-        empty = ft.Text("Their curves begin with the first step.", color=ft.Colors.ON_SURFACE_VARIANT)
+        empty = ft.Text(text("training.compare.begins"), color=ft.Colors.ON_SURFACE_VARIANT)
         return ft.Container(empty, height=_HEIGHT, alignment=ft.Alignment.CENTER)
     low, high = bounds([y for _, y in every])
     first, last = min(x for x, _ in every), max(x for x, _ in every)
@@ -175,14 +180,20 @@ def _entry(number: int, run: Run, look: _Look) -> ft.Control:
 
 def _said(runs: Sequence[Run], curves: Sequence[Sequence[LossPoint]]) -> str:
     parts = [
-        f"{run.name}: {curve[0].loss:.3f} to {curve[-1].loss:.3f} at step {curve[-1].step}"
+        text(
+            "training.compare.described",
+            name=run.name,
+            first=curve[0].loss,
+            last=curve[-1].loss,
+            step=curve[-1].step,
+        )
         for run, curve in zip(runs, curves, strict=False)
         if curve
     ]
-    return "Loss curves. " + "; ".join(parts)
+    return text("training.compare.curves_described", curves="; ".join(parts))
 
 
-_HEADINGS: Final = ("Run", "Method", "State", "Steps", "Last loss", "Best validation", "Time")
+_COLUMNS: Final = ("name", "method", "status", "steps", "loss", "validation", "time")
 
 
 def _table(runs: Sequence[Run], found: Mapping[str, Compared]) -> ft.Control:
@@ -190,25 +201,25 @@ def _table(runs: Sequence[Run], found: Mapping[str, Compared]) -> ft.Control:
     rows = []
     for number, run in enumerate(runs, start=1):
         compared = found.get(run.id, Compared())
-        mark = " · best" if compared.best_validation == best else ""
+        lowest = wording.number(compared.best_validation)
         cells = (
             f"{number}. {run.name}",
             wording.method(run),
             run.status.value.capitalize(),
             f"{run.step:,}",
             wording.number(run.loss),
-            wording.number(compared.best_validation) + mark,
+            text("training.compare.best", loss=lowest) if compared.best_validation == best else lowest,
             wording.elapsed(run, wording.now_utc()) or "–",
         )
-        rows.append(
-            ft.DataRow(
-                [ft.DataCell(ft.Text(cell, theme_style=ft.TextThemeStyle.BODY_SMALL)) for cell in cells]
-            )
-        )
+        rows.append(ft.DataRow([_cell(cells[0], width=_NAME_WIDTH), *map(_cell, cells[1:])]))
     table = ft.DataTable(
         columns=[
-            ft.DataColumn(label=ft.Text(heading, theme_style=ft.TextThemeStyle.BODY_SMALL))
-            for heading in _HEADINGS
+            ft.DataColumn(
+                label=ft.Text(
+                    text_in("training.compare.columns", column), theme_style=ft.TextThemeStyle.BODY_SMALL
+                )
+            )
+            for column in _COLUMNS
         ],
         rows=rows,
         column_spacing=GAP * 2,
@@ -217,27 +228,38 @@ def _table(runs: Sequence[Run], found: Mapping[str, Compared]) -> ft.Control:
         heading_row_height=36,
         horizontal_margin=0,
     )
-    note = Help(
-        "Validation losses compare only where the same rows were kept aside; training losses of different "
-        "batch sizes or data do not."
-    )
+    note = Help(text("training.compare.note"))
     return Identified(
         "compare-table",
         ft.Column([ft.Row([table], scroll=ft.ScrollMode.AUTO), note], spacing=GAP / 2, tight=True),
     )
 
 
+def _cell(said: str, *, width: int | None = None) -> ft.DataCell:
+    """In a `width` what is too long ends in dots; the number before a name tells it apart."""
+    is_short = width is not None
+    words = ft.Text(
+        said,
+        theme_style=ft.TextThemeStyle.BODY_SMALL,
+        width=width,
+        max_lines=1 if is_short else None,
+        overflow=ft.TextOverflow.ELLIPSIS if is_short else ft.TextOverflow.CLIP,
+        tooltip=said if is_short else None,
+    )
+    return ft.DataCell(words)
+
+
 def _difference(runs: Sequence[Run]) -> list[ft.Control]:
     """How the settings of two runs differ."""
     if len(runs) != 2:
-        return [Help("Compare two runs to see how their settings differ.")]
+        return [Help(text("training.compare.two_only"))]
     left, right = runs
     if left.is_imported or right.is_imported:
-        return [Help("The settings of an imported run are not known, so nothing is said of differences.")]
+        return [Help(text("training.compare.not_of_imported"))]
     found = differences(left.config, right.config)
-    title = ft.Text("Settings that differ", theme_style=ft.TextThemeStyle.TITLE_SMALL)
+    title = ft.Text(text("training.compare.differences"), theme_style=ft.TextThemeStyle.TITLE_SMALL)
     if not found:
-        return [title, Help("None: both have the same settings.")]
+        return [title, Help(text("training.compare.none_differ"))]
     lines: list[ft.Control] = [
         ft.ResponsiveRow(
             [

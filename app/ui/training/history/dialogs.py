@@ -17,9 +17,12 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import is_on, text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.fields import Help
+from app.ui.training.going_on import GoOn, How, asks_first
+from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
 
@@ -38,12 +41,14 @@ def DeleteRun(
         on_done()
 
     delete = use_action(lambda: services.training.delete(run.id, files=with_files), on_done=done)
-    text = "Its curve, timeline and chats are forgotten. This cannot be undone."
+    said = text("training.history.delete_text")
     ft.use_dialog(
         ConfirmDialog(
-            f"Delete {run.name}?",
-            " ".join([text, *missed.sentences(), *_stays(exported)]),
-            confirm="Deleting…" if delete.is_busy else "Delete",
+            text("training.history.delete_question", name=run.name),
+            " ".join([said, *missed.sentences(), *_stays(exported)]),
+            confirm=text("training.history.deleting")
+            if delete.is_busy
+            else text("training.history.delete_confirm"),
             on_confirm=delete.run,
             on_cancel=on_close,
             is_busy=delete.is_busy,
@@ -55,7 +60,7 @@ def DeleteRun(
 
 
 def _stays(exported: Sequence[Export]) -> list[str]:
-    return [f"Its {in_words(exported)}, stay in their folders and leave this list."] if exported else []
+    return [text("training.history.exports_stay", exports=in_words(exported))] if exported else []
 
 
 def _files_choice(run: Run, missed: Dependents, value: bool, on_change: Callable[[bool], None]) -> ft.Control:
@@ -63,9 +68,9 @@ def _files_choice(run: Run, missed: Dependents, value: bool, on_change: Callable
         on_change(is_on(event))
 
     if run.is_imported:
-        return Help(f"Its files are {run.origin}'s and stay where they are: {run.folder}")
+        return Help(text("training.history.imported_files", origin=run.origin, folder=run.folder))
     needed = bool(missed.continued or missed.sharing)
-    label = "Also delete its files, which other runs need" if needed else "Also delete its files"
+    label = text("training.history.delete_files_needed") if needed else text("training.history.delete_files")
     return ft.Column(
         [ft.Checkbox(label=label, value=value, on_change=change), Help(str(run.folder))],
         spacing=0,
@@ -77,14 +82,14 @@ def _files_choice(run: Run, missed: Dependents, value: bool, on_change: Callable
 def EditText(
     title: str,
     label: str,
-    text: str,
+    said: str,
     save: Callable[[str], object],
     on_close: Callable[[], None],
     on_done: Callable[[], None],
     is_long: bool = False,
 ) -> ft.Control:
     """Another name, or a note."""
-    typed = ft.use_ref(text)
+    typed = ft.use_ref(said)
 
     def edit(event: ft.Event[ft.TextField]) -> None:
         typed.current = text_of(event)
@@ -95,7 +100,7 @@ def EditText(
     action = use_action(lambda: save(typed.current or ""), on_done=done)
     field = ft.TextField(
         label=label,
-        value=text,
+        value=said,
         autofocus=True,
         multiline=is_long,
         min_lines=3 if is_long else 1,
@@ -107,7 +112,7 @@ def EditText(
         ConfirmDialog(
             title,
             "",
-            confirm="Save",
+            confirm=text("training.history.save"),
             on_confirm=action.run,
             on_cancel=on_close,
             is_busy=action.is_busy,
@@ -125,10 +130,11 @@ def Checkpoints(
 ) -> ft.Control:
     """All whole checkpoints of a run, each verified; the run can go on from any of them."""
     found, set_found = ft.use_state(cast(tuple[SavedState, ...] | None, None))
-    blocked, set_blocked = ft.use_state("it is not known yet")
+    blocked, set_blocked = ft.use_state(text("training.history.not_known_yet"))
     use_answer(lambda: tuple(services.history.checkpoints(run)), set_found, on=run.id)
     use_answer(lambda: services.training.resume_blocked(run), set_blocked, on=run.status)
     chosen = ft.use_ref("")
+    priced, set_priced = ft.use_state("")
 
     def done(_: Run) -> None:
         on_done()
@@ -139,15 +145,27 @@ def Checkpoints(
 
     async def go_on(state: SavedState) -> None:
         chosen.current = state.name
-        await resume.run()
+        if asks_first(run):
+            set_priced(state.name)
+        else:
+            await resume.run()
 
+    if priced:
+        return keyed(GoOn, "go-on", services, run, How(checkpoint=priced), on_close, done)
     ft.use_dialog(
         ft.AlertDialog(
-            title=ft.Text(f"Checkpoints of {run.name}", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+            title=ft.Text(
+                text("training.history.checkpoints_of", name=run.name),
+                theme_style=ft.TextThemeStyle.TITLE_LARGE,
+            ),
             content=ft.Container(
                 ft.Column(
                     [
-                        *_lines(found, "it is being resumed" if resume.is_busy else blocked, go_on),
+                        *_lines(
+                            found,
+                            text("training.history.being_resumed") if resume.is_busy else blocked,
+                            go_on,
+                        ),
                         ErrorBanner(resume.problem, on_dismiss=resume.dismiss),
                     ],
                     tight=True,
@@ -156,7 +174,7 @@ def Checkpoints(
                 ),
                 width=560,
             ),
-            actions=[ft.TextButton("Close", autofocus=True, on_click=on_close)],
+            actions=[ft.TextButton(text("training.history.close"), autofocus=True, on_click=on_close)],
             on_dismiss=on_close,
         )
     )
@@ -167,32 +185,46 @@ def _lines(
     found: Sequence[SavedState] | None, blocked: str, go_on: Callable[[SavedState], object]
 ) -> list[ft.Control]:
     if found is None:
-        return [Help("Looking…")]
+        return [Help(text("training.history.looking"))]
     if not found:
-        return [Help("This run has no whole checkpoint on disk.")]
+        return [Help(text("training.history.no_checkpoint"))]
     note = (
-        f"The run cannot be resumed now: {blocked}."
+        text("training.history.not_resumed", reason=blocked)
         if blocked
-        else "Going on from an older one forgets what was measured after it."
+        else text("training.history.from_older")
     )
     return [*(_line(state, blocked, go_on) for state in found), Help(note)]
 
 
 def _line(state: SavedState, blocked: str, go_on: Callable[[SavedState], object]) -> ft.Control:
     reason = state.blocked or blocked
-    loss = f" · loss {wording.number(state.loss)}" if state.loss is not None else ""
-    validation = "" if state.validation_loss is None else f" · validation {state.validation_loss:.3f}"
-    facts = (
-        f"{state.samples_seen:,} examples{loss}{validation} · {state.size_bytes / 1e6:,.0f} MB · "
-        f"{wording.when(state.saved_at, wording.now_utc())}"
+    loss = (
+        text("training.history.checkpoint_loss", loss=wording.number(state.loss))
+        if state.loss is not None
+        else ""
     )
-    texts: list[ft.Control] = [ft.Text(f"Step {state.step:,} ({state.name})"), Help(facts)]
+    validation = (
+        ""
+        if state.validation_loss is None
+        else text("training.history.checkpoint_validation", loss=state.validation_loss)
+    )
+    facts = (
+        text("training.history.checkpoint_examples", count=state.samples_seen),
+        loss,
+        validation,
+        text("training.history.checkpoint_size", megabytes=state.size_bytes / 1e6),
+        wording.when(state.saved_at, wording.now_utc()),
+    )
+    texts: list[ft.Control] = [
+        ft.Text(text("training.history.checkpoint", step=state.step, name=state.name)),
+        Help(" · ".join(fact for fact in facts if fact)),
+    ]
     if state.blocked:
-        texts.append(Help(f"Cannot be resumed from: {state.blocked}."))
+        texts.append(Help(text("training.history.not_resumed_from", reason=state.blocked)))
     button = ft.OutlinedButton(
-        "Resume from here",
+        text("training.history.resume_here"),
         disabled=bool(reason),
-        tooltip=f"Cannot be resumed: {reason}" if reason else None,
+        tooltip=text("training.history.cannot_resume", reason=reason) if reason else None,
         on_click=partial(go_on, state),
     )
     row = ft.Row(

@@ -12,6 +12,7 @@ from app.ui.actions import use_action
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
 from app.ui.training.selection import RunSelection
@@ -41,36 +42,46 @@ def ImportRun(history: HistoryService, selection: RunSelection, on_changed: Call
     take = use_action(lambda: history.import_run(cast(FoundRun, found)), on_done=imported)
     act, problem = (look, look.problem) if found is None else (take, take.problem)
     field = ft.TextField(
-        label="Folder",
+        label=text("training.history.import.folder"),
         value=typed,
         hint_text="/path/to/output",
         autofocus=True,
         on_change=edit,
         on_submit=act.run,
     )
-    told = [Help(f"From {found.trainer}."), *(Help(note) for note in found.notes)] if found else []
+    told = (
+        [
+            Help(text("training.history.import.from", trainer=found.trainer)),
+            *(Help(note) for note in found.notes),
+        ]
+        if found
+        else []
+    )
     body: list[ft.Control] = [
-        Help(
-            "The output folder of training_hub, instructlab-training, mini-trainer or transformers. "
-            "Nothing in it is changed or copied."
-        ),
+        Help(text("training.history.import.help")),
         field,
         Identified("import-run-found", ft.Column(told, spacing=2, tight=True), live=True),
         ErrorBanner(problem),
     ]
     dialog = ft.AlertDialog(
-        title=ft.Text("Import a finished run", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(text("training.history.import.title"), theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(ft.Column(body, tight=True, spacing=GAP * 1.5), width=480),
         actions=[
-            ft.TextButton("Cancel", on_click=close),
+            ft.TextButton(text("training.history.import.cancel"), on_click=close),
             ft.FilledButton(
-                "Look" if found is None else "Import", disabled=act.is_busy or not typed, on_click=act.run
+                text("training.history.import.look")
+                if found is None
+                else text("training.history.import.import"),
+                disabled=act.is_busy or not typed,
+                on_click=act.run,
             ),
         ],
         on_dismiss=close,
     )
     ft.use_dialog(dialog if is_open else None)
     button = ft.TextButton(
-        "Import a run…", icon=ft.Icons.DRIVE_FOLDER_UPLOAD, on_click=lambda: set_open(True)
+        text("training.history.import.open"),
+        icon=ft.Icons.DRIVE_FOLDER_UPLOAD,
+        on_click=lambda: set_open(True),
     )
     return Identified("import-run", button)

@@ -12,6 +12,7 @@ from app.services.everything import Services
 from app.services.history import SPARK_POINTS, in_order, matches
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP, NARROW_BELOW
 from app.ui.training.fields import Choice, Help, TextInput
 from app.ui.training.history.card import CardHandlers, RunCard
@@ -27,7 +28,6 @@ _BUTTONS_BELOW: Final = 480
 """Narrower than this, the buttons of a card go under its words."""
 _FILTER_FROM: Final = 5
 """Runs from which on searching is offered."""
-_STATUSES: Final = [("", "All"), *((s.value, s.value.capitalize()) for s in RunStatus)]
 
 
 @ft.component
@@ -73,9 +73,12 @@ def RunHistory(
     body += wishes.shown
     body.append(ft.Column(cards, spacing=GAP / 2, tight=True))
     if not shown:
-        body.append(Help("No run is like that."))
+        body.append(Help(text("training.history.none_like_that")))
     if len(found) > count:
-        more = ft.TextButton(f"Show more ({len(found) - count})", on_click=lambda: set_count(count + _PAGE))
+        more = ft.TextButton(
+            text("training.history.show_more", count=len(found) - count),
+            on_click=lambda: set_count(count + _PAGE),
+        )
         body.append(Identified("history-more", more))
     trailing = ft.Row(
         [
@@ -89,7 +92,9 @@ def RunHistory(
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         set_narrow(event.width < _BUTTONS_BELOW)
 
-    section = ft.Container(Section("Run history", body, trailing=trailing), on_size_change=measure)
+    section = ft.Container(
+        Section(text("training.history.title"), body, trailing=trailing), on_size_change=measure
+    )
     compared = in_order(runs, selection.compared)
     if len(compared) < 2:
         return section
@@ -108,16 +113,29 @@ def _queue_button(selection: RunSelection) -> ft.Control:
     def toggle() -> None:
         selection.is_queue_open = not selection.is_queue_open
 
-    label = "Hide queue" if selection.is_queue_open else "Queue"
-    tip = "Runs one after another, and when they may start."
+    label = text("training.history.hide_queue") if selection.is_queue_open else text("training.history.queue")
+    tip = text("training.history.queue_help")
     return Identified("open-queue", ft.TextButton(label, icon=ft.Icons.QUEUE, tooltip=tip, on_click=toggle))
 
 
 def _filter(
     words: str, set_words: Callable[[str], None], status: str, set_status: Callable[[str], None]
 ) -> ft.Control:
-    search = TextInput("Search runs", words, set_words, hint="name, note, data, model, method")
-    by_status = Choice("history-status", "Status", status, _STATUSES, set_status, hint="All")
+    search = TextInput(
+        text("training.history.search"), words, set_words, hint=text("training.history.search_hint")
+    )
+    statuses = [
+        ("", text("training.history.all")),
+        *((s.value, text_in("training.statuses", s)) for s in RunStatus),
+    ]
+    by_status = Choice(
+        "history-status",
+        text("training.history.status"),
+        status,
+        statuses,
+        set_status,
+        hint=text("training.history.all"),
+    )
     return ft.ResponsiveRow(
         [
             ft.Container(Identified("history-search", search), col={"xs": 12, "sm": 8}),

@@ -13,6 +13,7 @@ from app.services.history import Clone
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.training.fields import Help
 from app.ui.training.history.card import Wish
 from app.ui.training.history.dialogs import Checkpoints, DeleteRun, EditText
@@ -46,10 +47,10 @@ def use_wishes(
     def cloned(clone: Clone) -> None:
         on_clone(clone.setup)
         selection.cloned_from = wished.current
-        set_told(" ".join(["Its settings are in the form now.", *clone.notes]))
+        set_told(" ".join([text("training.history.cloned"), *clone.notes]))
 
     def returned(run: Run) -> None:
-        set_told(f"{run.name} waits at the end of the queue.")
+        set_told(text("training.history.returned", name=run.name))
         on_changed()
 
     clone = use_action(lambda: services.history.clone(the_wished()), on_done=cloned)
@@ -91,8 +92,8 @@ def _dialog(
         return keyed(
             EditText,
             f"rename-{run.id}",
-            f"Rename {run.name}",
-            "Name",
+            text("training.history.rename", name=run.name),
+            text("training.history.name"),
             run.name,
             lambda name: history.rename(run.id, name),
             close,
@@ -101,8 +102,8 @@ def _dialog(
     return keyed(
         EditText,
         f"note-{run.id}",
-        f"Note on {run.name}",
-        "Note",
+        text("training.history.note_on", name=run.name),
+        text("training.history.note"),
         run.note,
         lambda note: history.write_note(run.id, note),
         close,

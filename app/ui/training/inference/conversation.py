@@ -14,6 +14,7 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP, RADIUS
 from app.ui.training.fields import Wrap
 from app.ui.training.inference.answering import Answering, LiveText
@@ -22,8 +23,6 @@ from app.ui.training.watching import use_answer
 _SHOWN_WHOLE = 2
 """Turns that take the height they need; more scroll in a box."""
 _HEIGHT = 460
-
-_WHO = {"tuned": "Fine-tuned model", "base": "Base model"}
 
 
 @ft.component
@@ -51,19 +50,23 @@ def Conversation(chats: ChatService, run_id: RunId, answering: Answering, live: 
 
 def _list(entries: Sequence[ft.Control]) -> ft.Control:
     if not entries:
-        text = ft.Text("Prompts and answers appear here.", color=ft.Colors.ON_SURFACE_VARIANT)
-        return Identified("chat-empty", text)
+        said = ft.Text(text("training.chat.empty"), color=ft.Colors.ON_SURFACE_VARIANT)
+        return Identified("chat-empty", said)
     if len(entries) <= _SHOWN_WHOLE:
         whole = ft.Column(list(entries), spacing=GAP * 1.5, tight=True)
-        return Identified("chat-turns", Selectable(whole), label="Conversation")
+        return Identified("chat-turns", Selectable(whole), label=text("training.chat.title"))
     # Reversed, so that it sticks to the newest by itself; auto_scroll stops short with growing text.
     newest_first = ft.ListView(list(reversed(entries)), reverse=True, spacing=GAP * 1.5)
     box = ft.Container(Selectable(newest_first), height=_HEIGHT)
-    return Identified("chat-turns", box, label="Conversation")
+    return Identified("chat-turns", box, label=text("training.chat.title"))
 
 
 def _entry(number: int, voice: Voice, prompt: str, answer: str) -> ft.Control:
-    who = ft.Text(_WHO[voice], theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.PRIMARY)
+    who = ft.Text(
+        text_in("training.chat.voices", voice),
+        theme_style=ft.TextThemeStyle.LABEL_MEDIUM,
+        color=ft.Colors.PRIMARY,
+    )
     answered = ft.Column([who, ft.Text(answer)], spacing=2, tight=True)
     return ft.Column(
         [
@@ -102,12 +105,13 @@ def ConversationBar(
 
     clear = use_action(lambda: chats.clear(run_id), on_done=done)
     export = use_action(
-        lambda: chats.export(run_id, datetime.now(UTC)), on_done=lambda path: say(f"Exported to {path}")
+        lambda: chats.export(run_id, datetime.now(UTC)),
+        on_done=lambda path: say(text("training.chat.exported", path=path)),
     )
     dialog = ConfirmDialog(
-        "Clear this conversation?",
-        "All prompts and answers of this run are forgotten. This cannot be undone.",
-        confirm="Clear",
+        text("training.chat.clear_question"),
+        text("training.chat.clear_text"),
+        confirm=text("training.chat.clear"),
         on_confirm=clear.run,
         on_cancel=lambda: set_asking(False),
         is_busy=clear.is_busy,
@@ -116,16 +120,21 @@ def ConversationBar(
     ft.use_dialog(dialog if is_asking else None)
     buttons = Wrap(
         [
-            ft.TextButton("Export chats", icon=ft.Icons.DOWNLOAD, disabled=is_empty, on_click=export.run),
             ft.TextButton(
-                "Clear history",
+                text("training.chat.export"), icon=ft.Icons.DOWNLOAD, disabled=is_empty, on_click=export.run
+            ),
+            ft.TextButton(
+                text("training.chat.clear_history"),
                 icon=ft.Icons.DELETE_SWEEP_OUTLINED,
                 disabled=is_empty,
                 on_click=lambda: set_asking(True),
             ),
         ]
     )
-    lines: list[ft.Control] = [ft.Text("Conversation", theme_style=ft.TextThemeStyle.TITLE_SMALL), buttons]
+    lines: list[ft.Control] = [
+        ft.Text(text("training.chat.title"), theme_style=ft.TextThemeStyle.TITLE_SMALL),
+        buttons,
+    ]
     if said:
         lines.append(Selectable(Identified("chat-exported", ft.Text(said), live=True)))
     lines.append(ErrorBanner(export.problem, on_dismiss=export.dismiss))

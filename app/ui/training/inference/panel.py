@@ -9,6 +9,7 @@ from app.ui.inference.sampling_controls import SamplingControls
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT
 from app.ui.training.inference.conversation import Conversation
 from app.ui.training.inference.draft import ChatDraft
@@ -17,26 +18,19 @@ from app.ui.training.inference.samples import SamplePrompts
 from app.ui.training.watching import use_answer
 
 _STATUS_SECONDS = 0.5
-_STATES = {
-    "idle": "Idle: the model is loaded with the first question",
-    "loading": "Loading the model…",
-    "ready": "Ready",
-    "generating": "Generating…",
-    "error": "Error",
-}
 
 
 @ft.component
 def InferencePanel(chats: ChatService, run: Run, chat: ChatDraft) -> ft.Control:
     """Not there until the run has a result to talk to. Give it the run's id as key, and memoise it."""
-    blocked, set_blocked = ft.use_state("not looked yet")
+    blocked, set_blocked = ft.use_state(text("training.chat.not_looked"))
     use_answer(lambda: chats.blocked(run), set_blocked, on=(run.status, run.output))
     if blocked:
         return ft.Container(visible=False)
     return Identified(
         "inference",
         Section(
-            "Quick Local Inference",
+            text("training.chat.panel"),
             [
                 StatusLine(chats),
                 _meta(run),
@@ -54,15 +48,20 @@ def StatusLine(chats: ChatService) -> ft.Control:
     """What the inference process is doing."""
     status, set_status = ft.use_state(EngineStatus())
     use_answer(chats.status, set_status, on="engine", every_seconds=_STATUS_SECONDS)
-    text = _STATES[status.state]
+    said = text_in("training.chat.states", status.state)
     if status.message and status.state == "error":
-        text = f"{text}: {status.message}"
+        said = text("training.chat.state_error", state=said, message=status.message)
     color = ft.Colors.ERROR if status.state == "error" else ft.Colors.ON_SURFACE_VARIANT
-    return Identified("chat-status", ft.Text(text, color=color), live=True, label="Model status")
+    return Identified(
+        "chat-status", ft.Text(said, color=color), live=True, label=text("training.chat.status")
+    )
 
 
 def _meta(run: Run) -> ft.Control:
-    kind = "Adapter" if run.output_kind == "adapter" else "Model"
-    lines = [f"{kind}: {run.output_dir}", f"Base model: {run.config.base_model}"]
-    text = ft.Text("\n".join(lines), font_family=CODE_FONT, size=12)
-    return Identified("chat-meta", Selectable(text))
+    key = "adapter" if run.output_kind == "adapter" else "model"
+    lines = [
+        text_in("training.chat.results", key, folder=run.output_dir),
+        text("training.chat.base_model", model=run.config.base_model),
+    ]
+    said = ft.Text("\n".join(lines), font_family=CODE_FONT, size=12)
+    return Identified("chat-meta", Selectable(said))

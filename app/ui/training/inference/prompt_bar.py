@@ -11,12 +11,13 @@ from app.ui.actions import use_action
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Segments, Wrap
 from app.ui.training.inference.answering import Answering
 from app.ui.training.inference.draft import ChatDraft
 
-_VOICES: tuple[tuple[Voice, str], ...] = (("tuned", "Fine-tuned model"), ("base", "Base model"))
+_VOICES: tuple[Voice, ...] = ("tuned", "base")
 
 
 @ft.component
@@ -39,9 +40,9 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
         chat.voice = "base" if value == "base" else "tuned"
 
     field = ft.TextField(
-        label="Prompt",
+        label=text("training.chat.prompt"),
         value=chat.prompt,
-        hint_text="Ask your model something",
+        hint_text=text("training.chat.prompt_hint"),
         multiline=True,
         min_lines=2,
         max_lines=6,
@@ -50,22 +51,31 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
         on_submit=ask,
     )
     run = ft.FilledButton(
-        "Run Inference",
+        text("training.chat.run"),
         icon=ft.Icons.AUTO_AWESOME,
         disabled=answering.is_busy or not chat.prompt.strip(),
-        tooltip=None if chat.prompt.strip() else "Type a prompt first.",
+        tooltip=None if chat.prompt.strip() else text("training.chat.type_first"),
         on_click=ask,
     )
     problem = answering.problem if answering.run_id == run_id else None
     return ft.Column(
         [
-            Segments("voice", "Answer with", chat.voice, _VOICES, choose_voice),
+            Segments(
+                "voice",
+                text("training.chat.answer_with"),
+                chat.voice,
+                [(voice, text_in("training.chat.voices", voice)) for voice in _VOICES],
+                choose_voice,
+            ),
             Identified("chat-prompt", field),
             Wrap(
                 [
                     Identified("chat-run", run),
                     ft.OutlinedButton(
-                        "Stop answer", icon=ft.Icons.STOP, on_click=stop.run, visible=answering.is_busy
+                        text("training.chat.stop"),
+                        icon=ft.Icons.STOP,
+                        on_click=stop.run,
+                        visible=answering.is_busy,
                     ),
                     _progress(answering),
                 ]
@@ -82,14 +92,15 @@ def _progress(answering: Answering) -> ft.Control:
     """A ring and what is awaited: loading takes its time only once."""
     if not answering.is_busy:
         return ft.Container(visible=False)
-    who = "fine-tuned model" if answering.voice == "tuned" else "base model"
-    text = (
-        f"Loading {who} and generating response…"
+    said = (
+        text_in("training.chat.loading", answering.voice)
         if answering.is_loading
-        else f"Generating response from {who}…"
+        else text_in("training.chat.generating", answering.voice)
     )
-    ring = ft.ProgressRing(width=18, height=18, stroke_width=2.5, semantics_label="Answering")
-    row = ft.Row([ring, ft.Text(text)], spacing=GAP, tight=True)
+    ring = ft.ProgressRing(
+        width=18, height=18, stroke_width=2.5, semantics_label=text("training.chat.answering")
+    )
+    row = ft.Row([ring, ft.Text(said)], spacing=GAP, tight=True)
     return Identified("chat-progress", row, live=True)
 
 

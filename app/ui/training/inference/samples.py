@@ -10,6 +10,7 @@ from app.services.chatting import ChatService
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.landmarks import TALK, use_landmark
+from app.ui.texts import text
 from app.ui.theme import TEXT_FONT
 from app.ui.training.fields import Wrap
 from app.ui.training.inference.draft import ChatDraft
@@ -34,8 +35,10 @@ def SamplePrompts(chats: ChatService, run_id: RunId, chat: ChatDraft) -> ft.Cont
         return ft.Container(visible=False)
     heading = ft.Row(
         [
-            ft.Text("From the training data", theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True),
-            IconAction(ft.Icons.REFRESH, "Other sample prompts", lambda: set_draw(draw + 1)),
+            ft.Text(
+                text("training.chat.from_the_data"), theme_style=ft.TextThemeStyle.TITLE_SMALL, expand=True
+            ),
+            IconAction(ft.Icons.REFRESH, text("training.chat.other_samples"), lambda: set_draw(draw + 1)),
         ]
     )
     chips = [

@@ -18,13 +18,13 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import is_on
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import COMPACT, GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched, drawn, keyed
 from app.ui.training.reading import read
-from app.ui.training.wording import METHOD_LABELS
+from app.ui.training.wording import method_label
 
-_COPY: Final = "It starts by itself when its turn comes; rows and settings stay as they are now."
 _METHODS: Final[tuple[Method, ...]] = ("lora", "osft", "sft")
 
 
@@ -65,18 +65,18 @@ def _Buttons(
     compare = use_action(lambda: _add(services, draft, chosen), on_done=done)
     ft.use_dialog(_dialog(chosen, set_chosen, compare, lambda: set_asking(False)) if is_asking else None)
     queue_button = ft.TextButton(
-        "Adding…" if add.is_busy else "Add to queue",
+        text("training.queue.adding") if add.is_busy else text("training.queue.add"),
         icon=ft.Icons.PLAYLIST_ADD,
         disabled=add.is_busy or bool(missing),
-        tooltip=missing or _COPY,
+        tooltip=missing or text("training.queue.add_help"),
         style=COMPACT,
         on_click=add.run,
     )
     compare_button = ft.TextButton(
-        "Compare methods…",
+        text("training.queue.compare"),
         icon=ft.Icons.COMPARE_ARROWS,
         disabled=compare.is_busy or bool(missing),
-        tooltip=missing or "One run for each method, on the same rows.",
+        tooltip=missing or text("training.queue.compare_help"),
         style=COMPACT,
         on_click=lambda: set_asking(True),
     )
@@ -106,14 +106,14 @@ def _dialog(
             rest = {*chosen, method} if is_on(event) else {*chosen} - {method}
             set_chosen(tuple(m for m in _METHODS if m in rest))
 
-        return ft.Checkbox(label=METHOD_LABELS[method], value=method in chosen, on_change=change)
+        return ft.Checkbox(label=method_label(method), value=method in chosen, on_change=change)
 
     return ConfirmDialog(
-        "Compare methods",
-        "One run for each, one after another, on the same rows. The method of the form keeps its settings; "
-        "the others get the learning rate advised for them. A share of the rows is kept aside, the same for "
-        "all: its loss says which learnt best. A table of results appears when they are done.",
-        confirm="Adding…" if compare.is_busy else f"Add {len(chosen)} runs to the queue",
+        text("training.queue.compare_title"),
+        text("training.queue.compare_text"),
+        confirm=text("training.queue.adding")
+        if compare.is_busy
+        else text("training.queue.compare_confirm", count=len(chosen)),
         on_confirm=compare.run,
         on_cancel=on_cancel,
         is_busy=compare.is_busy or len(chosen) < 2,
@@ -125,11 +125,16 @@ def _dialog(
 
 def _add(services: Services, draft: TrainingDraft, methods: Sequence[Method] | None) -> list[Run]:
     if missing := draft.missing():
-        raise StudioError(f"The form is not complete. {missing}.", "Then add it again.")
+        raise StudioError(
+            text("training.queue.incomplete", missing=missing.rstrip(".…")),
+            text("training.queue.incomplete_hint"),
+        )
     try:
         setup = draft.to_setup()
     except ValueError as error:
-        raise StudioError("The values of the form do not go together.", "Correct them first.") from error
+        raise StudioError(
+            text("training.queue.contradictory"), text("training.queue.contradictory_hint")
+        ) from error
     services.settings.remember_setup(setup)
     setups = [setup] if methods is None else fan_out(setup, methods, rows=draft.row_count or 0)
     return [_add_one(services, draft, one, is_alone=methods is None) for one in setups]

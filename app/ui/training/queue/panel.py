@@ -7,7 +7,9 @@ from typing import Final
 
 import flet as ft
 
+from app.domain.errors import StudioError
 from app.domain.queue import QueueRules
+from app.domain.rentals import money
 from app.domain.runs import Run
 from app.services.queueing import QueueService, Standing
 from app.ui.actions import use_action
@@ -15,14 +17,13 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.fields import Choice, Help, Toggle
+from app.ui.training.mounting import keyed
 
-COPY: Final = (
-    "Runs one after another, one on each GPU. They start while Tunewright is open; while it is closed "
-    "nothing starts, unless “tunewright queue run” goes on in a terminal."
-)
 _HOURS: Final = [(str(hour), f"{hour}:00") for hour in range(24)]
 
 
@@ -52,12 +53,17 @@ def QueuePanel(queue: QueueService, standing: Standing, on_changed: Callable[[],
     body: list[ft.Control] = [ErrorBanner(act.problem, on_dismiss=act.dismiss)] if act.problem else []
     body += [_row(queue, run, place, len(standing.runs), do) for place, run in enumerate(standing.runs, 1)]
     if not standing.runs:
-        body.append(Help("Nothing waits. “Add to queue”, beside Start, puts a run here."))
+        body.append(Help(text("training.queue.empty")))
     reason = standing.reason if standing.runs else ""
     body.append(Identified("queue-reason", Help(reason), live=True))
     body.append(_rules(queue, standing.rules, do, has_gpu=standing.has_gpu))
+    limit = standing.rules.most_dollars
+    body.append(keyed(MoneyLimit, f"limit-{limit}", queue, limit, standing.spent, do))
     pause = _pause_button(standing.rules, lambda: do(lambda: queue.pause(not standing.rules.is_paused)))
-    return Identified("queue", Section("Queue", body, subtitle=COPY, trailing=pause))
+    return Identified(
+        "queue",
+        Section(text("training.queue.title"), body, subtitle=text("training.queue.about"), trailing=pause),
+    )
 
 
 def _row(
@@ -80,23 +86,25 @@ def _row(
     )
     if run.message:
         texts.controls.append(
-            _warning(f"As things are, it will not start: {run.message} {run.hint}".rstrip())
+            _warning(text("training.queue.will_not_start", message=run.message, hint=run.hint).rstrip())
         )
     buttons = [
         IconAction(
             ft.Icons.ARROW_UPWARD,
-            f"Move {run.name} up",
+            text("training.queue.move_up", name=run.name),
             partial(do, partial(queue.move, run.id, -1)),
             disabled=place == 1,
         ),
         IconAction(
             ft.Icons.ARROW_DOWNWARD,
-            f"Move {run.name} down",
+            text("training.queue.move_down", name=run.name),
             partial(do, partial(queue.move, run.id, 1)),
             disabled=place == count,
         ),
         IconAction(
-            ft.Icons.CLOSE, f"Take {run.name} out of the queue", partial(do, partial(queue.cancel, run.id))
+            ft.Icons.CLOSE,
+            text("training.queue.take_out", name=run.name),
+            partial(do, partial(queue.cancel, run.id)),
         ),
     ]
     number = ft.Text(f"{place}.", width=24, text_align=ft.TextAlign.RIGHT)
@@ -104,15 +112,21 @@ def _row(
     return Identified(f"queued-{run.id}", row)
 
 
-def _warning(text: str) -> ft.Control:
-    icon = ft.Icon(ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=16, semantics_label="Error")
-    words = ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR, expand=True)
+def _warning(said: str) -> ft.Control:
+    icon = ft.Icon(
+        ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=16, semantics_label=text("training.queue.error")
+    )
+    words = ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR, expand=True)
     return ft.Row([icon, words], spacing=4, vertical_alignment=ft.CrossAxisAlignment.START)
 
 
 def _pause_button(rules: QueueRules, on_click: Callable[[], None]) -> ft.Control:
-    label, icon = ("Go on", ft.Icons.PLAY_ARROW) if rules.is_paused else ("Pause", ft.Icons.PAUSE)
-    tip = "Starts runs again." if rules.is_paused else "Starts nothing more. What is going goes on."
+    label, icon = (
+        (text("training.queue.go_on"), ft.Icons.PLAY_ARROW)
+        if rules.is_paused
+        else (text("training.queue.pause"), ft.Icons.PAUSE)
+    )
+    tip = text("training.queue.go_on_help") if rules.is_paused else text("training.queue.pause_help")
     button = ft.OutlinedButton(label, icon=icon, tooltip=tip, on_click=on_click)
     return Identified("queue-pause", button)
 
@@ -127,40 +141,84 @@ def _rules(
     def change(**values: bool | int) -> None:
         do(lambda: queue.set_rules(replace(rules, **values)))  # type: ignore[arg-type]
 
-    idle = (
-        "No other program may compute on it or fill its memory."
-        if has_gpu
-        else "There is no NVIDIA GPU here to look at: this changes nothing."
-    )
+    idle = text("training.queue.idle_help") if has_gpu else text("training.queue.no_gpu")
     controls: list[ft.Control] = [
         Toggle(
-            "Only when the GPU is idle",
+            text("training.queue.only_idle"),
             rules.only_idle,
             lambda on: change(only_idle=on),
             help_text=idle,
             identifier="queue-idle",
         ),
         Toggle(
-            "Only at night",
+            text("training.queue.only_at_night"),
             rules.only_at_night,
             lambda on: change(only_at_night=on),
-            help_text="A run that has started goes on past the morning.",
+            help_text=text("training.queue.night_help"),
             identifier="queue-night",
         ),
     ]
     if rules.only_at_night:
         first = Choice(
             "night-from",
-            "Night from",
+            text("training.queue.night_from"),
             str(rules.night_from),
             _HOURS,
             lambda hour: change(night_from=int(hour)),
         )
         last = Choice(
-            "night-to", "until", str(rules.night_to), _HOURS, lambda hour: change(night_to=int(hour))
+            "night-to",
+            text("training.queue.night_until"),
+            str(rules.night_to),
+            _HOURS,
+            lambda hour: change(night_to=int(hour)),
         )
         controls.append(ft.Row([ft.Container(first, width=150), ft.Container(last, width=150)], spacing=GAP))
     return ft.Column(controls, spacing=GAP, tight=True)
+
+
+@ft.component
+def MoneyLimit(
+    queue: QueueService,
+    limit: float | None,
+    spent: float,
+    do: Callable[[Callable[[], object]], None],
+) -> ft.Control:
+    """What all rented runs may cost together; kept at the button only, not while it is typed."""
+    typed = use_typed("" if limit is None else f"{limit:g}")
+    field = ft.TextField(
+        label=text("training.queue.limit.field"),
+        value=typed.shown,
+        helper=text("training.queue.limit.help"),
+        helper_max_lines=3,
+        on_change=typed.edit,
+        on_submit=lambda _: do(lambda: queue.limit_money(_dollars(typed.now()))),
+        expand=True,
+    )
+    button = ft.OutlinedButton(
+        text("training.queue.limit.set")
+        if typed.shown.strip() or limit is None
+        else text("training.queue.limit.lift"),
+        disabled=typed.shown.strip() == ("" if limit is None else f"{limit:g}"),
+        on_click=lambda: do(lambda: queue.limit_money(_dollars(typed.now()))),
+    )
+    said = (
+        "" if limit is None else text("training.queue.limit.so_far", spent=money(spent), limit=money(limit))
+    )
+    row = ft.Row([field, button], spacing=GAP, vertical_alignment=ft.CrossAxisAlignment.START)
+    lines: list[ft.Control] = [row, *([Identified("queue-spent", Help(said), live=True)] if said else [])]
+    return Identified("queue-limit", ft.Column(lines, spacing=GAP / 2, tight=True))
+
+
+def _dollars(typed: str) -> float | None:
+    """Raises StudioError."""
+    try:
+        value = float(typed.replace(",", ".").removeprefix("$")) if typed else None
+    except ValueError:
+        value = -1.0
+    if value is not None and not 0 < value < float("inf"):
+        raise StudioError(text("training.queue.limit.no_amount"), text("training.queue.limit.no_amount_hint"))
+    return value
 
 
 def _nothing() -> object:

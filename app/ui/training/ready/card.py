@@ -9,6 +9,7 @@ from app.domain import preflight_words as words
 from app.domain.preflight import ActiveLogger, Readiness, Remark
 from app.ui.kit.identified import Identified
 from app.ui.kit.status_pill import StatusPill, Tone
+from app.ui.texts import counted, text
 from app.ui.theme import GAP
 from app.ui.training.abilities import Abilities
 from app.ui.training.fields import Help, Wrap
@@ -25,22 +26,24 @@ def ReadyCard(found: Readiness | None) -> ft.Control:
     if found is None:
         return ft.Container(visible=False)
     lines: list[ft.Control] = [MemoryBar(found.memory)] if found.memory else []
-    figures = [_figure(icon, name, text) for icon, name, text in _figures(found) if text]
+    figures = [_figure(icon, name, said) for icon, name, said in _figures(found) if said]
     chips = [_logger(logger) for logger in found.loggers or ()]
     if figures or chips:
-        lines.append(Identified("ready-figures", Wrap([*figures, *chips]), label="What the run will take"))
+        lines.append(
+            Identified("ready-figures", Wrap([*figures, *chips]), label=text("training.ready.figures"))
+        )
     return ft.Column(lines, spacing=GAP, tight=True)
 
 
 def ReadyDetails(found: Readiness, on_again: Callable[[], None]) -> ft.Control:
     """Errors and warnings with what to do, then every fact in words, then what can run here."""
-    remarks = [_remark(remark) for remark in found.remarks]
-    facts: list[ft.Control] = [_fact(name, text) for name, text in words.facts(found)]
+    remarks = [RemarkLine(remark) for remark in found.remarks]
+    facts: list[ft.Control] = [_fact(name, said) for name, said in words.facts(found)]
     facts.extend(Help(sentence) for sentence in found.unknown)
     if found.abilities:
-        heading = "What can be trained here"
+        heading = text("training.ready.abilities")
         facts.append(Abilities(found.abilities, heading, identifier="ready-abilities"))
-    again = ft.TextButton("Check again", icon=ft.Icons.REFRESH, on_click=on_again)
+    again = ft.TextButton(text("training.ready.check_again"), icon=ft.Icons.REFRESH, on_click=on_again)
     column = ft.Column(
         [*remarks, *facts, ft.Row([again])],
         spacing=GAP,
@@ -51,7 +54,7 @@ def ReadyDetails(found: Readiness, on_again: Callable[[], None]) -> ft.Control:
     return Identified(
         "ready-details",
         ft.Container(column, height=_MOST_HEIGHT if is_long else None),
-        label="Everything found out about the run",
+        label=text("training.ready.details"),
     )
 
 
@@ -62,28 +65,28 @@ def ReadyPill(found: Readiness | None, *, is_current: bool, is_blocked: bool) ->
 
 def _state(found: Readiness | None, is_current: bool, is_blocked: bool) -> tuple[str, Tone]:
     if is_blocked or (is_current and found is not None and found.errors):
-        return "Not ready", "bad"
+        return text("training.ready.not_ready"), "bad"
     if found is None or not is_current:
-        return "Checking…", "neutral"
+        return text("training.ready.checking"), "neutral"
     if count := len(found.warnings):
-        return ("1 warning" if count == 1 else f"{count} warnings"), "warning"
-    return "Ready", "good"
+        return counted("training.ready.warnings", count), "warning"
+    return text("training.ready.ready"), "good"
 
 
 def _figures(found: Readiness) -> list[tuple[ft.IconData, str, str]]:
     disk, extent = found.disk, found.extent
     return [
-        (ft.Icons.LINEAR_SCALE, "Length", words.short_length(extent) if extent else ""),
-        (ft.Icons.SAVE_OUTLINED, "Disk", words.short_disk(disk) if disk else ""),
-        (ft.Icons.DOWNLOAD_OUTLINED, "Model", words.short_download(found)),
-        (ft.Icons.PAYMENTS_OUTLINED, "Cost", _short_cost(found)),
+        (ft.Icons.LINEAR_SCALE, text("training.ready.length"), words.short_length(extent) if extent else ""),
+        (ft.Icons.SAVE_OUTLINED, text("training.ready.disk"), words.short_disk(disk) if disk else ""),
+        (ft.Icons.DOWNLOAD_OUTLINED, text("training.ready.model"), words.short_download(found)),
+        (ft.Icons.PAYMENTS_OUTLINED, text("training.ready.cost"), _short_cost(found)),
     ]
 
 
 def _short_cost(found: Readiness) -> str:
     if found.plan is not None:
         return words.short_plan(found.plan)
-    return "no cost" if words.cost(found) else ""
+    return text("training.ready.no_cost") if words.cost(found) else ""
 
 
 def _figure(icon: ft.IconData, name: str, text: str) -> ft.Control:
@@ -98,15 +101,16 @@ def _figure(icon: ft.IconData, name: str, text: str) -> ft.Control:
 
 
 def _logger(logger: ActiveLogger) -> ft.Control:
-    text = words.logger_words(logger)
+    said = words.logger_words(logger)
     is_blocking = logger.is_installed is False and logger.origin == "the config"
     return ft.Container(
-        StatusPill(text, "bad" if is_blocking else _LOGGER_TONES[logger.is_installed]),
-        tooltip=f"Gets the numbers: {text}",
+        StatusPill(said, "bad" if is_blocking else _LOGGER_TONES[logger.is_installed]),
+        tooltip=text("training.ready.gets_numbers", logger=said),
     )
 
 
-def _remark(remark: Remark) -> ft.Control:
+def RemarkLine(remark: Remark) -> ft.Control:
+    """An error or a warning with what to do."""
     is_error = remark.level == "error"
     color = ft.Colors.ERROR if is_error else ft.Colors.TERTIARY
     icon = ft.Icons.ERROR_OUTLINE if is_error else ft.Icons.WARNING_AMBER

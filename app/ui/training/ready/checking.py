@@ -11,6 +11,7 @@ from app.domain.preflight import Readiness, Remark
 from app.domain.runs import Run, RunId
 from app.domain.setups import Setup
 from app.services.everything import Services
+from app.ui.texts import text
 
 _GOOD_SECONDS: Final = 60.0
 """So long a check is good for a start: disks and cards fill up."""
@@ -34,7 +35,7 @@ def checked(services: Services, setup: Setup | None) -> Checked:
         request = services.training.request_of(setup, Path.home())
         found = services.preflight.check(request)
     except StudioError as error:
-        found = Readiness((Remark("Data", "error", error.message, error.hint),))
+        found = Readiness((Remark(text("training.ready.data"), "error", error.message, error.hint),))
     return Checked(asked, found, time.monotonic())
 
 
@@ -51,7 +52,7 @@ def start(
     Raises StudioError.
     """
     if setup is None:
-        raise StudioError("The form is not complete.", "Fill in what is missing, then press Start again.")
+        raise StudioError(text("training.ready.incomplete"), text("training.ready.incomplete_hint"))
     is_good = known.asked == setup.model_dump_json() and time.monotonic() - known.at < _GOOD_SECONDS
     now = known if is_good else checked(services, setup)
     assert now.found is not None

@@ -6,6 +6,7 @@ import flet as ft
 
 from app.domain.preflight import MemoryNeed, gigabytes
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 
 _WEIGHT = 1000
 
@@ -20,21 +21,37 @@ def MemoryBar(need: MemoryNeed) -> ft.Control:
             ),
         ]
     )
-    return Identified("ready-memory", ft.Column([line, _bar(need)], spacing=4, tight=True), label="Memory")
+    return Identified(
+        "ready-memory",
+        ft.Column([line, _bar(need)], spacing=4, tight=True),
+        label=text("training.ready.memory.title"),
+    )
 
 
 def _expected(need: MemoryNeed) -> str:
-    where = "GPU memory" if need.device == "cuda" else "Memory"
-    return f"{where}: {gigabytes(need.expected)} ({gigabytes(need.low)} – {gigabytes(need.high)})"
+    where = (
+        text("training.ready.memory.of_gpu") if need.device == "cuda" else text("training.ready.memory.title")
+    )
+    return text(
+        "training.ready.memory.expected",
+        where=where,
+        expected=gigabytes(need.expected),
+        low=gigabytes(need.low),
+        high=gigabytes(need.high),
+    )
 
 
 def _limit(need: MemoryNeed) -> str:
     if need.free is None:
         return ""
     verdict = (
-        "fits" if need.high <= need.free else "may not fit" if need.expected <= need.free else "too much"
+        text("training.ready.memory.fits")
+        if need.high <= need.free
+        else text("training.ready.memory.may_not_fit")
+        if need.expected <= need.free
+        else text("training.ready.memory.too_much")
     )
-    return f"{gigabytes(need.free)} free · {verdict}"
+    return text("training.ready.memory.free", free=gigabytes(need.free), verdict=verdict)
 
 
 def _bar(need: MemoryNeed) -> ft.Control:

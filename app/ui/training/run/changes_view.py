@@ -7,6 +7,7 @@ import flet as ft
 
 from app.domain.runs import RunEvent
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.run.coach_view import NoteBox
@@ -23,11 +24,13 @@ def MemoryChanges(changes: tuple[RunEvent, ...]) -> ft.Control:
     """Nothing if memory never ran out. Memoise it."""
     if not changes:
         return ft.Container(visible=False)
-    title = "Changed because memory ran out"
+    title = text("training.run.memory.title")
     lines: list[ft.Control] = [ft.Text(title, theme_style=ft.TextThemeStyle.TITLE_SMALL)]
     lines += [
         ft.Text(f"{wording.clock(change.time)}  {change.text}", theme_style=ft.TextThemeStyle.BODY_SMALL)
         for change in changes
     ]
     column = ft.Column(lines, spacing=GAP / 2, tight=True)
-    return Identified("memory-changes", NoteBox([column], ft.Icons.MEMORY, "Changed"), label=title)
+    return Identified(
+        "memory-changes", NoteBox([column], ft.Icons.MEMORY, text("training.run.memory.changed")), label=title
+    )

@@ -6,6 +6,7 @@ from typing import Any, Final
 import flet as ft
 
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.curves import Point, tick
 from app.ui.training.run.plots import Plot, PlotLine, Shade
@@ -30,9 +31,7 @@ def Chart(plot: Plot | None, *, is_live: bool) -> ft.Control:
     """Memoise it: drawing costs some milliseconds of the event loop."""
     points = ft.use_memo(Points, dependencies=[])
     if plot is None:
-        said = (
-            "The loss curve begins with the first step." if is_live else "There is no curve: it made no step."
-        )
+        said = text("training.chart.begins") if is_live else text("training.chart.no_step")
         body: ft.Control = ft.Container(
             ft.Text(said, color=ft.Colors.ON_SURFACE_VARIANT),
             height=HEIGHT if is_live else None,

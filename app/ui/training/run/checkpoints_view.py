@@ -8,6 +8,7 @@ from app.domain.checkpoints import SavedCheckpoint
 from app.domain.runs import Run
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 
@@ -22,12 +23,12 @@ def CheckpointList(run: Run, saved: tuple[SavedCheckpoint, ...]) -> ft.Control:
     shown = saved[:_SHOWN]
     lines = [_line(run, checkpoint) for checkpoint in shown]
     if len(saved) > len(shown):
-        lines.append(ft.Text(f"{len(saved) - len(shown):,} older ones are not shown."))
+        lines.append(ft.Text(text("training.checkpoints.older", count=len(saved) - len(shown))))
     body = ft.Container(ft.ListView(lines, spacing=2), height=min(44 * len(lines), 150))
     return ft.Column(
         [
-            ft.Text("Checkpoints", theme_style=ft.TextThemeStyle.TITLE_SMALL),
-            Identified("checkpoints", body, label="Checkpoints"),
+            ft.Text(text("training.checkpoints.title"), theme_style=ft.TextThemeStyle.TITLE_SMALL),
+            Identified("checkpoints", body, label=text("training.checkpoints.title")),
         ],
         spacing=GAP / 2,
         tight=True,
@@ -41,21 +42,35 @@ def _line(run: Run, saved: SavedCheckpoint) -> ft.Control:
         ft.Text(describe(saved), theme_style=ft.TextThemeStyle.BODY_SMALL, expand=True, color=color)
     ]
     if saved.is_best:
-        row.insert(0, ft.Icon(ft.Icons.STAR, size=16, color=ft.Colors.TERTIARY, semantics_label="The best"))
+        row.insert(
+            0,
+            ft.Icon(
+                ft.Icons.STAR,
+                size=16,
+                color=ft.Colors.TERTIARY,
+                semantics_label=text("training.checkpoints.best_icon"),
+            ),
+        )
     if saved.is_on_disk:
-        row.append(CopyButton(str(run.folder / saved.path), what=f"the folder of step {saved.step:,}"))
+        row.append(
+            CopyButton(
+                str(run.folder / saved.path), what=text("training.checkpoints.folder_of", step=saved.step)
+            )
+        )
     return ft.Row(row, spacing=GAP, key=f"{saved.step}")
 
 
 def describe(saved: SavedCheckpoint) -> str:
     """In one line, what is not known left out."""
     facts = [
-        f"Step {saved.step:,}",
-        f"{saved.samples:,} examples" if saved.samples is not None else "",
-        f"epoch {saved.epoch:.2f}" if saved.epoch is not None else "",
-        f"loss {wording.number(saved.loss)}" if saved.loss is not None else "",
-        f"validation {wording.number(saved.validation_loss)}" if saved.validation_loss is not None else "",
-        "the best" if saved.is_best else "",
-        "" if saved.is_on_disk else "removed since",
+        text("training.checkpoints.step", step=saved.step),
+        text("training.checkpoints.examples", count=saved.samples) if saved.samples is not None else "",
+        text("training.checkpoints.epoch", epoch=saved.epoch) if saved.epoch is not None else "",
+        text("training.checkpoints.loss", loss=wording.number(saved.loss)) if saved.loss is not None else "",
+        text("training.checkpoints.validation", loss=wording.number(saved.validation_loss))
+        if saved.validation_loss is not None
+        else "",
+        text("training.checkpoints.best") if saved.is_best else "",
+        "" if saved.is_on_disk else text("training.checkpoints.removed"),
     ]
     return " · ".join(fact for fact in facts if fact)

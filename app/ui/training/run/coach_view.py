@@ -12,12 +12,11 @@ from app.domain.setups import Setup
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP, RADIUS
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.run.hands import Hands
 from trainer_image.config import RunConfig
-
-IN_FORM = "It is in the form now: look it over, then press Start training."
 
 
 @ft.component
@@ -28,10 +27,10 @@ def AdviceCard(run: Run, advice: Advice, hands: Hands, on_show: Callable[[str], 
 
     def loaded(setup: Setup) -> None:
         hands.on_setup(setup)
-        say(IN_FORM)
+        say(text("training.run.advice.in_form"))
 
     def finishing(_: Run) -> None:
-        say("It ends after the step at hand.")
+        say(text("training.run.advice.ends_soon"))
         hands.on_changed()
 
     finish = use_action(lambda: hands.training.finish_now(run.id), on_done=finishing)
@@ -62,7 +61,9 @@ def AdviceCard(run: Run, advice: Advice, hands: Hands, on_show: Callable[[str], 
         lines.append(ErrorBanner(failed.problem, on_dismiss=failed.dismiss))
     if said:
         lines.append(Identified("advice-done", Help(said), live=True))
-    return Identified(f"advice-{advice.rule}", NoteBox(lines, ft.Icons.LIGHTBULB_OUTLINE, "Advice"))
+    return Identified(
+        f"advice-{advice.rule}", NoteBox(lines, ft.Icons.LIGHTBULB_OUTLINE, text("training.run.advice.title"))
+    )
 
 
 def _button(

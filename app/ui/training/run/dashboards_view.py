@@ -7,6 +7,7 @@ import flet as ft
 from app.domain.dashboards import Dashboard
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Wrap
 
@@ -16,13 +17,15 @@ def Dashboards(found: tuple[Dashboard, ...]) -> ft.Control:
     """Nothing where the run logs nowhere else. Memoise it."""
     if not found:
         return ft.Container(visible=False)
-    return Identified("dashboards", Wrap([_way(each) for each in found]), label="Dashboards")
+    return Identified(
+        "dashboards", Wrap([_way(each) for each in found]), label=text("training.run.dashboards.title")
+    )
 
 
 def _way(dashboard: Dashboard) -> ft.Control:
     if dashboard.page:
         return ft.OutlinedButton(
-            f"Open dashboard: {dashboard.label}",
+            text("training.run.dashboards.open", label=dashboard.label),
             icon=ft.Icons.OPEN_IN_NEW,
             on_click=partial(_open, dashboard.page),
         )
@@ -30,7 +33,9 @@ def _way(dashboard: Dashboard) -> ft.Control:
         [
             ft.Text(f"{dashboard.label}:", theme_style=ft.TextThemeStyle.BODY_SMALL),
             ft.Text(dashboard.command, font_family=CODE_FONT, size=12),
-            CopyButton(dashboard.command, what=f"the command that shows {dashboard.label}"),
+            CopyButton(
+                dashboard.command, what=text("training.run.dashboards.the_command", label=dashboard.label)
+            ),
         ],
         spacing=GAP / 2,
         tight=True,

@@ -5,6 +5,7 @@ import flet as ft
 from app.domain.expected_loss import expected_loss_note
 from app.domain.runs import Metric, Run
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.fields import Help
@@ -13,7 +14,10 @@ from app.ui.training.fields import Help
 def Progress(run: Run) -> ft.Control:
     """The bar, with what it is busy with and how many steps are made."""
     bar = ft.ProgressBar(
-        value=wording.progress(run), bar_height=8, border_radius=4, semantics_label="Progress of the run"
+        value=wording.progress(run),
+        bar_height=8,
+        border_radius=4,
+        semantics_label=text("training.run.figures.progress"),
     )
     line = ft.Row(
         [
@@ -27,19 +31,29 @@ def Progress(run: Run) -> ft.Control:
 
 def Figures(run: Run, last: Metric | None, gained: str = "") -> ft.Control:
     """`gained` is the validation loss before training and at its best."""
-    speed = f"{last.tokens_per_second:,.0f} tokens/s" if last and last.tokens_per_second else "–"
+    speed = (
+        text("training.run.figures.tokens_per_second", speed=last.tokens_per_second)
+        if last and last.tokens_per_second
+        else "–"
+    )
     now = wording.now_utc() if not run.status.is_final else (run.ended_at or run.created_at)
     figures = [
-        ("run-loss", "Loss now" if not run.status.is_final else "Last loss", wording.number(run.loss)),
-        ("run-speed", "Speed", speed),
-        ("run-elapsed", "Elapsed", wording.elapsed(run, now) or "–"),
+        (
+            "run-loss",
+            text("training.run.figures.loss_now")
+            if not run.status.is_final
+            else text("training.run.figures.last_loss"),
+            wording.number(run.loss),
+        ),
+        ("run-speed", text("training.run.figures.speed"), speed),
+        ("run-elapsed", text("training.run.figures.elapsed"), wording.elapsed(run, now) or "–"),
     ]
     if not run.status.is_final:
-        figures.append(("run-eta", "Time left", wording.time_left(run) or "–"))
+        figures.append(("run-eta", text("training.run.figures.time_left"), wording.time_left(run) or "–"))
     if last and last.gpu_memory_gb is not None:
         figures.append(("run-gpu", "GPU", wording.gpu(last)))
     if gained:
-        figures.append(("run-gain", "Validation loss, before and best", gained))
+        figures.append(("run-gain", text("training.run.figures.gain"), gained))
     cells: list[ft.Control] = [
         ft.Container(Identified(name, _figure(label, value)), col={"xs": 6, "sm": 3})
         for name, label, value in figures

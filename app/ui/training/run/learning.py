@@ -12,6 +12,7 @@ from app.services.curve_files import curve_csv
 from app.ui.actions import problem_of
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Help, Segments, Toggle, Wrap
 from app.ui.training.mounting import keyed, memoised
@@ -22,8 +23,6 @@ from app.ui.training.run.plots import SPANS, WINDOWS, ChartSettings, CurveData, 
 from app.ui.training.run.png import png_of
 from app.ui.training.run.svg import svg_of
 from app.ui.training.saving import offer_bytes
-
-_FILES = (("csv", "Save numbers as CSV"), ("svg", "Save chart as SVG"), ("png", "Save chart as PNG"))
 
 
 @ft.component
@@ -44,11 +43,13 @@ def Learning(run: Run, data: CurveData, hands: Hands) -> ft.Control:
     ]
     if len(kinds) > 1:
         opener = ft.TextButton(
-            "Hide chart settings" if is_open else "Chart settings",
+            text("training.chart.hide_settings") if is_open else text("training.chart.settings"),
             icon=ft.Icons.TUNE,
             on_click=lambda: open_settings(not is_open),
         )
-        body.append(Wrap([Segments("chart-kind", "Chart", settings.kind, kinds, show), opener]))
+        body.append(
+            Wrap([Segments("chart-kind", text("training.chart.chart"), settings.kind, kinds, show), opener])
+        )
     if is_open:
         body.append(_settings(settings, change))
         body.append(keyed(SaveCurve, f"save-curve-{run.id}", run, data, settings))
@@ -57,8 +58,11 @@ def Learning(run: Run, data: CurveData, hands: Hands) -> ft.Control:
 
 
 def _settings(settings: ChartSettings, change: Callable[[ChartSettings], None]) -> ft.Control:
-    spans = [(str(span), "Off" if span == 1 else str(span)) for span in SPANS]
-    windows = [(str(window), f"Last {window:,}" if window else "All") for window in WINDOWS]
+    spans = [(str(span), text("training.chart.off") if span == 1 else str(span)) for span in SPANS]
+    windows = [
+        (str(window), text("training.chart.last", count=window) if window else text("training.chart.all"))
+        for window in WINDOWS
+    ]
     return Identified(
         "chart-settings",
         ft.Column(
@@ -66,11 +70,11 @@ def _settings(settings: ChartSettings, change: Callable[[ChartSettings], None]) 
                 Wrap(
                     [
                         Segments(
-                            "chart-span", "Smoothed over so many steps", str(settings.span), spans,
+                            "chart-span", text("training.chart.span"), str(settings.span), spans,
                             lambda value: change(replace(settings, span=int(value))),
                         ),
                         Segments(
-                            "chart-window", "Steps shown", str(settings.window), windows,
+                            "chart-window", text("training.chart.window"), str(settings.window), windows,
                             lambda value: change(replace(settings, window=int(value))),
                         ),
                     ]
@@ -78,21 +82,21 @@ def _settings(settings: ChartSettings, change: Callable[[ChartSettings], None]) 
                 Wrap(
                     [
                         Toggle(
-                            "Logarithmic axis", settings.is_log,
+                            text("training.chart.logarithmic"), settings.is_log,
                             lambda on: change(replace(settings, is_log=on)),
                         ),
                         Toggle(
-                            "Clip outliers", settings.clips,
+                            text("training.chart.clip"), settings.clips,
                             lambda on: change(replace(settings, clips=on)),
                         ),
                     ]
                 ),
-                Help("These change the picture only; the training goes on as it is."),
+                Help(text("training.chart.picture_only")),
             ],
             spacing=GAP,
             tight=True,
         ),
-        label="Chart settings",
+        label=text("training.chart.settings"),
     )  # fmt: skip
 
 
@@ -115,12 +119,10 @@ def SaveCurve(run: Run, data: CurveData, settings: ChartSettings) -> ft.Control:
             say(f"{problem.message} {problem.hint}")
 
     buttons = [
-        ft.TextButton(label, icon=ft.Icons.DOWNLOAD, on_click=partial(save, kind))
-        for kind, label in (
-            ("csv", "Save numbers as CSV"),
-            ("svg", "Save chart as SVG"),
-            ("png", "Save chart as PNG"),
+        ft.TextButton(
+            text_in("training.chart.save", kind), icon=ft.Icons.DOWNLOAD, on_click=partial(save, kind)
         )
+        for kind in ("csv", "svg", "png")
     ]
     lines: list[ft.Control] = [Wrap(buttons)]
     if said:

@@ -10,6 +10,7 @@ from app.services.monitoring import MonitoringService
 from app.ui.kit.entered import text_of
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import counted, text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help
 from app.ui.training.watching import use_answer
@@ -38,7 +39,7 @@ def LogSearch(monitoring: MonitoringService, run: Run) -> ft.Control:
         delay_seconds=_TYPING_SECONDS,
     )
     field = ft.TextField(
-        label="Search the log",
+        label=text("training.log.search"),
         value=wanted,
         dense=True,
         prefix_icon=ft.Icons.SEARCH,
@@ -47,24 +48,25 @@ def LogSearch(monitoring: MonitoringService, run: Run) -> ft.Control:
     )
     lines: list[ft.Control] = [field]
     if wanted.strip():
-        lines.append(Identified("log-found-count", Help(_counted(*found)), live=True))
+        lines.append(Identified("log-found-count", Help(_told(*found)), live=True))
         lines.extend(_shown(found[0]))
     return ft.Column(lines, spacing=GAP / 2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
-def _counted(found: Sequence[tuple[int, str]], count: int) -> str:
+def _told(found: Sequence[tuple[int, str]], count: int) -> str:
     if not count:
-        return "No line says that."
-    said = f"{count:,} line{'s say' if count != 1 else ' says'} that"
-    return f"{said}; the newest {len(found):,} are shown." if count > len(found) else f"{said}."
+        return text("training.log.found_none")
+    if count > len(found):
+        return counted("training.log.found_more", count, shown=len(found))
+    return counted("training.log.found", count)
 
 
 def _shown(found: Sequence[tuple[int, str]]) -> list[ft.Control]:
     if not found:
         return []
-    text = "\n".join(f"{number:>6}  {line[:_LONGEST]}" for number, line in found)
+    said = "\n".join(f"{number:>6}  {line[:_LONGEST]}" for number, line in found)
     listed = ft.ListView(
-        [ft.Text(text, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)], padding=GAP
+        [ft.Text(said, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)], padding=GAP
     )
     box = ft.Container(Selectable(listed), height=140, bgcolor=ft.Colors.SURFACE_CONTAINER, border_radius=GAP)
-    return [Identified("log-found", box, label="Lines found")]
+    return [Identified("log-found", box, label=text("training.log.found_label"))]

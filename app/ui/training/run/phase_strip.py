@@ -6,15 +6,16 @@ import flet as ft
 
 from app.domain.stages import Stage, StageState
 from app.ui.kit.identified import Identified
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training import wording
 
-_ICONS: Final[dict[StageState, tuple[ft.IconData, str]]] = {
-    "done": (ft.Icons.CHECK_CIRCLE, "done"),
-    "now": (ft.Icons.PENDING, "under way"),
-    "ahead": (ft.Icons.RADIO_BUTTON_UNCHECKED, "to come"),
-    "failed": (ft.Icons.ERROR, "failed"),
-    "stopped": (ft.Icons.PAUSE_CIRCLE, "stopped"),
+_ICONS: Final[dict[StageState, ft.IconData]] = {
+    "done": ft.Icons.CHECK_CIRCLE,
+    "now": ft.Icons.PENDING,
+    "ahead": ft.Icons.RADIO_BUTTON_UNCHECKED,
+    "failed": ft.Icons.ERROR,
+    "stopped": ft.Icons.PAUSE_CIRCLE,
 }
 _COLORS: Final[dict[StageState, ft.ColorValue]] = {
     "done": ft.Colors.PRIMARY,
@@ -30,11 +31,11 @@ def PhaseStrip(stages: tuple[Stage, ...]) -> ft.Control:
     """Memoise it: most of the time only the seconds of one stage change."""
     said = ", ".join(f"{stage.label} {_said(stage)}" for stage in stages)
     row = ft.Row([_cell(stage) for stage in stages], wrap=True, spacing=GAP * 2, run_spacing=GAP / 2)
-    return Identified("stages", row, label=f"Stages: {said}")
+    return Identified("stages", row, label=text("training.run.stages.label", stages=said))
 
 
 def _cell(stage: Stage) -> ft.Control:
-    icon, meaning = _ICONS[stage.state]
+    icon, meaning = _ICONS[stage.state], text_in("training.run.stages.states", stage.state)
     is_now = stage.state == "now"
     name = ft.Text(
         stage.label,
@@ -58,6 +59,5 @@ def _detail(stage: Stage) -> str:
 
 
 def _said(stage: Stage) -> str:
-    _, meaning = _ICONS[stage.state]
-    detail = _detail(stage)
+    meaning, detail = text_in("training.run.stages.states", stage.state), _detail(stage)
     return f"{meaning} ({detail})" if detail else meaning

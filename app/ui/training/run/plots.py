@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeGuard
 from app.domain.coach import Advice, ChartKind
 from app.domain.expected_loss import band_at
 from app.domain.runs import Measurement, Metric
+from app.ui.texts import text, text_in
 from app.ui.training.curves import Point, bounds, decimate, smooth, tick
 from trainer_image.config import RunConfig
 
@@ -81,23 +82,21 @@ class Plot:
 
 @dataclass(frozen=True)
 class _Kind:
-    title: str
     values: tuple[tuple[str, Callable[[Metric], float | None]], ...]
     is_smoothed: bool = True
     digits: int = 3
 
 
 _KINDS: Final[dict[ChartKind, _Kind]] = {
-    "loss": _Kind("Loss", (("Loss", lambda m: m.loss),)),
-    "rate": _Kind("Rate", (("Learning rate", lambda m: m.learning_rate),), is_smoothed=False),
-    "gradient": _Kind("Gradient", (("Gradient norm", lambda m: m.grad_norm),)),
-    "speed": _Kind("Speed", (("Tokens/s", lambda m: m.tokens_per_second),)),
+    "loss": _Kind((("loss", lambda m: m.loss),)),
+    "rate": _Kind((("rate", lambda m: m.learning_rate),), is_smoothed=False),
+    "gradient": _Kind((("gradient", lambda m: m.grad_norm),)),
+    "speed": _Kind((("speed", lambda m: m.tokens_per_second),)),
     "gpu": _Kind(
-        "GPU",
-        (("Busy, %", lambda m: m.gpu_utilisation), ("Temperature, °C", lambda m: m.gpu_temperature)),
+        (("busy", lambda m: m.gpu_utilisation), ("temperature", lambda m: m.gpu_temperature)),
         is_smoothed=False,
     ),
-    "memory": _Kind("Memory", (("GiB held on the GPU", lambda m: m.gpu_memory_gb),), is_smoothed=False),
+    "memory": _Kind((("memory", lambda m: m.gpu_memory_gb),), is_smoothed=False),
 }
 
 
@@ -105,7 +104,7 @@ def kinds_of(metrics: Sequence[Metric]) -> list[tuple[str, str]]:
     """Charts there is something to draw for, with their titles: told by the newest step."""
     last = metrics[-1:]
     return [
-        (kind, it.title)
+        (kind, text_in("training.chart.kinds", kind))
         for kind, it in _KINDS.items()
         if kind == "loss" or any(_is_told(value(metric)) for metric in last for _, value in it.values)
     ]
@@ -125,10 +124,12 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
     drawn = [
         made
         for (name, _), line in zip(kind.values, lines, strict=False)
-        for made in _drawn(name, line, kind, settings, is_second=line is not lines[0])
+        for made in _drawn(
+            text_in("training.chart.lines", name), line, kind, settings, is_second=line is not lines[0]
+        )
     ]
     if measured:
-        drawn.append(PlotLine("validation", "measured", tuple(measured)))
+        drawn.append(PlotLine(text("training.chart.validation"), "measured", tuple(measured)))
     note = axis.note
     return Plot(
         lines=tuple(PlotLine(d.name, d.role, axis.place(d.points)) for d in drawn),
@@ -176,8 +177,10 @@ def _drawn(
     means = smooth([y for _, y in line], weight=1 - 2 / (settings.span + 1))
     smoothed = list(zip([x for x, _ in line], means, strict=True))
     return [
-        PlotLine("each step", "raw", tuple(decimate(line, POINTS_SHOWN))),
-        PlotLine(f"{name}, smoothed", "smooth", tuple(decimate(smoothed, POINTS_SHOWN))),
+        PlotLine(text("training.chart.each_step"), "raw", tuple(decimate(line, POINTS_SHOWN))),
+        PlotLine(
+            text("training.chart.smoothed", name=name), "smooth", tuple(decimate(smoothed, POINTS_SHOWN))
+        ),
     ]
 
 
@@ -219,7 +222,7 @@ def _without_outliers(values: list[float]) -> tuple[list[float], str]:
     cut = max(math.ceil(len(ordered) * _OUTLIERS), 1)
     low, high = ordered[cut], ordered[-cut - 1]
     beyond = sum(not low <= value <= high for value in values)
-    return [v for v in values if low <= v <= high], f"{beyond:,} values lie beyond the edge."
+    return [v for v in values if low <= v <= high], text("training.chart.beyond", count=beyond)
 
 
 def _guide(data: CurveData, shown: Sequence[Metric], settings: ChartSettings, axis: _Axis) -> list[Shade]:
@@ -237,7 +240,9 @@ def _guide(data: CurveData, shown: Sequence[Metric], settings: ChartSettings, ax
         band = band_at(data.config, epoch)
         if band and axis.at(band[0]) < axis.at(band[1]):
             shades.append(
-                Shade("the guide's range", "guide", first, last + 1, axis.at(band[0]), axis.at(band[1]))
+                Shade(
+                    text("training.chart.guide"), "guide", first, last + 1, axis.at(band[0]), axis.at(band[1])
+                )
             )
     return shades
 
@@ -257,10 +262,23 @@ def _description(
     parts = []
     for (name, _), line in zip(kind.values, lines, strict=False):
         (x0, y0), (x1, y1) = line[0], line[-1]
-        what = "Loss curve" if settings.kind == "loss" else name
-        parts.append(f"{what}: {_said(y0)} at step {x0:.0f}, {_said(y1)} at step {x1:.0f}")
+        what = (
+            text("training.chart.loss_curve")
+            if settings.kind == "loss"
+            else text_in("training.chart.lines", name)
+        )
+        parts.append(
+            text(
+                "training.chart.described",
+                name=what,
+                first=_said(y0),
+                first_step=x0,
+                last=_said(y1),
+                last_step=x1,
+            )
+        )
     if measured:
-        parts.append(f"validation loss {measured[-1][1]:.3f} at step {measured[-1][0]:.0f}")
+        parts.append(text("training.chart.described_validation", loss=measured[-1][1], step=measured[-1][0]))
     return "; ".join(parts)
 
 

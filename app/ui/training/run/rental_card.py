@@ -11,19 +11,20 @@ from app.domain.runs import Run
 from app.services.renting.planning import RentingService
 from app.ui.kit.identified import Identified
 from app.ui.kit.status_pill import StatusPill, Tone
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.watching import use_answer
 
 _SECONDS: Final = 1.0
-_WORDS: Final[dict[RentalState, tuple[str, Tone]]] = {
-    RentalState.CREATING: ("Ordering a pod", "active"),
-    RentalState.BOOTING: ("The pod boots", "active"),
-    RentalState.UPLOADING: ("Sending the data", "active"),
-    RentalState.TRAINING: ("Training on the pod", "active"),
-    RentalState.RETRIEVING: ("Fetching the result", "active"),
-    RentalState.ENDING: ("Ending the pod", "warning"),
-    RentalState.GONE: ("The pod is gone", "neutral"),
+_TONES: Final[dict[RentalState, Tone]] = {
+    RentalState.CREATING: "active",
+    RentalState.BOOTING: "active",
+    RentalState.UPLOADING: "active",
+    RentalState.TRAINING: "active",
+    RentalState.RETRIEVING: "active",
+    RentalState.ENDING: "warning",
+    RentalState.GONE: "neutral",
 }
 
 
@@ -50,20 +51,22 @@ def RentalCard(renting: RentingService, run: Run) -> ft.Control:
     rental = seen.rental
     if rental is None:
         return ft.Container(visible=False)
-    word, tone = _WORDS[rental.state]
     figures = [
-        StatusPill(word, tone),
-        _figure("GPU", rental.gpu_name),
-        _figure("Price", f"${rental.price:.2f} an hour"),
-        _figure("So far, at most" if not rental.is_over else "Cost, at most", money(seen.all_together)),
-        _figure("Budget", money(rental.budget)),
+        StatusPill(text_in("training.rental.states", rental.state), _TONES[rental.state]),
+        _figure(text("training.rental.gpu"), rental.gpu_name),
+        _figure(text("training.rental.price"), text("training.rental.an_hour", price=rental.price)),
+        _figure(
+            text("training.rental.so_far") if not rental.is_over else text("training.rental.cost"),
+            money(seen.all_together),
+        ),
+        _figure(text("training.rental.budget"), money(rental.budget)),
     ]
     if not rental.is_over:
-        figures.append(_figure("Ends at the latest in", duration(max(seen.left_seconds, 0))))
+        figures.append(_figure(text("training.rental.ends_in"), duration(max(seen.left_seconds, 0))))
     lines: list[ft.Control] = [Wrap(figures)]
-    lines.extend(Help(text[:1].upper() + text[1:]) for text in (rental.progress, rental.trouble) if text)
+    lines.extend(Help(said[:1].upper() + said[1:]) for said in (rental.progress, rental.trouble) if said)
     return Identified(
-        "rental", ft.Column(lines, spacing=GAP / 2, tight=True), label="The rented pod and what it costs"
+        "rental", ft.Column(lines, spacing=GAP / 2, tight=True), label=text("training.rental.label")
     )
 
 

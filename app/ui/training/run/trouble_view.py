@@ -1,7 +1,7 @@
 """A failed run: what to do about it, the next change to try with one click, and what to show to a helper."""
 
 from collections.abc import Callable
-from typing import Final, cast
+from typing import cast
 
 import flet as ft
 
@@ -15,15 +15,14 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import keyed
-from app.ui.training.run.coach_view import IN_FORM, NoteBox
+from app.ui.training.run.coach_view import NoteBox
 from app.ui.training.run.hands import Hands
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
-
-_ASKING: Final = "Working out what it would take…"
 
 
 @ft.component
@@ -40,7 +39,7 @@ def TroubleCard(run: Run, hands: Hands) -> ft.Control:
         if trouble.knob:
             lines.append(keyed(RetryCard, f"retry-{run.id}-{run.attempt}", run, trouble, trouble.knob, hands))
     lines.append(keyed(Diagnostics, f"diagnostics-{run.id}", run, hands))
-    return Identified("trouble", NoteBox(lines, ft.Icons.HANDYMAN_OUTLINED, "What to do"))
+    return Identified("trouble", NoteBox(lines, ft.Icons.HANDYMAN_OUTLINED, text("training.trouble.title")))
 
 
 def _steps(trouble: Trouble) -> list[ft.Control]:
@@ -48,7 +47,7 @@ def _steps(trouble: Trouble) -> list[ft.Control]:
         ft.Text(f"{number}. {step}") for number, step in enumerate(trouble.steps, start=1)
     ]
     if trouble.evidence:
-        lines.append(Help("Told by this line of the log:"))
+        lines.append(Help(text("training.trouble.evidence")))
         lines.append(
             ft.Text(trouble.evidence, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
         )
@@ -71,10 +70,10 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
 
     def loaded(setup: Setup) -> None:
         hands.on_setup(setup)
-        say(IN_FORM)
+        say(text("training.run.advice.in_form"))
 
     def unknown(problem: Problem) -> None:
-        set_estimate(f"What it would take is not known: {problem.message}")
+        set_estimate(text("training.trouble.not_known", problem=problem.message))
 
     def reckon() -> str:
         if not is_asking or trouble.tree != "memory":
@@ -84,12 +83,15 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     retry = use_action(lambda: hands.training.retry(run.id, knob.config), on_done=started)
     copy = use_action(lambda: hands.training.setup_of(run, knob.config), on_done=loaded)
     use_answer(reckon, set_estimate, on=(is_asking, knob.label), on_problem=unknown)
-    told = estimate or (_ASKING if trouble.tree == "memory" else "")
+    told = estimate or (text("training.trouble.asking") if trouble.tree == "memory" else "")
     ft.use_dialog(_confirm(run, knob, retry, told, lambda: set_asking(False)) if is_asking else None)
     buttons: list[ft.Control] = [
         ft.FilledTonalButton(f"{knob.label}…", icon=ft.Icons.REPLAY, on_click=lambda: set_asking(True)),
         ft.OutlinedButton(
-            "Open in the form", icon=ft.Icons.EDIT_OUTLINED, on_click=copy.run, disabled=copy.is_busy
+            text("training.trouble.open_in_form"),
+            icon=ft.Icons.EDIT_OUTLINED,
+            on_click=copy.run,
+            disabled=copy.is_busy,
         ),
     ]
     lines: list[ft.Control] = [Wrap(buttons), Help(knob.cost)]
@@ -103,11 +105,11 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
 def _confirm(
     run: Run, knob: Knob, retry: Action, estimate: str, on_cancel: Callable[[], None]
 ) -> ft.AlertDialog:
-    what = f"A new run starts on {run.target.label} with the same data; this one stays in the history."
+    what = text("training.trouble.same_data", target=run.target.label)
     return ConfirmDialog(
         f"{knob.label}?",
         f"{knob.cost} {what}",
-        confirm="Starting…" if retry.is_busy else "Start it",
+        confirm=text("training.trouble.starting") if retry.is_busy else text("training.trouble.start"),
         on_confirm=retry.run,
         on_cancel=on_cancel,
         is_busy=retry.is_busy,
@@ -121,16 +123,19 @@ def _estimated(previews: PreviewService, before: RunConfig, after: RunConfig) ->
     """Both by the same formulas, with rows as long as may be, on this computer. Raises StudioError."""
     was = previews.memory(before, max_seq_len=before.max_seq_len)
     now = previews.memory(after, max_seq_len=after.max_seq_len)
-    span = f"{_gb(now.low)} to {_gb(now.high)}"
-    where = "this computer's GPU" if now.device == "cuda" else "the CPU of this computer"
-    return (
-        f"About {_gb(now.expected)} at the peak ({span}) instead of about {_gb(was.expected)}, reckoned for "
-        f"{where}."
+    where = text("training.trouble.this_gpu") if now.device == "cuda" else text("training.trouble.this_cpu")
+    return text(
+        "training.trouble.estimate",
+        expected=_gb(now.expected),
+        low=_gb(now.low),
+        high=_gb(now.high),
+        before=_gb(was.expected),
+        where=where,
     )
 
 
 def _gb(size: int) -> str:
-    return f"{size / 1e9:.2f} GB"
+    return text("training.trouble.gigabytes", size=size / 1e9)
 
 
 @ft.component
@@ -138,22 +143,25 @@ def Diagnostics(run: Run, hands: Hands) -> ft.Control:
     """Copy or save what a helper needs; tokens and rows never get in."""
     said, say = ft.use_state("")
 
-    async def put(text: str) -> None:
-        await ft.Clipboard().set(text)
-        say("Copied: versions, config, events and the end of the log, without tokens and rows.")
+    async def put(typed: str) -> None:
+        await ft.Clipboard().set(typed)
+        say(text("training.trouble.copied"))
 
     def copied(text: str) -> None:
         ft.context.page.run_task(put, text)
 
     copy = use_action(lambda: hands.services.diagnostics.text(run), on_done=copied)
     save = use_action(
-        lambda: hands.services.diagnostics.save(run), on_done=lambda path: say(f"Saved to {path}.")
+        lambda: hands.services.diagnostics.save(run),
+        on_done=lambda path: say(text("training.trouble.saved", path=path)),
     )
     lines: list[ft.Control] = [
         Wrap(
             [
-                ft.TextButton("Copy diagnostics", icon=ft.Icons.CONTENT_COPY, on_click=copy.run),
-                ft.TextButton("Save diagnostics", icon=ft.Icons.FOLDER_ZIP_OUTLINED, on_click=save.run),
+                ft.TextButton(text("training.trouble.copy"), icon=ft.Icons.CONTENT_COPY, on_click=copy.run),
+                ft.TextButton(
+                    text("training.trouble.save"), icon=ft.Icons.FOLDER_ZIP_OUTLINED, on_click=save.run
+                ),
             ]
         )
     ]

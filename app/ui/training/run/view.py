@@ -22,6 +22,7 @@ from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
 from app.ui.landmarks import TALK, focus_on, use_landmark
+from app.ui.texts import text
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
 from app.ui.training.mounting import keyed, memoised
@@ -31,6 +32,7 @@ from app.ui.training.run.dashboards_view import Dashboards
 from app.ui.training.run.figures import Figures, Guide, Progress
 from app.ui.training.run.hands import Hands
 from app.ui.training.run.learning import Learning
+from app.ui.training.run.log_copy_view import LogCopyView
 from app.ui.training.run.log_search import LogSearch
 from app.ui.training.run.phase_strip import PhaseStrip
 from app.ui.training.run.plots import CurveData
@@ -87,8 +89,8 @@ def RunView(
             memoised(PhaseStrip, f"stages-{run.id}", report.stages),
             Progress(run),
             Figures(run, last, gain(report.measurements)),
-            memoised(RunActions, f"actions-{run.id}", services.training, _acted_on(run), on_changed),
-            *_exports(services, still),
+            memoised(RunActions, f"actions-{run.id}", services, _acted_on(run), on_changed),
+            *_exports(services, _acted_on(run)),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
@@ -97,12 +99,15 @@ def RunView(
             memoised(CheckpointList, f"checkpoints-{run.id}", still, report.checkpoints),
             memoised(Timeline, f"timeline-{run.id}", report.events),
             memoised(LogView, f"log-{run.id}", services.monitoring, still),
+            *([memoised(LogCopyView, f"log-copy-{run.id}", services.monitoring, still)] if is_rented else []),
             memoised(LogSearch, f"log-search-{run.id}", services.monitoring, still),
             LabeledValue(
-                "Output folder",
+                text("training.run.output_folder"),
                 str(run.output_dir or run.folder),
                 is_code=True,
-                trailing=CopyButton(str(run.output_dir or run.folder), what="the output folder"),
+                trailing=CopyButton(
+                    str(run.output_dir or run.folder), what=text("training.run.the_output_folder")
+                ),
             ),
             memoised(
                 OpenFolderButton,
@@ -112,15 +117,15 @@ def RunView(
             ),
         ],
         subtitle=f"{wording.place(run)} · {wording.data(run)} · {wording.method(run)}",
-        trailing=Identified("run-status", RunStatusPill(run), live=True, label="Run status"),
+        trailing=Identified("run-status", RunStatusPill(run), live=True, label=text("training.run.status")),
     )
 
 
-def _exports(services: Services, still: Run) -> list[ft.Control]:
-    """Once there is a result to take along."""
-    if not (still.status.is_final and still.output):
+def _exports(services: Services, run: Run) -> list[ft.Control]:
+    """Once a run that has ended has something to take along."""
+    if not (run.status.is_final and (run.output or run.checkpoint)):
         return []
-    return [memoised(ExportPart, f"exports-{still.id}", services.exporting, still)]
+    return [memoised(ExportPart, f"exports-{run.id}", services.exporting, run)]
 
 
 def _messages(run: Run, hands: Hands) -> list[ft.Control]:
@@ -140,8 +145,10 @@ def _messages(run: Run, hands: Hands) -> list[ft.Control]:
 def TalkToIt() -> ft.Control:
     """What comes next after a run: to the prompt, wherever that stands."""
     place = use_landmark("training-2-talk")
-    talk = ft.FilledButton("Talk to it", ref=place, icon=ft.Icons.CHAT_OUTLINED, on_click=_go_to_talk)
-    said = ft.Text("The result is ready: talk to it further down, in Quick Local Inference.", expand=True)
+    talk = ft.FilledButton(
+        text("training.run.talk"), ref=place, icon=ft.Icons.CHAT_OUTLINED, on_click=_go_to_talk
+    )
+    said = ft.Text(text("training.run.talk_help"), expand=True)
     return ft.Row([Identified("talk-to-it", talk), said], spacing=12)
 
 

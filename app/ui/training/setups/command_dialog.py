@@ -12,6 +12,7 @@ from app.ui.actions import use_action
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help
 
@@ -29,7 +30,7 @@ def use_command(setups: SetupService, name: str) -> Callable[[], object]:
         await action.run()
 
     dialog = ft.AlertDialog(
-        title=ft.Text("Command line", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(text("training.setups.command.title"), theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(
             ft.Column(
                 [ErrorBanner(action.problem), *_body(name, setup)], spacing=GAP, tight=True,
@@ -37,7 +38,11 @@ def use_command(setups: SetupService, name: str) -> Callable[[], object]:
             ),
             width=620,
         ),
-        actions=[ft.TextButton("Close", autofocus=True, on_click=lambda: set_open(False))],
+        actions=[
+            ft.TextButton(
+                text("training.setups.command.close"), autofocus=True, on_click=lambda: set_open(False)
+            )
+        ],
         on_dismiss=lambda: set_open(False),
     )  # fmt: skip
     ft.use_dialog(dialog if is_open else None)
@@ -47,10 +52,10 @@ def use_command(setups: SetupService, name: str) -> Callable[[], object]:
 def _body(name: str, setup: Setup | None) -> list[ft.Control]:
     nodes = commands_of_nodes(setup.config, _FOLDER) if setup else ()
     lines = [
-        Help("Starts a run from this setup, and watches it:"),
-        _line(command_of_saved(name), "the command"),
-        Help(f"What the app itself runs then; {_FOLDER} is the run's folder, with its config and data:"),
-        _line(trainers_command(_FOLDER), "the trainer's command"),
+        Help(text("training.setups.command.starts")),
+        _line(command_of_saved(name), text("training.setups.command.the_command")),
+        Help(text("training.setups.command.app_runs", folder=_FOLDER)),
+        _line(trainers_command(_FOLDER), text("training.setups.command.trainers_command")),
     ]
     return [*lines, *_of_nodes(nodes)]
 
@@ -58,11 +63,14 @@ def _body(name: str, setup: Setup | None) -> list[ft.Control]:
 def _of_nodes(nodes: Sequence[str]) -> list[ft.Control]:
     if not nodes:
         return []
-    said = (
-        "On each computer, with a run folder that all of them see. “Node rank” in the form must be empty, as"
-        " it would win over the rank in the line:"
-    )
-    return [Help(said), *(_line(line, f"the command of rank {rank}") for rank, line in enumerate(nodes))]
+    said = text("training.setups.command.on_each")
+    return [
+        Help(said),
+        *(
+            _line(line, text("training.setups.command.command_of_rank", rank=rank))
+            for rank, line in enumerate(nodes)
+        ),
+    ]
 
 
 def _line(command: str, what: str) -> ft.Control:

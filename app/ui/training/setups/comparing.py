@@ -11,6 +11,7 @@ from app.services.setups import SetupService
 from app.ui.actions import Problem
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice
@@ -48,15 +49,26 @@ def use_comparing(
         set_open(True)
 
     rows, problem = found
-    options = [("form", "The form as it is"), *((one.name, one.name) for one in saved if one.name != name)]
+    options = [
+        ("form", text("training.setups.compare.form")),
+        *((one.name, one.name) for one in saved if one.name != name),
+    ]
     body: list[ft.Control] = [
-        Choice("compare-with", "Compared with", other or "form", options, choose),
-        ErrorBanner(problem) if problem else _table(name, other or "The form", rows),
+        Choice("compare-with", text("training.setups.compare.with"), other or "form", options, choose),
+        ErrorBanner(problem)
+        if problem
+        else _table(name, other or text("training.setups.compare.the_form"), rows),
     ]
     dialog = ft.AlertDialog(
-        title=ft.Text(f"“{name}” compared", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(
+            text("training.setups.compare.title", name=name), theme_style=ft.TextThemeStyle.TITLE_LARGE
+        ),
         content=ft.Container(ft.Column(body, spacing=GAP, scroll=ft.ScrollMode.AUTO, tight=True), width=620),
-        actions=[ft.TextButton("Close", autofocus=True, on_click=lambda: set_open(False))],
+        actions=[
+            ft.TextButton(
+                text("training.setups.compare.close"), autofocus=True, on_click=lambda: set_open(False)
+            )
+        ],
         on_dismiss=lambda: set_open(False),
     )
     ft.use_dialog(dialog if is_open else None)
@@ -65,10 +77,10 @@ def use_comparing(
 
 def _table(left: str, right: str, found: Sequence[Difference]) -> ft.Control:
     if not found:
-        return Identified("setup-differences", ft.Text("Both ask for the same."))
+        return Identified("setup-differences", ft.Text(text("training.setups.compare.same")))
     table = ft.Column(
         [
-            _row("Setting", left, right, is_heading=True),
+            _row(text("training.setups.compare.setting"), left, right, is_heading=True),
             *(_row(d.label, worded(d.left), worded(d.right)) for d in found),
         ],
         spacing=GAP / 2,

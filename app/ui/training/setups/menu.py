@@ -17,6 +17,7 @@ from app.ui.actions import Problem, problem_of, use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.saving import offer_bytes
@@ -52,12 +53,13 @@ def SetupMenu(
 
     rename = use_naming(
         Naming(
-            "Rename setup", "Runs started from it stay.", "Rename",
+            text("training.setups.rename"), text("training.setups.rename_text"),
+            text("training.setups.rename_confirm"),
             lambda new, _: setups.rename(name, new), may_replace=False,
         ),
-        lambda one: changed(f"“{name}” is called “{one.name}” now.", one.name),
+        lambda one: changed(text("training.setups.renamed", old=name, new=one.name), one.name),
     )  # fmt: skip
-    delete = _use_delete(setups, name, lambda: changed(f"“{name}” was deleted.", ""))
+    delete = _use_delete(setups, name, lambda: changed(text("training.setups.deleted", name=name), ""))
     compare = use_comparing(setups, draft, name, saved)
     command = use_command(setups, name)
     recipes = use_recipes(draft, on_recipe)
@@ -78,7 +80,7 @@ def SetupMenu(
     async def take() -> None:
         async def work() -> None:
             if taken := await _picked(setups):
-                changed(f"Saved as “{taken.name}”.", taken.name)
+                changed(text("training.setups.saved_as", name=taken.name), taken.name)
 
         await guarded(work)
 
@@ -88,24 +90,24 @@ def SetupMenu(
         return ft.PopupMenuItem(content=label, icon=icon, on_click=on_click, disabled=needs and not name)
 
     items = [
-        item("Recipes…", ft.Icons.MENU_BOOK_OUTLINED, recipes, needs=False),
-        item("Compare…", ft.Icons.COMPARE_ARROWS, compare),
-        item("Command line…", ft.Icons.TERMINAL, command),
-        item("Rename…", ft.Icons.EDIT_OUTLINED, lambda: rename(name)),
-        item("Save to a file…", ft.Icons.DOWNLOAD, export),
-        item("Take from a file…", ft.Icons.UPLOAD_FILE, take, needs=False),
-        item("Refresh the list", ft.Icons.REFRESH, on_refresh, needs=False),
-        item("Delete…", ft.Icons.DELETE_OUTLINE, delete),
+        item(text("training.setups.menu.recipes"), ft.Icons.MENU_BOOK_OUTLINED, recipes, needs=False),
+        item(text("training.setups.menu.compare"), ft.Icons.COMPARE_ARROWS, compare),
+        item(text("training.setups.menu.command"), ft.Icons.TERMINAL, command),
+        item(text("training.setups.menu.rename"), ft.Icons.EDIT_OUTLINED, lambda: rename(name)),
+        item(text("training.setups.menu.save_file"), ft.Icons.DOWNLOAD, export),
+        item(text("training.setups.menu.take_file"), ft.Icons.UPLOAD_FILE, take, needs=False),
+        item(text("training.setups.menu.refresh"), ft.Icons.REFRESH, on_refresh, needs=False),
+        item(text("training.setups.menu.delete"), ft.Icons.DELETE_OUTLINE, delete),
     ]
-    button = ft.PopupMenuButton(icon=ft.Icons.MORE_VERT, tooltip="More with saved setups", items=items)
+    button = ft.PopupMenuButton(icon=ft.Icons.MORE_VERT, tooltip=text("training.setups.more"), items=items)
     _use_problem(problem, lambda: set_problem(None))
-    return Identified("setup-menu", button, label="More with saved setups")
+    return Identified("setup-menu", button, label=text("training.setups.more"))
 
 
 def _use_problem(problem: Problem | None, close: Callable[[], object]) -> None:
     dialog = ft.AlertDialog(
         content=ft.Container(ErrorBanner(problem), width=420),
-        actions=[ft.TextButton("Close", autofocus=True, on_click=close)],
+        actions=[ft.TextButton(text("training.setups.close"), autofocus=True, on_click=close)],
         on_dismiss=close,
     )
     ft.use_dialog(dialog if problem else None)
@@ -120,9 +122,9 @@ def _use_delete(setups: SetupService, name: str, on_done: Callable[[], None]) ->
 
     action = use_action(lambda: setups.delete(name), on_done=done)
     dialog = ConfirmDialog(
-        f"Delete “{name}”?",
-        "The setup is gone for good. The form stays as it is, and so do runs started from it.",
-        confirm="Delete",
+        text("training.setups.delete_question", name=name),
+        text("training.setups.delete_text"),
+        confirm=text("training.setups.delete_confirm"),
         on_confirm=action.run,
         on_cancel=lambda: set_open(False),
         is_busy=action.is_busy,
@@ -136,12 +138,14 @@ async def _picked(setups: SetupService) -> SavedSetup | None:
     """What a person chose. Raises StudioError."""
     try:
         files = await ft.FilePicker().pick_files(
-            dialog_title="Choose a setup", allowed_extensions=["toml", "json"], with_data=True
+            dialog_title=text("training.setups.choose_file"),
+            allowed_extensions=["toml", "json"],
+            with_data=True,
         )
     except Exception as error:  # no dialog on this desktop (Linux needs zenity)
         log.warning("The file dialog could not be opened: %s", error)
         raise StudioError(
-            "No file dialog can be opened here.", "Use `tunewright setups import FILE` in a terminal."
+            text("training.setups.no_dialog"), text("training.setups.no_dialog_hint")
         ) from error
     if not files:
         return None
@@ -154,7 +158,9 @@ def _take(setups: SetupService, file: ft.FilePickerFile) -> SavedSetup:
     try:
         return setups.import_text((file.bytes or b"").decode(), file.name)
     except UnicodeDecodeError as error:
-        raise StudioError(f"{file.name} is not UTF-8 text.", "Choose a .toml or .json file.") from error
+        raise StudioError(
+            text("training.setups.not_text", file=file.name), text("training.setups.not_text_hint")
+        ) from error
 
 
 def _file_name(name: str) -> str:

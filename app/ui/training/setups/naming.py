@@ -9,6 +9,7 @@ from app.domain.saved_setups import SavedSetup, SetupNameTakenError
 from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.typed import use_typed
+from app.ui.texts import text
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,18 @@ def use_naming(naming: Naming, on_done: Callable[[SavedSetup], None]) -> Callabl
 
     action = use_action(keep, on_done=done)
     asks = bool(taken) and typed.shown.strip() == taken
-    question = f"There is a setup “{taken}” already. What it says would be lost." if asks else naming.text
+    question = text("training.setups.taken", name=taken) if asks else naming.text
     field = ft.TextField(
-        label="Name", value=typed.shown, autofocus=True, on_change=typed.edit, on_submit=action.run
+        label=text("training.setups.name"),
+        value=typed.shown,
+        autofocus=True,
+        on_change=typed.edit,
+        on_submit=action.run,
     )
     dialog = ConfirmDialog(
-        "Replace it?" if asks else naming.title,
+        text("training.setups.replace_question") if asks else naming.title,
         question,
-        confirm="Replace" if asks else naming.confirm,
+        confirm=text("training.setups.replace") if asks else naming.confirm,
         on_confirm=action.run,
         on_cancel=lambda: set_open(False),
         is_busy=action.is_busy,

@@ -14,6 +14,7 @@ from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 
@@ -43,7 +44,7 @@ def use_recipes(draft: TrainingDraft, on_used: Used) -> Callable[[], object]:
 
     cards: list[ft.Control] = [_card(recipe, partial(use, recipe)) for recipe in found]
     dialog = ft.AlertDialog(
-        title=ft.Text("Recipes", theme_style=ft.TextThemeStyle.TITLE_LARGE),
+        title=ft.Text(text("training.setups.recipes.title"), theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(
             Identified("recipes", ft.Column(cards, spacing=GAP * 2, scroll=ft.ScrollMode.AUTO)),
             width=620,
@@ -51,7 +52,7 @@ def use_recipes(draft: TrainingDraft, on_used: Used) -> Callable[[], object]:
         )
         if found
         else ErrorBanner(ask.problem),
-        actions=[ft.TextButton("Close", autofocus=True, on_click=close)],
+        actions=[ft.TextButton(text("training.setups.recipes.close"), autofocus=True, on_click=close)],
         on_dismiss=close,
     )
     ft.use_dialog(dialog if found or ask.problem else None)
@@ -74,24 +75,36 @@ def take(draft: TrainingDraft, recipe: Recipe) -> Mapping[str, Any]:
 
 
 def _card(recipe: Recipe, use: Callable[[], None]) -> ft.Control:
-    facts = (("From", recipe.source), ("Seen", recipe.seen), ("Limits", recipe.limits))
+    facts = (
+        (text("training.setups.recipes.from"), recipe.source),
+        (text("training.setups.recipes.seen"), recipe.seen),
+        (text("training.setups.recipes.limits"), recipe.limits),
+    )
     lines: list[ft.Control] = [
         ft.Text(recipe.title, theme_style=ft.TextThemeStyle.TITLE_SMALL),
         ft.Text(recipe.what_for),
         *(
             ft.Text(
-                f"{name}: {text}",
+                f"{name}: {said}",
                 theme_style=ft.TextThemeStyle.BODY_SMALL,
                 color=ft.Colors.ON_SURFACE_VARIANT,
             )
-            for name, text in facts
+            for name, said in facts
         ),
     ]
-    button = ft.FilledTonalButton("Use", tooltip=f"Use “{recipe.title}”", on_click=use)
+    button = ft.FilledTonalButton(
+        text("training.setups.recipes.use"),
+        tooltip=text("training.setups.recipes.use_named", title=recipe.title),
+        on_click=use,
+    )
     return ft.Column(
         [
             Selectable(ft.Column(lines, spacing=GAP / 2, tight=True)),
-            Identified(f"use-{recipe.name}", button, label=f"Use “{recipe.title}”"),
+            Identified(
+                f"use-{recipe.name}",
+                button,
+                label=text("training.setups.recipes.use_named", title=recipe.title),
+            ),
         ],
         spacing=GAP,
         tight=True,

@@ -9,6 +9,7 @@ from app.services.setups import SetupService
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.texts import text
 from app.ui.theme import COMPACT, GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Help, Wrap
@@ -25,13 +26,15 @@ def SaveSetup(setups: SetupService, kept: Unwatched[TrainingDraft]) -> ft.Contro
     def done(saved: SavedSetup) -> None:
         draft.setup_name = saved.name
         draft.setups_version += 1
-        cut = f" Left out, as it looked like a secret: {', '.join(saved.left_out)}." if saved.left_out else ""
-        say(f"Saved as “{saved.name}”.{cut}")
+        if saved.left_out:
+            say(text("training.setups.saved_without", name=saved.name, left_out=", ".join(saved.left_out)))
+        else:
+            say(text("training.setups.saved_as", name=saved.name))
 
     naming = Naming(
-        "Save setup",
-        "Everything the form says, to be loaded again. Tokens are never part of it.",
-        "Save setup",
+        text("training.setups.save"),
+        text("training.setups.save_text"),
+        text("training.setups.save"),
         lambda name, replace: setups.save(name, current(draft), replace=replace),
     )
     open_dialog = use_naming(naming, done)
@@ -39,7 +42,7 @@ def SaveSetup(setups: SetupService, kept: Unwatched[TrainingDraft]) -> ft.Contro
         lambda: draft.setup_name or setups.suggested_name(current(draft)), on_done=open_dialog
     )
     button = ft.TextButton(
-        "Save setup",
+        text("training.setups.save"),
         icon=ft.Icons.BOOKMARK_ADD_OUTLINED,
         style=COMPACT,
         on_click=suggest.run,
@@ -58,5 +61,8 @@ def SaveSetup(setups: SetupService, kept: Unwatched[TrainingDraft]) -> ft.Contro
 def current(draft: TrainingDraft) -> Setup:
     """The form as a setup. Raises StudioError if it is not complete."""
     if missing := draft.missing():
-        raise StudioError(f"The form is not complete. {missing.rstrip('.')}.", "Then save it.")
+        raise StudioError(
+            text("training.setups.incomplete", missing=missing.rstrip(".…")),
+            text("training.setups.incomplete_hint"),
+        )
     return draft.to_setup()

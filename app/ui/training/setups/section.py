@@ -14,6 +14,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Card
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Help, Toggle, Wrap
@@ -49,13 +50,13 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
     name = name or next((one.name for one in saved if one.name == draft.setup_name), "")
 
     def used(recipe: Recipe, before: Mapping[str, Any]) -> None:
-        tell((f"The form follows “{recipe.title}”. Data and target are yours.", (), before))
+        tell((text("training.setups.follows", title=recipe.title), (), before))
 
     if not saved and not only_target:
         menu = SetupMenu(
             setups, kept, "", (), on_refresh=lambda: refresh(refreshed + 1), on_recipe=used, tell=_ignore
         )
-        empty = "Setups you save are listed here; recipes to start from are in the menu."
+        empty = text("training.setups.empty")
         top = ft.Row([ft.Container(Help(empty), expand=True), menu])
         return Card(ft.Column([top, *_said(draft, outcome, tell)], spacing=0, tight=True), padding=8)
 
@@ -63,7 +64,7 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
         before = draft.everything()
         draft.load(found[0])
         draft.setup_name = name
-        tell((f"Loaded “{name}”.", tuple(found[1]), before))
+        tell((text("training.setups.loaded", name=name), tuple(found[1]), before))
 
     load = use_action(lambda: _load(setups, name), on_done=loaded)
     menu = SetupMenu(
@@ -71,12 +72,14 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
         on_recipe=used, tell=lambda text: tell((text, (), {})),
     )  # fmt: skip
     field = Choice(
-        "saved-setup", "Saved setup", name, [(one.name, _line(one)) for one in saved], choose,
-        hint="Choose a setup",
+        "saved-setup", text("training.setups.saved"), name, [(one.name, _line(one)) for one in saved], choose,
+        hint=text("training.setups.choose"),
     )  # fmt: skip
-    button = ft.FilledTonalButton("Load", disabled=not name or load.is_busy, on_click=load.run)
+    button = ft.FilledTonalButton(
+        text("training.setups.load"), disabled=not name or load.is_busy, on_click=load.run
+    )
     row = ft.Row([ft.Container(field, expand=True), Identified("load-setup", button), menu])
-    only = Toggle("Only for this target", only_target, set_only)
+    only = Toggle(text("training.setups.only_target"), only_target, set_only)
     lines = [row, only, ErrorBanner(load.problem, on_dismiss=load.dismiss), *_said(draft, outcome, tell)]
     return Card(ft.Column(lines, spacing=GAP, tight=True), padding=12)
 
@@ -93,16 +96,18 @@ def _load(setups: SetupService, name: str) -> tuple[Setup, Sequence[str]]:
 def _said(draft: TrainingDraft, outcome: Outcome | None, tell: Any) -> list[ft.Control]:
     if outcome is None:
         return []
-    text, missing, before = outcome
+    said, missing, before = outcome
 
     def undo() -> None:
         draft.put_back(before)
         tell(None)
 
-    lines: list[ft.Control] = [Identified("setup-outcome", Help(text), live=True)]
+    lines: list[ft.Control] = [Identified("setup-outcome", Help(said), live=True)]
     if before:
-        lines.append(ft.TextButton("Undo", icon=ft.Icons.UNDO, on_click=undo))
-    lines.append(IconAction(ft.Icons.CLOSE, "Close this message", lambda: tell(None), size=16))
+        lines.append(ft.TextButton(text("training.setups.undo"), icon=ft.Icons.UNDO, on_click=undo))
+    lines.append(
+        IconAction(ft.Icons.CLOSE, text("training.setups.close_message"), lambda: tell(None), size=16)
+    )
     warnings: list[ft.Control] = [
         ft.Row([ft.Icon(ft.Icons.WARNING_AMBER, size=18, color=ft.Colors.TERTIARY), ft.Text(s, expand=True)])
         for s in missing
@@ -112,8 +117,8 @@ def _said(draft: TrainingDraft, outcome: Outcome | None, tell: Any) -> list[ft.C
 
 def _line(saved: SavedSetup) -> str:
     if saved.setup is None:
-        return f"{saved.name} (cannot be read)"
-    return f"{saved.name} · {saved.setup.target.label}"
+        return text("training.setups.not_readable", name=saved.name)
+    return f"{saved.name} · {saved.setup.target.short}"
 
 
 def _ignore(_: str) -> None:
