@@ -11,17 +11,15 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from operator import attrgetter
-from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 from app.adapters.helper_protocol import BEAT_SECONDS, Done, Failed, Told, decode, encode
 from app.domain.elsewhere import Call
 from app.domain.errors import StudioError
 from trainer_image import network
+from trainer_image.giving_way import give_way
 
 log = logging.getLogger(__name__)
-
-NICENESS: Final = 5
 
 
 class Work:
@@ -42,7 +40,7 @@ class Work:
 
 def main() -> None:
     network.obey_environment()
-    _give_way()
+    give_way()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a library prints goes to the log
@@ -61,19 +59,6 @@ def main() -> None:
 
 def _nothing() -> None:
     pass
-
-
-def _give_way() -> None:
-    """Let the window and its drawing go first.
-
-    Linux weighs sessions against each other before it looks at the processes in them (autogroup, where no
-    control group weighs instead), so this one's session is lowered too. On Windows whoever starts this
-    process lowers it.
-    """
-    if sys.platform != "win32":
-        os.nice(NICENESS)
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 def _answer(call: Call, work: Work) -> Done | Failed:

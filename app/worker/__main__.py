@@ -27,6 +27,7 @@ from app.worker.protocol import (
     read_request,
 )
 from trainer_image import network
+from trainer_image.giving_way import give_way
 
 if TYPE_CHECKING:  # torch is imported by the first Load, after "loading" was said
     from app.worker.gguf_model import GgufModel
@@ -214,6 +215,7 @@ def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[Request]", worker: Wor
 
 def main() -> None:
     network.obey_environment()
+    give_way()
     requests, replies = _private_pipes()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()

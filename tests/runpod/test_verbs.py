@@ -80,7 +80,9 @@ def test_a_volume_is_made_on_a_word_listed_with_its_price_and_deleted_on_a_word(
     assert made == again
     assert (made["volume"]["region"], made["monthly"], made["stock"]) == ("EU-RO-1", 3.5, "HIGH")
     assert told("volumes")[0]["monthly"] == 3.5
-    assert "about $3.50 a month" in told("volumes", plainly=True)[0]
+    listed = told("volumes", plainly=True)[0]
+    assert "EU-RO-1  50 GB  about $3.50" in listed
+    assert "About $3.50 a month for all volumes" in listed
 
     with pytest.raises(StudioError, match="Nothing was deleted"):
         told("volumes", "--delete", made["volume"]["id"])

@@ -13,11 +13,12 @@ from app.bootstrap import build_services
 from app.domain.elsewhere import Call
 from app.domain.errors import ImportFailedError, StudioError
 from app.domain.merging import MergeRecipe, MergeSource
-from app.helper import NICENESS, Work, beat
+from app.helper import Work, beat
 from app.paths import Paths
 from app.services.elsewhere import LONG_BYTES
 from app.services.everything import Services
 from app.services.library import ImportCancelledError
+from trainer_image.giving_way import NICENESS
 
 COUNT = 5_000
 

@@ -9,17 +9,15 @@ import shutil
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from app.domain.errors import StudioError
 from app.domain.exports import ExportJob, Told
 from app.worker.exporting.protocol import Failed, Reply, read_job, write_reply
 from trainer_image import network
+from trainer_image.giving_way import give_way
 
 log = logging.getLogger("app.worker.exporting")
-
-_NICENESS: Final = 5
-"""The window and its drawing go first."""
 
 NO_TORCH = Failed(
     "Exporting needs PyTorch and Transformers, which are not installed.",
@@ -33,8 +31,7 @@ NO_MEMORY = Failed("Memory ran out during the export.", "Close other programs an
 
 def main() -> None:
     network.obey_environment()
-    if sys.platform != "win32":  # there, who starts this process lowers it
-        os.nice(_NICENESS)
+    give_way()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     requests = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
