@@ -80,14 +80,19 @@ def StartPanel(
     begin = use_action(lambda: start(services, read(draft).setup, known, warned, origin), on_done=end)
     place = use_landmark("training-1-start")
     measuring = Measuring(
-        services, setup, asked, reason=reason, on_measured=lambda: set_again(lambda count: count + 1)
+        services,
+        setup,
+        asked,
+        reason=reason,
+        is_offered=is_open,
+        on_measured=lambda: set_again(lambda count: count + 1),
     )
     about = _About(reason, found, known.asked == asked, warned)
     return ft.Column(
         [
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
             drawn("ready-card", found, lambda: ReadyCard(found)),
-            drawn("measuring", (asked, reason), lambda: measuring),
+            drawn("measuring", (asked, reason, is_open), lambda: measuring),
             *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
             *_dearer(found if known.asked == asked else None, draft),
             _reason_line(about.sentence),

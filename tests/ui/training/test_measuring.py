@@ -23,11 +23,17 @@ def prober(studio, tmp_path) -> KnownProber:
     return known
 
 
+async def offered(screen) -> None:
+    await screen.click("Details")
+    await screen.wait_for(lambda: not screen.button(BUTTON).disabled)
+
+
 async def test_what_was_measured_is_told_and_the_estimate_asked_for_again(studio, prober):
     async with studio.opened() as screen:
         await choose_session(screen, studio)
         await screen.wait_for(lambda: studio.trainer.asked)
         asked = len(studio.trainer.asked)
+        await offered(screen)
 
         await screen.click(BUTTON)
 
@@ -41,6 +47,7 @@ async def test_while_it_measures_it_says_at_what_and_can_be_cancelled(studio, pr
     prober.gate = threading.Event()
     async with studio.opened() as screen:
         await choose_session(screen, studio)
+        await offered(screen)
         try:
             screen.start(screen.click(BUTTON))
             await screen.wait_for_text("Measuring: Loading the model…")
@@ -57,10 +64,14 @@ async def test_an_incomplete_form_cannot_be_measured_and_a_failure_is_said(studi
     prober.fail_with = StudioError("There is not enough memory for this run.", "Lower the batch size.")
     studio.add_session("another")
     async with studio.opened() as screen:
-        await screen.wait_for(lambda: screen.button(BUTTON).disabled)
-        assert "Choose a dataset" in str(screen.button(BUTTON).tooltip)
-
         await choose_session(screen, studio)
+        await offered(screen)
+        await screen.type("Learning rate", "quick")
+        await screen.wait_for(lambda: screen.button(BUTTON).disabled)
+        assert "earning rate" in str(screen.button(BUTTON).tooltip)
+
+        await screen.type("Learning rate", "0.001")
+        await screen.wait_for(lambda: not screen.button(BUTTON).disabled)
         await screen.click(BUTTON)
 
         await screen.wait_for_text("There is not enough memory for this run.")

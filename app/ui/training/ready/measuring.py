@@ -23,9 +23,18 @@ Work = LongWork[str, tuple[str, Found]]
 
 @ft.component
 def Measuring(
-    services: Services, setup: Setup | None, asked: str, *, reason: str, on_measured: Callable[[], None]
+    services: Services,
+    setup: Setup | None,
+    asked: str,
+    *,
+    reason: str,
+    is_offered: bool,
+    on_measured: Callable[[], None],
 ) -> ft.Control:
-    """`reason` is why the form cannot be measured yet; `asked` tells one form from another."""
+    """`reason` is why the form cannot be measured yet; `asked` tells one form from another.
+
+    What is under way or was found stays in sight, also where no other measurement is offered.
+    """
     work: Work = use_long_work(ProbeCancelledError)
     why_not = reason or (services.probing.blocked(setup.target) if setup else "")
 
@@ -46,12 +55,14 @@ def Measuring(
         tooltip=why_not or text("training.measuring.help"),
         on_click=begin,
     )
-    lines: list[ft.Control] = [ErrorBanner(state.problem, on_dismiss=work.forget), ft.Row([button])]
+    lines: list[ft.Control] = [ErrorBanner(state.problem, on_dismiss=work.forget)]
+    if is_offered:
+        lines.append(ft.Row([button]))
     if state.outcome:
         lines.append(_Told(state.outcome[1], is_current=state.outcome[0] == asked))
     elif state.was_cancelled:
         lines.append(Help(text("training.measuring.cancelled")))
-    elif setup and setup.target is Target.DOCKER and not why_not:
+    elif is_offered and setup and setup.target is Target.DOCKER and not why_not:
         lines.append(Help(text("training.measuring.not_of_image")))
     return ft.Column(lines, spacing=GAP, tight=True)
 
