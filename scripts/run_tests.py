@@ -5,9 +5,7 @@
 Where no Docker engine or no Chromium can be had, one line says what was left out, why, and how to get it; the
 rest still runs. With CI=true nothing may be left out: whatever is missing or skipped fails the run.
 
-Tests with containers and browsers mostly wait: the training stage runs beside them, in what they leave of the
-processors, and its output follows theirs. The browser has processes of its own: synchronous Playwright
-and pytest-asyncio cannot share one.
+The browser has processes of its own: synchronous Playwright and pytest-asyncio cannot share one.
 """
 
 from __future__ import annotations
@@ -17,8 +15,6 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +43,6 @@ PROCESSES = {
     "fast": (f"--numprocesses={PROCESSORS + 1}", "--dist=loadfile", "--no-loadscope-reorder"),  # some wait
     "training": (f"--numprocesses={PROCESSORS}", "--dist=loadfile", "--no-loadscope-reorder"),
 }
-BESIDE = 3
-"""How much the stage that runs beside others gives way to them: they have limits of time, it has none."""
 
 
 @dataclass(frozen=True)
@@ -89,37 +83,10 @@ def run(stages: list[str]) -> list[Outcome]:
         outcomes.append(lint())
     if "fast" in stages:
         outcomes.append(pytest("fast", STAGES["fast"]))
-    contained = [stage for stage in stages if stage in {"docker", "browser"}]
-    if "training" in stages and not contained:
+    if "training" in stages:
         outcomes.append(pytest("training", STAGES["training"]))
-    elif "training" in stages:
-        with beside("training") as trained:
-            outcomes += with_containers_and_browser(contained)
-        outcomes += trained
-    elif contained:
-        outcomes += with_containers_and_browser(contained)
-    return outcomes
-
-
-@contextmanager
-def beside(stage: str) -> Iterator[list[Outcome]]:
-    """Run a stage while the body runs, and show afterwards what it said; then its outcome is in the list."""
-    print(f"\nThe stage {stage} runs beside the next ones; what it says follows theirs.", flush=True)
-    outcomes: list[Outcome] = []
-    started = time.monotonic()
-    command = ["nice", "-n", str(BESIDE), *command_of(stage, STAGES[stage])]
-    with (RESULTS / f"{stage}.log").open("w+") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            yield outcomes
-            code = process.wait()
-        finally:
-            process.terminate()
-            process.wait()
-        outcomes.append(outcome_of(stage, code, time.monotonic() - started))
-        heading(stage)
-        log.seek(0)
-        print(log.read(), flush=True)
+    contained = [stage for stage in stages if stage in {"docker", "browser"}]
+    return outcomes + (with_containers_and_browser(contained) if contained else [])
 
 
 def with_containers_and_browser(stages: list[str]) -> list[Outcome]:
@@ -174,16 +141,10 @@ def pytest(stage: str, marks: str) -> Outcome:
     """
     heading(stage)
     started = time.monotonic()
-    code = subprocess.run(command_of(stage, marks), check=False).returncode
-    return outcome_of(stage, code, time.monotonic() - started)
-
-
-def command_of(stage: str, marks: str) -> list[str]:
     results = f"--junitxml={result_file(stage)}"
-    return [
-        *(sys.executable, "-m", "pytest", "-q", "--tb=short"),
-        *("-m", marks, *PROCESSES.get(stage, ()), results),
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-m", marks, *PROCESSES.get(stage, ())]
+    code = subprocess.run([*command, results], check=False).returncode
+    return outcome_of(stage, code, time.monotonic() - started)
 
 
 def outcome_of(stage: str, code: int, seconds: float) -> Outcome:

@@ -40,30 +40,3 @@ def test_a_stage_that_left_no_result_has_failed(runner, monkeypatch, tmp_path):
     monkeypatch.setattr(runner, "RESULTS", tmp_path)
 
     assert runner.read_result("fast", 1.0).failed == 1
-
-
-def test_a_stage_that_runs_beside_others_is_counted_and_tells_what_it_said(
-    runner, monkeypatch, tmp_path, capfd
-):
-    monkeypatch.setattr(runner, "RESULTS", tmp_path)
-    suite = '<testsuites><testsuite tests="3" failures="1" time="2"/></testsuites>'
-    program = f"import pathlib; print('one has failed'); pathlib.Path('training.xml').write_text('{suite}')"
-    monkeypatch.setattr(runner, "command_of", lambda stage, marks: [sys.executable, "-c", program])
-    monkeypatch.chdir(tmp_path)
-
-    with runner.beside("training") as outcomes:
-        print("the other stage")
-
-    assert [(one.passed, one.failed) for one in outcomes] == [(2, 1)]
-    said = capfd.readouterr().out
-    assert said.index("the other stage") < said.index("one has failed")
-
-
-def test_a_stage_that_breaks_down_beside_others_has_failed(runner, monkeypatch, tmp_path):
-    monkeypatch.setattr(runner, "RESULTS", tmp_path)
-    monkeypatch.setattr(runner, "command_of", lambda stage, marks: [sys.executable, "-c", "raise OSError"])
-
-    with runner.beside("training") as outcomes:
-        pass
-
-    assert [(one.passed, one.failed) for one in outcomes] == [(0, 1)]
