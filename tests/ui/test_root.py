@@ -105,36 +105,33 @@ async def test_windows_share_one_set_of_services(services, paths):
     assert len(built) == 1
 
 
-def test_a_model_that_is_being_loaded_does_not_keep_the_app_behind_its_closed_window(services, monkeypatch):
-    ended, heard = threading.Event(), []
-    monkeypatch.setattr(services.talking, "unload", ended.set)
+def heard_at_the_end(services, happened: threading.Event) -> bool:
+    """Whether it happens by itself when the window's loop ends, though a thread there waits for it."""
+    heard: list[bool] = []
 
     async def window():
         opening = Opening(lambda: services)
         opening.services()
         opening.watch_the_end()
-        asyncio.get_running_loop().run_in_executor(None, lambda: heard.append(ended.wait(30)))
+        asyncio.get_running_loop().run_in_executor(None, lambda: heard.append(happened.wait(30)))
         await asyncio.sleep(0)
 
     asyncio.run(window())
+    return heard == [True]
 
-    assert heard == [True]
+
+def test_a_model_that_is_being_loaded_does_not_keep_the_app_behind_its_closed_window(services, monkeypatch):
+    ended = threading.Event()
+    monkeypatch.setattr(services.talking, "unload", ended.set)
+
+    assert heard_at_the_end(services, ended)
 
 
 def test_the_pods_are_looked_after_before_the_window_waits_for_one_to_be_gone(services, monkeypatch):
-    looked, heard = threading.Event(), []
+    looked = threading.Event()
     monkeypatch.setattr(services.reaper, "close", looked.set)
 
-    async def window():
-        opening = Opening(lambda: services)
-        opening.services()
-        opening.watch_the_end()
-        asyncio.get_running_loop().run_in_executor(None, lambda: heard.append(looked.wait(30)))
-        await asyncio.sleep(0)
-
-    asyncio.run(window())
-
-    assert heard == [True]
+    assert heard_at_the_end(services, looked)
 
 
 def test_what_is_there_after_the_start_is_spared_by_the_garbage_collector_once(services):
