@@ -5,6 +5,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +38,16 @@ class QualityProcess:
     def check(self, data: Path, target: Path, progress: Progress) -> None:
         if problem := self.problem():
             raise PreviewError(problem, "Install it where Tunewright runs, then look again.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{target.name}.") as folder:
+                found = Path(folder) / target.name
+                self._look(data, found, progress)
+                found.replace(target)  # only here: it may be done before it can be cancelled
+        finally:
+            _clear(target)
+
+    def _look(self, data: Path, target: Path, progress: Progress) -> None:
         self._log_dir.mkdir(parents=True, exist_ok=True)
         with (self._log_dir / LOG_NAME).open("wb") as errors:
             process = subprocess.Popen(
@@ -59,7 +70,6 @@ class QualityProcess:
             for pipe in (process.stdin, process.stdout):
                 with suppress(OSError):
                     pipe.close()
-            _clear(target)
         if code:
             raise PreviewError(
                 "The process that looks at the quality of rows ended unexpectedly.",
@@ -96,7 +106,7 @@ class QualityProcess:
 
 
 def _clear(target: Path) -> None:
-    """What a process that was ended could not clear away itself."""
+    """What an app that was killed in the middle could not clear away."""
     for left in target.parent.glob(f"{target.name}.*"):
         shutil.rmtree(left, ignore_errors=True)
 

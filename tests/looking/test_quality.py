@@ -1,9 +1,11 @@
 """What is found wrong with rows, by the real process."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from app.domain.previews import PreviewCancelledError
@@ -112,17 +114,30 @@ def test_a_cancelled_check_leaves_nothing(services: Services, looking_paths: Pat
     file = tmp_path / "other.jsonl"
     file.write_text("\n".join(json.dumps(row) for row in ROWS[:7]), encoding="utf-8")
     source = services.previews.of_session(services.library.import_file(file).session)
-    before = set(looking_paths.previews.iterdir())
+    before = set(looking_paths.previews.glob("*"))
 
     def cancel(rows: int) -> None:
         if rows:
+            wait_for_its_end()
             raise PreviewCancelledError
 
     with pytest.raises(PreviewCancelledError):
         services.previews.quality.check(source, cancel)
 
-    left = {path.name for path in set(looking_paths.previews.iterdir()) - before}
+    left = {path.name for path in set(looking_paths.previews.glob("*")) - before}
     assert left == set()
+
+
+def wait_for_its_end() -> None:
+    """Until the process has found all it finds: the moment of a cancel that comes too late for it."""
+    end = time.monotonic() + 30
+    while any(is_looking(child) for child in psutil.Process().children()):
+        assert time.monotonic() < end, "the process has not ended in 30 s"
+        time.sleep(0.01)
+
+
+def is_looking(child: psutil.Process) -> bool:
+    return child.status() != psutil.STATUS_ZOMBIE and "app.worker.quality" in child.cmdline()
 
 
 @pytest.mark.parametrize(
