@@ -14,6 +14,7 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.typed import Typed, use_typed
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Grid, Help, Wrap
 
@@ -38,9 +39,9 @@ def NewVolume(storage: RunpodStorageService, again: Again) -> ft.Control:
     make = use_action(lambda: storage.ensure_volume(**wanted()), on_done=made)
     ft.use_dialog(
         ConfirmDialog(
-            "Make the volume larger?" if plan.existing else "Make the volume?",
+            text("settings.runpod.grow_question") if plan.existing else text("settings.runpod.make_question"),
             _price(plan),
-            confirm="Make it larger" if plan.existing else "Make it",
+            confirm=text("settings.runpod.grow") if plan.existing else text("settings.runpod.make"),
             on_confirm=make.run,
             on_cancel=lambda: set_plan(None),
             is_busy=make.is_busy,
@@ -50,21 +51,29 @@ def NewVolume(storage: RunpodStorageService, again: Again) -> ft.Control:
         if plan is not None and not plan.is_done
         else None
     )
-    there = f"There is one already, in {plan.region}." if plan is not None and plan.is_done else ""
+    is_there = plan is not None and plan.is_done
+    there = text("settings.runpod.volume_there", region=plan.region) if plan and is_there else ""
     return ft.Column(
         [
             Grid(
                 [
-                    _field("Size in GB", size, f"From {LEAST_GB} to {MOST_GB}; it can grow, never shrink."),
-                    _field("GPU (optional)", gpu, "Like RTX 4090: the volume goes where it is free."),
-                    _field("Region of the volume (optional)", region, "Like EU-RO-1."),
+                    _field(
+                        text("settings.runpod.size"),
+                        size,
+                        text("settings.runpod.size_help", least=LEAST_GB, most=MOST_GB),
+                    ),
+                    _field(text("settings.runpod.gpu"), gpu, text("settings.runpod.gpu_help")),
+                    _field(text("settings.runpod.region"), region, text("settings.runpod.region_help")),
                 ],
                 columns=3,
             ),
             Wrap(
                 [
                     ft.OutlinedButton(
-                        "Get a volume", icon=ft.Icons.ADD, disabled=find.is_busy, on_click=find.run
+                        text("settings.runpod.get_volume"),
+                        icon=ft.Icons.ADD,
+                        disabled=find.is_busy,
+                        on_click=find.run,
                     ),
                     Identified("volume-there", Help(there), live=True),
                 ]
@@ -88,11 +97,11 @@ def NewTemplate(storage: RunpodStorageService, again: Again) -> ft.Control:
     )
     return ft.Column(
         [
-            ft.Row([_field("Image of the template", image, "As its registry calls it.")]),
+            ft.Row([_field(text("settings.runpod.image"), image, text("settings.runpod.image_help"))]),
             Wrap(
                 [
                     ft.OutlinedButton(
-                        "Make the template",
+                        text("settings.runpod.make_template"),
                         icon=ft.Icons.ADD,
                         disabled=make.is_busy or not image.shown.strip(),
                         on_click=make.run,
@@ -107,17 +116,15 @@ def NewTemplate(storage: RunpodStorageService, again: Again) -> ft.Control:
 
 
 def _price(plan: VolumePlan) -> str:
-    stock = f" The GPU's stock there is {plan.stock.name.lower()}." if plan.stock else ""
-    return (
-        f"{plan.size_gb} GB in {plan.region}: {plan.adds_in_words}, from now on until it is "
-        f"deleted, also while no pod uses it.{stock}"
-    )
+    stock = text("settings.runpod.stock", stock=plan.stock.name.lower()) if plan.stock else ""
+    price = text("settings.runpod.price", size=plan.size_gb, region=plan.region, price=plan.adds_in_words)
+    return f"{price} {stock}".rstrip()
 
 
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise StudioError("The size is a whole number of GB.", "Type one like 50.")
-    return int(text)
+def _whole(typed: str) -> int:
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 6):
+        raise StudioError(text("settings.runpod.no_size"), text("settings.runpod.what_size"))
+    return int(typed)
 
 
 def _field(label: str, typed: Typed, help_text: str) -> ft.Control:
