@@ -180,7 +180,7 @@ def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
 
 
 def _no_line() -> ft.Control:
-    """In the place of what is not there: else Start would be another control, without the focus, when it is."""
+    """In the place of what is not there: with it Start would else be another control, without the focus."""
     return ft.Container(visible=False)
 
 

@@ -207,15 +207,3 @@ def test_while_something_is_looked_up_it_is_neither_ready_nor_not():
 
     assert (waiting.waits, waiting.is_blocked) == (True, False)
     assert (blocked.waits, blocked.is_blocked) == (False, True)
-
-
-async def test_opening_the_details_leaves_the_focus_where_it_is(studio):
-    """A control that is mounted anew loses the focus: the same one has the same number."""
-    async with studio.opened() as screen:
-        await checked(screen, studio, "Ready")
-        before = screen.button("Start training")._i, screen.button("Details")._i
-
-        await screen.click("Details")
-
-        await screen.wait_for_text("Already on this computer")
-        assert (screen.button("Start training")._i, screen.button("Hide details")._i) == before
