@@ -9,7 +9,7 @@ from contextlib import contextmanager
 def at_once() -> Iterator[None]:
     """For imports alone: what they bring stays, so it isn't looked at while it grows, nor ever after.
 
-    PyTorch and transformers make half a million objects; a fifth to a third of the time of importing them
+    PyTorch and transformers make half a million objects; a tenth to a third of the time of importing them
     went into collecting what isn't garbage (`docs/measured/first-path.md`).
     """
     was_on = gc.isenabled()
