@@ -55,6 +55,7 @@ from trainer_image.checkpoints import (
 )
 from trainer_image.commands import Commands
 from trainer_image.config import CONFIG_FILE, EVENTS_FILE, OUTPUT_DIR, Push, RunConfig
+from trainer_image.decoders import require_decoder
 from trainer_image.estimating import checkpoint_space, estimate_run, report_memory
 from trainer_image.events import (
     EXIT_BAD_CONFIG,
@@ -65,7 +66,7 @@ from trainer_image.events import (
 )
 from trainer_image.given import read_config
 from trainer_image.machine import likely_device, versions
-from trainer_image.models import find_model, require_reachable
+from trainer_image.models import config_of, find_model, require_reachable
 from trainer_image.problems import RunFailedError, explain
 from trainer_image.publishing import push, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
@@ -206,6 +207,7 @@ def prepare(
         reporter.notice(hint, level="warning")
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
+    require_decoder(config.base_model, config_of(model, offline=config.offline))
     if ranks.is_first() and not probe:
         sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
