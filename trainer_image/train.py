@@ -34,6 +34,7 @@ from trainer_image import (
     launching,
     network,
     options,
+    places,
     plugins,
     probing,
     ranks,
@@ -119,7 +120,8 @@ def launch(args: argparse.Namespace, argv: list[str], run_dir: Path, spread: lau
     try:
         reporter = Reporter(run_dir, attempt=args.attempt) if ranks.is_first() else SilentReporter()
     except OSError as error:
-        print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        print(f"{error.filename or run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        print("Check its permissions and what stands in its place.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
     if spread:
         again = [*argv, "--attempt", str(reporter.attempt)]
@@ -130,7 +132,7 @@ def launch(args: argparse.Namespace, argv: list[str], run_dir: Path, spread: lau
     stop.listen()
     ranks.announce()
     try:
-        return train(
+        code = train(
             prepare(
                 run_dir,
                 reporter,
@@ -142,6 +144,7 @@ def launch(args: argparse.Namespace, argv: list[str], run_dir: Path, spread: lau
                 probe=args.probe,
             )
         )
+        return reporter.code(code)
     except Exception as error:  # the last resort: no run ends without a word
         if beginning_again.is_asked_for(error):
             reporter.close_listeners()
@@ -176,6 +179,7 @@ def prepare(
     probe: bool = False,
 ) -> Run:
     """Check everything that can be checked in a second. Raises RunFailedError."""
+    places.require_free(run_dir)
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
     checkpoint = checkpoints.to_resume(resume_from) if resume else None
@@ -345,7 +349,7 @@ def print_estimate(run_dir: Path) -> int:
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
     """End the process at once, on record, from whatever thread."""
     if reporter.finish("stopped", message="Stopped at once.", checkpoint=newest(checkpoints)):
-        exit_at_once(ranks.note_exit(EXIT_STOPPED))
+        exit_at_once(ranks.note_exit(reporter.code(EXIT_STOPPED)))
 
 
 def newest(checkpoints: Checkpoints) -> str | None:
