@@ -38,6 +38,7 @@ from trainer_image import (
     plugins,
     probing,
     ranks,
+    resuming,
     schedule,
     sharding,
     sinks,
@@ -182,7 +183,10 @@ def prepare(
     places.require_free(run_dir)
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
-    checkpoint = checkpoints.to_resume(resume_from) if resume else None
+    ground = resuming.Ground(None)
+    if resume:
+        ground = resuming.named(checkpoints, resume_from) if resume_from else resuming.newest(checkpoints)
+    checkpoint = ground.checkpoint
     reporter.emit(
         Started(
             attempt=reporter.attempt,
@@ -191,6 +195,7 @@ def prepare(
             resumed_from_step=checkpoint.progress.step if checkpoint else None,
         )
     )
+    ground.tell(reporter)
     config = read_config(run_dir / CONFIG_FILE)
     if probe:
         backends.require_own_loop(config)
@@ -201,8 +206,6 @@ def prepare(
         require_full_state(checkpoint.progress)
         if extend and ranks.is_first():
             note_extension(run_dir, config)
-    elif resume:
-        reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
     backends.require_possible(config, device=likely_device(), resume=resume)
     require_spread(config)
     set_environment(config)
