@@ -26,9 +26,8 @@ import psutil
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.rentals import SqliteRentalStore
 from app.adapters.sqlite.runs import SqliteRunStore
-from app.domain.rentals import Rental
 from app.domain.runs import Run, RunStatus
-from benchmarks.rented.quick_trainer import adapter_of, checksum
+from benchmarks.rented.judging import Billed, Evidence, broken, cost
 from tests.emulators.runpod.containers import Image
 from tests.emulators.runpod.server import RunpodEmulator
 
@@ -296,55 +295,30 @@ class Soak:
         return bool(self.orders() or self.going() or self.rentals.living() or self.emulator.account.living)
 
     def judge(self) -> None:
-        pods = {pod.id: pod for pod in self.emulator.account.pods.values()}
-        rentals = self.rentals.all()
-        self.report.pods = len(pods)
-        self.judge_pods(pods, {r.pod_id or r.name: r for r in rentals})
-        for run in self.runs.all():
-            self.report.ended[run.status.value] += 1
-            self.judge_run(run, [r for r in rentals if r.run_id == run.id])
+        seen = self.evidence()
+        self.report.pods = len(seen.pods)
+        self.report.billed = sum(pod.spent for pod in seen.pods)
+        self.report.counted = sum(cost(rental) for rental in seen.rentals)
+        self.report.ended = Counter(run.status.value for run in seen.runs)
+        self.report.checked_adapters = sum(run.status is RunStatus.FINISHED for run in seen.runs)
+        self.report.broken = list(broken(seen))
 
-    def judge_pods(self, pods: dict, rentals: dict[str, Rental]) -> None:
-        for pod in pods.values():
-            spent = pod.spent()
-            rental = rentals.get(pod.id) or rentals.get(pod.wish.name)
-            self.report.billed += spent
-            if not pod.is_gone:
-                self.say(f"pod {pod.wish.name} ({pod.id}) still lives")
-            if rental is None:
-                self.say(f"pod {pod.wish.name} ({pod.id}) cost ${spent:.5f} that nobody counted")
-                continue
-            cost = rental.cost(rental.ended_at or rental.created_at)
-            self.report.counted += cost
-            if cost < spent:
-                self.say(f"pod {pod.wish.name} cost ${spent:.6f} and ${cost:.6f} was counted")
-            last = pod.billed[-1].ends
-            if last and (last - rental.ends_by).total_seconds() > 2:
-                self.say(f"pod {pod.wish.name} was billed past its deadline")
-
-    def judge_run(self, run: Run, rentals: list[Rental]) -> None:
-        told = {path.name: path.read_text().split() for path in self.truth.glob(f"{run.id}-*")}
-        finished = any("finished" in words for words in told.values())
-        if not run.status.is_final:
-            self.say(f"run {run.name} is {run.status} for ever: {run.message}")
-        elif run.status is RunStatus.FINISHED:
-            adapter = run.folder / "output" / "adapter_model.safetensors"
-            self.report.checked_adapters += 1
-            if not finished:
-                self.say(f"run {run.name} is called finished and is not")
-            if not adapter.is_file() or checksum(adapter.read_bytes()) != checksum(adapter_of(run.id)):
-                self.say(f"the adapter of {run.name} is missing or damaged")
-        elif (
-            finished
-            and all(r.is_retrieved for r in rentals if r.is_started)
-            and run.id not in self.asked_to_stop
-        ):
-            self.say(f"run {run.name} finished, came home, and is called {run.status}: {run.message}")
-        elif not run.message and run.id not in self.asked_to_stop:
-            self.say(f"run {run.name} is {run.status} and nobody says why")
-
-    def say(self, broken: str) -> None:
-        self.report.broken.append(broken)
+    def evidence(self) -> Evidence:
+        pods = [
+            Billed(pod.id, pod.wish.name, pod.spent(), pod.billed[-1].ends if pod.is_gone else None)
+            for pod in self.emulator.account.pods.values()
+        ]
+        told: dict[str, list[str]] = {}
+        for path in self.truth.iterdir():
+            told.setdefault(path.name.rpartition("-")[0], []).extend(path.read_text().split())
+        return Evidence(
+            pods,
+            self.rentals.all(),
+            self.runs.all(),
+            [f"soak-{number:04}" for number in range(self.ordered)],
+            told,
+            frozenset(self.asked_to_stop),
+        )
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != _HERE)]
 
-from trainer_image import network
+from trainer_image import importing, network
 from trainer_image.config import RunConfig
 from trainer_image.events import EXIT_BAD_CONFIG
 from trainer_image.look_protocol import (
@@ -89,17 +89,19 @@ class Looking:
             case Layers():
                 return _layers(request.config)
             case Examine():
-                from trainer_image.examining import examined  # noqa: PLC0415
+                with importing.at_once():
+                    from trainer_image.examining import examined  # noqa: PLC0415
 
                 return examined(request.logging)
 
     def _open(self, config: RunConfig) -> Opened:
-        from trainer_image import models  # noqa: PLC0415 seconds of imports from here on
-        from trainer_image.fingerprint import fingerprint  # noqa: PLC0415
-        from trainer_image.showing import Eyes  # noqa: PLC0415
-        from trainer_image.sources import open_validation_rows  # noqa: PLC0415
-        from trainer_image.surveying import without_limits  # noqa: PLC0415
-        from trainer_image.workers import masking_of  # noqa: PLC0415
+        with importing.at_once():
+            from trainer_image import models  # noqa: PLC0415 seconds of imports from here on
+            from trainer_image.fingerprint import fingerprint  # noqa: PLC0415
+            from trainer_image.showing import Eyes  # noqa: PLC0415
+            from trainer_image.sources import open_validation_rows  # noqa: PLC0415
+            from trainer_image.surveying import without_limits  # noqa: PLC0415
+            from trainer_image.workers import masking_of  # noqa: PLC0415
 
         self._eyes = None
         model = models.find_model(config.base_model, Path.cwd())
@@ -141,7 +143,8 @@ def _column(config: RunConfig) -> str | None:
 
 
 def _estimated(request: Estimate) -> Estimated:
-    from trainer_image.examining import estimated  # noqa: PLC0415
+    with importing.at_once():
+        from trainer_image.examining import estimated  # noqa: PLC0415
 
     return estimated(request, Path.cwd())
 

@@ -31,6 +31,7 @@ from trainer_image import (
     beginning_again,
     doctor,
     holding,
+    importing,
     launching,
     network,
     options,
@@ -226,7 +227,8 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import disk, downloading, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
+    with importing.at_once():
+        from trainer_image import disk, downloading, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     sharding.require_gpus_to_split(config)
     engine = engines.choose(config)  # before transformers is imported
@@ -242,13 +244,17 @@ def train(run: Run) -> int:
 
     method = methods.of(config)
     if not run.is_probe:
-        space = checkpoint_space(run.model, config)
-        disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
+        disk.require_space(
+            run.folder,
+            *checkpoint_space(run.model, config),
+            keep=config.keep_checkpoints,
+            reporter=reporter,
+        )
     downloading.fetch_model(run.model, reporter, offline=config.offline)
     require_same_base(run.resume_from, print_of(run.model))
     reporter.phase("load_model")
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
-    from trainer_image import ending, fitting, loop, output, peak, probe  # noqa: PLC0415
+    with importing.at_once():
+        from trainer_image import ending, fitting, loop, output, peak, probe  # noqa: PLC0415
 
     models.quieten_and_seed(config.seed)  # before the model: adapters start from random numbers
     device = models.find_device(config)
@@ -370,6 +376,7 @@ def require_spread(config: RunConfig) -> None:
 
 def set_environment(config: RunConfig) -> None:
     """What the libraries read when they are imported."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.cli.output import Output
 from app.domain.errors import StudioError
-from app.domain.rentals import money
+from app.domain.money import credit, money
 from app.domain.renting import NO_POD, Order, fits, ladder
 from app.domain.runpod_ports import GpuOffer, PodTemplate
 from app.domain.runpod_storage import VolumePlan, VolumeState, a_month
@@ -38,7 +38,7 @@ def list_gpus(services: Services, args: argparse.Namespace, output: Output) -> i
 def show_balance(services: Services, args: argparse.Namespace, output: Output) -> int:
     balance = services.renting.balance()
     output.give(balance)
-    output.say(f"Balance: ${balance.credit:,.2f}. Spending now: {money(balance.spend_per_hour)}/h.")
+    output.say(f"Balance: {credit(balance.credit)}. Spending now: {money(balance.spend_per_hour)}/h.")
     return 0
 
 

@@ -7,10 +7,11 @@ from typing import Final
 
 from app.cli.output import Output
 from app.domain.errors import StudioError
+from app.domain.money import money
 from app.domain.preflight import Readiness
 from app.domain.preflight_words import leaving, plan
 from app.domain.reaping import Verdict
-from app.domain.rentals import Rental, money
+from app.domain.rentals import Rental
 from app.domain.runs import Run
 from app.services.everything import Services
 

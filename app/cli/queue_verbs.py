@@ -10,11 +10,12 @@ from typing import Final, cast, get_args
 from app.cli.checking import require_ready, setup_of
 from app.cli.output import Output
 from app.cli.pods import require_consent
+from app.cli.queue_words import NO_LIMIT
 from app.domain.errors import StudioError
 from app.domain.fan_out import fan_out
+from app.domain.money import money
 from app.domain.presets import Method
 from app.domain.queue import QueueRules
-from app.domain.rentals import money
 from app.domain.runs import Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -107,7 +108,7 @@ def set_rules(services: Services, args: argparse.Namespace, output: Output) -> i
         rules = replace(rules, night_from=args.hours[0], night_to=args.hours[1])
     services.queue.set_rules(rules)
     if args.most_dollars is not None:
-        services.queue.limit_money(args.most_dollars or None)
+        services.queue.limit_money(None if args.most_dollars == NO_LIMIT else args.most_dollars)
     rules = services.queue.rules()
     output.give(rules)
     for line in describe(rules):

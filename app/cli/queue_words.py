@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Callable
+from typing import Final
 
 from app.domain.presets import PRESETS
 from app.domain.targets import LAUNCHED
 
 Leaf = Callable[..., argparse.ArgumentParser]
+NO_LIMIT: Final = "none"
 
 
 def add_queue_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", leaf: Leaf) -> None:
@@ -52,10 +54,10 @@ def _places(text: str) -> int:
         raise argparse.ArgumentTypeError("it is a whole number like -1") from None
 
 
-def _dollars(text: str) -> float:
-    """0 stands for none: no limit is 0 dollars."""
-    if text == "none":
-        return 0.0
+def _dollars(text: str) -> float | str:
+    """What is no amount at all. Which amounts may be a limit, the queue says."""
+    if text == NO_LIMIT:
+        return text
     try:
         return float(text.removeprefix("$"))
     except ValueError:

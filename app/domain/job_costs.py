@@ -6,6 +6,8 @@ Prices change; who knows today's gives it.
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.money import money
+
 
 @dataclass(frozen=True)
 class _Known:
@@ -30,9 +32,9 @@ class JobCost:
     def sentence(self) -> str:
         low, high = self.dollars
         return (
-            f"About ${low:,.2f} to ${high:,.2f}, {self.hours[0]:,.1f} to {self.hours[1]:,.1f} hours at "
-            f"${self.dollars_an_hour:g} an hour: by rows and passes, from the guide's runs of 1,000 rows. "
-            "Longer rows and larger models take longer."
+            f"About {money(low)} to {money(high)}, {self.hours[0]:,.1f} to {self.hours[1]:,.1f} hours at "
+            f"{money(self.dollars_an_hour)} an hour: by rows and passes, from the guide's runs of "
+            "1,000 rows. Longer rows and larger models take longer."
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.domain.job_costs import JobCost, job_cost
+from app.domain.money import money
 from trainer_image.config import RunConfig
 
 FLAVOR: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
@@ -65,7 +66,7 @@ def limits(options: JobOptions, cost: JobCost | None) -> str:
     """What the longest time means for the money and for the run, as sentences."""
     longest, price = hours(options.timeout), options.dollars_an_hour or (cost and cost.dollars_an_hour)
     said = f"It is ended after {options.timeout} whether it is done or not"
-    said += f", so it costs ${longest * price:,.2f} at most." if price else "."
+    said += f", so it costs {money(longest * price)} at most." if price else "."
     if cost and cost.hours[1] > longest:
         said += " That may be before it is done: give it longer."
     return said

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from app.domain.money import credit, money
 from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Remark, gigabytes
 from app.domain.preflight_ports import Account
 from app.domain.renting import CostPlan
@@ -62,12 +63,15 @@ def of_a_plan(plan: CostPlan) -> tuple[Remark, ...]:
     said = []
     if plan.balance is not None and plan.balance < plan.offer.price_per_hour:
         message = (
-            f"The Runpod account has ${plan.balance:.2f}, an hour costs ${plan.offer.price_per_hour:.2f}: "
+            f"The Runpod account has {credit(plan.balance)}, an hour costs "
+            f"{money(plan.offer.price_per_hour)}: "
             "Runpod starts nothing that cannot be paid for an hour."
         )
         said.append(Remark("Cost", "error", message, "Add credit in the Runpod console."))
     elif plan.balance is not None and plan.balance < plan.most:
-        message = f"The Runpod account has ${plan.balance:.2f}, and the run may cost up to ${plan.most:.2f}."
+        message = (
+            f"The Runpod account has {credit(plan.balance)}, and the run may cost up to {money(plan.most)}."
+        )
         said.append(Remark("Cost", "warning", message, "Add credit, or lower the budget."))
     if plan.seconds is not None and plan.seconds > plan.hours * 3600:
         message = (

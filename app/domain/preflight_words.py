@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from app.domain.money import credit, money
 from app.domain.preflight import ActiveLogger, DiskNeed, Extent, Readiness, gigabytes
-from app.domain.rentals import money
 from app.domain.renting import CostPlan
 
 _ABILITIES: Final = {
@@ -107,24 +107,24 @@ def cost(found: Readiness) -> str:
 
 def plan(it: CostPlan) -> str:
     """The price of an hour, how long, what it comes to, and the most it can be."""
-    price = f"${it.offer.price_per_hour:.2f} an hour for {it.offer.name} ({it.offer.memory_gb} GB)"
+    price = f"{money(it.offer.price_per_hour)} an hour for {it.offer.name} ({it.offer.memory_gb} GB)"
     if it.seconds is not None and it.total is not None:
         steps = f"from {it.measured_steps:,} measured steps on it"
-        about = f"about {duration(it.seconds)}, ${it.total:.2f} ({steps}, with about 8 min to begin)"
+        about = f"about {duration(it.seconds)}, {money(it.total)} ({steps}, with about 8 min to begin)"
     else:
         about = "how long is not known: nothing like it ran on this GPU yet"
-    others = " or ".join(f"{o.name} at ${o.price_per_hour:.2f}" for o in it.others)
+    others = " or ".join(f"{o.name} at {money(o.price_per_hour)}" for o in it.others)
     instead = f"; if it is gone, {others}" if others else ""
-    left = f"; the account has ${it.balance:.2f}" if it.balance is not None else ""
-    limit = f"never more than ${it.most:.2f} or {it.hours:.1f} hours"
+    left = f"; the account has {credit(it.balance)}" if it.balance is not None else ""
+    limit = f"never more than {money(it.most)} or {it.hours:.1f} hours"
     if it.spent:
-        limit += f" from now on ({money(it.spent)} of the budget of ${it.budget:.2f} is spent)"
+        limit += f" from now on ({money(it.spent)} of the budget of {money(it.budget)} is spent)"
     return f"{price}; {about}; {limit}{instead}{left}"
 
 
 def short_plan(it: CostPlan) -> str:
-    about = f"about ${it.total:.2f}, " if it.total is not None else ""
-    return f"{it.offer.name}: ${it.offer.price_per_hour:.2f}/h, {about}at most ${it.most:.2f}"
+    about = f"about {money(it.total)}, " if it.total is not None else ""
+    return f"{it.offer.name}: {money(it.offer.price_per_hour)}/h, {about}at most {money(it.most)}"
 
 
 def leaving(found: Readiness) -> str:

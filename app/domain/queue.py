@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from app.domain.gpus import Gpu, freest
-from app.domain.rentals import money
+from app.domain.money import money
 from app.domain.renting import LEAST_HOURS
 from app.domain.runs import Run, RunId, RunStatus
 from trainer_image.config import RunConfig

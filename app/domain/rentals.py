@@ -127,8 +127,13 @@ class Rental:
             return self
         return replace(self, message=message, hint=hint).to(RentalState.ENDING, now)
 
-    def missed(self, now: datetime, *, apart: timedelta = CONFIRMED_AFTER) -> "Rental":
+    def missed(
+        self, now: datetime, *, asked: datetime | None = None, apart: timedelta = CONFIRMED_AFTER
+    ) -> "Rental":
         """A look found no pod: the second one, far enough from the first, makes it gone.
+
+        `now` is when it was answered, `asked` when it was begun, unless that was at once: an answer may take
+        long, and who knows when in between it became true.
 
         It is counted up to the second look, also if nobody ever saw the pod: the first may have been wrong,
         and an order that was not answered may have been obeyed. Where nobody looked for long, up to a while
@@ -138,7 +143,7 @@ class Rental:
             return self
         if self.missed_at is None:
             return replace(self, missed_at=now)
-        if now - self.missed_at < apart:
+        if (asked or now) - self.missed_at < apart:
             return self
         ended = min(now, self.ends_by + _OVERTIME)
         return replace(self, state=RentalState.GONE, ended_at=ended, keeper=None, progress="", trouble="")
@@ -197,8 +202,3 @@ def spent_since(rentals: Iterable[Rental], since: datetime, now: datetime) -> fl
 def _cost_until(rental: Rental, moment: datetime) -> float:
     seconds = (moment - rental.created_at).total_seconds()
     return max(seconds, 0.0) / 3600 * rental.price
-
-
-def money(dollars: float) -> str:
-    """Rounded up to a cent, so that the sum of what is shown is never below what is billed."""
-    return f"${-(-dollars * 100 // 1) / 100:,.2f}"

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.domain.money import money
 from app.domain.runpod_ports import GpuOffer, Stock
 from trainer_image.cards import SAFE_SHARE
 
@@ -77,7 +78,7 @@ NO_POD: Final = PodOptions()
 def offer_text(offer: GpuOffer) -> str:
     """For people: what it is, what it has, what it costs."""
     stock = f"stock {offer.stock.name.lower()}" if offer.stock else "none free"
-    return f"{offer.name}, {offer.memory_gb} GB, ${offer.price_per_hour:.2f}/h, {stock}"
+    return f"{offer.name}, {offer.memory_gb} GB, {money(offer.price_per_hour)}/h, {stock}"
 
 
 # Dense bfloat16 TFLOP/s with tensor cores, from the makers' data sheets: only their order counts.
@@ -191,8 +192,8 @@ def too_little_left(price: float, options: PodOptions, spent: float) -> tuple[st
     if not spent or hours_left(price, options, spent) >= LEAST_HOURS:
         return None
     return (
-        f"The run has cost ${spent:.2f} of its budget of ${options.budget:.2f}: "
-        f"what is left pays for no pod of ${price:.2f} an hour.",
+        f"The run has cost {money(spent)} of its budget of {money(options.budget)}: "
+        f"what is left pays for no pod of {money(price)} an hour.",
         "The budget is for everything together. Give it a larger one to go on.",
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain.rentals import money
+from app.domain.money import money
 from app.domain.runpod_ports import GpuOffer, NetworkVolume, Region, Stock
 
 OURS: Final = "tunewright"

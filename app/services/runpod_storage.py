@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from app.domain.errors import StudioError
-from app.domain.rentals import money
+from app.domain.money import money
 from app.domain.runpod_ports import GpuOffer, NetworkVolume, NoCapacityError, PodTemplate, RunpodCloud
 from app.domain.runpod_storage import (
     AGENT_PORT,

@@ -4,8 +4,8 @@ from typing import Final
 
 import flet as ft
 
+from app.domain.money import money
 from app.domain.reaping import Billing, Verdict
-from app.domain.rentals import money
 from app.services.renting.reaper import Left, Reaper
 from app.ui.actions import use_action
 from app.ui.kit.identified import Identified

@@ -62,6 +62,23 @@ def test_runs_wait_in_the_order_a_person_gives_them(words, config):
     assert names(words("list"))[-1] == "b"
 
 
+def test_a_limit_in_money_is_set_kept_and_lifted_by_a_word(words):
+    assert words("rules", "--most-dollars", "$1.5")["most_dollars"] == 1.5
+    assert words("rules", "--night", "no")["most_dollars"] == 1.5
+
+    assert words("rules", "--most-dollars", "none")["most_dollars"] is None
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "nan", "inf"])
+def test_what_is_no_limit_in_money_is_refused_and_lifts_none(words, amount):
+    words("rules", "--most-dollars", "20")
+
+    refused = words("rules", f"--most-dollars={amount}", code=1)
+
+    assert refused["error"]["message"] == "The limit is no amount of dollars."
+    assert words("rules")["most_dollars"] == 20
+
+
 def test_an_unknown_method_is_named(words, config):
     refused = words("add", "--config", config, "--methods", "lora,dpo", code=1)
 

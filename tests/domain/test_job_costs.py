@@ -17,7 +17,7 @@ def test_it_grows_with_rows_passes_and_price():
 
     assert cost.dollars == (4 * 2.5 * 2, 5 * 2.5 * 2)
     assert cost.hours == (5, 7.5)
-    assert "$20.00 to $25.00, 5.0 to 7.5 hours at $3 an hour" in cost.sentence
+    assert "$20.00 to $25.00, 5.0 to 7.5 hours at $3.00 an hour" in cost.sentence
 
 
 def test_of_other_machines_nothing_is_made_up():

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.environment_secrets import EnvironmentSecrets
 from app.adapters.runpod.agents import RentedAgent
+from app.adapters.runpod.client import RunpodClient
+from app.adapters.runpod.places import places
 from app.domain.errors import TargetError
 from app.domain.rental_ports import AgentSilentError, PodStart
 from app.domain.rentals import RentalState
 from app.domain.runs import JobPhase
+from app.services.renting.account import Account
 from app.services.renting.keepers import Keepers
 from app.services.renting.keeping import Keeper
 from app.services.renting.words import gone_words
@@ -68,6 +72,37 @@ def test_one_look_that_finds_no_pod_ends_nothing(place: RentedPlace, new_run: Ne
 
     assert gone(place, run).exit_code == 0
     assert place.launcher().state(handle).exit_code == 0
+
+
+@pytest.mark.parametrize("state", [RentalState.TRAINING, RentalState.ENDING])
+def test_a_pod_that_lived_on_while_runpod_took_its_time_to_say_it_is_gone_is_counted_so_long(
+    place: RentedPlace, new_run: NewRun, state: RentalState
+):
+    run = new_run()
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+    place.keepers.close()
+    [pod] = place.emulator.account.pods.values()
+    clock = place.emulator.account.clock
+    long_ago = clock.now() - timedelta(minutes=5)
+    place.renting.rentals.update(
+        str(handle), lambda r: replace(r, state=state, state_since=long_ago, missed_at=long_ago)
+    )
+
+    class Slow(RunpodClient):
+        def pod(self, pod_id: str):
+            clock.advance(3600)  # while it is asked
+            place.emulator.account.lose(pod_id)
+            return super().pod(pod_id)
+
+    secrets = EnvironmentSecrets(place.emulator.environment())
+    account = Account(secrets, Slow(secrets, where=lambda: places(place.emulator.environment())), lambda: "")
+    renting = replace(place.renting, account=account, clock=clock.now)
+    place.emulator.faults.proxy = "502"
+    told = Keeper(renting, str(handle)).advance()
+
+    assert told.is_over
+    assert told.cost(clock.now()) >= pod.spent() > told.price
 
 
 def test_an_hour_without_network_is_said_and_forgotten(place: RentedPlace, new_run: NewRun):

@@ -306,11 +306,12 @@ class Keeper:
             return self._end(error.message, hint)
         return self._note(f"{error.message} {error.hint}".strip())
 
-    def _missed(self, rental: Rental, now: datetime, apart: timedelta, words: tuple[str, str]) -> Rental:
+    def _missed(self, rental: Rental, asked: datetime, apart: timedelta, words: tuple[str, str]) -> Rental:
         """With the reason at once: whoever sees it gone says why."""
+        answered = self._renting.clock()
 
         def missed(stored: Rental) -> Rental:
-            after = stored.missed(now, apart=apart)
+            after = stored.missed(answered, asked=asked, apart=apart)
             if not after.is_over or after.message:
                 return after
             return replace(after, message=words[0], hint=words[1])

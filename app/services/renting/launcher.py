@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.errors import TargetError
-from app.domain.rentals import Rental, Wish, money
+from app.domain.money import money
+from app.domain.rentals import Rental, Wish
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
 from app.services.renting.keepers import Keepers
 from app.services.renting.log_copy import LogCopy

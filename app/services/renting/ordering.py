@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from app.domain.errors import TargetError
+from app.domain.money import money
 from app.domain.rental_names import pod_name
 from app.domain.rentals import Rental
 from app.domain.renting import beyond, ladder, offer_text, term, too_little_left
@@ -115,7 +116,7 @@ class Ordering:
         rental = self._renting.rentals.update(rental.name, lambda r: r.made(pod.id, pod.cost_per_hour, now))
         log.info("Rental %s is pod %s at $%.2f an hour", rental.name, pod.id, rental.price)
         if rental.price > agreed + _CENT:
-            message = f"The pod costs ${rental.price:.2f} an hour instead of the agreed ${agreed:.2f}."
+            message = f"The pod costs {money(rental.price)} an hour instead of the agreed {money(agreed)}."
             hint = "It is being ended. Agree to that price, then start again."
             rental = self._renting.rentals.update(rental.name, lambda r: r.failed(message, hint, now))
         return rental
@@ -171,5 +172,7 @@ def _none_left(run: Run, later: GpuOffer | None, tried: Sequence[GpuOffer]) -> N
     )
     if later is None:
         return NoCapacityError(message, "Try later, or choose another region, or a smaller run.")
-    hint = f"Free now: {offer_text(later)}. Set the highest price to {later.price_per_hour:.2f} to take it."
+    hint = (
+        f"Free now: {offer_text(later)}. Set the highest price to {money(later.price_per_hour)} to take it."
+    )
     return NoCapacityError(message, hint, later=later)

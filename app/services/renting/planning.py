@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import StudioError, TargetError
+from app.domain.money import money
 from app.domain.ports import RunStore
 from app.domain.rentals import Rental, spent_since
 from app.domain.renting import (
@@ -193,6 +194,6 @@ def none_serves(later: GpuOffer | None, needed: int | None) -> NoCapacityError:
         )
     return NoCapacityError(
         f"No GPU{size} is free at the price you agreed to.",
-        f"Free now: {offer_text(later)}. Set the highest price to {later.price_per_hour:.2f} to take it.",
+        f"Free now: {offer_text(later)}. Set the highest price to {money(later.price_per_hour)} to take it.",
         later=later,
     )

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.domain.rentals import Rental, RentalState, money
+from app.domain.money import money
+from app.domain.rentals import Rental, RentalState
 
 RESUME: Final = "Resume it to go on from the last checkpoint that was fetched, here or on another pod."
 

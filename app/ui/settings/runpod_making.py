@@ -14,6 +14,7 @@ from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.typed import Typed, use_typed
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Grid, Help, Wrap
 
@@ -38,9 +39,13 @@ def NewVolume(storage: RunpodStorageService, again: Again) -> ft.Control:
     make = use_action(lambda: storage.ensure_volume(**wanted()), on_done=made)
     ft.use_dialog(
         ConfirmDialog(
-            "Make the volume larger?" if plan.existing else "Make the volume?",
+            text("settings.runpod.volumes.grow_question")
+            if plan.existing
+            else text("settings.runpod.volumes.make_question"),
             _price(plan),
-            confirm="Make it larger" if plan.existing else "Make it",
+            confirm=text("settings.runpod.volumes.grow")
+            if plan.existing
+            else text("settings.runpod.volumes.make"),
             on_confirm=make.run,
             on_cancel=lambda: set_plan(None),
             is_busy=make.is_busy,
@@ -50,21 +55,36 @@ def NewVolume(storage: RunpodStorageService, again: Again) -> ft.Control:
         if plan is not None and not plan.is_done
         else None
     )
-    there = f"There is one already, in {plan.region}." if plan is not None and plan.is_done else ""
+    there = (
+        text("settings.runpod.volumes.there", region=plan.region) if plan is not None and plan.is_done else ""
+    )
     return ft.Column(
         [
             Grid(
                 [
-                    _field("Size in GB", size, f"From {LEAST_GB} to {MOST_GB}; it can grow, never shrink."),
-                    _field("GPU (optional)", gpu, "Like RTX 4090: the volume goes where it is free."),
-                    _field("Region of the volume (optional)", region, "Like EU-RO-1."),
+                    _field(
+                        text("settings.runpod.volumes.size"),
+                        size,
+                        text("settings.runpod.volumes.size_help", least=LEAST_GB, most=MOST_GB),
+                    ),
+                    _field(
+                        text("settings.runpod.volumes.gpu"), gpu, text("settings.runpod.volumes.gpu_help")
+                    ),
+                    _field(
+                        text("settings.runpod.volumes.region"),
+                        region,
+                        text("settings.runpod.volumes.region_help"),
+                    ),
                 ],
                 columns=3,
             ),
             Wrap(
                 [
                     ft.OutlinedButton(
-                        "Get a volume", icon=ft.Icons.ADD, disabled=find.is_busy, on_click=find.run
+                        text("settings.runpod.volumes.get"),
+                        icon=ft.Icons.ADD,
+                        disabled=find.is_busy,
+                        on_click=find.run,
                     ),
                     Identified("volume-there", Help(there), live=True),
                 ]
@@ -88,11 +108,19 @@ def NewTemplate(storage: RunpodStorageService, again: Again) -> ft.Control:
     )
     return ft.Column(
         [
-            ft.Row([_field("Image of the template", image, "As its registry calls it.")]),
+            ft.Row(
+                [
+                    _field(
+                        text("settings.runpod.templates.image"),
+                        image,
+                        text("settings.runpod.templates.image_help"),
+                    )
+                ]
+            ),
             Wrap(
                 [
                     ft.OutlinedButton(
-                        "Make the template",
+                        text("settings.runpod.templates.make"),
                         icon=ft.Icons.ADD,
                         disabled=make.is_busy or not image.shown.strip(),
                         on_click=make.run,
@@ -107,17 +135,20 @@ def NewTemplate(storage: RunpodStorageService, again: Again) -> ft.Control:
 
 
 def _price(plan: VolumePlan) -> str:
-    stock = f" The GPU's stock there is {plan.stock.name.lower()}." if plan.stock else ""
-    return (
-        f"{plan.size_gb} GB in {plan.region}: {plan.adds_in_words}, from now on until it is "
-        f"deleted, also while no pod uses it.{stock}"
-    )
+    size, region, price = plan.size_gb, plan.region, plan.adds_in_words
+    if plan.stock is None:
+        return text("settings.runpod.volumes.price", size=size, region=region, price=price)
+    stock = text_in("settings.runpod.volumes.stock", plan.stock.name.lower())
+    return text("settings.runpod.volumes.price_and_stock", size=size, region=region, price=price, stock=stock)
 
 
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise StudioError("The size is a whole number of GB.", "Type one like 50.")
-    return int(text)
+def _whole(typed: str) -> int:
+    """Raises StudioError."""
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 6):
+        raise StudioError(
+            text("settings.runpod.volumes.size_wrong"), text("settings.runpod.volumes.size_wrong_hint")
+        )
+    return int(typed)
 
 
 def _field(label: str, typed: Typed, help_text: str) -> ft.Control:

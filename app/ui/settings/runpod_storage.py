@@ -7,7 +7,7 @@ from typing import cast
 import flet as ft
 
 from app.domain.errors import StudioError
-from app.domain.rentals import money
+from app.domain.money import credit, money
 from app.domain.runpod_ports import Balance, PodTemplate
 from app.domain.runpod_storage import VolumeState, a_month, is_ours
 from app.services.renting.planning import RentingService
@@ -21,6 +21,7 @@ from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
 from app.ui.settings.runpod_making import Again, NewTemplate, NewVolume
+from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
 from app.ui.training.mounting import keyed
@@ -50,16 +51,15 @@ def RunpodStorage(storage: RunpodStorageService, renting: RentingService, *, is_
     if reason:
         parts.append(Identified("runpod-reason", Help(reason)))
     if show.is_busy:
-        parts.append(ProgressLine("Asking Runpod…", identifier="runpod-progress"))
+        parts.append(ProgressLine(text("settings.runpod.asking"), identifier="runpod-progress"))
     if seen is not None:
         parts += _seen(seen, storage, show.run)
     return Section(
-        "Runpod",
+        text("settings.runpod.title"),
         parts,
-        subtitle="Volumes keep models and results between runs on rented GPUs, and cost by the month, used "
-        "or not. Templates cost nothing. A run needs neither.",
+        subtitle=text("settings.runpod.subtitle"),
         trailing=ft.OutlinedButton(
-            "Look again" if seen else "Look at Runpod",
+            text("settings.runpod.again") if seen else text("settings.runpod.look"),
             icon=ft.Icons.CLOUD_OUTLINED,
             disabled=show.is_busy or bool(reason),
             on_click=show.run,
@@ -77,21 +77,32 @@ def _balance(renting: RentingService) -> Balance | None:
 
 def _seen(seen: Seen, storage: RunpodStorageService, again: Again) -> list[ft.Control]:
     stored = seen.stored
-    balance = (
-        f"${seen.balance.credit:,.2f}; spending {money(seen.balance.spend_per_hour)} an hour now"
-        if seen.balance
-        else "This key may not see it."
-    )
     volumes = [keyed(Volume, state.volume.id, storage, state, again) for state in stored.volumes]
     templates = [keyed(Template, template.id, storage, template, again) for template in stored.templates]
-    total = stored.in_words if volumes else "There is none."
+    total = stored.in_words if volumes else text("settings.runpod.none")
     return [
-        Identified("runpod-balance", LabeledValue("Balance", balance), live=True),
-        _list("runpod-volumes", "Network volumes", total, volumes),
+        Identified(
+            "runpod-balance",
+            LabeledValue(text("settings.runpod.balance"), _standing(seen.balance)),
+            live=True,
+        ),
+        _list("runpod-volumes", text("settings.runpod.volumes.title"), total, volumes),
         keyed(NewVolume, "new-volume", storage, again),
-        _list("runpod-templates", "Templates", "" if templates else "There is none.", templates),
+        _list(
+            "runpod-templates",
+            text("settings.runpod.templates.title"),
+            "" if templates else text("settings.runpod.none"),
+            templates,
+        ),
         keyed(NewTemplate, "new-template", storage, again),
     ]
+
+
+def _standing(balance: Balance | None) -> str:
+    if balance is None:
+        return text("settings.runpod.balance_hidden")
+    has, spending = credit(balance.credit), money(balance.spend_per_hour)
+    return text("settings.runpod.balance_now", credit=has, spending=spending)
 
 
 def _list(identifier: str, title: str, said: str, rows: list[ft.Control]) -> ft.Control:
@@ -104,15 +115,23 @@ def _list(identifier: str, title: str, said: str, rows: list[ft.Control]) -> ft.
 @ft.component
 def Volume(storage: RunpodStorageService, state: VolumeState, again: Again) -> ft.Control:
     volume = state.volume
-    used = f"used by {', '.join(state.pods)}" if state.pods else "no pod uses it"
-    price = a_month(state.monthly)
-    text = f"{volume.name} ({volume.id}): {volume.size_gb} GB in {volume.region}, {price}; {used}"
+    pods = ", ".join(state.pods)
     return _Line(
-        text,
-        "" if state.is_ours else "Tunewright did not make it.",
-        f"Delete volume {volume.id}",
-        f"Delete the volume of {volume.size_gb} GB in {volume.region}?",
-        "All files on it are gone, models and results of runs too. It then costs nothing any more.",
+        text(
+            "settings.runpod.volumes.volume",
+            name=volume.name,
+            id=volume.id,
+            size=volume.size_gb,
+            region=volume.region,
+            price=a_month(state.monthly),
+            used=text("settings.runpod.volumes.used_by", pods=pods)
+            if pods
+            else text("settings.runpod.volumes.unused"),
+        ),
+        "" if state.is_ours else text("settings.runpod.not_ours"),
+        text("settings.runpod.volumes.delete", id=volume.id),
+        text("settings.runpod.volumes.delete_question", size=volume.size_gb, region=volume.region),
+        text("settings.runpod.volumes.delete_text"),
         (lambda: storage.delete_volume(volume.id)) if state.is_ours and not state.pods else None,
         again,
     )
@@ -122,18 +141,24 @@ def Volume(storage: RunpodStorageService, state: VolumeState, again: Again) -> f
 def Template(storage: RunpodStorageService, template: PodTemplate, again: Again) -> ft.Control:
     ours = is_ours(template.name)
     return _Line(
-        f"{template.name} ({template.id}): {template.image}, {template.disk_gb} GB",
-        "" if ours else "Tunewright did not make it.",
-        f"Delete template {template.id}",
-        f"Delete the template {template.name}?",
-        "Runs do not need it; it can be made again.",
+        text(
+            "settings.runpod.templates.template",
+            name=template.name,
+            id=template.id,
+            image=template.image,
+            disk=template.disk_gb,
+        ),
+        "" if ours else text("settings.runpod.not_ours"),
+        text("settings.runpod.templates.delete", id=template.id),
+        text("settings.runpod.templates.delete_question", name=template.name),
+        text("settings.runpod.templates.delete_text"),
         (lambda: storage.delete_template(template.id)) if ours else None,
         again,
     )
 
 
 def _Line(
-    text: str,
+    about: str,
     note: str,
     name: str,
     question: str,
@@ -153,7 +178,7 @@ def _Line(
         ConfirmDialog(
             question,
             consequence,
-            confirm="Delete",
+            confirm=text("settings.runpod.delete"),
             on_confirm=action.run,
             on_cancel=lambda: ask(False),
             is_busy=action.is_busy,
@@ -162,7 +187,7 @@ def _Line(
         if is_asking
         else None
     )
-    said: list[ft.Control] = [ft.Text(text)]
+    said: list[ft.Control] = [ft.Text(about)]
     if note:
         said.append(Help(note))
     return ft.Row(

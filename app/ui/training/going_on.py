@@ -8,6 +8,7 @@ import flet as ft
 
 from app.domain import preflight_words as words
 from app.domain.errors import StudioError
+from app.domain.money import money
 from app.domain.preflight import Readiness, Remark
 from app.domain.renting import offer_text
 from app.domain.runpod_ports import GpuOffer
@@ -237,7 +238,7 @@ def AgreeTo(offer: GpuOffer, on_agree: Callable[[GpuOffer], None]) -> ft.Control
     return Identified(
         "agree",
         ft.OutlinedButton(
-            text("training.going_on.take", name=offer.name, price=offer.price_per_hour),
+            text("training.going_on.take", name=offer.name, price=money(offer.price_per_hour)),
             icon=ft.Icons.PAYMENTS_OUTLINED,
             tooltip=offer_text(offer),
             on_click=lambda: on_agree(offer),

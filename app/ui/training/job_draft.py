@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from app.domain.jobs import FLAVORS, NO_JOB, JobOptions
+from app.domain.money import typed_money
 from app.ui.texts import text
 
 LISTED = tuple(name for name, _ in FLAVORS)
@@ -22,7 +23,7 @@ class JobDraft:
     def of(cls, options: JobOptions) -> "JobDraft":
         """So that `options` gives the same again."""
         price = options.dollars_an_hour
-        return cls(options.flavor, options.timeout, "" if price is None else repr(price))
+        return cls(options.flavor, options.timeout, "" if price is None else typed_money(price))
 
     def options(self) -> JobOptions:
         """As it stands, complete or not: what is no number counts as none given, which `problem` says."""

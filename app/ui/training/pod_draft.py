@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from math import isfinite
 
+from app.domain.money import typed_money
 from app.domain.presets import CHEAPEST_RUNPOD, FASTEST_RUNPOD
 from app.domain.renting import NO_POD, Order, PodOptions
 from app.domain.runpod_ports import GpuOffer
@@ -19,7 +20,7 @@ class PodDraft:
     gpus: tuple[str, ...] = ()
     """Chosen by hand, in the order to try them; empty: all that fit."""
     order: Order = Order.CHEAPEST
-    budget: str = f"{NO_POD.budget:g}"
+    budget: str = typed_money(NO_POD.budget)
     hours: str = f"{NO_POD.hours:g}"
     highest_price: str = ""
     region: str = ""
@@ -35,9 +36,9 @@ class PodDraft:
             image=options.image,
             gpus=options.gpus,
             order=options.order,
-            budget=_text(options.budget),
+            budget=typed_money(options.budget),
             hours=_text(options.hours),
-            highest_price="" if highest is None else _text(highest),
+            highest_price="" if highest is None else typed_money(highest),
             region=options.region,
             volume=options.volume,
             disk_gb=options.disk_gb,
@@ -72,7 +73,7 @@ class PodDraft:
     def agreeing_to(self, offer: GpuOffer) -> "PodDraft":
         """With a yes to that one's price, as if it had been typed."""
         agreed = self.options().agreeing_to(offer)
-        return replace(self, gpus=agreed.gpus, highest_price=_text(agreed.highest_price or 0.0))
+        return replace(self, gpus=agreed.gpus, highest_price=typed_money(agreed.highest_price or 0.0))
 
     def toggled(self, gpu: str) -> "PodDraft":
         """One more, behind those that are chosen, or one less."""

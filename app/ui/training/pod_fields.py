@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 import flet as ft
 
+from app.domain.money import money
 from app.domain.renting import Order
 from app.domain.runpod_ports import GpuOffer, Stock
 from app.services.renting.planning import RentingService
@@ -163,7 +164,7 @@ def _how(first: GpuOffer, *, has_chosen: bool, is_estimated: bool) -> str:
     """Which GPUs they are, and in which order they are tried."""
     if has_chosen:
         return text("training.pod.in_order") if is_estimated else text("training.pod.all_in_order")
-    name, price = first.name, first.price_per_hour
+    name, price = first.name, money(first.price_per_hour)
     if is_estimated:
         return text("training.pod.cheapest_first", name=name, price=price)
     return text("training.pod.all_cheapest_first", name=name, price=price)
@@ -171,9 +172,8 @@ def _how(first: GpuOffer, *, has_chosen: bool, is_estimated: bool) -> str:
 
 def _row(offer: GpuOffer, chosen: tuple[str, ...], on_toggle: Callable[[str], None]) -> ft.Control:
     place = f"{chosen.index(offer.id) + 1}. " if offer.id in chosen else ""
-    label = text(
-        "training.pod.offer", place=place, name=offer.name, memory=offer.memory_gb, price=offer.price_per_hour
-    )
+    price = money(offer.price_per_hour)
+    label = text("training.pod.offer", place=place, name=offer.name, memory=offer.memory_gb, price=price)
     return ft.Row(
         [
             ft.Checkbox(

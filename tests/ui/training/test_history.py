@@ -14,6 +14,7 @@ from trainer_image.config import DATA_FILE, Osft, RunConfig
 from trainer_image.events import Evaluation, Result
 
 LOSSES = (3.0, 2.0, 1.5)
+LIMIT = "Limit in dollars for all rented runs (optional)"
 
 
 def trained(studio, name: str, *, losses=LOSSES, validation: float | None = None, **config) -> Run:
@@ -158,6 +159,37 @@ async def test_what_waits_is_put_in_order_paused_and_taken_out(studio):
         await screen.wait_for(lambda: names_in_queue(screen) == ["two"])
 
     assert [r.name for r in studio.runs() if r.status is RunStatus.RUNNING] == ["three"]
+
+
+async def test_rented_runs_are_held_to_a_limit_that_is_typed_shown_and_lifted(studio):
+    queue = studio.services.queue
+    queue._spent_since = lambda _: 0.421
+    queue.pause()
+    queued(studio, "one")
+    async with studio.opened() as screen:
+        await screen.type(LIMIT, "1.5")
+        await screen.click("Set limit")
+        await screen.wait_for(lambda: queue.rules().most_dollars == 1.5)
+        await screen.wait_for(lambda: screen.identified("queue-spent") == ["So far $0.43 of $1.50."])
+        assert screen.find(ft.TextField, LIMIT).value == "1.50"
+
+        await screen.type(LIMIT, "")
+        await screen.click("Lift limit")
+        await screen.wait_for(lambda: queue.rules().most_dollars is None)
+        await screen.wait_for(lambda: screen.identified("queue-spent") == [])
+
+
+@pytest.mark.parametrize("typed", ["0", "-3", "nan", "a lot", "1e400"])
+async def test_what_is_no_limit_in_money_is_said_and_kept_nowhere(studio, typed):
+    studio.services.queue.pause()
+    queued(studio, "one")
+    async with studio.opened() as screen:
+        await screen.type(LIMIT, typed)
+        await screen.click("Set limit")
+        await screen.wait_for_text("The limit is no amount of dollars.")
+
+        assert studio.services.queue.rules().most_dollars is None
+        assert screen.find(ft.TextField, LIMIT).value == typed
 
 
 async def test_what_keeps_a_waiting_run_from_starting_stands_on_its_card(studio):

@@ -8,8 +8,8 @@ from typing import Final
 import flet as ft
 
 from app.domain.errors import StudioError
+from app.domain.money import money, typed_money
 from app.domain.queue import QueueRules
-from app.domain.rentals import money
 from app.domain.runs import Run
 from app.services.queueing import QueueService, Standing
 from app.ui.actions import use_action
@@ -185,7 +185,7 @@ def MoneyLimit(
     do: Callable[[Callable[[], object]], None],
 ) -> ft.Control:
     """What all rented runs may cost together; kept at the button only, not while it is typed."""
-    typed = use_typed("" if limit is None else f"{limit:g}")
+    typed = use_typed("" if limit is None else typed_money(limit))
     field = ft.TextField(
         label=text("training.queue.limit.field"),
         value=typed.shown,
@@ -199,7 +199,7 @@ def MoneyLimit(
         text("training.queue.limit.set")
         if typed.shown.strip() or limit is None
         else text("training.queue.limit.lift"),
-        disabled=typed.shown.strip() == ("" if limit is None else f"{limit:g}"),
+        disabled=typed.shown.strip() == ("" if limit is None else typed_money(limit)),
         on_click=lambda: do(lambda: queue.limit_money(_dollars(typed.now()))),
     )
     said = (

@@ -14,7 +14,7 @@ from app.ui.training.fields import Help
 from app.ui.training.watching import use_answer
 
 _SECONDS: Final = 2.0
-_LINES: Final = 40
+LINES: Final = 40
 
 
 @ft.component
@@ -30,7 +30,7 @@ def LogCopyView(monitoring: MonitoringService, run: Run) -> ft.Control:
     )
     if not said:
         return ft.Container(visible=False)
-    newest = "\n".join(said.splitlines()[-_LINES:])
+    newest = "\n".join(said.splitlines()[-LINES:])
     lines = ft.Text(newest, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
     box = ft.Container(
         Selectable(ft.Column([lines], scroll=ft.ScrollMode.AUTO, auto_scroll=True, height=160)),

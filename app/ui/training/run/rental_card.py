@@ -5,8 +5,9 @@ from typing import Final
 
 import flet as ft
 
+from app.domain.money import money
 from app.domain.preflight_words import duration
-from app.domain.rentals import Rental, RentalState, money
+from app.domain.rentals import Rental, RentalState
 from app.domain.runs import Run
 from app.services.renting.planning import RentingService
 from app.ui.kit.identified import Identified
@@ -54,7 +55,7 @@ def RentalCard(renting: RentingService, run: Run) -> ft.Control:
     figures = [
         StatusPill(text_in("training.rental.states", rental.state), _TONES[rental.state]),
         _figure(text("training.rental.gpu"), rental.gpu_name),
-        _figure(text("training.rental.price"), text("training.rental.an_hour", price=rental.price)),
+        _figure(text("training.rental.price"), text("training.rental.an_hour", price=money(rental.price))),
         _figure(
             text("training.rental.so_far") if not rental.is_over else text("training.rental.cost"),
             money(seen.all_together),
