@@ -30,6 +30,11 @@ class Ground:
             reporter.notice(sentence, level=level)
 
 
+def ground(checkpoints: Checkpoints, name: str | None) -> Ground:
+    """The one called so, else the newest. Raises RunFailedError."""
+    return named(checkpoints, name) if name else newest(checkpoints)
+
+
 def newest(checkpoints: Checkpoints) -> Ground:
     """Past those that are damaged, which are put aside. Raises RunFailedError if all are."""
     damaged = {folder: folder.name for folder in checkpoints.not_whole()}

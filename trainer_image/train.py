@@ -45,7 +45,6 @@ from trainer_image import (
     sinks,
 )
 from trainer_image.base_print import print_of
-from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
     Checkpoints,
@@ -57,7 +56,7 @@ from trainer_image.checkpoints import (
     require_same_run,
 )
 from trainer_image.commands import Commands
-from trainer_image.config import CONFIG_FILE, EVENTS_FILE, OUTPUT_DIR, Push, RunConfig
+from trainer_image.config import CONFIG_FILE, RunConfig
 from trainer_image.decoders import require_decoder
 from trainer_image.estimating import checkpoint_space, estimate_run, report_memory
 from trainer_image.events import (
@@ -71,7 +70,7 @@ from trainer_image.given import read_config
 from trainer_image.machine import likely_device, versions
 from trainer_image.models import config_of, find_model, require_reachable
 from trainer_image.problems import RunFailedError, explain
-from trainer_image.publishing import push, require_push_possible
+from trainer_image.publishing import push_result, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 from trainer_image.variants import base_model_hint
@@ -184,9 +183,9 @@ def prepare(
     places.require_free(run_dir)
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
-    ground = resuming.Ground(None)
     if resume:
-        ground = resuming.named(checkpoints, resume_from) if resume_from else resuming.newest(checkpoints)
+        reporter.say("Comparing the checkpoint with its checksums")
+    ground = resuming.ground(checkpoints, resume_from) if resume else resuming.Ground(None)
     checkpoint = ground.checkpoint
     reporter.emit(
         Started(
@@ -321,17 +320,9 @@ def train(run: Run) -> int:
             use_cache=use_cache,
         )
         if config.push:
-            publish(run, config.push, best_step=outcome.best_step)
+            push_result(run.folder, config, config.push, reporter, best_step=outcome.best_step)
     ending.report(reporter, outcome, method.OUTPUT_KIND if saved else None, config)
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
-
-
-def publish(run: Run, asked: Push, *, best_step: int | None) -> None:
-    """Upload the saved result with its card; a failure is said and ends nothing."""
-    card = model_card(
-        run.config, events_of(run.folder / EVENTS_FILE), best_step=best_step, versions=versions()
-    )
-    push(run.folder / OUTPUT_DIR, asked, card, run.reporter)
 
 
 def describe_method(method: Any, model: Any, config: RunConfig, reporter: Reporter) -> None:
