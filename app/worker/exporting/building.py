@@ -11,7 +11,8 @@ import torch
 
 from app.domain.errors import StudioError
 from app.domain.exports import MODELFILE, Certificate, ExportFormat, ExportJob, Made, Told
-from app.worker.exporting import factored, mlx, parity
+from app.worker import factored
+from app.worker.exporting import mlx, parity
 from app.worker.exporting.gguf_file import write_gguf
 from app.worker.exporting.loading import load_folder, load_tokenizer, load_trained
 from app.worker.exporting.modelfile import modelfile
