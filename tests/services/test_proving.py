@@ -61,6 +61,8 @@ def test_the_report_is_one_page_with_numbers_before_the_answers(world, run):
     assert "<th>Loss on rows kept aside</th><td>2.500</td><td>1.250</td>" in page
     assert "<th>Exact, of 4</th><td>1</td><td>2</td>" in page
     assert "20 of 20 general prompts" in page
+    assert "<h2>4. Four</h2>\n<p>In the data: Something else</p>" in page
+    assert page.count("In the data: ") == 4
     assert page.index("What may be forgotten") < page.index("<h2>1. One</h2>")
     assert "http" not in page
 

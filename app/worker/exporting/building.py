@@ -44,6 +44,7 @@ def make(job: ExportJob, tell: Tell) -> Made:
     """Fill `job.staging`. Raises StudioError; what is in the folder then is worth nothing."""
     if job.format is ExportFormat.MLX:
         mlx.require_possible()
+    words = load_tokenizer(job.model)  # before minutes of loading
     tell(Told("Loading what was trained"))
     if not job.is_adapter and factored.is_factored(job.model):
         dense = factored.write_dense(job.model, job.staging / ".dense")
@@ -51,7 +52,7 @@ def make(job: ExportJob, tell: Tell) -> Made:
         shutil.rmtree(dense)
         return made
     model, dtype = load_trained(job)
-    reference = Reference(model, load_tokenizer(job.model))
+    reference = Reference(model, words)
     if not (
         job.model / _SETTINGS
     ).is_file():  # an adapter's checkpoint: only the result says what ends a turn
