@@ -81,13 +81,15 @@ def prove(services: Services, args: argparse.Namespace, output: Output) -> int:
     plan, pair = services.proving.plan(ref, args.count)
     done = _compared(services, plan, pair, placing, target, file_format, output)
     if target is None:
-        output.say(f"Report: {services.comparing.export(done, ComparisonFormat.HTML)}")
+        target = services.comparing.export(done, ComparisonFormat.HTML)
+        output.say(f"Report: {target}")
     found = done.findings()
-    output.give({"loss": plan.proof.loss if plan.proof else None, "findings": found})
+    loss = plan.proof.loss if plan.proof else None
+    output.give({"loss": loss, "findings": found, "report": str(target)})
     if found is not None and found.scores is not None:
         before, after = found.scores
-        if plan.proof is not None and plan.proof.loss is not None:
-            output.say("Loss on rows kept aside: {:.3f} → {:.3f}".format(*plan.proof.loss))
+        if loss is not None:
+            output.say("Loss on rows kept aside: {:.3f} → {:.3f}".format(*loss))
         output.say(f"Exact: {before.exact} → {after.exact} of {found.compared}")
         output.say(f"ROUGE-L: {before.rouge_l:.3f} → {after.rouge_l:.3f}")
         output.say(f"General prompts answered otherwise: {found.changed} of {found.general}")

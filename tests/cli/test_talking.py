@@ -1,18 +1,12 @@
 """Chats, and serving a model, from the terminal, with the bundled model."""
 
 import json
-import re
 import signal
 
 import openai
 import pytest
 
-from app.adapters.sqlite.engine import open_database
-from app.adapters.sqlite.runs import SqliteRunStore
-from app.paths import Paths
 from tests.cli.conftest import ROOT, Shell
-from tests.exporting.conftest import finished_run
-from tests.worker.tiny import make_adapter_on
 
 pytestmark = pytest.mark.training
 
@@ -66,42 +60,6 @@ def test_a_token_of_ones_own_is_used_and_shown_nowhere(shell: Shell):
     out, err = process.communicate(timeout=60)
 
     assert "known-to-me-only" not in line + out + err
-
-
-@pytest.fixture(scope="module")
-def trained(shell: Shell, tmp_path_factory) -> str:
-    """A run that has ended, with an adapter and the two rows it was trained on."""
-    paths = Paths(shell.home)
-    paths.make()
-    adapter = tmp_path_factory.mktemp("made") / "adapter"
-    make_adapter_on(ROOT / "assets/tiny-model", adapter, seed=3)
-    run = finished_run(paths.outputs, adapter, name="Ferry talk")
-    (run.folder / "data").mkdir()
-    with (run.folder / "data/train.jsonl").open("w") as rows:
-        for question in ("Which harbour does Saltby have?", "And Quill?"):
-            row = [{"role": "user", "content": question}, {"role": "assistant", "content": "The north one."}]
-            rows.write(json.dumps({"messages": row}) + "\n")
-    database = open_database(paths.database)
-    SqliteRunStore(database).add(run)
-    SqliteRunStore(database).update(run.id, lambda _: run)
-    database.dispose()
-    return run.name
-
-
-def test_what_a_run_has_learnt_is_proved_with_its_rows_and_general_prompts(shell: Shell, trained, tmp_path):
-    report = tmp_path / "proof.html"
-
-    said = shell.ok("prove", trained, "--count", "2", "--to", str(report))
-
-    assert "[44/44]" in said
-    assert "Exact: 0 → 0 of 2" in said
-    changed = re.search(r"General prompts answered otherwise: (\d+) of 20", said)
-    assert changed is not None
-    assert int(changed[1]) > 0
-    page = report.read_text()
-    assert f"{changed[1]} of 20 general prompts" in page
-    assert "not measured: the run kept no rows aside" in page
-    assert "1. Which harbour does Saltby have?</h2>\n<p>In the data: The north one.</p>" in page
 
 
 @pytest.mark.parametrize(
