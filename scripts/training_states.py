@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 from PIL import Image
-from playwright.sync_api import FloatRect
+from playwright.sync_api import FloatRect, Locator
 
 from tests.e2e.flet_ui import FletUI
 from tests.e2e.test_journey import ask, pick
@@ -25,6 +25,8 @@ TALL = {"width": 1280, "height": 1500}
 NARROW = {"width": 420, "height": 860}
 WHOLE = {"width": 1280, "height": 2800}
 """So high that every field of a beginner is in sight."""
+HIGH = {"width": 1280, "height": 4200}
+"""So high that a run, the chat below it and the history are."""
 QUALITY = 70
 QUESTION = "Which harbour does Saltby have?"
 
@@ -73,8 +75,20 @@ class States:
             page.wait_for_timeout(60)
         raise AssertionError(f"{selector} was not reached")
 
+    def _have_a_run(self) -> None:
+        """Where the steps before this one were left out."""
+        if self._piece('^="history-"').count() == 0:
+            self.ui.fill("Max steps", "8")
+            self.ui.click("Start training")
+            self.ui.wait_for_text("Running|Starting", "run-status", timeout=60)
+            self.ui.wait_for_text("Finished", "run-status", timeout=480)
+            self.ui.page.wait_for_timeout(2000)
+
+    def _piece(self, selector: str) -> Locator:
+        return self.ui.page.locator(f"[flt-semantics-identifier{selector}]")
+
     def _box(self, selector: str) -> FloatRect | None:
-        piece = self.ui.page.locator(f"[flt-semantics-identifier{selector}]")
+        piece = self._piece(selector)
         return piece.first.bounding_box() if piece.count() else None
 
     def step(self, act: Callable[[], None]) -> None:
@@ -215,13 +229,13 @@ class States:
         self.take("10-talking-to-it", WHOLE)
 
     def history(self) -> None:
-        self.resize(WHOLE)
+        self.resize(HIGH)
         compare = self.ui.page.get_by_role("button", name=re.compile("^Compare (?!methods)"))
         for _ in range(2):
             compare.first.click()
             self.ui.page.wait_for_timeout(800)
         self.ui.wait_for_text("Compare 2 runs", "compare")
-        self.take("11-history-and-two-runs-compared", {"width": 1280, "height": 3400})
+        self.take("11-history-and-two-runs-compared", HIGH)
         self.show('^="history-"')
         self.take("11-history-narrow", NARROW)
         self.resize(WHOLE)
@@ -247,14 +261,15 @@ class States:
 
     def failure(self) -> None:
         """A clone of the run before, whose card tells where it comes from; then its trainer is killed."""
-        self.resize(WHOLE)
-        self.ui.page.get_by_role("button", name=re.compile("^More about ")).first.click()
+        self.resize(HIGH)
+        self._have_a_run()
+        self._piece('^="more-"').first.click()
         self.ui.page.get_by_role("menuitem", name=re.compile("^Clone")).first.click()
         self.ui.wait_for_text("form", "history-told")
         self.ui.fill("Max steps", "3000")
         self.ui.click("Start training")
         self.ui.wait_for_text("Running", "run-status", timeout=120)
-        self.ui.wait_for_text(r"at step ([2-9]\d|1[5-9])", "loss-chart", timeout=240)
+        self.ui.wait_for_text(r"at step ([89]|[1-9]\d)", "loss-chart", timeout=240)
         kill_newest(self._home)
         self.ui.wait_for_text("Failed", "run-status", timeout=60)
         self.ui.wait_for_text("Copy diagnostics")

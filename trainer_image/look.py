@@ -20,6 +20,7 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
 
 from trainer_image import importing, network
 from trainer_image.config import RunConfig
+from trainer_image.events import EXIT_BAD_CONFIG
 from trainer_image.look_protocol import (
     Estimate,
     Estimated,
@@ -38,7 +39,7 @@ from trainer_image.look_protocol import (
     Surveyed,
     read_request,
 )
-from trainer_image.problems import explain
+from trainer_image.problems import RunFailedError, explain
 from trainer_image.rows import parse_line, read_jsonl
 
 UNFORESEEN = Failed(
@@ -73,7 +74,7 @@ class Looking:
             problem = explain(error)
             if problem is None:
                 traceback.print_exc()
-            self._answer(Failed(message=problem.message, hint=problem.hint) if problem else UNFORESEEN)
+            self._answer(_failed(problem) if problem else UNFORESEEN)
 
     def _carry_out(self, request: Request) -> Reply:
         match request:
@@ -130,6 +131,11 @@ class Looking:
         row = parse_line(request.number, request.line.encode(), _column(self._config))
         shown: Shown = self._eyes.show(row, start=request.start, limit=request.limit)
         return shown
+
+
+def _failed(problem: RunFailedError) -> Failed:
+    is_refusal = problem.exit_code == EXIT_BAD_CONFIG
+    return Failed(message=problem.message, hint=problem.hint, is_refusal=is_refusal)
 
 
 def _column(config: RunConfig) -> str | None:

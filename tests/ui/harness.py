@@ -170,9 +170,13 @@ class Screen:
         )
         await self.settle()
 
+    def put_in(self, control: BaseControl, value: Any) -> None:
+        """What is in it at the client, while the event of that is still on its way."""
+        self._session.apply_patch(control._i, {"value": value})
+
     async def set_value(self, control: BaseControl, value: Any, *, event: str = "change") -> None:
         """What the client does: first the property, then the event."""
-        self._session.apply_patch(control._i, {"value": value})
+        self.put_in(control, value)
         await self.fire(control, event, value)
 
     async def fire(self, control: BaseControl, event: str, data: Any = None) -> None:

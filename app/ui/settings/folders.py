@@ -47,7 +47,12 @@ def _folder(label: str, folder: Path, show: Callable[[Path], None]) -> ft.Contro
         ],
         tight=True,
     )
-    return LabeledValue(label, str(folder), is_code=True, trailing=buttons)
+    named = LabeledValue(label, str(folder), is_code=True)
+    cells: list[ft.Control] = [
+        ft.Container(named, col={"xs": 12, "sm": 7, "md": 8}),
+        ft.Container(buttons, col={"xs": 12, "sm": 5, "md": 4}, alignment=ft.Alignment.CENTER_RIGHT),
+    ]
+    return ft.ResponsiveRow(cells, spacing=0, run_spacing=0)
 
 
 def _data_folder(

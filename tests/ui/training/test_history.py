@@ -1,6 +1,7 @@
 """The history and the queue in the window: found, compared, cloned, named, put in order."""
 
 import json
+from itertools import count
 
 import flet as ft
 import pytest
@@ -177,6 +178,22 @@ async def test_rented_runs_are_held_to_a_limit_that_is_typed_shown_and_lifted(st
         await screen.click("Lift limit")
         await screen.wait_for(lambda: queue.rules().most_dollars is None)
         await screen.wait_for(lambda: screen.identified("queue-spent") == [])
+
+
+async def test_what_is_typed_as_a_limit_stays_while_what_was_spent_grows(studio):
+    queue = studio.services.queue
+    cents = count()
+    queue._spent_since = lambda _: next(cents) / 100
+    queue.limit_money(1.5)
+    queue.pause()
+    queued(studio, "one")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("queue-spent"))
+        before = screen.identified("queue-spent")
+        screen.put_in(screen.find(ft.TextField, LIMIT), "2")  # and nobody was told yet
+        await screen.wait_for(lambda: screen.identified("queue-spent") != before)
+
+        assert screen.find(ft.TextField, LIMIT).value == "2"
 
 
 @pytest.mark.parametrize("typed", ["0", "-3", "nan", "a lot", "1e400"])

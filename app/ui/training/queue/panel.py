@@ -22,7 +22,7 @@ from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import wording
 from app.ui.training.fields import Choice, Help, Toggle
-from app.ui.training.mounting import keyed
+from app.ui.training.mounting import memoised
 
 _HOURS: Final = [(str(hour), f"{hour}:00") for hour in range(24)]
 
@@ -58,7 +58,9 @@ def QueuePanel(queue: QueueService, standing: Standing, on_changed: Callable[[],
     body.append(Identified("queue-reason", Help(reason), live=True))
     body.append(_rules(queue, standing.rules, do, has_gpu=standing.has_gpu))
     limit = standing.rules.most_dollars
-    body.append(keyed(MoneyLimit, f"limit-{limit}", queue, limit, standing.spent, do))
+    body.append(memoised(MoneyLimit, f"limit-{limit}", queue, limit, on_changed))
+    if limit is not None:
+        body.append(_so_far(limit, standing.spent))
     pause = _pause_button(standing.rules, lambda: do(lambda: queue.pause(not standing.rules.is_paused)))
     return Identified(
         "queue",
@@ -178,36 +180,39 @@ def _rules(
 
 
 @ft.component
-def MoneyLimit(
-    queue: QueueService,
-    limit: float | None,
-    spent: float,
-    do: Callable[[Callable[[], object]], None],
-) -> ft.Control:
-    """What all rented runs may cost together; kept at the button only, not while it is typed."""
-    typed = use_typed("" if limit is None else typed_money(limit))
+def MoneyLimit(queue: QueueService, limit: float | None, on_changed: Callable[[], None]) -> ft.Control:
+    """What all rented runs may cost together; kept at the button only, not while it is typed.
+
+    Memoise it: what they cost grows every second, and a field that is drawn anew loses what is being typed.
+    """
+    kept = "" if limit is None else typed_money(limit)
+    typed = use_typed(kept)
+    keep = use_action(lambda: queue.limit_money(_dollars(typed.now())), on_done=lambda _: on_changed())
+    is_same = typed.shown.strip() == kept
     field = ft.TextField(
         label=text("training.queue.limit.field"),
         value=typed.shown,
         helper=text("training.queue.limit.help"),
         helper_max_lines=3,
         on_change=typed.edit,
-        on_submit=lambda _: do(lambda: queue.limit_money(_dollars(typed.now()))),
+        on_submit=keep.run,
         expand=True,
     )
     button = ft.OutlinedButton(
         text("training.queue.limit.set")
         if typed.shown.strip() or limit is None
         else text("training.queue.limit.lift"),
-        disabled=typed.shown.strip() == ("" if limit is None else typed_money(limit)),
-        on_click=lambda: do(lambda: queue.limit_money(_dollars(typed.now()))),
-    )
-    said = (
-        "" if limit is None else text("training.queue.limit.so_far", spent=money(spent), limit=money(limit))
+        disabled=keep.is_busy or is_same,
+        on_click=keep.run,
     )
     row = ft.Row([field, button], spacing=GAP, vertical_alignment=ft.CrossAxisAlignment.START)
-    lines: list[ft.Control] = [row, *([Identified("queue-spent", Help(said), live=True)] if said else [])]
-    return Identified("queue-limit", ft.Column(lines, spacing=GAP / 2, tight=True))
+    banner = [ErrorBanner(keep.problem, on_dismiss=keep.dismiss)] if keep.problem else []
+    return Identified("queue-limit", ft.Column([row, *banner], spacing=GAP / 2, tight=True))
+
+
+def _so_far(limit: float, spent: float) -> ft.Control:
+    said = text("training.queue.limit.so_far", spent=money(spent), limit=money(limit))
+    return Identified("queue-spent", Help(said), live=True)
 
 
 def _dollars(typed: str) -> float | None:
