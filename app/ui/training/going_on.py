@@ -116,7 +116,6 @@ def GoOn(
                     lines,
                     tight=True,
                     spacing=GAP * 1.5,
-                    scroll=ft.ScrollMode.AUTO,
                     horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
                 ),
                 width=_WIDTH,
@@ -132,6 +131,7 @@ def GoOn(
                     ),
                 ),
             ],
+            scrollable=True,
             on_dismiss=on_close,
         )
     )
@@ -230,6 +230,8 @@ def _Found(found: Readiness | None, is_rented: bool, on_agree: Callable[[GpuOffe
         ]
     if found.dearer is not None:
         lines.append(AgreeTo(found.dearer, on_agree))
+    if not lines:
+        lines.append(Help(text("training.going_on.all_well")))
     return Identified("go-on-found", ft.Column(lines, spacing=GAP, tight=True), live=True)
 
 

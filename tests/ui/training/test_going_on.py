@@ -90,6 +90,7 @@ async def test_a_run_of_a_pod_goes_on_here_if_that_is_chosen(run):
         await screen.wait_for(lambda: not screen.button("Resume…").disabled)
         await screen.click("Resume…")
         await choose_segment(screen, "go-on-target", Target.LOCAL.value)
+        await screen.wait_for_text("Nothing speaks against it, and it costs nothing.")
         await screen.wait_for(lambda: not screen.button("Resume").disabled)
         await screen.click("Resume")
         await screen.wait_for(lambda: account.told)
