@@ -34,6 +34,7 @@ from app.adapters.runpod.agents import RentedAgent
 from app.adapters.runpod.client import RunpodClient
 from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
+from app.adapters.speed_file import SpeedFile
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.conversations import SqliteConversationStore
@@ -181,9 +182,11 @@ def build_services(
         secrets=secrets.hf_token,
         memory_history=paths.memory_history,
     )
+    speeds = SpeedFile(paths.speeds)
     previews = PreviewService(
         library,
         runs,
+        speeds,
         looker,
         SqliteSurveyFiles(),
         cache=paths.previews,
@@ -289,6 +292,7 @@ def build_services(
                 secrets=secrets.hf_token,
                 gpus=nvidia_gpus,
             ),
+            speeds,
             cache=paths.previews,
             seen_by=previews.seen_by,
             offline=offline.reason,

@@ -51,6 +51,11 @@ class Paths:
         return self.data / "cache" / "memory.jsonl"
 
     @property
+    def speeds(self) -> Path:
+        """How fast probes were; may be deleted at any time."""
+        return self.data / "cache" / "speeds.jsonl"
+
+    @property
     def previews(self) -> Path:
         """What base models were found to see of rows; may be deleted at any time."""
         return self.data / "cache" / "previews"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 from PIL import Image
+from playwright.sync_api import FloatRect, Locator
 
 from tests.e2e.flet_ui import FletUI
 from tests.e2e.test_journey import ask, pick
@@ -24,6 +25,8 @@ TALL = {"width": 1280, "height": 1500}
 NARROW = {"width": 420, "height": 860}
 WHOLE = {"width": 1280, "height": 2800}
 """So high that every field of a beginner is in sight."""
+HIGH = {"width": 1280, "height": 4200}
+"""So high that a run, the chat below it and the history are."""
 QUALITY = 70
 QUESTION = "Which harbour does Saltby have?"
 
@@ -38,7 +41,7 @@ class States:
 
     def take(self, name: str, size: dict[str, int] = WIDE, *, dark: bool = False) -> None:
         page, raw = self.ui.page, self._folder / f"{name}.png"
-        page.set_viewport_size(size)
+        self.resize(size)
         page.emulate_media(color_scheme="dark" if dark else "light")
         page.mouse.move(2, 2)
         page.wait_for_timeout(900)  # ripples, tooltips and scrollbars fade
@@ -47,6 +50,46 @@ class States:
             image.save(raw.with_suffix(".webp"), quality=QUALITY, method=6)
         raw.unlink()
         page.emulate_media(color_scheme="light")
+
+    def resize(self, size: dict[str, int]) -> None:
+        """And wait until all is in its place: what is clicked earlier is clicked beside."""
+        if self.ui.page.viewport_size == size:
+            return
+        self.ui.page.set_viewport_size(size)
+        bar, rail = self.ui.identified("navigation-bar"), self.ui.identified("navigation")
+        there, gone = (bar, rail) if size["width"] < 600 else (rail, bar)
+        if there.count() or gone.count():  # neither lies under a dialog
+            self.ui.wait_for(lambda: there.count() > 0 == gone.count(), lambda: "the layout stays as it was")
+        self.ui.page.wait_for_timeout(2000)
+
+    def show(self, selector: str) -> None:
+        """Scroll the one column of a narrow window until that piece stands at its top."""
+        page = self.ui.page
+        self.resize(NARROW)
+        page.mouse.move(210, 400)
+        for _ in range(80):
+            box = self._box(selector)
+            if box is not None and box["y"] < 60:
+                return
+            page.mouse.wheel(0, 120)
+            page.wait_for_timeout(60)
+        raise AssertionError(f"{selector} was not reached")
+
+    def _have_a_run(self) -> None:
+        """Where the steps before this one were left out."""
+        if self._piece('^="history-"').count() == 0:
+            self.ui.fill("Max steps", "8")
+            self.ui.click("Start training")
+            self.ui.wait_for_text("Running|Starting", "run-status", timeout=60)
+            self.ui.wait_for_text("Finished", "run-status", timeout=480)
+            self.ui.page.wait_for_timeout(2000)
+
+    def _piece(self, selector: str) -> Locator:
+        return self.ui.page.locator(f"[flt-semantics-identifier{selector}]")
+
+    def _box(self, selector: str) -> FloatRect | None:
+        piece = self._piece(selector)
+        return piece.first.bounding_box() if piece.count() else None
 
     def step(self, act: Callable[[], None]) -> None:
         print(act.__name__.replace("_", " "), flush=True)
@@ -59,10 +102,10 @@ class States:
 
     def go_through(self, only: list[str]) -> None:
         first = (self.first_sight, self.beginner, self.expert, self.setups, self.targets, self.checks)
-        runs = (self.running, self.asked_to_stop, self.finished, self.chat, self.history, self.queue)
+        runs = (self.running, self.asked_to_stop, self.finished, self.chat, self.failure, self.history)
         if only:
             self.ui.go_to("Training")
-        for act in (self.empty, *first, *runs, self.failure, self.settings, self.offline):
+        for act in (self.empty, *first, *runs, self.queue, self.settings, self.offline):
             if not only or act.__name__ in only:
                 self.step(act)
 
@@ -77,12 +120,13 @@ class States:
     def first_sight(self) -> None:
         self.ui.go_to("Training")
         self.is_ready()
+        self.ui.wait_for_text("Ready", "ready-state", timeout=60)
         self.take("01-nothing-run-yet")
         self.take("01-nothing-run-yet-dark", dark=True)
         self.take("01-nothing-run-yet-narrow", NARROW)
 
     def beginner(self) -> None:
-        self.ui.page.set_viewport_size(WHOLE)
+        self.resize(WHOLE)
         pick(self.ui, "New knowledge")
         self.ui.wait_for_text("OSFT", "recommendation")
         pick(self.ui, "Style or format")
@@ -92,7 +136,7 @@ class States:
         pick(self.ui, "Quick local test")
 
     def expert(self) -> None:
-        self.ui.page.set_viewport_size(TALL)
+        self.resize(TALL)
         pick(self.ui, "Expert")
         self.ui.wait_for_text("Every setting of a run")
         self.take("03-expert", TALL)
@@ -107,7 +151,7 @@ class States:
         pick(self.ui, "Beginner")
 
     def setups(self) -> None:
-        self.ui.page.set_viewport_size(WIDE)
+        self.resize(WIDE)
         self.ui.click("Save setup")
         self.ui.fill("Name", "Ferries, first try")
         self.take("04-saving-a-setup")
@@ -122,11 +166,11 @@ class States:
         self.ui.choose_option("target", "Local (Docker)")
         self.ui.wait_for_text("Not ready", "ready-state", timeout=60)
         self.take("05-docker-is-not-there", TALL)
-        self.ui.page.set_viewport_size(TALL)
+        self.resize(TALL)
         self.ui.choose_option("target", "Hugging Face Jobs")
         self.ui.wait_for_text("Write the script")
         self.take("05-a-hugging-face-job", TALL)
-        self.ui.page.set_viewport_size(WIDE)
+        self.resize(WIDE)
         self.ui.choose_option("target", "This computer (no Docker)")
 
     def checks(self) -> None:
@@ -138,74 +182,75 @@ class States:
         self.ui.page.get_by_role("button", name=re.compile("details", re.IGNORECASE)).first.click()
 
     def running(self) -> None:
-        self.ui.page.set_viewport_size(WHOLE)
-        self.ui.fill("Max steps", "160")
+        self.resize(WHOLE)
+        pick(self.ui, "Quick local test")
         self.ui.click("Start training")
-        self.ui.wait_for_text(r"Step \d", "run-step", timeout=120)
-        self.ui.wait_for_text(r"at step [2-9]\d", "loss-chart", timeout=120)
+        self.ui.wait_for_text(r"Step \d", "run-step", timeout=180)
+        self.ui.wait_for_text(r"at step ([2-9]\d|1[5-9])", "loss-chart", timeout=240)
         self.take("07-running", TALL)
         self.take("07-running-dark", dark=True)
+        self.show("=run-status")
         self.take("07-running-narrow", NARROW)
 
     def asked_to_stop(self) -> None:
-        self.ui.page.set_viewport_size(WIDE)
+        self.resize(WIDE)
         self.ui.wait_for_text(r"at step \d", "loss-chart", timeout=60)  # drawn anew in its two columns
         self.ui.click("Stop")
         self.ui.wait_for_text("is lost|lost")
         self.take("08-stop-asks")
         self.ui.page.keyboard.press("Escape")
         self.ui.click("Stop and save")
-        self.ui.wait_for_text("Stopped", "run-status", timeout=90)
+        self.ui.wait_for_text("Stopped", "run-status", timeout=180)
         self.take("08-stopped", TALL)
         self.ui.click("Train longer…")
         self.ui.wait_for_text("Train longer")
         self.take("08-train-longer-asks")
         self.ui.page.keyboard.press("Escape")
-        self.ui.click("Resume")
-        self.ui.wait_for_text("Finished", "run-status", timeout=240)
 
     def finished(self) -> None:
-        self.ui.page.set_viewport_size(WHOLE)
-        self.ui.fill("Max steps", "50")
-        self.ui.click("Start training")
-        self.ui.wait_for_text("Running|Starting", "run-status", timeout=60)
-        self.ui.wait_for_text("Finished", "run-status", timeout=240)
+        """The run that was stopped goes on to its end."""
+        self.resize(WHOLE)
+        self.ui.click("Resume")
+        self.ui.wait_for_text("Finished", "run-status", timeout=480)
         self.take("09-finished", TALL)
         self.take("09-finished-dark", dark=True)
+        self.show("=run-status")
         self.take("09-finished-narrow", NARROW)
-        self.ui.page.set_viewport_size(WHOLE)
+        self.resize(WHOLE)
         self.ui.click("Chart settings")
         self.ui.wait_for_text("Logarithmic axis", "chart-settings")
         self.take("09-chart-settings", TALL)
         self.ui.click("Hide chart settings")
 
     def chat(self) -> None:
-        self.ui.page.set_viewport_size(WHOLE)
+        self.resize(WHOLE)
         pick(self.ui, "Deterministic")
         ask(self.ui, 1, QUESTION)
         self.take("10-talking-to-it", WHOLE)
 
     def history(self) -> None:
-        self.ui.page.set_viewport_size(WHOLE)
+        self.resize(HIGH)
         compare = self.ui.page.get_by_role("button", name=re.compile("^Compare (?!methods)"))
         for _ in range(2):
             compare.first.click()
             self.ui.page.wait_for_timeout(800)
         self.ui.wait_for_text("Compare 2 runs", "compare")
-        self.take("11-history-and-two-runs-compared", {"width": 1280, "height": 3400})
-        self.ui.page.set_viewport_size(WHOLE)
+        self.take("11-history-and-two-runs-compared", HIGH)
+        self.show('^="history-"')
+        self.take("11-history-narrow", NARROW)
+        self.resize(WHOLE)
         self.ui.page.get_by_role("button", name=re.compile("^Delete ")).last.click()
         self.ui.wait_for_text("Also delete its files")
         self.take("11-deleting-asks-about-files")
         self.ui.page.keyboard.press("Escape")
-        self.ui.page.set_viewport_size(WHOLE)
+        self.resize(WHOLE)
         self.ui.click("Import a run…")
         self.ui.wait_for_text("Import a finished run")
         self.take("11-importing-a-run")
         self.ui.page.keyboard.press("Escape")
 
     def queue(self) -> None:
-        self.ui.page.set_viewport_size(WHOLE)
+        self.resize(WHOLE)
         self.ui.click("Queue")
         self.ui.click("Pause")
         self.ui.wait_for_text("Go on", "queue")
@@ -215,19 +260,26 @@ class States:
         self.take("12-a-paused-queue", WHOLE)
 
     def failure(self) -> None:
-        self.ui.page.set_viewport_size(WHOLE)
+        """A clone of the run before, whose card tells where it comes from; then its trainer is killed."""
+        self.resize(HIGH)
+        self._have_a_run()
+        self._piece('^="more-"').first.click()
+        self.ui.page.get_by_role("menuitem", name=re.compile("^Clone")).first.click()
+        self.ui.wait_for_text("form", "history-told")
         self.ui.fill("Max steps", "3000")
         self.ui.click("Start training")
-        self.ui.wait_for_text("Running", "run-status", timeout=60)
-        self.ui.wait_for_text(r"at step [1-9]\d", "loss-chart", timeout=120)
+        self.ui.wait_for_text("Running", "run-status", timeout=120)
+        self.ui.wait_for_text(r"at step ([89]|[1-9]\d)", "loss-chart", timeout=240)
         kill_newest(self._home)
         self.ui.wait_for_text("Failed", "run-status", timeout=60)
         self.ui.wait_for_text("Copy diagnostics")
         self.take("13-failed", TALL)
         self.take("13-failed-dark", dark=True)
+        self.show("=run-status")
+        self.take("13-failed-narrow", NARROW)
 
     def settings(self) -> None:
-        self.ui.page.set_viewport_size(WHOLE)
+        self.resize(WHOLE)
         self.ui.go_to("Settings")
         self.ui.wait_for_text("Disk", "findings", timeout=60)
         self.take("15-settings", WHOLE)
@@ -235,7 +287,7 @@ class States:
         self.take("15-settings-narrow", NARROW)
 
     def offline(self) -> None:
-        self.ui.page.set_viewport_size(TALL)
+        self.resize(TALL)
         self.ui.go_to("Settings")
         self.ui.page.get_by_role("switch", name="Offline mode").first.click()
         self.ui.wait_for_text("Offline mode is on", "offline-banner")

@@ -2,9 +2,10 @@
 
 N is how many examples the run had seen, over all its attempts.
 
-A checkpoint is written under a name starting with a dot, gets `COMPLETE.json` last (what it belongs to
-and the size of every file), is flushed to disk and then renamed. Only marked folders whose files have
-those sizes are ever resumed from. Imports no training library.
+A checkpoint is written under a name starting with a dot, gets `COMPLETE.json` last (what it belongs to,
+the size and the checksum of every file), is flushed to disk and then renamed. Only marked folders whose files
+have those sizes count; before one is gone on from its checksums are looked at (`resuming.py`). Imports no
+training library.
 """
 
 import hashlib
@@ -12,14 +13,14 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from trainer_image import ranks
+from trainer_image import ranks, soundness
 from trainer_image.config import CHECKPOINTS_DIR, EXTENSION_FILE, Method, RunConfig
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import write_json_atomically
@@ -28,6 +29,8 @@ MARKER: Final = "COMPLETE.json"
 _PARTIAL: Final = ".partial"
 _REPLACED: Final = "-replaced"
 """End of the name of one that makes place for a newer one of as many examples."""
+_DAMAGED: Final = ".damaged-"
+"""Begin of the name of one that was passed over."""
 
 # What must be the same for the rest of the run to be what it would have been.
 _SCHEDULE: Final = (
@@ -82,6 +85,8 @@ class Progress(BaseModel):
     """None if memory has never run out."""
     saved_at: float = 0.0
     files: dict[str, int] = {}
+    sums: dict[str, str] = {}
+    """SHA-256 of every file; none in what an older version wrote."""
 
     @property
     def name(self) -> str:
@@ -115,22 +120,25 @@ class Checkpoints:
         """The whole checkpoint of that step, if there is one."""
         return next((c for c in self._whole() if c.progress.step == step), None)
 
-    def to_resume(self, name: str | None = None) -> Checkpoint | None:
-        """The one to go on from: the newest, or the one called so, which then becomes the newest, so that a
-        plain resume goes on from it too. Raises RunFailedError if that one isn't whole."""
-        if name is None:
-            return self.newest()
-        named = next((c for c in self._whole() if c.folder.name == name), None)
-        if named is None:
-            raise RunFailedError(
-                f"This run cannot be resumed from {name}: there is no whole checkpoint of that name.",
-                "Choose another one, or resume from the newest.",
-            )
-        require_full_state(named.progress)
-        if ranks.is_first():
-            marker = {**named.progress.model_dump(), "saved_at": time.time()}
-            write_json_atomically(named.folder / MARKER, marker)
-        return named
+    def newest_first(self) -> list[Checkpoint]:
+        """All that are whole."""
+        return sorted(self._whole(), key=lambda each: -each.progress.saved_at)
+
+    def not_whole(self) -> list[Path]:
+        """Folders that were sealed once, and whose marker or files are not what they were then."""
+        whole = {each.folder for each in self._whole()}
+        return sorted(each.parent for each in self.folder.glob(f"[!.]*/{MARKER}") if each.parent not in whole)
+
+    def make_newest(self, checkpoint: Checkpoint) -> None:
+        """Have a plain resume go on from it."""
+        _mark(checkpoint.folder, checkpoint.progress.model_copy(update={"saved_at": time.time()}))
+
+    def put_aside(self, damaged: Iterable[Path]) -> None:
+        """Have these folders count no longer; they go when the next checkpoint has been written."""
+        for folder in damaged:
+            aside = folder.with_name(_DAMAGED + folder.name)
+            shutil.rmtree(aside, ignore_errors=True)
+            os.replace(folder, aside)
 
     @property
     def partial(self) -> Path:
@@ -167,10 +175,11 @@ class Checkpoints:
 
     def _drop_old(self) -> None:
         """Keep the newest ones, the best one and those somebody asked for."""
-        newest_first = sorted(self._whole(), key=lambda c: -c.progress.saved_at)
-        for old in newest_first[self._keep :]:
+        for old in self.newest_first()[self._keep :]:
             if old.progress.step != self.best_step and not old.progress.kept:
                 _remove(old.folder)
+        for aside in self.folder.glob(f"{_DAMAGED}*"):
+            _remove(aside)
 
     def _whole(self) -> Iterator[Checkpoint]:
         for folder in self.folder.glob("[!.]*"):
@@ -286,19 +295,29 @@ def sha256_of(parts: Iterator[bytes]) -> str:
 
 
 def _seal(folder: Path, progress: Progress) -> None:
-    files = {str(p.relative_to(folder).as_posix()): p.stat().st_size for p in _files(folder)}
-    for path in _files(folder):
-        os.chmod(path, 0o644)  # safetensors 0.8 writes 0600: unreadable outside a container
-        _flush(path)
-    marker: Mapping[str, Any] = {**progress.model_dump(), "saved_at": time.time(), "files": files}
-    write_json_atomically(folder / MARKER, marker)
+    names = {path: path.relative_to(folder).as_posix() for path in _files(folder)}
+    with soundness.counting(list(names)) as sums:
+        for path in names:
+            os.chmod(path, 0o644)  # safetensors 0.8 writes 0600: unreadable outside a container
+            _flush(path)
+    written = {
+        "saved_at": time.time(),
+        "files": {name: path.stat().st_size for path, name in names.items()},
+        "sums": {name: sums[path] for path, name in names.items()},
+    }
+    _mark(folder, progress.model_copy(update=written))
     _flush(folder)
+
+
+def _mark(folder: Path, progress: Progress) -> None:
+    write_json_atomically(folder / MARKER, soundness.sealed(progress.model_dump(mode="json")))
 
 
 def _read_marker(folder: Path) -> Progress | None:
     try:
-        return Progress.model_validate(json.loads((folder / MARKER).read_bytes()))
-    except (OSError, ValueError, ValidationError):
+        content = json.loads((folder / MARKER).read_bytes())
+        return Progress.model_validate(content) if soundness.is_sound(content) else None
+    except (OSError, ValueError, AttributeError, ValidationError):
         return None
 
 

@@ -3,8 +3,6 @@
 Imports no training library.
 """
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +11,12 @@ from typing import Any, Literal
 from trainer_image import engines, memory, ranks, stored
 from trainer_image.cards import suggest_gpu
 from trainer_image.config import RunConfig
+from trainer_image.decoders import require_decoder
 from trainer_image.demand import EngineName, work_of
 from trainer_image.events import Memory
 from trainer_image.memory_history import Experience, MemoryHistory, kind_of, place
-from trainer_image.models import Device, device_name, find_model
-from trainer_image.problems import RunFailedError, explain_hub
+from trainer_image.models import Device, config_of, device_name, find_model
+from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter
 from trainer_image.shapes import Shape, shape_of
 from trainer_image.stored import Osft, Work
@@ -36,20 +35,7 @@ def shape_of_model(model: str, *, offline: bool) -> Shape:
 
     Raises RunFailedError if there is none or it lacks what is needed.
     """
-    path = Path(model) / "config.json"
-    if not os.path.isabs(model):
-        from huggingface_hub import hf_hub_download  # noqa: PLC0415 a third of a second
-
-        try:
-            path = Path(hf_hub_download(model, "config.json", local_files_only=offline))
-        except Exception as error:
-            raise explain_hub(error, kind="model", name=model, offline=offline) or error from error
-    try:
-        return shape_of(json.loads(path.read_bytes()))
-    except (OSError, ValueError):
-        raise RunFailedError(
-            f"The config.json of {model} cannot be read.", "The model may be incomplete; get it again."
-        ) from None
+    return shape_of(config_of(model, offline=offline))
 
 
 def as_event(shape: Shape, work: Work, *, available: int | None = None) -> Memory:
@@ -70,7 +56,9 @@ def as_event(shape: Shape, work: Work, *, available: int | None = None) -> Memor
 def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cuda"]) -> dict[str, Any]:
     """What `train.py --estimate` prints. Raises RunFailedError. Loads no weights and no data."""
     bfloat16 = config.precision != "float32" if device == "cuda" else config.precision == "bfloat16"
-    shape = shape_of_model(find_model(config.base_model, run_dir), offline=config.offline)
+    found = config_of(find_model(config.base_model, run_dir), offline=config.offline)
+    require_decoder(config.base_model, found)
+    shape = shape_of(found)
     work = work_of(config, device=device, bfloat16=bfloat16)
     event = as_event(shape, work)
     history = MemoryHistory(place(run_dir))

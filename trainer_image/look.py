@@ -18,8 +18,9 @@ if __package__ in {None, ""}:  # started as a file: import by package name, neve
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if Path(p or ".").resolve() != _HERE)]
 
-from trainer_image import network
+from trainer_image import importing, network
 from trainer_image.config import RunConfig
+from trainer_image.events import EXIT_BAD_CONFIG
 from trainer_image.look_protocol import (
     Estimate,
     Estimated,
@@ -38,7 +39,7 @@ from trainer_image.look_protocol import (
     Surveyed,
     read_request,
 )
-from trainer_image.problems import explain
+from trainer_image.problems import RunFailedError, explain
 from trainer_image.rows import parse_line, read_jsonl
 
 UNFORESEEN = Failed(
@@ -73,7 +74,7 @@ class Looking:
             problem = explain(error)
             if problem is None:
                 traceback.print_exc()
-            self._answer(Failed(message=problem.message, hint=problem.hint) if problem else UNFORESEEN)
+            self._answer(_failed(problem) if problem else UNFORESEEN)
 
     def _carry_out(self, request: Request) -> Reply:
         match request:
@@ -88,17 +89,19 @@ class Looking:
             case Layers():
                 return _layers(request.config)
             case Examine():
-                from trainer_image.examining import examined  # noqa: PLC0415
+                with importing.at_once():
+                    from trainer_image.examining import examined  # noqa: PLC0415
 
                 return examined(request.logging)
 
     def _open(self, config: RunConfig) -> Opened:
-        from trainer_image import models  # noqa: PLC0415 seconds of imports from here on
-        from trainer_image.fingerprint import fingerprint  # noqa: PLC0415
-        from trainer_image.showing import Eyes  # noqa: PLC0415
-        from trainer_image.sources import open_validation_rows  # noqa: PLC0415
-        from trainer_image.surveying import without_limits  # noqa: PLC0415
-        from trainer_image.workers import masking_of  # noqa: PLC0415
+        with importing.at_once():
+            from trainer_image import models  # noqa: PLC0415 seconds of imports from here on
+            from trainer_image.fingerprint import fingerprint  # noqa: PLC0415
+            from trainer_image.showing import Eyes  # noqa: PLC0415
+            from trainer_image.sources import open_validation_rows  # noqa: PLC0415
+            from trainer_image.surveying import without_limits  # noqa: PLC0415
+            from trainer_image.workers import masking_of  # noqa: PLC0415
 
         self._eyes = None
         model = models.find_model(config.base_model, Path.cwd())
@@ -130,12 +133,18 @@ class Looking:
         return shown
 
 
+def _failed(problem: RunFailedError) -> Failed:
+    is_refusal = problem.exit_code == EXIT_BAD_CONFIG
+    return Failed(message=problem.message, hint=problem.hint, is_refusal=is_refusal)
+
+
 def _column(config: RunConfig) -> str | None:
     return config.document_column_name if config.is_pretraining else None
 
 
 def _estimated(request: Estimate) -> Estimated:
-    from trainer_image.examining import estimated  # noqa: PLC0415
+    with importing.at_once():
+        from trainer_image.examining import estimated  # noqa: PLC0415
 
     return estimated(request, Path.cwd())
 

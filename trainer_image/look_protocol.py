@@ -204,6 +204,8 @@ class Failed(_Line):
     kind: Literal["failed"] = "failed"
     message: str
     hint: str = ""
+    is_refusal: bool = False
+    """Whether a run with this config would not begin, for the same reason."""
 
 
 Request = Open | Survey | Show | Estimate | Examine | Layers

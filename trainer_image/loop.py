@@ -12,7 +12,7 @@ import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from trainer_image import agreement, beginning_again, in_parts, ranks, schedule, sharding
+from trainer_image import agreement, beginning_again, in_parts, ranks, resuming, schedule, sharding
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
@@ -164,9 +164,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             return None, validation.last_loss
         if validation.best_step != step:
             best = self._checkpoints.at(validation.best_step)
-            if agreement.any_of(best is None) or best is None:
+            is_gone = best is None or resuming.damage(best) is not None
+            if agreement.any_of(is_gone) or best is None:
                 self._reporter.notice(
-                    "The best checkpoint is gone; the result is the last model.", level="warning"
+                    "The best checkpoint is gone or damaged; the result is the last model.", level="warning"
                 )
                 return None, validation.last_loss
             self._load_from_checkpoint(str(best.folder))

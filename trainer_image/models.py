@@ -1,5 +1,6 @@
 """The base model and its tokenizer, and what there is to compute on."""
 
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,6 +68,30 @@ def require_reachable(model: str, *, offline: bool) -> None:
             get_hf_file_metadata(address, timeout=_PATIENCE_SECONDS)  # unlike a download, without retries
     except Exception as error:
         raise _explain_model(error, model, offline=offline) or error from error
+
+
+def config_of(model: str, *, offline: bool) -> dict[str, Any]:
+    """The content of its `config.json`; of a model on the Hub only this file is fetched.
+
+    Raises RunFailedError if it cannot be had or read.
+    """
+    path = Path(model) / "config.json"
+    if not os.path.isabs(model):
+        from huggingface_hub import hf_hub_download  # noqa: PLC0415 a third of a second
+
+        try:
+            path = Path(hf_hub_download(model, "config.json", local_files_only=offline))
+        except Exception as error:
+            raise _explain_model(error, model, offline=offline) or error from error
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise RunFailedError(
+            f"The config.json of {model} cannot be read.", "The model may be incomplete; get it again."
+        )
+    return found
 
 
 def find_device(config: RunConfig) -> Device:

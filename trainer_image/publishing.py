@@ -8,7 +8,9 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from trainer_image.config import Push, RunConfig
+from trainer_image.card import events_of, model_card
+from trainer_image.config import EVENTS_FILE, OUTPUT_DIR, Push, RunConfig
+from trainer_image.machine import versions
 from trainer_image.problems import RunFailedError, bad_config
 from trainer_image.reporting import Reporter
 
@@ -33,6 +35,14 @@ def require_push_possible(config: RunConfig) -> None:
             "The run is to push its result to the Hub, and there is no token.",
             "Set HF_TOKEN to a token that may write (in Docker: let it be passed on), or take 'push' out.",
         )
+
+
+def push_result(
+    run_dir: Path, config: RunConfig, asked: Push, reporter: Reporter, *, best_step: int | None
+) -> None:
+    """Upload the saved result with its card; a failure is said and ends nothing."""
+    card = model_card(config, events_of(run_dir / EVENTS_FILE), best_step=best_step, versions=versions())
+    push(run_dir / OUTPUT_DIR, asked, card, reporter)
 
 
 def push(folder: Path, wish: Push, card: str, reporter: Reporter) -> None:

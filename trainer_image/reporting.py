@@ -9,11 +9,12 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
-from trainer_image.config import EVENTS_FILE, RESULT_FILE
-from trainer_image.events import Ended, Event, Metrics, Notice, Phase, Problem, Result
+from trainer_image.config import EVENTS_FILE, OUTPUT_DIR, RESULT_FILE
+from trainer_image.events import EXIT_FAILED, Ended, Event, Metrics, Notice, Phase, Problem, Result
 from trainer_image.problems import RunFailedError
 
 _SECRETS: Final = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY", "MLFLOW_TRACKING_TOKEN")
@@ -51,6 +52,7 @@ class Reporter:
         self._run_dir = run_dir
         self._lock = threading.RLock()
         self._finished = False
+        self._is_without_result = False
         self._last_metrics: Metrics | None = None
         self._listeners: list[Listener] = []
         path = run_dir / EVENTS_FILE
@@ -113,8 +115,13 @@ class Reporter:
             self._finished = True
             result = Result(status=status, attempt=self.attempt, **(self._last_step() | fields))
             self._write_last_words(result)
-        self.say(f"{status.capitalize()}. {result.message} {result.hint}".rstrip())
+        if status == "failed" or not self._is_without_result:
+            self.say(f"{status.capitalize()}. {result.message} {result.hint}".rstrip())
         return True
+
+    def code(self, code: int) -> int:
+        """The exit code: a run that could not leave its result has failed, however it ended."""
+        return EXIT_FAILED if self._is_without_result else code
 
     def _last_step(self) -> dict[str, Any]:
         last = self._last_metrics
@@ -133,7 +140,19 @@ class Reporter:
             content = json.loads(redact(result.model_dump_json()))
             write_json_atomically(self._run_dir / RESULT_FILE, content)
         except OSError as error:
-            self.say(f"The result could not be written: {error.strerror}")
+            self._is_without_result = True
+            self._say_without_result(result, error)
+
+    def _say_without_result(self, result: Result, error: OSError) -> None:
+        if result.status == "failed":  # has said why already
+            self.say(f"{RESULT_FILE} could not be written: {error.strerror}")
+            return
+        message = f"The run came to its end, but {RESULT_FILE} could not be written: {error.strerror}."
+        hint = f"What it learnt is in {OUTPUT_DIR} and its checkpoints; see to the disk, then resume the run."
+        self.say(f"{message} {hint}")
+        with suppress(OSError, RunFailedError):
+            self.emit(Problem(message=message, hint=hint))
+            self.emit(Ended(status="failed"))
 
 
 class SilentReporter(Reporter):
@@ -151,6 +170,9 @@ class SilentReporter(Reporter):
 
     def finish(self, status: Status, **fields: Any) -> bool:
         return True
+
+    def code(self, code: int) -> int:
+        return code
 
 
 def redact(text: str) -> str:
@@ -170,10 +192,11 @@ def write_json_atomically(path: Path, content: object) -> None:
             json.dump(content, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
+        os.replace(partial, path)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise
-    os.replace(partial, path)
 
 
 def _last_byte(file: int) -> bytes:

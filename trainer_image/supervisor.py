@@ -46,7 +46,12 @@ def main(argv: list[str]) -> int:
 
     for forwarded in _FORWARDED:
         signal.signal(forwarded, forward)
-    with (args.run_dir / LOG_FILE).open("ab", buffering=0) as log:
+    try:
+        log = (args.run_dir / LOG_FILE).open("ab", buffering=0)
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return _ended(args.run_dir, args.attempt, _NOT_STARTED)
+    with log:
         try:
             child = _start(args.command, log.fileno())
         except OSError as error:

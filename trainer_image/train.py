@@ -31,18 +31,20 @@ from trainer_image import (
     beginning_again,
     doctor,
     holding,
+    importing,
     launching,
     network,
     options,
+    places,
     plugins,
     probing,
     ranks,
+    resuming,
     schedule,
     sharding,
     sinks,
 )
 from trainer_image.base_print import print_of
-from trainer_image.card import events_of, model_card
 from trainer_image.checkpoints import (
     Checkpoint,
     Checkpoints,
@@ -54,7 +56,8 @@ from trainer_image.checkpoints import (
     require_same_run,
 )
 from trainer_image.commands import Commands
-from trainer_image.config import CONFIG_FILE, EVENTS_FILE, OUTPUT_DIR, Push, RunConfig
+from trainer_image.config import CONFIG_FILE, RunConfig
+from trainer_image.decoders import require_decoder
 from trainer_image.estimating import checkpoint_space, estimate_run, report_memory
 from trainer_image.events import (
     EXIT_BAD_CONFIG,
@@ -65,9 +68,9 @@ from trainer_image.events import (
 )
 from trainer_image.given import read_config
 from trainer_image.machine import likely_device, versions
-from trainer_image.models import find_model, require_reachable
+from trainer_image.models import config_of, find_model, require_reachable
 from trainer_image.problems import RunFailedError, explain
-from trainer_image.publishing import push, require_push_possible
+from trainer_image.publishing import push_result, require_push_possible
 from trainer_image.reporting import Reporter, SilentReporter
 from trainer_image.stopping import StopRequest, exit_at_once
 from trainer_image.variants import base_model_hint
@@ -118,7 +121,8 @@ def launch(args: argparse.Namespace, argv: list[str], run_dir: Path, spread: lau
     try:
         reporter = Reporter(run_dir, attempt=args.attempt) if ranks.is_first() else SilentReporter()
     except OSError as error:
-        print(f"The run folder {run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        print(f"{error.filename or run_dir} cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        print("Check its permissions and what stands in its place.", file=sys.stderr)  # noqa: T201
         return EXIT_BAD_CONFIG
     if spread:
         again = [*argv, "--attempt", str(reporter.attempt)]
@@ -129,7 +133,7 @@ def launch(args: argparse.Namespace, argv: list[str], run_dir: Path, spread: lau
     stop.listen()
     ranks.announce()
     try:
-        return train(
+        code = train(
             prepare(
                 run_dir,
                 reporter,
@@ -141,6 +145,7 @@ def launch(args: argparse.Namespace, argv: list[str], run_dir: Path, spread: lau
                 probe=args.probe,
             )
         )
+        return reporter.code(code)
     except Exception as error:  # the last resort: no run ends without a word
         if beginning_again.is_asked_for(error):
             reporter.close_listeners()
@@ -175,9 +180,13 @@ def prepare(
     probe: bool = False,
 ) -> Run:
     """Check everything that can be checked in a second. Raises RunFailedError."""
+    places.require_free(run_dir)
     checkpoints = Checkpoints(run_dir, keep=1)
     checkpoints.clear_partial()
-    checkpoint = checkpoints.to_resume(resume_from) if resume else None
+    if resume:
+        reporter.say("Comparing the checkpoint with its checksums")
+    ground = resuming.ground(checkpoints, resume_from) if resume else resuming.Ground(None)
+    checkpoint = ground.checkpoint
     reporter.emit(
         Started(
             attempt=reporter.attempt,
@@ -186,6 +195,7 @@ def prepare(
             resumed_from_step=checkpoint.progress.step if checkpoint else None,
         )
     )
+    ground.tell(reporter)
     config = read_config(run_dir / CONFIG_FILE)
     if probe:
         backends.require_own_loop(config)
@@ -196,8 +206,6 @@ def prepare(
         require_full_state(checkpoint.progress)
         if extend and ranks.is_first():
             note_extension(run_dir, config)
-    elif resume:
-        reporter.notice("There is no whole checkpoint to resume from; the run starts from the beginning.")
     backends.require_possible(config, device=likely_device(), resume=resume)
     require_spread(config)
     set_environment(config)
@@ -206,6 +214,7 @@ def prepare(
         reporter.notice(hint, level="warning")
     model = find_model(config.base_model, run_dir)
     require_reachable(model, offline=config.offline)
+    require_decoder(config.base_model, config_of(model, offline=config.offline))
     if ranks.is_first() and not probe:
         sinks.follow(reporter, config, run_dir)
     checkpoints = Checkpoints(run_dir, keep=config.keep_checkpoints)
@@ -217,7 +226,8 @@ def train(run: Run) -> int:
     config, reporter = run.config, run.reporter
 
     reporter.phase("load_data")
-    from trainer_image import disk, downloading, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
+    with importing.at_once():
+        from trainer_image import disk, downloading, engines, models, preparing  # noqa: PLC0415 seconds of imports from here on
 
     sharding.require_gpus_to_split(config)
     engine = engines.choose(config)  # before transformers is imported
@@ -233,13 +243,17 @@ def train(run: Run) -> int:
 
     method = methods.of(config)
     if not run.is_probe:
-        space = checkpoint_space(run.model, config)
-        disk.require_space(run.folder, *space, keep=config.keep_checkpoints, reporter=reporter)
+        disk.require_space(
+            run.folder,
+            *checkpoint_space(run.model, config),
+            keep=config.keep_checkpoints,
+            reporter=reporter,
+        )
     downloading.fetch_model(run.model, reporter, offline=config.offline)
     require_same_base(run.resume_from, print_of(run.model))
     reporter.phase("load_model")
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
-    from trainer_image import ending, fitting, loop, output, peak, probe  # noqa: PLC0415
+    with importing.at_once():
+        from trainer_image import ending, fitting, loop, output, peak, probe  # noqa: PLC0415
 
     models.quieten_and_seed(config.seed)  # before the model: adapters start from random numbers
     device = models.find_device(config)
@@ -306,17 +320,9 @@ def train(run: Run) -> int:
             use_cache=use_cache,
         )
         if config.push:
-            publish(run, config.push, best_step=outcome.best_step)
+            push_result(run.folder, config, config.push, reporter, best_step=outcome.best_step)
     ending.report(reporter, outcome, method.OUTPUT_KIND if saved else None, config)
     return EXIT_STOPPED if outcome.stopped else EXIT_FINISHED
-
-
-def publish(run: Run, asked: Push, *, best_step: int | None) -> None:
-    """Upload the saved result with its card; a failure is said and ends nothing."""
-    card = model_card(
-        run.config, events_of(run.folder / EVENTS_FILE), best_step=best_step, versions=versions()
-    )
-    push(run.folder / OUTPUT_DIR, asked, card, run.reporter)
 
 
 def describe_method(method: Any, model: Any, config: RunConfig, reporter: Reporter) -> None:
@@ -343,7 +349,7 @@ def print_estimate(run_dir: Path) -> int:
 def leave_now(reporter: Reporter, checkpoints: Checkpoints) -> None:
     """End the process at once, on record, from whatever thread."""
     if reporter.finish("stopped", message="Stopped at once.", checkpoint=newest(checkpoints)):
-        exit_at_once(ranks.note_exit(EXIT_STOPPED))
+        exit_at_once(ranks.note_exit(reporter.code(EXIT_STOPPED)))
 
 
 def newest(checkpoints: Checkpoints) -> str | None:
@@ -361,6 +367,7 @@ def require_spread(config: RunConfig) -> None:
 
 def set_environment(config: RunConfig) -> None:
     """What the libraries read when they are imported."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

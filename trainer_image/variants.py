@@ -54,7 +54,7 @@ _FAMILIES: Final = (
 
 def classify_model(name: str) -> Variant | None:
     """`name` is one on the Hub or a folder; None if nothing in it tells."""
-    short = _short(name).lower()
+    short = short_name(name).lower()
     family = _family_of(short)
     parts = [part for part in re.split(r"[-_]", family.start.sub("", short, 1) if family else short) if part]
     if _INSTRUCT.intersection(parts):
@@ -66,7 +66,7 @@ def classify_model(name: str) -> Variant | None:
 
 def instruct_variant(name: str) -> str | None:
     """The name of a base model's instruct sibling; None if its family is not known, or it is none itself."""
-    short = _short(name)
+    short = short_name(name)
     family = _family_of(short)
     if family is None or classify_model(name) != "base":
         return None
@@ -87,12 +87,12 @@ def base_model_hint(name: str) -> str:
     better = instruct_variant(name)
     which = f"its instruct variant, {better}" if better else "an instruct variant of the same family"
     return (
-        f"{_short(name)} is a base model, by its name: it has not learnt to answer in turns. Chats are "
+        f"{short_name(name)} is a base model, by its name: it has not learnt to answer in turns. Chats are "
         f"better trained on {which}."
     )
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
     """Without the owner or the folders around it; of the Hub's cache, the repository's name."""
     parts = [part for part in re.split(r"[/\\]", name.strip()) if part]
     if len(parts) > 1 and parts[-2] == "snapshots":

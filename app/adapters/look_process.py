@@ -67,7 +67,9 @@ class LookProcess:
         except ProcessEndedError as error:
             raise _ended() from error
         if isinstance(reply, Failed):
-            raise PreviewError(reply.message, reply.hint)
+            told = PreviewError(reply.message, reply.hint)
+            told.is_refusal = reply.is_refusal
+            raise told
         return reply
 
     def end(self) -> None:

@@ -67,7 +67,9 @@ def lengths(services: Services, args: argparse.Namespace, output: Output) -> int
         f"for padding, {found.steps:,} steps."
     )
     if found.epoch_seconds is not None:
-        output.say(f"An epoch takes roughly {found.epoch_seconds / 60:.1f} minutes, as earlier runs went.")
+        output.say(
+            f"An epoch takes roughly {found.epoch_seconds / 60:.1f} minutes, as earlier runs or a probe went."
+        )
     for verdict in verdicts:
         if not verdict.is_well:
             output.say(f"! {verdict.sentence}")

@@ -22,6 +22,7 @@ from app.domain.sessions import SessionRow
 MergeId = NewType("MergeId", str)
 
 RECIPE_VERSION: Final = 1
+MOST_NAME_LETTERS: Final = 200
 
 
 class MergeError(StudioError):
@@ -109,7 +110,7 @@ class MergeRecipe(_Frozen):
     """Everything that decides the result: same rows in, same recipe, same rows out."""
 
     recipe_version: Literal[1] = RECIPE_VERSION
-    name: str = Field("Merged", min_length=1, max_length=200, description="Name of the result.")
+    name: str = Field("Merged", min_length=1, max_length=MOST_NAME_LETTERS, description="Name of the result.")
     sources: Annotated[tuple[MergeSource, ...], Field(min_length=1)]
     how: Literal["concatenate", "interleave"] = Field(
         "concatenate", description="One source after the other, or rows of all in turn by their weights."

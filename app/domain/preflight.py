@@ -85,7 +85,7 @@ class Extent:
     is_exact: bool = False
     """The rows were all looked at."""
     seconds: float | None = None
-    """Rough, as earlier runs went."""
+    """Rough, as earlier runs or probes went."""
 
 
 @dataclass(frozen=True)

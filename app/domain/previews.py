@@ -19,6 +19,9 @@ Progress = Callable[[int], None]
 class PreviewError(StudioError):
     """The rows could not be looked at."""
 
+    is_refusal = False
+    """Whether a run with this config would not begin, for the same reason."""
+
 
 class PreviewCancelledError(StudioError):
     """The person cancelled; what was found out before is kept."""

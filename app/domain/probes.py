@@ -33,6 +33,7 @@ class ProbeOutcome:
     """Lowest, expected, highest; None for a kind of model that is not counted."""
     context: int = 0
     """Of the estimate, what a GPU's driver takes, which no peak has in it."""
+    tokens_per_second: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -68,6 +69,9 @@ def outcome_of(events: Sequence[Event]) -> ProbeOutcome | None:
         total_steps=end.total_steps,
         estimated=(guess.low, guess.expected, guess.high) if guess else None,
         context=guess.terms.get("context", 0) if guess else 0,
+        tokens_per_second=next(
+            (event.tokens_per_second for event in reversed(events) if isinstance(event, Metrics)), None
+        ),
     )
 
 

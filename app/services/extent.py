@@ -1,6 +1,7 @@
-"""How long a run will be: rows, steps, and how long that takes if it goes as earlier runs went."""
+"""How long a run will be: rows, steps, and how long that takes if it goes as earlier runs or probes went."""
 
 import math
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -52,11 +53,32 @@ def _steps(config: RunConfig, rows: int | None) -> int | None:
     return config.num_epochs * math.ceil(rows / config.effective_batch_size)
 
 
+def rows_named(request: RunRequest) -> str:
+    """The session, or the file, whose rows a request is about; empty for a dataset of the Hub."""
+    return str(request.session_id or request.data_file or "")
+
+
 def _seconds(
     request: RunRequest, steps: int | None, previews: PreviewService, runs: RunStore
 ) -> float | None:
-    """By the newest run of this model, method and session: as many examples take as long as there."""
-    if steps is None or request.session_id is None:
+    """As the newest run of this model, method and session went, or the newest probe: so many examples."""
+    if steps is None or not rows_named(request):
+        return None
+    found = [_by_a_probe(request, previews), _by_a_run(request, previews, runs)]
+    newest = max(filter(None, found), default=None)
+    return newest[1] * steps * request.config.effective_batch_size if newest else None
+
+
+def _by_a_probe(request: RunRequest, previews: PreviewService) -> tuple[datetime, float] | None:
+    """(when, seconds an example); none for where another computer trains."""
+    if request.target.needs_network:
+        return None
+    measured = previews.measured(request.config, rows=rows_named(request))
+    return (measured.measured_at, measured.seconds_per_example) if measured else None
+
+
+def _by_a_run(request: RunRequest, previews: PreviewService, runs: RunStore) -> tuple[datetime, float] | None:
+    if request.session_id is None:
         return None
     model, kind = previews.seen_by(request.config).base_model, request.config.method.kind
     for run in islice(runs.all(), _RUNS_ASKED):
@@ -64,7 +86,6 @@ def _seconds(
         if not is_like_it or run.session_id != request.session_id or run.target is not request.target:
             continue
         metrics = runs.metrics(run.id, after_step=max(run.step - 1, 0))
-        if metrics and metrics[-1].step:
-            per_example = metrics[-1].elapsed_seconds / (metrics[-1].step * run.config.effective_batch_size)
-            return per_example * steps * request.config.effective_batch_size
+        if metrics and (last := metrics[-1]).step:
+            return last.time, last.elapsed_seconds / (last.step * run.config.effective_batch_size)
     return None

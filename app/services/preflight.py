@@ -13,6 +13,7 @@ from app.domain.gpus import Gpu, Gpus, called, freest
 from app.domain.ports import RunStore, Secrets
 from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Readiness, Remark
 from app.domain.preflight_ports import Hub, ModelFiles
+from app.domain.previews import PreviewError
 from app.domain.runpod_ports import NoCapacityError
 from app.domain.runs import RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
@@ -208,6 +209,8 @@ class PreflightService:
         try:
             found = self._previews.outlook(_sized(asked), device=device, rows=rows)
         except StudioError as error:
+            if isinstance(error, PreviewError) and error.is_refusal:
+                return Readiness((Remark("Model", "error", error.message, error.hint),))
             return Readiness(unknown=(f"What the run takes is not known: {error.message}",))
         return Readiness(
             tuple(Remark("Settings", "warning", sentence) for sentence in found.cautions),

@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
@@ -28,6 +29,7 @@ from app.domain.quality import QualityChecker
 from app.domain.runs import RunRequest
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL
+from app.domain.speeds import MeasuredSpeed, SpeedLog
 from app.domain.typed_paths import expanded
 from app.services.library import LibraryService
 from app.services.quality import QualityService, split_of
@@ -52,6 +54,7 @@ class PreviewService:
         self,
         library: LibraryService,
         runs: RunStore,
+        speeds: SpeedLog,
         looker: Looker,
         files: SurveyFiles,
         *,
@@ -59,7 +62,7 @@ class PreviewService:
         bundled_model: Path,
         checker: QualityChecker,
     ) -> None:
-        self._library, self._runs = library, runs
+        self._library, self._runs, self._speeds = library, runs, speeds
         self._looker, self._files = looker, files
         self._cache, self._bundled_model = cache, bundled_model
         self._rows = SourceRows(library, cache)
@@ -223,14 +226,26 @@ class PreviewService:
         return self._looker.estimate(self.seen_by(config).model_copy(update={"max_seq_len": max_seq_len}))
 
     def speed(self, config: RunConfig) -> float | None:
-        """Tokens a second, as the newest run of this model and method measured; None if none did."""
+        """Tokens a second, as the newest run or probe of this model and method measured; None if none did."""
+        run, probe = self._speed_of_a_run(config), self.measured(config)
+        found = [run, (probe.measured_at, probe.tokens_per_second) if probe else None]
+        known = [(when, speed) for when, speed in filter(None, found) if speed]
+        return max(known)[1] if known else None
+
+    def _speed_of_a_run(self, config: RunConfig) -> tuple[datetime, float] | None:
         model = self.seen_by(config).base_model
         for run in islice(self._runs.all(), _RUNS_ASKED):
             if run.config.base_model == model and run.config.method.kind == config.method.kind:
                 metrics = self._runs.metrics(run.id, after_step=max(run.step - 1, 0))
                 if metrics and metrics[-1].tokens_per_second:
-                    return metrics[-1].tokens_per_second
+                    return metrics[-1].time, metrics[-1].tokens_per_second
         return None
+
+    def measured(self, config: RunConfig, *, rows: str | None = None) -> MeasuredSpeed | None:
+        """By the newest probe of this model and method, with `rows` of these ones; None if there was none."""
+        model, method = self.seen_by(config).base_model, config.method.kind
+        likes = (each for each in self._speeds.newest_first() if (each.model, each.method) == (model, method))
+        return next((each for each in likes if rows in {None, each.rows}), None)
 
     def outlook(
         self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from app.domain.errors import StudioError
 from app.domain.ports import RunStore
 from app.domain.probes import ProbeOutcome, Prober, Tell, outcome_of
 from app.domain.runs import RunRequest, RunStatus, Target
+from app.domain.speeds import MeasuredSpeed, SpeedLog
+from app.services.extent import rows_named
 from app.services.library import LibraryService
 from app.services.run_data import write_run_data
 from app.services.training import TrainingService
@@ -31,6 +34,7 @@ class ProbingService:
         library: LibraryService,
         runs: RunStore,
         prober: Prober,
+        speeds: SpeedLog,
         *,
         cache: Path,
         seen_by: Callable[[RunConfig], RunConfig],
@@ -39,6 +43,7 @@ class ProbingService:
     ) -> None:
         """`seen_by` puts the model where it is on this computer; `make_room` frees memory beforehand."""
         self._training, self._library, self._runs, self._prober = training, library, runs, prober
+        self._speeds = speeds
         self._cache, self._seen_by, self._offline, self._make_room = cache, seen_by, offline, make_room
 
     def blocked(self, target: Target) -> str:
@@ -66,7 +71,25 @@ class ProbingService:
                 f"The rows could not be written for measuring: {error.strerror or error}.",
                 "Make room on the disk, then measure again.",
             ) from error
-        return outcome, _ALONE if self._is_busy() else ""
+        remarks = [self._remember(request, outcome), _ALONE if self._is_busy() else ""]
+        return outcome, " ".join(filter(None, remarks))
+
+    def _remember(self, request: RunRequest, outcome: ProbeOutcome) -> str:
+        """Keep how fast it was for what is told of a run's length; why not, as a sentence, if it can't be."""
+        config = self._seen_by(request.config)
+        speed = MeasuredSpeed(
+            model=config.base_model,
+            method=config.method.kind,
+            rows=rows_named(request),
+            seconds_per_example=outcome.seconds_per_step / config.effective_batch_size,
+            tokens_per_second=outcome.tokens_per_second,
+            measured_at=datetime.now(UTC),
+        )
+        try:
+            self._speeds.add(speed)
+        except OSError as error:
+            return f"The speed could not be kept for later: {error.strerror or error}."
+        return ""
 
     def _measured(self, request: RunRequest, tell: Tell) -> ProbeOutcome:
         config = self._seen_by(request.config)

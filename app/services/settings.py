@@ -75,8 +75,8 @@ class SettingsService:
         """What collecting from the web goes through; empty for what the environment says."""
         return self._store.get(_PROXY) or ""
 
-    def set_proxy(self, address: str) -> None:
-        """Raises StudioError for what is no address of a proxy."""
+    def set_proxy(self, address: str) -> str:
+        """Returns what is kept. Raises StudioError for what is no address of a proxy."""
         address = address.strip()
         parts = urlsplit(address)
         if address and (parts.scheme not in ("http", "https") or not parts.hostname):
@@ -88,6 +88,7 @@ class SettingsService:
                 "A password cannot be kept here.", "Set the environment variable HTTPS_PROXY instead."
             )
         self._store.set(_PROXY, address)
+        return address
 
     @property
     def data_folder(self) -> str:

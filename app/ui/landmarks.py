@@ -37,8 +37,17 @@ def use_landmark(name: str) -> "ft.Ref[Any]":
 async def focus_on(page: Any, name: str) -> None:
     """Move the focus there, if it is on the page."""
     place = _KNOWN.get(page, {}).get(name)
-    if place is not None and place.current is not None:
-        await place.current.focus()
+    if place is not None and _is_shown(place):
+        control: Any = place.current
+        await control.focus()
+
+
+def _is_shown(place: "ft.Ref[Any]") -> bool:
+    """Its component may be there without it: a run that has finished cannot be stopped any more."""
+    try:
+        return place.current is not None and place.current.page is not None
+    except RuntimeError:
+        return False
 
 
 class LandmarkTour:
@@ -49,7 +58,8 @@ class LandmarkTour:
 
     async def go_on(self, page: Any, tab: str) -> None:
         """Move the focus to the next landmark whose name starts with the tab's; after the last the first."""
-        names = sorted(name for name in _KNOWN.get(page, {}) if name.startswith(f"{tab}-"))
+        places = _KNOWN.get(page, {})
+        names = sorted(name for name in places if name.startswith(f"{tab}-") and _is_shown(places[name]))
         if names:
             self._last = next((name for name in names if name > self._last), names[0])
             await focus_on(page, self._last)

@@ -13,7 +13,7 @@ from app.paths import Paths
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.opening import Opening
-from app.ui.texts import text
+from app.ui.texts import read_all, text
 from app.ui.theme import SPACE, show_mode, show_text_size
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def OpeningPage(opening: Opening, paths: Paths) -> ft.Control:
         # Imported off the event loop, after the first page: the tabs take longer to load than that page.
         from app.ui.root import Root  # noqa: PLC0415
 
+        read_all()
         return _Ready(services, services.settings.theme, services.settings.text_size, Root)
 
     def loaded(result: _Ready) -> None:

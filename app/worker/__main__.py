@@ -26,7 +26,7 @@ from app.worker.protocol import (
     Request,
     read_request,
 )
-from trainer_image import network
+from trainer_image import importing, network
 from trainer_image.giving_way import give_way
 
 if TYPE_CHECKING:  # torch is imported by the first Load, after "loading" was said
@@ -93,16 +93,7 @@ class Worker:
         started = time.monotonic()
         if self._residents is None:
             self._reply(Loading(message="Starting PyTorch…"))
-        try:
-            from app.worker.residents import Residents  # noqa: PLC0415
-        except ModuleNotFoundError as error:
-            log.exception("cannot import")
-            raise NO_TORCH from error
-        except (ImportError, OSError) as error:
-            log.exception("cannot import")
-            raise BROKEN_TORCH from error
-        if self._residents is None:
-            self._residents = Residents()
+            self._residents = _residents()
         self._speaker = None
         self._speaker = self._residents.have(request, lambda text: self._reply(Loading(message=text)))
         seconds = time.monotonic() - started
@@ -172,6 +163,19 @@ class Worker:
 
     def _reply(self, reply: Reply) -> None:
         self._replies.write(reply.encode())
+
+
+def _residents() -> "Residents":
+    try:
+        with importing.at_once():
+            from app.worker.residents import Residents  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        log.exception("cannot import")
+        raise NO_TORCH from error
+    except (ImportError, OSError) as error:
+        log.exception("cannot import")
+        raise BROKEN_TORCH from error
+    return Residents()
 
 
 def _explain(error: Exception) -> EngineError:

@@ -283,6 +283,7 @@ def test_a_model_too_large_for_the_computers_memory_is_refused_in_words():
         (200, 32, 3),
         (499, 32, 3),
         (500, 64, 3),
+        (999, 64, 3),
         (1_000, 128, 3),
         (10_000, 128, 3),
         (10_001, 256, 2),

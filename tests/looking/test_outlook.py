@@ -1,7 +1,11 @@
 """What the trainer's own program says of a run before it starts, through the process that looks at rows."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from app.domain.previews import PreviewError
 from app.domain.runs import RunRequest, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL
@@ -35,6 +39,16 @@ def test_a_checkpoint_with_its_full_state_is_three_times_the_weights(services: S
     )
 
     assert full == 3 * weights > 0
+
+
+def test_an_encoder_is_refused_before_the_start(services: Services, tmp_path: Path) -> None:
+    config = {"model_type": "bert", "architectures": ["BertForMaskedLM"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+
+    with pytest.raises(PreviewError, match="is an encoder") as refusal:
+        services.previews.outlook(CONFIG.model_copy(update={"base_model": str(tmp_path)}))
+
+    assert refusal.value.is_refusal
 
 
 def test_cautions_are_those_of_the_trainer_for_so_many_rows(services: Services) -> None:

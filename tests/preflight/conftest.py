@@ -10,6 +10,7 @@ import pytest
 from app.adapters.hub_look import HuggingFaceHub
 from app.adapters.model_files import FoundModels
 from app.adapters.quality_process import QualityProcess
+from app.adapters.speed_file import SpeedFile
 from app.adapters.sqlite.engine import open_database
 from app.adapters.survey_files import SqliteSurveyFiles
 from app.domain.gpus import Gpu
@@ -77,20 +78,25 @@ def checked(tmp_path, hub, monkeypatch) -> Iterator[Checked]:
     database.dispose()
 
 
-def preflight_of(
-    world: World, trainer: KnownTrainer, computer: KnownComputer, gpus: list[Gpu], hub: Hub
-) -> PreflightService:
-    """The real service over a test's world."""
+def previews_of(world: World, trainer: KnownTrainer) -> PreviewService:
     paths = Paths(world.home)
-    previews = PreviewService(
+    return PreviewService(
         world.library,
         world.runs,
+        SpeedFile(paths.speeds),
         trainer,
         SqliteSurveyFiles(),
         cache=paths.previews,
         bundled_model=paths.tiny_model,
         checker=QualityProcess(paths.logs),
     )
+
+
+def preflight_of(
+    world: World, trainer: KnownTrainer, computer: KnownComputer, gpus: list[Gpu], hub: Hub
+) -> PreflightService:
+    """The real service over a test's world."""
+    previews = previews_of(world, trainer)
     return PreflightService(
         world.training,
         previews,

@@ -311,6 +311,17 @@ def test_what_cannot_be_found_out_is_said_and_blocks_nothing(checked: Checked):
     assert found.unknown == ("What the run takes is not known: It needs the extra “local”.",)
 
 
+def test_a_model_that_a_run_would_refuse_blocks_it_before_the_start(checked: Checked):
+    refusal = PreviewError("bert (BertForMaskedLM) is an encoder.", "Choose another.")
+    refusal.is_refusal = True
+    checked.trainer.fail_with = refusal
+
+    found = checked.check()
+
+    assert not found.can_start
+    assert [remark.message for remark in found.errors] == ["bert (BertForMaskedLM) is an encoder."]
+
+
 def test_a_check_that_breaks_takes_no_other_with_it(checked: Checked):
     checked.trainer.fail_with = ZeroDivisionError("a bug")
 

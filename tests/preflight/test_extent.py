@@ -1,13 +1,16 @@
 """How long a run will be, as far as it is known before it starts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.adapters.speed_file import SpeedFile
 from app.domain.preflight import Extent, Readiness
 from app.domain.preflight_words import duration, length
 from app.domain.runs import Metric, Run, RunRequest, Target
-from tests.preflight.conftest import Checked
+from app.domain.speeds import MeasuredSpeed
+from app.paths import Paths
+from tests.preflight.conftest import Checked, previews_of
 from trainer_image.config import Distributed, RunConfig
 
 
@@ -56,6 +59,32 @@ def test_the_time_is_that_of_an_earlier_run_of_this_model_method_and_session(che
     assert found.seconds == pytest.approx(30 * 4 * 2)
     assert "roughly 4 min" in length(found)
     assert extent(checked, max_steps=30, method={"kind": "sft"}).seconds is None
+
+
+@pytest.mark.parametrize(("age_seconds", "per_example"), [(60, 3), (-60, 2)], ids=["older", "newer"])
+def test_a_probe_tells_the_time_too_and_the_newer_of_it_and_a_run_counts(
+    checked: Checked, age_seconds: int, per_example: float
+) -> None:
+    many_rows(checked)
+    session, model = checked.world.library.sessions()[0], str(checked.model())
+    run_at = datetime.now(UTC)
+    probe = MeasuredSpeed(model, "lora", session.id, 2.0, 7.0, run_at - timedelta(seconds=age_seconds))
+    SpeedFile(Paths(checked.world.home).speeds).add(probe)
+    settings = {"max_steps": 30, "per_device_batch_size": 4, "gradient_accumulation_steps": 1}
+    alone = extent(checked, **settings).seconds
+    metric = Metric(
+        step=10, total_steps=10, epoch=1.0, loss=1.0, learning_rate=1e-4, grad_norm=None,
+        tokens_per_second=5.0, elapsed_seconds=60.0, eta_seconds=None, time=run_at,
+    )  # fmt: skip
+    checked.world.runs.ingest(earlier_run(checked).id, 0, 1, [metric], [], lambda r: r)
+
+    found = extent(checked, **settings)
+
+    assert alone == pytest.approx(30 * 4 * 2)
+    assert found.seconds == pytest.approx(30 * 4 * per_example)
+    assert extent(checked, method={"kind": "sft"}, **settings).seconds is None
+    previews = previews_of(checked.world, checked.trainer)
+    assert previews.speed(RunConfig(base_model=model)) == (5.0 if per_example == 3 else 7.0)
 
 
 def earlier_run(checked: Checked) -> Run:

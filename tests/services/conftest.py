@@ -16,7 +16,7 @@ from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
 from app.domain.chat import AnswerFacts, EngineStatus, Sampling
 from app.domain.preflight import Readiness
-from app.domain.runs import JobState, Run, RunRequest, Target
+from app.domain.runs import JobPhase, JobState, Run, RunRequest, Target
 from app.domain.sessions import Message
 from app.domain.talkers import LoadableModel
 from app.services.chatting import ChatService
@@ -27,7 +27,8 @@ from app.services.queueing import QueueService
 from app.services.settings import SettingsService
 from app.services.training import TrainingService
 from tests.fakes import FakeLauncher
-from trainer_image.events import Metrics, Result, Started
+from trainer_image.config import RunConfig
+from trainer_image.events import CheckpointSaved, Metrics, Result, Started
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -188,3 +189,17 @@ def step(number: int, loss: float = 1.0, total: int = 10) -> Metrics:
     return Metrics(
         time=NOON.timestamp(), step=number, total_steps=total, epoch=0.1, loss=loss, learning_rate=1e-4
     )
+
+
+@pytest.fixture
+def request_(session):
+    return RunRequest(RunConfig(base_model="owner/model"), Target.LOCAL, session_id=session.id)
+
+
+def stopped_run(world: World, request: RunRequest):
+    """A run that was stopped at step 5 with a checkpoint on disk."""
+    run = world.training.start(request)
+    (run.checkpoints_dir / "samples_20").mkdir(parents=True)
+    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/samples_20"))
+    ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
+    return world.monitoring.refresh(run.id)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.speed_file import SpeedFile
 from app.domain.errors import StudioError
 from app.domain.probes import ProbeCancelledError
 from app.domain.runs import JobPhase, JobState, RunRequest, Target
@@ -24,7 +25,8 @@ def prober() -> KnownProber:
 def probing(world, prober, tmp_path) -> ProbingService:
     world.library.ensure_sample()
     return ProbingService(
-        world.training, world.library, world.runs, prober, cache=tmp_path / "probes",
+        world.training, world.library, world.runs, prober, SpeedFile(tmp_path / "speeds.jsonl"),
+        cache=tmp_path / "probes",
         seen_by=lambda config: config.model_copy(update={"base_model": "/here"}), offline=lambda: "",
         make_room=lambda: prober.asked.append("room"),
     )  # fmt: skip
@@ -67,6 +69,19 @@ def test_a_rented_gpu_is_not_measured_here_and_says_why(world, probing, prober):
         probing.probe(request(world, Target.RUNPOD), lambda _: None)
 
     assert prober.asked == []
+
+
+def test_how_fast_it_was_is_kept_for_later_and_said_if_it_cannot_be(world, probing, prober, tmp_path):
+    probing.probe(request(world), lambda _: None)
+    (kept,) = SpeedFile(tmp_path / "speeds.jsonl").newest_first()
+    (tmp_path / "speeds.jsonl").unlink()
+    (tmp_path / "speeds.jsonl").mkdir()
+
+    _, remark = probing.probe(request(world), lambda _: None)
+
+    assert (kept.model, kept.method, kept.rows) == ("/here", "lora", request(world).session_id)
+    assert kept.seconds_per_example == 1.5 / CONFIG.effective_batch_size
+    assert "The speed could not be kept for later: Is a directory" in remark
 
 
 def test_what_is_missing_is_said(world, probing):

@@ -1,4 +1,4 @@
-"""Starting, stopping, resuming and forgetting runs."""
+"""Starting runs: what a run is given, what is in its way, and that it is known before it is launched."""
 
 import hashlib
 import json
@@ -7,30 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.errors import StudioError, TargetError, UnknownRunError
+from app.domain.errors import StudioError, TargetError
 from app.domain.renting import PodOptions
-from app.domain.runs import DockerOptions, JobPhase, JobState, RunRequest, RunStatus, Target
+from app.domain.runs import DockerOptions, RunRequest, RunStatus, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
 from tests.importers import making
-from tests.services.conftest import World, ends, started, step, write_events
-from trainer_image.checkpoints import is_extension
-from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND, HubDataset, RunConfig
-from trainer_image.events import CheckpointSaved, Result
+from trainer_image.config import HubDataset, RunConfig
 from trainer_image.rows import Refused, Row, read_jsonl
-
-
-@pytest.fixture
-def request_(session):
-    return RunRequest(RunConfig(base_model="owner/model"), Target.LOCAL, session_id=session.id)
-
-
-def stopped_run(world: World, request: RunRequest):
-    """A run that was stopped at step 5 with a checkpoint on disk."""
-    run = world.training.start(request)
-    (run.checkpoints_dir / "samples_20").mkdir(parents=True)
-    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/samples_20"))
-    ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
-    return world.monitoring.refresh(run.id)
 
 
 def test_a_started_run_has_its_own_copy_of_the_rows(world, request_):
@@ -223,152 +206,6 @@ def test_a_token_reaches_the_launcher_as_a_secret_and_nothing_else(world, reques
     assert "topsecret" not in repr(world.runs.get(run.id))
 
 
-def test_stop_passes_on_whether_to_save_and_reports_the_true_end(world, request_):
-    run = world.training.start(request_)
-    run.result_path.write_text(Result(status="stopped", step=4).model_dump_json())
-
-    stopped = world.training.stop(run.id, save=True)
-
-    assert world.launcher.job(run).stops == [True]
-    assert (stopped.status, stopped.step) == (RunStatus.STOPPED, 4)
-
-
-def test_a_run_stopped_while_it_was_being_launched_does_not_go_on(world, request_):
-    launch = world.launcher.launch
-
-    def slow_launch(run, **how):
-        world.training.stop(run.id, save=False)  # by another window: there is no job yet
-        return launch(run, **how)
-
-    world.launcher.launch = slow_launch
-
-    run = world.training.start(request_)
-
-    assert world.monitoring.refresh(run.id).status is RunStatus.STOPPED
-    assert world.launcher.job(run).state.phase is JobPhase.EXITED
-
-
-def test_stopping_an_ended_run_does_nothing(world, request_):
-    run = stopped_run(world, request_)
-
-    assert world.training.stop(run.id, save=False).status is RunStatus.STOPPED
-    assert world.launcher.job(run).stops == []
-
-
-def test_resume_is_a_new_attempt_of_the_same_run_in_the_same_folder(world, request_):
-    run = stopped_run(world, request_)
-
-    resumed = world.training.resume(run.id)
-
-    assert (resumed.id, resumed.folder, resumed.attempt) == (run.id, run.folder, 2)
-    assert resumed.status is RunStatus.RUNNING
-    assert [job.resume for job in world.launcher.jobs.values()] == [False, True]
-
-
-def test_a_finished_run_is_made_longer_on_purpose(world, request_):
-    run = world.training.start(request_)
-    (run.checkpoints_dir / "samples_40").mkdir(parents=True)
-    write_events(run, started(), step(10), CheckpointSaved(step=10, path="checkpoints/samples_40"))
-    ends(world, run, JobState(JobPhase.EXITED, 0), Result(status="finished", step=10))
-    finished = world.monitoring.refresh(run.id)
-    assert "finished" in world.training.resume_blocked(finished)
-
-    longer = world.training.resume(run.id, extend=("num_epochs", 7))
-
-    assert (longer.status, longer.attempt) == (RunStatus.RUNNING, 2)
-    job = world.launcher.job(run)
-    assert (job.resume, job.extend, job.run.config.num_epochs) == (True, True, 7)
-    assert world.monitoring.refresh(run.id).config.num_epochs == 7
-    # Whatever happens now, the trainer knows this length as one that was asked for.
-    assert is_extension(run.folder, job.run.config)
-    assert not is_extension(run.folder, run.config)
-
-
-def test_a_length_no_run_can_have_is_refused_and_nothing_starts(world, request_):
-    run = stopped_run(world, request_)
-
-    with pytest.raises(StudioError, match="cannot have num_epochs = 0"):
-        world.training.resume(run.id, extend=("num_epochs", 0))
-
-    assert world.monitoring.refresh(run.id).status is RunStatus.STOPPED
-
-
-def test_an_earlier_attempts_result_does_not_end_a_resumed_run(world, request_):
-    run = world.training.resume(stopped_run(world, request_).id)
-
-    assert world.monitoring.refresh(run.id).status is RunStatus.RUNNING
-    ends(world, run, JobState(JobPhase.EXITED, 0))
-    ended = world.monitoring.refresh(run.id)
-
-    assert (ended.status, "left no result" in ended.message) == (RunStatus.FAILED, True)
-
-
-def test_a_run_without_a_checkpoint_cannot_be_resumed_and_says_why(world, request_):
-    run = world.training.start(request_)
-    ends(world, run, JobState(JobPhase.EXITED, 1))
-
-    with pytest.raises(StudioError, match="before its first checkpoint"):
-        world.training.resume(run.id)
-
-
-def test_a_going_run_that_is_to_be_resumed_is_not_said_to_need_a_new_one(world, request_):
-    run = world.training.start(request_)
-
-    with pytest.raises(StudioError, match="still going") as refused:
-        world.training.resume(run.id)
-
-    assert refused.value.hint == "Let it go on, or stop it."
-
-
-def test_a_resume_whose_checkpoint_was_deleted_says_so(world, request_):
-    run = stopped_run(world, request_)
-    (run.checkpoints_dir / "samples_20").rmdir()
-
-    assert "no longer on disk" in world.training.resume_blocked(run)
-
-
-def test_two_resumes_at_once_launch_one_job(world, request_):
-    run = stopped_run(world, request_)
-    world.training.resume(run.id)
-
-    with pytest.raises(StudioError, match="still going"):
-        world.training.resume(run.id)
-
-    assert len(world.launcher.jobs) == 2
-
-
-def test_a_going_run_is_not_deleted(world, request_):
-    run = world.training.start(request_)
-
-    with pytest.raises(StudioError, match="still going"):
-        world.training.delete(run.id, files=True)
-
-    assert run.folder.exists()
-
-
-@pytest.mark.parametrize("files", [True, False])
-def test_deleting_a_run_takes_its_files_only_when_asked(world, request_, files):
-    run = stopped_run(world, request_)
-
-    world.training.delete(run.id, files=files)
-
-    assert run.folder.exists() is not files
-    with pytest.raises(UnknownRunError):
-        world.runs.get(run.id)
-
-
-def test_files_that_cannot_be_deleted_are_said_and_the_run_stays(world, request_):
-    run = stopped_run(world, request_)
-    run.folder.rename(world.home / "elsewhere")
-    run.folder.symlink_to(world.home / "elsewhere")  # what is linked here is not ours to delete
-
-    with pytest.raises(StudioError, match="could not all be deleted"):
-        world.training.delete(run.id, files=True)
-
-    assert world.monitoring.find(run.id) == run
-    assert (world.home / "elsewhere" / "config.json").exists()
-
-
 def test_a_session_may_be_deleted_while_its_run_stays(world, request_, session):
     run = world.training.start(request_)
 
@@ -385,58 +222,6 @@ def test_a_setup_finds_its_session_by_name_and_its_file_beside_itself(world, ses
 
     assert by_name.session_id == session.id
     assert by_file.data_file == world.home / "rows.jsonl"
-
-
-def test_a_run_that_was_stopped_before_it_could_say_so_was_stopped_not_failed(world, request_):
-    run = world.training.start(request_)
-    world.launcher.job(run).stubborn = True  # ended by force: it leaves no result
-
-    stopped = world.training.stop(run.id, save=False)
-
-    assert (stopped.status, stopped.hint) == (RunStatus.STOPPED, "")
-
-
-def test_a_resumed_run_that_is_killed_later_failed_though_it_was_stopped_before(world, request_):
-    first = world.training.start(request_)
-    (first.checkpoints_dir / "samples_20").mkdir(parents=True)
-    write_events(first, CheckpointSaved(step=5, path="checkpoints/samples_20"))
-    world.training.stop(first.id, save=False)
-    run = world.training.resume(first.id)
-
-    ends(world, run, JobState(JobPhase.EXITED, -9))
-
-    assert world.monitoring.refresh(run.id).status is RunStatus.FAILED
-
-
-def test_a_going_run_is_asked_for_a_checkpoint_by_a_file_in_its_folder(world, request_):
-    run = world.training.start(request_)
-
-    world.training.save_now(run.id)
-
-    assert (run.folder / SAVE_COMMAND).is_file()
-    assert world.launcher.job(run).stops == []
-
-
-def test_a_going_run_is_asked_for_samples_by_a_file_in_its_folder(world, request_):
-    run = world.training.start(request_)
-
-    world.training.sample_now(run.id)
-
-    assert (run.folder / SAMPLE_COMMAND).is_file()
-
-
-def test_an_ended_run_has_nothing_to_save(world, request_):
-    run = stopped_run(world, request_)
-
-    with pytest.raises(StudioError, match="not going"):
-        world.training.save_now(run.id)
-
-
-def test_checkpoints_of_weights_only_are_no_ground_for_resuming(world, request_):
-    config = request_.config.model_copy(update={"save_full_state": False})
-    run = stopped_run(world, replace(request_, config=config))
-
-    assert "weights only" in world.training.resume_blocked(run)
 
 
 def test_a_run_on_this_computer_takes_the_place_of_a_model_one_talks_to(world, session):

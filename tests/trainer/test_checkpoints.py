@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from trainer_image import resuming
 from trainer_image.checkpoints import MARKER, Checkpoints, Progress, identity, require_same_run
 from trainer_image.config import RunConfig
 from trainer_image.problems import RunFailedError
@@ -55,12 +56,65 @@ def test_one_that_was_gone_back_to_is_the_newest_from_then_on(tmp_path: Path) ->
     for step in (5, 10):
         save(checkpoints, step)
 
-    chosen = checkpoints.to_resume("samples_20")
+    chosen = resuming.named(checkpoints, "samples_20").checkpoint
 
     assert chosen
     assert (chosen.progress.step, newest_step(checkpoints)) == (5, 5)
     with pytest.raises(RunFailedError, match="no whole checkpoint of that name"):
-        checkpoints.to_resume("samples_4")
+        resuming.named(checkpoints, "samples_4")
+
+
+def flip(path: Path, at: int = 3) -> None:
+    """One bit of one byte: the size stays."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", MARKER])
+def test_one_flipped_bit_is_seen_and_the_run_goes_on_from_the_one_before(tmp_path: Path, file: str) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    for step in (5, 10):
+        save(checkpoints, step)
+    marker = checkpoints.folder / "samples_40" / MARKER
+    flip(marker.with_name(file), at=marker.read_text().index("100") if file == MARKER else 3)
+
+    ground = resuming.newest(checkpoints)
+
+    assert ground.checkpoint
+    assert ground.checkpoint.folder.name == "samples_20"
+    ((level, sentence),) = ground.said
+    assert level == "warning"
+    assert "samples_40" in sentence
+    assert "goes on from samples_20" in sentence
+    assert newest_step(checkpoints) == 5
+    save(checkpoints, 15)
+    assert sorted(each.name for each in checkpoints.folder.iterdir()) == ["samples_20", "samples_60"]
+
+
+def test_a_damaged_one_is_refused_by_name_and_where_there_is_no_other(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    flip(save(checkpoints, 5) / "model.safetensors")
+
+    with pytest.raises(RunFailedError, match=r"model\.safetensors is not as it was written"):
+        resuming.named(checkpoints, "samples_20")
+    with pytest.raises(RunFailedError, match=r"Damaged: samples_20 \(model\.safetensors\)"):
+        resuming.newest(checkpoints)
+    assert (checkpoints.folder / "samples_20").is_dir()
+
+
+def test_one_of_an_older_version_is_gone_on_from_and_said_to_have_no_checksums(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, keep=3)
+    marker = save(checkpoints, 5) / MARKER
+    content = json.loads(marker.read_text())
+    marker.write_text(json.dumps({name: content[name] for name in content.keys() - {"sums", "seal"}}))
+
+    ground = resuming.newest(checkpoints)
+
+    assert ground.checkpoint
+    assert [sentence for _, sentence in ground.said] == [
+        "samples_20 is of an older version and has no checksums; its files have their sizes."
+    ]
 
 
 def test_the_best_one_and_those_asked_for_stay_beside_the_newest(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer_image.events import Ended, Notice, Started, parse_event
+from trainer_image.events import Ended, Notice, Problem, Started, parse_event
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter
 
@@ -68,6 +68,24 @@ def test_only_the_first_last_word_counts(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "result.json").read_text())
     assert (result["status"], result["attempt"], result["step"]) == ("finished", 4, 3)
     assert [type(parse_event(line)) for line in lines(tmp_path)] == [Ended]
+
+
+def test_a_run_that_cannot_leave_its_result_has_failed_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reporter, other = Reporter(tmp_path), Reporter(tmp_path)
+    assert other.finish("finished")
+    (tmp_path / "result.json").unlink()
+    (tmp_path / "result.json").mkdir()
+
+    reporter.finish("finished")
+
+    assert (reporter.code(0), reporter.code(3), other.code(0)) == (1, 1, 0)
+    said = [event for event in map(parse_event, lines(tmp_path)) if isinstance(event, Problem)]
+    assert "result.json could not be written: Is a directory" in said[-1].message
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(said[-1].message)
+    assert not list(tmp_path.glob("*.partial"))
 
 
 def test_tokens_never_reach_a_file_or_the_log(

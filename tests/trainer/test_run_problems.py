@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import pytest
 
-from trainer_image import holding
+from trainer_image import holding, places
 from trainer_image.checkpoints import Checkpoints
-from trainer_image.events import Notice, Problem
+from trainer_image.events import Notice, Phase, Problem
 from trainer_image.models import require_reachable
 from trainer_image.problems import RunFailedError, explain, explain_hub
 
@@ -327,13 +327,46 @@ def test_the_result_of_a_failure_tells_how_far_the_run_had_come(
     assert ran.result.attempt == 2
 
 
-def test_a_file_where_checkpoints_belong_is_named(
-    tiny_model: Path, tmp_path: Path, train_here: Train
+@pytest.mark.parametrize("name", ["checkpoints", "output", ".output.partial"])
+def test_a_file_where_a_folder_belongs_is_named_before_anything_is_computed(
+    tiny_model: Path, tmp_path: Path, train_here: Train, name: str
 ) -> None:
-    folder = tiny.make_run(tmp_path / "run", tiny_model, max_steps=1, save_steps=1)
-    (folder / "checkpoints").write_text("")
+    folder = tiny.make_run(tmp_path / "run", tiny_model)
+    (folder / name).write_text("")
 
-    expect(train_here(folder), 1, f"{folder / 'checkpoints'} cannot be used: File exists")
+    ran = train_here(folder)
+
+    expect(ran, 1, f"{folder / name} cannot be used: a file stands where")
+    assert not ran.of(Phase)
+
+
+@pytest.mark.parametrize("name", ["result.json", "events.jsonl", ".train.lock", "checkpoints/.extended.json"])
+def test_a_folder_where_a_file_belongs_is_named_before_anything_is_computed(
+    tiny_model: Path, tmp_path: Path, train_here: Train, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder = tiny.make_run(tmp_path / "run", tiny_model)
+    (folder / name).mkdir(parents=True)
+
+    code = train_here(folder).code
+
+    said = "".join(capsys.readouterr())
+    assert code in {1, 2}
+    assert f"{folder / name} cannot be" in said
+    assert "Loading" not in said
+
+
+@pytest.mark.parametrize("name", [".", "checkpoints", "output"])
+def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, name: str) -> None:
+    """By a mounted one: of permissions root is told nothing."""
+    (tmp_path / name).mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "ro", "none", str(tmp_path / name)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk here")
+    try:
+        with pytest.raises(RunFailedError, match="nothing may be written there"):
+            places.require_free(tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path / name)], check=True)
 
 
 def test_a_second_trainer_in_the_same_folder_is_refused_and_a_killed_one_holds_nothing(

@@ -103,6 +103,26 @@ def test_an_older_checkpoint_is_gone_on_from_when_it_is_named_and_ends_with_the_
     assert ours == (lora_run.folder / "output" / "adapter_model.safetensors").read_bytes()
 
 
+def test_a_damaged_checkpoint_is_passed_over_and_the_run_ends_with_the_same_weights(
+    lora_run: tiny.Ran, tmp_path: Path, train_here: Callable[..., tiny.Ran]
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(lora_run.folder, folder)
+    shutil.rmtree(folder / "output")
+    state = folder / "checkpoints" / "samples_400" / "optimizer.pt"
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 1
+    state.write_bytes(content)
+
+    ran = train_here(folder, "--resume")
+
+    assert ran.code == 0, ran.log
+    assert ran.of(Started)[-1].resumed_from_step == 90
+    assert any("passed over: samples_400 (optimizer.pt)" in notice.message for notice in ran.of(Notice))
+    ours = (folder / "output" / "adapter_model.safetensors").read_bytes()
+    assert ours == (lora_run.folder / "output" / "adapter_model.safetensors").read_bytes()
+
+
 def test_other_weights_under_the_base_models_name_are_refused_and_the_same_ones_elsewhere_are_not(
     lora_run: tiny.Ran, tiny_model: Path, tmp_path: Path, train_here: Callable[..., tiny.Ran]
 ) -> None:

@@ -54,6 +54,14 @@ def test_it_keeps_the_log_and_records_how_the_run_ended(tmp_path: Path) -> None:
     assert ended["ended_at"] > 1_700_000_000
 
 
+def test_a_log_that_cannot_be_written_is_an_end_on_record(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").mkdir()
+
+    assert start(tmp_path, "print('trained')").wait(20) == 127
+
+    assert read(tmp_path / "exit.json")["exit_code"] == 127
+
+
 def test_a_later_attempt_goes_on_in_the_same_log(tmp_path: Path) -> None:
     start(tmp_path, "print('one')").wait(20)
     start(tmp_path, "print('two')", attempt=2).wait(20)

@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import differences, tiny
+from . import differences, killing, tiny
 
 PROCESSES = 2
 PATIENCE_SECONDS = 240
 
 
 class WarmRanks:
-    """Trains a run folder by two processes, as a torchrun on one computer would."""
+    """Trains a run folder by two processes, as a torchrun on one computer would, or by one."""
 
     def __init__(self, folder: Path) -> None:
         self._log = folder / "ranks.log"
@@ -36,9 +36,16 @@ class WarmRanks:
         )
 
     def __call__(
-        self, run_dir: Path, *options: str, differs: str | None = None, environment: Mapping[str, str] = {}
+        self,
+        run_dir: Path,
+        *options: str,
+        differs: str | None = None,
+        environment: Mapping[str, str] = {},
+        processes: int = PROCESSES,
+        moment: killing.Moment | None = None,
     ) -> tiny.Ran:
-        """`differs` names what makes the second process another than the first; see `differences.py`.
+        """`differs` names what makes the second process another than the first; see `differences.py`. At its
+        `moment` the first kills itself.
 
         A process that is not done after four minutes is killed, which is code 14.
         """
@@ -48,6 +55,7 @@ class WarmRanks:
         arguments = ["--run-dir", str(run_dir), *options]
         order = {
             "arguments": arguments, "log": str(self._log), "differs": differs, "environment": {**environment},
+            "processes": processes, "moment": moment,
         }  # fmt: skip
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
@@ -69,7 +77,7 @@ def serve() -> None:
         order = json.loads(line)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
-        pids = [_fork(rank, port, order) for rank in range(PROCESSES)]
+        pids = [_fork(rank, port, order) for rank in range(order["processes"])]
         print(json.dumps([_code_of(pid) for pid in pids]), flush=True)
 
 
@@ -88,14 +96,23 @@ def _fork(rank: int, port: int, order: dict[str, Any]) -> int:
         file = os.open(order["log"], os.O_WRONLY | os.O_APPEND)
         os.dup2(file, 1)
         os.dup2(file, 2)
-        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": PROCESSES, "LOCAL_WORLD_SIZE": PROCESSES}
-        os.environ.update({name: str(value) for name, value in place.items()} | order["environment"])
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+        os.environ.update(_place(rank, port, order["processes"]) | order["environment"])
         if rank and order["differs"]:
             differences.NAMED[order["differs"]]()
+        if order["moment"] and not rank:
+            killing.kill_at(killing.Moment(*order["moment"]))
         os._exit(train.main(order["arguments"]))
     finally:
         os._exit(70)  # an exception that even the trainer's main let through
+
+
+def _place(rank: int, port: int, processes: int) -> dict[str, str]:
+    """What torchrun would set."""
+    if processes == 1:
+        return {}
+    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    return {name: str(value) for name, value in {**place, **meeting}.items()}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import flet as ft
 
 from app.domain.errors import StoreError
 from app.services.library import SAMPLE_NAME
+from app.ui import texts
 from app.ui.opening import Opening
 from app.ui.opening_page import OpeningPage
 from app.ui.root import Root
@@ -60,6 +61,27 @@ async def test_the_app_opens_with_its_sample(services, paths):
         assert "Opening…" in screen.text()
 
         await screen.wait_for_text(SAMPLE_NAME)
+
+
+async def test_no_text_of_a_tab_is_read_while_the_window_draws(services, paths, monkeypatch):
+    drawing, of_tabs = threading.get_ident(), list[str]()
+    texts.forget()
+    read = texts.read
+
+    def note(files):
+        found = read(files)
+        if threading.get_ident() == drawing:
+            of_tabs.extend({place.partition(".")[0] for place in found} - {"window"})
+        return found
+
+    monkeypatch.setattr(texts, "read", note)
+
+    async with mounted(OpeningPage, Opening(lambda: services), paths) as screen:
+        await screen.wait_for_text(SAMPLE_NAME)
+        for tab in range(5):
+            await choose_tab(screen, tab)
+
+    assert of_tabs == []
 
 
 async def test_a_store_that_cannot_be_opened_is_explained_and_can_be_tried_again(services, paths):

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import flet as ft
 
-from app.domain.sessions import Session, SessionRow, SessionVersion
+from app.domain.sessions import Session, SessionVersion
 from app.ui.actions import use_action
 from app.ui.data.conversation import RowCard
 from app.ui.data.session_context import SessionContext
@@ -17,6 +17,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.paging_bar import PagingBar
 from app.ui.kit.section import Card
 from app.ui.kit.selectable import Selectable
+from app.ui.pages import use_pages
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.mounting import keyed
@@ -113,36 +114,23 @@ def _entry(
 @ft.component
 def OldRows(context: SessionContext, version: SessionVersion) -> ft.Control:
     """The rows of an older version, to look at."""
-    start, set_start = ft.use_state(0)
-    shown, set_shown = ft.use_state(cast(Sequence[SessionRow], ()))
-    wanted = ft.use_ref(0)
-    load = use_action(
-        lambda: context.library.rows(
-            context.session.id, start=wanted.current or 0, limit=PAGE_ROWS, version=version.version
-        ),
-        on_done=set_shown,
+    pages = use_pages(
+        lambda start: context.library.rows(
+            context.session.id, start=start, limit=PAGE_ROWS, version=version.version
+        )
     )
-
-    async def move(to: int) -> None:
-        wanted.current = to
-        set_start(to)
-        await load.run()
-
-    async def first() -> None:
-        await move(0)
-
-    ft.use_effect(first, dependencies=[], cleanup=_nothing)
     return ft.Column(
         [
             ft.Text(
                 text("data.versions.rows_of", version=version.version),
                 theme_style=ft.TextThemeStyle.TITLE_SMALL,
             ),
-            ErrorBanner(load.problem, retry=(text("data.versions.try_again"), load.run)),
+            ErrorBanner(pages.load.problem, retry=(text("data.versions.try_again"), pages.load.run)),
             Identified(
-                "old-rows", Selectable(ft.Column([RowCard(row) for row in shown], spacing=GAP, tight=True))
+                "old-rows",
+                Selectable(ft.Column([RowCard(row) for row in pages.rows], spacing=GAP, tight=True)),
             ),
-            PagingBar(start, PAGE_ROWS, version.row_count, move),
+            PagingBar(pages.start, PAGE_ROWS, version.row_count, pages.move),
         ],
         spacing=GAP * 1.5,
         tight=True,

@@ -20,8 +20,9 @@ def OpenFolderButton(show: Callable[[Path], None], folder: Path) -> ft.Control:
         disabled=action.is_busy,
         on_click=action.run,
     )
-    if action.problem is None:
-        return button
-    words = f"{action.problem.message} {action.problem.hint}"
-    said = ft.Text(words, color=ft.Colors.ERROR, theme_style=ft.TextThemeStyle.BODY_SMALL)
-    return ft.Column([button, ft.Semantics(content=said, live_region=True)], spacing=GAP / 2, tight=True)
+    lines: list[ft.Control] = [button]  # in a column, as a card would draw it out over its whole width
+    if action.problem is not None:
+        words = f"{action.problem.message} {action.problem.hint}"
+        said = ft.Text(words, color=ft.Colors.ERROR, theme_style=ft.TextThemeStyle.BODY_SMALL)
+        lines.append(ft.Semantics(content=said, live_region=True))
+    return ft.Column(lines, spacing=GAP / 2, tight=True)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from app.domain.mapping import ColumnMapping
 from app.domain.merging import (
+    MOST_NAME_LETTERS,
     ConflictPolicy,
     MergeId,
     MergeRecipe,
@@ -146,6 +147,8 @@ class MergeDraft:
                 return text("merge.missing.column", part=source.mapping.missing[0], source=source.label)
         if not self.name.strip():
             return text("merge.missing.name")
+        if len(self.name.strip()) > MOST_NAME_LETTERS:
+            return text("merge.missing.shorter_name", most=MOST_NAME_LETTERS)
         if self.system == "text" and not self.system_text.strip():
             return text("merge.missing.system")
         return "" if self._recipe() else text("merge.missing.numbers")

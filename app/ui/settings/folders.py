@@ -8,13 +8,11 @@ import flet as ft
 
 from app.paths import HOME_VARIABLE, Paths
 from app.services.settings import SettingsService
-from app.ui.actions import use_action
 from app.ui.kit.copy_button import CopyButton
-from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
-from app.ui.kit.typed import use_typed
+from app.ui.settings.saved_field import SavedField
 from app.ui.texts import text
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
@@ -33,7 +31,7 @@ def Folders(settings: SettingsService, paths: Paths, show: Callable[[Path], None
     }
     rows = [_folder(label, folder, show) for label, folder in named.items()]
     if saved is not None:
-        rows.append(keyed(DataFolder, "data-folder", settings, saved, str(paths.data), set_saved))
+        rows.append(_data_folder(settings, saved, str(paths.data), set_saved))
     return Section(
         text("settings.folders.title"),
         rows,
@@ -49,39 +47,27 @@ def _folder(label: str, folder: Path, show: Callable[[Path], None]) -> ft.Contro
         ],
         tight=True,
     )
-    return LabeledValue(label, str(folder), is_code=True, trailing=buttons)
+    named = LabeledValue(label, str(folder), is_code=True)
+    cells: list[ft.Control] = [
+        ft.Container(named, col={"xs": 12, "sm": 7, "md": 8}),
+        ft.Container(buttons, col={"xs": 12, "sm": 5, "md": 4}, alignment=ft.Alignment.CENTER_RIGHT),
+    ]
+    return ft.ResponsiveRow(cells, spacing=0, run_spacing=0)
 
 
-@ft.component
-def DataFolder(
+def _data_folder(
     settings: SettingsService, saved: str, usual: str, on_saved: Callable[[str], None]
 ) -> ft.Control:
     """Large results may belong on another disk."""
-    folder = use_typed(saved)
-    save = use_action(lambda: settings.set_data_folder(folder.now()), on_done=on_saved)
-    return ft.Column(
-        [
-            ft.Row(
-                [
-                    ft.TextField(
-                        label=text("settings.folders.data"),
-                        value=folder.shown,
-                        hint_text=usual,
-                        helper=text("settings.folders.data_help"),
-                        helper_max_lines=3,
-                        on_change=folder.edit,
-                        on_submit=save.run,
-                        expand=True,
-                    ),
-                    ft.OutlinedButton(
-                        text("settings.folders.save_data"),
-                        disabled=save.is_busy or folder.shown.strip() == saved,
-                        on_click=save.run,
-                    ),
-                ],
-                vertical_alignment=ft.CrossAxisAlignment.START,
-            ),
-            ErrorBanner(save.problem, on_dismiss=save.dismiss),
-        ],
-        tight=True,
+    return keyed(
+        SavedField,
+        "data-folder",
+        saved,
+        settings.set_data_folder,
+        on_saved,
+        text("settings.folders.save_data"),
+        label=text("settings.folders.data"),
+        hint_text=usual,
+        helper=text("settings.folders.data_help"),
+        helper_max_lines=3,
     )

@@ -1,7 +1,8 @@
 """What the window says, looked up by its place in one catalogue; the English one is the folder `en` here.
 
-A text is asked for while something is drawn, never while modules load: the file of a tab (or its files, like
-`training.toml` and `training-run.toml`) is read once, with the first text of that tab.
+A text is asked for while something is drawn, never while modules load. The file of a tab (or its files, like
+`training.toml` and `training-run.toml`) is read once: by `read_all` before the tabs are shown, else with the
+first text of that tab.
 
 The environment variable `TUNEWRIGHT_TEXTS` names a file of the same shape, or a folder of them, whose texts
 come first: another language, whole or half. See docs/decisions/0025-texts-in-one-place.md.
@@ -59,6 +60,12 @@ def counted(key: str, count: int, **values: object) -> str:
     if isinstance(said, str):
         raise KeyError(f"{key} goes with no number: text()")
     return said.for_(count).format(count=count, **values)
+
+
+def read_all() -> None:
+    """Have the texts of all tabs at hand: as they are drawn, on the event loop, nothing is read any more."""
+    for tab in sorted({file.stem.partition("-")[0] for file in ENGLISH.glob("*.toml")}):
+        _of_tab(tab)
 
 
 def forget() -> None:

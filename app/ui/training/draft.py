@@ -212,6 +212,8 @@ class TrainingDraft:
 
     def apply_preset(self, name: str) -> None:
         """Put the preset's values into the fields; Custom leaves them as they are."""
+        if self.preset == AUTO_SET and name not in (AUTO_SET, CUSTOM):
+            auto_form.take_back(self)
         self.preset = name
         self.effective_text = ""
         self.method = presets.method_of(name) or self.method

@@ -13,6 +13,7 @@ from app.ui.actions import Action, use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.landmarks import use_landmark
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help, Wrap
@@ -52,16 +53,19 @@ def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> 
     use_answer(lambda: run.is_stopping, set_overdue, on=run.is_stopping, delay_seconds=_PATIENCE_SECONDS)
     is_stopping = run.is_stopping and not overdue and not (stop.problem or save.problem)
     busy = stop.is_busy or save.is_busy
+    place = use_landmark("training-2-run")
     if run.status is RunStatus.QUEUED:
         body = [Help(text("training.actions.queued"))]
     elif run.status.is_final:
-        body = _after(run, resume, blocked, longer, lambda: set_going_on(How(is_new=never_began(run))))
+        body = _after(run, resume, blocked, longer, place, lambda: set_going_on(How(is_new=never_began(run))))
         if going_on is not None:
             key = f"go-on-{run.id}"
             body.append(keyed(GoOn, key, services, run, going_on, lambda: set_going_on(None), done))
     else:
         asks = (save_now, sample_now)
-        body = _during(save, asks, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True))
+        body = _during(
+            save, asks, place, busy=busy, is_stopping=is_stopping, on_stop=lambda: set_asking(True)
+        )
     banner = next((a for a in (save, save_now, sample_now, resume) if a.problem), None)
     return ft.Column(
         [ErrorBanner(banner.problem, on_dismiss=banner.dismiss) if banner else ErrorBanner(None), *body],
@@ -78,6 +82,7 @@ def _blocked(training: TrainingService, run: Run) -> tuple[str, str]:
 def _during(
     save: Action,
     asks: tuple[Action, Action],
+    place: "ft.Ref[Any]",
     *,
     busy: bool,
     is_stopping: bool,
@@ -95,6 +100,7 @@ def _during(
             save.run,
             is_off=locked,
             is_main=True,
+            place=place,
         ),
         _button(
             "save-now",
@@ -130,6 +136,7 @@ def _after(
     resume: Action,
     blocked: tuple[str, str],
     on_longer: Callable[[], None],
+    place: "ft.Ref[Any]",
     on_place: Callable[[], None],
 ) -> list[ft.Control]:
     """`blocked`: why it cannot be resumed, and why it cannot be made longer. `on_place` asks where."""
@@ -143,6 +150,7 @@ def _after(
             on_place,
             is_off=False,
             is_main=True,
+            place=place,
         )
         return [Wrap([again, Help(text("training.actions.nothing_paid"))])]
     buttons = []
@@ -163,6 +171,7 @@ def _after(
                 on_place if asks_first(run) else resume.run,
                 is_off=is_off,
                 is_main=True,
+                place=place,
             )
         )
         if not asks_first(run) and not not_resumed:
@@ -185,6 +194,7 @@ def _after(
                 text("training.actions.longer_help"),
                 on_longer,
                 is_off=resume.is_busy,
+                place=None if buttons else place,
             )
         )
     note = "" if run.status is RunStatus.FINISHED else _note(not_resumed)
@@ -208,9 +218,12 @@ def _button(
     *,
     is_off: bool,
     is_main: bool = False,
+    place: "ft.Ref[Any] | None" = None,
 ) -> ft.Control:
+    """With `place` it is the landmark."""
     kind = ft.FilledTonalButton if is_main else ft.OutlinedButton
-    return Identified(identifier, kind(label, icon=icon, disabled=is_off, tooltip=tooltip, on_click=on_click))
+    button = kind(label, ref=place, icon=icon, disabled=is_off, tooltip=tooltip, on_click=on_click)
+    return Identified(identifier, button)
 
 
 def _stop_dialog(run: Run, stop: Action, on_cancel: Callable[[], None]) -> ft.AlertDialog:

@@ -1,6 +1,7 @@
 """What the model answered to questions of its data while it learned, the newest first."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import flet as ft
 
@@ -10,6 +11,10 @@ from app.ui.kit.selectable import Selectable
 from app.ui.texts import text
 from app.ui.theme import GAP
 
+_FEW: Final = 2
+_SHORT: Final = 300
+"""Answers of so many letters in all, and so few of them, stand there whole; more are scrolled through."""
+
 
 @ft.component
 def SampleList(samples: Sequence[SampleAnswer]) -> ft.Control:
@@ -17,7 +22,10 @@ def SampleList(samples: Sequence[SampleAnswer]) -> ft.Control:
     if not samples:
         return ft.Container(visible=False)
     entries: list[ft.Control] = [_entry(number, sample) for number, sample in enumerate(samples)]
-    body = ft.Container(Selectable(ft.ListView(entries, spacing=GAP * 1.5)), height=190)
+    if len(samples) <= _FEW and sum(len(sample.answer) for sample in samples) <= _SHORT:
+        body = ft.Container(Selectable(ft.Column(entries, spacing=GAP * 1.5, tight=True)))
+    else:
+        body = ft.Container(Selectable(ft.ListView(entries, spacing=GAP * 1.5)), height=190)
     return ft.Column(
         [
             ft.Text(text("training.samples.title"), theme_style=ft.TextThemeStyle.TITLE_SMALL),

@@ -93,8 +93,8 @@ def StartPanel(
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
             drawn("ready-card", found, lambda: ReadyCard(found)),
             drawn("measuring", (asked, reason, is_open), lambda: measuring),
-            *([ReadyDetails(found, lambda: set_again(again + 1))] if is_open and found else []),
-            *_dearer(found if known.asked == asked else None, draft),
+            ReadyDetails(found, lambda: set_again(again + 1)) if is_open and found else _no_line(),
+            _dearer(found if known.asked == asked else None, draft),
             _reason_line(about.sentence),
             ft.Row(
                 [
@@ -179,15 +179,20 @@ def _use_reason(services: Services, draft: TrainingDraft, form: Reading) -> str:
     )
 
 
-def _dearer(found: Readiness | None, draft: TrainingDraft) -> list[ft.Control]:
+def _no_line() -> ft.Control:
+    """In the place of what is not there: with it Start would else be another control, without the focus."""
+    return ft.Container(visible=False)
+
+
+def _dearer(found: Readiness | None, draft: TrainingDraft) -> ft.Control:
     """Where nothing serves at the price that was agreed to: one click says yes to the next."""
     if found is None or (offer := found.dearer) is None:
-        return []
+        return _no_line()
 
     def agree(offer: GpuOffer) -> None:
         draft.pod = draft.pod.agreeing_to(offer)
 
-    return [ft.Row([AgreeTo(offer, agree)])]
+    return ft.Row([AgreeTo(offer, agree)])
 
 
 def _fold(set_open: Callable[[bool], None], *, is_open: bool) -> ft.Control:

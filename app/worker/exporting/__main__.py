@@ -14,7 +14,7 @@ from typing import BinaryIO
 from app.domain.errors import StudioError
 from app.domain.exports import ExportJob, Told
 from app.worker.exporting.protocol import Failed, Reply, read_job, write_reply
-from trainer_image import network
+from trainer_image import importing, network
 from trainer_image.giving_way import give_way
 
 log = logging.getLogger("app.worker.exporting")
@@ -55,7 +55,8 @@ def _answer(job: ExportJob, replies: BinaryIO) -> Reply:
 
     tell(Told("Starting PyTorch"))
     try:
-        from app.worker.exporting import building  # noqa: PLC0415 seconds, and torch may be missing
+        with importing.at_once():
+            from app.worker.exporting import building  # noqa: PLC0415 seconds, and torch may be missing
 
         return Reply(made=building.make(job, tell))
     except StudioError as error:

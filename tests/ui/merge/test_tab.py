@@ -97,6 +97,10 @@ async def test_rows_in_turn_have_weights_and_a_seed(merging, library, paths, two
 
         await screen.set_value(weights[1], "2")
         await screen.type("Seed", "7")
+        await screen.type("Name of the result", "long" * 51)
+        assert screen.identified("merge-reason") == ["Give the result a name of at most 200 letters."]
+
+        await screen.type("Name of the result", "short")
         await screen.click("Merge now")
         await screen.wait_for_text("in a new session")
 

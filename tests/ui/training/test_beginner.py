@@ -311,3 +311,14 @@ def test_what_fits_instead_is_taken_whole():
     auto_form.take_instead(draft, Instead("lora", "4"))
 
     assert (draft.method, draft.base_bits, draft.preset) == ("lora", "4", AUTO_SET)
+
+
+def test_another_preset_takes_back_the_length_that_fitted_the_rows_of_auto_set():
+    draft = draft_of()
+    auto_form.choose_preset(draft, AUTO_SET)
+    answered(draft, max_seq_len=72, gradient_checkpointing=True)
+    assert (draft.numbers["max_seq_len"], draft.gradient_checkpointing) == ("72", True)
+
+    auto_form.choose_preset(draft, QUICK_LOCAL_TEST)
+
+    assert (draft.numbers["max_seq_len"], draft.gradient_checkpointing) == ("2048", False)

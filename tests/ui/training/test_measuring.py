@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from app.adapters.speed_file import SpeedFile
 from app.domain.errors import StudioError
 from app.services.probing import ProbingService
 from tests.known_prober import KnownProber
@@ -16,7 +17,8 @@ BUTTON = "Measure on this computer"
 def prober(studio, tmp_path) -> KnownProber:
     known, world = KnownProber(), studio.world
     probing = ProbingService(
-        world.training, world.library, world.runs, known, cache=tmp_path / "probes",
+        world.training, world.library, world.runs, known, SpeedFile(tmp_path / "speeds.jsonl"),
+        cache=tmp_path / "probes",
         seen_by=lambda config: config, offline=lambda: "", make_room=lambda: None,
     )  # fmt: skip
     object.__setattr__(studio.services, "probing", probing)

@@ -12,7 +12,7 @@ from app.services.setups import SetupService
 from app.ui.training.draft import TrainingDraft
 from tests.every_setting import every_setting, plain
 from tests.services.conftest import make_world
-from tests.ui.training.test_draft import setups as any_setups
+from tests.ui.training.any_setup import setups as any_setups
 from trainer_image.config import Lora, Osft, RunConfig, Sft
 
 SETTINGS = list(every_setting())

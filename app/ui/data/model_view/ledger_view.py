@@ -1,18 +1,18 @@
 """What becomes of every row, bucket by bucket, each with its rows and the reasons."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final, cast
+from collections.abc import Callable, Mapping
+from typing import Final
 
 import flet as ft
 
 from app.domain.previews import Fate, Survey
 from app.domain.timeline import BUCKETS
 from app.services.previews import PreviewService
-from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.paging_bar import PagingBar
 from app.ui.kit.selectable import Selectable
+from app.ui.pages import use_pages
 from app.ui.texts import text
 from app.ui.theme import GAP
 from trainer_image.config import RunConfig
@@ -106,30 +106,16 @@ def Fates(
     previews: PreviewService, survey: Survey, config: RunConfig, bucket: str, on_open: Callable[[int], None]
 ) -> ft.Control:
     """The rows of one bucket, page by page. Give it another key for another bucket."""
-    start, set_start = ft.use_state(0)
-    fates, set_fates = ft.use_state(cast(Sequence[Fate], ()))
-    wanted = ft.use_ref(0)
-    load = use_action(
-        lambda: previews.fates(survey, config, bucket, start=wanted.current or 0, limit=_PAGE), set_fates
-    )
+    pages = use_pages(lambda start: previews.fates(survey, config, bucket, start=start, limit=_PAGE))
     total = survey.table.outlook(config).buckets.get(bucket, 0)
 
-    async def move(to: int) -> None:
-        wanted.current = to
-        set_start(to)
-        await load.run()
-
-    async def first() -> None:
-        await move(0)
-
-    ft.use_effect(first, dependencies=[], cleanup=_nothing)
     return ft.Column(
         [
-            ErrorBanner(load.problem, retry=(text("data.model.ledger.again"), load.run)),
+            ErrorBanner(pages.load.problem, retry=(text("data.model.ledger.again"), pages.load.run)),
             Identified(
-                "fates", Selectable(ft.Column([_fate(f, on_open) for f in fates], spacing=0, tight=True))
+                "fates", Selectable(ft.Column([_fate(f, on_open) for f in pages.rows], spacing=0, tight=True))
             ),
-            PagingBar(start, _PAGE, total, move),
+            PagingBar(pages.start, _PAGE, total, pages.move),
         ],
         spacing=GAP,
         tight=True,
@@ -153,7 +139,3 @@ def _fate(fate: Fate, on_open: Callable[[int], None]) -> ft.Control:
         key=fate.number,
         spacing=GAP,
     )
-
-
-def _nothing() -> None:
-    pass

@@ -10,12 +10,14 @@ import flet as ft
 from app.domain.previews import PreviewCancelledError, Survey
 from app.domain.quality import FLAWS, Flawed, Quality
 from app.services.previews import PreviewService
-from app.ui.actions import Problem, problem_of, use_action
+from app.ui.actions import Problem, problem_of
+from app.ui.data.model_view.surveying import Ticket
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.paging_bar import PagingBar
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
+from app.ui.pages import use_pages
 from app.ui.texts import text
 from app.ui.theme import GAP
 from trainer_image.config import RunConfig
@@ -36,19 +38,6 @@ class _State:
     was_cancelled: bool = False
 
 
-@dataclass
-class _Ticket:
-    """What the looking thread and the event loop share: two plain values, each written by one side."""
-
-    rows: int = 0
-    is_cancelled: bool = False
-
-    def report(self, rows: int) -> None:
-        self.rows = rows
-        if self.is_cancelled:
-            raise PreviewCancelledError
-
-
 @ft.component
 def QualityView(
     previews: PreviewService, survey: Survey, config: RunConfig, on_open: Callable[[int], None]
@@ -56,15 +45,15 @@ def QualityView(
     """Looks when it is mounted; give it another key for other rows. `on_open` is told a number from 0."""
     state, set_state = ft.use_state(_State(is_busy=True))
     chosen, set_chosen = ft.use_state("")
-    ticket = ft.use_ref(cast(_Ticket | None, None))
+    ticket = ft.use_ref(cast(Ticket | None, None))
 
-    def find(mine: _Ticket) -> tuple[Quality, tuple[Flawed, ...] | None]:
+    def find(mine: Ticket) -> tuple[Quality, tuple[Flawed, ...] | None]:
         found = previews.quality.check(survey.source, mine.report)
         leaks = previews.quality.leaks(found, survey, config)
         return found, None if leaks is None else tuple(leaks)
 
     async def look() -> None:
-        mine = ticket.current = _Ticket()
+        mine = ticket.current = Ticket()
         set_state(_State(is_busy=True))
         task = asyncio.create_task(asyncio.to_thread(find, mine))
         try:
@@ -174,37 +163,24 @@ def FlawedRows(
     on_open: Callable[[int], None],
 ) -> ft.Control:
     """The rows of one kind, page by page. Give it another key for another kind."""
-    start, set_start = ft.use_state(0)
-    rows, set_rows = ft.use_state(cast(Sequence[Flawed], ()))
-    wanted = ft.use_ref(0)
 
-    def read() -> Sequence[Flawed]:
-        first = wanted.current or 0
+    def read(start: int) -> Sequence[Flawed]:
         if kind == _LEAKS:
-            return leaks[first : first + _PAGE]
-        return previews.quality.flawed(quality, kind, start=first, limit=_PAGE)
+            return leaks[start : start + _PAGE]
+        return previews.quality.flawed(quality, kind, start=start, limit=_PAGE)
 
-    load = use_action(read, set_rows)
+    pages = use_pages(read)
     language = kind.removeprefix("language:")
     counts: dict[str, int] = {str(flaw): count for flaw, count in quality.counts.items()}
     counts[_LEAKS] = len(leaks)
     total = counts.get(kind, quality.languages.get(language, 0))
 
-    async def move(to: int) -> None:
-        wanted.current = to
-        set_start(to)
-        await load.run()
-
-    async def first() -> None:
-        await move(0)
-
-    ft.use_effect(first, dependencies=[], cleanup=_nothing)
-    listed = ft.Column([_row(row, on_open) for row in rows], spacing=0, tight=True)
+    listed = ft.Column([_row(row, on_open) for row in pages.rows], spacing=0, tight=True)
     return ft.Column(
         [
-            ErrorBanner(load.problem, retry=(text("data.quality.try_again"), load.run)),
+            ErrorBanner(pages.load.problem, retry=(text("data.quality.try_again"), pages.load.run)),
             Identified("flawed", Selectable(listed)),
-            PagingBar(start, _PAGE, total, move),
+            PagingBar(pages.start, _PAGE, total, pages.move),
         ],
         spacing=GAP,
         tight=True,
@@ -221,7 +197,3 @@ def _row(row: Flawed, on_open: Callable[[int], None]) -> ft.Control:
         key=row.number,
         spacing=GAP,
     )
-
-
-def _nothing() -> None:
-    pass

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class _Ticket:
+class Ticket:
     """What the looking thread and the event loop share: two plain values, each written by one side."""
 
     rows: int = 0
@@ -61,12 +61,12 @@ class Surveying:
 def use_survey(previews: PreviewService) -> Surveying:
     """At most one at a time; another question takes the place of one under way."""
     state, set_state = ft.use_state(_State())
-    ticket = ft.use_ref(cast(_Ticket | None, None))
+    ticket = ft.use_ref(cast(Ticket | None, None))
 
     async def run(source: Source, config: RunConfig) -> None:
         if ticket.current is not None:
             ticket.current.is_cancelled = True
-        mine = ticket.current = _Ticket()
+        mine = ticket.current = Ticket()
 
         def tell(fresh: _State) -> None:
             if ticket.current is mine:

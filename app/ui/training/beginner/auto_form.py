@@ -11,6 +11,7 @@ from app.ui.training import typed_numbers
 from app.ui.training.beginner import state
 from app.ui.training.beginner.state import AutoState
 from app.ui.training.typed_numbers import NUMBERS
+from trainer_image.config import RunConfig
 
 if TYPE_CHECKING:
     from app.ui.training.draft import TrainingDraft
@@ -101,6 +102,19 @@ def take(draft: "TrainingDraft", asked: str, answer: AutoSet) -> None:
             draft.base_bits = choice.value
         elif choice.name == "gradient_checkpointing":
             draft.gradient_checkpointing = choice.value
+
+
+def take_back(draft: "TrainingDraft") -> None:
+    """What Auto Set chose for these rows and no other preset speaks of, before another one is applied: a
+    length that fits them would drop rows of a dataset that is chosen later."""
+    chosen = {
+        choice.name: choice.value for choice in (draft.auto.answer.choices if draft.auto.answer else ())
+    }
+    usual = {name: field.default for name, field in RunConfig.model_fields.items()}
+    if "max_seq_len" in chosen and _said(draft, "max_seq_len") == chosen["max_seq_len"]:
+        draft.numbers["max_seq_len"] = typed_numbers.as_text(usual["max_seq_len"])
+    if "gradient_checkpointing" in chosen:
+        draft.gradient_checkpointing = usual["gradient_checkpointing"]
 
 
 def problem(draft: "TrainingDraft") -> str:

@@ -12,6 +12,7 @@ from app.ui.actions import use_action
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.landmarks import use_landmark
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
@@ -81,6 +82,7 @@ def ImportRun(history: HistoryService, selection: RunSelection, on_changed: Call
     ft.use_dialog(dialog if is_open else None)
     button = ft.TextButton(
         text("training.history.import.open"),
+        ref=use_landmark("training-4-history"),
         icon=ft.Icons.DRIVE_FOLDER_UPLOAD,
         on_click=lambda: set_open(True),
     )

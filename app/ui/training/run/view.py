@@ -144,7 +144,7 @@ def _messages(run: Run, hands: Hands) -> list[ft.Control]:
 @ft.component
 def TalkToIt() -> ft.Control:
     """What comes next after a run: to the prompt, wherever that stands."""
-    place = use_landmark("training-2-talk")
+    place = use_landmark("training-3-talk")
     talk = ft.FilledButton(
         text("training.run.talk"), ref=place, icon=ft.Icons.CHAT_OUTLINED, on_click=_go_to_talk
     )

@@ -1,0 +1,106 @@
+"""Stopping and deleting runs, and what is asked of one while it goes on."""
+
+import pytest
+
+from app.domain.errors import StudioError, UnknownRunError
+from app.domain.runs import JobPhase, RunStatus
+from tests.services.conftest import stopped_run
+from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND
+from trainer_image.events import Result
+
+
+def test_stop_passes_on_whether_to_save_and_reports_the_true_end(world, request_):
+    run = world.training.start(request_)
+    run.result_path.write_text(Result(status="stopped", step=4).model_dump_json())
+
+    stopped = world.training.stop(run.id, save=True)
+
+    assert world.launcher.job(run).stops == [True]
+    assert (stopped.status, stopped.step) == (RunStatus.STOPPED, 4)
+
+
+def test_a_run_stopped_while_it_was_being_launched_does_not_go_on(world, request_):
+    launch = world.launcher.launch
+
+    def slow_launch(run, **how):
+        world.training.stop(run.id, save=False)  # by another window: there is no job yet
+        return launch(run, **how)
+
+    world.launcher.launch = slow_launch
+
+    run = world.training.start(request_)
+
+    assert world.monitoring.refresh(run.id).status is RunStatus.STOPPED
+    assert world.launcher.job(run).state.phase is JobPhase.EXITED
+
+
+def test_stopping_an_ended_run_does_nothing(world, request_):
+    run = stopped_run(world, request_)
+
+    assert world.training.stop(run.id, save=False).status is RunStatus.STOPPED
+    assert world.launcher.job(run).stops == []
+
+
+def test_a_run_that_was_stopped_before_it_could_say_so_was_stopped_not_failed(world, request_):
+    run = world.training.start(request_)
+    world.launcher.job(run).stubborn = True  # ended by force: it leaves no result
+
+    stopped = world.training.stop(run.id, save=False)
+
+    assert (stopped.status, stopped.hint) == (RunStatus.STOPPED, "")
+
+
+def test_a_going_run_is_asked_for_a_checkpoint_by_a_file_in_its_folder(world, request_):
+    run = world.training.start(request_)
+
+    world.training.save_now(run.id)
+
+    assert (run.folder / SAVE_COMMAND).is_file()
+    assert world.launcher.job(run).stops == []
+
+
+def test_a_going_run_is_asked_for_samples_by_a_file_in_its_folder(world, request_):
+    run = world.training.start(request_)
+
+    world.training.sample_now(run.id)
+
+    assert (run.folder / SAMPLE_COMMAND).is_file()
+
+
+def test_an_ended_run_has_nothing_to_save(world, request_):
+    run = stopped_run(world, request_)
+
+    with pytest.raises(StudioError, match="not going"):
+        world.training.save_now(run.id)
+
+
+def test_a_going_run_is_not_deleted(world, request_):
+    run = world.training.start(request_)
+
+    with pytest.raises(StudioError, match="still going"):
+        world.training.delete(run.id, files=True)
+
+    assert run.folder.exists()
+
+
+@pytest.mark.parametrize("files", [True, False])
+def test_deleting_a_run_takes_its_files_only_when_asked(world, request_, files):
+    run = stopped_run(world, request_)
+
+    world.training.delete(run.id, files=files)
+
+    assert run.folder.exists() is not files
+    with pytest.raises(UnknownRunError):
+        world.runs.get(run.id)
+
+
+def test_files_that_cannot_be_deleted_are_said_and_the_run_stays(world, request_):
+    run = stopped_run(world, request_)
+    run.folder.rename(world.home / "elsewhere")
+    run.folder.symlink_to(world.home / "elsewhere")  # what is linked here is not ours to delete
+
+    with pytest.raises(StudioError, match="could not all be deleted"):
+        world.training.delete(run.id, files=True)
+
+    assert world.monitoring.find(run.id) == run
+    assert (world.home / "elsewhere" / "config.json").exists()
