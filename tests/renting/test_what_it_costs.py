@@ -134,6 +134,18 @@ def test_a_run_with_a_volume_is_planned_where_the_volume_is(place: RentedPlace, 
     assert renting.plan(request(volume=volume.id), steps=10).offer.name == "RTX 4090"
 
 
+def test_what_is_free_is_said_of_the_region_that_was_named(place: RentedPlace, renting: RentingService):
+    volume = place.emulator.account.create_volume("mine", 10, "EU-CZ-1", "STANDARD")
+
+    def stock(where: PodOptions) -> list[Stock]:
+        found = {offer.name: offer.stock for offer in renting.choices(CONFIG, where)}
+        return [found["L4"], found["RTX 4090"]]
+
+    assert stock(PodOptions()) == [Stock.HIGH, Stock.HIGH]
+    assert stock(PodOptions(region="US-KS-2")) == [Stock.HIGH, Stock.NONE]
+    assert stock(PodOptions(volume=volume.id)) == [Stock.NONE, Stock.LOW]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

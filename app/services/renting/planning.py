@@ -19,6 +19,7 @@ from app.domain.renting import (
     ladder,
     offer_text,
     plan_of,
+    stock_of,
     too_little_left,
 )
 from app.domain.runpod_ports import Balance, GpuOffer, NoCapacityError, RunpodCloud
@@ -74,7 +75,7 @@ class RentingService:
         stock too. Raises TargetError."""
         every = replace(self._placed(options), gpus=(), highest_price=float("inf"))
         needed = self.needed_bytes(config) if config else None
-        return ladder(self.offers(), needed, every, with_stock=False)
+        return ladder(self._offers_in(every.region), needed, every, with_stock=False)
 
     def needed_bytes(self, config: RunConfig) -> int | None:
         return self._remembered.asked(
@@ -87,7 +88,7 @@ class RentingService:
     def plan(self, request: RunRequest, steps: int | None) -> CostPlan:
         """What it will cost, `steps` long. Raises TargetError, NoCapacityError if nothing serves."""
         options, config = self._placed(request.pod), request.config
-        offers, needed = self.offers(), self.needed_bytes(config)
+        offers, needed = self._offers_in(options.region), self.needed_bytes(config)
         rungs = ladder(offers, needed, options)
         later = beyond(offers, needed, options, rungs)
         if not rungs:
@@ -111,6 +112,10 @@ class RentingService:
             later=later,
             spent=spent,
         )
+
+    def _offers_in(self, region: str) -> Sequence[GpuOffer]:
+        """With what is free there, or anywhere without a region."""
+        return [replace(offer, stock=stock_of(offer, region)) for offer in self.offers()]
 
     def _placed(self, options: PodOptions) -> PodOptions:
         """In the region of its volume, which no other region has. Raises TargetError."""
