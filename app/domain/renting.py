@@ -66,10 +66,8 @@ class PodOptions:
 
     def problem(self) -> str:
         """What is wrong with it, as an order; empty if nothing is."""
-        if not self.image.strip():
-            return "Type the trainer image, as it is called in its registry"
-        if not _IMAGE.fullmatch(self.image.strip()) or _HERE.match(self.image.strip()):
-            return "Type the trainer image with a registry Runpod can reach, like ghcr.io/you/trainer:1"
+        if problem := image_problem(self.image.strip()):
+            return problem
         if not 0 < self.budget < 100_000:
             return "Type a budget in dollars, like 5"
         if not LEAST_HOURS <= self.hours <= MOST_HOURS:
@@ -85,6 +83,15 @@ class PodOptions:
 
 NO_POD: Final = PodOptions()
 """Of a run on this computer."""
+
+
+def image_problem(image: str) -> str:
+    """What keeps Runpod from getting that image, as an order; empty if nothing can be seen from here."""
+    if not image:
+        return "Type the trainer image, as it is called in its registry"
+    if not _IMAGE.fullmatch(image) or _HERE.match(image):
+        return "Type the trainer image with a registry Runpod can reach, like ghcr.io/you/trainer:1"
+    return ""
 
 
 def offer_text(offer: GpuOffer) -> str:
