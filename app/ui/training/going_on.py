@@ -121,6 +121,7 @@ def GoOn(
                 width=_WIDTH,
             ),
             actions=[
+                *_price(seen.found if is_current else None),
                 ft.TextButton(text("training.going_on.cancel"), autofocus=True, on_click=on_close),
                 Identified(
                     "go-on",
@@ -233,6 +234,14 @@ def _Found(found: Readiness | None, is_rented: bool, on_agree: Callable[[GpuOffe
     if not lines:
         lines.append(Help(text("training.going_on.all_well")))
     return Identified("go-on-found", ft.Column(lines, spacing=GAP, tight=True), live=True)
+
+
+def _price(found: Readiness | None) -> list[ft.Control]:
+    """Beside the button, where a small window shows it too."""
+    if found is None or found.plan is None:
+        return []
+    said = ft.Text(words.short_plan(found.plan), theme_style=ft.TextThemeStyle.LABEL_LARGE)
+    return [Identified("go-on-price", said)]
 
 
 def AgreeTo(offer: GpuOffer, on_agree: Callable[[GpuOffer], None]) -> ft.Control:

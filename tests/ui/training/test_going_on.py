@@ -74,6 +74,7 @@ async def test_a_rented_run_is_resumed_only_after_its_price_limit_and_files_were
             screen.text()
         )
         assert "the account has $12.00" in screen.text()
+        assert screen.identified("go-on-price") == ["RTX A4000: $0.25/h, at most $1.00"]
         assert "3.0 MB are sent to the pod: checkpoints/samples_4/adapter_model" in screen.text()
         await screen.click("Order a pod and resume")
         await screen.wait_for(lambda: account.told)
