@@ -297,7 +297,7 @@ class States:
         self.ui.page.get_by_role("switch", name="Offline mode").first.click()
         self.ui.wait_for_text("Offline mode is on", "offline-banner")
         self.ui.go_to("Training")
-        self.ui.wait_for_text("Offline mode")
+        self.ui.wait_for_text("Hugging Face", "source-offline")
         self.take("14-offline", TALL)
 
     def _wait_for_queue(self, count: int) -> None:
