@@ -166,7 +166,7 @@ def plain_configs(dataset, **rows):
 docker = st.builds(
     DockerOptions,
     image=names,
-    data_dir=st.one_of(st.none(), paths),
+    data_dir=st.one_of(st.none(), paths.map(lambda path: "/" / path)),
     use_gpu=st.booleans(),
     pass_hf_token=st.booleans(),
     container_name=maybe_names,
