@@ -26,7 +26,7 @@ def moments(seed: int) -> list[Moment]:
 
 
 def assert_it_went_on(ran: tiny.Ran) -> None:
-    """Each attempt but the first took up where a checkpoint was written; begun anew, it would learn the same."""
+    """Each but the first took up where a checkpoint was written; begun anew, it would learn the same."""
     began = [event.resumed_from_step for event in ran.of(Started)]
     assert len(began) == 4
     assert all(began[1:])
