@@ -70,7 +70,8 @@ def trained(
         code = train.main(["--run-dir", str(folder)])
     assert code == 0, log.getvalue()
     ran = tiny.Ran(folder, code, "")
-    assert ran.of(Rows)[0].buckets == {"trained": len(lines)}
+    buckets = ran.of(Rows)[0].buckets
+    assert buckets == {"trained": len(lines)}, f"--max-seq-len {args.max_seq_len} is too short: {buckets}"
     return ran.of(Metrics)
 
 

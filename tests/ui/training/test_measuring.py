@@ -6,6 +6,7 @@ import pytest
 
 from app.adapters.speed_file import SpeedFile
 from app.domain.errors import StudioError
+from app.paths import Paths
 from app.services.probing import ProbingService
 from tests.known_prober import KnownProber
 from tests.ui.training.conftest import choose_session
@@ -17,9 +18,9 @@ BUTTON = "Measure on this computer"
 def prober(studio, tmp_path) -> KnownProber:
     known, world = KnownProber(), studio.world
     probing = ProbingService(
-        world.training, world.library, world.runs, known, SpeedFile(tmp_path / "speeds.jsonl"),
+        world.training, world.library, world.runs, known, SpeedFile(Paths(world.home).speeds),
         cache=tmp_path / "probes",
-        seen_by=lambda config: config, offline=lambda: "", make_room=lambda: None,
+        seen_by=studio.services.previews.seen_by, offline=lambda: "", make_room=lambda: None,
     )  # fmt: skip
     object.__setattr__(studio.services, "probing", probing)
     return known
@@ -41,6 +42,7 @@ async def test_what_was_measured_is_told_and_the_estimate_asked_for_again(studio
 
         await screen.wait_for_text("A step takes about 1.5 s, 40 steps roughly 60 s.")
         await screen.wait_for(lambda: len(studio.trainer.asked) > asked)
+        await screen.wait_for_text("steps, roughly")
         await screen.type("Learning rate", "0.001")
         await screen.wait_for_text("The form has changed since.")
 
