@@ -68,18 +68,20 @@ def serve(port: int) -> None:
 
 
 def repeat(file: Path, work: Callable[[], None]) -> None:
-    """Do it while the file is there, and write into NAME.done how often."""
+    """Do it while the file is there, and write into NAME.done how often; NAME.busy is there meanwhile."""
     count = 0
     while True:
+        beside(file, "busy").touch()
         if file.exists():
             work()
             count += 1
-            done_of(file).write_text(str(count))
+            beside(file, "done").write_text(str(count))
+        beside(file, "busy").unlink()
         time.sleep(0.02)
 
 
-def done_of(file: Path) -> Path:
-    return file.with_name(f"{file.name}.done")
+def beside(file: Path, ending: str) -> Path:
+    return file.with_name(f"{file.name}.{ending}")
 
 
 def loading(services) -> Callable[[], None]:
@@ -145,8 +147,9 @@ def during(ui, file: Path, seconds: float) -> Times:
     file.touch()
     times = clicks(ui.page, seconds, on=INFERENCE)
     file.unlink()
-    done = done_of(file)
-    wait_for(done.exists, 300)
+    done, busy = beside(file, "done"), beside(file, "busy")
+    # The last load holds the engine, which would refuse a question: nothing begins before it has ended.
+    wait_for(lambda: done.exists() and not busy.exists(), 300)
     print(f"{file.suffix[1:]}: {done.read_text()} times in {seconds:.0f} s")
     return times
 
@@ -160,7 +163,7 @@ def while_it_answers(ui, seconds: float) -> Times:
         ui.fill("Message", "Which harbour does Saltby have?")
         ui.click("Send")
         asked += 1
-        ui.wait_for_text("[^ …]", "live-answer", timeout=60)
+        ui.wait_for_text("[^ …]", "live-answer", timeout=300)  # its model comes first
         started = time.monotonic()
         times += clicks(ui.page, left, until=lambda: ui.text("live-answer") is None, on=INFERENCE)
         left -= time.monotonic() - started

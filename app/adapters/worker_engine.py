@@ -42,7 +42,8 @@ log = logging.getLogger(__name__)
 IDLE_MINUTES = 10.0
 CANCEL_SECONDS = 5.0
 """After a cancel the process has this long to say that it stopped; then it is killed."""
-_BUSY = "Another answer is being generated."
+_BUSY = ("Another answer is being generated.", "Wait for it to end, or press Stop.")
+_LOADING = ("A model is being loaded.", "Ask again once it is in memory.")
 GAVE_WAY = "A run needed the memory, so the model was let go of; it is loaded again with the next question."
 
 Told = Callable[[AnswerFacts], None] | None
@@ -194,7 +195,7 @@ class WorkerEngine:
         with self._counting:
             is_free = self._turn.acquire(blocking=False)
         if not is_free:
-            raise BusyError(_BUSY, "Wait for it to end, or press Stop.")
+            raise BusyError(*(_LOADING if self._status.state == "loading" else _BUSY))
         answer = _Answer(next(self._ids), asker)
         try:
             self._begin(answer)

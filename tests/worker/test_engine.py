@@ -22,7 +22,7 @@ from transformers import LlamaForCausalLM
 from app.adapters.worker_engine import WorkerEngine
 from app.adapters.worker_process import LOG_NAME, WorkerProcess
 from app.domain.chat import Sampling
-from app.domain.errors import EngineError
+from app.domain.errors import BusyError, EngineError
 from app.worker.protocol import Load
 from tests.worker.conftest import TinyRuns, question
 from tests.worker.tiny import make_adapter, make_tokenizer
@@ -467,6 +467,18 @@ def test_a_process_killed_while_loading_is_a_sentence(engine: WorkerEngine, tiny
 
     assert ["killed from outside" in str(error) for error in errors] == [True]
     assert not pieces
+
+
+def test_a_question_while_a_model_is_loaded_is_refused_with_that_as_the_reason(
+    engine: WorkerEngine, tiny_runs: TinyRuns
+) -> None:
+    thread, _, _ = in_thread(engine, tiny_runs)
+
+    with pytest.raises(BusyError, match="A model is being loaded"):
+        next(engine.generate(*question(tiny_runs.adapter, "Me too!"), LONG))
+
+    engine.stop()
+    thread.join(20)
 
 
 def test_stop_while_loading_lets_go_of_the_model_without_an_error(

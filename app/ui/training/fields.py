@@ -116,7 +116,7 @@ def Segments(
 
     buttons = ft.SegmentedButton(
         segments=[
-            ft.Segment(value=key, label=ft.Text(text), disabled=key in disabled) for key, text in options
+            ft.Segment(value=key, label=_in_one_line(text), disabled=key in disabled) for key, text in options
         ],
         selected=[value] if any(key == value for key, _ in options) else [],
         allow_empty_selection=True,
@@ -127,6 +127,11 @@ def Segments(
     caption = ft.Text(label, theme_style=ft.TextThemeStyle.LABEL_MEDIUM, color=ft.Colors.ON_SURFACE_VARIANT)
     row = ft.Row([buttons], scroll=ft.ScrollMode.AUTO)
     return Identified(identifier, ft.Column([caption, row], spacing=GAP / 2, tight=True))
+
+
+def _in_one_line(text: str) -> ft.Text:
+    """Where the font came after the button had been given its width, the padding takes what is wider."""
+    return ft.Text(text, no_wrap=True, overflow=ft.TextOverflow.VISIBLE)
 
 
 def Toggle(
