@@ -251,8 +251,6 @@ class States:
         self.ui.wait_for_text("Import a finished run")
         self.take("11-importing-a-run")
         self.ui.page.keyboard.press("Escape")
-        self.show('^="history-"')
-        self.take("11-history-narrow", NARROW)
 
     def queue(self) -> None:
         self.resize(WHOLE)
