@@ -39,14 +39,20 @@ class States:
         self.failed: list[str] = []
         folder.mkdir(parents=True, exist_ok=True)
 
-    def take(self, name: str, size: dict[str, int] = WIDE, *, dark: bool = False) -> None:
+    def take(
+        self, name: str, size: dict[str, int] = WIDE, *, dark: bool = False, from_piece: str = ""
+    ) -> None:
+        """`from_piece`: only the right column, from where that piece begins."""
         page, raw = self.ui.page, self._folder / f"{name}.png"
         self.resize(size)
         page.emulate_media(color_scheme="dark" if dark else "light")
         page.mouse.move(2, 2)
         page.wait_for_timeout(900)  # ripples, tooltips and scrollbars fade
         page.screenshot(path=str(raw))
-        with Image.open(raw) as image:
+        box = self._box(from_piece) if from_piece else None
+        with Image.open(raw) as whole:
+            left, top = (int(box["x"]) - 30, int(box["y"]) - 30) if box else (0, 0)
+            image = whole.crop((left, top, whole.width, min(whole.height, top + 1100))) if box else whole
             image.save(raw.with_suffix(".webp"), quality=QUALITY, method=6)
         raw.unlink()
         page.emulate_media(color_scheme="light")
@@ -66,7 +72,7 @@ class States:
         """Scroll the one column of a narrow window until that piece stands at its top."""
         page = self.ui.page
         self.resize(NARROW)
-        page.mouse.move(210, 400)
+        page.mouse.move(5, 400)  # beside the lists, which scroll by themselves
         for _ in range(80):
             box = self._box(selector)
             if box is not None and box["y"] < 60:
@@ -235,10 +241,7 @@ class States:
             compare.first.click()
             self.ui.page.wait_for_timeout(800)
         self.ui.wait_for_text("Compare 2 runs", "compare")
-        self.take("11-history-and-two-runs-compared", HIGH)
-        self.show('^="history-"')
-        self.take("11-history-narrow", NARROW)
-        self.resize(WHOLE)
+        self.take("11-history-and-two-runs-compared", HIGH, from_piece='="compare"')
         self.ui.page.get_by_role("button", name=re.compile("^Delete ")).last.click()
         self.ui.wait_for_text("Also delete its files")
         self.take("11-deleting-asks-about-files")
@@ -248,6 +251,8 @@ class States:
         self.ui.wait_for_text("Import a finished run")
         self.take("11-importing-a-run")
         self.ui.page.keyboard.press("Escape")
+        self.show('^="history-"')
+        self.take("11-history-narrow", NARROW)
 
     def queue(self) -> None:
         self.resize(WHOLE)
@@ -292,7 +297,7 @@ class States:
         self.ui.page.get_by_role("switch", name="Offline mode").first.click()
         self.ui.wait_for_text("Offline mode is on", "offline-banner")
         self.ui.go_to("Training")
-        self.ui.wait_for_text("Offline mode")
+        self.ui.wait_for_text("Hugging Face", "source-offline")
         self.take("14-offline", TALL)
 
     def _wait_for_queue(self, count: int) -> None:

@@ -1,8 +1,9 @@
-"""The files a first run uses: the sample session and the tiny model."""
+"""The files a first run uses, the sample session and the tiny model; and the pictures of the docs."""
 
 import collections
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -234,3 +235,10 @@ def answer_loss(model: Any, tokenizer: Any, rows: list[Row]) -> Any:
         summed = summed + torch.nn.functional.cross_entropy(logits, labels[1:], reduction="sum")
         count += int(answers.sum())
     return summed / count
+
+
+def test_every_picture_of_a_state_is_on_its_page_and_the_page_shows_no_other() -> None:
+    page = (PROJECT / "docs/user/pictures.md").read_text(encoding="utf-8")
+    kept = {file.name for file in (PROJECT / "docs/images/states").iterdir()}
+
+    assert set(re.findall(r"images/states/([\w.-]+)", page)) == kept

@@ -71,16 +71,25 @@ def prove(services: Services, args: argparse.Namespace, output: Output) -> int:
     ref, placing = _found(services, args.model, args)
     target = expanded(args.to) if args.to else None
     file_format = _comparison_format(target)
+    if file_format not in (None, ComparisonFormat.HTML):
+        raise StudioError(
+            "A report of what was learnt is a page to read.",
+            "Name a file that ends in .html; `--json` gives the numbers to programs.",
+        )
     if not 1 <= args.count <= MOST_PROMPTS:
         raise StudioError(f"--count is a number from 1 to {MOST_PROMPTS:,}.", "20 are usual.")
     plan, pair = services.proving.plan(ref, args.count)
     done = _compared(services, plan, pair, placing, target, file_format, output)
     if target is None:
-        output.say(f"Report: {services.comparing.export(done, ComparisonFormat.HTML)}")
+        target = services.comparing.export(done, ComparisonFormat.HTML)
+        output.say(f"Report: {target}")
     found = done.findings()
-    output.give({"loss": plan.proof.loss if plan.proof else None, "findings": found})
+    loss = plan.proof.loss if plan.proof else None
+    output.give({"loss": loss, "findings": found, "report": str(target)})
     if found is not None and found.scores is not None:
         before, after = found.scores
+        if loss is not None:
+            output.say("Loss on rows kept aside: {:.3f} → {:.3f}".format(*loss))
         output.say(f"Exact: {before.exact} → {after.exact} of {found.compared}")
         output.say(f"ROUGE-L: {before.rouge_l:.3f} → {after.rouge_l:.3f}")
         output.say(f"General prompts answered otherwise: {found.changed} of {found.general}")

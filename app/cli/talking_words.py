@@ -44,7 +44,7 @@ def add_talking_words(
     prove = leaf(verbs, "prove", "what a run has learnt and forgotten: its base against it, as a report")
     prove.add_argument("model", metavar="RUN", help="a run (name, id) or RUN/samples_N")
     prove.add_argument("--count", type=int, default=20, metavar="N", help="rows kept aside to ask (20)")
-    prove.add_argument("--to", metavar="FILE", help="write the report here: .html, .jsonl, .md or .csv")
+    prove.add_argument("--to", metavar="FILE.html", help="write the report here; else where exports go")
     _placing(prove)
 
     _chats(verbs.add_parser("chats", help="kept chats with models"), leaf)

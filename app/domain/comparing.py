@@ -81,6 +81,12 @@ class Comparison:
         first, second = self.answer(prompt, 0), self.answer(prompt, 1)
         return None if first is None or second is None else (first.text, second.text)
 
+    def _wanted(self) -> list[str | None]:
+        """Of each pair, in their order."""
+        answers = self.proof.wanted if self.proof else ()
+        places = (at for at in range(len(self.prompts)) if self._both(at) is not None)
+        return [answers[at] if at < len(answers) else None for at in places]
+
     def as_text(self, file_format: ComparisonFormat) -> str:
         match file_format:
             case ComparisonFormat.JSONL:
@@ -92,7 +98,7 @@ class Comparison:
             case ComparisonFormat.HTML:
                 found = self.findings()
                 numbers = numbers_of(self.labels, self.proof, found) if self.proof and found else ""
-                return page_of(self.labels, self._conditions(), self.pairs(), numbers)
+                return page_of(self.labels, self._conditions(), self.pairs(), numbers, self._wanted())
 
     def _conditions(self) -> list[str]:
         system = [f"System prompt: {self.system}"] if self.system else []

@@ -22,11 +22,18 @@ def page_of(
     conditions: Sequence[str],
     pairs: Sequence[tuple[str, str, str]],
     numbers: str = "",
+    wanted: Sequence[str | None] = (),
 ) -> str:
-    """What only one side says is bold and underlined; `numbers` is HTML that goes before the answers."""
+    """What only one side says is bold and underlined; `numbers` is HTML that goes before the answers.
+
+    `wanted` is what the data answers, of each pair or of none.
+    """
     title = escape(f"{labels[0]} and {labels[1]}")
     said = "".join(f"<p>{escape(one)}</p>\n" for one in conditions)
-    body = "".join(_section(labels, number, *pair) for number, pair in enumerate(pairs, start=1))
+    asked = zip(pairs, wanted or [None] * len(pairs), strict=True)
+    body = "".join(
+        _section(labels, number, *pair, want) for number, (pair, want) in enumerate(asked, start=1)
+    )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
@@ -35,7 +42,10 @@ def page_of(
     )
 
 
-def _section(labels: tuple[str, str], number: int, prompt: str, first: str, second: str) -> str:
+def _section(
+    labels: tuple[str, str], number: int, prompt: str, first: str, second: str, wanted: str | None
+) -> str:
+    data = "" if wanted is None else f"<p>In the data: {escape(wanted)}</p>\n"
     answers = zip(labels, differences(first, second), strict=True)
     articles = "".join(
         f"<article><h3>{escape(who)}</h3><p>{_marked(text)}</p></article>" for who, text in answers
@@ -45,7 +55,7 @@ def _section(labels: tuple[str, str], number: int, prompt: str, first: str, seco
         if first == second
         else f"{likeness(first, second):.0%} of the words are the same."
     )
-    return f'<h2>{number}. {escape(prompt)}</h2>\n<div class="pair">{articles}</div>\n<p>{same}</p>\n'
+    return f'<h2>{number}. {escape(prompt)}</h2>\n{data}<div class="pair">{articles}</div>\n<p>{same}</p>\n'
 
 
 def _marked(stretches: Sequence[Stretch]) -> str:

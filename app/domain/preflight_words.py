@@ -109,7 +109,7 @@ def plan(it: CostPlan) -> str:
     """The price of an hour, how long, what it comes to, and the most it can be."""
     price = f"{money(it.offer.price_per_hour)} an hour for {it.offer.name} ({it.offer.memory_gb} GB)"
     if it.seconds is not None and it.total is not None:
-        steps = f"from {it.measured_steps:,} measured steps on it"
+        steps = f"from {it.measured_steps:,} measured step{'s' * (it.measured_steps != 1)} on it"
         about = f"about {duration(it.seconds)}, {money(it.total)} ({steps}, with about 8 min to begin)"
     else:
         about = "how long is not known: nothing like it ran on this GPU yet"

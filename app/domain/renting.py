@@ -3,6 +3,7 @@
 Pure: prices and stock are handed in. Money is in US dollars, memory in GB of 10⁹ bytes as cards are sold.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,11 @@ class Order(StrEnum):
     CHEAPEST = "cheapest"
 
 
+_IMAGE: Final = re.compile(r"[A-Za-z0-9][\w.:-]*(/[\w.-]+)+(:[\w.-]+)?(@sha256:[0-9a-f]{64})?", re.ASCII)
+_HERE: Final = re.compile(r"localhost\b|127\.|0\.0\.0\.0")
+"""A registry of this computer: a pod would wait for its image, and cost, until its patience ends."""
+_REGION: Final = re.compile(r"[A-Z]{2,5}-[A-Z]{2,5}-\d{1,2}")
+_VOLUME: Final = re.compile(r"[A-Za-z0-9]{4,40}")
 LEAST_HOURS: Final = 0.1
 MOST_HOURS: Final = 24.0 * 7
 SETUP_SECONDS: Final = 480.0
@@ -60,19 +66,32 @@ class PodOptions:
 
     def problem(self) -> str:
         """What is wrong with it, as an order; empty if nothing is."""
-        if not self.image.strip():
-            return "Type the trainer image, as it is called in its registry"
+        if problem := image_problem(self.image.strip()):
+            return problem
         if not 0 < self.budget < 100_000:
             return "Type a budget in dollars, like 5"
         if not LEAST_HOURS <= self.hours <= MOST_HOURS:
             return f"Type a deadline from {LEAST_HOURS} to {MOST_HOURS:.0f} hours"
         if self.highest_price is not None and self.highest_price <= 0:
             return "Type the highest price an hour in dollars, or nothing"
+        if self.region and not _REGION.fullmatch(self.region):
+            return "Type a region of Runpod like EU-RO-1, or nothing"
+        if self.volume and not _VOLUME.fullmatch(self.volume):
+            return "Type the network volume's id, as Settings shows it, or nothing"
         return ""
 
 
 NO_POD: Final = PodOptions()
 """Of a run on this computer."""
+
+
+def image_problem(image: str) -> str:
+    """What keeps Runpod from getting that image, as an order; empty if nothing can be seen from here."""
+    if not image:
+        return "Type the trainer image, as it is called in its registry"
+    if not _IMAGE.fullmatch(image) or _HERE.match(image):
+        return "Type the trainer image with a registry Runpod can reach, like ghcr.io/you/trainer:1"
+    return ""
 
 
 def offer_text(offer: GpuOffer) -> str:

@@ -1,6 +1,10 @@
 """Paths as people type them: what no file system can hold counts as not there, instead of raising."""
 
 from pathlib import Path
+from typing import Final
+
+_LONGEST_NAME: Final = 255
+"""Bytes of one part of a path, on any usual file system."""
 
 
 def expanded(typed: str | Path) -> Path:
@@ -25,6 +29,13 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def is_possible(typed: str | Path) -> bool:
+    """Whether anything could be called so: a NUL, or a name longer than disks take, is in no path."""
+    return "\0" not in str(typed) and all(
+        len(part.encode(errors="replace")) <= _LONGEST_NAME for part in Path(typed).parts
+    )
 
 
 def looks_like_path(model: str) -> bool:

@@ -17,7 +17,7 @@ from app.domain.previews import PreviewError
 from app.domain.runpod_ports import NoCapacityError
 from app.domain.runs import RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
-from app.domain.typed_paths import expanded
+from app.domain.typed_paths import expanded, is_folder
 from app.services.extent import extent_of, rows_of
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
@@ -141,7 +141,7 @@ class PreflightService:
 
     def _folder_of(self, config: RunConfig, cache: Path | None) -> Path | None:
         seen = Path(self._previews.seen_by(config).base_model)
-        if config.base_model == BUNDLED_MODEL or seen.is_dir():
+        if config.base_model == BUNDLED_MODEL or is_folder(seen):
             return seen
         return self._models.cached(config.base_model, cache)
 
@@ -155,7 +155,7 @@ class PreflightService:
         found = Readiness(remarks.of_a_base_model(asked.config))
         if folder and not lacks:
             return replace(found, download=Download(0))
-        if folder and (expanded(name).is_dir() or name == BUNDLED_MODEL):
+        if folder and (is_folder(expanded(name)) or name == BUNDLED_MODEL):
             return found.with_(Readiness((remarks.of_a_broken_folder(folder, lacks),)))
         if asked.why_no_hub:
             return found.with_(Readiness((remarks.of_no_download(name, lacks, asked.why_no_hub),)))

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import UnknownSessionError
-from app.domain.runs import Run, RunId, RunRequest, Target
+from app.domain.runs import DockerOptions, Run, RunId, RunRequest, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
-from app.domain.typed_paths import expanded, looks_like_path
+from app.domain.typed_paths import expanded, is_file, is_folder, is_possible, looks_like_path
 from app.services.library import LibraryService
 from trainer_image.config import DATA_FILE, FileDataset, HubDataset, RunConfig
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_CONTAINER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{1,254}")
+"""Docker's own rule; its length is that of a label."""
 
 
 def session_of(library: LibraryService, setup: Setup) -> Session | None:
@@ -90,6 +92,23 @@ def made_up_name(label: str, method: str, run_id: RunId) -> str:
     return f"{slug}-{method}-{run_id[:6]}"
 
 
+def file_problem(file: Path | None) -> str:
+    """Why no rows can be read from there, as an order; empty if they may be."""
+    if file is None or is_file(file):
+        return ""
+    kind = "is a folder" if is_folder(file) else "does not"
+    return f"Choose a data file that exists: {(file.name or str(file))[:100]} {kind}"
+
+
+def model_problem(name: str) -> str:
+    """Why there can be no such base model, as an order; empty if there may be."""
+    if looks_like_path(name) and not is_folder(expanded(name)):
+        return f"Choose a base model that exists: there is no folder {name[:200]}"
+    if not is_possible(name):
+        return "Choose a base model that exists: no model and no folder can be called as that is"
+    return ""
+
+
 def place_problem(request: RunRequest, *, is_offline: bool) -> str:
     """What speaks against the target and what the run takes from the network, as an order; empty if nothing.
 
@@ -99,4 +118,15 @@ def place_problem(request: RunRequest, *, is_offline: bool) -> str:
         return problem
     if request.target.is_by_script:
         return "Choose another target: the app starts no Hugging Face Job, it writes the script that does"
+    if request.target is Target.DOCKER:
+        return _docker_problem(request.docker)
     return request.pod.problem() if request.target is Target.RUNPOD else ""
+
+
+def _docker_problem(docker: DockerOptions) -> str:
+    """What can be told without asking Docker."""
+    if docker.container_name and not _CONTAINER.fullmatch(docker.container_name):
+        return "Choose a container name of letters, digits, dots, dashes and underscores, or leave it empty"
+    if docker.data_dir is not None and not is_possible(docker.data_dir):
+        return "Choose another host data folder: none can be called as that is"
+    return ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from app.domain.errors import StudioError
 from app.domain.money import money
+from app.domain.renting import image_problem
 from app.domain.runpod_ports import GpuOffer, NetworkVolume, NoCapacityError, PodTemplate, RunpodCloud
 from app.domain.runpod_storage import (
     AGENT_PORT,
@@ -118,8 +119,8 @@ class RunpodStorageService:
 
     def ensure_template(self, *, image: str, disk_gb: int) -> PodTemplate:
         """A preset in the account that names this image. One that names another image is replaced."""
-        if not image.strip():
-            raise StudioError("A template needs an image.", "Give it as its registry calls it.")
+        if problem := image_problem(image):
+            raise StudioError("A template needs an image that Runpod can get.", f"{problem}.")
         with self._one_at_a_time:
             cloud = self._cloud()
             for known in [known for known in cloud.templates() if known.name == OURS]:

@@ -15,7 +15,7 @@ from app.domain.renting import PodOptions
 from app.domain.runs import DockerOptions, Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
-from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
+from app.domain.typed_paths import expanded
 from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
@@ -24,8 +24,10 @@ from app.services.run_data import leave_wish, make_run_folder, remove_folder
 from app.services.run_requests import (
     config_of_run,
     data_label,
+    file_problem,
     is_name,
     made_up_name,
+    model_problem,
     place_problem,
     session_of,
 )
@@ -98,11 +100,8 @@ class TrainingService:
         config = request.config
         if not request.session_id and not request.data_file and not isinstance(config.dataset, HubDataset):
             return "Choose a dataset"
-        if request.data_file and not is_file(request.data_file):
-            kind = "is a folder" if is_folder(request.data_file) else "does not"
-            return f"Choose a data file that exists: {request.data_file.name[:100]} {kind}"
-        if looks_like_path(config.base_model) and not is_folder(expanded(config.base_model)):
-            return f"Choose a base model that exists: there is no folder {config.base_model[:200]}"
+        if problem := file_problem(request.data_file) or model_problem(config.base_model):
+            return problem
         if problem := place_problem(request, is_offline=bool(self._offline())):
             return problem
         if request.output_name and not is_name(request.output_name):

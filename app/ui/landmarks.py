@@ -38,8 +38,8 @@ async def focus_on(page: Any, name: str) -> None:
     """Move the focus there, if it is on the page."""
     place = _KNOWN.get(page, {}).get(name)
     if place is not None and _is_shown(place):
-        control: Any = place.current
-        await control.focus()
+        shown: Any = place.current
+        await shown.focus()
 
 
 def _is_shown(place: "ft.Ref[Any]") -> bool:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, BinaryIO
 
 from app.domain.errors import EngineError
+from app.worker.first_piece import heard_at_once
 from app.worker.protocol import (
     Cancel,
     Error,
@@ -133,7 +134,10 @@ class Worker:
 
         try:
             done = generation.generate(
-                self._model(), request, self._reply, cancelled=lambda: request.id in self._cancelled
+                self._model(),
+                request,
+                heard_at_once(self._reply),
+                cancelled=lambda: request.id in self._cancelled,
             )
         finally:
             self._cancelled.discard(request.id)
@@ -141,7 +145,9 @@ class Worker:
 
     def _generate_gguf(self, gguf: "GgufModel", request: Generate) -> None:
         try:
-            done = gguf.generate(request, self._reply, cancelled=lambda: request.id in self._cancelled)
+            done = gguf.generate(
+                request, heard_at_once(self._reply), cancelled=lambda: request.id in self._cancelled
+            )
         finally:
             self._cancelled.discard(request.id)
         self._reply(done)

@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from app.domain.chat import Voice
 from app.domain.errors import EngineError
 from app.domain.talkers import Device
-from app.worker import quantisation
+from app.worker import factored, quantisation
 from app.worker.brake import Brake
 from app.worker.protocol import Load
 
@@ -134,6 +134,8 @@ def _load_tokenizer(folder: str) -> Any:
 def _load_model(name: str, dtype: Any, how: Mapping[str, Any]) -> Any:
     try:
         if Path(name).is_dir():
+            if factored.is_factored(Path(name)):
+                return _multiply_out(Path(name), dtype, how)
             return _read_model(name, dtype, how)
         if _is_cached(name):
             with suppress(OSError):  # only a part of it is there: get the rest
@@ -142,9 +144,22 @@ def _load_model(name: str, dtype: Any, how: Mapping[str, Any]) -> Any:
             # One quick question first: without a network, from_pretrained tries for over a minute.
             get_hf_file_metadata(hf_hub_url(name, "config.json"))
         return _read_model(name, dtype, how, local_files_only=HF_HUB_OFFLINE)
+    except EngineError:
+        raise
     except Exception as error:
         log.exception("model")
         raise _explain_loading(name, error) from error
+
+
+def _multiply_out(checkpoint: Path, dtype: Any, how: Mapping[str, Any]) -> Any:
+    """A checkpoint in the middle of an OSFT run. Raises EngineError where fewer bits are asked for: they come
+    with reading ordinary weights from a file, and the factors are none."""
+    if how:
+        raise EngineError(
+            "A checkpoint of an OSFT run cannot be loaded in fewer bits.",
+            "Choose full precision, or export the checkpoint and load that.",
+        )
+    return factored.dense_model(checkpoint).to(dtype)
 
 
 def _is_cached(name: str) -> bool:

@@ -92,7 +92,11 @@ def carry_out(services: Services, told: dict) -> None:
 def request_of(told: dict) -> RunRequest:
     config = RunConfig(base_model="some/model", max_steps=told["max_steps"], offline=True)
     pod = PodOptions(
-        image="soak:1", budget=told["budget"], hours=1.0, gpus=tuple(told["gpus"]), highest_price=5.0
+        image="example.com/soak:1",
+        budget=told["budget"],
+        hours=1.0,
+        gpus=tuple(told["gpus"]),
+        highest_price=5.0,
     )
     return RunRequest(config, Target.RUNPOD, data_file=Path(told["data"]), output_name=told["name"], pod=pod)
 

@@ -69,6 +69,9 @@ def test_a_token_of_ones_own_is_used_and_shown_nowhere(shell: Shell):
         (("chats", "show", "nothing"), "There is no chat 'nothing'."),
         (("compare", MODEL, MODEL, "--prompt", "x"), "Both models are the same."),
         (("compare", MODEL, MODEL, "--prompt", "x", "--to", "a.doc"), "ends in none of"),
+        (("prove", MODEL), "Only what a run has made can be held against its rows."),
+        (("prove", MODEL, "--to", "a.csv"), "Name a file that ends in .html"),
+        (("prove", MODEL, "--count", "0"), "--count is a number from 1 to"),
     ],
 )
 def test_mistakes_are_a_sentence(shell: Shell, words, sentence):

@@ -144,8 +144,26 @@ def test_nobody_pretends_to_know_how_long_an_unseen_gpu_takes():
         (PodOptions(image="a/b", budget=0), "budget"),
         (PodOptions(image="a/b", hours=0), "deadline"),
         (PodOptions(image="a/b", highest_price=0), "highest price"),
+        (PodOptions(image="a/b", budget=-5), "budget"),
+        (PodOptions(image="a/b", budget=float("nan")), "budget"),
+        (PodOptions(image="a/b", hours=-1), "deadline"),
+        (PodOptions(image="a/b", hours=float("inf")), "deadline"),
+        (PodOptions(image="a/b", highest_price=-1), "highest price"),
+        (PodOptions(image="my trainer"), "registry"),
+        (PodOptions(image="tunewright-trainer:cuda"), "registry"),
+        (PodOptions(image="localhost:5000/me/trainer:1"), "registry"),
+        (PodOptions(image='a/b", env: [{'), "registry"),
+        (PodOptions(image="a/b", region="Mars"), "region"),
+        (PodOptions(image="a/b", volume="my volume"), "volume"),
     ],
 )
 def test_what_is_wrong_with_the_options_is_said(wrong: PodOptions, word: str):
     assert word in wrong.problem()
-    assert not PodOptions(image="ghcr.io/me/trainer").problem()
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["me/trainer", "ghcr.io/me/trainer:1", "registry.example:5000/a/b/c:v1.2", f"a/b@sha256:{'0' * 64}"],
+)
+def test_an_image_of_a_registry_is_taken_whatever_its_name(image: str):
+    assert not PodOptions(image=image, region="US-KS-2", volume="2q9m7x4c").problem()

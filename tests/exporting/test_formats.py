@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from app.domain.errors import StudioError
-from app.domain.exports import MODELFILE
+from app.domain.exports import MODELFILE, Told
 from app.worker.exporting import mlx
 from app.worker.exporting.building import make
 from tests.exporting.conftest import MODEL, PROMPTS, job, unheard
@@ -120,6 +120,19 @@ def test_a_checkpoint_without_settings_ends_its_answers_where_training_did(
 
     assert made.certificate.passed, made.certificate.verdict
     assert not {"optimizer.pt", "training_args.bin"} & {p.name for p in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.parametrize("kind", ["merged", "gguf"])
+def test_a_model_without_a_chat_template_is_refused_before_anything_is_loaded(kind, tmp_path: Path) -> None:
+    bare = shutil.copytree(MODEL, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    told: list[Told] = []
+
+    with pytest.raises(StudioError, match="has no chat template: what is exported could not be") as refused:
+        make(job(bare, tmp_path / "out", kind), told.append)
+
+    assert "chat_template.jinja" in refused.value.hint
+    assert (told, list((tmp_path / "out").iterdir())) == ([], [])
 
 
 def test_a_checkpoint_of_osft_becomes_the_model_its_parts_are(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """Whoever looks after a pod may be killed, replaced, stopped or kept waiting: the run goes on."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
+from app.adapters.processes import SystemProcesses, start_of
+from app.adapters.runpod.agents import RentedAgent
 from app.adapters.sqlite.rentals import SqliteRentalStore
 from app.domain.errors import StoreError, TargetError
 from app.domain.rental_ports import Brought, PodHealth
@@ -14,6 +19,7 @@ from app.domain.rentals import Rental, RentalState
 from app.domain.runs import JobPhase
 from app.services.renting.keepers import Keepers
 from app.services.renting.keeping import Keeper
+from app.services.renting.launcher import RunpodLauncher
 from tests.launchers.places import next_attempt, wait_until
 from tests.launchers.rented_place import RentedPlace
 from tests.renting.rented import NewRun, gone, launched, rental_of
@@ -74,6 +80,85 @@ def test_a_keeper_that_was_killed_after_the_start_does_not_send_again(place: Ren
 
     wait_until(lambda: rental_of(place, again).state is RentalState.TRAINING)
     place.launcher().stop(handle, save=False)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_app_that_is_closed_in_the_midst_of_an_upload_costs_only_what_is_left_of_it(
+    place: RentedPlace, new_run: NewRun
+):
+    run = new_run()
+    (run.folder / "data").mkdir(parents=True)
+    (run.folder / "data/train.jsonl").write_bytes(b'{"messages": []}\n' * 1_200_000)  # parts of 8 MiB
+    sent: list[int] = []
+
+    class Noted(RentedAgent):
+        is_closed = False
+
+        def send(self, source: Path, path: str, on_bytes: Callable[[int], None]) -> None:
+            def note(done: int) -> None:
+                if path.startswith("data"):
+                    sent.append(done)
+                    if self.is_closed and done:
+                        raise SystemExit  # the thread is gone at once, as with its process
+
+            super().send(source, path, note)
+
+    class Closed(Noted):
+        is_closed = True
+
+    place.keepers = Keepers(replace(place.renting, agents=Closed))
+    handle = launched(place, run)
+    wait_until(lambda: sent and not place.keepers._threads[str(handle)].is_alive())
+    assert rental_of(place, run).state is RentalState.UPLOADING
+
+    uploaded = place.folder_there(run) / "data/train.jsonl"
+    assert not uploaded.exists()
+    place.keepers = Keepers(replace(place.renting, agents=Noted))
+    assert place.launcher().state(handle).phase is JobPhase.RUNNING
+    place.finish(run, 0)
+
+    assert gone(place, run).exit_code == 0
+    assert uploaded.read_bytes() == (run.folder / "data/train.jsonl").read_bytes()
+    first, closed_at, went_on_at, *_ = sent
+    assert (first, closed_at > 0, went_on_at) == (0, True, closed_at)
+
+
+def test_two_apps_of_one_home_share_a_pod_and_the_second_keeps_it_when_the_first_is_gone(
+    place: RentedPlace, new_run: NewRun
+):
+    first = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    mine, other = place.renting, Keepers(place.renting)
+    second = RunpodLauncher(mine, other, lambda _: None)
+    place.renting = replace(mine, processes=As(first.pid))
+    place.keepers = Keepers(place.renting)
+    run = new_run()
+    handle = launched(place, run)
+    place.wait_until_trained(run)
+
+    assert second.state(handle).phase is JobPhase.RUNNING
+    assert not other._threads
+    with pytest.raises(TargetError, match="still going"):
+        second.launch(run, resume=False, secrets={})
+    place.keepers.close()
+    first.kill()
+    first.wait()
+    assert second.state(handle).phase is JobPhase.RUNNING
+    assert rental_of(place, run).keeper == mine.processes.me()
+    place.finish(run, 0)
+
+    assert gone(place, run).exit_code == 0
+    assert len(place.emulator.account.pods) == 1
+    other.close()
+
+
+class As(SystemProcesses):
+    """As the other process sees itself."""
+
+    def __init__(self, pid: int) -> None:
+        self._it = f"{pid}:{start_of(psutil.Process(pid)):.2f}"
+
+    def me(self) -> str:
+        return self._it
 
 
 def test_a_stop_does_not_wait_for_what_is_being_fetched(place: RentedPlace, new_run: NewRun):

@@ -48,7 +48,7 @@ def test_a_dearer_gpu_is_never_taken_without_a_word(place: RentedPlace, new_run:
     with pytest.raises(NoCapacityError, match="has a free RTX A4000") as refusal:
         launched(place, new_run())
 
-    assert "Set the highest price to 0.39" in refusal.value.hint
+    assert "Set the highest price to $0.39" in refusal.value.hint
     assert living(place) == []
     assert rental_of(place, new_run()).is_refused
     assert place.launcher().find(new_run()) is None

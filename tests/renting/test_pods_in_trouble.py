@@ -106,19 +106,25 @@ def test_a_pod_that_lived_on_while_runpod_took_its_time_to_say_it_is_gone_is_cou
 
 
 def test_an_hour_without_network_is_said_and_forgotten(place: RentedPlace, new_run: NewRun):
+    clock = place.emulator.account.clock
+    place.renting = replace(place.renting, clock=clock.now)
+    place.keepers = Keepers(place.renting)
     run = new_run()
     handle = launched(place, run)
     place.wait_until_trained(run)
 
     place.emulator.faults.offline = True
     wait_until(lambda: rental_of(place, run).trouble)
-    with pytest.raises(TargetError):
+    clock.advance(3600)
+    with pytest.raises(TargetError, match="cannot be reached"):
         place.launcher().state(handle)
     place.finish(run, 0)
     place.emulator.faults.offline = False
 
-    assert gone(place, run).exit_code == 0
-    assert rental_of(place, run).is_retrieved
+    ended = gone(place, run)
+    [pod] = place.emulator.account.pods.values()
+    assert (ended.exit_code, ended.is_retrieved, ended.trouble) == (0, True, "")
+    assert ended.cost(clock.now()) >= pod.spent() > ended.price
 
 
 def test_a_pod_that_answers_is_not_gone_though_another_accounts_key_finds_none(

@@ -8,6 +8,7 @@ import pytest
 
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
+from app.domain.errors import TargetError
 from app.domain.preflight import Readiness
 from app.domain.preflight_remarks import of_a_plan
 from app.domain.preflight_words import facts, leaving, short_plan
@@ -124,6 +125,41 @@ class Priced:
     def _start(self, wanted: RunRequest) -> RunRequest:
         self.started.append(wanted)
         return wanted
+
+
+def test_a_run_with_a_volume_is_planned_where_the_volume_is(place: RentedPlace, renting: RentingService):
+    volume = place.emulator.account.create_volume("mine", 10, "EU-CZ-1", "STANDARD")
+
+    assert renting.plan(request(), steps=10).offer.name == "L4"  # of which there is none
+    assert renting.plan(request(volume=volume.id), steps=10).offer.name == "RTX 4090"
+
+
+def test_what_is_free_is_said_of_the_region_that_was_named(place: RentedPlace, renting: RentingService):
+    volume = place.emulator.account.create_volume("mine", 10, "EU-CZ-1", "STANDARD")
+
+    def stock(where: PodOptions) -> list[Stock]:
+        found = {offer.name: offer.stock for offer in renting.choices(CONFIG, where)}
+        return [found["L4"], found["RTX 4090"]]
+
+    assert stock(PodOptions()) == [Stock.HIGH, Stock.HIGH]
+    assert stock(PodOptions(region="US-KS-2")) == [Stock.HIGH, Stock.NONE]
+    assert stock(PodOptions(volume=volume.id)) == [Stock.NONE, Stock.LOW]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"volume": "nope1"}, "knows no network volume nope1"),
+        ({"region": "US-KS-2"}, "is in EU-CZ-1, not in"),
+    ],
+)
+def test_a_volume_that_cannot_be_used_is_said_before_anything_is_ordered(
+    place: RentedPlace, renting: RentingService, options: dict[str, str], said: str
+):
+    volume = place.emulator.account.create_volume("mine", 10, "EU-CZ-1", "STANDARD")
+
+    with pytest.raises(TargetError, match=said):
+        renting.plan(request(**{"volume": volume.id, **options}), steps=10)
 
 
 def test_nothing_serves_at_a_price_nobody_asks(renting: RentingService):

@@ -124,11 +124,11 @@ def test_a_volume_is_deleted_only_if_it_is_ours_and_no_pod_has_it(storage, clien
 
 
 def test_a_template_is_ensured_once_and_replaced_when_it_names_another_image(storage, client, cloud):
-    first = storage.ensure_template(image="trainer:1", disk_gb=40)
-    assert storage.ensure_template(image="trainer:1", disk_gb=40) == first
-    second = storage.ensure_template(image="trainer:2", disk_gb=40)
+    first = storage.ensure_template(image="a/trainer:1", disk_gb=40)
+    assert storage.ensure_template(image="a/trainer:1", disk_gb=40) == first
+    second = storage.ensure_template(image="a/trainer:2", disk_gb=40)
 
-    assert [template["image"] for template in cloud.account.templates.values()] == ["trainer:2"]
+    assert [template["image"] for template in cloud.account.templates.values()] == ["a/trainer:2"]
     foreign = client.create_template("mine", image="x", disk_gb=10)
     with pytest.raises(StudioError, match="did not make the template mine"):
         storage.delete_template(foreign.id)

@@ -92,7 +92,7 @@ def test_a_volume_is_made_on_a_word_listed_with_its_price_and_deleted_on_a_word(
 
 def test_a_template_is_made_listed_and_deleted(told, cloud):
     assert "There is no template" in told("templates", plainly=True)[0]
-    made, _ = told("templates", "--ensure", "trainer:1")
+    made, _ = told("templates", "--ensure", "a/trainer:1")
 
     assert (made["name"], made["disk_gb"]) == ("tunewright", 40)
     assert "trainer:1" in told("templates", plainly=True)[0]

@@ -2,10 +2,13 @@
 
 import gc
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM
 
 from app.domain.chat import Sampling
 from app.domain.errors import EngineError
@@ -16,6 +19,7 @@ from app.worker.protocol import Generate, Load
 from app.worker.residents import MOST_ADAPTERS, Residents
 from tests.worker.conftest import TinyRuns
 from tests.worker.tiny import make_adapter
+from trainer_image.subspace import factorise
 
 pytestmark = pytest.mark.training
 
@@ -147,3 +151,32 @@ def test_an_adapter_of_another_kind_does_not_join(loads: list[Load]) -> None:
         residents.have(loads[1], nothing)
 
     assert residents.have(loads[0], nothing).model is not first.model
+
+
+@pytest.fixture
+def osft_checkpoint(tiny_runs: TinyRuns, tmp_path: Path) -> Load:
+    """As a run holds it on its way: two matrices in factors."""
+    folder = shutil.copytree(tiny_runs.base, tmp_path / "samples_4")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    names = [name for name, part in model.named_modules() if name.endswith(("q_proj", "down_proj"))]
+    factorise(model, names, 0.5)
+    tied = {"lm_head.weight"} if model.config.tie_word_embeddings else set()
+    kept = {name: weight for name, weight in model.state_dict().items() if name not in tied}
+    save_file(kept, folder / "model.safetensors")
+    return Load(base_model=str(folder), words=str(folder))
+
+
+def test_a_checkpoint_in_factors_is_multiplied_out_and_speaks(osft_checkpoint: Load, tiny_runs) -> None:
+    whole = Residents().have(Load(base_model=str(tiny_runs.base), words=str(tiny_runs.base)), nothing)
+
+    parts = Residents().have(osft_checkpoint, nothing)
+
+    assert answer(parts) == answer(whole)
+    assert not [name for name in parts.model.state_dict() if "U_low" in name]
+
+
+def test_a_checkpoint_in_factors_is_refused_in_fewer_bits(osft_checkpoint: Load) -> None:
+    asked = osft_checkpoint.model_copy(update={"precision": "4bit"})
+
+    with pytest.raises(EngineError, match="OSFT run cannot be loaded in fewer bits"):
+        Residents().have(asked, nothing)

@@ -19,6 +19,7 @@ from app.domain.renting import (
     ladder,
     offer_text,
     plan_of,
+    stock_of,
     too_little_left,
 )
 from app.domain.runpod_ports import Balance, GpuOffer, NoCapacityError, RunpodCloud
@@ -72,9 +73,9 @@ class RentingService:
     def choices(self, config: RunConfig | None, options: PodOptions) -> Sequence[GpuOffer]:
         """All that fit the run, if it is known, in the order of `options`, whatever they cost, those out of
         stock too. Raises TargetError."""
-        every = replace(options, gpus=(), highest_price=float("inf"))
+        every = replace(self._placed(options), gpus=(), highest_price=float("inf"))
         needed = self.needed_bytes(config) if config else None
-        return ladder(self.offers(), needed, every, with_stock=False)
+        return ladder(self._offers_in(every.region), needed, every, with_stock=False)
 
     def needed_bytes(self, config: RunConfig) -> int | None:
         return self._remembered.asked(
@@ -86,8 +87,8 @@ class RentingService:
 
     def plan(self, request: RunRequest, steps: int | None) -> CostPlan:
         """What it will cost, `steps` long. Raises TargetError, NoCapacityError if nothing serves."""
-        options, config = request.pod, request.config
-        offers, needed = self.offers(), self.needed_bytes(config)
+        options, config = self._placed(request.pod), request.config
+        offers, needed = self._offers_in(options.region), self.needed_bytes(config)
         rungs = ladder(offers, needed, options)
         later = beyond(offers, needed, options, rungs)
         if not rungs:
@@ -111,6 +112,24 @@ class RentingService:
             later=later,
             spent=spent,
         )
+
+    def _offers_in(self, region: str) -> Sequence[GpuOffer]:
+        """With what is free there, or anywhere without a region."""
+        return [replace(offer, stock=stock_of(offer, region)) for offer in self.offers()]
+
+    def _placed(self, options: PodOptions) -> PodOptions:
+        """In the region of its volume, which no other region has. Raises TargetError."""
+        if not options.volume:
+            return options
+        volumes = self._remembered.asked(("volumes", self._minute()), lambda: self._cloud().volumes())
+        volume = next((volume for volume in volumes if volume.id == options.volume), None)
+        if volume is None:
+            hint = "Settings → Runpod lists those there are, with their ids; a run needs none."
+            raise TargetError(f"Runpod knows no network volume {options.volume}.", hint)
+        if options.region not in ("", volume.region):
+            message = f"The volume {volume.id} is in {volume.region}, not in {options.region}."
+            raise TargetError(message, "Empty one of the two fields.")
+        return replace(options, region=volume.region)
 
     def rental(self, run: Run) -> Rental | None:
         """Of its newest attempt."""

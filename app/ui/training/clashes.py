@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from app.domain.typed_paths import expanded
 from app.ui.texts import text
 from app.ui.training import draft_setup, typed_numbers
 from app.ui.training.beginner import auto_form
@@ -17,6 +18,16 @@ def first_of(draft: "TrainingDraft") -> str:
     if problem := _token_bound_problem(draft):
         return text("training.missing.tokens_at_once", problem=problem)
     return _batch_problem(draft) or _rows_problem(draft) or _warmup_problem(draft)
+
+
+def docker_problem(draft: "TrainingDraft") -> str:
+    """What of its settings is missing or wrong; empty if nothing is."""
+    if not draft.image.strip():
+        return text("training.missing.image")
+    typed = draft.data_dir.strip()
+    if typed and not expanded(typed).is_absolute():  # it would count from wherever the app was started
+        return text("training.missing.data_folder")
+    return ""
 
 
 def push_problem(draft: "TrainingDraft") -> str:

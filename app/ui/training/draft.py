@@ -309,8 +309,8 @@ class TrainingDraft:
         return self._target_problem() or problems.first_of(self)
 
     def _target_problem(self) -> str:
-        if self.target is Target.DOCKER and not self.image.strip():
-            return text("training.missing.image")
+        if self.target is Target.DOCKER:
+            return clashes.docker_problem(self)
         if self.target is Target.HF_JOBS:
             return self.job.problem()
         return self.pod.problem() if self.target is Target.RUNPOD else ""

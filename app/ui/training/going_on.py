@@ -116,12 +116,12 @@ def GoOn(
                     lines,
                     tight=True,
                     spacing=GAP * 1.5,
-                    scroll=ft.ScrollMode.AUTO,
                     horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
                 ),
                 width=_WIDTH,
             ),
             actions=[
+                *_price(seen.found if is_current else None),
                 ft.TextButton(text("training.going_on.cancel"), autofocus=True, on_click=on_close),
                 Identified(
                     "go-on",
@@ -132,6 +132,7 @@ def GoOn(
                     ),
                 ),
             ],
+            scrollable=True,
             on_dismiss=on_close,
         )
     )
@@ -230,7 +231,17 @@ def _Found(found: Readiness | None, is_rented: bool, on_agree: Callable[[GpuOffe
         ]
     if found.dearer is not None:
         lines.append(AgreeTo(found.dearer, on_agree))
+    if not lines:
+        lines.append(Help(text("training.going_on.all_well")))
     return Identified("go-on-found", ft.Column(lines, spacing=GAP, tight=True), live=True)
+
+
+def _price(found: Readiness | None) -> list[ft.Control]:
+    """Beside the button, where a small window shows it too."""
+    if found is None or found.plan is None:
+        return []
+    said = ft.Text(words.short_plan(found.plan), theme_style=ft.TextThemeStyle.LABEL_LARGE)
+    return [Identified("go-on-price", said)]
 
 
 def AgreeTo(offer: GpuOffer, on_agree: Callable[[GpuOffer], None]) -> ft.Control:

@@ -114,7 +114,8 @@ def GpuChoice(draft: TrainingDraft, renting: RentingService) -> ft.Control:
         set_offers(found)
         set_problem(None)
 
-    on = (config.model_dump_json() if config else "", options.order, options.region, draft.offline_reason)
+    place = (options.region, options.volume)
+    on = (config.model_dump_json() if config else "", options.order, place, draft.offline_reason)
     use_answer(
         ask,
         take,

@@ -90,13 +90,21 @@ def read(name: str, typed: str) -> float | None:
     except ValueError:
         wanted = text("training.wrong_number.whole") if number.whole else text("training.wrong_number.point")
         raise ValueError(wanted) from None
-    if not math.isfinite(value):
+    if not is_finite(value):
         raise ValueError(text("training.wrong_number.finite"))
     try:
         _ADAPTERS[name].validate_python(value)
     except ValidationError as error:
         raise ValueError(sentence_of(error.errors()[0], is_whole=number.whole)) from None
     return value
+
+
+def is_finite(value: float) -> bool:
+    """A whole number may have more digits than a float has room for."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def problem(name: str, typed: str) -> str:

@@ -11,7 +11,8 @@ import torch
 
 from app.domain.errors import StudioError
 from app.domain.exports import MODELFILE, Certificate, ExportFormat, ExportJob, Made, Told
-from app.worker.exporting import factored, mlx, parity
+from app.worker import factored
+from app.worker.exporting import mlx, parity
 from app.worker.exporting.gguf_file import write_gguf
 from app.worker.exporting.loading import load_folder, load_tokenizer, load_trained
 from app.worker.exporting.modelfile import modelfile
@@ -43,6 +44,7 @@ def make(job: ExportJob, tell: Tell) -> Made:
     """Fill `job.staging`. Raises StudioError; what is in the folder then is worth nothing."""
     if job.format is ExportFormat.MLX:
         mlx.require_possible()
+    words = load_tokenizer(job.model)  # before minutes of loading
     tell(Told("Loading what was trained"))
     if not job.is_adapter and factored.is_factored(job.model):
         dense = factored.write_dense(job.model, job.staging / ".dense")
@@ -50,7 +52,7 @@ def make(job: ExportJob, tell: Tell) -> Made:
         shutil.rmtree(dense)
         return made
     model, dtype = load_trained(job)
-    reference = Reference(model, load_tokenizer(job.model))
+    reference = Reference(model, words)
     if not (
         job.model / _SETTINGS
     ).is_file():  # an adapter's checkpoint: only the result says what ends a turn

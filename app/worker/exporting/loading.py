@@ -28,7 +28,10 @@ def load_tokenizer(folder: Path) -> Any:
             f"{folder} has no readable tokenizer.", "The run's output is damaged: run it again."
         ) from error
     if not tokenizer.chat_template:
-        raise StudioError(f"{folder} has no chat template.", "The run's output is damaged: run it again.")
+        raise StudioError(
+            f"{folder} has no chat template: what is exported could not be talked to as it was trained.",
+            "Put the template it was trained with beside it as chat_template.jinja, or run it again.",
+        )
     return tokenizer
 
 

@@ -64,6 +64,29 @@ async def test_a_refusal_and_a_wrong_size_are_said(cloud, parts):  # noqa: F811
         await screen.wait_for_text("The size is a whole number of GB.")
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [
+        ("Size in GB", "", "The size is a whole number of GB."),
+        ("Size in GB", "-1", "The size is a whole number of GB."),
+        ("Size in GB", "5", "Runpod has no volume of 5 GB."),
+        ("Size in GB", "99999", "Runpod has no volume of 99999 GB."),
+        ("GPU (optional)", "abacus", "Runpod has no GPU abacus."),
+        ("Region of the volume (optional)", "mars", "In MARS there are no volumes now."),
+        ("Image of the template", "my image", "A template needs an image that Runpod can get."),
+    ],
+)
+async def test_nonsense_in_a_field_is_said_and_makes_nothing(cloud, parts, field, typed, said):  # noqa: F811
+    async with mounted(RunpodStorage, *parts, is_shown=True) as screen:
+        await screen.click("Look at Runpod")
+        await screen.type(field, typed)
+        await screen.click("Make the template" if "template" in field else "Get a volume")
+
+        await screen.wait_for_text(said)
+        assert not cloud.account.volumes
+        assert not cloud.account.templates
+
+
 async def test_a_template_is_made(cloud, parts):  # noqa: F811
     async with mounted(RunpodStorage, *parts, is_shown=True) as screen:
         await screen.click("Look at Runpod")

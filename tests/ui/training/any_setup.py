@@ -166,7 +166,7 @@ def plain_configs(dataset, **rows):
 docker = st.builds(
     DockerOptions,
     image=names,
-    data_dir=st.one_of(st.none(), paths),
+    data_dir=st.one_of(st.none(), paths.map(lambda path: "/" / path)),
     use_gpu=st.booleans(),
     pass_hf_token=st.booleans(),
     container_name=maybe_names,
@@ -174,14 +174,14 @@ docker = st.builds(
 hubs = st.builds(HubDataset, repo=names, split=names, config=st.one_of(st.none(), names))
 pods = st.builds(
     PodOptions,
-    image=names,
+    image=st.sampled_from(["a/b", "ghcr.io/me/trainer:1"]),
     gpus=st.lists(names, max_size=3, unique=True).map(tuple),
     order=st.sampled_from(Order),
     budget=st.floats(0.01, 1000),
     hours=st.floats(LEAST_HOURS, MOST_HOURS),
     highest_price=st.one_of(st.none(), st.floats(0.01, 100)),
-    region=maybe_names,
-    volume=maybe_names,
+    region=st.sampled_from(["", "EU-RO-1"]),
+    volume=st.sampled_from(["", "2q9m7x4c"]),
     disk_gb=whole(1000),
     pass_hf_token=st.booleans(),
 )

@@ -74,6 +74,7 @@ async def test_a_rented_run_is_resumed_only_after_its_price_limit_and_files_were
             screen.text()
         )
         assert "the account has $12.00" in screen.text()
+        assert screen.identified("go-on-price") == ["RTX A4000: $0.25/h, at most $1.00"]
         assert "3.0 MB are sent to the pod: checkpoints/samples_4/adapter_model" in screen.text()
         await screen.click("Order a pod and resume")
         await screen.wait_for(lambda: account.told)
@@ -90,6 +91,7 @@ async def test_a_run_of_a_pod_goes_on_here_if_that_is_chosen(run):
         await screen.wait_for(lambda: not screen.button("Resume…").disabled)
         await screen.click("Resume…")
         await choose_segment(screen, "go-on-target", Target.LOCAL.value)
+        await screen.wait_for_text("Nothing speaks against it, and it costs nothing.")
         await screen.wait_for(lambda: not screen.button("Resume").disabled)
         await screen.click("Resume")
         await screen.wait_for(lambda: account.told)

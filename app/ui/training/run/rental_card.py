@@ -65,7 +65,8 @@ def RentalCard(renting: RentingService, run: Run) -> ft.Control:
     if not rental.is_over:
         figures.append(_figure(text("training.rental.ends_in"), duration(max(seen.left_seconds, 0))))
     lines: list[ft.Control] = [Wrap(figures)]
-    lines.extend(Help(said[:1].upper() + said[1:]) for said in (rental.progress, rental.trouble) if said)
+    trouble = "" if rental.trouble in run.message else rental.trouble  # the run's own sentence has it then
+    lines.extend(Help(said[:1].upper() + said[1:]) for said in (rental.progress, trouble) if said)
     return Identified(
         "rental", ft.Column(lines, spacing=GAP / 2, tight=True), label=text("training.rental.label")
     )

@@ -27,12 +27,20 @@ def is_factored(folder: Path) -> bool:
 
 def write_dense(folder: Path, target: Path) -> Path:
     """The same model as an ordinary one, in the number format of its config. Raises StudioError."""
+    model = dense_model(folder)
+    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("*.safetensors", _INDEX, "optimizer*"))
+    model.to(getattr(model.config, "dtype", None) or torch.float32).save_pretrained(target)
+    return target
+
+
+def dense_model(folder: Path) -> Any:
+    """The same model as an ordinary one in memory, in float32. Raises StudioError."""
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     tensors: dict[str, torch.Tensor] = {}
     for file in _files(folder):
         with safe_open(file, "pt") as source:
             tensors.update({name: source.get_tensor(name) for name in source.keys()})  # noqa: SIM118 no mapping
-    model = AutoModelForCausalLM.from_config(config)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     for name in [key.removesuffix(_MARK) for key in tensors if key.endswith(_MARK)]:
         parts = [tensors.pop(f"{name}.{part}").float() for part in _PARTS]
         dense = _product(*parts[:3]) + _product(*parts[3:])
@@ -43,9 +51,7 @@ def write_dense(folder: Path, target: Path) -> Path:
         raise StudioError(
             f"The checkpoint {folder.name} is not whole: {min(missing)} is missing.", "Choose another one."
         )
-    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("*.safetensors", _INDEX, "optimizer*"))
-    model.to(getattr(config, "dtype", None) or torch.float32).save_pretrained(target)
-    return target
+    return model
 
 
 def _product(u: torch.Tensor, s: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
