@@ -18,28 +18,24 @@ pytestmark = pytest.mark.training
 
 
 def moments(seed: int) -> list[Moment]:
-    """One at a step behind a whole checkpoint, then two in the midst of reading or writing one."""
+    """One at a step and two in the midst of writing; the order is left to chance, too."""
     dice = random.Random(seed)
-    found = [Moment("step", dice.randrange(3, 6), dice.uniform(0, 0.01))]
-    found += [Moment("file", dice.randrange(1, 120)) for _ in range(2)]
+    found = [Moment("file", dice.randrange(45, 110)) for _ in range(2)]
+    found.append(Moment("step", dice.randrange(1, 5), dice.uniform(0, 0.01)))
+    dice.shuffle(found)
     return found
 
 
-def assert_it_went_on(ran: tiny.Ran) -> None:
-    """Each but the first took up where a checkpoint was written; begun anew, it would learn the same."""
-    began = [event.resumed_from_step for event in ran.of(Started)]
-    assert len(began) == 4
-    assert all(began[1:])
-    next_step = 1
+def first_steps(ran: tiny.Ran) -> list[tuple[int, int]]:
+    """(step it was resumed from, first step it computed) of each attempt that came to one."""
+    found, resumed_at = [], None
     for event in ran.events:
-        match event:
-            case Started():
-                next_step = (event.resumed_from_step or 0) + 1
-            case Metrics():
-                assert event.step == next_step, f"it began at {began}"
-                next_step += 1
-            case _:
-                pass
+        if isinstance(event, Started):
+            resumed_at = event.resumed_from_step or 0
+        elif isinstance(event, Metrics) and resumed_at is not None:
+            found.append((resumed_at, event.step))
+            resumed_at = None
+    return found
 
 
 @pytest.mark.parametrize("method", ["sft", "osft"])
@@ -58,7 +54,9 @@ def test_a_run_that_is_killed_again_and_again_computes_what_it_would_have(
     ran = two_processes(folder, "--resume", processes=1)
 
     assert ran.code == 0, ran.log
-    assert_it_went_on(ran)
+    assert len(ran.of(Started)) == 4
+    assert any(start.resumed_from_step for start in ran.of(Started))
+    assert all(step == resumed_at + 1 for resumed_at, step in first_steps(ran))
     assert tiny.losses(ran) == tiny.losses(whole)
     assert all(event.loss == tiny.losses(whole)[event.step] for event in ran.of(Metrics))
     ours, theirs = (tiny.load_weights(each.folder / "output") for each in (ran, whole))
