@@ -235,9 +235,10 @@ async def test_what_keeps_a_run_from_the_queue_is_said_before_the_click(studio):
 
 
 def menu_of(screen, run) -> list[str]:
-    """What its menu offers, or says of what it cannot offer."""
-    [piece] = [s for s in screen.controls(ft.Semantics) if s.identifier == f"more-{run.id}"]
-    return [str(i.content) for i in screen.controls(ft.PopupMenuItem) if _is_inside(i, piece)]
+    """What its menu offers, or says of what it cannot offer; nothing before it is there."""
+    pieces = [s for s in screen.controls(ft.Semantics) if s.identifier == f"more-{run.id}"]
+    items = screen.controls(ft.PopupMenuItem)
+    return [str(i.content) for i in items if any(_is_inside(i, piece) for piece in pieces)]
 
 
 async def test_a_run_of_the_form_waits_beside_the_one_that_is_going(studio):
