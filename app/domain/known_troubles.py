@@ -53,9 +53,19 @@ def _alone_if_foreign(run: Run) -> Knob | None:
 _REBUILD: Final = "Build or pull the image again: its libraries are made for each other."
 TREES: Final = (
     Tree(
+        "killed",
+        re.compile(r"killed from outside, or memory ran out"),
+        "If nobody killed it, it did not fit into memory.",
+        _always(
+            "If you ended it yourself, resume it or start it again as it is.",
+            "Else close other programs that use the same memory, and try again with the next change below.",
+        ),
+        lambda run: next_knob(run.config),
+    ),
+    Tree(
         "memory",
         re.compile(
-            r"not enough memory for this run|memory ran out|killed from outside|out of memory"
+            r"not enough memory for this run|memory ran out|out of memory"
             r"|OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|Cannot allocate memory|can't allocate memory",
             re.IGNORECASE,
         ),

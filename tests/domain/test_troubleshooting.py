@@ -62,7 +62,7 @@ def test_what_the_trainer_puts_into_words_has_its_steps(error, tree):
 @pytest.mark.parametrize(
     ("state", "tree"),
     [
-        (JobState(JobPhase.EXITED, 137), "memory"),
+        (JobState(JobPhase.EXITED, 137), "killed"),
         (JobState(JobPhase.EXITED, 1, out_of_memory=True), "memory"),
         (JobState(JobPhase.EXITED, 139), "native-crash"),
     ],

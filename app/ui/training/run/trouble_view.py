@@ -1,7 +1,7 @@
 """A failed run: what to do about it, the next change to try with one click, and what to show to a helper."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 import flet as ft
 
@@ -23,6 +23,9 @@ from app.ui.training.run.coach_view import NoteBox
 from app.ui.training.run.hands import Hands
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
+
+_OF_MEMORY: Final = {"memory", "killed"}
+"""Trees whose next change is said with the memory it would take."""
 
 
 @ft.component
@@ -76,14 +79,14 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
         set_estimate(text("training.trouble.not_known", problem=problem.message))
 
     def reckon() -> str:
-        if not is_asking or trouble.tree != "memory":
+        if not is_asking or trouble.tree not in _OF_MEMORY:
             return ""
         return _estimated(hands.services.previews, run.config, knob.config)
 
     retry = use_action(lambda: hands.training.retry(run.id, knob.config), on_done=started)
     copy = use_action(lambda: hands.training.setup_of(run, knob.config), on_done=loaded)
     use_answer(reckon, set_estimate, on=(is_asking, knob.label), on_problem=unknown)
-    told = estimate or (text("training.trouble.asking") if trouble.tree == "memory" else "")
+    told = estimate or (text("training.trouble.asking") if trouble.tree in _OF_MEMORY else "")
     ft.use_dialog(_confirm(run, knob, retry, told, lambda: set_asking(False)) if is_asking else None)
     buttons: list[ft.Control] = [
         ft.FilledTonalButton(f"{knob.label}…", icon=ft.Icons.REPLAY, on_click=lambda: set_asking(True)),
