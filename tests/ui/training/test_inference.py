@@ -129,9 +129,14 @@ async def test_sample_prompts_come_from_the_training_data(studio, run):
     async with studio.opened() as screen:
         await screen.wait_for(lambda: screen.has_button("Where is Sorrel?"))
 
+        focused: list[int] = []
+        screen.client.answers["focus"] = lambda _, control: focused.append(control)
+
         await screen.click("Where is Sorrel?")
 
         assert screen.find(ft.TextField, "Prompt").value == "Where is Sorrel?"
+        await screen.wait_for(lambda: focused == [screen.button("Run Inference")._i])
+        assert not screen.button("Run Inference").disabled
 
 
 async def test_the_conversation_is_exported_and_cleared(studio, run, tmp_path):

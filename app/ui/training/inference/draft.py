@@ -15,6 +15,8 @@ class ChatDraft:
     """The next question, and who answers it how."""
 
     prompt: str = ""
+    samples_taken: int = 0
+    """How often a sample was put into the prompt."""
     voice: Voice = "tuned"
     settings: SamplingDraft = field(default_factory=SamplingDraft)
     answering: Answering = field(default_factory=Answering)

@@ -1,6 +1,7 @@
 """The question and the buttons around it. Nothing in here ticks while an answer arrives."""
 
 import asyncio
+from typing import Any
 
 import flet as ft
 
@@ -24,6 +25,7 @@ _VOICES: tuple[Voice, ...] = ("tuned", "base")
 def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Answering) -> ft.Control:
     """Type, choose who answers, run, stop."""
     stop = use_action(chats.stop, on_done=lambda _: None)
+    place, taken = ft.use_memo(ft.Ref[Any], dependencies=[]), ft.use_ref(chat.samples_taken)
 
     async def ask() -> None:
         if chat.prompt.strip():
@@ -35,6 +37,13 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
 
     def edit(event: ft.Event[ft.TextField]) -> None:
         chat.prompt = text_of(event)
+
+    async def be_ready() -> None:
+        """Tab may never come to the button: it goes row by row, across to the other column."""
+        if chat.samples_taken != taken.current:
+            taken.current = chat.samples_taken
+            button: Any = place.current
+            await button.focus()
 
     def choose_voice(value: str) -> None:
         chat.voice = "base" if value == "base" else "tuned"
@@ -52,11 +61,13 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
     )
     run = ft.FilledButton(
         text("training.chat.run"),
+        ref=place,
         icon=ft.Icons.AUTO_AWESOME,
         disabled=answering.is_busy or not chat.prompt.strip(),
         tooltip=None if chat.prompt.strip() else text("training.chat.type_first"),
         on_click=ask,
     )
+    ft.use_effect(be_ready, dependencies=[chat.samples_taken])
     problem = answering.problem if answering.run_id == run_id else None
     return ft.Column(
         [

@@ -26,7 +26,7 @@ _STYLE = ft.ButtonStyle(
 
 @ft.component
 def SamplePrompts(chats: ChatService, run_id: RunId, chat: ChatDraft) -> ft.Control:
-    """Five random ones; a click puts one into the prompt box. Nothing for data that stayed on the Hub."""
+    """Five random ones; a click puts one into the prompt box, ready to be asked. None for data on the Hub."""
     prompts, set_prompts = ft.use_state(cast(tuple[str, ...], ()))
     draw, set_draw = ft.use_state(0)
     place = use_landmark(TALK)
@@ -62,3 +62,4 @@ def _chip(number: int, prompt: str, chat: ChatDraft, place: "ft.Ref[Any] | None"
 
 def _put(chat: ChatDraft, prompt: str) -> None:
     chat.prompt = prompt
+    chat.samples_taken += 1
