@@ -28,5 +28,5 @@ class SpeedLog(Protocol):
         ...
 
     def newest_first(self) -> Sequence[MeasuredSpeed]:
-        """None if nothing was kept, or cannot be read."""
+        """Empty if nothing was kept, or it cannot be read."""
         ...
