@@ -215,11 +215,12 @@ class MonitoringService:
                 return _without_result(stored, state, clock)
             return _with_result(stored, result, state, clock)
 
+        is_known = result is not None and run.handle is not None  # all that its target could still tell
+        if is_known:  # first, as nobody comes back to a run that has ended
+            _clean_up(run, launcher, handle)
         ended = self._runs.update(run.id, end)
-        try:
-            launcher.clean_up(handle)
-        except TargetError as error:
-            log.warning("Run %s: what it left at its target could not be removed: %s", run.id, error)
+        if not is_known:
+            _clean_up(run, launcher, handle)
         return ended
 
     def _ingest(self, run: Run) -> Run:
@@ -240,6 +241,13 @@ class MonitoringService:
 
             self._runs.ingest(run.id, run.events_offset, end, metrics, timeline, change)
             run = self._runs.get(run.id)
+
+
+def _clean_up(run: Run, launcher: Launcher, handle: JobHandle) -> None:
+    try:
+        launcher.clean_up(handle)
+    except TargetError as error:
+        log.warning("Run %s: what it left at its target could not be removed: %s", run.id, error)
 
 
 def _apply(run: Run, event: Event) -> Run:

@@ -103,6 +103,23 @@ def test_a_finished_run_carries_its_result_and_its_last_events(world, run):
     assert world.launcher.job(run).cleaned_up
 
 
+def test_what_an_app_could_not_clean_up_before_it_was_killed_is_cleaned_up_by_the_next(
+    world, run, monkeypatch
+):
+    ends(world, run, JobState(JobPhase.EXITED, 0), Result(status="finished", step=3))
+
+    def killed(_):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.launcher, "clean_up", killed)
+        with pytest.raises(SystemExit):
+            world.monitoring.refresh(run.id)
+
+    assert world.monitoring.refresh(run.id).status is RunStatus.FINISHED
+    assert world.launcher.job(run).cleaned_up
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
