@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from app.cli.output import Output
-from app.domain.exports import Export, ExportFormat, ExportWish, PushWish, Quantization, Told, size_in_words
+from app.domain.exports import Export, ExportFormat, ExportWish, PushWish, Quantization, Told
 from app.domain.runs import Run
+from app.domain.sizes import sized
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.export_deleting import left_in_words
@@ -23,7 +24,7 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     if found.size_bytes is None:
         output.say("How large it will be is known once the base model is on this computer.")
     else:
-        output.say(f"About {size_in_words(found.size_bytes)}, in {wish.folder}.")
+        output.say(f"About {sized(found.size_bytes)}, in {wish.folder}.")
     if args.estimate:
         output.give(found)
         return 0
@@ -31,7 +32,7 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     _end_line()
     output.give(made)
     output.say(f"{'✓' if made.passed else '✗'} {made.verdict}")
-    output.say(f"{made.label}, {size_in_words(made.size_bytes)}: {made.folder}")
+    output.say(f"{made.label}, {sized(made.size_bytes)}: {made.folder}")
     certificate = services.exporting.certificate(made)
     for check in certificate.checks if certificate else ():
         output.say(f"  {'✓' if check.passed else '✗'} {check.name}. {check.text}")
@@ -55,7 +56,7 @@ def list_exports(services: Services, args: argparse.Namespace, output: Output) -
                 one.id,
                 one.run_id,
                 one.label,
-                size_in_words(one.size_bytes),
+                sized(one.size_bytes),
                 "yes" if one.passed else "no",
                 f"{one.created_at.astimezone():%Y-%m-%d %H:%M}",
                 one.folder,

@@ -199,10 +199,6 @@ class FormatChoice:
     blocked: str = ""
 
 
-def size_in_words(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
-
-
 @dataclass(frozen=True)
 class PushWish:
     """An export on the Hugging Face Hub."""

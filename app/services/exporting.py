@@ -25,12 +25,12 @@ from app.domain.exports import (
     Replacing,
     Told,
     estimate,
-    size_in_words,
 )
 from app.domain.hub import may_be_a_name
 from app.domain.ports import OpenFolder, Processes, RunStore, Secrets
 from app.domain.preflight_ports import ModelFiles
 from app.domain.runs import Run, RunId
+from app.domain.sizes import sized
 from app.domain.typed_paths import expanded, is_folder, looks_like_path
 from app.services import export_files as files
 from app.services.export_card import export_card
@@ -244,8 +244,8 @@ class ExportService:
         if not found.fits:
             assert found.needed_bytes is not None
             raise StudioError(
-                f"The export takes about {size_in_words(found.needed_bytes)} while it is made, and "
-                f"{size_in_words(found.free_bytes)} are free on the disk of {wish.folder}.",
+                f"The export takes about {sized(found.needed_bytes)} while it is made, and "
+                f"{sized(found.free_bytes)} are free on the disk of {wish.folder}.",
                 "Free some space, choose a folder on another disk, or a smaller quantisation.",
             )
 
@@ -333,5 +333,5 @@ def _base_model(run: Run) -> str:
 
 def in_words(exports: Sequence[Export]) -> str:
     """ "2 exports, 3.1 GB"."""
-    size = size_in_words(sum(export.size_bytes for export in exports))
+    size = sized(sum(export.size_bytes for export in exports))
     return f"{len(exports)} {'export' if len(exports) == 1 else 'exports'}, {size}"

@@ -20,6 +20,7 @@ from app.domain.exports import (
     Told,
 )
 from app.domain.runs import RunStatus
+from app.domain.sizes import sized
 from app.services.export_deleting import Deleted, left_in_words
 from app.services.exporting import in_words
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
@@ -42,7 +43,7 @@ def test_an_export_is_listed_with_its_size_place_and_verdict(world, store) -> No
     assert made.size_bytes == sum(path.stat().st_size for path in folder.iterdir())
     assert made.passed
     assert json.loads((folder / "certificate.json").read_text())["run"] == "Ferry talk ⛴ 1"
-    assert in_words([made]) == "1 export, 0.0 MB"
+    assert in_words([made]) == f"1 export, {sized(made.size_bytes)}"
     assert service.proposed_folder(run, made.format, wish(folder).quantization).name == f"{folder.name}-2"
 
 

@@ -17,9 +17,9 @@ from app.domain.exports import (
     FormatChoice,
     Quantization,
     Told,
-    size_in_words,
 )
 from app.domain.runs import Run
+from app.domain.sizes import sized
 from app.domain.typed_paths import expanded
 from app.services.export_sources import RESULT, ExportSource
 from app.services.exporting import ExportService
@@ -240,8 +240,8 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
         return _warning(
             text(
                 "inference.export.no_room",
-                needed=size_in_words(found.needed_bytes),
-                free=size_in_words(found.free_bytes),
+                needed=sized(found.needed_bytes),
+                free=sized(found.free_bytes),
             )
         )
     if found.size_bytes is None or found.needed_bytes is None:
@@ -249,12 +249,12 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
     else:
         said = text(
             "inference.export.size",
-            size=size_in_words(found.size_bytes),
-            needed=size_in_words(found.needed_bytes),
-            free=size_in_words(found.free_bytes),
+            size=sized(found.size_bytes),
+            needed=sized(found.needed_bytes),
+            free=sized(found.free_bytes),
         )
     if found.memory_bytes:
-        said += " " + text("inference.export.takes_memory", memory=size_in_words(found.memory_bytes))
+        said += " " + text("inference.export.takes_memory", memory=sized(found.memory_bytes))
     return Identified("export-estimate", Help(said), live=True)
 
 
@@ -285,7 +285,7 @@ def _progress(work: Work) -> list[ft.Control]:
         return [Identified("export-cancelled", ft.Text(text("inference.export.cancelled")), live=True)]
     if state.outcome is not None:
         made = state.outcome
-        where = f"{made.export.label}, {size_in_words(made.export.size_bytes)}: {made.export.folder}"
+        where = f"{made.export.label}, {sized(made.export.size_bytes)}: {made.export.folder}"
         return [
             CertificateView(made.export, made.certificate),
             ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),

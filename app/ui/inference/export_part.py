@@ -5,8 +5,9 @@ from typing import cast
 
 import flet as ft
 
-from app.domain.exports import Export, size_in_words
+from app.domain.exports import Export
 from app.domain.runs import Run
+from app.domain.sizes import sized
 from app.services.export_deleting import Deleted, left_in_words
 from app.services.exporting import ExportService
 from app.ui.actions import use_action
@@ -86,7 +87,7 @@ def ExportLine(
         problem=delete.problem,
     )
     ft.use_dialog(question if is_deleting else None)
-    name = f"{export.label}, {size_in_words(export.size_bytes)}"
+    name = f"{export.label}, {sized(export.size_bytes)}"
     texts: list[ft.Control] = [
         ft.Text(name, theme_style=ft.TextThemeStyle.TITLE_SMALL),
         verdict(export),

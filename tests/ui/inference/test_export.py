@@ -8,6 +8,7 @@ import pytest
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
 from app.domain.exports import Replacing
+from app.domain.sizes import sized
 from app.ui.inference.export_part import ExportPart
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
@@ -111,7 +112,7 @@ async def test_an_export_is_deleted_after_a_question(world) -> None:
         await screen.wait_for_text("As trained")
         await screen.click("Close")
         [export] = exporting.exports(run.id)
-        await screen.click("Delete the export GGUF Q8_0, 0.0 MB")
+        await screen.click(f"Delete the export GGUF Q8_0, {sized(export.size_bytes)}")
         await screen.wait_for_text("it can be exported again")
         await screen.click("Delete")
         await screen.wait_for(lambda: not exporting.exports())
@@ -125,7 +126,7 @@ async def test_what_a_deletion_leaves_in_the_folder_is_said(world) -> None:
     (made.folder / "mine.txt").write_text("mine")
     async with mounted(ExportPart, exporting, run) as screen:
         await screen.wait_for_text("As trained")
-        await screen.click("Delete the export GGUF Q8_0, 0.0 MB")
+        await screen.click(f"Delete the export GGUF Q8_0, {sized(made.size_bytes)}")
         await screen.wait_for_text("files of yours in there stay")
         await screen.click("Delete")
         await screen.wait_for_text("or it was changed since: mine.txt.")

@@ -9,6 +9,7 @@ import flet as ft
 from app.domain.exports import Export
 from app.domain.lineage import Dependents
 from app.domain.runs import Run
+from app.domain.sizes import sized
 from app.services.checkpoints import SavedState
 from app.services.everything import Services
 from app.services.exporting import in_words
@@ -212,7 +213,7 @@ def _line(state: SavedState, blocked: str, go_on: Callable[[SavedState], object]
         text("training.history.checkpoint_examples", count=state.samples_seen),
         loss,
         validation,
-        text("training.history.checkpoint_size", megabytes=state.size_bytes / 1e6),
+        sized(state.size_bytes),
         wording.when(state.saved_at, wording.now_utc()),
     )
     texts: list[ft.Control] = [
