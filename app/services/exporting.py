@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.errors import StudioError
+from app.domain.export_formats import kind_of
 from app.domain.export_ports import Exporter, ExportStore, Tell
 from app.domain.exports import (
     CERTIFICATE_FILE,
@@ -20,6 +21,7 @@ from app.domain.exports import (
     ExportJob,
     ExportWish,
     FormatChoice,
+    MlxBits,
     PushWish,
     Quantization,
     Replacing,
@@ -37,6 +39,7 @@ from app.services.export_card import export_card
 from app.services.export_deleting import Deleted, delete_files
 from app.services.export_prompts import prompts_of
 from app.services.export_sources import RESULT, ExportSource, source_of, sources_of
+from app.services.export_timing import ExportTiming
 from app.services.weights import bytes_in, parameters_in
 
 
@@ -52,6 +55,7 @@ class ExportService:
         processes: Processes,
         secrets: Secrets,
         open_folder: OpenFolder,
+        timing: ExportTiming,
         *,
         folder: Path,
         clock: Callable[[], datetime],
@@ -65,6 +69,7 @@ class ExportService:
         self._processes = processes
         self._secrets = secrets
         self._open_folder = open_folder
+        self._timing = timing
         self._folder = folder
         self._clock = clock
         self._offline = offline
@@ -83,25 +88,30 @@ class ExportService:
         )
 
     def proposed_folder(
-        self, run: Run, format: ExportFormat, quantization: Quantization, checkpoint: str = RESULT
+        self,
+        run: Run,
+        format: ExportFormat,
+        quantization: Quantization,
+        checkpoint: str = RESULT,
+        mlx_bits: MlxBits = MlxBits.EIGHT,
     ) -> Path:
         """Where it is written if nobody says otherwise; not there yet."""
-        kind = quantization.value if format is ExportFormat.GGUF else format.value
+        kind = kind_of(format, quantization, mlx_bits)
         parts = [files.file_name(run.name), *([checkpoint] if checkpoint else []), kind]
         return files.free_folder(self._folder, "-".join(parts))
 
     def estimate(self, run: Run, wish: ExportWish) -> Estimate:
         """Raises StudioError where there is no such result or checkpoint."""
         source = source_of(run, wish.checkpoint)
-        is_adapter = source.is_adapter
-        base = self._base_folder(wish.base_model or _base_model(run)) if is_adapter else source.folder
-        return estimate(
+        parameters = self._parameters(run, wish)
+        found = estimate(
             wish,
-            parameters=parameters_in(base) if base else None,
+            parameters=parameters,
             adapter_bytes=source.size_bytes,
-            is_adapter=is_adapter,
+            is_adapter=source.is_adapter,
             free_bytes=files.free_bytes(wish.folder),
         )
+        return replace(found, seconds=self._timing.expected_seconds(wish, parameters))
 
     def export(self, run_id: RunId, wish: ExportWish, tell: Tell) -> Export:
         """Write, load again and certify. What `tell` raises cancels it, and then nothing of it is left.
@@ -112,8 +122,10 @@ class ExportService:
         self._require_possible(run, wish)
         export = self._begun(run, wish)
         assert export.staging is not None
+        parameters = self._parameters(run, wish)
+        pacer = self._timing.pacer(wish, parameters)
         try:
-            certificate = self._made(run, wish, export.staging, tell)
+            certificate = self._made(run, wish, export.staging, lambda told: tell(pacer.hear(told)))
             facts = self._facts(run, wish, export)
             files.write_certificate(export.staging, certificate, facts)
             size = bytes_in(export.staging)
@@ -132,6 +144,7 @@ class ExportService:
             staging=None,
         )
         self._store.replace(done)
+        self._timing.keep(wish, parameters, pacer)
         return done
 
     def exports(self, run_id: RunId | None = None) -> list[Export]:
@@ -287,6 +300,7 @@ class ExportService:
             staging=staging,
             name=files.file_name(run.name),
             prompts=prompts,
+            mlx_bits=wish.mlx_bits,
             offline=run.config.offline or bool(self._offline()),
         )
         tell(Told("Starting"))
@@ -316,6 +330,12 @@ class ExportService:
                 "Put it back, name another copy to merge into, or export the adapter alone.",
             )
         return base
+
+    def _parameters(self, run: Run, wish: ExportWish) -> int | None:
+        """Of the whole model; None where nobody can tell before it is loaded."""
+        source = source_of(run, wish.checkpoint)
+        base = self._base_folder(wish.base_model or _base_model(run)) if source.is_adapter else source.folder
+        return parameters_in(base) if base else None
 
     def _base_folder(self, base: str) -> Path | None:
         folder = expanded(base)

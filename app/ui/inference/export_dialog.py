@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import flet as ft
 
@@ -15,6 +15,7 @@ from app.domain.exports import (
     ExportFormat,
     ExportWish,
     FormatChoice,
+    MlxBits,
     Quantization,
     Told,
 )
@@ -33,11 +34,13 @@ from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Help
 from app.ui.training.watching import use_answer
+from app.ui.training.wording import duration
 
 _WIDTH: Final = 560
 _RESULT_KEY: Final = "result"
 
 Work = LongWork[Told, "Made"]
+Bits = TypeVar("Bits", Quantization, MlxBits)
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,16 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
     is_open, set_open = ft.use_state(False)
     format, set_format = ft.use_state(ExportFormat.GGUF)
     quantization, set_quantization = ft.use_state(Quantization.Q8_0)
+    mlx_bits, set_mlx_bits = ft.use_state(MlxBits.EIGHT)
     picked, pick = ft.use_state(cast(str | None, None))
     look, set_look = ft.use_state(cast(_Look | None, None))
     folder, base = use_typed(), use_typed()
     work: Work = use_long_work(ExportCancelledError)
 
     use_answer(
-        lambda: _look(exporting, run, picked, format, quantization, folder.shown, base.shown),
+        lambda: _look(exporting, run, picked, format, quantization, mlx_bits, folder.shown, base.shown),
         set_look,
-        on=(is_open, picked, format, quantization, folder.shown, base.shown),
+        on=(is_open, picked, format, quantization, mlx_bits, folder.shown, base.shown),
         delay_seconds=0.2 if look else 0.0,
     )
 
@@ -79,7 +83,14 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         assert look is not None
         typed = folder.now()
         place = expanded(typed).absolute() if typed else look.folder
-        return ExportWish(format, place, quantization, base_model=base.now(), checkpoint=look.checkpoint)
+        return ExportWish(
+            format,
+            place,
+            quantization,
+            base_model=base.now(),
+            checkpoint=look.checkpoint,
+            mlx_bits=mlx_bits,
+        )
 
     async def make() -> None:
         asked = wish()
@@ -105,7 +116,8 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         *_sources(look, pick),
         _formats(look, format, set_format),
         Help(text_in("inference.export.about", format)),
-        *([_quantizations(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
+        *([_bits(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
+        *([_bits(mlx_bits, set_mlx_bits)] if format is ExportFormat.MLX else []),
         ft.TextField(
             label=text("inference.export.another_folder"),
             value=folder.shown,
@@ -151,6 +163,7 @@ def _look(
     picked: str | None,
     format: ExportFormat,
     quantization: Quantization,
+    mlx_bits: MlxBits,
     folder: str,
     base: str,
 ) -> _Look:
@@ -158,9 +171,11 @@ def _look(
     sources = exporting.sources(run)
     names = [source.name for source in sources] or [RESULT]
     name = picked if picked in names else names[0]
-    proposed = exporting.proposed_folder(run, format, quantization, name)
+    proposed = exporting.proposed_folder(run, format, quantization, name, mlx_bits)
     place = expanded(folder.strip()).absolute() if folder.strip() else proposed
-    wish = ExportWish(format, place, quantization, base_model=base.strip(), checkpoint=name)
+    wish = ExportWish(
+        format, place, quantization, base_model=base.strip(), checkpoint=name, mlx_bits=mlx_bits
+    )
     found = exporting.estimate(run, wish) if sources else Estimate(None, None, 0, None)
     return _Look(sources, name, exporting.formats(run, quantization, name), place, found)
 
@@ -212,11 +227,13 @@ def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportF
     )
 
 
-def _quantizations(chosen: Quantization, choose: Callable[[Quantization], None]) -> ft.Control:
-    def change(event: ft.Event[ft.Dropdown]) -> None:
-        choose(Quantization(event.control.value or chosen))
+def _bits(chosen: Bits, choose: Callable[[Bits], None]) -> ft.Control:
+    kind = type(chosen)
 
-    options = [ft.DropdownOption(key=one.value, text=one.label) for one in Quantization]
+    def change(event: ft.Event[ft.Dropdown]) -> None:
+        choose(kind(event.control.value or chosen))
+
+    options = [ft.DropdownOption(key=one.value, text=one.label) for one in kind]
     return ft.Dropdown(
         label=text("inference.export.bits"),
         value=chosen.value,
@@ -255,7 +272,23 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
         )
     if found.memory_bytes:
         said += " " + text("inference.export.takes_memory", memory=sized(found.memory_bytes))
+    said += " " + _time_it_takes(found.seconds)
     return Identified("export-estimate", Help(said), live=True)
+
+
+def _time_it_takes(seconds: float | None) -> str:
+    if seconds is None:
+        return text("inference.export.time_later")
+    return text("inference.export.takes_time", time=duration(seconds))
+
+
+def _doing(told: Told) -> str:
+    """What is done now, and how long that or all of it still takes, as far as anybody knows."""
+    doing = text("inference.export.doing", doing=told.text)
+    if told.left_seconds is None:
+        return doing
+    words = "inference.export.left" if told.left_of_all else "inference.export.left_of_step"
+    return f"{doing} {text(words, time=duration(told.left_seconds))}"
 
 
 def _warning(text: str) -> ft.Control:
@@ -272,11 +305,7 @@ def _progress(work: Work) -> list[ft.Control]:
         return [ErrorBanner(state.problem, on_dismiss=work.forget)]
     if state.is_busy:
         told = state.news or Told(text("inference.export.starting"))
-        said = (
-            text("inference.export.cancelling")
-            if state.is_cancelling
-            else text("inference.export.doing", doing=told.text)
-        )
+        said = text("inference.export.cancelling") if state.is_cancelling else _doing(told)
         return [
             ProgressLine(said, told.share, identifier="export-progress"),
             Help(text("inference.export.goes_on")),

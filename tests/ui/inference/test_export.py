@@ -1,5 +1,6 @@
 """The Export button: what it takes said beforehand, progress, cancel, a tick or the exact reason."""
 
+import itertools
 from pathlib import Path
 
 import flet as ft
@@ -101,6 +102,39 @@ async def test_a_run_that_trained_all_weights_has_no_adapter_to_export(world) ->
 
         assert screen.button("Export").disabled
         assert not any(f.label == "Bits of a weight" for f in screen.controls(ft.Dropdown))
+
+
+async def test_of_an_mlx_model_the_bits_are_chosen_and_eight_is_the_first_choice(world) -> None:
+    run, writer = add_run(world, MODEL), Writer()
+    async with mounted(ExportPart, service(world, writer), run) as screen:
+        await screen.click("Export…")
+        await screen.choose("Format", "mlx")
+        await screen.wait_for_text("-mlx-8bit")
+        await screen.choose("Bits of a weight", "4")
+        await screen.wait_for_text("-mlx-4bit")
+        await screen.wait_for_text("About 1.5 MB")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert writer.jobs[-1].mlx_bits == "4"
+
+
+async def test_how_long_it_takes_is_said_where_one_like_it_was_made(world) -> None:
+    writer, clock = Writer(), itertools.count(step=60.0)
+    store = SqliteExportStore(world.runs._engine)
+    run, exporting = add_run(world, MODEL), service_of(world, store, writer, seconds=lambda: next(clock))
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("How long it takes is not known yet")
+        exporting.export(run.id, wish(world.home / "out"), unheard)
+        await screen.click("Close")
+        await screen.click("Export…")
+        await screen.wait_for_text("by the last one like it on this computer")
+        writer.may_go_on.clear()
+        screen.start(screen.click("Export"))
+        await screen.wait_for(lambda: any("left." in said for said in screen.identified("export-progress")))
+        writer.may_go_on.set()
+        await screen.wait_for_text("As trained")
 
 
 async def test_an_export_is_deleted_after_a_question(world) -> None:
