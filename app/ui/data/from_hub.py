@@ -12,7 +12,7 @@ from app.domain.sessions import ImportReport
 from app.services.library import LibraryService
 from app.ui.data.source_preview import SourcePreview
 from app.ui.data.working import ToldWork, use_work
-from app.ui.kit.entered import text_of
+from app.ui.kit.dropdown import Dropdown
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
@@ -229,20 +229,10 @@ def _several(names: Sequence[str], on_pick: Callable[[str], object]) -> ft.Contr
 
 
 def _choice(label: str, value: str, names: Sequence[str], on_choose: Callable[[str], object]) -> ft.Control:
-    def choose(event: ft.Event[ft.Dropdown]) -> None:
-        on_choose(text_of(event))
-
-    dropdown = ft.Dropdown(
-        label=label,
-        value=value or None,
-        options=[ft.DropdownOption(key=name, text=name) for name in names],
-        menu_height=360,
-        expand=True,
-        on_select=choose,
-    )
-    return Identified(
-        label, ft.Row([dropdown]), label=f"{label}: {value or text('window.kit.nothing_chosen')}", expand=True
-    )
+    name = f"{label}: {value or text('window.kit.nothing_chosen')}"
+    options = [ft.DropdownOption(key=each, text=each) for each in names]
+    dropdown = Dropdown(name, label, value or None, options, on_choose, menu_height=360)
+    return Identified(label, dropdown, label=name, expand=True)
 
 
 def _field(label: str, typed: Typed, on_submit: Callable[[], object], hint: str = "") -> ft.Control:

@@ -7,10 +7,11 @@ from typing import Any, Final
 import flet as ft
 
 from app.domain.mapping import ColumnMapping, Part, RowKind
-from app.ui.kit.entered import text_of
+from app.ui.kit.dropdown import Dropdown
 from app.ui.kit.identified import Identified
 from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
+from app.ui.training.mounting import keyed
 
 _OnPlay = Callable[[str, Part | None], None]
 """Is told a column and the part it shall play."""
@@ -24,19 +25,17 @@ _ROWS_SHOWN: Final = 6
 def KindChoice(mapping: ColumnMapping | None, on_choose: Callable[[RowKind], None]) -> ft.Control:
     """What a row of the table is."""
 
-    def choose(event: ft.Event[ft.Dropdown]) -> None:
-        on_choose(RowKind(text_of(event)))
-
-    dropdown = ft.Dropdown(
-        label=text("data.columns.row_is"),
-        value=mapping.kind.value if mapping else None,
-        options=[ft.DropdownOption(key=kind.value, text=kind.label.capitalize()) for kind in RowKind],
-        hint_text=text("data.columns.choose"),
-        expand=True,
-        on_select=choose,
-    )
     chosen = mapping.kind.label if mapping else text("window.kit.nothing_chosen")
-    return Identified("row-kind", ft.Row([dropdown]), label=text("data.columns.row_is_chosen", kind=chosen))
+    name = text("data.columns.row_is_chosen", kind=chosen)
+    dropdown = Dropdown(
+        name,
+        text("data.columns.row_is"),
+        mapping.kind.value if mapping else None,
+        [ft.DropdownOption(key=kind.value, text=kind.label.capitalize()) for kind in RowKind],
+        lambda kind: on_choose(RowKind(kind)),
+        hint=text("data.columns.choose"),
+    )
+    return Identified("row-kind", dropdown, label=name)
 
 
 def MappingTable(
@@ -68,8 +67,7 @@ def MappingTable(
 def _Head(column: str, mapping: ColumnMapping | None, on_play: _OnPlay) -> ft.Control:
     part = mapping.part_of(column) if mapping else None
 
-    def choose(event: ft.Event[ft.Dropdown]) -> None:
-        chosen = text_of(event)
+    def choose(chosen: str) -> None:
         on_play(column, None if chosen == _EXTRA else Part(chosen))
 
     options = [ft.DropdownOption(key=_EXTRA, text=text("data.columns.extra"))]
@@ -78,21 +76,20 @@ def _Head(column: str, mapping: ColumnMapping | None, on_play: _OnPlay) -> ft.Co
         if mapping
         else []
     )
-    dropdown = ft.Dropdown(
-        label=column,
-        value=part.value if part else _EXTRA,
-        options=options,
-        disabled=mapping is None,
-        expand=True,
-        filled=part is not None,
-        on_select=choose,
-    )
     said = text_in("data.columns.parts", part) if part else text("data.columns.extra_said")
-    return Identified(
-        f"column-{column}",
-        ft.Container(ft.Row([dropdown]), width=_CELL_WIDTH),
-        label=text("data.columns.column", column=column, part=said),
+    name = text("data.columns.column", column=column, part=said)
+    dropdown = keyed(
+        Dropdown,
+        column,
+        name,
+        column,
+        part.value if part else _EXTRA,
+        options,
+        choose,
+        disabled=mapping is None,
+        filled=part is not None,
     )
+    return Identified(f"column-{column}", ft.Container(dropdown, width=_CELL_WIDTH), label=name)
 
 
 def _line(number: int, columns: Sequence[str], row: Mapping[str, Any]) -> ft.Control:

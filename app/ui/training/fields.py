@@ -5,12 +5,14 @@ from typing import Final
 
 import flet as ft
 
+from app.ui.kit.dropdown import Dropdown
 from app.ui.kit.entered import first_of, is_on, text_of
 from app.ui.kit.identified import Identified
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import typed_numbers
 from app.ui.training.draft import TrainingDraft
+from app.ui.training.mounting import keyed
 
 _WIDE: Final = "wide"
 
@@ -77,22 +79,21 @@ def Choice(
 ) -> ft.Control:
     """A dropdown over the whole width; `value` "" shows `hint`. Keys in `disabled` cannot be chosen."""
 
-    def choose(event: ft.Event[ft.Dropdown]) -> None:
-        on_choose(text_of(event))
-
-    dropdown = ft.Dropdown(
-        label=label,
-        value=value or None,
-        options=[ft.DropdownOption(key=key, text=text, disabled=key in disabled) for key, text in options],
-        hint_text=hint or None,
-        menu_height=360,
-        expand=True,
-        on_select=choose,
-    )
-    # In a row, as only there a dropdown of Flet 1.0.5 fills the width. Its own helper text is cut off.
     # A dropdown tells a screen reader neither its label nor what is chosen.
-    chosen = dict(options).get(value) or text("window.kit.nothing_chosen")
-    row = Identified(identifier, ft.Row([dropdown]), label=f"{label}: {chosen}")
+    name = f"{label}: {dict(options).get(value) or text('window.kit.nothing_chosen')}"
+    dropdown = keyed(
+        Dropdown,
+        identifier,
+        name,
+        label,
+        value or None,
+        [ft.DropdownOption(key=key, text=text, disabled=key in disabled) for key, text in options],
+        on_choose,
+        hint=hint,
+        menu_height=360,
+    )
+    row = Identified(identifier, dropdown, label=name)
+    # The dropdown's own helper text is cut off.
     return ft.Column([row, Help(help_text)], spacing=GAP / 2, tight=True) if help_text else row
 
 

@@ -1,6 +1,7 @@
 """The right side of the tab: the run that is followed, talking to its result, what waits, and all runs."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, cast
 
 import flet as ft
@@ -13,6 +14,7 @@ from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.texts import text
 from app.ui.theme import SPACE
+from app.ui.training.beginner.cloned import open_clone
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.import_run import ImportRun
 from app.ui.training.history.section import RunHistory
@@ -62,14 +64,15 @@ def RunColumn(
         return _empty(services, selection)
     runs, read_again = look.runs, selection.read_again
     run = next((run for run in runs if run.id == selection.run_id), None)
+    into_form = partial(open_clone, form.value)
     body: list[ft.Control] = [ErrorBanner(problem)] if problem else []
     if run is not None:
-        body.append(keyed(RunView, f"run-{run.id}", services, run, read_again, form.value.load, started))
+        body.append(keyed(RunView, f"run-{run.id}", services, run, read_again, into_form, started))
         panel = memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat)
         body.append(talk_place(panel))
     if look.standing.runs or look.standing.rules.is_paused or selection.is_queue_open:
         body.append(memoised(QueuePanel, "queue", services.queue, look.standing, read_again))
-    body.append(keyed(RunHistory, "history", services, runs, selection, form.value.load, read_again))
+    body.append(keyed(RunHistory, "history", services, runs, selection, into_form, read_again))
     return ft.Column(body, spacing=SPACE, horizontal_alignment=ft.CrossAxisAlignment.STRETCH, tight=True)
 
 

@@ -7,11 +7,15 @@ import flet as ft
 import pytest
 
 from app.domain.preflight import Readiness, Remark
+from app.domain.presets import NAMED, method_of, method_values, preset_values
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
+from app.domain.setups import Setup
+from app.ui.training.beginner.cloned import open_clone
+from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.sparkline import HEIGHT, WIDTH, spots
 from tests.services.conftest import ends, started, step, write_events
 from tests.ui.training.conftest import _is_inside
-from trainer_image.config import DATA_FILE, Osft, RunConfig
+from trainer_image.config import DATA_FILE, Lora, Osft, RunConfig
 from trainer_image.events import Evaluation, Result
 
 LOSSES = (3.0, 2.0, 1.5)
@@ -92,6 +96,41 @@ async def test_a_run_is_cloned_into_the_form_with_its_data_and_what_changed_sinc
         assert "the run saw version 1, now it is version 2" in screen.text()
         assert (studio.draft.numbers["learning_rate"], studio.draft.session) == ("7e-05", run.session_id)
         assert studio.draft.selection.cloned_from == run.id
+
+
+@pytest.mark.parametrize("preset", [name for name in NAMED if method_of(name) in {None, "lora"}])
+def test_a_beginners_run_is_cloned_for_a_beginner_whichever_preset_it_had(preset):
+    draft, method = TrainingDraft(), Lora(**method_values(preset))
+    config = RunConfig(base_model="a/b", method=method, **preset_values(preset, "lora"))
+
+    said = open_clone(draft, Setup(session="x", skill="expert", config=config))
+
+    assert (said, draft.skill) == ("", "beginner")
+    assert draft.to_setup().config == config
+
+
+def test_a_clone_is_an_experts_if_the_form_was_or_if_bits_are_not_a_beginners():
+    draft, expert = TrainingDraft(), TrainingDraft(skill="expert")
+    usual = Setup(session="x", config=RunConfig(base_model="a/b"))
+    in_8_bits = Setup(session="x", config=RunConfig(base_model="a/b", method=Lora(load_in_8bit=True)))
+
+    assert open_clone(expert, usual) == ""
+    assert "Frozen model in 8 bits." in open_clone(draft, in_8_bits)
+
+    assert (expert.skill, draft.skill) == ("expert", "expert")
+
+
+async def test_a_clone_with_settings_a_beginner_does_not_see_is_an_experts_and_names_them(studio):
+    studio.draft.skill = "beginner"
+    trained(studio, "alpha", weight_decay=0.2, seed=7, packing=True, lr_scheduler="linear")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("alpha"))
+        await pick(screen, "Clone into the form")
+        await screen.wait_for(lambda: "Its settings are in the form now." in screen.text())
+
+        hidden = "Learning rate schedule and Weight decay and Seed and 1 more"
+        assert f"Beginner does not show all that was set: {hidden}." in screen.text()
+        assert studio.draft.skill == "expert"
 
 
 async def test_a_run_gets_another_name_and_a_note(studio):

@@ -35,10 +35,10 @@ def RunHistory(
     services: Services,
     runs: Sequence[Run],
     selection: RunSelection,
-    on_clone: Callable[[Setup], None],
+    on_clone: Callable[[Setup], str],
     on_changed: Callable[[], None],
 ) -> ft.Control:
-    """A card a run; the shown one is marked. `on_clone` puts a setup into the form."""
+    """A card a run; the shown one is marked. `on_clone` puts a setup into the form, and may say something."""
     words, set_words = ft.use_state("")
     status, set_status = ft.use_state("")
     count, set_count = ft.use_state(_PAGE)

@@ -32,7 +32,7 @@ def use_wishes(
     services: Services,
     runs: Sequence[Run],
     selection: RunSelection,
-    on_clone: Callable[[Setup], None],
+    on_clone: Callable[[Setup], str],
     on_changed: Callable[[], None],
 ) -> Wishes:
     """Cloning and going back to the queue happen at once; the others open a dialog."""
@@ -45,9 +45,9 @@ def use_wishes(
         return services.monitoring.find(wished.current or "")
 
     def cloned(clone: Clone) -> None:
-        on_clone(clone.setup)
+        said = on_clone(clone.setup)
         selection.cloned_from = wished.current
-        set_told(" ".join([text("training.history.cloned"), *clone.notes]))
+        set_told(" ".join([text("training.history.cloned"), *([said] if said else []), *clone.notes]))
 
     def returned(run: Run) -> None:
         set_told(text("training.history.returned", name=run.name))
