@@ -12,7 +12,7 @@ import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from trainer_image import agreement, beginning_again, in_parts, ranks, resuming, schedule, sharding
+from trainer_image import agreement, beginning_again, computers, in_parts, ranks, resuming, schedule, sharding
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
@@ -135,6 +135,9 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def run(self) -> Outcome:
         """Train from the beginning or the checkpoint. Raises RunFailedError if the loss is not a number."""
         resumed = self._resume_from
+        begins_at = resumed.progress.step if resumed else 0
+        run_dir = self._checkpoints.folder.parent
+        computers.meet(run_dir, self._reporter, step=begins_at, data_sha256=self._data_sha256)
         done = resumed and resumed.progress.step >= resumed.progress.total_steps and not self._has_new_length
         if resumed and (done or self._validation.is_hopeless):
             self._load_from_checkpoint(str(resumed.folder))  # nothing left but to save the result
