@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from trainer_image import ranks
+from trainer_image.checkpoints import Checkpoint
 from trainer_image.problems import RunFailedError
 from trainer_image.reporting import Reporter
 
@@ -30,13 +31,14 @@ _PATIENCE_SECONDS: Final = 300.0
 """For the end of all processes on another computer."""
 
 
-def meet(run_dir: Path, reporter: Reporter, *, step: int, data_sha256: str) -> None:
+def meet(run_dir: Path, resumed: Checkpoint | None, data_sha256: str, reporter: Reporter) -> None:
     """Collective, as training begins. Raises RunFailedError if they do not begin at the same step with the
     same rows."""
     if ranks.computers() == 1:
         return
     from trainer_image import agreement  # noqa: PLC0415 imports torch
 
+    step = resumed.progress.step if resumed else 0
     if not (agreement.is_same(step) and agreement.is_same(int(data_sha256[:15], 16))):
         raise RunFailedError(
             "The computers that train together do not have the same checkpoints and rows.",

@@ -160,6 +160,7 @@ def test_rows_that_do_not_come_out_even_are_learnt_as_by_one_process_each_of_the
     ours, theirs = ran.of(Metrics), alone.of(Metrics)
     assert [m.samples_seen for m in ours] == [8, 13, 21, 26, 34, 39]
     assert [m.tokens_seen for m in ours] == [m.tokens_seen for m in theirs]
+    assert ours[0].loss == pytest.approx(theirs[0].loss, rel=1e-6)  # of the same weights
     assert max(abs(one.loss - other.loss) for one, other in zip(ours, theirs, strict=True)) < 1e-5
     norms = zip([m.grad_norm for m in ours], [m.grad_norm for m in theirs], strict=True)
     assert all(one == pytest.approx(other, rel=1e-4) for one, other in norms)

@@ -32,6 +32,8 @@ def require_expressible(config: RunConfig) -> None:
             "max_grad_norm": (config.max_grad_norm, 1.0),
             "optimizer": (config.optimizer, "adamw"),
             "early_stopping_patience": (config.early_stopping_patience, None),
+            "eval_at_epoch": (config.eval_at_epoch, False),
+            "min_improvement": (config.min_improvement, 0.0),
             "method.train_rest": (method.train_rest, True),
         },
     )
