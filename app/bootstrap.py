@@ -330,7 +330,7 @@ def build_services(
             bundled_model=paths.tiny_model,
             offline=offline.reason,
         ),
-        job_scripts=JobScriptService(library, paths.trainer),
+        job_scripts=JobScriptService(library, paths.trainer, previews.outlook),
         layers=LayerService(looker, bundled_model=paths.tiny_model),
         renting=rented,
         reaper=Reaper(renting, keepers),
