@@ -37,6 +37,7 @@ from app.domain.typed_paths import expanded, is_folder, looks_like_path
 from app.services import export_files as files
 from app.services.export_card import export_card
 from app.services.export_deleting import Deleted, delete_files
+from app.services.export_progress import ExportsUnderWay, ExportUnderWay
 from app.services.export_prompts import prompts_of
 from app.services.export_sources import RESULT, ExportSource, source_of, sources_of
 from app.services.export_timing import ExportTiming
@@ -70,6 +71,7 @@ class ExportService:
         self._secrets = secrets
         self._open_folder = open_folder
         self._timing = timing
+        self._under_way = ExportsUnderWay()
         self._folder = folder
         self._clock = clock
         self._offline = offline
@@ -125,7 +127,8 @@ class ExportService:
         parameters = self._parameters(run, wish)
         pacer = self._timing.pacer(wish, parameters)
         try:
-            certificate = self._made(run, wish, export.staging, lambda told: tell(pacer.hear(told)))
+            with self._under_way.following(export, pacer, tell) as hear:
+                certificate = self._made(run, wish, export.staging, hear)
             facts = self._facts(run, wish, export)
             files.write_certificate(export.staging, certificate, facts)
             size = bytes_in(export.staging)
@@ -151,6 +154,14 @@ class ExportService:
         """Of one run, or all, newest first. Those being written are left out."""
         found = self._store.all() if run_id is None else self._store.of_run(run_id)
         return [export for export in found if export.owner is None]
+
+    def under_way(self, run_id: RunId) -> tuple[ExportUnderWay, ...]:
+        """Those of a run that this process is making."""
+        return self._under_way.of_run(run_id)
+
+    def cancel(self, export_id: str) -> None:
+        """End one that is under way; nothing of it is left then. Returns at once."""
+        self._under_way.cancel(export_id)
 
     def find(self, prefix: str) -> Export:
         """By its id or the start of it. Raises StudioError."""

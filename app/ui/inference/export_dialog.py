@@ -61,8 +61,15 @@ class _Look:
     estimate: Estimate
 
 
-def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], None]) -> Callable[[], None]:
-    """Returns what opens the dialog; `on_made` is told of each export that is there now."""
+@dataclass(frozen=True)
+class ExportDialog:
+    open: Callable[[], None]
+    is_making: bool
+    """Also where the dialog was closed meanwhile."""
+
+
+def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], None]) -> ExportDialog:
+    """`on_made` is told of each export that is there now. What is being made goes on where it is closed."""
     is_open, set_open = ft.use_state(False)
     format, set_format = ft.use_state(ExportFormat.GGUF)
     quantization, set_quantization = ft.use_state(Quantization.Q8_0)
@@ -102,11 +109,11 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         await work.run(lambda tell: _make(exporting, run, asked, tell), done)
 
     def open_dialog() -> None:
-        work.forget()
+        if not work.is_busy:
+            work.forget()
         set_open(True)
 
     def close() -> None:
-        work.cancel()
         set_open(False)
 
     blocked = next((c.blocked for c in look.formats if c.format is format), "") if look else ""
@@ -139,22 +146,27 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
             width=_WIDTH,
         ),
         scrollable=True,
-        modal=work.is_busy,
-        actions=[
-            ft.TextButton(
-                text("inference.export.cancel") if work.is_busy else text("inference.export.close"),
-                on_click=work.cancel if work.is_busy else close,
-            ),
-            *(
-                [ft.FilledButton(text("inference.export.export"), disabled=not may, on_click=make)]
-                if not is_done
-                else []
-            ),
-        ],
+        actions=_actions(work, close, make, may=may),
         on_dismiss=close,
     )
     ft.use_dialog(dialog if is_open else None)
-    return open_dialog
+    return ExportDialog(open_dialog, work.is_busy)
+
+
+def _actions(
+    work: Work, close: Callable[[], None], make: Callable[[], object], *, may: bool
+) -> list[ft.Control]:
+    if work.is_busy:
+        return [
+            ft.TextButton(
+                text("inference.export.cancel"), disabled=work.state.is_cancelling, on_click=work.cancel
+            ),
+            ft.FilledButton(text("inference.export.hide"), on_click=close),
+        ]
+    leave = ft.TextButton(text("inference.export.close"), on_click=close)
+    if work.state.outcome is not None:
+        return [leave]
+    return [leave, ft.FilledButton(text("inference.export.export"), disabled=not may, on_click=make)]
 
 
 def _look(
@@ -207,39 +219,31 @@ def _merges(look: _Look | None) -> bool:
 
 def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportFormat], None]) -> ft.Control:
     blocked = {choice.format for choice in look.formats if choice.blocked} if look else set()
-
-    def change(event: ft.Event[ft.Dropdown]) -> None:
-        choose(ExportFormat(event.control.value or format))
-
     options = [
-        ft.DropdownOption(
-            key=one.value,
-            text=text("inference.export.not_here", format=one.label) if one in blocked else one.label,
+        (
+            one.value,
+            text("inference.export.not_here", format=one.label) if one in blocked else one.label,
         )
         for one in ExportFormat
     ]
-    return ft.Dropdown(
-        label=text("inference.export.format"),
-        value=format.value,
-        options=options,
-        on_select=change,
-        width=_WIDTH,
+    return Choice(
+        "export-format",
+        text("inference.export.format"),
+        format.value,
+        options,
+        lambda key: choose(ExportFormat(key or format)),
     )
 
 
 def _bits(chosen: Bits, choose: Callable[[Bits], None]) -> ft.Control:
     kind = type(chosen)
-
-    def change(event: ft.Event[ft.Dropdown]) -> None:
-        choose(kind(event.control.value or chosen))
-
-    options = [ft.DropdownOption(key=one.value, text=one.label) for one in kind]
-    return ft.Dropdown(
-        label=text("inference.export.bits"),
-        value=chosen.value,
-        options=options,
-        on_select=change,
-        width=_WIDTH,
+    options = [(one.value, one.label) for one in kind]
+    return Choice(
+        "export-bits",
+        text("inference.export.bits"),
+        chosen.value,
+        options,
+        lambda key: choose(kind(key or chosen)),
     )
 
 
@@ -282,13 +286,16 @@ def _time_it_takes(seconds: float | None) -> str:
     return text("inference.export.takes_time", time=duration(seconds))
 
 
-def _doing(told: Told) -> str:
+def doing(told: Told) -> str:
     """What is done now, and how long that or all of it still takes, as far as anybody knows."""
-    doing = text("inference.export.doing", doing=told.text)
+    said = text("inference.export.doing", doing=told.text)
     if told.left_seconds is None:
-        return doing
-    words = "inference.export.left" if told.left_of_all else "inference.export.left_of_step"
-    return f"{doing} {text(words, time=duration(told.left_seconds))}"
+        return said
+    left = text(
+        "inference.export.left" if told.left_of_all else "inference.export.left_of_step",
+        time=duration(told.left_seconds),
+    )
+    return f"{said} {left}"
 
 
 def _warning(text: str) -> ft.Control:
@@ -305,7 +312,7 @@ def _progress(work: Work) -> list[ft.Control]:
         return [ErrorBanner(state.problem, on_dismiss=work.forget)]
     if state.is_busy:
         told = state.news or Told(text("inference.export.starting"))
-        said = text("inference.export.cancelling") if state.is_cancelling else _doing(told)
+        said = text("inference.export.cancelling") if state.is_cancelling else doing(told)
         return [
             ProgressLine(said, told.share, identifier="export-progress"),
             Help(text("inference.export.goes_on")),

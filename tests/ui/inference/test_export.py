@@ -1,6 +1,7 @@
 """The Export button: what it takes said beforehand, progress, cancel, a tick or the exact reason."""
 
 import itertools
+import threading
 from pathlib import Path
 
 import flet as ft
@@ -8,8 +9,10 @@ import pytest
 
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
-from app.domain.exports import Replacing
+from app.domain.exports import ExportCancelledError, Replacing
+from app.domain.runs import Run
 from app.domain.sizes import sized
+from app.services.exporting import ExportService
 from app.ui.inference.export_part import ExportPart
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
@@ -82,6 +85,49 @@ async def test_a_cancel_leaves_nothing_and_says_so(world) -> None:
 
     assert left_over(world.home / "exports") == []
     assert exporting.exports() == []
+
+
+async def test_an_export_goes_on_where_its_dialog_is_closed_and_its_run_is_left(world) -> None:
+    writer = Writer()
+    writer.may_go_on.clear()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        screen.start(screen.click("Export"))
+        await screen.wait_for_text("Writing…")
+        await screen.click("Go on working")
+        await screen.wait_for(lambda: not list(screen.controls(ft.AlertDialog)))
+
+        async with mounted(ExportPart, exporting, run) as other:
+            await other.wait_for(lambda: "GGUF Q8_0: Writing…" in str(other.identified("export-making")))
+            assert other.has_button("Cancel export")
+
+        writer.may_go_on.set()
+        await screen.wait_for_text("As trained")
+        await screen.wait_for(lambda: not screen.identified("export-making"))
+
+
+async def test_an_export_that_was_left_can_be_cancelled_in_the_list(world) -> None:
+    writer = Writer()
+    writer.may_go_on.clear()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    making = threading.Thread(target=_ends, args=(exporting, run, world.home / "exports/out"), daemon=True)
+    making.start()
+    while not exporting.under_way(run.id):
+        assert making.is_alive()
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Cancel export")
+        await screen.wait_for(lambda: not screen.identified("export-making"))
+
+    making.join(20)
+    assert left_over(world.home / "exports") == []
+    assert exporting.exports() == []
+
+
+def _ends(exporting: ExportService, run: Run, folder: Path) -> None:
+    with pytest.raises(ExportCancelledError):
+        exporting.export(run.id, wish(folder), unheard)
 
 
 async def test_what_is_missing_is_said_before_anything_is_tried(world) -> None:
