@@ -1,7 +1,8 @@
 """Every state of the Training tab as a picture, from the real app: part of `take_screenshots.py --states`.
 
 One journey through all of them, kept as WebP in docs/images/states: each step brings the tab into the state
-that names its picture. A step that fails is told at the end, and the others go on.
+that names its picture. A step that fails is told at the end, and the others go on. Those of the
+Inference tab are in `talking_states`.
 """
 
 import json
@@ -17,6 +18,7 @@ import psutil
 from PIL import Image
 from playwright.sync_api import FloatRect, Locator
 
+from scripts import talking_states
 from tests.e2e.flet_ui import FletUI
 from tests.e2e.test_journey import ask, pick
 
@@ -111,7 +113,16 @@ class States:
         runs = (self.running, self.asked_to_stop, self.finished, self.chat, self.failure, self.history)
         if only:
             self.ui.go_to("Training")
-        for act in (self.empty, *first, *runs, self.queue, self.settings, self.offline):
+        for act in (
+            self.empty,
+            *first,
+            *runs,
+            self.queue,
+            self.talking,
+            self.export,
+            self.settings,
+            self.offline,
+        ):
             if not only or act.__name__ in only:
                 self.step(act)
 
@@ -280,6 +291,18 @@ class States:
         self.take("13-failed-dark", dark=True)
         self.show("=run-status")
         self.take("13-failed-narrow", NARROW)
+
+    def talking(self) -> None:
+        """The Inference tab."""
+        self.ui.go_to("Training")
+        self._have_a_run()
+        talking_states.inference(self)
+
+    def export(self) -> None:
+        self.resize(WIDE)
+        self.ui.go_to("Training")
+        self._have_a_run()
+        talking_states.export(self)
 
     def settings(self) -> None:
         self.resize(WHOLE)
