@@ -34,7 +34,7 @@ from app.adapters.runpod.agents import RentedAgent
 from app.adapters.runpod.client import RunpodClient
 from app.adapters.scrapers.opening import open_web
 from app.adapters.scrapers.registry import scrapers
-from app.adapters.speed_file import SpeedFile
+from app.adapters.speed_file import PaceFile, SpeedFile
 from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.conversations import SqliteConversationStore
@@ -65,6 +65,7 @@ from app.services.diagnostics import DiagnosticsService
 from app.services.docker_care import DockerCareService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.export_timing import ExportTiming
 from app.services.exporting import ExportService
 from app.services.history import HistoryService
 from app.services.job_scripts import JobScriptService
@@ -329,7 +330,7 @@ def build_services(
             bundled_model=paths.tiny_model,
             offline=offline.reason,
         ),
-        job_scripts=JobScriptService(library, paths.trainer),
+        job_scripts=JobScriptService(library, paths.trainer, previews.outlook),
         layers=LayerService(looker, bundled_model=paths.tiny_model),
         renting=rented,
         reaper=Reaper(renting, keepers),
@@ -341,6 +342,7 @@ def build_services(
             processes,
             secrets,
             FileManager(),
+            ExportTiming(PaceFile(paths.export_paces), utc_now),
             folder=paths.exports,
             clock=utc_now,
             offline=offline.reason,

@@ -56,6 +56,11 @@ class Paths:
         return self.data / "cache" / "speeds.jsonl"
 
     @property
+    def export_paces(self) -> Path:
+        """How long exports took; may be deleted at any time."""
+        return self.data / "cache" / "export-paces.jsonl"
+
+    @property
     def previews(self) -> Path:
         """What base models were found to see of rows; may be deleted at any time."""
         return self.data / "cache" / "previews"

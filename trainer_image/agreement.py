@@ -49,6 +49,11 @@ def least(number: int | None) -> int | None:
     return None if found == nothing else -found
 
 
+def is_same(number: int) -> bool:
+    """Whether all have the same number."""
+    return most(number) == -most(-number)
+
+
 def average_gradients(parameters: Iterable[Any]) -> None:
     """Make each gradient its mean over the processes; where one has none, it counts as zero."""
     learning = [parameter for parameter in parameters if parameter.requires_grad]

@@ -144,6 +144,7 @@ MINI_TRAINER_OURS: Final = {
     "validation_split": "validation",
     "validation_data_path": "validation",
     "validation_frequency": "eval_steps",
+    "validate_at_epoch": "eval_at_epoch",
 }
 
 _KNOWN: Final[Mapping[str, tuple[Collection[str], Mapping[str, str]]]] = {

@@ -2,12 +2,12 @@
 
 There every pass is one of all processes: the others wait in the middle of it, and nothing they hold can be
 gone on with. So the one whose memory ran out leaves a note of what would be smaller, all end without a word,
-and the process that started them does so again, from the last checkpoint of this launch if there is one.
-Effective batch and loss stay the same. Imports no training library.
+and the process that started them does so again, from the last checkpoint of this launch if there is one; on
+several computers each does, once the processes of all have ended (`computers.py`). Effective batch and loss
+stay the same. Imports no training library.
 """
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,8 @@ _ENDING: Final = "memory"
 Once = Callable[[Sequence[str], Mapping[str, str]], tuple[int, FoundMemory | None]]
 """Start all processes with these arguments and more environment, wait for their end → the exit code, and
 what they ask to begin again with."""
+Agree = Callable[[bool], bool]
+"""Whether there is a checkpoint of this launch to go on from → what all computers do."""
 
 
 class BeginAgainError(Exception):
@@ -30,21 +32,21 @@ class BeginAgainError(Exception):
 
 
 def is_possible() -> bool:
-    """Whether whoever started this process starts it again: a torchrun by hand does not, and of several
-    computers none can start the others'."""
-    return ranks.folder() is not None and os.environ.get("GROUP_WORLD_SIZE", "1") == "1"
+    """Whether whoever started this process starts it again, and those of other computers too: a torchrun by
+    hand does not."""
+    return ranks.folder() is not None and (ranks.computers() == 1 or ranks.shared() is not None)
 
 
 def ask_for(found: FoundMemory) -> BeginAgainError:
     """Leave the note; raise what this returns."""
-    ranks.note(_ENDING, found.model_dump_json())
+    ranks.note_for_all(_ENDING, found.model_dump_json())
     return BeginAgainError()
 
 
 def is_asked_for(error: Exception) -> bool:
     """Whether this process ends because it, or another one, asked to begin again."""
-    folder = ranks.folder()
-    return isinstance(error, BeginAgainError) or (folder is not None and noted(folder) is not None)
+    places = [place for place in (ranks.folder(), ranks.shared()) if place]
+    return isinstance(error, BeginAgainError) or any(noted(place) for place in places)
 
 
 def noted(folder: Path) -> FoundMemory | None:
@@ -65,20 +67,24 @@ def told() -> FoundMemory | None:
     return FoundMemory.model_validate_json(text) if text else None
 
 
-def until_it_fits(once: Once, arguments: Sequence[str], run_dir: Path) -> int:
+def until_it_fits(once: Once, arguments: Sequence[str], run_dir: Path, agree: Agree = bool) -> int:
     """Start the processes, and again while they ask for it; returns the last exit code.
 
     Each time something is smaller, and what cannot be smaller does not ask: it ends.
     """
-    began, environment = time.time(), dict[str, str]()
+    before, environment = _newest(run_dir), dict[str, str]()
     while True:
         code, found = once(arguments, environment)
         if found is None:
             return code
         environment = {_VARIABLE: found.model_dump_json()}
-        newest = Checkpoints(run_dir, keep=1).newest()
-        if newest and newest.progress.saved_at >= began:
+        if agree(_newest(run_dir) != before):
             arguments = [*_without_resuming(arguments), "--resume"]
+
+
+def _newest(run_dir: Path) -> float | None:
+    newest = Checkpoints(run_dir, keep=1).newest()
+    return newest.progress.saved_at if newest else None
 
 
 def _without_resuming(arguments: Sequence[str]) -> list[str]:

@@ -168,6 +168,7 @@ class RunConfig(Section):
         description="JSONL file for validation 'file'; relative paths start at the run folder.",
     )
     eval_steps: Steps = Field(25, description="Measure on the rows kept aside every so many steps.")
+    eval_at_epoch: bool = Field(False, description="Measure at the end of each epoch too.")
     measure_first: bool = Field(
         True,
         description="Measure before the first step too: what the training gained is told against it, or not "
@@ -184,6 +185,13 @@ class RunConfig(Section):
     )
     early_stopping_patience: PositiveInt | None = Field(
         None, description="Stop after so many measurements without a lower loss; empty means never."
+    )
+
+    min_improvement: float = Field(
+        0.0,
+        ge=0,
+        lt=100,
+        description="A measurement counts as better than the best only if it is lower by more than this.",
     )
 
     precision: Literal["auto", "float32", "bfloat16"] = Field(

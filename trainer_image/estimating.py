@@ -70,7 +70,7 @@ def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cu
         **event.model_dump(exclude={"type", "time", "peak", "reserved", "available"}),
         "parameters": shape.parameters,
         "trained_parameters": stored.trained_parameters(shape, work),
-        "checkpoint_bytes": stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        "checkpoint_bytes": _checkpoint_bytes(shape, work, config),
         "result_bytes": stored.result_bytes(shape, work),
         "directions": _directions(shape, work),
         "suggested_gpu": _suggested_gpu(shape, config),
@@ -105,8 +105,17 @@ def checkpoint_space(model: str, config: RunConfig) -> tuple[int, int]:
         return 0, 0
     work = work_of(config, device="cpu", bfloat16=False)
     return (
-        stored.checkpoint_bytes(shape, work, full_state=config.save_full_state),
+        _checkpoint_bytes(shape, work, config),
         stored.result_bytes(shape, work),
+    )
+
+
+def _checkpoint_bytes(shape: Shape, work: Work, config: RunConfig) -> int:
+    return stored.checkpoint_bytes(
+        shape,
+        work,
+        full_state=config.save_full_state,
+        is_in_parts=config.distributed.strategy == "fsdp",
     )
 
 

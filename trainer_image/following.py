@@ -27,8 +27,10 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         self._loop.begin_epoch()
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._loop.saves_at_epoch and not control.should_training_stop:
-            control.should_save = True
+        if control.should_training_stop:
+            return
+        control.should_save |= self._loop.saves_at_epoch
+        control.should_evaluate |= self._loop.epoch_is_measured()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._loop.trials.run()

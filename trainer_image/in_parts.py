@@ -9,7 +9,7 @@ from trainer_image.batches import that_teaches_nothing
 from trainer_image.checkpoints import FoundMemory
 from trainer_image.config import RunConfig
 from trainer_image.parts import Batch
-from trainer_image.problems import is_out_of_memory
+from trainer_image.problems import RunFailedError, is_out_of_memory
 from trainer_image.recovery import Recovery
 from trainer_image.reporting import Reporter
 
@@ -49,6 +49,16 @@ def step(loop: Any, model: Any, parts: list[Batch], tokens: Any, recovery: Recov
 
 
 def begin_again_if_full(error: Exception, smaller: Callable[[], FoundMemory | None]) -> None:
-    """Raise BeginAgainError if memory ran out and there is something smaller to begin with."""
-    if is_out_of_memory(error) and beginning_again.is_possible() and (found := smaller()):
+    """Raise BeginAgainError if memory ran out and there is something smaller to begin with; RunFailedError
+    if nobody would begin again."""
+    if not is_out_of_memory(error) or not (found := smaller()):
+        return
+    if beginning_again.is_possible():
         raise beginning_again.ask_for(found) from error
+    raise RunFailedError(
+        "Memory ran out in a process that holds a part of the model, and here the processes cannot begin "
+        "again in smaller parts by themselves.",
+        "Let train.py start them, on several computers with a run folder that all of them see, and resume "
+        "the run from its last checkpoint. Or turn gradient_checkpointing on, or start a new run with a "
+        "smaller per_device_batch_size and more gradient_accumulation_steps.",
+    ) from error

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from trainer_image import beginning_again, ranks
 from trainer_image.checkpoints import FoundMemory
+from trainer_image.computers import Others
 from trainer_image.config import Distributed
 from trainer_image.problems import RunFailedError, bad_config
 from trainer_image.reporting import Reporter
@@ -118,7 +119,7 @@ def start(spread: Spread, train: Path, arguments: list[str], run_dir: Path, *, a
     If a process dies without a word, the run's last words are said here. Nothing is left running: where this
     process is killed, Linux kills the others.
     """
-    mail = _Mail(spread.processes)
+    mail, others = _Mail(spread.processes), Others(spread.nodes)
     mail.collect()
 
     def once(words: Sequence[str], more: Mapping[str, str]) -> tuple[int, FoundMemory | None]:
@@ -130,15 +131,29 @@ def start(spread: Spread, train: Path, arguments: list[str], run_dir: Path, *, a
                 start_new_session=sys.platform != "win32",  # signals reach the ranks by mail, and only once
                 preexec_fn=ranks.die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
             )
-            mail.deliver_until_end_of(process, folder)
-            if found := beginning_again.noted(folder):
+            mail.deliver_until_end_of(process, folder, others)
+            notes = others.notes(folder)
+            if found := beginning_again.noted(notes):
                 return beginning_again.AGAIN, found
-            code = _code_of_first(folder)
+            code, problem = _code_of_first(folder), next(ranks.problems_in(notes), None)
             if code is None:
-                code = _last_words(folder, run_dir, attempt, is_first_node=spread.node_rank == 0)
+                return last_words(problem or ranks.without_a_word(), ranks.group_in(folder)), None
+            if problem and ranks.group_in(folder):  # the first process, which speaks, is elsewhere
+                print(problem.message, problem.hint, file=sys.stderr)  # noqa: T201
             return code, None
 
-    return beginning_again.until_it_fits(once, arguments, run_dir)
+    def last_words(problem: RunFailedError, computer: int | None) -> int:
+        """The first process of all speaks; it was killed, or never started, or cannot begin again."""
+        if not (spread.node_rank if computer is None else computer):
+            Reporter(run_dir, attempt=attempt).finish("failed", message=problem.message, hint=problem.hint)
+        return problem.exit_code
+
+    try:
+        return beginning_again.until_it_fits(once, arguments, run_dir, others.agree)
+    except RunFailedError as problem:
+        return last_words(problem, others.here)
+    finally:
+        others.leave()
 
 
 def spread_in(config_file: Path) -> Spread | None:
@@ -164,12 +179,14 @@ class _Mail:
         for number in _PASSED_ON:
             signal.signal(number, lambda number, _frame: self._waiting.append(number))
 
-    def deliver_until_end_of(self, process: "subprocess.Popen[bytes]", folder: Path) -> None:
+    def deliver_until_end_of(self, process: "subprocess.Popen[bytes]", folder: Path, others: Others) -> None:
         while True:
             try:
                 process.wait(_LOOK_EVERY_SECONDS)
             except subprocess.TimeoutExpired:
                 self._deliver(folder)
+                if others.have_ended(folder):
+                    _end(process)
             else:
                 return
 
@@ -188,12 +205,12 @@ def _send(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def _last_words(folder: Path, run_dir: Path, attempt: int, *, is_first_node: bool) -> int:
-    """The first process was killed, or never started."""
-    problem = next(ranks.problems_in(folder), None) or ranks.without_a_word()
-    if is_first_node:
-        Reporter(run_dir, attempt=attempt).finish("failed", message=problem.message, hint=problem.hint)
-    return problem.exit_code
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """And its ranks with it, which wait for one that has gone: Linux kills them, elsewhere torchrun does."""
+    if sys.platform == "linux":
+        process.kill()
+    else:
+        process.terminate()
 
 
 def _code_of_first(folder: Path) -> int | None:

@@ -12,7 +12,7 @@ import torch
 from transformers import PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from trainer_image import agreement, beginning_again, in_parts, ranks, resuming, schedule, sharding
+from trainer_image import agreement, beginning_again, computers, in_parts, ranks, resuming, schedule, sharding
 from trainer_image.arguments import training_arguments
 from trainer_image.batches import (
     LongestFirst,
@@ -135,6 +135,7 @@ class Loop(SFTTrainer):  # type: ignore[misc]
     def run(self) -> Outcome:
         """Train from the beginning or the checkpoint. Raises RunFailedError if the loss is not a number."""
         resumed = self._resume_from
+        computers.meet(self._checkpoints.folder.parent, resumed, self._data_sha256, self._reporter)
         done = resumed and resumed.progress.step >= resumed.progress.total_steps and not self._has_new_length
         if resumed and (done or self._validation.is_hopeless):
             self._load_from_checkpoint(str(resumed.folder))  # nothing left but to save the result
@@ -242,6 +243,10 @@ class Loop(SFTTrainer):  # type: ignore[misc]
 
     def evaluation_is_due(self) -> bool:
         return self._validation.is_due(self.state.global_step, self.state.max_steps)
+
+    def epoch_is_measured(self) -> bool:
+        """Called at its end."""
+        return self._validation.is_due_after_epoch(self.state.global_step)
 
     def _evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Called after a step whose callback asked for it, before the checkpoint is written."""

@@ -1,7 +1,8 @@
 """One of several processes that train together: who speaks, and what each tells the one that started them.
 
 That one (`launching.py`) names a folder in the environment. In it each process leaves its id once it
-listens for signals, its exit code, and why it failed. Imports no training library at import.
+listens for signals, its exit code, and why it failed; what those of other computers must know too it leaves
+in the folder that all of them see, once there is one (`computers.py`). Imports no training library at import.
 """
 
 import ctypes
@@ -10,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +42,10 @@ def is_first() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def computers() -> int:
+    return int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+
+
 def folder() -> Path | None:
     """Where the processes leave notes for the one that started them."""
     named = os.environ.get(FOLDER)
@@ -49,13 +55,40 @@ def folder() -> Path | None:
 def note(kind: str, text: str) -> None:
     """Leave this process's note of that kind, if there is somebody to read it."""
     if place := folder():
-        _write(place / f"{_local_rank()}.{kind}", text)
+        write(place / f"{_local_rank()}.{kind}", text)
+
+
+def note_for_all(kind: str, text: str) -> None:
+    """The same, on the other computers too. Raises OSError."""
+    if place := shared():
+        write(place / f"{os.environ['RANK']}.{kind}", text)
+    note(kind, text)
+
+
+def shared() -> Path | None:
+    """Where processes leave notes for those of other computers."""
+    place = folder()
+    return shared_in(place) if place else None
+
+
+def shared_in(folder: Path) -> Path | None:
+    """By the notes in that folder."""
+    told = next(folder.glob("*.shared"), None)
+    return Path(told.read_text(encoding="utf-8")) if told else None
+
+
+def group_in(folder: Path) -> int | None:
+    """The number of this computer, by the notes in that folder; in 0 is the first process of all. None until
+    one has started."""
+    told = next(folder.glob("*.group"), None)
+    return int(told.read_text(encoding="utf-8")) if told else None
 
 
 def announce() -> None:
     """Tell the starter that signals are listened for, and end with torchrun if that is killed."""
     if folder():
         die_with_parent()
+        note("group", os.environ.get("GROUP_RANK", "0"))
         note("pid", str(os.getpid()))
 
 
@@ -70,13 +103,14 @@ def note_exit(code: int) -> int:
 def note_problem(problem: RunFailedError) -> None:
     """Leave the reason of a failure, which only the first process may report."""
     words = {"message": problem.message, "hint": problem.hint, "exit_code": problem.exit_code}
-    note("problem", json.dumps(words))
+    with suppress(OSError):  # on a full disk the others are told less
+        note_for_all("problem", json.dumps(words))
 
 
 def problem_of_another(error: Exception) -> RunFailedError | None:
     """The reason if this process's error is only the consequence of another's end."""
-    place = folder()
-    noted = next(problems_in(place), None) if place else None
+    places = [place for place in (folder(), shared()) if place]
+    noted = next((problem for place in places for problem in problems_in(place)), None)
     is_cut_off = world_size() > 1 and any(text in str(error) for text in _CUT_OFF)
     return noted or (without_a_word() if is_cut_off else None)
 
@@ -118,12 +152,12 @@ def die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _local_rank() -> str:
-    return os.environ.get("LOCAL_RANK", "0")
-
-
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Whole or not at all: the starter looks while it is written."""
     partial = path.with_suffix(path.suffix + "-partial")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
+
+
+def _local_rank() -> str:
+    return os.environ.get("LOCAL_RANK", "0")

@@ -130,11 +130,13 @@ def trained_parameters(shape: Shape, work: Work) -> int:
             return shape.parameters
 
 
-def checkpoint_bytes(shape: Shape, work: Work, *, full_state: bool) -> int:
-    """On disk: what the method adds or changes in float32 and, with the full state, its moments."""
+def checkpoint_bytes(shape: Shape, work: Work, *, full_state: bool, is_in_parts: bool = False) -> int:
+    """On disk: what the method adds or changes in float32 and, with the full state, its moments. With the
+    model in parts (FSDP) the full state holds the weights once more."""
     trained = trained_parameters(shape, work)
     weights = osft_bytes(shape, work.method).stored if isinstance(work.method, Osft) else 4 * trained
-    return weights + (round(work.optimizer_bytes * trained) if full_state else 0)
+    again = weights if is_in_parts else 0
+    return weights + (again + round(work.optimizer_bytes * trained) if full_state else 0)
 
 
 def result_bytes(shape: Shape, work: Work) -> int:

@@ -41,6 +41,8 @@ class Validation:
         )  # in parts, no process may measure more often than another
         self._every = config.eval_steps
         self._measures_first = config.measure_first
+        self._at_epoch = config.eval_at_epoch
+        self._least_gain = config.min_improvement
         self._patience = config.early_stopping_patience
         self.best_step = before.best_step if before else None
         self.best_loss = before.best_loss if before else None
@@ -49,11 +51,16 @@ class Validation:
         self.baseline_loss = before.baseline_loss if before else None
         """Of the base model."""
         self.last_loss: float | None = None
+        self._last_step: int | None = None
         self.is_ended = False
         """Whether somebody has asked the run to end with its best model."""
 
     def is_due(self, step: int, total_steps: int) -> bool:
         return bool(self._rows) and (step % self._every == 0 or step == total_steps)
+
+    def is_due_after_epoch(self, step: int) -> bool:
+        """Unless its last step was measured already."""
+        return bool(self._rows) and self._at_epoch and self._last_step != step
 
     def baseline_is_due(self, step: int) -> bool:
         return bool(self._rows) and self._measures_first and step == 0
@@ -100,13 +107,14 @@ class Validation:
 
     def record(self, step: int, loss: float) -> bool:
         """Report and remember a measurement; True if it is the best so far."""
+        self._last_step = step
         if not math.isfinite(loss):
             self.without_gain += 1
             text = f"At step {step} the loss on the rows kept aside is not a number. It counts as no better."
             self._reporter.notice(text, level="warning")
             return False
         self.last_loss = loss
-        is_best = self.best_loss is None or loss < self.best_loss
+        is_best = self.best_loss is None or loss < self.best_loss - self._least_gain
         if is_best:
             self.best_step, self.best_loss, self.without_gain = step, loss, 0
         else:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from app.domain.errors import StudioError
 from app.domain.publishing import DATA_PATH, PublishWish
+from app.domain.sizes import sized
 from trainer_image import network
 
 log = logging.getLogger(__name__)
@@ -78,9 +79,7 @@ class _Watched(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         count = self._file.readinto(buffer)
-        self._progress(
-            f"Uploading: {100 * self._file.tell() // self._size} % of {self._size / 1e6:,.1f} MB read"
-        )
+        self._progress(f"Uploading: {100 * self._file.tell() // self._size} % of {sized(self._size)} read")
         return count
 
 

@@ -1,9 +1,9 @@
 """The inference engine of this computer: a second process that alone loads torch.
 
 It is started by the first prompt and stays, with its model in memory, until another model is asked for,
-nobody has asked for a while, or `unload`. One answer at a time. Its death at any moment is one sentence
-now and a fresh process at the next prompt; a process that was dead already when it was asked is replaced
-without a word, once.
+nobody has asked for a while, or `unload`. One answer at a time (`worker_turns`). Its death at any moment is
+one sentence now and a fresh process at the next prompt; a process that was dead already when it was asked is
+replaced without a word, once.
 """
 
 import itertools
@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from app.adapters.child_process import ProcessEndedError
 from app.adapters.models_in_memory import ModelsInMemory
 from app.adapters.worker_process import WorkerProcess
 from app.adapters.worker_requests import load_request, sendable, whole
+from app.adapters.worker_turns import Answer, Turns
 from app.domain.chat import AnswerFacts, EngineStatus, LoadedFacts, Sampling
 from app.domain.errors import BusyError, EngineError
 from app.domain.sessions import Message
@@ -33,7 +34,6 @@ from app.worker.protocol import (
     Ready,
     Render,
     Rendered,
-    Reply,
     Token,
 )
 
@@ -53,32 +53,7 @@ class _StoppedError(Exception):
     """Somebody pressed Stop before the process was asked."""
 
 
-@dataclass
-class _Answer:
-    """The one generation under way."""
-
-    id: int
-    asker: str = ""
-    stopped: bool = False
-    was_heard: bool = False
-    """Whether the process has said anything since it was asked."""
-    has_own_process: bool = False
-    """Whether the process was started for it."""
-
-    def receive_from(self, process: WorkerProcess) -> Reply:
-        """The next reply, waiting for it. Raises ProcessEndedError."""
-        reply = process.receive()
-        self.was_heard = True
-        return reply
-
-    @property
-    def may_begin_again(self) -> bool:
-        """Whether the process that ended may have been dead when it was asked: one that is being killed is
-        taken for living for some milliseconds. Never true a second time."""
-        return not (self.stopped or self.was_heard or self.has_own_process)
-
-
-_Work = Callable[[WorkerProcess, _Answer], Iterator[str]]
+_Work = Callable[[WorkerProcess, Answer], Iterator[str]]
 
 
 class WorkerEngine:
@@ -104,12 +79,11 @@ class WorkerEngine:
         self._idle_minutes = idle_minutes
         self._in_memory = in_memory
         self._ids = itertools.count(1)
-        self._turn = threading.Lock()  # held by the generation under way
-        self._counting = threading.Lock()  # held while tokens are counted, and to ask for the turn
+        self._turn = Turns()
         self._state = threading.Lock()  # guards what follows; nobody waits for anything while holding it
         self._status = EngineStatus()
-        self._answer: _Answer | None = None
-        self._last: _Answer | None = None
+        self._answer: Answer | None = None
+        self._last: Answer | None = None
         self._process: WorkerProcess | None = None
         self._loaded: LoadableModel | None = None
         self._facts: LoadedFacts | None = None
@@ -130,7 +104,7 @@ class WorkerEngine:
 
     def load(self, model: LoadableModel) -> None:
         """Have it in memory; see `InferenceEngine`."""
-        for _ in self._turns(model, lambda process, answer: iter(())):
+        for _ in self._turns(model, lambda process, answer: iter(()), only_loads=True):
             pass
 
     def generate(
@@ -143,7 +117,7 @@ class WorkerEngine:
     ) -> Iterator[str]:
         """Load what is needed (once), then yield the answer in pieces; see `InferenceEngine`."""
 
-        def pieces(process: WorkerProcess, answer: _Answer) -> Iterator[str]:
+        def pieces(process: WorkerProcess, answer: Answer) -> Iterator[str]:
             speakable = replace(sampling, stop=tuple(map(whole, sampling.stop)))
             request = Generate(
                 id=answer.id, messages=sendable(messages), sampling=speakable, voice=model.voice
@@ -156,7 +130,7 @@ class WorkerEngine:
         """What it reads for these messages; see `InferenceEngine`."""
         found: list[Rendered] = []
 
-        def ask(process: WorkerProcess, answer: _Answer) -> Iterator[str]:
+        def ask(process: WorkerProcess, answer: Answer) -> Iterator[str]:
             process.send(Render(id=answer.id, messages=sendable(messages)))
             match answer.receive_from(process):
                 case Rendered() as rendered:
@@ -175,28 +149,26 @@ class WorkerEngine:
 
     def count_tokens(self, model: LoadableModel, messages: Sequence[Message]) -> int | None:
         """See `InferenceEngine`. Takes milliseconds, for which a question waits."""
-        with self._counting:
-            if not self._turn.acquire(blocking=False):
+        with self._turn.briefly() as is_free:
+            process = self._process
+            if not is_free or process is None or process.has_ended:
+                return None
+            if self._loaded != replace(model, voice="tuned"):
                 return None
             try:
-                process = self._process
-                if process is None or process.has_ended or self._loaded != replace(model, voice="tuned"):
-                    return None
                 process.send(Render(id=next(self._ids), messages=sendable(messages)))
                 reply = process.receive()
-                return len(reply.ids) if isinstance(reply, Rendered) else None
             except ProcessEndedError:
                 return None
-            finally:
-                self._turn.release()
+            return len(reply.ids) if isinstance(reply, Rendered) else None
 
-    def _turns(self, model: LoadableModel, work: _Work, asker: str = "") -> Iterator[str]:
+    def _turns(
+        self, model: LoadableModel, work: _Work, asker: str = "", *, only_loads: bool = False
+    ) -> Iterator[str]:
         """Do `work` with the model in memory, alone."""
-        with self._counting:
-            is_free = self._turn.acquire(blocking=False)
-        if not is_free:
-            raise BusyError(*(_LOADING if self._status.state == "loading" else _BUSY))
-        answer = _Answer(next(self._ids), asker)
+        answer = Answer(next(self._ids), asker, only_loads)
+        if not self._turn.take(answer, self._refusal):
+            return
         try:
             self._begin(answer)
             yield from self._pieces(answer, model, work)
@@ -205,10 +177,12 @@ class WorkerEngine:
             raise
         finally:
             self._finish()
-            self._turn.release()
+            self._turn.give_back()
 
     def stop(self, asker: str = "") -> None:
-        """See `InferenceEngine`. A model still being loaded is let go of."""
+        """See `InferenceEngine`. A model still being loaded is let go of, but not where a question waits."""
+        if self._turn.stop_waiting(asker):
+            return
         with self._state:
             answer, process, state = self._answer, self._process, self._status.state
             if answer is None or answer.stopped or answer.asker != asker:
@@ -223,7 +197,7 @@ class WorkerEngine:
         """End the process, and with it a generation under way. Its memory is free when this returns."""
         self._unload()
 
-    def _unload(self, after: _Answer | None = None, why: str = "") -> None:
+    def _unload(self, after: Answer | None = None, why: str = "") -> None:
         """Only if nothing came `after` that one and is under way or done, where one is given."""
         with self._state:
             if after is not None and (self._answer is not None or self._last is not after):
@@ -232,14 +206,18 @@ class WorkerEngine:
                 self._answer.stopped = True
             process, self._process, self._loaded = self._process, None, None
             self._status = EngineStatus(message=why)
+        self._turn.stop_waiting()
         if process is not None:
             process.end()
+
+    def _refusal(self) -> BusyError:
+        return BusyError(*(_LOADING if self._status.state == "loading" else _BUSY))
 
     def _give_way(self, process: WorkerProcess) -> None:
         if self._process is process:
             self._unload(why=GAVE_WAY)
 
-    def _begin(self, answer: _Answer) -> None:
+    def _begin(self, answer: Answer) -> None:
         with self._state:
             self._answer = answer
             self._status = EngineStatus("ready" if self._loaded else "idle")
@@ -260,7 +238,7 @@ class WorkerEngine:
             self._idle_timer.daemon = True  # never keeps the app alive
             self._idle_timer.start()
 
-    def _pieces(self, answer: _Answer, model: LoadableModel, work: _Work) -> Iterator[str]:
+    def _pieces(self, answer: Answer, model: LoadableModel, work: _Work) -> Iterator[str]:
         """Load and work. A process that dies meanwhile is an EngineError, unless it was stopped."""
         try:
             try:
@@ -282,12 +260,12 @@ class WorkerEngine:
         else:
             self._status = EngineStatus("ready")
 
-    def _attempt(self, answer: _Answer, model: LoadableModel, work: _Work) -> Iterator[str]:
+    def _attempt(self, answer: Answer, model: LoadableModel, work: _Work) -> Iterator[str]:
         process = self._start(model, answer)
         self._ensure_loaded(process, replace(model, voice="tuned"), answer)
         yield from work(process, answer)
 
-    def _start(self, model: LoadableModel, answer: _Answer) -> WorkerProcess:
+    def _start(self, model: LoadableModel, answer: Answer) -> WorkerProcess:
         """The running process, or a new one where it has died or may not reach the network any more."""
         process = self._process
         if process is not None and not process.has_ended and process.offline == model.offline:
@@ -307,7 +285,7 @@ class WorkerEngine:
             raise ProcessEndedError
         return process
 
-    def _ensure_loaded(self, process: WorkerProcess, model: LoadableModel, answer: _Answer) -> None:
+    def _ensure_loaded(self, process: WorkerProcess, model: LoadableModel, answer: Answer) -> None:
         if self._loaded == model:
             return
         self._become("loading", "Loading the model…", answer)
@@ -329,7 +307,7 @@ class WorkerEngine:
                     raise AssertionError(f"{other.kind} while loading")
 
     def _answer_pieces(
-        self, process: WorkerProcess, answer: _Answer, request: Generate, told: Told
+        self, process: WorkerProcess, answer: Answer, request: Generate, told: Told
     ) -> Iterator[str]:
         self._become("generating", "", answer)
         process.send(request)
@@ -358,7 +336,7 @@ class WorkerEngine:
             self._forget_process()
         return EngineError(error.message, error.hint)
 
-    def _abandon(self, process: WorkerProcess, answer: _Answer) -> None:
+    def _abandon(self, process: WorkerProcess, answer: Answer) -> None:
         """Cancel a generation nobody reads any more, and hear it out, so that the process stays usable."""
         already, answer.stopped = answer.stopped, True
         try:
@@ -370,7 +348,7 @@ class WorkerEngine:
             return  # `_finish` sees that it did not become ready
         self._status = EngineStatus("ready")
 
-    def _cancel(self, process: WorkerProcess, answer: _Answer) -> None:
+    def _cancel(self, process: WorkerProcess, answer: Answer) -> None:
         def kill_if_deaf() -> None:
             if self._answer is answer:
                 process.kill()
@@ -383,7 +361,7 @@ class WorkerEngine:
         timer.daemon = True
         timer.start()
 
-    def _become(self, state: Literal["loading", "generating"], message: str, answer: _Answer) -> None:
+    def _become(self, state: Literal["loading", "generating"], message: str, answer: Answer) -> None:
         """Enter a state in which `stop` knows what to do; a stop that came before it takes effect here."""
         with self._state:
             if answer.stopped:

@@ -6,6 +6,7 @@ from typing import Final
 
 from app.cli.output import Output
 from app.domain.bundles import BundleProgress, BundleWish, Manifest
+from app.domain.sizes import sized
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 
@@ -16,7 +17,7 @@ def make_bundle(services: Services, args: argparse.Namespace, output: Output) ->
     wish = BundleWish(args.model, args.dataset, args.image or "", args.wheels or "", window=args.window)
     file = expanded(args.file).absolute()
     manifest = services.bundles.make(wish, file, _Teller(output), overwrite=args.force)
-    output.say(f"{file}: {file.stat().st_size / 1e6:,.1f} MB.")
+    output.say(f"{file}: {sized(file.stat().st_size)}.")
     code = _said(manifest, output)
     if manifest.of_kind("wheel") and not wish.window:
         output.say("No client of the desktop window is in it (--window): the app will open in the browser.")
@@ -38,10 +39,10 @@ def _said(manifest: Manifest, output: Output) -> int:
     for kind in ("model", "session", "image", "window"):
         for name in manifest.names(kind):
             size = sum(part.size for part in manifest.of_kind(kind) if part.name == name)
-            output.say(f"  {kind} {name}, {size / 1e6:,.1f} MB")
+            output.say(f"  {kind} {name}, {sized(size)}")
     if wheels := manifest.of_kind("wheel"):
         size = sum(part.size for part in wheels)
-        output.say(f"  {manifest.requirement}: {len(wheels)} packages, {size / 1e6:,.1f} MB")
+        output.say(f"  {manifest.requirement}: {len(wheels)} packages, {sized(size)}")
         output.say(f"  for {manifest.made_for}")
     return 0
 

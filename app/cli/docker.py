@@ -8,6 +8,7 @@ from typing import Final
 from app.cli.output import Output
 from app.domain.docker_care import GIB, CareProgress, ImageFacts
 from app.domain.preflight_words import ability
+from app.domain.sizes import sized_of
 from app.services.docker_care import described
 from app.services.everything import Services
 
@@ -89,5 +90,5 @@ class _Teller:
         if progress.total and now - self._last < _EVERY_SECONDS:
             return
         self._last = now
-        size = f" {progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB" if progress.total else ""
+        size = f" {sized_of(progress.done, progress.total)}" if progress.total else ""
         self._output.say(f"{progress.text}{size}")

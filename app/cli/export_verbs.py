@@ -6,8 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from app.cli.output import Output
-from app.domain.exports import Export, ExportFormat, ExportWish, PushWish, Quantization, Told, size_in_words
+from app.domain.exports import (
+    Estimate,
+    Export,
+    ExportFormat,
+    ExportWish,
+    MlxBits,
+    PushWish,
+    Quantization,
+    Told,
+)
+from app.domain.preflight_words import duration
 from app.domain.runs import Run
+from app.domain.sizes import sized
 from app.domain.typed_paths import expanded
 from app.services.everything import Services
 from app.services.export_deleting import left_in_words
@@ -23,7 +34,8 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     if found.size_bytes is None:
         output.say("How large it will be is known once the base model is on this computer.")
     else:
-        output.say(f"About {size_in_words(found.size_bytes)}, in {wish.folder}.")
+        output.say(f"About {sized(found.size_bytes)}, in {wish.folder}.")
+    output.say(_time_it_takes(found))
     if args.estimate:
         output.give(found)
         return 0
@@ -31,7 +43,7 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     _end_line()
     output.give(made)
     output.say(f"{'✓' if made.passed else '✗'} {made.verdict}")
-    output.say(f"{made.label}, {size_in_words(made.size_bytes)}: {made.folder}")
+    output.say(f"{made.label}, {sized(made.size_bytes)}: {made.folder}")
     certificate = services.exporting.certificate(made)
     for check in certificate.checks if certificate else ():
         output.say(f"  {'✓' if check.passed else '✗'} {check.name}. {check.text}")
@@ -55,7 +67,7 @@ def list_exports(services: Services, args: argparse.Namespace, output: Output) -
                 one.id,
                 one.run_id,
                 one.label,
-                size_in_words(one.size_bytes),
+                sized(one.size_bytes),
                 "yes" if one.passed else "no",
                 f"{one.created_at.astimezone():%Y-%m-%d %H:%M}",
                 one.folder,
@@ -97,17 +109,35 @@ def _changed(export: Export, output: Output, text: str) -> int:
 
 def _wish(services: Services, run: Run, args: argparse.Namespace) -> ExportWish:
     format, quantization = ExportFormat(args.format), Quantization(args.quantization)
-    proposed = services.exporting.proposed_folder(run, format, quantization, args.checkpoint)
-    folder = expanded(args.to).absolute() if args.to else proposed
+    bits = MlxBits(args.mlx_bits)
+    proposed = services.exporting.proposed_folder(run, format, quantization, args.checkpoint, bits)
     return ExportWish(
-        format, folder, quantization, base_model=args.base, prompts=args.prompts, checkpoint=args.checkpoint
+        format,
+        expanded(args.to).absolute() if args.to else proposed,
+        quantization,
+        base_model=args.base,
+        prompts=args.prompts,
+        checkpoint=args.checkpoint,
+        mlx_bits=bits,
     )
 
 
 def _progress(told: Told) -> None:
     if sys.stderr.isatty():
         share = "" if told.share is None else f" {100 * told.share:.0f} %"
-        print(f"\r\033[K{told.text}{share}", end="", file=sys.stderr)  # noqa: T201
+        print(f"\r\033[K{told.text}{share}{_left(told)}", end="", file=sys.stderr)  # noqa: T201
+
+
+def _left(told: Told) -> str:
+    if told.left_seconds is None:
+        return ""
+    return f", about {duration(told.left_seconds)} {'left' if told.left_of_all else 'left of this step'}"
+
+
+def _time_it_takes(found: Estimate) -> str:
+    if found.seconds is None:
+        return "How long it takes is not known yet: none like it was made on this computer."
+    return f"About {duration(found.seconds)}, by the last one like it on this computer."
 
 
 def _end_line() -> None:

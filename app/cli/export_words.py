@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from app.domain.export_formats import ExportFormat, Quantization
+from app.domain.export_formats import ExportFormat, MlxBits, Quantization
 
 Leaf = Callable[..., argparse.ArgumentParser]
 
@@ -19,6 +19,12 @@ def add_export_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]
         choices=[q.value for q in Quantization],
         default="q8_0",
         help="of a GGUF: bits of a weight (q8_0)",
+    )
+    export.add_argument(
+        "--mlx-bits",
+        choices=[bits.value for bits in MlxBits],
+        default=MlxBits.EIGHT.value,
+        help="of an MLX model: bits of a weight (8)",
     )
     export.add_argument(
         "--checkpoint", default="", metavar="C", help="one of its checkpoints, like samples_400 (the result)"

@@ -31,6 +31,8 @@ def note(services: Services, args: argparse.Namespace, output: Output) -> int:
 def list_checkpoints(services: Services, args: argparse.Namespace, output: Output) -> int:
     run = services.monitoring.refresh(services.monitoring.find(args.run).id)
     found = services.history.checkpoints(run)
+    if args.sums:
+        found = [services.history.compared_with_sums(run, state) for state in found]
     output.give(found)
     rows = [
         (
@@ -39,7 +41,7 @@ def list_checkpoints(services: Services, args: argparse.Namespace, output: Outpu
             _loss(s.loss),
             _loss(s.validation_loss),
             f"{s.size_bytes / 1e6:,.1f}",
-            s.blocked or "yes",
+            s.blocked or ("yes, checksums right" if s.is_compared else "yes"),
         )
         for s in found
     ]

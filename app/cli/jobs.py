@@ -16,12 +16,14 @@ def write_job_script(services: Services, args: argparse.Namespace, output: Outpu
     if target.exists() and not args.force:
         raise StudioError(f"{target} is there already.", "Give another name, or --force to replace it.")
     request = services.training.request_of(read_setup(path), path.absolute().parent)
-    command = services.job_scripts.write(request, target, flavor=args.flavor, timeout=args.timeout)
+    made = services.job_scripts.write(request, target, flavor=args.flavor, timeout=args.timeout)
     cost = _cost(services, request, args)
-    output.give({"script": str(target), "command": command, "cost": cost})
+    output.give({"script": str(target), "command": made.command, "cost": cost, "caution": made.caution})
     output.say(f"{target} holds the trainer, the settings and the rows. Nothing was started. To start it:")
-    output.say(command)
+    output.say(made.command)
     output.say(cost.sentence if cost else f"What {args.flavor} costs for these rows is not known here.")
+    if made.caution:
+        output.say(made.caution)
     output.say("The token is taken from your login; whoever starts a job pays for it by the minute.")
     return 0
 

@@ -1,6 +1,7 @@
 """What a model can become. Imports the standard library only: `--help` names them."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class ExportFormat(StrEnum):
@@ -45,3 +46,39 @@ class Quantization(StrEnum):
             "q5_k_m": "Q5_K_M: a third, small loss",
             "q4_k_m": "Q4_K_M: less, some loss",
         }[self]
+
+
+class MlxBits(StrEnum):
+    """Of a weight in an MLX model; with fewer than 16, each 64 weights share a scale and an offset."""
+
+    EIGHT = "8"
+    FOUR = "4"
+    SIXTEEN = "16"
+
+    @property
+    def is_quantized(self) -> bool:
+        return self is not MlxBits.SIXTEEN
+
+    @property
+    def bits(self) -> float:
+        """For each weight, its share of the scales included."""
+        return int(self) + 32 / MLX_GROUP if self.is_quantized else 16.0
+
+    @property
+    def label(self) -> str:
+        return {
+            "8": "8 bits: half the size, hardly different",
+            "4": "4 bits: a quarter, some loss",
+            "16": "16 bits: as trained",
+        }[self]
+
+
+MLX_GROUP: Final = 64
+"""Weights that share a scale and an offset, of 16 bits each: MLX's own choice."""
+
+
+def kind_of(format: ExportFormat, quantization: Quantization, mlx_bits: MlxBits) -> str:
+    """Short, as in names of folders: q8_0, mlx-8bit, merged."""
+    if format is ExportFormat.GGUF:
+        return quantization.value
+    return f"mlx-{mlx_bits}bit" if format is ExportFormat.MLX else format.value

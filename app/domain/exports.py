@@ -7,7 +7,9 @@ from typing import Final
 
 from app.domain.errors import StudioError
 from app.domain.export_formats import ExportFormat as ExportFormat  # noqa: PLC0414 - part of what an export is
+from app.domain.export_formats import MlxBits as MlxBits  # noqa: PLC0414
 from app.domain.export_formats import Quantization as Quantization  # noqa: PLC0414
+from app.domain.export_formats import kind_of
 from app.domain.runs import RunId
 
 CERTIFICATE_FILE: Final = "certificate.json"
@@ -33,12 +35,29 @@ class ExportWish:
     prompts: int = PROMPTS
     checkpoint: str = ""
     """Its folder's name, like samples_400; empty for the run's result."""
+    mlx_bits: MlxBits = MlxBits.EIGHT
+    """Of an MLX model only."""
+
+    @property
+    def kind(self) -> str:
+        """Short, as in names of folders: q8_0, mlx-8bit, merged."""
+        return kind_of(self.format, self.quantization, self.mlx_bits)
 
     @property
     def label(self) -> str:
-        gguf = f"GGUF {self.quantization.upper()}"
-        kind = gguf if self.format is ExportFormat.GGUF else self.format.label
+        named = {
+            ExportFormat.GGUF: f"GGUF {self.quantization.upper()}",
+            ExportFormat.MLX: f"MLX, {self.mlx_bits} bit",
+        }
+        kind = named.get(self.format, self.format.label)
         return f"{kind} of {self.checkpoint}" if self.checkpoint else kind
+
+    @property
+    def bits(self) -> float:
+        """Of a weight, where the whole model is written."""
+        if self.format is ExportFormat.GGUF:
+            return self.quantization.bits
+        return self.mlx_bits.bits if self.format is ExportFormat.MLX else 16.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +137,8 @@ class Estimate:
     free_bytes: int
     memory_bytes: int | None
     """Of the computer, while it is made."""
+    seconds: float | None = None
+    """It takes by what the last one of that kind took here; None where none was made yet."""
 
     @property
     def fits(self) -> bool:
@@ -139,6 +160,10 @@ class Told:
     text: str
     share: float | None = None
     """Of this step, from 0 to 1; None where it is not known."""
+    left_seconds: float | None = None
+    """About; None where nobody knows."""
+    left_of_all: bool = False
+    """Whether those are of the whole export, and not of this step only."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +183,7 @@ class ExportJob:
     """Of files, without their endings."""
     prompts: tuple[tuple[dict[str, str], ...], ...]
     offline: bool
+    mlx_bits: MlxBits = MlxBits.EIGHT
 
 
 class ExportCancelledError(StudioError):
@@ -176,10 +202,9 @@ def estimate(
     if parameters is None:
         return Estimate(None, None, free_bytes, None)
     whole = parameters * 2 + adapter_bytes // 50  # and its tokenizer
-    bits = wish.quantization.bits if wish.format is ExportFormat.GGUF else 16
-    size = round(parameters * bits / 8)
+    size = round(parameters * wish.bits / 8)
     steps = size
-    if wish.format is not ExportFormat.MERGED and is_adapter:
+    if wish.format is ExportFormat.MLX or (wish.format is ExportFormat.GGUF and is_adapter):
         steps += whole
     if wish.format is ExportFormat.GGUF and wish.quantization.is_mixture:
         steps += parameters * 2
@@ -197,10 +222,6 @@ class FormatChoice:
 
     format: ExportFormat
     blocked: str = ""
-
-
-def size_in_words(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 @dataclass(frozen=True)

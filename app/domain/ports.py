@@ -220,7 +220,8 @@ class InferenceEngine(Protocol):
         """Load what is needed (once), then yield the answer in pieces as it is made.
 
         `told` hears how it went. What one `asker` stops goes on for the others.
-        Closing the iterator stops the generation. Raises EngineError, BusyError while another answer is made;
+        While a model is only being loaded, it waits for that. Closing the iterator stops the generation.
+        Raises EngineError, BusyError while another answer is made;
         the engine then recovers by itself at the next call, also when its process died.
         """
         ...

@@ -6,6 +6,7 @@ from typing import Literal
 
 from app.domain.renting import CostPlan
 from app.domain.runpod_ports import GpuOffer
+from app.domain.sizes import sized
 from trainer_image.look_protocol import Ability, Directions
 
 Level = Literal["error", "warning"]
@@ -46,7 +47,7 @@ class MemoryNeed:
     def basis(self) -> str:
         """Where the numbers are from, in half a sentence."""
         if self.runs_known:
-            return f"± {gigabytes(self.plus_minus)}, from {_runs(self.runs_known)} like it on this device"
+            return f"± {sized(self.plus_minus)}, from {_runs(self.runs_known)} like it on this device"
         return "rough: a family that is not known" if self.is_rough else "from the model's shapes"
 
 
@@ -139,11 +140,6 @@ class Readiness:
         return replace(
             self, remarks=self.remarks + other.remarks, unknown=self.unknown + other.unknown, **told
         )
-
-
-def gigabytes(size: int) -> str:
-    """As disks and cards are sold: 10⁹ bytes; small sizes in megabytes."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _runs(count: int) -> str:

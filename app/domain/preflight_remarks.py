@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.money import credit, money
-from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Remark, gigabytes
+from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Remark
 from app.domain.preflight_ports import Account
 from app.domain.renting import CostPlan
+from app.domain.sizes import sized
 from trainer_image.config import RunConfig
 from trainer_image.look_protocol import Ability
 from trainer_image.variants import base_model_hint
@@ -27,8 +28,8 @@ def memory_remarks(need: MemoryNeed | None) -> Sequence[Remark]:
     likely = "may" if need.expected <= need.free else "will probably"
     likely = "will very likely" if need.low > need.free else likely
     message = (
-        f"Memory {likely} run out: {gigabytes(need.expected)} expected, up to {gigabytes(need.high)}, and "
-        f"{gigabytes(need.free)} are free on {need.device_name}."
+        f"Memory {likely} run out: {sized(need.expected)} expected, up to {sized(need.high)}, and "
+        f"{sized(need.free)} are free on {need.device_name}."
     )
     return (Remark("Memory", "warning", message, LESS_MEMORY),)
 
@@ -38,20 +39,20 @@ def disk_remarks(need: DiskNeed | None, download: Download | None) -> Sequence[R
     found = []
     if need and need.checkpoint > need.free:
         message = (
-            f"A checkpoint takes about {gigabytes(need.checkpoint)}, and {gigabytes(need.free)} are free at "
+            f"A checkpoint takes about {sized(need.checkpoint)}, and {sized(need.free)} are free at "
             f"{need.folder}."
         )
         hint = "Free some space, choose another folder, train an adapter, or turn “full state” off."
         found.append(Remark("Disk", "error", message, hint))
     elif need and need.most > need.free:
         message = (
-            f"The disk may become full: checkpoints and result take up to {gigabytes(need.most)}, and "
-            f"{gigabytes(need.free)} are free at {need.folder}."
+            f"The disk may become full: checkpoints and result take up to {sized(need.most)}, and "
+            f"{sized(need.free)} are free at {need.folder}."
         )
         found.append(Remark("Disk", "warning", message, "Keep fewer checkpoints, or free some space."))
     if download and download.free is not None and download.left > download.free:
         message = (
-            f"The model's download takes {gigabytes(download.left)}, and {gigabytes(download.free)} are free "
+            f"The model's download takes {sized(download.left)}, and {sized(download.free)} are free "
             "where it goes."
         )
         found.append(Remark("Disk", "error", message, "Free some space, or choose a smaller model."))

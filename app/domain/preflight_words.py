@@ -3,8 +3,9 @@
 from typing import Final
 
 from app.domain.money import credit, money
-from app.domain.preflight import ActiveLogger, DiskNeed, Extent, Readiness, gigabytes
+from app.domain.preflight import ActiveLogger, DiskNeed, Extent, Readiness
 from app.domain.renting import CostPlan
+from app.domain.sizes import sized
 
 _ABILITIES: Final = {
     "lora": "LoRA",
@@ -43,13 +44,11 @@ def memory(found: Readiness) -> str:
     need = found.memory
     if need is None:
         return ""
-    text = (
-        f"{gigabytes(need.expected)} expected, {gigabytes(need.low)} to {gigabytes(need.high)} ({need.basis})"
-    )
+    text = f"{sized(need.expected)} expected, {sized(need.low)} to {sized(need.high)} ({need.basis})"
     if need.free is None:
         return text
     where = f"on {need.device_name}" if need.device == "cuda" else "in this computer's memory"
-    return f"{text}; {gigabytes(need.free)} free {where}"
+    return f"{text}; {sized(need.free)} free {where}"
 
 
 def length(extent: Extent | None) -> str:
@@ -71,7 +70,7 @@ def short_length(extent: Extent) -> str:
 
 
 def short_disk(need: DiskNeed) -> str:
-    return f"{gigabytes(need.most)} of {gigabytes(need.free)} free"
+    return f"{sized(need.most)} of {sized(need.free)} free"
 
 
 def disk(found: Readiness) -> str:
@@ -79,8 +78,8 @@ def disk(found: Readiness) -> str:
     if need is None:
         return ""
     return (
-        f"{gigabytes(need.checkpoint)} a checkpoint, {gigabytes(need.most)} at most; "
-        f"{gigabytes(need.free)} free at {need.folder}"
+        f"{sized(need.checkpoint)} a checkpoint, {sized(need.most)} at most; "
+        f"{sized(need.free)} free at {need.folder}"
     )
 
 
@@ -90,13 +89,13 @@ def download(found: Readiness) -> str:
         return ""
     if not it.left:
         return "already on this computer"
-    begun = f"; {gigabytes(it.here)} of it are here already" if it.here else ""
-    return f"downloads {gigabytes(it.left)} at the start{begun}"
+    begun = f"; {sized(it.here)} of it are here already" if it.here else ""
+    return f"downloads {sized(it.left)} at the start{begun}"
 
 
 def short_download(found: Readiness) -> str:
     it = found.download
-    return "" if it is None else f"downloads {gigabytes(it.left)}" if it.left else "model is here"
+    return "" if it is None else f"downloads {sized(it.left)}" if it.left else "model is here"
 
 
 def cost(found: Readiness) -> str:
@@ -131,10 +130,10 @@ def leaving(found: Readiness) -> str:
     """What leaves this computer, for whom it matters."""
     if found.plan is None:
         return ""
-    names = ", ".join(f"{each.name} ({gigabytes(each.size)})" for each in found.plan.leaving[:_FILES_NAMED])
+    names = ", ".join(f"{each.name} ({sized(each.size)})" for each in found.plan.leaving[:_FILES_NAMED])
     more = len(found.plan.leaving) - _FILES_NAMED
     rest = f" and {more} more" if more > 0 else ""
-    size = gigabytes(found.plan.leaving_bytes)
+    size = sized(found.plan.leaving_bytes)
     return f"{size} are sent to the pod: {names}{rest}. No key and no token is in any of them."
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 from app.domain.errors import StudioError
-from app.domain.preflight import gigabytes
 from app.domain.preflight_words import duration
+from app.domain.sizes import sized
 from app.domain.timeline import as_timeline
 from trainer_image.config import RunConfig
 from trainer_image.events import Event, Memory, Metrics, Probed
@@ -43,12 +43,12 @@ class ProbeOutcome:
     @property
     def sentences(self) -> tuple[str, ...]:
         where = "of the GPU's memory" if self.device == "cuda" else "of memory"
-        measured = f"Measured on the longest rows: {gigabytes(self.peak)} {where}"
+        measured = f"Measured on the longest rows: {sized(self.peak)} {where}"
         if self.estimated:
             low, expected, high = (size - self.context for size in self.estimated)
-            measured += f" ({gigabytes(expected)} were estimated, {gigabytes(low)} to {gigabytes(high)})"
+            measured += f" ({sized(expected)} were estimated, {sized(low)} to {sized(high)})"
         if self.context:
-            measured += f"; the driver takes about {gigabytes(self.context)} besides"
+            measured += f"; the driver takes about {sized(self.context)} besides"
         steps = "1 step" if self.total_steps == 1 else f"{self.total_steps:,} steps"
         time = (
             f"A step takes about {_seconds(self.seconds_per_step)}, {steps} roughly {duration(self.seconds)}"

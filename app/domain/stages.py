@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from app.domain.runs import Run, RunEvent, RunStatus
+from app.domain.sizes import sized_of
 from trainer_image.events import Download, Phase, parse_event
 
 _STAGES: Final = (
@@ -53,7 +54,7 @@ def _downloaded(events: Sequence[RunEvent], state: StageState) -> str:
     last = next((event for event in reversed(told) if isinstance(event, Download)), None)
     if last is None:
         return ""
-    note = f"{last.done / 1e9:.1f} of {last.total / 1e9:.1f} GB"
+    note = sized_of(last.done, last.total)
     if state != "now" or last.eta_seconds is None:
         return note
     return f"{note}, about {max(round(last.eta_seconds / 60), 1)} min left (rough)"

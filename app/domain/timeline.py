@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from app.domain.runs import Measurement, Metric, RunEvent, SampleAnswer
+from app.domain.sizes import sized_of
 from trainer_image.events import (
     CheckpointSaved,
     Download,
@@ -118,7 +119,7 @@ def as_timeline(event: Event) -> RunEvent | None:
         case Memory():
             return _memory(event)
         case Download():
-            text = f"Downloaded {_gb(event.done)} of {_gb(event.total)} of {event.name}"
+            text = f"Downloaded {sized_of(event.done, event.total)} of {event.name}"
             return _in_full(event, text)
         case CheckpointSaved():
             return replace(_in_full(event, f"Checkpoint at step {event.step}"), step=event.step)

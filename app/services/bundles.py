@@ -25,6 +25,7 @@ from app.domain.bundles import (
     Part,
     Told,
 )
+from app.domain.sizes import sized
 from app.services.library import LibraryService
 from app.services.offline import OfflineService
 
@@ -319,7 +320,7 @@ def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise BundleError(
-            f"This takes {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free for {folder}.",
+            f"This takes {sized(needed)}, and {sized(free)} are free for {folder}.",
             "Make room, or use another disk.",
         )
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from app.domain.runs import Measurement, Run
 from trainer_image.config import CHECKPOINTS_DIR
+from trainer_image.soundness import is_sound
 
-_MARKER: Final = "COMPLETE.json"
+MARKER: Final = "COMPLETE.json"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class SavedState:
     size_bytes: int = 0
     damage: str = ""
     """What of it is not as it was written, in half a sentence; it can't be used for anything then."""
+    is_compared: bool = False
+    """Whether its files were compared with their checksums, and are as they were written."""
 
 
 def saved_states(run: Run, measurements: Sequence[Measurement] = ()) -> list[SavedState]:
@@ -44,9 +47,9 @@ def _folders(run: Run) -> Iterator[Path]:
 
 def _read(folder: Path, losses: Mapping[int, float]) -> SavedState | None:
     try:
-        marker: Any = json.loads((folder / _MARKER).read_bytes())
+        marker: Any = json.loads((folder / MARKER).read_bytes())
         step, files = int(marker["step"]), dict(marker["files"])
-        damage = _damage(folder, files)
+        damage = _damage(folder, files) if is_sound(marker) else f"its file {MARKER} is damaged"
         is_full = bool(marker.get("full_state", True))
         return SavedState(
             folder.name,

@@ -21,7 +21,7 @@ from app.domain.conversations import (
     as_text,
     training_rows,
 )
-from app.domain.errors import StudioError, UnknownConversationError
+from app.domain.errors import BusyError, StudioError, UnknownConversationError
 from app.domain.ports import InferenceEngine
 from app.domain.sessions import Message, Session
 from app.domain.talkers import AUTOMATIC, ModelRef, Placing
@@ -109,15 +109,20 @@ class ConversationService:
         """Say something and yield the answer in pieces; both are kept, a half answer too.
 
         With `alone` the model is not told what was said before.
-        Raises EngineError or StudioError; then what was said stays, without an answer.
+        Raises EngineError or StudioError; then what was said stays, without an answer. Not with a BusyError:
+        nothing was said then.
         """
         if not text.strip():
             raise StudioError("The message is empty.", "Type something first.")
         kept = self._store.get(conversation_id)
         if not kept.name:
             self._store.update(replace(kept, name=_name_from(text)))
-        self._store.say(conversation_id, "user", text)
-        yield from self._answer(conversation_id, sampling, placing, alone=alone)
+        said = self._store.say(conversation_id, "user", text)
+        try:
+            yield from self._answer(conversation_id, sampling, placing, alone=alone)
+        except BusyError:
+            self._store.take_back(conversation_id, said.id)
+            raise
 
     def answer_again(
         self,

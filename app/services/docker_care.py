@@ -24,6 +24,7 @@ from app.domain.docker_care import (
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import RunStore
 from app.domain.runs import Run, RunId
+from app.domain.sizes import sized
 from app.services.offline import OfflineService
 from trainer_image.look_protocol import Ability, abilities_in
 
@@ -157,4 +158,4 @@ def described(image: ImageFacts) -> str:
     made = f", made {image.created.astimezone():%d %B %Y}" if image.created else ""
     version = f", of version {image.version}" if image.version else ""
     kind = {"cuda": ", for NVIDIA GPUs", "cpu": ", for the processor"}.get(image.variant, "")
-    return f"{image.size_bytes / 1e9:.1f} GB{kind}{version}{made}"
+    return f"{sized(image.size_bytes)}{kind}{version}{made}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.errors import StudioError
+from app.domain.export_formats import kind_of
 from app.domain.export_ports import Exporter, ExportStore, Tell
 from app.domain.exports import (
     CERTIFICATE_FILE,
@@ -20,23 +21,26 @@ from app.domain.exports import (
     ExportJob,
     ExportWish,
     FormatChoice,
+    MlxBits,
     PushWish,
     Quantization,
     Replacing,
     Told,
     estimate,
-    size_in_words,
 )
 from app.domain.hub import may_be_a_name
 from app.domain.ports import OpenFolder, Processes, RunStore, Secrets
 from app.domain.preflight_ports import ModelFiles
 from app.domain.runs import Run, RunId
+from app.domain.sizes import sized
 from app.domain.typed_paths import expanded, is_folder, looks_like_path
 from app.services import export_files as files
 from app.services.export_card import export_card
 from app.services.export_deleting import Deleted, delete_files
+from app.services.export_progress import ExportsUnderWay, ExportUnderWay
 from app.services.export_prompts import prompts_of
 from app.services.export_sources import RESULT, ExportSource, source_of, sources_of
+from app.services.export_timing import ExportTiming
 from app.services.weights import bytes_in, parameters_in
 
 
@@ -52,6 +56,7 @@ class ExportService:
         processes: Processes,
         secrets: Secrets,
         open_folder: OpenFolder,
+        timing: ExportTiming,
         *,
         folder: Path,
         clock: Callable[[], datetime],
@@ -65,6 +70,8 @@ class ExportService:
         self._processes = processes
         self._secrets = secrets
         self._open_folder = open_folder
+        self._timing = timing
+        self._under_way = ExportsUnderWay()
         self._folder = folder
         self._clock = clock
         self._offline = offline
@@ -83,25 +90,30 @@ class ExportService:
         )
 
     def proposed_folder(
-        self, run: Run, format: ExportFormat, quantization: Quantization, checkpoint: str = RESULT
+        self,
+        run: Run,
+        format: ExportFormat,
+        quantization: Quantization,
+        checkpoint: str = RESULT,
+        mlx_bits: MlxBits = MlxBits.EIGHT,
     ) -> Path:
         """Where it is written if nobody says otherwise; not there yet."""
-        kind = quantization.value if format is ExportFormat.GGUF else format.value
+        kind = kind_of(format, quantization, mlx_bits)
         parts = [files.file_name(run.name), *([checkpoint] if checkpoint else []), kind]
         return files.free_folder(self._folder, "-".join(parts))
 
     def estimate(self, run: Run, wish: ExportWish) -> Estimate:
         """Raises StudioError where there is no such result or checkpoint."""
         source = source_of(run, wish.checkpoint)
-        is_adapter = source.is_adapter
-        base = self._base_folder(wish.base_model or _base_model(run)) if is_adapter else source.folder
-        return estimate(
+        parameters = self._parameters(run, wish)
+        found = estimate(
             wish,
-            parameters=parameters_in(base) if base else None,
+            parameters=parameters,
             adapter_bytes=source.size_bytes,
-            is_adapter=is_adapter,
+            is_adapter=source.is_adapter,
             free_bytes=files.free_bytes(wish.folder),
         )
+        return replace(found, seconds=self._timing.expected_seconds(wish, parameters))
 
     def export(self, run_id: RunId, wish: ExportWish, tell: Tell) -> Export:
         """Write, load again and certify. What `tell` raises cancels it, and then nothing of it is left.
@@ -112,8 +124,11 @@ class ExportService:
         self._require_possible(run, wish)
         export = self._begun(run, wish)
         assert export.staging is not None
+        parameters = self._parameters(run, wish)
+        pacer = self._timing.pacer(wish, parameters)
         try:
-            certificate = self._made(run, wish, export.staging, tell)
+            with self._under_way.following(export, pacer, tell) as hear:
+                certificate = self._made(run, wish, export.staging, hear)
             facts = self._facts(run, wish, export)
             files.write_certificate(export.staging, certificate, facts)
             size = bytes_in(export.staging)
@@ -132,12 +147,21 @@ class ExportService:
             staging=None,
         )
         self._store.replace(done)
+        self._timing.keep(wish, parameters, pacer)
         return done
 
     def exports(self, run_id: RunId | None = None) -> list[Export]:
         """Of one run, or all, newest first. Those being written are left out."""
         found = self._store.all() if run_id is None else self._store.of_run(run_id)
         return [export for export in found if export.owner is None]
+
+    def under_way(self, run_id: RunId) -> tuple[ExportUnderWay, ...]:
+        """Those of a run that this process is making."""
+        return self._under_way.of_run(run_id)
+
+    def cancel(self, export_id: str) -> None:
+        """End one that is under way; nothing of it is left then. Returns at once."""
+        self._under_way.cancel(export_id)
 
     def find(self, prefix: str) -> Export:
         """By its id or the start of it. Raises StudioError."""
@@ -244,8 +268,8 @@ class ExportService:
         if not found.fits:
             assert found.needed_bytes is not None
             raise StudioError(
-                f"The export takes about {size_in_words(found.needed_bytes)} while it is made, and "
-                f"{size_in_words(found.free_bytes)} are free on the disk of {wish.folder}.",
+                f"The export takes about {sized(found.needed_bytes)} while it is made, and "
+                f"{sized(found.free_bytes)} are free on the disk of {wish.folder}.",
                 "Free some space, choose a folder on another disk, or a smaller quantisation.",
             )
 
@@ -287,6 +311,7 @@ class ExportService:
             staging=staging,
             name=files.file_name(run.name),
             prompts=prompts,
+            mlx_bits=wish.mlx_bits,
             offline=run.config.offline or bool(self._offline()),
         )
         tell(Told("Starting"))
@@ -317,6 +342,12 @@ class ExportService:
             )
         return base
 
+    def _parameters(self, run: Run, wish: ExportWish) -> int | None:
+        """Of the whole model; None where nobody can tell before it is loaded."""
+        source = source_of(run, wish.checkpoint)
+        base = self._base_folder(wish.base_model or _base_model(run)) if source.is_adapter else source.folder
+        return parameters_in(base) if base else None
+
     def _base_folder(self, base: str) -> Path | None:
         folder = expanded(base)
         return folder if is_folder(folder) else self._models.cached(base, None)
@@ -333,5 +364,5 @@ def _base_model(run: Run) -> str:
 
 def in_words(exports: Sequence[Export]) -> str:
     """ "2 exports, 3.1 GB"."""
-    size = size_in_words(sum(export.size_bytes for export in exports))
+    size = sized(sum(export.size_bytes for export in exports))
     return f"{len(exports)} {'export' if len(exports) == 1 else 'exports'}, {size}"

@@ -5,41 +5,62 @@ import io
 import shlex
 import tempfile
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain.errors import StudioError
 from app.domain.job_scripts import MOST_ROW_BYTES, job_command, job_problem, job_script
+from app.domain.previews import PreviewError
 from app.domain.runs import RunRequest
 from app.domain.setups import BUNDLED_MODEL
 from app.domain.typed_paths import expanded, is_folder
 from app.services.library import LibraryService
 from app.services.run_data import write_run_data
-from trainer_image.config import DATA_FILE, FileDataset, HubDataset
+from trainer_image.config import DATA_FILE, FileDataset, HubDataset, RunConfig
+
+
+@dataclass(frozen=True)
+class JobScript:
+    """A script, and what is to be said with it."""
+
+    text: str
+    command: str
+    """Starts it."""
+    caution: str = ""
+    """What could not be looked at, as a sentence."""
 
 
 class JobScriptService:
-    def __init__(self, library: LibraryService, trainer: Path) -> None:
+    def __init__(
+        self, library: LibraryService, trainer: Path, look_at_model: Callable[[RunConfig], object]
+    ) -> None:
+        """`look_at_model` raises a PreviewError that is a refusal where a run would not begin."""
         self._library = library
         self._trainer = trainer
         """Folder of the package `trainer_image`."""
+        self._look_at_model = look_at_model
 
-    def write(self, request: RunRequest, path: Path, *, flavor: str, timeout: str) -> str:
-        """Write the script to `path`; returns the command that starts it. Raises StudioError."""
-        text, _ = self.script(request, path.name, flavor=flavor, timeout=timeout)
+    def write(self, request: RunRequest, path: Path, *, flavor: str, timeout: str) -> JobScript:
+        """Write the script to `path`; its command names that. Raises StudioError."""
+        made = self.script(request, path.name, flavor=flavor, timeout=timeout)
         try:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(made.text, encoding="utf-8")
         except OSError as error:
             raise StudioError(
                 f"{path} could not be written: {error.strerror or error}.", "Choose another place."
             ) from error
-        return shlex.join(job_command(str(path), flavor=flavor, timeout=timeout))
+        command = shlex.join(job_command(str(path), flavor=flavor, timeout=timeout))
+        return JobScript(made.text, command, made.caution)
 
-    def script(self, request: RunRequest, name: str, *, flavor: str, timeout: str) -> tuple[str, str]:
-        """The script that is to be called `name`, and the command that starts it. Raises StudioError."""
+    def script(self, request: RunRequest, name: str, *, flavor: str, timeout: str) -> JobScript:
+        """The script that is to be called `name`. The base model's `config.json` is looked at, on the Hub if
+        need be: that takes seconds. Raises StudioError."""
         if problem := self.problem(request):
             raise StudioError("This run cannot be a job yet.", problem)
         model, is_on_hub = request.config.base_model, _is_on_hub(request)
         command = job_command(name, flavor=flavor, timeout=timeout)
+        caution = self._caution(request.config)
         config = request.config.model_copy(
             update={"dataset": request.config.dataset if is_on_hub else FileDataset()}
         )
@@ -51,11 +72,24 @@ class JobScriptService:
             trainer=packed_trainer(self._trainer),
             rows=b"" if is_on_hub else self._rows(request),
         )
-        return text, shlex.join(command)
+        return JobScript(text, shlex.join(command), caution)
 
     def problem(self, request: RunRequest) -> str:
         """Why this run cannot be a job, as a sentence; empty if it can."""
         return job_problem(request.config, is_model_a_folder=_is_here(request.config.base_model))
+
+    def _caution(self, config: RunConfig) -> str:
+        """Raises StudioError, in the trainer's own words, if the job would end in its first seconds."""
+        try:
+            self._look_at_model(config)
+        except PreviewError as error:
+            if error.is_refusal:
+                raise
+            return (
+                f"Whether this model can be trained was not looked at: {error.message} If it is none that "
+                "writes text, the job says so and ends in its first seconds."
+            )
+        return ""
 
     def _rows(self, request: RunRequest) -> bytes:
         with tempfile.TemporaryDirectory(prefix="tunewright-job-") as folder:

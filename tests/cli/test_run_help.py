@@ -1,6 +1,7 @@
 """The verbs that help with a run, over real services; the words themselves are tested in test_words."""
 
 import csv
+import hashlib
 import json
 from types import SimpleNamespace
 
@@ -115,6 +116,20 @@ def test_checkpoints_are_listed_and_one_of_them_is_gone_on_from(say, run, world)
     assert world.launcher.job(run).resume_from == "samples_8"
 
 
+def test_checksums_of_checkpoints_are_compared_when_asked(say, run, world):
+    for name, number in (("samples_4", 1), ("samples_8", 2)):
+        checkpoint(run, name, number)
+    (run.folder / CHECKPOINTS_DIR / "samples_8" / "model.safetensors").write_bytes(b"weighty")
+    ends(world, run, JobState(JobPhase.EXITED, 1))
+
+    listed = say("runs", "checkpoints", run.id)[1]
+    compared = say("runs", "checkpoints", run.id, "--sums")[1]
+
+    assert "not as it was written" not in listed
+    assert "its file model.safetensors is not as it was written" in compared
+    assert "yes, checksums right" in compared
+
+
 def checkpoint(run, name: str, number: int) -> None:
     folder = run.folder / CHECKPOINTS_DIR / name
     folder.mkdir(parents=True)
@@ -124,6 +139,7 @@ def checkpoint(run, name: str, number: int) -> None:
         "files": {"model.safetensors": 7},
         "samples_seen": 4 * number,
         "saved_at": number,
+        "sums": {"model.safetensors": hashlib.sha256(b"weights").hexdigest()},
     }
     (folder / "COMPLETE.json").write_text(json.dumps(marker))
 

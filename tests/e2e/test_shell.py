@@ -152,6 +152,24 @@ def test_nothing_is_fetched_from_anywhere_else(page: Page, app: RunningApp):
     assert {url for url in reached if not url.startswith((app.url, "blob:", "data:"))} == set()
 
 
+@pytest.mark.parametrize(
+    ("drawn_by", "is_still"),
+    [
+        ("ANGLE (Google, Vulkan 1.3.0 (SwiftShader Device (Subzero)), SwiftShader driver)", True),
+        ("llvmpipe (LLVM 15.0.7, 256 bits)", True),
+        ("ANGLE (NVIDIA, NVIDIA GeForce RTX 4090 Direct3D11 vs_5_0 ps_5_0)", False),
+    ],
+)
+def test_without_a_graphics_card_the_page_leaves_out_what_only_moves(
+    page: Page, app: RunningApp, drawn_by: str, is_still: bool
+):
+    page.add_init_script(f"WebGLRenderingContext.prototype.getParameter = () => {json.dumps(drawn_by)};")
+    page.goto(app.url, wait_until="domcontentloaded")
+
+    assert page.evaluate("matchMedia('(prefers-reduced-motion: reduce)').matches") is is_still
+    assert page.evaluate("matchMedia('(min-width: 100px)').matches")
+
+
 def test_another_site_cannot_reach_the_app(page: Page, app: RunningApp, other_site: str):
     page.goto(other_site)
     page.get_by_text("Another site").wait_for()

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 
 from app.adapters.export_process import ExportProcess
 from app.adapters.model_files import FoundModels
+from app.adapters.speed_file import PaceFile
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
 from app.domain.exports import ExportFormat, ExportJob, ExportWish, Quantization, Told
 from app.domain.runs import DockerOptions, Run, RunId, RunStatus, Target
+from app.services.export_timing import ExportTiming
 from app.services.exporting import ExportService
 from tests.services.conftest import NOON, World, make_world
 from trainer_image.config import Lora, RunConfig, Sft
@@ -41,7 +44,11 @@ def store(world: World) -> SqliteExportStore:
 
 
 def service_of(
-    world: World, store: SqliteExportStore, exporter: Any = None, offline: str = ""
+    world: World,
+    store: SqliteExportStore,
+    exporter: Any = None,
+    offline: str = "",
+    seconds: Callable[[], float] = time.monotonic,
 ) -> ExportService:
     return ExportService(
         world.runs,
@@ -51,6 +58,7 @@ def service_of(
         world.training._processes,
         world.secrets,
         world.opened.append,
+        ExportTiming(PaceFile(world.home / "paces.jsonl"), lambda: NOON, seconds),
         folder=world.home / "exports",
         clock=lambda: NOON,
         offline=lambda: offline,

@@ -1,5 +1,7 @@
 """Each format, written and loaded again; adapters of every kind answer as before they were merged."""
 
+import inspect
+import json
 import shutil
 from pathlib import Path
 
@@ -10,13 +12,16 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from app.domain.errors import StudioError
-from app.domain.exports import MODELFILE, Told
+from app.domain.exports import MODELFILE, MlxBits, Told
 from app.worker.exporting import mlx
 from app.worker.exporting.building import make
 from tests.exporting.conftest import MODEL, PROMPTS, job, unheard
 from trainer_image.subspace import factorise
 
 pytestmark = pytest.mark.training
+
+PARAMETERS = 2_754_816
+"""Of the tiny model."""
 
 KINDS = {
     "plain": {},
@@ -93,13 +98,45 @@ def test_a_mixture_gives_more_bits_to_what_llama_cpp_gives_more_bits_to(tmp_path
     assert reader.fields["general.file_type"].contents() == 15  # what llama.cpp calls Q4_K_M
 
 
-def test_mlx_is_refused_elsewhere_and_asked_for_with_these_words(tmp_path: Path) -> None:
+def test_mlx_is_refused_elsewhere_than_on_apple_silicon(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(mlx, "is_apple_silicon", lambda: False)
+
     with pytest.raises(StudioError, match="Mac with Apple silicon"):
         make(job(MODEL, tmp_path / "out", "mlx"), unheard)
 
-    assert mlx.arguments(Path("whole"), Path("out")) == {
-        "hf_path": "whole", "mlx_path": str(Path("out/mlx")), "dtype": "bfloat16",
+
+@pytest.mark.parametrize("bits", MlxBits)
+def test_an_mlx_model_of_so_many_bits_is_read_and_answered_by_mlx_as_trained(
+    bits: MlxBits, adapter, monkeypatch, tmp_path: Path
+) -> None:
+    """By mlx-lm itself, which has wheels for Linux as well: the code that a Mac runs, on another chip."""
+    pytest.importorskip("mlx_lm")
+    monkeypatch.setattr(mlx, "is_apple_silicon", lambda: True)
+    trained = adapter("one") if bits is MlxBits.EIGHT else MODEL
+
+    made = make(job(trained, tmp_path / "out", "mlx", mlx_bits=bits), unheard)
+
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    size = (tmp_path / "out" / "model.safetensors").stat().st_size
+    assert made.certificate.passed, made.certificate.verdict
+    assert made.certificate.runtime.startswith("mlx-lm 0.")
+    assert config.get("quantization", {}).get("bits", 16) == int(bits)
+    assert size == pytest.approx(PARAMETERS * bits.bits / 8, rel=0.01)
+    assert not {".whole", "mlx"} & {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_mlx_lm_is_asked_with_words_it_knows() -> None:
+    """Its signature, as published with mlx-lm 0.32.2; the version that is installed is asked itself."""
+    convert = pytest.importorskip("mlx_lm").convert
+    known = inspect.signature(convert)
+
+    for bits in MlxBits:
+        known.bind(**mlx.arguments(Path("whole"), Path("made"), bits))
+    assert mlx.arguments(Path("whole"), Path("made"), MlxBits.FOUR) == {
+        "hf_path": "whole", "mlx_path": "made", "dtype": "bfloat16",
+        "quantize": True, "q_bits": 4, "q_group_size": 64, "q_mode": "affine",
     }  # fmt: skip
+    assert "quantize" not in mlx.arguments(Path("whole"), Path("made"), MlxBits.SIXTEEN)
 
 
 @pytest.mark.parametrize("kind", ["adapter", "merged", "gguf"])

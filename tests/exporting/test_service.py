@@ -1,5 +1,6 @@
 """What the service promises, whatever becomes of the process that writes: whole, or nothing left."""
 
+import itertools
 import json
 import os
 import random
@@ -16,10 +17,12 @@ from app.adapters.export_process import ExportProcess
 from app.domain.errors import StudioError
 from app.domain.exports import (
     ExportCancelledError,
+    MlxBits,
     PushWish,
     Told,
 )
 from app.domain.runs import RunStatus
+from app.domain.sizes import sized
 from app.services.export_deleting import Deleted, left_in_words
 from app.services.exporting import in_words
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
@@ -42,7 +45,7 @@ def test_an_export_is_listed_with_its_size_place_and_verdict(world, store) -> No
     assert made.size_bytes == sum(path.stat().st_size for path in folder.iterdir())
     assert made.passed
     assert json.loads((folder / "certificate.json").read_text())["run"] == "Ferry talk ⛴ 1"
-    assert in_words([made]) == "1 export, 0.0 MB"
+    assert in_words([made]) == f"1 export, {sized(made.size_bytes)}"
     assert service.proposed_folder(run, made.format, wish(folder).quantization).name == f"{folder.name}-2"
 
 
@@ -149,6 +152,49 @@ def test_the_size_is_told_beforehand(world, store, format, quantization, least, 
     assert least < found.size_bytes < most
     assert found.needed_bytes >= found.size_bytes
     assert found.fits
+
+
+def test_the_time_is_told_by_the_last_export_like_it_and_is_not_known_before(world, store) -> None:
+    run, clock = add_run(world, MODEL), itertools.count(step=3.0)
+    service = service_of(world, store, Writer(), seconds=lambda: next(clock))
+    first = wish(world.home / "one")
+    heard: list[Told] = []
+
+    before = service.estimate(run, first)
+    service.export(run.id, first, unheard)
+    service.export(run.id, wish(world.home / "two"), heard.append)
+
+    assert before.seconds is None
+    assert service.estimate(run, wish(world.home / "three")).seconds > 0
+    assert service.estimate(run, wish(world.home / "three", quantization="f16")).seconds is None
+    assert [(told.text, told.left_of_all) for told in heard] == [("Starting", True), ("Writing", True)]
+    assert heard[0].left_seconds > heard[1].left_seconds
+
+
+def test_a_cancelled_export_says_nothing_of_the_time_another_takes(world, store) -> None:
+    run = add_run(world, MODEL)
+    service = service_of(world, store, Writer(fails=ExportCancelledError()))
+
+    with pytest.raises(ExportCancelledError):
+        service.export(run.id, wish(world.home / "one"), unheard)
+
+    assert service.estimate(run, wish(world.home / "two")).seconds is None
+
+
+@pytest.mark.parametrize(("bits", "size"), [("8", 2.93e6), ("4", 1.55e6), ("16", 5.51e6)])
+def test_an_mlx_model_is_named_and_sized_by_its_bits(world, store, bits: str, size: float) -> None:
+    run, writer = add_run(world, MODEL), Writer()
+    service = service_of(world, store, writer)
+    asked = wish(Path(), "mlx", mlx_bits=MlxBits(bits))
+    asked = replace(
+        asked, folder=service.proposed_folder(run, asked.format, asked.quantization, "", asked.mlx_bits)
+    )
+
+    made = service.export(run.id, asked, unheard)
+
+    assert (made.label, made.folder.name) == (f"MLX, {bits} bit", f"Ferry-talk-1-mlx-{bits}bit")
+    assert service.estimate(run, asked).size_bytes == pytest.approx(size, rel=0.01)
+    assert writer.jobs[-1].mlx_bits == MlxBits(bits)
 
 
 def test_prompts_are_those_of_the_rows_kept_aside(world, store) -> None:

@@ -1,7 +1,9 @@
 """Past runs: found, named, cloned, their checkpoints verified, and what would miss them."""
 
 import csv
+import hashlib
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -15,6 +17,7 @@ from app.services.history import SPARK_POINTS, matches
 from tests.services.conftest import World, ends, started, step, write_events
 from trainer_image.config import HubDataset, RunConfig
 from trainer_image.events import Evaluation, Result
+from trainer_image.soundness import sealed
 
 
 def ended(world: World, name: str, *, steps: int = 3, config: RunConfig | None = None, session=None) -> Run:
@@ -36,8 +39,9 @@ def save(run: Run, samples: int, at: int, *, size: int = 2, full: bool = True) -
     folder = run.folder / "checkpoints" / f"samples_{samples}"
     folder.mkdir(parents=True)
     (folder / "w").write_bytes(b"x" * size)
+    sums = {"w": hashlib.sha256(b"x" * 2).hexdigest()}
     marker = {"step": at, "samples_seen": samples, "saved_at": samples, "files": {"w": 2}, "full_state": full}
-    (folder / "COMPLETE.json").write_text(json.dumps(marker))
+    (folder / "COMPLETE.json").write_text(json.dumps(sealed(marker | {"sums": sums})))
 
 
 def test_a_sparkline_has_few_points_of_a_long_run_its_first_and_last_among_them(world, session):
@@ -144,6 +148,49 @@ def test_checkpoints_are_listed_newest_first_each_verified(world, session):
         "its file w is damaged or missing",
         "",
     ]
+
+
+def test_a_flipped_bit_is_seen_when_checksums_are_compared_and_files_are_read_once(world, session):
+    run = ended(world, "a")
+    save(run, 2, 1)
+    save(run, 4, 2)
+    file = run.folder / "checkpoints" / "samples_4" / "w"
+    file.write_bytes(b"xy")
+
+    older, newer = [
+        world.history.compared_with_sums(run, state) for state in reversed(world.history.checkpoints(run))
+    ]
+    before = file.stat()
+    file.write_bytes(b"xx")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    again = world.history.compared_with_sums(run, world.history.checkpoints(run)[0])
+    os.utime(file)
+    anew = world.history.compared_with_sums(run, world.history.checkpoints(run)[0])
+
+    assert (older.is_compared, older.blocked) == (True, "")
+    assert (newer.is_compared, newer.blocked) == (False, "its file w is not as it was written")
+    assert again.damage == newer.damage
+    assert anew.is_compared
+
+
+def test_nobody_who_has_gone_waits_for_checksums(world, session):
+    run = ended(world, "a")
+    save(run, 2, 1)
+    (run.folder / "checkpoints" / "samples_2" / "w").write_bytes(b"xy")
+    (state,) = world.history.checkpoints(run)
+
+    assert world.history.compared_with_sums(run, state, lambda: False) == state
+
+
+def test_a_marker_that_was_changed_is_damage(world, session):
+    run = ended(world, "a")
+    save(run, 2, 1)
+    marker = run.folder / "checkpoints" / "samples_2" / "COMPLETE.json"
+    marker.write_text(marker.read_text().replace('"step": 1', '"step": 7'))
+
+    (state,) = world.history.checkpoints(run)
+
+    assert state.damage == "its file COMPLETE.json is damaged"
 
 
 def test_a_run_goes_on_from_a_chosen_checkpoint_and_forgets_what_came_after_it(world, session):

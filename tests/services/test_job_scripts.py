@@ -12,9 +12,11 @@ import pytest
 
 from app.domain.errors import StudioError
 from app.domain.job_scripts import dependencies, job_command
+from app.domain.previews import PreviewError
 from app.domain.runs import RunRequest, Target
 from app.paths import Paths
 from app.services.job_scripts import JobScriptService
+from tests.preflight.known import KnownTrainer
 from trainer_image.config import HubDataset, Push, RunConfig
 
 CONFIG = RunConfig(
@@ -26,8 +28,13 @@ CONFIG = RunConfig(
 
 
 @pytest.fixture
-def scripts(world, tmp_path: Path) -> JobScriptService:
-    return JobScriptService(world.library, Paths(tmp_path).trainer)
+def trainer() -> KnownTrainer:
+    return KnownTrainer()
+
+
+@pytest.fixture
+def scripts(world, tmp_path: Path, trainer) -> JobScriptService:
+    return JobScriptService(world.library, Paths(tmp_path).trainer, trainer.estimate)
 
 
 def written(scripts: JobScriptService, path: Path, config: RunConfig = CONFIG, **request: object) -> str:
@@ -116,3 +123,27 @@ def test_what_cannot_be_a_job_is_refused_with_the_reason(scripts, tmp_path, chan
 
     assert reason in refusal.value.hint
     assert not (tmp_path / "job.py").exists()
+
+
+def test_a_model_that_a_run_would_refuse_is_refused_in_the_same_words(scripts, tmp_path, trainer):
+    trainer.fail_with = PreviewError("bert (BertForMaskedLM) is an encoder.", "Choose another.")
+    trainer.fail_with.is_refusal = True
+
+    with pytest.raises(StudioError, match=r"bert \(BertForMaskedLM\) is an encoder") as refusal:
+        written(scripts, tmp_path / "job.py")
+
+    assert refusal.value.hint == "Choose another."
+    assert trainer.asked[0][0].base_model == CONFIG.base_model
+    assert not (tmp_path / "job.py").exists()
+
+
+def test_a_model_that_could_not_be_looked_at_is_said_and_the_script_is_there(scripts, tmp_path, trainer):
+    request = RunRequest(CONFIG, Target.LOCAL)
+    known = scripts.write(request, tmp_path / "known.py", flavor="a10g-large", timeout="6h")
+    trainer.fail_with = PreviewError("The Hugging Face Hub could not be reached.")
+
+    unknown = scripts.write(request, tmp_path / "job.py", flavor="a10g-large", timeout="6h")
+
+    assert known.caution == ""
+    assert "was not looked at: The Hugging Face Hub could not be reached." in unknown.caution
+    assert (tmp_path / "job.py").is_file()

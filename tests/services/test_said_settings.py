@@ -12,7 +12,8 @@ THE_GUIDES = {
     "model_path": "other/model", "data_path": "rows.jsonl", "ckpt_output_dir": "/data/outputs/one",
     "num_epochs": "3", "effective_batch_size": "128", "learning_rate": "5e-6", "max_seq_len": "512",
     "max_tokens_per_gpu": "2048", "warmup_steps": "10", "checkpoint_at_epoch": "true",
-    "accelerate_full_state_at_epoch": "false",
+    "accelerate_full_state_at_epoch": "false", "validation_frequency": "9", "save_best_val_loss": "false",
+    "val_loss_improvement_threshold": "0.01",
 }  # fmt: skip
 
 
@@ -27,6 +28,7 @@ def test_every_name_of_training_hubs_functions_is_understood():
     assert config.effective_batch_size == 128
     assert (config.max_seq_len, config.max_tokens_per_gpu, config.warmup_steps) == (512, 2048, 10)
     assert (config.save_at_epoch, config.save_full_state) == (True, False)
+    assert (config.eval_steps, config.load_best, config.min_improvement) == (9, False, 0.01)
     assert config.dataset == FileDataset()
 
 

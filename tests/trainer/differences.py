@@ -69,6 +69,20 @@ def has_no_room_at_all() -> None:
     _limit(lambda model, _: bool(model.training))
 
 
+def has_no_room_and_another_disk() -> None:
+    """It does not see the run folder of the first process."""
+    from trainer_image import computers
+
+    computers._BEGIN = ".elsewhere-"  # type: ignore[misc]
+    has_room_for_one_row()
+
+
+def has_other_rows() -> None:
+    from trainer_image import data
+
+    data.TrainingRows.sha256 = lambda _: "f" * 64  # type: ignore[method-assign]
+
+
 def _limit(full: Callable[[Any, Any], bool]) -> None:
     import torch
 
@@ -100,5 +114,7 @@ NAMED: Final[dict[str, Callable[[], None]]] = {
         has_no_room_for_what_is_not_wrapped,
         has_room_to_measure_one_row,
         has_no_room_at_all,
+        has_no_room_and_another_disk,
+        has_other_rows,
     )
 }

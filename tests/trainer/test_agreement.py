@@ -115,10 +115,10 @@ def test_when_memory_runs_out_in_one_process_all_take_smaller_parts_and_learn_th
 
 
 @pytest.mark.parametrize(
-    ("differs", "found", "validation"),
+    ("differs", "found", "validation", "computers"),
     [
-        ("has_no_room_for_what_is_not_wrapped", {"limit": 1, "recompute": True}, "off"),
-        ("has_room_to_measure_one_row", {"measured": 1}, "auto"),
+        ("has_no_room_for_what_is_not_wrapped", {"limit": 1, "recompute": True}, "off", 1),
+        ("has_room_to_measure_one_row", {"measured": 1}, "auto", 2),
     ],
 )
 def test_with_the_model_in_parts_all_begin_again_in_smaller_parts_and_learn_the_same(
@@ -128,6 +128,7 @@ def test_with_the_model_in_parts_all_begin_again_in_smaller_parts_and_learn_the_
     differs: str,
     found: dict[str, Any],
     validation: str,
+    computers: int,
 ) -> None:
     fsdp = TWO | {"strategy": "fsdp"}
     asked = settings(validation=validation, max_steps=4, save_steps=2, distributed=fsdp, eval_steps=4)
@@ -137,11 +138,14 @@ def test_with_the_model_in_parts_all_begin_again_in_smaller_parts_and_learn_the_
 
     def once(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, FoundMemory | None]:
         notes = tmp_path / f"notes-{len(starts)}"
-        notes.mkdir()
+        for number in range(computers):
+            (notes / str(number)).mkdir(parents=True)
         starts.append([*arguments])
         place = {**environment, ranks.FOLDER: str(notes)}
-        ran = two_processes(folder, *arguments, "--attempt", "1", differs=differs, environment=place)
-        return ran.code, beginning_again.noted(notes)
+        ran = two_processes(
+            folder, *arguments, "--attempt", "1", differs=differs, environment=place, computers=computers
+        )
+        return ran.code, beginning_again.noted(ranks.shared_in(notes / "0") or notes)
 
     code = beginning_again.until_it_fits(once, [], folder)
 

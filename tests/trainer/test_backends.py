@@ -81,7 +81,7 @@ def test_the_ratio_arrives_as_it_is_and_at_one_nothing_is_frozen(ratio: float, i
 
 
 def test_osft_is_told_its_steps_layers_and_validation() -> None:
-    made = osft(method={"target_patterns": ("mlp.up_proj",)}, max_steps=30, eval_steps=5)
+    made = osft(method={"target_patterns": ("mlp.up_proj",)}, max_steps=30, eval_steps=5, eval_at_epoch=True)
 
     built = build(made, processes=2, has_validation=True)
 
@@ -89,7 +89,7 @@ def test_osft_is_told_its_steps_layers_and_validation() -> None:
     assert built["osft_target_patterns"] == ["mlp.up_proj"]
     assert built["batch_size"] == 2 * 4 * 2
     assert built["validation_data_path"] == "/run/backend/validation.jsonl"
-    assert built["validation_frequency"] == 5
+    assert (built["validation_frequency"], built["validate_at_epoch"]) == (5, True)
 
 
 def test_further_arguments_go_through() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from trainer_image import launching, train
 from trainer_image.config import RunConfig
+from trainer_image.estimating import checkpoint_space
 from trainer_image.events import CheckpointSaved, Ended, Metrics, Phase, Plan, Problem, Started
 
 from . import tiny
@@ -115,7 +116,12 @@ def test_a_model_in_parts_whose_processes_are_killed_and_resumed_has_the_loss_cu
 
     assert ran.code == 0, ran.log
     assert ran.of(Started)[-1].resumed_from_step
-    assert (newest_checkpoint(folder) / "pytorch_model_fsdp.bin").is_file()
+    kept = newest_checkpoint(folder)
+    tensors = [*kept.glob("*model.safetensors"), kept / "pytorch_model_fsdp.bin", kept / "optimizer.bin"]
+    config = RunConfig.model_validate_json((folder / "config.json").read_bytes())
+    predicted, _ = checkpoint_space(str(tiny_model), config)
+    written, nearly = sum(file.stat().st_size for file in tensors), 0.06 if method["kind"] == "sft" else 0.35
+    assert predicted == pytest.approx(written, rel=nearly)
     ours, theirs = tiny.losses(ran), tiny.losses(alone)
     assert ours.keys() == theirs.keys()
     assert max(abs(ours[step] - theirs[step]) for step in theirs) < 1e-6
@@ -160,6 +166,7 @@ def test_rows_that_do_not_come_out_even_are_learnt_as_by_one_process_each_of_the
     ours, theirs = ran.of(Metrics), alone.of(Metrics)
     assert [m.samples_seen for m in ours] == [8, 13, 21, 26, 34, 39]
     assert [m.tokens_seen for m in ours] == [m.tokens_seen for m in theirs]
+    assert ours[0].loss == pytest.approx(theirs[0].loss, rel=1e-6)  # of the same weights
     assert max(abs(one.loss - other.loss) for one, other in zip(ours, theirs, strict=True)) < 1e-5
     norms = zip([m.grad_norm for m in ours], [m.grad_norm for m in theirs], strict=True)
     assert all(one == pytest.approx(other, rel=1e-4) for one, other in norms)

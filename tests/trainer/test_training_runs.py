@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,20 @@ def test_the_first_event_comes_before_any_training_library_is_loaded(sft_run: ti
     created = (sft_run.folder / "config.json").stat().st_mtime
 
     assert sft_run.events[0].time - created < 1.5
+
+
+def test_what_the_allocator_reads_is_there_before_torch_is_imported() -> None:
+    words = (
+        "import os, sys; from trainer_image import train; from trainer_image.config import RunConfig; "
+        "train.set_environment(RunConfig(base_model='x')); "
+        "print(os.environ['PYTORCH_CUDA_ALLOC_CONF'], 'torch' in sys.modules)"
+    )
+
+    ran = subprocess.run(
+        [sys.executable, "-c", words], cwd=tiny.TRAIN.parents[1], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.split() == ["expandable_segments:True", "False"]
 
 
 def test_each_step_counts_samples_tokens_and_time(sft_run: tiny.Ran) -> None:

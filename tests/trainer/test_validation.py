@@ -172,6 +172,30 @@ def test_a_run_without_progress_stops_early_with_the_best_model(
     assert any("Stopped early" in notice.message for notice in ran.of(Notice))
 
 
+def test_each_epoch_is_measured_once_where_it_is_asked_for_and_the_end_anyway(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    asked = {"num_epochs": 4, "max_steps": 7, "eval_steps": 4, "eval_at_epoch": True, "samples": 0}
+
+    ran = run(tmp_path / "run", tiny_model, train_here, **asked)
+
+    assert [e.step for e in measured(ran)] == [2, 4, 6, 7]  # two steps to an epoch
+
+
+def test_a_measurement_that_is_hardly_lower_is_no_better(tmp_path: Path) -> None:
+    from trainer_image.config import RunConfig
+    from trainer_image.reporting import Reporter
+    from trainer_image.validation import Validation
+
+    config = RunConfig(base_model="m", min_improvement=0.1, early_stopping_patience=2)
+    validation = Validation(None, config, None, Reporter(tmp_path))
+
+    found = [validation.record(step, loss) for step, loss in enumerate((2.0, 1.95, 1.89, 1.8, 1.79), 1)]
+
+    assert found == [True, False, True, False, False]
+    assert (validation.best_step, validation.is_hopeless) == (3, True)
+
+
 def test_a_run_that_is_asked_to_finish_ends_there_with_the_best_model(
     tiny_model: Path, tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,9 +42,12 @@ class WarmRanks:
         differs: str | None = None,
         environment: Mapping[str, str] = {},
         processes: int = PROCESSES,
+        computers: int = 1,
         moment: killing.Moment | None = None,
     ) -> tiny.Ran:
-        """`differs` names what makes the second process another than the first; see `differences.py`. At its
+        """On two computers each process is alone on its own, and leaves its notes in a folder of its number.
+
+        `differs` names what makes the second process another than the first; see `differences.py`. At its
         `moment` the first kills itself.
 
         A process that is not done after four minutes is killed, which is code 14.
@@ -55,7 +58,7 @@ class WarmRanks:
         arguments = ["--run-dir", str(run_dir), *options]
         order = {
             "arguments": arguments, "log": str(self._log), "differs": differs, "environment": {**environment},
-            "processes": processes, "moment": moment,
+            "processes": processes, "computers": computers, "moment": moment,
         }  # fmt: skip
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
@@ -97,6 +100,8 @@ def _fork(rank: int, port: int, order: dict[str, Any]) -> int:
         os.dup2(file, 1)
         os.dup2(file, 2)
         os.environ.update(_place(rank, port, order["processes"]) | order["environment"])
+        if order["computers"] > 1:
+            os.environ.update(_computer(rank, order["computers"]))
         if rank and order["differs"]:
             differences.NAMED[order["differs"]]()
         if order["moment"] and not rank:
@@ -113,6 +118,13 @@ def _place(rank: int, port: int, processes: int) -> dict[str, str]:
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     return {name: str(value) for name, value in {**place, **meeting}.items()}
+
+
+def _computer(rank: int, computers: int) -> dict[str, str]:
+    """What the torchrun of each computer would set, and the one that started that."""
+    place = {"LOCAL_RANK": 0, "LOCAL_WORLD_SIZE": 1, "GROUP_RANK": rank, "GROUP_WORLD_SIZE": computers}
+    own = f"{os.environ['TUNEWRIGHT_RANKS']}/{rank}"
+    return {name: str(value) for name, value in {**place, "TUNEWRIGHT_RANKS": own}.items()}
 
 
 if __name__ == "__main__":

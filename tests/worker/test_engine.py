@@ -30,6 +30,7 @@ from tests.worker.tiny import make_adapter, make_tokenizer
 pytestmark = pytest.mark.training
 
 LONG = Sampling(temperature=0.0, max_new_tokens=6000, repetition_penalty=1.0, guard_repetition=False)
+SHORT = replace(LONG, max_new_tokens=8)
 Ask = Callable[..., str]
 
 
@@ -469,7 +470,40 @@ def test_a_process_killed_while_loading_is_a_sentence(engine: WorkerEngine, tiny
     assert not pieces
 
 
-def test_a_question_while_a_model_is_loaded_is_refused_with_that_as_the_reason(
+def test_questions_wait_for_a_model_that_is_loaded_and_can_be_stopped_meanwhile(
+    engine: WorkerEngine, tiny_runs: TinyRuns
+) -> None:
+    model, messages = question(tiny_runs.adapter, "Hi")
+    engine.unload()
+    loads = loads_in_log(engine)
+    loading = threading.Thread(target=engine.load, args=(model,))
+    loading.start()
+    wait_until(lambda: engine.status().state == "loading")
+    answers: dict[str, list[str]] = {}
+    asking = [
+        threading.Thread(
+            target=lambda who: answers.update(
+                {who: list(engine.generate(model, messages, SHORT, None, who))}
+            ),
+            args=(who,),
+        )
+        for who in ("me", "another")
+    ]
+    for thread in asking:
+        thread.start()
+    wait_until(lambda: len(engine._turn._waiting) == len(asking))
+
+    engine.stop("another")
+    asking[1].join(20)
+    assert answers == {"another": []}
+    for thread in (loading, asking[0]):
+        thread.join(60)
+
+    assert answers["me"]
+    assert loads_in_log(engine) == loads + 1
+
+
+def test_a_question_while_a_model_is_loaded_for_another_is_refused_with_that_as_the_reason(
     engine: WorkerEngine, tiny_runs: TinyRuns
 ) -> None:
     thread, _, _ = in_thread(engine, tiny_runs)

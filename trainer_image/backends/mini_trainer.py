@@ -32,6 +32,7 @@ def require_expressible(config: RunConfig) -> None:
             "max_grad_norm": (config.max_grad_norm, 1.0),
             "optimizer": (config.optimizer, "adamw"),
             "early_stopping_patience": (config.early_stopping_patience, None),
+            "min_improvement": (config.min_improvement, 0.0),
             "method.train_rest": (method.train_rest, True),
         },
     )
@@ -58,6 +59,7 @@ def arguments(
     validation = {
         "validation_data_path": str(folder / "validation.jsonl"),
         "validation_frequency": config.eval_steps,
+        "validate_at_epoch": config.eval_at_epoch,
     }
     return {
         "model_name_or_path": model,

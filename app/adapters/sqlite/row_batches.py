@@ -18,6 +18,7 @@ from app.adapters.sqlite.transactions import file_of, writing
 from app.domain.errors import StoreError
 from app.domain.ready_rows import ReadyRow
 from app.domain.sessions import StoredRow
+from app.domain.sizes import sized
 from trainer_image.rows import Row
 
 BATCH_ROWS: Final = 2_000
@@ -94,7 +95,7 @@ def _refuse_to_fill_the_disk(engine: Engine) -> None:
     free = shutil.disk_usage(file.parent).free
     if free + pages * size < SPARE_BYTES:
         raise StoreError(
-            f"Only {free // 1_000_000} MB are left on the disk for {file}.",
+            f"Only {sized(free)} are left on the disk for {file}.",
             "Nothing was stored. Make room, then try again.",
         )
 

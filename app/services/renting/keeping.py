@@ -15,6 +15,7 @@ from app.domain.errors import TargetError
 from app.domain.rental_ports import AgentRefusedError, AgentSilentError, PodAgent, PodHealth, PodStart
 from app.domain.rentals import Rental, RentalState, Wish
 from app.domain.runpod_ports import Pod, PodStatus
+from app.domain.sizes import sized_of
 from app.services.renting.carrying import (
     Dropped,
     as_there,
@@ -335,7 +336,7 @@ class Keeper:
             self._change(lambda r: replace(r, exit_code=code))
 
     def _sent(self, before: int, whole: int, count: int) -> None:
-        rental = self._say(f"sending {(before + count) / 1e6:.1f} of {whole / 1e6:.1f} MB")
+        rental = self._say(f"sending {sized_of(before + count, whole)}")
         if rental.wish or not rental.is_wanted:
             raise _InterruptedError
 
@@ -343,7 +344,7 @@ class Keeper:
         """A training that is to leave is told so before more of it is fetched."""
         if not whole:
             return
-        rental = self._say(f"fetching {done / 1e6:.1f} of {whole / 1e6:.1f} MB")
+        rental = self._say(f"fetching {sized_of(done, whole)}")
         if rental.state is RentalState.TRAINING and rental.wish != self._asked:
             raise _InterruptedError
 

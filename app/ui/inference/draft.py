@@ -10,6 +10,7 @@ import flet as ft
 
 from app.domain.comparing import Answered, Comparison
 from app.domain.conversations import ConversationId
+from app.domain.errors import BusyError
 from app.domain.talkers import Device, ModelRef, Placing, Precision
 from app.ui.actions import Problem, problem_of
 from app.ui.inference.draining import drain
@@ -115,7 +116,7 @@ class Talk:
         asked: str = "",
         hidden_from: int | None = None,
     ) -> None:
-        """Show an answer as it is made; `begin` goes before."""
+        """Show an answer as it is made; `begin` goes before. What could not be said is in its field again."""
         self.conversation = self.answering_in = conversation
         self.asked, self.hidden_from, self.problem = asked, hidden_from, None
         self.live.text = ""
@@ -126,6 +127,8 @@ class Talk:
         try:
             await drain(pieces, take)
         except Exception as error:
+            if isinstance(error, BusyError):
+                self.typing.prompt = self.typing.prompt or asked
             self.problem = problem_of(error)
         finally:
             self.is_busy = False

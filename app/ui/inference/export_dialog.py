@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import flet as ft
 
@@ -15,11 +15,12 @@ from app.domain.exports import (
     ExportFormat,
     ExportWish,
     FormatChoice,
+    MlxBits,
     Quantization,
     Told,
-    size_in_words,
 )
 from app.domain.runs import Run
+from app.domain.sizes import sized
 from app.domain.typed_paths import expanded
 from app.services.export_sources import RESULT, ExportSource
 from app.services.exporting import ExportService
@@ -33,11 +34,13 @@ from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Help
 from app.ui.training.watching import use_answer
+from app.ui.training.wording import duration
 
 _WIDTH: Final = 560
 _RESULT_KEY: Final = "result"
 
 Work = LongWork[Told, "Made"]
+Bits = TypeVar("Bits", Quantization, MlxBits)
 
 
 @dataclass(frozen=True)
@@ -58,20 +61,28 @@ class _Look:
     estimate: Estimate
 
 
-def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], None]) -> Callable[[], None]:
-    """Returns what opens the dialog; `on_made` is told of each export that is there now."""
+@dataclass(frozen=True)
+class ExportDialog:
+    open: Callable[[], None]
+    is_making: bool
+    """Also where the dialog was closed meanwhile."""
+
+
+def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], None]) -> ExportDialog:
+    """`on_made` is told of each export that is there now. What is being made goes on where it is closed."""
     is_open, set_open = ft.use_state(False)
     format, set_format = ft.use_state(ExportFormat.GGUF)
     quantization, set_quantization = ft.use_state(Quantization.Q8_0)
+    mlx_bits, set_mlx_bits = ft.use_state(MlxBits.EIGHT)
     picked, pick = ft.use_state(cast(str | None, None))
     look, set_look = ft.use_state(cast(_Look | None, None))
     folder, base = use_typed(), use_typed()
     work: Work = use_long_work(ExportCancelledError)
 
     use_answer(
-        lambda: _look(exporting, run, picked, format, quantization, folder.shown, base.shown),
+        lambda: _look(exporting, run, picked, format, quantization, mlx_bits, folder.shown, base.shown),
         set_look,
-        on=(is_open, picked, format, quantization, folder.shown, base.shown),
+        on=(is_open, picked, format, quantization, mlx_bits, folder.shown, base.shown),
         delay_seconds=0.2 if look else 0.0,
     )
 
@@ -79,7 +90,14 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         assert look is not None
         typed = folder.now()
         place = expanded(typed).absolute() if typed else look.folder
-        return ExportWish(format, place, quantization, base_model=base.now(), checkpoint=look.checkpoint)
+        return ExportWish(
+            format,
+            place,
+            quantization,
+            base_model=base.now(),
+            checkpoint=look.checkpoint,
+            mlx_bits=mlx_bits,
+        )
 
     async def make() -> None:
         asked = wish()
@@ -91,11 +109,11 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         await work.run(lambda tell: _make(exporting, run, asked, tell), done)
 
     def open_dialog() -> None:
-        work.forget()
+        if not work.is_busy:
+            work.forget()
         set_open(True)
 
     def close() -> None:
-        work.cancel()
         set_open(False)
 
     blocked = next((c.blocked for c in look.formats if c.format is format), "") if look else ""
@@ -105,7 +123,8 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         *_sources(look, pick),
         _formats(look, format, set_format),
         Help(text_in("inference.export.about", format)),
-        *([_quantizations(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
+        *([_bits(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
+        *([_bits(mlx_bits, set_mlx_bits)] if format is ExportFormat.MLX else []),
         ft.TextField(
             label=text("inference.export.another_folder"),
             value=folder.shown,
@@ -127,22 +146,27 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
             width=_WIDTH,
         ),
         scrollable=True,
-        modal=work.is_busy,
-        actions=[
-            ft.TextButton(
-                text("inference.export.cancel") if work.is_busy else text("inference.export.close"),
-                on_click=work.cancel if work.is_busy else close,
-            ),
-            *(
-                [ft.FilledButton(text("inference.export.export"), disabled=not may, on_click=make)]
-                if not is_done
-                else []
-            ),
-        ],
+        actions=_actions(work, close, make, may=may),
         on_dismiss=close,
     )
     ft.use_dialog(dialog if is_open else None)
-    return open_dialog
+    return ExportDialog(open_dialog, work.is_busy)
+
+
+def _actions(
+    work: Work, close: Callable[[], None], make: Callable[[], object], *, may: bool
+) -> list[ft.Control]:
+    if work.is_busy:
+        return [
+            ft.TextButton(
+                text("inference.export.cancel"), disabled=work.state.is_cancelling, on_click=work.cancel
+            ),
+            ft.FilledButton(text("inference.export.hide"), on_click=close),
+        ]
+    leave = ft.TextButton(text("inference.export.close"), on_click=close)
+    if work.state.outcome is not None:
+        return [leave]
+    return [leave, ft.FilledButton(text("inference.export.export"), disabled=not may, on_click=make)]
 
 
 def _look(
@@ -151,6 +175,7 @@ def _look(
     picked: str | None,
     format: ExportFormat,
     quantization: Quantization,
+    mlx_bits: MlxBits,
     folder: str,
     base: str,
 ) -> _Look:
@@ -158,9 +183,11 @@ def _look(
     sources = exporting.sources(run)
     names = [source.name for source in sources] or [RESULT]
     name = picked if picked in names else names[0]
-    proposed = exporting.proposed_folder(run, format, quantization, name)
+    proposed = exporting.proposed_folder(run, format, quantization, name, mlx_bits)
     place = expanded(folder.strip()).absolute() if folder.strip() else proposed
-    wish = ExportWish(format, place, quantization, base_model=base.strip(), checkpoint=name)
+    wish = ExportWish(
+        format, place, quantization, base_model=base.strip(), checkpoint=name, mlx_bits=mlx_bits
+    )
     found = exporting.estimate(run, wish) if sources else Estimate(None, None, 0, None)
     return _Look(sources, name, exporting.formats(run, quantization, name), place, found)
 
@@ -192,37 +219,31 @@ def _merges(look: _Look | None) -> bool:
 
 def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportFormat], None]) -> ft.Control:
     blocked = {choice.format for choice in look.formats if choice.blocked} if look else set()
-
-    def change(event: ft.Event[ft.Dropdown]) -> None:
-        choose(ExportFormat(event.control.value or format))
-
     options = [
-        ft.DropdownOption(
-            key=one.value,
-            text=text("inference.export.not_here", format=one.label) if one in blocked else one.label,
+        (
+            one.value,
+            text("inference.export.not_here", format=one.label) if one in blocked else one.label,
         )
         for one in ExportFormat
     ]
-    return ft.Dropdown(
-        label=text("inference.export.format"),
-        value=format.value,
-        options=options,
-        on_select=change,
-        width=_WIDTH,
+    return Choice(
+        "export-format",
+        text("inference.export.format"),
+        format.value,
+        options,
+        lambda key: choose(ExportFormat(key or format)),
     )
 
 
-def _quantizations(chosen: Quantization, choose: Callable[[Quantization], None]) -> ft.Control:
-    def change(event: ft.Event[ft.Dropdown]) -> None:
-        choose(Quantization(event.control.value or chosen))
-
-    options = [ft.DropdownOption(key=one.value, text=one.label) for one in Quantization]
-    return ft.Dropdown(
-        label=text("inference.export.bits"),
-        value=chosen.value,
-        options=options,
-        on_select=change,
-        width=_WIDTH,
+def _bits(chosen: Bits, choose: Callable[[Bits], None]) -> ft.Control:
+    kind = type(chosen)
+    options = [(one.value, one.label) for one in kind]
+    return Choice(
+        "export-bits",
+        text("inference.export.bits"),
+        chosen.value,
+        options,
+        lambda key: choose(kind(key or chosen)),
     )
 
 
@@ -240,8 +261,8 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
         return _warning(
             text(
                 "inference.export.no_room",
-                needed=size_in_words(found.needed_bytes),
-                free=size_in_words(found.free_bytes),
+                needed=sized(found.needed_bytes),
+                free=sized(found.free_bytes),
             )
         )
     if found.size_bytes is None or found.needed_bytes is None:
@@ -249,13 +270,32 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
     else:
         said = text(
             "inference.export.size",
-            size=size_in_words(found.size_bytes),
-            needed=size_in_words(found.needed_bytes),
-            free=size_in_words(found.free_bytes),
+            size=sized(found.size_bytes),
+            needed=sized(found.needed_bytes),
+            free=sized(found.free_bytes),
         )
     if found.memory_bytes:
-        said += " " + text("inference.export.takes_memory", memory=size_in_words(found.memory_bytes))
+        said += " " + text("inference.export.takes_memory", memory=sized(found.memory_bytes))
+    said += " " + _time_it_takes(found.seconds)
     return Identified("export-estimate", Help(said), live=True)
+
+
+def _time_it_takes(seconds: float | None) -> str:
+    if seconds is None:
+        return text("inference.export.time_later")
+    return text("inference.export.takes_time", time=duration(seconds))
+
+
+def doing(told: Told) -> str:
+    """What is done now, and how long that or all of it still takes, as far as anybody knows."""
+    said = text("inference.export.doing", doing=told.text)
+    if told.left_seconds is None:
+        return said
+    left = text(
+        "inference.export.left" if told.left_of_all else "inference.export.left_of_step",
+        time=duration(told.left_seconds),
+    )
+    return f"{said} {left}"
 
 
 def _warning(text: str) -> ft.Control:
@@ -272,11 +312,7 @@ def _progress(work: Work) -> list[ft.Control]:
         return [ErrorBanner(state.problem, on_dismiss=work.forget)]
     if state.is_busy:
         told = state.news or Told(text("inference.export.starting"))
-        said = (
-            text("inference.export.cancelling")
-            if state.is_cancelling
-            else text("inference.export.doing", doing=told.text)
-        )
+        said = text("inference.export.cancelling") if state.is_cancelling else doing(told)
         return [
             ProgressLine(said, told.share, identifier="export-progress"),
             Help(text("inference.export.goes_on")),
@@ -285,7 +321,7 @@ def _progress(work: Work) -> list[ft.Control]:
         return [Identified("export-cancelled", ft.Text(text("inference.export.cancelled")), live=True)]
     if state.outcome is not None:
         made = state.outcome
-        where = f"{made.export.label}, {size_in_words(made.export.size_bytes)}: {made.export.folder}"
+        where = f"{made.export.label}, {sized(made.export.size_bytes)}: {made.export.folder}"
         return [
             CertificateView(made.export, made.certificate),
             ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),

@@ -1,22 +1,25 @@
 """A run's exports: a button that makes one, and those there are, each with what can be done with it."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 import flet as ft
 
-from app.domain.exports import Export, size_in_words
+from app.domain.exports import Export
 from app.domain.runs import Run
+from app.domain.sizes import sized
 from app.services.export_deleting import Deleted, left_in_words
+from app.services.export_progress import ExportUnderWay
 from app.services.exporting import ExportService
 from app.ui.actions import use_action
 from app.ui.inference.certificate_view import verdict
-from app.ui.inference.export_dialog import use_export_dialog
+from app.ui.inference.export_dialog import doing, use_export_dialog
 from app.ui.inference.push_dialog import PushExport
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.open_folder_button import OpenFolderButton
+from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
@@ -24,32 +27,40 @@ from app.ui.training.fields import Help
 from app.ui.training.mounting import keyed, memoised
 from app.ui.training.watching import use_answer
 
+_LOOK_SECONDS: Final = 0.5
+
 
 @ft.component
 def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
     """For a run that has a result or a checkpoint. Memoise it with a run that does not tick."""
     exports, set_exports = ft.use_state(cast(tuple[Export, ...], ()))
+    under_way, set_under_way = ft.use_state(cast(tuple[ExportUnderWay, ...], ()))
     version, set_version = ft.use_state(0)
     left, set_left = ft.use_state("")
 
-    def look() -> tuple[Export, ...]:
+    def look() -> tuple[tuple[ExportUnderWay, ...], tuple[Export, ...]]:
         exporting.tidy()
-        return tuple(exporting.exports(run.id))
+        going = exporting.under_way(run.id)  # first: one that ends now is in the list then
+        return going, tuple(exporting.exports(run.id))
+
+    def take(found: tuple[tuple[ExportUnderWay, ...], tuple[Export, ...]]) -> None:
+        set_under_way(found[0])
+        set_exports(found[1])
 
     def look_again() -> None:
         set_version(lambda number: number + 1)
 
-    use_answer(look, set_exports, on=(run.id, version))
-    open_dialog = use_export_dialog(exporting, run, look_again)
+    dialog = use_export_dialog(exporting, run, look_again)
+    goes_on = dialog.is_making or bool(under_way)
+    use_answer(look, take, on=(run.id, version, goes_on), every_seconds=_LOOK_SECONDS if goes_on else None)
     button = ft.OutlinedButton(
         text("inference.export.open"),
         icon=ft.Icons.IOS_SHARE,
         tooltip=text("inference.export.open_help"),
-        on_click=open_dialog,
+        on_click=dialog.open,
     )
-    lines: list[ft.Control] = [
-        keyed(ExportLine, f"export-{one.id}", exporting, one, look_again, set_left) for one in exports
-    ]
+    lines: list[ft.Control] = [keyed(UnderWayLine, f"making-{one.id}", exporting, one) for one in under_way]
+    lines += [keyed(ExportLine, f"export-{one.id}", exporting, one, look_again, set_left) for one in exports]
     if left:
         lines.append(Identified("export-left", Selectable(ft.Text(left)), live=True))
     return ft.Column(
@@ -58,6 +69,20 @@ def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
     )
+
+
+@ft.component
+def UnderWayLine(exporting: ExportService, one: ExportUnderWay) -> ft.Control:
+    """One that is being made, also where its dialog was closed, or its run left and come back to."""
+    cancel = use_action(lambda: exporting.cancel(one.id), on_done=lambda _: None)
+    said = text("inference.export.cancelling") if one.is_cancelling else doing(one.told)
+    progress = ProgressLine(f"{one.label}: {said}", one.told.share, identifier="export-making")
+    button = ft.TextButton(
+        text("inference.export.cancel_this"),
+        disabled=one.is_cancelling or cancel.is_busy,
+        on_click=cancel.run,
+    )
+    return ft.Row([ft.Container(progress, expand=True), button], spacing=GAP)
 
 
 @ft.component
@@ -86,7 +111,7 @@ def ExportLine(
         problem=delete.problem,
     )
     ft.use_dialog(question if is_deleting else None)
-    name = f"{export.label}, {size_in_words(export.size_bytes)}"
+    name = f"{export.label}, {sized(export.size_bytes)}"
     texts: list[ft.Control] = [
         ft.Text(name, theme_style=ft.TextThemeStyle.TITLE_SMALL),
         verdict(export),

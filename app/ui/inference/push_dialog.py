@@ -72,7 +72,12 @@ def PushExport(
             title=ft.Text(
                 text("inference.push.title", name=export.label), theme_style=ft.TextThemeStyle.TITLE_LARGE
             ),
-            content=ft.Container(ft.Column(body, spacing=GAP * 1.5, tight=True), width=520),
+            content=ft.Container(
+                ft.Column(
+                    body, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH
+                ),
+                width=520,
+            ),
             scrollable=True,
             modal=work.is_busy,
             actions=[

@@ -12,6 +12,7 @@ from app.domain.setups import Setup
 from app.domain.tokens import TokenPlace
 from app.paths import Paths
 from app.services.everything import Services
+from app.services.job_scripts import JobScript
 from app.ui.actions import Problem, problem_of, use_action
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
@@ -117,14 +118,14 @@ async def _write(services: Services, form: Reading) -> _Written | None:
     assert form.setup is not None
     setup, name = form.setup, f"{_stem(form.setup)}-job.py"
 
-    def made() -> tuple[str, str]:
+    def made() -> JobScript:
         request = services.training.request_of(setup, Path.home())
         options = setup.job
         return services.job_scripts.script(request, name, flavor=options.flavor, timeout=options.timeout)
 
-    text, command = await asyncio.to_thread(made)
-    said = await offer_bytes(text.encode(), name, Paths.from_environment().exports)
-    return _Written(form.asked, said, command) if said else None
+    script = await asyncio.to_thread(made)
+    said = await offer_bytes(script.text.encode(), name, Paths.from_environment().exports)
+    return _Written(form.asked, f"{said} {script.caution}".rstrip(), script.command) if said else None
 
 
 def _stem(setup: Setup) -> str:

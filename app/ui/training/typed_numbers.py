@@ -45,6 +45,7 @@ NUMBERS: Final[Mapping[str, Number]] = MappingProxyType(
         "samples": Number(whole=True),
         "sample_tokens": Number(whole=True),
         "early_stopping_patience": Number(whole=True, may_be_empty=True),
+        "min_improvement": Number(whole=False),
         "lora_r": Number(whole=True, owner=Lora),
         "lora_alpha": Number(whole=True, owner=Lora),
         "lora_dropout": Number(whole=False, owner=Lora),

@@ -61,7 +61,7 @@ def make(job: ExportJob, tell: Tell) -> Made:
     asked = parity.ask(reference, job.prompts, context, lambda text, share: tell(Told(text, share)))
     remarks: list[str] = []
     runtime = _written(job, model, dtype, reference, context, remarks, tell)
-    bounds = parity.bounds_of(job.format, job.quantization)
+    bounds = parity.bounds_of(job.format, job.quantization, job.mlx_bits)
     try:
         certificate = parity.certify(
             reference, asked, runtime, bounds, lambda text, share: tell(Told(text, share))
@@ -95,14 +95,10 @@ def _written(
         case ExportFormat.GGUF:
             return _gguf(job, model, dtype, reference, context, remarks, tell)
         case ExportFormat.MLX:
-            between = job.staging / ".whole"
-            whole = _merged(job, between, model, _sixteen(dtype), tell)
+            whole = _merged(job, job.staging / ".whole", model, _sixteen(dtype), tell)
             del model
             reference.forget_model()
-            tell(Told("Converting to MLX"))
-            mlx.convert(whole, job.staging)
-            shutil.rmtree(between)
-            return mlx.Mlx(job.staging)
+            return _mlx(job, whole, tell)
 
 
 def _adapter(job: ExportJob, trained: Any, reference: Reference, tell: Tell) -> Runtime:
@@ -169,6 +165,16 @@ def _gguf(
         remarks.append(str(error))
     tell(Told("Loading the export anew, in llama.cpp"))
     return LlamaCpp(target, context)
+
+
+def _mlx(job: ExportJob, whole: Path, tell: Tell) -> Runtime:
+    """Of a model of 16 bits in a folder of the staging, which goes then."""
+    expected = round(size_of(whole) * job.mlx_bits.bits / 16)
+    with watched(job.staging, expected, lambda share: tell(Told("Converting to MLX", share))):
+        mlx.convert(whole, job.staging, job.mlx_bits)
+    shutil.rmtree(whole)
+    tell(Told("Loading the export anew, in MLX"))
+    return mlx.Mlx(job.staging)
 
 
 def _with_settings(model: Any, folder: Path) -> Any:

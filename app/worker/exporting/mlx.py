@@ -4,17 +4,21 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from app.domain.errors import StudioError
+from app.domain.export_formats import MLX_GROUP, MlxBits
 
 Messages = Sequence[Mapping[str, Any]]
-_PACKAGE: Final = "mlx_lm"
+
+
+def is_apple_silicon() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
 def require_possible() -> None:
     """Raises StudioError with what is missing."""
-    if sys.platform != "darwin" or platform.machine() != "arm64":
+    if not is_apple_silicon():
         raise StudioError(
             "MLX models are written on a Mac with Apple silicon only.",
             "Export GGUF instead: it runs there too, or export there.",
@@ -27,17 +31,25 @@ def require_possible() -> None:
         ) from error
 
 
-def arguments(whole: Path, target: Path) -> dict[str, Any]:
-    """For `mlx_lm.convert`. It insists on making the folder itself."""
-    return {"hf_path": str(whole), "mlx_path": str(target / "mlx"), "dtype": "bfloat16"}
+def arguments(whole: Path, made: Path, bits: MlxBits) -> dict[str, Any]:
+    """For `mlx_lm.convert`, as mlx-lm 0.30 to 0.32 define it (`mlx_lm/convert.py` of ml-explore/mlx-lm).
+
+    It insists on making the folder `made` itself. `dtype` is that of the weights which are not quantised."""
+    fewer = {"quantize": True, "q_bits": int(bits), "q_group_size": MLX_GROUP, "q_mode": "affine"}
+    return {
+        "hf_path": str(whole),
+        "mlx_path": str(made),
+        "dtype": "bfloat16",
+        **(fewer if bits.is_quantized else {}),
+    }
 
 
-def convert(whole: Path, target: Path) -> None:
+def convert(whole: Path, target: Path, bits: MlxBits) -> None:
     """Write the whole model as MLX into `target`."""
     from mlx_lm import convert as mlx_convert  # noqa: PLC0415
 
-    mlx_convert(**arguments(whole, target))
     made = target / "mlx"
+    mlx_convert(**arguments(whole, made, bits))
     for path in made.iterdir():
         path.rename(target / path.name)
     made.rmdir()
@@ -46,11 +58,10 @@ def convert(whole: Path, target: Path) -> None:
 class Mlx:
     """A `Runtime` over mlx-lm."""
 
-    name = "mlx-lm"
-
     def __init__(self, folder: Path) -> None:
-        from mlx_lm import load  # noqa: PLC0415
+        from mlx_lm import __version__, load  # noqa: PLC0415
 
+        self.name = f"mlx-lm {__version__}"
         self._model, self._tokenizer = load(str(folder))[:2]
 
     def render(self, messages: Messages) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain.exports import AnswerPair, Certificate, Check, ExportFormat, Quantization
+from app.domain.exports import AnswerPair, Certificate, Check, ExportFormat, MlxBits, Quantization
 from app.worker.exporting.reference import Answer, Reading, Reference
 from app.worker.exporting.runtimes import Messages, Runtime
 from app.worker.llama_cpp import RefusedError
@@ -36,11 +36,18 @@ _BOUNDS: Final = {
     Quantization.Q5_K_M: Bounds(margin=1.0, share=0.05),
     Quantization.Q4_K_M: Bounds(margin=1.0, share=0.10),
 }
+_MLX_BOUNDS: Final = {
+    MlxBits.SIXTEEN: _AS_TRAINED,
+    MlxBits.EIGHT: _BOUNDS[Quantization.Q8_0],
+    MlxBits.FOUR: _BOUNDS[Quantization.Q4_K_M],
+}
 
 Tell = Callable[[str, float], None]
 
 
-def bounds_of(format: ExportFormat, quantization: Quantization) -> Bounds:
+def bounds_of(format: ExportFormat, quantization: Quantization, mlx_bits: MlxBits = MlxBits.EIGHT) -> Bounds:
+    if format is ExportFormat.MLX:
+        return _MLX_BOUNDS[mlx_bits]
     return _BOUNDS[quantization] if format is ExportFormat.GGUF else _AS_TRAINED
 
 

@@ -3,7 +3,7 @@
 import flet as ft
 
 from app.domain.chat import EngineStatus, LoadedFacts
-from app.domain.errors import EngineError
+from app.domain.errors import BusyError, EngineError
 from tests.ui.training.conftest import choose_segment
 
 
@@ -177,6 +177,25 @@ async def test_a_failing_model_is_shown_and_the_question_can_be_answered_then(pa
         parlour.engine.finish()
 
         await screen.wait_for(lambda: markdown(screen) == ["Hello", "Now."])
+
+
+async def test_what_cannot_be_answered_now_is_in_the_field_again_and_nowhere_else(parlour):
+    parlour.run("ferry")
+    parlour.engine.fail_with = BusyError("Another answer is being generated.", "Wait for it to end.")
+    async with parlour.opened() as screen:
+        await send(screen, "Hello")
+        await screen.wait_for_text("Another answer is being generated.")
+        await screen.wait_for(
+            lambda: [f.value for f in screen.controls(ft.TextField) if f.label == "Message"] == ["Hello"]
+        )
+        assert markdown(screen) == []
+
+        parlour.engine.fail_with = None
+        await screen.click("Send")
+        parlour.engine.say("Ahoy.")
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: markdown(screen) == ["Hello", "Ahoy."])
 
 
 async def test_a_model_that_does_not_fit_is_loaded_only_by_insisting(parlour):

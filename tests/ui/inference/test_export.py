@@ -1,5 +1,7 @@
 """The Export button: what it takes said beforehand, progress, cancel, a tick or the exact reason."""
 
+import itertools
+import threading
 from pathlib import Path
 
 import flet as ft
@@ -7,7 +9,10 @@ import pytest
 
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
-from app.domain.exports import Replacing
+from app.domain.exports import ExportCancelledError, Replacing
+from app.domain.runs import Run
+from app.domain.sizes import sized
+from app.services.exporting import ExportService
 from app.ui.inference.export_part import ExportPart
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
@@ -82,6 +87,49 @@ async def test_a_cancel_leaves_nothing_and_says_so(world) -> None:
     assert exporting.exports() == []
 
 
+async def test_an_export_goes_on_where_its_dialog_is_closed_and_its_run_is_left(world) -> None:
+    writer = Writer()
+    writer.may_go_on.clear()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        screen.start(screen.click("Export"))
+        await screen.wait_for_text("Writing…")
+        await screen.click("Go on working")
+        await screen.wait_for(lambda: not list(screen.controls(ft.AlertDialog)))
+
+        async with mounted(ExportPart, exporting, run) as other:
+            await other.wait_for(lambda: "GGUF Q8_0: Writing…" in str(other.identified("export-making")))
+            assert other.has_button("Cancel export")
+
+        writer.may_go_on.set()
+        await screen.wait_for_text("As trained")
+        await screen.wait_for(lambda: not screen.identified("export-making"))
+
+
+async def test_an_export_that_was_left_can_be_cancelled_in_the_list(world) -> None:
+    writer = Writer()
+    writer.may_go_on.clear()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    making = threading.Thread(target=_ends, args=(exporting, run, world.home / "exports/out"), daemon=True)
+    making.start()
+    while not exporting.under_way(run.id):
+        assert making.is_alive()
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Cancel export")
+        await screen.wait_for(lambda: not screen.identified("export-making"))
+
+    making.join(20)
+    assert left_over(world.home / "exports") == []
+    assert exporting.exports() == []
+
+
+def _ends(exporting: ExportService, run: Run, folder: Path) -> None:
+    with pytest.raises(ExportCancelledError):
+        exporting.export(run.id, wish(folder), unheard)
+
+
 async def test_what_is_missing_is_said_before_anything_is_tried(world) -> None:
     run, exporting = add_run(world, MODEL), service(world, Writer(lacks="GGUF needs xllamacpp."))
     async with mounted(ExportPart, exporting, run) as screen:
@@ -102,6 +150,39 @@ async def test_a_run_that_trained_all_weights_has_no_adapter_to_export(world) ->
         assert not any(f.label == "Bits of a weight" for f in screen.controls(ft.Dropdown))
 
 
+async def test_of_an_mlx_model_the_bits_are_chosen_and_eight_is_the_first_choice(world) -> None:
+    run, writer = add_run(world, MODEL), Writer()
+    async with mounted(ExportPart, service(world, writer), run) as screen:
+        await screen.click("Export…")
+        await screen.choose("Format", "mlx")
+        await screen.wait_for_text("-mlx-8bit")
+        await screen.choose("Bits of a weight", "4")
+        await screen.wait_for_text("-mlx-4bit")
+        await screen.wait_for_text("About 1.5 MB")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert writer.jobs[-1].mlx_bits == "4"
+
+
+async def test_how_long_it_takes_is_said_where_one_like_it_was_made(world) -> None:
+    writer, clock = Writer(), itertools.count(step=60.0)
+    store = SqliteExportStore(world.runs._engine)
+    run, exporting = add_run(world, MODEL), service_of(world, store, writer, seconds=lambda: next(clock))
+    async with mounted(ExportPart, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("How long it takes is not known yet")
+        exporting.export(run.id, wish(world.home / "out"), unheard)
+        await screen.click("Close")
+        await screen.click("Export…")
+        await screen.wait_for_text("by the last one like it on this computer")
+        writer.may_go_on.clear()
+        screen.start(screen.click("Export"))
+        await screen.wait_for(lambda: any("left." in said for said in screen.identified("export-progress")))
+        writer.may_go_on.set()
+        await screen.wait_for_text("As trained")
+
+
 async def test_an_export_is_deleted_after_a_question(world) -> None:
     run, exporting = add_run(world, MODEL), service(world, Writer())
     async with mounted(ExportPart, exporting, run) as screen:
@@ -111,7 +192,7 @@ async def test_an_export_is_deleted_after_a_question(world) -> None:
         await screen.wait_for_text("As trained")
         await screen.click("Close")
         [export] = exporting.exports(run.id)
-        await screen.click("Delete the export GGUF Q8_0, 0.0 MB")
+        await screen.click(f"Delete the export GGUF Q8_0, {sized(export.size_bytes)}")
         await screen.wait_for_text("it can be exported again")
         await screen.click("Delete")
         await screen.wait_for(lambda: not exporting.exports())
@@ -125,7 +206,7 @@ async def test_what_a_deletion_leaves_in_the_folder_is_said(world) -> None:
     (made.folder / "mine.txt").write_text("mine")
     async with mounted(ExportPart, exporting, run) as screen:
         await screen.wait_for_text("As trained")
-        await screen.click("Delete the export GGUF Q8_0, 0.0 MB")
+        await screen.click(f"Delete the export GGUF Q8_0, {sized(made.size_bytes)}")
         await screen.wait_for_text("files of yours in there stay")
         await screen.click("Delete")
         await screen.wait_for_text("or it was changed since: mine.txt.")

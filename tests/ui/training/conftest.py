@@ -21,6 +21,7 @@ from app.services.chatting import ChatService
 from app.services.diagnostics import DiagnosticsService
 from app.services.doctor import DoctorService
 from app.services.everything import Services
+from app.services.job_scripts import JobScriptService
 from app.services.layers import LayerService
 from app.services.setups import SetupService
 from app.ui.training.draft import TrainingDraft
@@ -171,6 +172,7 @@ def make_studio(home, database) -> Studio:
         history=world.history,
         layers=LayerService(NowhereLooker(), bundled_model=home),
         preflight=preflight_of(world, trainer, KnownComputer(), [], KnownHub()),
+        job_scripts=JobScriptService(world.library, Paths(home).trainer, trainer.estimate),
         setups=SetupService(SqliteConfigStore(database), world.library, world.training),
         diagnostics=DiagnosticsService(
             world.monitoring,

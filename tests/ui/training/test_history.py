@@ -1,5 +1,6 @@
 """The history and the queue in the window: found, compared, cloned, named, put in order."""
 
+import hashlib
 import json
 from itertools import count
 
@@ -183,6 +184,30 @@ async def test_any_whole_checkpoint_can_be_resumed_from_and_a_damaged_one_says_w
         await screen.wait_for(lambda: studio.runs()[0].status is RunStatus.RUNNING)
 
     assert studio.world.launcher.job(run).resume_from == "samples_4"
+
+
+async def test_a_checkpoint_that_no_longer_is_what_was_written_says_so_before_it_is_resumed_from(studio):
+    run = studio.start("alpha")
+    for samples in (4, 8):
+        folder = run.folder / "checkpoints" / f"samples_{samples}"
+        folder.mkdir(parents=True)
+        (folder / "model.bin").write_bytes(b"12")
+        sums = {"model.bin": hashlib.sha256(b"12").hexdigest()}
+        marker = {"step": samples, "samples_seen": samples, "saved_at": samples, "files": {"model.bin": 2}}
+        (folder / "COMPLETE.json").write_text(json.dumps(marker | {"sums": sums}))
+    (run.folder / "checkpoints" / "samples_8" / "model.bin").write_bytes(b"13")
+    result = Result(status="stopped", step=4, total_steps=10, checkpoint="checkpoints/samples_8")
+    ends(studio.world, run, JobState(JobPhase.EXITED, 3), result)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("alpha"))
+        await pick(screen, "Checkpoints…")
+
+        await screen.wait_for_text("Cannot be resumed from: its file model.bin is not as it was written.")
+        await screen.wait_for_text("checksums are right")
+        await screen.wait_for_text("passes what is damaged over")
+        buttons = [b for b in screen.controls(ft.OutlinedButton) if b.content == "Resume from here"]
+        assert [button.disabled for button in buttons] == [True, False]
+        assert "Comparing with checksums…" not in screen.text()
 
 
 async def test_what_waits_is_put_in_order_paused_and_taken_out(studio):

@@ -6,6 +6,7 @@ import flet as ft
 import pytest
 
 from app.domain.errors import StudioError
+from app.domain.previews import PreviewError
 from app.domain.runs import Target
 
 
@@ -64,6 +65,20 @@ async def test_nonsense_in_its_fields_is_said_and_nothing_is_written(jobs):
 
         await screen.wait_for(lambda: "Type dollars" in said(screen, "start-reason"))
         assert screen.button("Write the script").disabled
+
+
+async def test_a_model_that_learns_no_answers_is_refused_before_a_script_is_there(jobs):
+    jobs.trainer.fail_with = PreviewError("bert (BertForMaskedLM) is an encoder.", "Choose another.")
+    jobs.trainer.fail_with.is_refusal = True
+    async with jobs.opened() as screen:
+        await screen.type("Push the result to", "me/ferries")
+        await screen.wait_for(lambda: not screen.button("Write the script").disabled)
+
+        await screen.click("Write the script")
+
+        await screen.wait_for_text("is an encoder")
+        await screen.wait_for(lambda: not screen.button("Write the script").disabled)
+        assert not [name for name, _ in screen.client.calls if name == "save_file"]
 
 
 def test_no_run_is_ever_started_as_a_job(jobs):

@@ -1,7 +1,6 @@
 """What a card of the history asks before it acts: delete, rename, note, checkpoints."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import cast
 
 import flet as ft
@@ -16,12 +15,11 @@ from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import is_on, text_of
 from app.ui.kit.error_banner import ErrorBanner
-from app.ui.kit.identified import Identified
 from app.ui.texts import text
 from app.ui.theme import GAP
-from app.ui.training import wording
 from app.ui.training.fields import Help
 from app.ui.training.going_on import GoOn, How, asks_first
+from app.ui.training.history.checkpoint_lines import lines_of, use_compared
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
@@ -132,6 +130,7 @@ def Checkpoints(
     found, set_found = ft.use_state(cast(tuple[SavedState, ...] | None, None))
     blocked, set_blocked = ft.use_state(text("training.history.not_known_yet"))
     use_answer(lambda: tuple(services.history.checkpoints(run)), set_found, on=run.id)
+    seen = use_compared(services, run, found)
     use_answer(lambda: services.training.resume_blocked(run), set_blocked, on=run.status)
     chosen = ft.use_ref("")
     priced, set_priced = ft.use_state("")
@@ -161,8 +160,8 @@ def Checkpoints(
             content=ft.Container(
                 ft.Column(
                     [
-                        *_lines(
-                            found,
+                        *lines_of(
+                            seen,
                             text("training.history.being_resumed") if resume.is_busy else blocked,
                             go_on,
                         ),
@@ -179,56 +178,3 @@ def Checkpoints(
         )
     )
     return ft.Container(visible=False)
-
-
-def _lines(
-    found: Sequence[SavedState] | None, blocked: str, go_on: Callable[[SavedState], object]
-) -> list[ft.Control]:
-    if found is None:
-        return [Help(text("training.history.looking"))]
-    if not found:
-        return [Help(text("training.history.no_checkpoint"))]
-    note = (
-        text("training.history.not_resumed", reason=blocked)
-        if blocked
-        else text("training.history.from_older")
-    )
-    return [*(_line(state, blocked, go_on) for state in found), Help(note)]
-
-
-def _line(state: SavedState, blocked: str, go_on: Callable[[SavedState], object]) -> ft.Control:
-    reason = state.blocked or blocked
-    loss = (
-        text("training.history.checkpoint_loss", loss=wording.number(state.loss))
-        if state.loss is not None
-        else ""
-    )
-    validation = (
-        ""
-        if state.validation_loss is None
-        else text("training.history.checkpoint_validation", loss=state.validation_loss)
-    )
-    facts = (
-        text("training.history.checkpoint_examples", count=state.samples_seen),
-        loss,
-        validation,
-        text("training.history.checkpoint_size", megabytes=state.size_bytes / 1e6),
-        wording.when(state.saved_at, wording.now_utc()),
-    )
-    texts: list[ft.Control] = [
-        ft.Text(text("training.history.checkpoint", step=state.step, name=state.name)),
-        Help(" · ".join(fact for fact in facts if fact)),
-    ]
-    if state.blocked:
-        texts.append(Help(text("training.history.not_resumed_from", reason=state.blocked)))
-    button = ft.OutlinedButton(
-        text("training.history.resume_here"),
-        disabled=bool(reason),
-        tooltip=text("training.history.cannot_resume", reason=reason) if reason else None,
-        on_click=partial(go_on, state),
-    )
-    row = ft.Row(
-        [ft.Column(texts, spacing=0, tight=True, expand=True), button],
-        vertical_alignment=ft.CrossAxisAlignment.CENTER,
-    )
-    return Identified(f"checkpoint-{state.name}", row)

@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import flet as ft
 
-from app.domain.preflight import MemoryNeed, gigabytes
+from app.domain.preflight import MemoryNeed
+from app.domain.sizes import sized
 from app.ui.kit.identified import Identified
 from app.ui.texts import text
 
@@ -35,9 +36,9 @@ def _expected(need: MemoryNeed) -> str:
     return text(
         "training.ready.memory.expected",
         where=where,
-        expected=gigabytes(need.expected),
-        low=gigabytes(need.low),
-        high=gigabytes(need.high),
+        expected=sized(need.expected),
+        low=sized(need.low),
+        high=sized(need.high),
     )
 
 
@@ -51,7 +52,7 @@ def _limit(need: MemoryNeed) -> str:
         if need.expected <= need.free
         else text("training.ready.memory.too_much")
     )
-    return text("training.ready.memory.free", free=gigabytes(need.free), verdict=verdict)
+    return text("training.ready.memory.free", free=sized(need.free), verdict=verdict)
 
 
 def _bar(need: MemoryNeed) -> ft.Control:
