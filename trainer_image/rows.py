@@ -281,7 +281,7 @@ def _is_learnt(weight: Any) -> bool:
     """By OpenAI's key of an answer: 0 for one that is there to be read only."""
     if weight not in (None, 0, 1):
         raise RowError("malformed", f"a message's weight is {_quoted(weight)}, and only 0 and 1 are known")
-    return weight != 0
+    return bool(weight != 0)
 
 
 def _content(given: Any) -> Any:
