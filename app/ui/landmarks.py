@@ -43,9 +43,11 @@ async def focus_on(page: Any, name: str) -> None:
 
 
 def _is_shown(place: "ft.Ref[Any]") -> bool:
-    """Its component may be there without it: a run that has finished cannot be stopped any more."""
+    """Its component may be there without it: a run that has finished cannot be stopped any more. What cannot
+    be pressed takes no focus."""
     try:
-        return place.current is not None and place.current.page is not None
+        shown = place.current
+        return shown is not None and shown.page is not None and not shown.disabled
     except RuntimeError:
         return False
 

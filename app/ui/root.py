@@ -199,13 +199,15 @@ def _is_narrow(page: ft.Page) -> bool:
 
 def _use_shortcuts(chosen: int, on_choose: Callable[[int], None]) -> None:
     """Ctrl or Alt with 1 to 5: browsers keep one of the two for themselves, which one differs. F6 goes to the
-    next landmark of the tab."""
+    next landmark of the tab. None of them while a dialog is open: the focus would go behind it."""
     page = ft.context.page
     tour = ft.use_memo(LandmarkTour, dependencies=[])
     shown = ft.use_ref(chosen)
     shown.current = chosen
 
     async def press(event: ft.KeyboardEvent) -> None:
+        if any(isinstance(dialog, ft.AlertDialog) and dialog.open for dialog in page._dialogs.controls):
+            return
         if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3", "4", "5"):
             on_choose(int(event.key) - 1)
         elif event.key == "F6":

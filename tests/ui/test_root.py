@@ -49,6 +49,26 @@ async def test_keys_switch_tabs(services, paths):
         assert "Appearance" not in screen.text()
 
 
+async def test_keys_do_nothing_behind_an_open_dialog(services, paths, write_rows):
+    services.library.import_file(write_rows("talk.jsonl"))
+    async with mounted(Root, services, paths) as screen:
+        focused: list[int] = []
+        await screen.wait_for_text("talk")
+        await screen.press("2", ctrl=True)
+        await screen.click("Import a run…")
+        await screen.wait_for_text("Import a finished run")
+        screen.client.answers["focus"] = lambda _, control: focused.append(control)
+
+        await screen.press("F6")
+        await screen.press("5", ctrl=True)
+        assert (focused, "Appearance" in screen.text()) == ([], False)
+
+        await screen.click("Cancel")
+        await screen.press("F6")
+        await screen.press("5", ctrl=True)
+        assert (len(focused), "Appearance" in screen.text()) == (1, True)
+
+
 async def test_only_tabs_that_work_are_offered(services, paths):
     async with mounted(Root, services, paths) as screen:
         rail = next(screen.controls(ft.NavigationRail))

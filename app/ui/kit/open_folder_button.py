@@ -17,7 +17,6 @@ def OpenFolderButton(show: Callable[[Path], None], folder: Path) -> ft.Control:
     button = ft.TextButton(
         text("window.kit.open_folder"),
         icon=ft.Icons.FOLDER_OPEN,
-        disabled=action.is_busy,
         on_click=action.run,
     )
     lines: list[ft.Control] = [button]  # in a column, as a card would draw it out over its whole width

@@ -194,7 +194,7 @@ def GpuTest(care: DockerCareService, name: str, *, is_offered: bool) -> ft.Contr
                 ft.OutlinedButton(
                     text("training.docker.test_gpu"),
                     icon=ft.Icons.MEMORY,
-                    disabled=not is_offered or test.is_busy,
+                    disabled=not is_offered,
                     on_click=test.run,
                 )
             ]
@@ -216,7 +216,6 @@ def ImageAbilities(care: DockerCareService, name: str) -> ft.Control:
     button = ft.OutlinedButton(
         text("training.docker.what_can_it_train"),
         icon=ft.Icons.CHECKLIST,
-        disabled=ask.is_busy,
         on_click=ask.run,
     )
     lines: list[ft.Control] = [ft.Row([button]), ErrorBanner(ask.problem, on_dismiss=ask.dismiss)]

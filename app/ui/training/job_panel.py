@@ -18,6 +18,7 @@ from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.landmarks import use_landmark
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.draft import TrainingDraft
@@ -48,6 +49,7 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
     written, set_written = ft.use_state(cast(_Written | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
     is_busy, set_busy = ft.use_state(False)
+    is_writing = ft.use_ref(False)  # a button that is disabled while it works loses the focus
     use_answer(
         lambda: (form.asked, _problem(services, form.setup)),
         set_verdict,
@@ -61,6 +63,9 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
     )
 
     async def write() -> None:
+        if is_writing.current:
+            return
+        is_writing.current = True
         set_busy(True)
         set_problem(None)
         try:
@@ -68,12 +73,14 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
                 set_written(handed_over)
         except Exception as error:
             set_problem(problem_of(error))
+        is_writing.current = False
         set_busy(False)
 
     button = ft.FilledButton(
-        text("training.job.writing") if is_busy else text("training.job.write"),
+        ref=use_landmark("training-1-start"),
+        content=text("training.job.writing") if is_busy else text("training.job.write"),
         icon=ft.Icons.DESCRIPTION_OUTLINED,
-        disabled=is_busy or bool(reason),
+        disabled=bool(reason),
         tooltip=reason or text("training.job.write_help"),
         on_click=write,
     )
@@ -87,7 +94,6 @@ def JobPanel(services: Services, draft: TrainingDraft) -> ft.Control:
     check = ft.TextButton(
         text("training.job.looking") if look.is_busy else text("training.job.check_account"),
         icon=ft.Icons.NETWORK_CHECK,
-        disabled=look.is_busy,
         tooltip=text("training.job.check_account_help"),
         on_click=look.run,
     )

@@ -108,7 +108,7 @@ def _during(
             ft.Icons.BOOKMARK_ADD_OUTLINED,
             text("training.actions.save_now_help"),
             save_now.run,
-            is_off=locked or save_now.is_busy,
+            is_off=locked,
         ),
         _button(
             "sample-now",
@@ -116,7 +116,7 @@ def _during(
             ft.Icons.CHAT_OUTLINED,
             text("training.actions.sample_now_help"),
             sample_now.run,
-            is_off=locked or sample_now.is_busy,
+            is_off=locked,
         ),
         _button(
             "stop",

@@ -214,7 +214,7 @@ def _button(
         text("training.start.starting") if is_busy else label,
         ref=place,
         icon=ft.Icons.PLAY_ARROW,
-        disabled=is_busy or bool(about.blocked),
+        disabled=bool(about.blocked),
         tooltip=about.blocked or None,
         on_click=on_click,
     )

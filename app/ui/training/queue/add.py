@@ -67,7 +67,7 @@ def _Buttons(
     queue_button = ft.TextButton(
         text("training.queue.adding") if add.is_busy else text("training.queue.add"),
         icon=ft.Icons.PLAYLIST_ADD,
-        disabled=add.is_busy or bool(missing),
+        disabled=bool(missing),
         tooltip=missing or text("training.queue.add_help"),
         style=COMPACT,
         on_click=add.run,
@@ -75,7 +75,7 @@ def _Buttons(
     compare_button = ft.TextButton(
         text("training.queue.compare"),
         icon=ft.Icons.COMPARE_ARROWS,
-        disabled=compare.is_busy or bool(missing),
+        disabled=bool(missing),
         tooltip=missing or text("training.queue.compare_help"),
         style=COMPACT,
         on_click=lambda: set_asking(True),

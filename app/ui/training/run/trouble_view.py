@@ -94,7 +94,6 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
             text("training.trouble.open_in_form"),
             icon=ft.Icons.EDIT_OUTLINED,
             on_click=copy.run,
-            disabled=copy.is_busy,
         ),
     ]
     lines: list[ft.Control] = [Wrap(buttons), Help(knob.cost)]

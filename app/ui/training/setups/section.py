@@ -75,9 +75,7 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
         "saved-setup", text("training.setups.saved"), name, [(one.name, _line(one)) for one in saved], choose,
         hint=text("training.setups.choose"),
     )  # fmt: skip
-    button = ft.FilledTonalButton(
-        text("training.setups.load"), disabled=not name or load.is_busy, on_click=load.run
-    )
+    button = ft.FilledTonalButton(text("training.setups.load"), disabled=not name, on_click=load.run)
     row = ft.Row([ft.Container(field, expand=True), Identified("load-setup", button), menu])
     only = Toggle(text("training.setups.only_target"), only_target, set_only)
     lines = [row, only, ErrorBanner(load.problem, on_dismiss=load.dismiss), *_said(draft, outcome, tell)]
