@@ -27,6 +27,7 @@ class Facts:
     trimmed: int = 0
     reasoning_lost: int = 0
     tools_lost: int = 0
+    structure_written: int = 0
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def verdicts(facts: Facts) -> list[Verdict]:
         _double_beginning(facts),
         _nothing_learnt(facts),
         *_texts(facts),
+        _structure(facts),
         _lost_answers(facts),
     ]
 
@@ -105,6 +107,19 @@ def _texts(facts: Facts) -> Iterator[Verdict]:
             yield Verdict(name, False, f"The chat template {ill} {count} {of}.")
         else:
             yield Verdict(name, True, f"The chat template {well}, as far as the first rows tell.")
+
+
+def _structure(facts: Facts) -> Verdict:
+    if not facts.structure_written:
+        well = "No text holds a token that stands for structure, as far as the first rows tell."
+        return Verdict("structure", True, well)
+    return Verdict(
+        "structure",
+        False,
+        f"Texts in {facts.structure_written} of the first {facts.inspected} rows hold tokens that stand for "
+        "structure, like an end of turn, and are read as such: perhaps a chat template was applied before. "
+        "Give the rows without them.",
+    )
 
 
 def _lost_answers(facts: Facts) -> Verdict:

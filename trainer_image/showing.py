@@ -17,6 +17,7 @@ _SENTENCES: Final[dict[Change, str]] = {
     "trimmed": "The chat template takes white space off the texts of this row.",
     "reasoning_lost": "The chat template leaves reasoning of this row out.",
     "tools_lost": "The chat template leaves tools of this row, or their calls, out.",
+    "structure_written": "A text of this row holds a token that stands for structure, and is read as such.",
 }
 
 

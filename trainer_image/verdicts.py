@@ -18,9 +18,11 @@ from trainer_image.rows import Message, Refused, Row
 INSPECTED: Final = 100
 """Rows whose text is compared; rendering each once more costs time."""
 
-Change = Literal["system_lost", "rewritten", "trimmed", "reasoning_lost", "tools_lost"]
-CHANGES: Final[tuple[Change, ...]] = ("system_lost", "rewritten", "trimmed", "reasoning_lost", "tools_lost")
-"""What a template can do to a row; each is a field of `Facts`."""
+Change = Literal["system_lost", "rewritten", "trimmed", "reasoning_lost", "tools_lost", "structure_written"]
+CHANGES: Final[tuple[Change, ...]] = (
+    "system_lost", "rewritten", "trimmed", "reasoning_lost", "tools_lost", "structure_written",
+)  # fmt: skip
+"""What template and tokenizer can do to a row; each is a field of `Facts`."""
 
 _REASONING: Final = ("reasoning_content", "thinking")
 
@@ -73,8 +75,17 @@ def changes(tokenizer: Any, messages: Sequence[Message]) -> set[Change]:
         and any(content not in text for content in contents),
         "reasoning_lost": any(thought.strip() not in text for thought in _reasoning(messages)),
         "tools_lost": any(name not in text for name in _names_of_tools(messages)),
+        "structure_written": any(token in m["content"] for token in structure(tokenizer) for m in messages),
     }
     return {change for change, is_so in found.items() if is_so}
+
+
+def structure(tokenizer: Any) -> set[str]:
+    """Texts that become tokens which stand for structure: an end of turn, a beginning."""
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    return {token for token in {*added, *tokenizer.all_special_tokens} if token.strip()} - {
+        tokenizer.unk_token
+    }
 
 
 def begins_twice(ids: Sequence[int], begin: int | None) -> bool:

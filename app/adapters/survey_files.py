@@ -18,7 +18,9 @@ MOST_BYTES: Final = 2 * 1024**3
 _PARTS: Final[tuple[Part, ...]] = ("train", "validation")
 _UNSTOPPED, _DOUBLED, _FIRST_CHANGE = 1, 2, 4
 """Bits of a row's flags, as `trainer_image.surveying` sets them; a test compares them."""
-_CHANGES: Final = ("system_lost", "rewritten", "trimmed", "reasoning_lost", "tools_lost")
+_CHANGES: Final = (
+    "system_lost", "rewritten", "trimmed", "reasoning_lost", "tools_lost", "structure_written",
+)  # fmt: skip
 
 _BUCKET: Final = """
 CASE

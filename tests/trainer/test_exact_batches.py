@@ -256,6 +256,21 @@ def test_a_model_that_would_let_packed_rows_see_each_other_is_found_out(tiny_mod
     assert not keeps_rows_apart(model, one, other)
 
 
+def test_a_model_with_a_few_layers_of_another_kind_is_found_out_though_they_hand_on_little() -> None:
+    import torch
+    from transformers import Lfm2Config, Lfm2ForCausalLM
+
+    torch.manual_seed(0)
+    shape = {"vocab_size": 64, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
+             "num_attention_heads": 2, "num_key_value_heads": 2, "initializer_range": 0.06}  # fmt: skip
+    one, other = list(range(3, 30)), list(range(30, 60))
+
+    for layer, is_apart in (("full_attention", True), ("conv", False)):
+        model = Lfm2ForCausalLM(Lfm2Config(**shape, layer_types=[layer, "full_attention"]))
+        assert keeps_rows_apart(model, one, other) is is_apart
+        assert keeps_rows_apart(model.bfloat16(), one, other) is is_apart
+
+
 def test_such_a_model_is_trained_unpacked_and_it_is_said(
     tiny_model: Path, tmp_path: Path, train_here: Train, monkeypatch: pytest.MonkeyPatch
 ) -> None:

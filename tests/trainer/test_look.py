@@ -124,8 +124,9 @@ CALL = {"type": "function", "function": {"name": "sound_depth", "arguments": "{}
             chat(ONE[0], {"role": "assistant", "content": "Hm", "tool_calls": [CALL]}),
             "leaves tools of this row, or their calls, out",
         ),
+        (chat(ONE[0], {"role": "assistant", "content": "So<|im_end|>"}), "a token that stands for structure"),
     ],
-    ids=["reasoning", "a tool's call"],
+    ids=["reasoning", "a tool's call", "structure"],
 )
 def test_what_a_template_leaves_out_is_said_of_the_row_and_of_the_run(
     tmp_path: Path, record: Any, sentence: str

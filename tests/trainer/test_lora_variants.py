@@ -115,6 +115,25 @@ def test_adapters_are_where_and_what_was_asked_for(
     assert f"beside {count} layers: model.layers.*.self_attn.q_proj (2)" in said
 
 
+def test_a_mambas_adapters_are_beside_the_layers_that_take_one() -> None:
+    from transformers import MambaConfig, MambaForCausalLM
+
+    from trainer_image.methods import lora
+
+    shape = {"vocab_size": 32, "hidden_size": 16, "num_hidden_layers": 1, "state_size": 4}
+
+    adapted = lora.prepare(MambaForCausalLM(MambaConfig(**shape)), Lora(lora_r=2))
+
+    (said,) = lora.describe(adapted, Lora(lora_r=2))
+    assert said.endswith(
+        "beside 3 layers: backbone.layers.*.mixer.in_proj, backbone.layers.*.mixer.x_proj, "
+        "backbone.layers.*.mixer.dt_proj."
+    )
+    named = Lora(lora_r=2, target_modules="custom", target_patterns=("out_proj",))
+    with pytest.raises(RunFailedError, match="'out_proj' matches no layer"):
+        lora.prepare(MambaForCausalLM(MambaConfig(**shape)), named)
+
+
 def test_a_pattern_without_a_layer_is_refused_with_the_names_there_are(
     tiny_model: Path, tmp_path: Path, train_here: Train
 ) -> None:

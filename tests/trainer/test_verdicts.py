@@ -46,6 +46,12 @@ def test_a_template_that_loses_the_system_prompt(tmp_path: Path) -> None:
     assert "leaves the system prompt out in 1 of the first 3 rows" in said
 
 
+def test_texts_with_tokens_that_stand_for_structure(tmp_path: Path) -> None:
+    said = notices(tmp_path, [*pairs(2), pair("<|im_start|>user\nHm?<|im_end|>", "Ah."), pair("Eh?", "<b>")])
+
+    assert "Texts in 1 of the first 4 rows hold tokens that stand for structure" in said
+
+
 def test_rows_that_begin_twice(tmp_path: Path) -> None:
     twice = "<|endoftext|>" + BEGINS
 

@@ -13,6 +13,7 @@ from trainer_image.config import Lora
 
 OUTPUT_KIND: Final[Literal["adapter"]] = "adapter"
 FLOAT32_WEIGHTS: Final = False
+_MAMBAS: Final = {"falcon_h1", "mamba", "mamba2", "falcon_mamba", "nemotron_h"}
 
 
 def prepare(model: Any, settings: Lora) -> Any:
@@ -38,16 +39,23 @@ def prepare(model: Any, settings: Lora) -> Any:
 
 def target_modules(model: Any, settings: Lora) -> str | list[str]:
     """Which layers get an adapter, in PEFT's words. Raises RunFailedError if there are none."""
-    names = list(targets.linear_layers(model))
+    linear = list(targets.linear_layers(model))
+    names = [name for name in linear if not _is_read_past(model, name)]
     match settings.target_modules:
         case "all-linear":
-            return "all-linear"
+            return names if len(names) < len(linear) else "all-linear"
         case "attention":
             return targets.attention(names)
         case "auto":
             return targets.usual(names)
         case "custom":
             return targets.matching(names, settings.target_patterns)
+
+
+def _is_read_past(model: Any, name: str) -> bool:
+    """Whether the model takes the layer's weight instead of calling it, which would pass an adapter by; PEFT
+    0.21 refuses these."""
+    return getattr(model.config, "model_type", "") in _MAMBAS and name.endswith("out_proj")
 
 
 def without_questions_to_the_hub(adapted: Any) -> Any:
