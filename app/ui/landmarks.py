@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import flet as ft
 
@@ -34,12 +34,30 @@ def use_landmark(name: str) -> "ft.Ref[Any]":
     return here
 
 
-async def focus_on(page: Any, name: str) -> None:
-    """Move the focus there, if it is on the page."""
+def scrolled_to(key: str, control: ft.Control) -> ft.Control:
+    """A piece of a column that scrolls: brought into sight with a landmark that lies in it."""
+    scroll_key = cast(Any, ft.ScrollKey)(key)  # a dataclass, but not to the type hints of Flet 1.0.5
+    return ft.Container(control, key=scroll_key)
+
+
+async def focus_on(page: Any, name: str, *, scrolls: bool = True) -> None:
+    """Move the focus there, if it is on the page, and the piece it lies in to where it is seen."""
     place = _KNOWN.get(page, {}).get(name)
     if place is not None and _is_shown(place):
         shown: Any = place.current
+        if scrolls:
+            await _bring_into_sight(shown)
         await shown.focus()
+
+
+async def _bring_into_sight(control: Any) -> None:
+    """In whatever column it stands: one of two that scroll, or the only one."""
+    key, around = None, control
+    while around is not None and not (isinstance(around, ft.Column) and around.scroll):
+        key = around.key if isinstance(around.key, ft.ScrollKey) else key
+        around = around.parent
+    if around is not None and key is not None:
+        await around.scroll_to(scroll_key=key.value)
 
 
 def _is_shown(place: "ft.Ref[Any]") -> bool:
