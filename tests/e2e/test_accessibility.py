@@ -58,7 +58,6 @@ def test_from_the_start_to_an_answer_by_keyboard_alone(ui: FletUI):
     ui.wait_for_text("344 rows")
     jump_to(ui, "Start training")
     ui.page.keyboard.press("Enter")
-    stop_and_think_again(ui)
     ui.wait_for_text("Finished", "run-status", timeout=90)
 
     jump_to(ui, "Talk to it")
@@ -71,25 +70,6 @@ def test_from_the_start_to_an_answer_by_keyboard_alone(ui: FletUI):
 
     ui.wait_for_text(re.escape(question), "chat-turns", timeout=60)
     ui.wait_for_text(r"\S", "chat-answer-1", timeout=60)
-
-
-def stop_and_think_again(ui: FletUI) -> None:
-    """The question keeps the focus, also from F6, and Escape gives it back."""
-    jump_to(ui, "Stop and save")
-    for name in ("Save now", "Sample now", "Stop"):
-        tab_to(ui, name)
-    ui.page.keyboard.press("Enter")
-    ui.wait_for(lambda: focus(ui) == "Cancel", lambda: focus(ui))
-    ui.page.keyboard.press("F6")
-    tab_to(ui, "Stop now")
-    ui.page.keyboard.press("Escape")
-    ui.wait_for(lambda: focus(ui) == "Stop", lambda: focus(ui))
-
-
-def tab_to(ui: FletUI, name: str) -> None:
-    """By one press of Tab."""
-    ui.page.keyboard.press("Tab")
-    ui.wait_for(lambda: focus(ui) == name, lambda: focus(ui))
 
 
 def test_everything_that_can_be_pressed_or_filled_has_a_name(ui: FletUI):
