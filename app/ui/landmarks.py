@@ -35,9 +35,15 @@ def use_landmark(name: str) -> "ft.Ref[Any]":
 
 
 def scrolled_to(key: str, control: ft.Control) -> ft.Control:
-    """A piece of a column that scrolls: brought into sight with a landmark that lies in it."""
+    """A piece of a column that scrolls: brought into sight with a landmark that lies in it.
+
+    The key is a mark's above it: whatever has a scroll key is mounted anew whenever Flet 1.0.5 builds it (it
+    makes a GlobalKey each time), and all that lies in it loses the focus.
+    """
     scroll_key = cast(Any, ft.ScrollKey)(key)  # a dataclass, but not to the type hints of Flet 1.0.5
-    return ft.Container(control, key=scroll_key)
+    mark = ft.Container(height=0, key=scroll_key)
+    stretched = ft.CrossAxisAlignment.STRETCH
+    return ft.Column([mark, control], spacing=0, tight=True, horizontal_alignment=stretched, data=scroll_key)
 
 
 async def focus_on(page: Any, name: str, *, scrolls: bool = True) -> None:
@@ -54,7 +60,7 @@ async def _bring_into_sight(control: Any) -> None:
     """In whatever column it stands: one of two that scroll, or the only one."""
     key, around = None, control
     while around is not None and not (isinstance(around, ft.Column) and around.scroll):
-        key = around.key if isinstance(around.key, ft.ScrollKey) else key
+        key = around.data if isinstance(around.data, ft.ScrollKey) else key
         around = around.parent
     if around is not None and key is not None:
         await around.scroll_to(scroll_key=key.value)

@@ -68,6 +68,9 @@ async def test_what_f6_goes_to_comes_into_sight(studio, width, scrolled):
 
         keys = [args["scroll_key"] for name, args in screen.client.calls if name == "scroll_to"]
         assert keys == scrolled
+        marks = [c for c in screen.controls() if isinstance(c.key, ft.ScrollKey)]
+        assert {c.key.value for c in marks} >= {*scrolled}
+        assert all(c.content is None for c in marks), "Flet mounts anew what has such a key, with all in it"
 
 
 async def test_f6_passes_by_what_cannot_be_pressed(studio):
