@@ -49,7 +49,10 @@ def masking_for(tokenizer: Any) -> Masking:
     if not _MARKER.search(template):
         return Masking(by_prefixes, _notices(by_prefixes, special))
     if _ends_turn(by_markers, special) or not _ends_turn(by_prefixes, special):
-        return Masking(by_markers, _notices(by_markers, special))
+        by_either: Encoder = lambda messages: (  # noqa: E731 a marker tells no answer from another
+            by_markers(messages) if all(map(is_learnt, messages)) else by_prefixes(messages)
+        )
+        return Masking(by_either, _notices(by_either, special))
     notice = "The chat template leaves the end-of-turn token out of the answer; it is trained all the same."
     return Masking(by_prefixes, [notice])
 
@@ -69,7 +72,7 @@ def encode_by_prefixes(tokenizer: Any, messages: list[Message]) -> Encoded:
     spans = [
         _answer_span(tokenizer, messages, at, text)
         for at, message in enumerate(messages)
-        if message["role"] == "assistant"
+        if message["role"] == "assistant" and is_learnt(message)
     ]
     found = [span for span in spans if span is not None]
     encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
@@ -77,6 +80,11 @@ def encode_by_prefixes(tokenizer: Any, messages: list[Message]) -> Encoded:
         any(start < to and end > begin for begin, to in found) for start, end in encoded["offset_mapping"]
     ]
     return _finish(tokenizer, Encoded(list(encoded["input_ids"]), trained, len(spans) - len(found)))
+
+
+def is_learnt(message: Message) -> bool:
+    """Not an answer of weight 0, which is there to be read only."""
+    return message.get("weight") != 0
 
 
 def special_ids(tokenizer: Any) -> set[int]:

@@ -1,7 +1,7 @@
 """A conversation as the model's chat template writes it out.
 
-Rows carry keys that are ours (`unmask`, `tools`): they are taken off here. Tool calls come with their
-arguments as JSON text (the OpenAI way) or as an object; templates expect the object.
+Rows carry keys that are ours (`unmask`, `tools`, `weight`): they are taken off here. Tool calls come with
+their arguments as JSON text (the OpenAI way) or as an object; templates expect the object.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trainer_image.rows import Message
 
-_OURS: Final = {"unmask", "tools"}
+_OURS: Final = {"unmask", "tools", "weight"}
 
 
 def render(tokenizer: Any, messages: list[Message], *, add_generation_prompt: bool = False) -> str:

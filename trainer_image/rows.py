@@ -92,6 +92,10 @@ def to_messages(record: Any) -> tuple[Message, ...]:
     also be stored as JSON text. A row's `system` becomes its first message; its `unmask` and `tools` become
     keys of its messages, so that they stay wherever messages are kept. Raises RowError.
     """
+    return _of_characters(_messages_of(record))
+
+
+def _messages_of(record: Any) -> tuple[Message, ...]:
     if not isinstance(record, Mapping):
         raise RowError("malformed", "the row is not a JSON object")
     if "messages" in record:
@@ -128,14 +132,24 @@ def to_document(record: Any, column: str) -> tuple[Message, ...]:
         (first, *more) = _chat(record["messages"], role_key="role", text_key="content")
         if more or first["role"] != DOCUMENT:
             raise RowError("malformed", "the row is a conversation, not a plain document")
-        return (first,)
+        return _of_characters((first,))
     if column not in record:
         keys = ", ".join(_clipped(key) for key in sorted(map(str, record))[:6]) or "no keys"
         raise RowError("malformed", f"no column '{column}': the row has {keys}")
     text = _text(record, column)
     if not text.strip():
         raise RowError("empty_answer", "the document is empty")
-    return ({"role": DOCUMENT, "content": text},)
+    return _of_characters(({"role": DOCUMENT, "content": text},))
+
+
+def _of_characters(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    r"""JSON can say half of a character (\ud83d), which is no text and no tokenizer takes."""
+    try:
+        for value in (value for message in messages for value in message.values()):
+            (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).encode()
+    except UnicodeEncodeError:
+        raise RowError("malformed", "a text has half of a character in it, written \\ud…") from None
+    return messages
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
@@ -258,7 +272,16 @@ def _turn(turn: Any, role_key: str, text_key: str) -> Message:
     kept = {k: turn[k] for k in _KEPT if turn.get(k)}
     if isinstance(kept.get("tool_calls"), str):
         kept["tool_calls"] = _parsed(kept["tool_calls"], "'tool_calls' is text, but not JSON")
+    if role == "assistant" and not _is_learnt(turn.get("weight")):
+        kept["weight"] = 0
     return {"role": role, "content": content, **kept}
+
+
+def _is_learnt(weight: Any) -> bool:
+    """By OpenAI's key of an answer: 0 for one that is there to be read only."""
+    if weight not in (None, 0, 1):
+        raise RowError("malformed", f"a message's weight is {_quoted(weight)}, and only 0 and 1 are known")
+    return bool(weight != 0)
 
 
 def _content(given: Any) -> Any:

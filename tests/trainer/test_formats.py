@@ -100,6 +100,7 @@ def test_a_document_is_learnt_whole(tmp_path: Path) -> None:
         ({"messages": [ASK, ANSWER], "tools": "[{"}, "'tools' is text, but not JSON"),
         ({"conversations": [{"from": "function_call", "value": "look()"}]}, "a function_call is not JSON"),
         ({"prompt": 3, "completion": "x"}, "'prompt' is not text"),
+        ({"messages": [ASK, {**ANSWER, "weight": 0.5}]}, "weight is 0.5, and only 0 and 1 are known"),
         ({"instruction": "x", "input": 3, "output": "y"}, "'input' is not text"),
         ({"question": "x", "answer": "y"}, "no known format: the row has answer, question"),
         ([1, 2], "the row is not a JSON object"),
@@ -122,6 +123,7 @@ def test_what_is_no_row_is_refused_with_the_reason(row: Any, reason: str) -> Non
         ('{"prompt": "Q", "completion": "A", "prompt": "Another"}', "the key 'prompt' is there twice"),
         ('{"messages": [{"role": "' + "x" * 10**6 + '", "content": "?"}]}', "unknown role 'xxx"),
         ('{"' + "y" * 10**6 + '": 1}', "no known format: the row has yyy"),
+        (r'{"prompt": "\uD83d", "completion": "A"}', "half of a character"),
     ],
 )
 def test_a_line_that_other_programs_would_read_otherwise_is_refused_in_few_words(

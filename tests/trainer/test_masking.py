@@ -6,6 +6,7 @@ import pytest
 
 from trainer_image.masking import encode_by_markers, encode_by_prefixes, masking_for
 from trainer_image.problems import RunFailedError
+from trainer_image.rows import to_messages
 
 from . import tiny
 
@@ -86,6 +87,19 @@ def test_a_template_that_writes_its_own_beginning_gets_it_once(words: Any) -> No
     begin = words.convert_tokens_to_ids("<|endoftext|>")
     assert encoded.input_ids.count(begin) == 1
     assert trained_text(words, encoded) == ["The arna.<|im_end|>", "The bela… é 🌊<|im_end|>"]
+
+
+@pytest.mark.parametrize("template", [tiny.CHATML, tiny.CHATML_WITHOUT_MARKERS])
+def test_an_answer_of_weight_0_is_read_and_not_learnt(words: Any, template: str) -> None:
+    chat = to_messages({"messages": [{**m, "weight": 0} if at == 2 else m for at, m in enumerate(CHAT)]})
+    masking = masking_for(with_template(words, template))
+
+    encoded, whole = masking.encode(list(chat)), masking.encode(CHAT)
+
+    assert encoded.input_ids == whole.input_ids
+    assert trained_text(words, whole)[0] == "The arna.<|im_end|>"
+    assert trained_text(words, encoded) == trained_text(words, whole)[1:]
+    assert encoded.lost_answers == 0
 
 
 def test_answers_that_the_template_rewrites_later_are_left_out_and_counted(words: Any) -> None:

@@ -1,6 +1,5 @@
 """Which model to talk to, and whether it has room here."""
 
-import logging
 from collections.abc import Sequence
 from typing import Final, cast
 
@@ -9,14 +8,12 @@ import flet as ft
 from app.domain.talkers import DEVICES, PRECISIONS, Fit, ModelChoice
 from app.services.talkers import TalkerService
 from app.ui.inference.draft import PickedModel
+from app.ui.kit.browse_button import beside_browse
 from app.ui.kit.foldable import Foldable
-from app.ui.kit.icon_action import IconAction
 from app.ui.kit.section import Section
 from app.ui.texts import text, text_in
 from app.ui.training.fields import Choice, Help, Segments, TextInput, Toggle
 from app.ui.training.watching import use_answer
-
-log = logging.getLogger(__name__)
 
 _REFRESH_SECONDS: Final = 3.0
 _SOURCES: Final = ("runs", "hub", "folder")
@@ -136,15 +133,6 @@ def _folder(model: PickedModel) -> ft.Control:
         model.folder = text
         model.insists = False
 
-    async def browse() -> None:
-        try:
-            folder = await ft.FilePicker().get_directory_path()
-        except Exception as error:  # no dialog on this desktop (Linux needs zenity): typing remains
-            log.warning("The folder dialog could not be opened: %s", error)
-            return
-        if folder:
-            edit(folder)
-
     field = TextInput(
         text("inference.model.folder"),
         model.folder,
@@ -152,10 +140,7 @@ def _folder(model: PickedModel) -> ft.Control:
         help_text=text("inference.model.folder_help"),
         hint="/home/me/models/mine",
     )
-    if ft.context.page.web:  # a browser never tells where a chosen folder lies
-        return field
-    button = IconAction(ft.Icons.FOLDER_OPEN, text("inference.model.browse"), browse)
-    return ft.Row([ft.Container(field, expand=True), button], vertical_alignment=ft.CrossAxisAlignment.START)
+    return beside_browse(field, text("inference.model.browse"), edit, folder=True)
 
 
 @ft.component

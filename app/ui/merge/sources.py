@@ -1,6 +1,5 @@
 """The sources of a merge: added, put in order, weighted, capped."""
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from app.services.library import LibraryService
 from app.ui.actions import use_action
 from app.ui.data.columns import ColumnChoice
 from app.ui.data.wording import rows
+from app.ui.kit.browse_button import beside_browse
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
@@ -25,8 +25,6 @@ from app.ui.offline import Reason, use_reason
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP, RADIUS
 from app.ui.training.fields import Choice, Grid, Segments, TextInput
-
-log = logging.getLogger(__name__)
 
 _KINDS = ("session", "file", "hub")
 
@@ -162,30 +160,21 @@ def _AddSession(draft: MergeDraft, sessions: Sequence[Session]) -> ft.Control:
 def AddFile(draft: MergeDraft) -> ft.Control:
     path = use_typed()
 
-    def add() -> None:
-        file = expanded(path.now().strip()).absolute()
+    def take(typed: str) -> None:
+        file = expanded(typed).absolute()
         draft.add(file.name, MergeSource(file=file))
 
-    async def browse() -> None:
-        try:
-            files = await ft.FilePicker().pick_files(dialog_title=text("merge.sources.choose_file"))
-        except Exception as error:  # no dialog on this desktop (Linux needs zenity): typing remains
-            log.warning("The file dialog could not be opened: %s", error)
-            return
-        if files and files[0].path:
-            file = expanded(files[0].path)
-            draft.add(file.name, MergeSource(file=file))
+    def add() -> None:
+        take(path.now().strip())
 
     field = ft.TextField(
-        label=text("merge.sources.path"), value=path.shown, on_change=path.edit, on_submit=add, expand=True
+        label=text("merge.sources.path"), value=path.shown, on_change=path.edit, on_submit=add
     )
-    buttons: list[ft.Control] = [
-        field,
-        ft.OutlinedButton(text("merge.sources.add_file"), disabled=not path.shown.strip(), on_click=add),
-    ]
-    if not ft.context.page.web:  # a browser never tells where a chosen file lies
-        buttons.insert(1, IconAction(ft.Icons.FOLDER_OPEN, text("merge.sources.browse"), browse))
-    return ft.Row(buttons)
+    browsed = beside_browse(
+        field, text("merge.sources.browse"), take, title=text("merge.sources.choose_file")
+    )
+    button = ft.OutlinedButton(text("merge.sources.add_file"), disabled=not path.shown.strip(), on_click=add)
+    return ft.Row([ft.Container(browsed, expand=True), button])
 
 
 @ft.component

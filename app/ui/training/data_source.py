@@ -1,6 +1,5 @@
 """Which rows to train on: a collected session, a Hugging Face dataset, or a file."""
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
@@ -9,7 +8,7 @@ import flet as ft
 from app.domain.sessions import Session
 from app.services.library import LibraryService
 from app.ui.data.wording import rows
-from app.ui.kit.icon_action import IconAction
+from app.ui.kit.browse_button import beside_browse
 from app.ui.kit.section import Section
 from app.ui.offline import Reason
 from app.ui.texts import text
@@ -19,8 +18,6 @@ from app.ui.training.mounting import Unwatched
 from app.ui.training.options import Source
 from app.ui.training.watching import use_answer
 from trainer_image.config import HubDataset
-
-log = logging.getLogger(__name__)
 
 _SECONDS: Final = 2.0
 
@@ -140,15 +137,6 @@ def _file_field(draft: TrainingDraft) -> ft.Control:
     def edit(typed: str) -> None:
         draft.file = typed
 
-    async def browse() -> None:
-        try:
-            files = await ft.FilePicker().pick_files()
-        except Exception as error:  # no dialog on this desktop (Linux needs zenity): typing remains
-            log.warning("The file dialog could not be opened: %s", error)
-            return
-        if files and files[0].path:
-            draft.file = files[0].path
-
     field = TextInput(
         text("training.dataset.file"),
         draft.file,
@@ -156,7 +144,4 @@ def _file_field(draft: TrainingDraft) -> ft.Control:
         help_text=text("training.dataset.file_help"),
         hint="/home/me/rows.jsonl",
     )
-    if ft.context.page.web:  # a browser never tells where a chosen file lies
-        return field
-    button = IconAction(ft.Icons.FOLDER_OPEN, text("training.dataset.browse"), browse)
-    return ft.Row([ft.Container(field, expand=True), button], vertical_alignment=ft.CrossAxisAlignment.START)
+    return beside_browse(field, text("training.dataset.browse"), edit)
