@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import flet as ft
 
@@ -34,12 +34,36 @@ def use_landmark(name: str) -> "ft.Ref[Any]":
     return here
 
 
-async def focus_on(page: Any, name: str) -> None:
-    """Move the focus there, if it is on the page."""
+def scrolled_to(key: str, control: ft.Control) -> ft.Control:
+    """A piece of a column that scrolls: brought into sight with a landmark that lies in it.
+
+    The key is a mark's above it: whatever has a scroll key is mounted anew whenever Flet 1.0.5 builds it (it
+    makes a GlobalKey each time), and all that lies in it loses the focus.
+    """
+    scroll_key = cast(Any, ft.ScrollKey)(key)  # a dataclass, but not to the type hints of Flet 1.0.5
+    mark = ft.Container(height=0, key=scroll_key)
+    stretched = ft.CrossAxisAlignment.STRETCH
+    return ft.Column([mark, control], spacing=0, tight=True, horizontal_alignment=stretched, data=scroll_key)
+
+
+async def focus_on(page: Any, name: str, *, scrolls: bool = True) -> None:
+    """Move the focus there, if it is on the page, and the piece it lies in to where it is seen."""
     place = _KNOWN.get(page, {}).get(name)
     if place is not None and _is_shown(place):
         shown: Any = place.current
+        if scrolls:
+            await _bring_into_sight(shown)
         await shown.focus()
+
+
+async def _bring_into_sight(control: Any) -> None:
+    """In whatever column it stands: one of two that scroll, or the only one."""
+    key, around = None, control
+    while around is not None and not (isinstance(around, ft.Column) and around.scroll):
+        key = around.data if isinstance(around.data, ft.ScrollKey) else key
+        around = around.parent
+    if around is not None and key is not None:
+        await around.scroll_to(scroll_key=key.value)
 
 
 def _is_shown(place: "ft.Ref[Any]") -> bool:

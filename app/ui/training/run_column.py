@@ -12,6 +12,7 @@ from app.services.queueing import Standing
 from app.ui.actions import Problem
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.landmarks import scrolled_to
 from app.ui.texts import text
 from app.ui.theme import SPACE
 from app.ui.training.beginner.cloned import open_clone
@@ -67,12 +68,14 @@ def RunColumn(
     into_form = partial(open_clone, form.value)
     body: list[ft.Control] = [ErrorBanner(problem)] if problem else []
     if run is not None:
-        body.append(keyed(RunView, f"run-{run.id}", services, run, read_again, into_form, started))
+        view = keyed(RunView, f"run-{run.id}", services, run, read_again, into_form, started)
+        body.append(scrolled_to("run", view))
         panel = memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat)
         body.append(talk_place(panel))
     if look.standing.runs or look.standing.rules.is_paused or selection.is_queue_open:
         body.append(memoised(QueuePanel, "queue", services.queue, look.standing, read_again))
-    body.append(keyed(RunHistory, "history", services, runs, selection, into_form, read_again))
+    history = keyed(RunHistory, "history", services, runs, selection, into_form, read_again)
+    body.append(scrolled_to("history", history))
     return ft.Column(body, spacing=SPACE, horizontal_alignment=ft.CrossAxisAlignment.STRETCH, tight=True)
 
 

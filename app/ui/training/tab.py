@@ -9,6 +9,7 @@ from app.domain.runs import Run
 from app.services.everything import Services
 from app.services.settings import LeftForm
 from app.ui.kit.identified import Identified
+from app.ui.landmarks import scrolled_to
 from app.ui.theme import PAGE_PADDING, SPACE, text_scale
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm
@@ -93,7 +94,10 @@ def _beside(form: ft.Control, start: ft.Control, run: ft.Control) -> ft.Control:
 def _stacked(form: ft.Control, start: ft.Control, run: ft.Control) -> ft.Control:
     """One column that scrolls as a whole."""
     column = ft.Column(
-        [form, start, run], spacing=SPACE, horizontal_alignment=ft.CrossAxisAlignment.STRETCH, tight=True
+        [form, scrolled_to("start", start), run],
+        spacing=SPACE,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        tight=True,
     )
     return ft.Column(
         [ft.Container(column, padding=_padding(left=SPACE, right=SPACE, bottom=PAGE_PADDING))],

@@ -52,6 +52,27 @@ async def test_without_a_run_f6_goes_to_start_and_to_importing_one(studio):
         assert reached == ["Start training", "Import a run…", "Start training"]
 
 
+@pytest.mark.parametrize(
+    ("width", "scrolled"), [(1280, ["run", "history"]), (420, ["start", "run", "history"])]
+)
+async def test_what_f6_goes_to_comes_into_sight(studio, width, scrolled):
+    """In two columns Start is always in sight; in one everything may have scrolled away."""
+    tour = LandmarkTour()
+    studio.start("lively")
+    async with studio.opened(width=width) as screen:
+        await choose_session(screen, studio)
+        await screen.wait_for_text("Stop loses the steps")
+
+        for _ in range(3):
+            await press_f6(screen, tour)
+
+        keys = [args["scroll_key"] for name, args in screen.client.calls if name == "scroll_to"]
+        assert keys == scrolled
+        marks = [c for c in screen.controls() if isinstance(c.key, ft.ScrollKey)]
+        assert {c.key.value for c in marks} >= {*scrolled}
+        assert all(c.content is None for c in marks), "Flet mounts anew what has such a key, with all in it"
+
+
 async def test_f6_passes_by_what_cannot_be_pressed(studio):
     """It would take no focus: the key would seem to do nothing."""
     tour = LandmarkTour()

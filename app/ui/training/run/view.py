@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import flet as ft
 
@@ -21,7 +21,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
-from app.ui.landmarks import TALK, focus_on, use_landmark
+from app.ui.landmarks import TALK, focus_on, scrolled_to, use_landmark
 from app.ui.texts import text
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
@@ -154,8 +154,7 @@ def TalkToIt() -> ft.Control:
 
 def talk_place(panel: ft.Control) -> ft.Control:
     """Where “Talk to it” leads."""
-    key = cast(Any, ft.ScrollKey)(_TALK)  # a dataclass, but not to the type hints of Flet 1.0.5
-    return ft.Container(panel, key=key)
+    return scrolled_to(_TALK, panel)
 
 
 async def _go_to_talk(event: ft.Event[ft.Button]) -> None:
@@ -166,7 +165,7 @@ async def _go_to_talk(event: ft.Event[ft.Button]) -> None:
     if around is not None:
         await around.scroll_to(scroll_key=_TALK, duration=300)
         await asyncio.sleep(0.4)  # what is out of sight takes no focus
-        await focus_on(event.page, TALK)
+        await focus_on(event.page, TALK, scrolls=False)
 
 
 def _failed(run: Run) -> Run:
