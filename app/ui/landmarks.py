@@ -43,7 +43,10 @@ def scrolled_to(key: str, control: ft.Control) -> ft.Control:
     scroll_key = cast(Any, ft.ScrollKey)(key)  # a dataclass, but not to the type hints of Flet 1.0.5
     mark = ft.Container(height=0, key=scroll_key)
     stretched = ft.CrossAxisAlignment.STRETCH
-    return ft.Column([mark, control], spacing=0, tight=True, horizontal_alignment=stretched, data=scroll_key)
+    lines = [mark, control]
+    return ft.Column(
+        lines, key=f"at-{key}", spacing=0, tight=True, horizontal_alignment=stretched, data=scroll_key
+    )
 
 
 async def focus_on(page: Any, name: str, *, scrolls: bool = True) -> None:

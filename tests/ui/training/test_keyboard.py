@@ -71,6 +71,9 @@ async def test_what_f6_goes_to_comes_into_sight(studio, width, scrolled):
         marks = [c for c in screen.controls() if isinstance(c.key, ft.ScrollKey)]
         assert {c.key.value for c in marks} >= {*scrolled}
         assert all(c.content is None for c in marks), "Flet mounts anew what has such a key, with all in it"
+        pieces = [c for c in screen.controls(ft.Column) if isinstance(c.data, ft.ScrollKey)]
+        assert pieces
+        assert all(c.key for c in pieces), "without a key the column is lost when another run is shown"
 
 
 async def test_f6_passes_by_what_cannot_be_pressed(studio):
