@@ -17,7 +17,7 @@ from app.adapters.helper_protocol import BEAT_SECONDS, Done, Failed, Told, decod
 from app.domain.elsewhere import Call
 from app.domain.errors import StudioError
 from trainer_image import network
-from trainer_image.giving_way import MORE, give_way
+from trainer_image.giving_way import give_way
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Work:
 
 def main() -> None:
     network.obey_environment()
-    give_way(MORE)
+    give_way()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # whatever a library prints goes to the log

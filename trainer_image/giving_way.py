@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Final
 
 NICENESS: Final = 5
-MORE: Final = 10
-"""For work on rows, which takes a core as long as it lasts."""
 
 
-def give_way(niceness: int = NICENESS) -> None:
+def give_way() -> None:
     """Lower this process, which leads a session of its own.
 
     Linux weighs sessions against each other before it looks at the processes in them (autogroup, where no
     control group weighs instead), so its session is lowered too. On Windows whoever starts it lowers it.
     """
     if sys.platform != "win32":
-        os.nice(niceness)
+        os.nice(NICENESS)
     with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(niceness))
+        Path("/proc/self/autogroup").write_text(str(NICENESS))

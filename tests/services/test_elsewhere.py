@@ -18,7 +18,7 @@ from app.paths import Paths
 from app.services.elsewhere import LONG_BYTES
 from app.services.everything import Services
 from app.services.library import ImportCancelledError
-from trainer_image.giving_way import MORE
+from trainer_image.giving_way import NICENESS
 
 COUNT = 5_000
 
@@ -89,7 +89,7 @@ def test_a_long_import_that_gives_way_and_is_cancelled_leaves_nothing(
     with pytest.raises(ImportCancelledError, match="Nothing was stored"):
         services.library.import_file(written(tmp_path / "longer.jsonl", 100_000), progress=stop)
 
-    assert niceness == [MORE]
+    assert niceness == [NICENESS]
     assert services.library.sessions() == []
 
 
