@@ -92,10 +92,6 @@ def to_messages(record: Any) -> tuple[Message, ...]:
     also be stored as JSON text. A row's `system` becomes its first message; its `unmask` and `tools` become
     keys of its messages, so that they stay wherever messages are kept. Raises RowError.
     """
-    return _of_characters(_messages_of(record))
-
-
-def _messages_of(record: Any) -> tuple[Message, ...]:
     if not isinstance(record, Mapping):
         raise RowError("malformed", "the row is not a JSON object")
     if "messages" in record:
@@ -132,18 +128,20 @@ def to_document(record: Any, column: str) -> tuple[Message, ...]:
         (first, *more) = _chat(record["messages"], role_key="role", text_key="content")
         if more or first["role"] != DOCUMENT:
             raise RowError("malformed", "the row is a conversation, not a plain document")
-        return _of_characters((first,))
+        return (first,)
     if column not in record:
         keys = ", ".join(_clipped(key) for key in sorted(map(str, record))[:6]) or "no keys"
         raise RowError("malformed", f"no column '{column}': the row has {keys}")
     text = _text(record, column)
     if not text.strip():
         raise RowError("empty_answer", "the document is empty")
-    return _of_characters(({"role": DOCUMENT, "content": text},))
+    return ({"role": DOCUMENT, "content": text},)
 
 
-def _of_characters(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    r"""JSON can say half of a character (\ud83d), which is no text and no tokenizer takes."""
+def to_learn(record: Any, document_column: str | None) -> tuple[Message, ...]:
+    r"""What a run learns of a record: without half of a character, which JSON can say (\ud83d), a session
+    can keep, and no tokenizer takes. Raises RowError."""
+    messages = to_document(record, document_column) if document_column else to_messages(record)
     try:
         for value in (value for message in messages for value in message.values()):
             (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).encode()
@@ -169,7 +167,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
 def parse_line(number: int, line: bytes, document_column: str | None) -> Row | Refused:
     try:
         record = parse_json(line.decode("utf-8"))
-        messages = to_document(record, document_column) if document_column else to_messages(record)
+        messages = to_learn(record, document_column)
         return Row(number, messages, _meta(record))
     except (RowError, RecursionError, ValueError) as error:
         return refused_line(number, error)

@@ -8,7 +8,7 @@ from typing import Any
 
 from trainer_image.config import FileDataset, HubDataset, RunConfig
 from trainer_image.problems import RunFailedError, explain_hub
-from trainer_image.rows import Refused, Row, RowError, read_jsonl, to_document, to_messages
+from trainer_image.rows import Refused, Row, RowError, read_jsonl, to_learn
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _file_rows(path: Path, column: str | None) -> Iterator[Row | Refused]:
 def _hub_rows(records: Iterable[Any], column: str | None) -> Iterator[Row | Refused]:
     for number, record in enumerate(records, start=1):
         try:
-            yield Row(number, to_document(record, column) if column else to_messages(record))
+            yield Row(number, to_learn(record, column))
         except RowError as refusal:
             yield Refused(number, refusal.bucket, refusal.reason)
 
