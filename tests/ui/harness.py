@@ -80,6 +80,8 @@ class ClientStandIn(Connection):
         self.loop.call_soon(
             self.session.handle_invoke_method_results, call["control_id"], call["call_id"], answer, None
         )
+        if call["name"] == "focus":  # what is drawn tells that it has it
+            self.loop.create_task(self.session.dispatch_event(call["control_id"], "focus", None))
 
 
 class Screen:

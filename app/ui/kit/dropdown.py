@@ -6,6 +6,7 @@ from typing import Any
 import flet as ft
 
 from app.ui.kit.entered import text_of
+from app.ui.kit.focusing import FocusPlace, use_focus_place
 
 
 @ft.component
@@ -27,7 +28,7 @@ def Dropdown(
     window, and its own `focus` takes none. A button nobody sees is there from a choice until Tab leaves it.
     """
     is_resting, rest = ft.use_state(False)
-    place = ft.use_memo(ft.Ref[Any], dependencies=[])
+    place = use_focus_place()
 
     def choose(event: ft.Event[ft.Dropdown]) -> None:
         on_choose(text_of(event))
@@ -35,8 +36,7 @@ def Dropdown(
 
     async def take_the_focus() -> None:
         if is_resting:
-            button: Any = place.current
-            await button.focus()
+            await place.take()
 
     # Flet 1.0.5 cancels an async effect on unmount only if the effect has a cleanup.
     ft.use_effect(take_the_focus, dependencies=[is_resting], cleanup=lambda: None)
@@ -55,6 +55,8 @@ def Dropdown(
     return ft.Row([dropdown, resting] if resting else [dropdown], spacing=0)
 
 
-def _RestingPlace(name: str, place: "ft.Ref[Any]", on_leave: Callable[[], None]) -> ft.Control:
-    button = ft.TextButton("", ref=place, width=1, height=1, on_blur=lambda _: on_leave())
+def _RestingPlace(name: str, place: FocusPlace, on_leave: Callable[[], None]) -> ft.Control:
+    button = ft.TextButton(
+        "", ref=place.ref, width=1, height=1, on_focus=place.on_focus, on_blur=lambda _: on_leave()
+    )
     return ft.MergeSemantics(ft.Semantics(label=name, content=button))

@@ -1,7 +1,6 @@
 """The question and the buttons around it. Nothing in here ticks while an answer arrives."""
 
 import asyncio
-from typing import Any
 
 import flet as ft
 
@@ -11,6 +10,7 @@ from app.services.chatting import ChatService
 from app.ui.actions import use_action
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.focusing import use_focus_place
 from app.ui.kit.identified import Identified
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
@@ -25,7 +25,7 @@ _VOICES: tuple[Voice, ...] = ("tuned", "base")
 def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Answering) -> ft.Control:
     """Type, choose who answers, run, stop."""
     stop = use_action(chats.stop, on_done=lambda _: None)
-    place, taken = ft.use_memo(ft.Ref[Any], dependencies=[]), ft.use_ref(chat.samples_taken)
+    place, taken = use_focus_place(), ft.use_ref(chat.samples_taken)
 
     async def ask() -> None:
         if chat.prompt.strip():
@@ -42,8 +42,7 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
         """Tab may never come to the button: it goes row by row, across to the other column."""
         if chat.samples_taken != taken.current:
             taken.current = chat.samples_taken
-            button: Any = place.current
-            await button.focus()
+            await place.take()
 
     def choose_voice(value: str) -> None:
         chat.voice = "base" if value == "base" else "tuned"
@@ -61,7 +60,8 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
     )
     run = ft.FilledButton(
         text("training.chat.run"),
-        ref=place,
+        ref=place.ref,
+        on_focus=place.on_focus,
         icon=ft.Icons.AUTO_AWESOME,
         disabled=answering.is_busy or not chat.prompt.strip(),
         tooltip=None if chat.prompt.strip() else text("training.chat.type_first"),
