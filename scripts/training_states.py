@@ -70,14 +70,14 @@ class States:
             self.ui.wait_for(lambda: there.count() > 0 == gone.count(), lambda: "the layout stays as it was")
         self.ui.page.wait_for_timeout(2000)
 
-    def show(self, selector: str) -> None:
-        """Scroll the one column of a narrow window until that piece stands at its top."""
+    def show(self, selector: str, *, above: int = 60) -> None:
+        """Scroll the one column of a narrow window until that piece stands at its top, or that high."""
         page = self.ui.page
         self.resize(NARROW)
         page.mouse.move(5, 400)  # beside the lists, which scroll by themselves
         for _ in range(80):
             box = self._box(selector)
-            if box is not None and box["y"] < 60:
+            if box is not None and box["y"] < above:
                 return
             page.mouse.wheel(0, 120)
             page.wait_for_timeout(60)
@@ -262,6 +262,8 @@ class States:
         self.ui.wait_for_text("Import a finished run")
         self.take("11-importing-a-run")
         self.ui.page.keyboard.press("Escape")
+        self.show('^="history-"', above=300)
+        self.take("11-history-narrow", NARROW)
 
     def queue(self) -> None:
         self.resize(WHOLE)

@@ -104,8 +104,16 @@ def prepare(nursery: Nursery, target: Target, home: Path, queued: int) -> Path:
 
 
 def copy_home(prepared: Path, home: Path) -> Path:
-    """The runs get ids of their own: an engine knows a run's containers by its id alone."""
-    shutil.copytree(prepared, home)
+    """The runs get ids of their own: an engine knows a run's containers by its id alone.
+
+    SQLite copies its own file: whoever prepared it may close it, and so remove its log, at this moment.
+    """
+    shutil.copytree(prepared, home, ignore=shutil.ignore_patterns("tunewright.db*"))
+    with (
+        closing(sqlite3.connect(prepared / "tunewright.db")) as source,
+        closing(sqlite3.connect(home / "tunewright.db")) as copied,
+    ):
+        source.backup(copied)
     change = "UPDATE runs SET folder = replace(folder, ?, ?), id = lower(hex(randomblob(6)))"
     with closing(sqlite3.connect(home / "tunewright.db")) as database, database:
         database.execute(change, (str(prepared), str(home)))

@@ -133,6 +133,7 @@ def test_with_the_model_in_parts_all_begin_again_in_smaller_parts_and_learn_the_
     fsdp = TWO | {"strategy": "fsdp"}
     asked = settings(validation=validation, max_steps=4, save_steps=2, distributed=fsdp, eval_steps=4)
     equal = two_processes(tiny.make_run(tmp_path / "equal", tiny_model, **asked))
+    assert equal.code == 0, equal.log
     folder = tiny.make_run(tmp_path / "run", tiny_model, **asked)
     starts: list[list[str]] = []
 
