@@ -47,14 +47,15 @@ class Turns:
         self._changed = threading.Condition()  # guards what follows
         self._holder: Answer | None = None
         self._waiting: list[Answer] = []
+        self._is_brief = False
 
     def take(self, answer: Answer, refusal: Callable[[], BusyError]) -> bool:
         """Have the turn until `give_back`. False if it was stopped while it waited; raises `refusal`."""
         with self._changed:
             self._waiting.append(answer)
             try:
-                while self._holder is not None and not answer.stopped:
-                    if answer.only_loads or not self._holder.only_loads:
+                while (self._holder is not None or self._is_brief) and not answer.stopped:
+                    if self._holder is not None and (answer.only_loads or not self._holder.only_loads):
                         raise refusal()
                     self._changed.wait()
             finally:
@@ -70,9 +71,17 @@ class Turns:
 
     @contextmanager
     def briefly(self) -> Iterator[bool]:
-        """Whether it is nobody's turn; within this context it becomes nobody's. For milliseconds only."""
+        """Whether it is nobody's turn; within this context it becomes nobody's. For milliseconds only, but a
+        process that hangs may make it longer: nothing except a turn waits for it."""
         with self._changed:
-            yield self._holder is None
+            self._changed.wait_for(lambda: not self._is_brief)
+            is_free = self._is_brief = self._holder is None
+        try:
+            yield is_free
+        finally:
+            with self._changed:
+                self._is_brief = self._is_brief and not is_free
+                self._changed.notify_all()
 
     def stop_waiting(self, asker: str | None = None) -> bool:
         """End the waiting of those who asked so, or of all; returns whether there were any."""

@@ -44,7 +44,8 @@ def memory(found: Readiness) -> str:
     need = found.memory
     if need is None:
         return ""
-    text = f"{sized(need.expected)} expected, {sized(need.low)} to {sized(need.high)} ({need.basis})"
+    expected, low = (sized(size, beside=need.high) for size in (need.expected, need.low))
+    text = f"{expected} expected, {low} to {sized(need.high)} ({need.basis})"
     if need.free is None:
         return text
     where = f"on {need.device_name}" if need.device == "cuda" else "in this computer's memory"

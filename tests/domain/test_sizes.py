@@ -29,3 +29,7 @@ def test_a_small_file_is_never_said_to_have_no_size(size: int, words: str):
 )
 def test_both_of_a_part_and_its_whole_are_in_the_wholes_unit(done: int, whole: int, words: str):
     assert sized_of(done, whole) == words
+
+
+def test_ends_of_a_range_are_in_the_unit_of_the_larger():
+    assert sized(676_900_000, beside=1_800_000_000) == "0.7 GB"

@@ -36,8 +36,8 @@ def _expected(need: MemoryNeed) -> str:
     return text(
         "training.ready.memory.expected",
         where=where,
-        expected=sized(need.expected),
-        low=sized(need.low),
+        expected=sized(need.expected, beside=need.high),
+        low=sized(need.low, beside=need.high),
         high=sized(need.high),
     )
 
