@@ -1,5 +1,6 @@
 """What holds for every test."""
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -31,3 +32,9 @@ def _environment_as_it_was() -> Iterator[None]:
     if os.environ != before:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _what_was_rented_is_told_with_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """Step by step: which one a pod was waited for is not to be guessed."""
+    caplog.set_level(logging.INFO, logger="app.services.renting")

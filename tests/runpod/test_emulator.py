@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 from contextlib import closing
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ import pytest
 
 from app.domain.runpod_ports import PodStatus
 from tests.emulators.runpod import Image, RunpodEmulator
+from tests.emulators.runpod.containers import free_port
 from tests.runpod.conftest import GPU, client_of, order, waited_for
 
 SERVES = Image(
@@ -272,3 +274,17 @@ def test_another_process_can_switch_faults_and_time(cloud, client):
     assert told(do="stock", gpu=GPU, regions={})["pods"] == []
     assert httpx.post(f"{cloud.url}/__control", json={"do": "nothing"}).status_code == 400
     assert httpx.get(f"{cloud.url}/__control").json()["key"] == cloud.account.key
+
+
+def test_two_processes_of_one_seed_do_not_take_the_same_ports():
+    """The trainer seeds `random`; the pod of another worker of the tests would answer for a dead one."""
+    before = random.getstate()
+    try:
+        taken = []
+        for _ in range(2):
+            random.seed(42)
+            taken.append([free_port() for _ in range(8)])
+    finally:
+        random.setstate(before)
+
+    assert taken[0] != taken[1]

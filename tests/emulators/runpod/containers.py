@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+_ANY = random.SystemRandom()
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -126,9 +127,10 @@ class Container:
 
 def free_port() -> int:
     """One that stays free until a pod listens there, perhaps much later: none that the system hands out
-    to whoever connects."""
+    to whoever connects, and none of a sequence that a trainer's seed has set: another process of the tests,
+    seeded alike, would take the same, and its pod answer in place of one that is gone."""
     while True:
-        port = random.randrange(10_000, 32_000)
+        port = _ANY.randrange(10_000, 32_000)
         with socket.socket() as its, suppress(OSError):
             its.bind(("127.0.0.1", port))
             return port
