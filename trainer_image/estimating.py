@@ -53,13 +53,22 @@ def as_event(shape: Shape, work: Work, *, available: int | None = None) -> Memor
     )
 
 
-def estimate_run(run_dir: Path, config: RunConfig, *, device: Literal["cpu", "cuda"]) -> dict[str, Any]:
-    """What `train.py --estimate` prints. Raises RunFailedError. Loads no weights and no data."""
+def estimate_run(
+    run_dir: Path,
+    config: RunConfig,
+    *,
+    device: Literal["cpu", "cuda"],
+    lengths: Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """What `train.py --estimate` prints. Raises RunFailedError. Loads no weights and no data.
+
+    `lengths`: tokens of the longest rows; without them all are as long as may be.
+    """
     bfloat16 = config.precision != "float32" if device == "cuda" else config.precision == "bfloat16"
     found = config_of(find_model(config.base_model, run_dir), offline=config.offline)
     require_decoder(config.base_model, found)
     shape = shape_of(found)
-    work = work_of(config, device=device, bfloat16=bfloat16)
+    work = work_of(config, device=device, bfloat16=bfloat16, lengths=lengths)
     event = as_event(shape, work)
     history = MemoryHistory(place(run_dir))
     if history.has_any(config.method.kind) and (name := device_name(device)):

@@ -17,7 +17,8 @@ from trainer_image.look_protocol import Ability, Estimate, Estimated, Examined, 
 def estimated(asked: Estimate, place: Path) -> Estimated:
     """Raises RunFailedError if the model's sizes cannot be had."""
     config = asked.config
-    found = estimate_run(place, config, device=asked.device or machine.likely_device())
+    device = asked.device or machine.likely_device()
+    found = estimate_run(place, config, device=device, lengths=asked.longest)
     warned = (
         cautions(config, rows=asked.rows, parameters=found["parameters"], engine=engines.likely(config))
         if asked.rows is not None

@@ -53,7 +53,7 @@ class Show(_Line):
 
 
 class Estimate(_Line):
-    """What the run takes with this config and rows as long as may be. Answered by `Estimated` or `Failed`."""
+    """What the run takes with this config. Answered by `Estimated` or `Failed`."""
 
     kind: Literal["estimate"] = "estimate"
     config: RunConfig
@@ -61,6 +61,8 @@ class Estimate(_Line):
     """What it will compute on; None for what this computer seems to have."""
     rows: int | None = None
     """Rows to train on, for the cautions; None if nobody knows, and then there are none."""
+    longest: tuple[int, ...] | None = None
+    """Tokens of the longest rows, as many as are behind a step; None: each is as long as may be."""
 
 
 class Examine(_Line):

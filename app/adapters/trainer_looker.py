@@ -92,10 +92,16 @@ class TrainerLooker:
             process.end()
 
     def estimate(
-        self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None
+        self,
+        config: RunConfig,
+        *,
+        device: Literal["cpu", "cuda"] | None = None,
+        rows: int | None = None,
+        longest: Sequence[int] | None = None,
     ) -> Estimated:
         def ask(process: LookProcess) -> Estimated:
-            process.send(say.Estimate(config=config, device=device, rows=rows))
+            among = None if longest is None else tuple(longest)
+            process.send(say.Estimate(config=config, device=device, rows=rows, longest=among))
             return _expect(process, Estimated)
 
         return self._asked(ask, config)

@@ -36,6 +36,10 @@ class MemoryNeed:
     """The model's family is not known: it is counted like another."""
     runs_known: int = 0
     """Earlier runs like it whose measured memory corrected this."""
+    longest_row: int = 0
+    """Tokens of the longest row it is for; 0 if nobody knows."""
+    is_longest_known: bool = False
+    """There is such a row, and none longer; else none may be longer."""
     free: int | None = None
     total: int | None = None
 
@@ -49,6 +53,16 @@ class MemoryNeed:
         if self.runs_known:
             return f"± {sized(self.plus_minus)}, from {_runs(self.runs_known)} like it on this device"
         return "rough: a family that is not known" if self.is_rough else "from the model's shapes"
+
+    @property
+    def rows(self) -> str:
+        """What rows it is for, as a sentence; empty if nobody knows."""
+        if not self.longest_row:
+            return ""
+        if self.is_longest_known:
+            return f"The longest row has {self.longest_row:,} tokens."
+        most = f"As if a row had {self.longest_row:,} tokens, the most allowed."
+        return f"{most} Preview data finds the longest."
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,10 @@ def memory(found: Readiness) -> str:
         return ""
     expected, low = (sized(size, beside=need.high) for size in (need.expected, need.low))
     text = f"{expected} expected, {low} to {sized(need.high)} ({need.basis})"
-    if need.free is None:
-        return text
-    where = f"on {need.device_name}" if need.device == "cuda" else "in this computer's memory"
-    return f"{text}; {sized(need.free)} free {where}"
+    if need.free is not None:
+        where = f"on {need.device_name}" if need.device == "cuda" else "in this computer's memory"
+        text = f"{text}; {sized(need.free)} free {where}"
+    return f"{text}. {need.rows}" if need.rows else text
 
 
 def length(extent: Extent | None) -> str:

@@ -102,9 +102,17 @@ class Looker(Protocol):
         ...
 
     def estimate(
-        self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None
+        self,
+        config: RunConfig,
+        *,
+        device: Literal["cpu", "cuda"] | None = None,
+        rows: int | None = None,
+        longest: Sequence[int] | None = None,
     ) -> Estimated:
-        """Memory at the peak and sizes on disk, on this device (None: this computer's), for so many rows."""
+        """Memory at the peak and sizes on disk, on this device (None: this computer's), for so many rows.
+
+        `longest`: tokens of the longest rows; without them all are as long as may be.
+        """
         ...
 
     def examine(self, config: RunConfig) -> Examined:

@@ -207,14 +207,17 @@ class PreflightService:
             device = "cuda" if gpus or asked.is_rented else "cpu"
         rows = rows_of(asked.request, self._library)
         try:
-            found = self._previews.outlook(_sized(asked), device=device, rows=rows)
+            longest = self._previews.longest(asked.request)
+            found = self._previews.outlook(_sized(asked), device=device, rows=rows, longest=longest)
         except StudioError as error:
             if isinstance(error, PreviewError) and error.is_refusal:
                 return Readiness((Remark("Model", "error", error.message, error.hint),))
             return Readiness(unknown=(f"What the run takes is not known: {error.message}",))
+        is_known = longest is not None
+        memory = None if asked.is_rented else self._memory_need(found, gpus, is_longest_known=is_known)
         return Readiness(
             tuple(Remark("Settings", "warning", sentence) for sentence in found.cautions),
-            memory=None if asked.is_rented else self._memory_need(found, gpus),
+            memory=memory,
             disk=self._disk_need(asked, found),
             directions=found.directions,
         )
@@ -229,7 +232,7 @@ class PreflightService:
             return False
         return True
 
-    def _memory_need(self, found: Estimated, gpus: Sequence[Gpu]) -> MemoryNeed:
+    def _memory_need(self, found: Estimated, gpus: Sequence[Gpu], *, is_longest_known: bool) -> MemoryNeed:
         need = MemoryNeed(
             found.device,
             "this computer",
@@ -238,6 +241,8 @@ class PreflightService:
             found.high,
             is_rough=not found.known_model,
             runs_known=found.runs_known,
+            longest_row=found.longest_row,
+            is_longest_known=is_longest_known,
         )
         if found.device == "cpu":
             total, free = self._computer_memory()

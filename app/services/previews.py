@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 from typing import Final, Literal
 
@@ -248,10 +248,28 @@ class PreviewService:
         return next((each for each in likes if rows in {None, each.rows}), None)
 
     def outlook(
-        self, config: RunConfig, *, device: Literal["cpu", "cuda"] | None = None, rows: int | None = None
+        self,
+        config: RunConfig,
+        *,
+        device: Literal["cpu", "cuda"] | None = None,
+        rows: int | None = None,
+        longest: Sequence[int] | None = None,
     ) -> Estimated:
-        """What the run takes in memory and on disk, on this device, and cautions. Raises PreviewError."""
-        return self._looker.estimate(self.seen_by(config), device=device, rows=rows)
+        """What the run takes in memory and on disk, on this device, and cautions. Raises PreviewError.
+
+        `longest`: tokens of the longest rows; without them all are as long as may be.
+        """
+        return self._looker.estimate(self.seen_by(config), device=device, rows=rows, longest=longest)
+
+    def longest(self, request: RunRequest) -> Sequence[int] | None:
+        """Tokens of the longest rows of this very run, as many as are behind a step; None where nobody
+        looked at all of them since the app was started, or where they are packed to documents."""
+        survey = self.known(request)
+        if survey is None or survey.is_sample or request.config.is_pretraining:
+            return None
+        kept = survey.table.outlook(self.seen_by(request.config)).kept
+        every = chain.from_iterable(repeat(tokens, kept[tokens]) for tokens in sorted(kept, reverse=True))
+        return list(islice(every, request.config.effective_batch_size)) or None
 
     def examine(self, config: RunConfig) -> Examined:
         """What can be trained on this computer, and where the run's numbers go. Raises PreviewError."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from app.domain import preflight_words as words
 from app.domain.previews import PreviewError
 from app.domain.runs import RunRequest, Target
 from app.domain.sessions import Session
@@ -87,3 +88,36 @@ def test_what_runs_took_corrects_the_estimate_that_the_app_shows(
     assert found.memory is not None
     assert (found.memory.expected, found.memory.runs_known) == (2 * plain.expected, 1)
     assert found.remarks == ()
+
+
+def test_memory_is_told_for_the_longest_row_there_is_once_all_were_looked_at(
+    services: Services, sample: Session
+) -> None:
+    config = of(Lora(lora_r=5), max_seq_len=2048)
+    request = RunRequest(config, Target.LOCAL, session_id=sample.id)
+
+    before = services.preflight.check(request)
+    survey = services.previews.survey(services.previews.of_session(sample), config, lambda _: None)
+    after = services.preflight.check(request)
+
+    longest = services.previews.percentiles(survey)["max"]
+    assert before.memory
+    assert after.memory
+    assert (before.memory.longest_row, after.memory.longest_row) == (2048, longest)
+    assert after.memory.high < before.memory.low
+    assert "As if a row had 2,048 tokens" in words.memory(before)
+    assert f"The longest row has {longest} tokens." in words.memory(after)
+
+
+def test_as_many_of_the_longest_rows_count_as_are_behind_a_step(services: Services, sample: Session) -> None:
+    config = of(Lora(), max_seq_len=50, per_device_batch_size=3, gradient_accumulation_steps=5)
+    request = RunRequest(config, Target.LOCAL, session_id=sample.id)
+    services.previews.survey(services.previews.of_session(sample), config, lambda _: None)
+
+    found = services.previews.longest(request)
+
+    assert found is not None
+    assert len(found) == 15
+    assert found == sorted(found, reverse=True)
+    assert max(found) <= 50
+    assert services.previews.longest(RunRequest(config, Target.LOCAL)) is None

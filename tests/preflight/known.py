@@ -33,7 +33,14 @@ class KnownTrainer:
     def problem(self) -> str:
         return ""
 
-    def estimate(self, config: RunConfig, *, device: Any = None, rows: int | None = None) -> Estimated:
+    def estimate(
+        self,
+        config: RunConfig,
+        *,
+        device: Any = None,
+        rows: int | None = None,
+        longest: Sequence[int] | None = None,
+    ) -> Estimated:
         self.asked.append((config, device, rows))
         if self.fail_with:
             raise self.fail_with
