@@ -41,3 +41,18 @@ def test_a_setting_is_found_changed_saved_and_there_again_after_a_reload(
     field = ui.field("Weight decay")
     field.click(position={"x": 24, "y": 20})  # a field that has no focus tells its text to nobody
     expect(field).to_have_value("0.2")
+
+
+def test_memory_is_told_for_the_rows_there_are_once_they_were_looked_at(ui: FletUI, page: Page):
+    page.set_viewport_size({"width": 1280, "height": 1000})
+    ui.go_to("Training")
+    ui.choose_option("dataset", "Ferry help desk (sample), 344 rows")
+    pick(ui, "Expert")
+    ui.fill("Max sequence length", "2048")
+    ui.click("Details")
+    ui.wait_for_text("As if a row had 2,048 tokens, the most allowed", timeout=60)
+
+    ui.click("Preview data")
+
+    ui.wait_for_text(r"The longest row has \d\d tokens", timeout=60)
+    ui.screenshot("expert-memory-of-the-rows")

@@ -176,3 +176,17 @@ def test_the_ledger_is_one_sentence():
         "1,000 in → 962 trained: 21 with an empty answer, 12 too long, 5 seen before"
     )
     assert sentence({"trained": 1}, is_sample=True).startswith("A sample of the rows: ")
+
+
+@pytest.mark.usefixtures("warm")
+async def test_who_asked_is_told_once_when_all_rows_were_looked_at(services, sample):
+    told: list[bool] = []
+    source = services.previews.of_session(sample)
+
+    async with mounted(
+        ModelView, services.previews, source, CONFIG, None, lambda: told.append(True)
+    ) as screen:
+        await screen.wait_for(lambda: told)
+        await show(screen, "lengths")
+
+    assert told == [True]

@@ -58,6 +58,7 @@ _NOT_TYPED: Final = frozenset(
         "setups_version",
         "is_restored",
         "was_started_before",
+        "looks_at_rows",
     }
 )
 """Fields of the draft that are not the person's."""
@@ -137,6 +138,8 @@ class TrainingDraft:
     """The saved setup that was loaded or saved last."""
     setups_version: int = 0
     """Rises when a setup was saved, renamed or deleted, so that lists of them are read again."""
+    looks_at_rows: int = 0
+    """Rises when all rows were looked at, so that what the run takes is worked out anew."""
     sought: str = ""
     """What the expert's form is searched for."""
     only_changed: bool = False

@@ -52,7 +52,11 @@ def _Opened(services: Services, draft: TrainingDraft, on_hide: Callable[[], None
     def use_length(length: int) -> None:
         draft.type_number("max_seq_len", str(length))
 
+    def note_look() -> None:
+        draft.looks_at_rows += 1
+
     use = ft.use_memo(lambda: use_length, dependencies=[draft])
+    note = ft.use_memo(lambda: note_look, dependencies=[draft])
 
     def take(found: _Seen | None) -> None:
         if found is not None:
@@ -74,7 +78,7 @@ def _Opened(services: Services, draft: TrainingDraft, on_hide: Callable[[], None
             )
         )
     if seen is not None and problem is None:
-        body.append(memoised(ModelView, "preview", services.previews, *seen, use))
+        body.append(memoised(ModelView, "preview", services.previews, *seen, use, note))
     hide = ft.TextButton(text("training.preview.hide"), icon=ft.Icons.EXPAND_LESS, on_click=on_hide)
     return Section(text("training.preview.title"), body, trailing=hide)
 

@@ -60,7 +60,7 @@ def StartPanel(
     use_latest(
         lambda: checked(services, setup if is_to_check else None),
         take,
-        on=(asked if is_to_check else "", again),
+        on=(asked if is_to_check else "", again, draft.looks_at_rows),
         delay_seconds=_CHECK_SECONDS,
     )
 

@@ -147,3 +147,17 @@ async def test_a_dearer_gpu_is_agreed_to_with_one_click(studio):
 
         await screen.wait_for(lambda: not screen.button("Start training").disabled)
     assert studio.draft.pod.highest_price == "0.39"
+
+
+async def test_once_all_rows_were_looked_at_what_the_run_takes_is_worked_out_anew(studio, monkeypatch):
+    checks: list[object] = []
+    check = studio.services.preflight.check
+    monkeypatch.setattr(
+        studio.services.preflight, "check", lambda asked: checks.append(asked) or check(asked)
+    )
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: len(checks) == 1 and not screen.button("Start training").disabled)
+
+        studio.draft.looks_at_rows += 1
+
+        await screen.wait_for(lambda: len(checks) == 2)

@@ -33,6 +33,7 @@ def ModelView(
     source: Source,
     config: RunConfig,
     on_use_length: Callable[[int], None] | None = None,
+    on_all_seen: Callable[[], None] | None = None,
 ) -> ft.Control:
     """Looks at the rows as soon as it is mounted, and anew when how they are seen changes."""
     view, set_view = ft.use_state("rows")
@@ -48,6 +49,15 @@ def ModelView(
         ft.context.page.run_task(look)
 
     ft.use_effect(look_soon, dependencies=[seen])
+
+    found = surveying.survey
+    all_seen = found.path if found is not None and not found.is_sample else None
+
+    def tell() -> None:
+        if all_seen is not None and on_all_seen is not None:
+            on_all_seen()
+
+    ft.use_effect(tell, dependencies=[all_seen])
 
     def open_row(number: int) -> None:
         set_row(number)
