@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.domain.decimals import plain
 from app.domain.setting_labels import label_of
 from app.domain.setups import Setup
 from trainer_image.config import RunConfig
@@ -47,7 +48,7 @@ def worded(value: Any) -> str:
         case bool():
             return "on" if value else "off"
         case float():
-            return f"{value:g}"
+            return plain(value)
         case list():
             return " ".join(str(item) for item in value)
         case _:
