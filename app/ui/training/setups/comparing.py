@@ -63,7 +63,8 @@ def use_comparing(
         title=ft.Text(
             text("training.setups.compare.title", name=name), theme_style=ft.TextThemeStyle.TITLE_LARGE
         ),
-        content=ft.Container(ft.Column(body, spacing=GAP, scroll=ft.ScrollMode.AUTO, tight=True), width=620),
+        content=ft.Container(ft.Column(body, spacing=GAP, tight=True), width=620),
+        scrollable=True,
         actions=[
             ft.TextButton(
                 text("training.setups.compare.close"), autofocus=True, on_click=lambda: set_open(False)
