@@ -92,7 +92,10 @@ class RunConfig(Section):
         None, description="Stop after this many optimiser steps; empty means all epochs."
     )
     learning_rate: float = Field(
-        2e-4, gt=0, lt=1, description="Peak learning rate. 2e-4 suits LoRA, 5e-6 to 2e-5 all weights."
+        2e-4,
+        gt=0,
+        lt=1,
+        description="Peak learning rate. 0.0002 suits LoRA, 0.000005 to 0.00002 all weights.",
     )
     per_device_batch_size: PositiveInt = Field(
         2, le=4096, description="Examples in memory at once. Lower it when memory runs out."

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from app.cli.output import Output
 from app.domain.auto_reasons import AutoSet
+from app.domain.decimals import plain
 from app.domain.errors import StudioError
 from app.domain.runs import RunRequest
 from app.services.everything import Services
@@ -34,4 +35,4 @@ def _say(answer: AutoSet, output: Output) -> None:
 def _shown(value: Any) -> str:
     if value is None or isinstance(value, str | bool):
         return _OFF_AND_ON[value]
-    return f"{value:g}" if isinstance(value, float) else f"{value:,}"
+    return plain(value) if isinstance(value, float) else f"{value:,}"

@@ -7,7 +7,7 @@ from typing import Final
 
 from app.cli.output import Output
 from app.domain.saved_setups import SavedSetup, setup_of_run
-from app.domain.setup_differences import differences, worded
+from app.domain.setup_differences import differences
 from app.domain.setups import Setup
 from app.domain.targets import Target
 from app.domain.train_commands import command_of_saved, commands_of_nodes
@@ -68,9 +68,7 @@ def diff_setups(services: Services, args: argparse.Namespace, output: Output) ->
     if not found:
         output.say("Both ask for the same.")
         return 0
-    output.table(
-        ["setting", args.left, args.right], [(d.label, worded(d.left), worded(d.right)) for d in found]
-    )
+    output.table(["setting", args.left, args.right], [(d.label, *d.said()) for d in found])
     return 0
 
 

@@ -5,6 +5,7 @@ Source: the training_hub guides. A start, not a promise: compare several runs.
 
 from typing import Final
 
+from app.domain.decimals import plain
 from app.domain.presets import Method
 
 _FEW_ROWS: Final = 1_000
@@ -47,9 +48,12 @@ def advice_on_learning_rate(method: Method, rows: int) -> str:
     """The sentence of `suggest_learning_rate` for a form."""
     rate = suggest_learning_rate(method, rows)
     if method == "lora":
-        more = f"up to {_LORA_AT_MOST:g} if it learns too little, and QLoRA guides use 2e-4"
-        return f"A cautious start is {rate:g}; {more}."
-    return f"A start for {rows:,} rows is {rate:g}; lower for models of 7B and more."
+        more = (
+            f"up to {plain(_LORA_AT_MOST)} if it learns too little, and QLoRA guides use "
+            f"{plain(ADAPTER_RATE)}"
+        )
+        return f"A cautious start is {plain(rate)}; {more}."
+    return f"A start for {rows:,} rows is {plain(rate)}; lower for models of 7B and more."
 
 
 def advice_on_batch(rows: int) -> str:

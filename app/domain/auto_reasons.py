@@ -7,6 +7,7 @@ from typing import Any, Final
 from app.domain import auto_set
 from app.domain.advice import ADAPTER_RATE, suggest_batch, suggest_learning_rate
 from app.domain.auto_set import Bits, Case
+from app.domain.decimals import plain
 from app.domain.gpus import GIB
 from app.domain.model_sizes import USUAL_SIZES, rough_shape, size_in_words
 from app.domain.presets import Method
@@ -101,11 +102,10 @@ def _why_rate(case: Case, rate: float) -> str:
     if "learning_rate" in case.wishes.pinned:
         return _OWN
     if isinstance(case.config.method, Lora):
-        return f"{rate:g} suits new adapters; 1e-5 is more cautious, and takes many more steps."
+        return f"{plain(rate)} suits new adapters; 0.00001 is more cautious, and takes many more steps."
     size = size_in_words(case.model.shape.parameters)
-    return (
-        f"{rate:g}: all weights follow it, so it is small; smaller for much data and large models ({size})."
-    )
+    why = f"smaller for much data and large models ({size})"
+    return f"{plain(rate)}: all weights follow it, so it is small; {why}."
 
 
 def _why_batch(case: Case) -> str:

@@ -167,6 +167,8 @@ class Length:
     """Of one epoch, without padding."""
     padding: int
     """Tokens of one epoch that only fill rows up."""
+    saved_by_packing: int
+    """Tokens of one epoch that would do so if rows were not packed."""
     steps: int
     """Of the whole run."""
     steps_of_epoch: int

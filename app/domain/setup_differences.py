@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.domain.decimals import plain
+from app.domain.runs import Target
 from app.domain.setting_labels import label_of
 from app.domain.setups import Setup
 from trainer_image.config import RunConfig
@@ -21,6 +23,12 @@ class Difference:
     label: str
     left: Any
     right: Any
+
+    def said(self) -> tuple[str, str]:
+        """Both values, for people."""
+        if self.path == "target":  # as it is called where it is chosen
+            return Target(self.left).label, Target(self.right).label
+        return worded(self.left), worded(self.right)
 
 
 def differences(left: Setup | RunConfig, right: Setup | RunConfig) -> list[Difference]:
@@ -47,7 +55,7 @@ def worded(value: Any) -> str:
         case bool():
             return "on" if value else "off"
         case float():
-            return f"{value:g}"
+            return plain(value)
         case list():
             return " ".join(str(item) for item in value)
         case _:

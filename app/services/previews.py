@@ -191,7 +191,7 @@ class PreviewService:
         outlook = survey.table.outlook(config, max_seq_len=max_seq_len)
         at_length = config.model_copy(update={"max_seq_len": max_seq_len})
         kept = tokens(outlook.kept)
-        is_dense = config.packing or config.is_pretraining
+        filled = padding(outlook.kept, config.per_device_batch_size) if not config.is_pretraining else 0
         return Length(
             max_seq_len=max_seq_len,
             buckets=outlook.buckets,
@@ -199,7 +199,8 @@ class PreviewService:
             cut=outlook.cut,
             is_exact=outlook.is_exact and not survey.is_sample,
             tokens=kept,
-            padding=0 if is_dense else round(padding(outlook.kept, config.per_device_batch_size)),
+            padding=0 if config.packing else round(filled),
+            saved_by_packing=round(filled),
             steps=steps(at_length, outlook),
             steps_of_epoch=steps_of_epoch(at_length, outlook),
             epoch_seconds=kept / speed if speed else None,

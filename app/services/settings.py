@@ -78,12 +78,11 @@ class SettingsService:
     def set_proxy(self, address: str) -> str:
         """Returns what is kept. Raises StudioError for what is no address of a proxy."""
         address = address.strip()
-        parts = urlsplit(address)
-        if address and (parts.scheme not in ("http", "https") or not parts.hostname):
+        if address and not _is_of_a_proxy(address):
             raise StudioError(
                 f"'{address}' is no address of a proxy.", "Give one like http://proxy.example:3128, or none."
             )
-        if parts.password:
+        if urlsplit(address).password:
             raise StudioError(
                 "A password cannot be kept here.", "Set the environment variable HTTPS_PROXY instead."
             )
@@ -158,6 +157,14 @@ class SettingsService:
             return _ANSWERS_TYPE.validate_json(stored) if stored else None
         except ValidationError:
             return None
+
+
+def _is_of_a_proxy(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no port has such a number, and no host such brackets
+        return False
 
 
 def _require_writable(folder: Path) -> None:

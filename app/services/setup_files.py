@@ -14,6 +14,7 @@ from app.domain.setups import Setup
 from app.domain.typed_paths import expanded
 
 _HINT: Final = "docs/examples/ has one setup per method to start from."
+_MISTAKES: Final = {"extra_forbidden": "there is no setting of this name", "missing": "it is missing"}
 
 
 def read_setup(path: Path) -> Setup:
@@ -86,7 +87,8 @@ def first_mistake(error: ValidationError) -> str:
     """The first wrong field and what is wrong with it, without a full stop."""
     first = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in first["loc"])
-    text = first["msg"].removeprefix("Value error, ")
+    said = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+    text = _MISTAKES.get(first["type"]) or said.partition(", unable to ")[0]
     return f"{place}: {text}" if place else text
 
 

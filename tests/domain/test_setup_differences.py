@@ -104,3 +104,12 @@ def test_the_forms_numbers_are_called_what_they_are_called_elsewhere():
     of_method = {**Lora.model_fields, **Osft.model_fields}
     for name in NUMBERS:
         assert field_label(name) == label_of(f"method.{name}" if name in of_method else name)
+
+
+def test_a_target_is_said_as_it_is_called_where_it_is_chosen():
+    here = Setup(session="any", config=RunConfig(base_model="a/b"))
+    there = here.model_copy(update={"target": Target.DOCKER})
+
+    [found] = differences(here, there)
+
+    assert found.said() == ("This computer (no Docker)", "Local (Docker)")

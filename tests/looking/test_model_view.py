@@ -1,5 +1,7 @@
 """The previews on the screen, over the real process."""
 
+import random
+import re
 import threading
 
 import flet as ft
@@ -190,3 +192,35 @@ async def test_who_asked_is_told_once_when_all_rows_were_looked_at(services, sam
         await show(screen, "lengths")
 
     assert told == [True]
+
+
+def share_lost_in_pairs(lengths: dict[int, int]) -> float:
+    """In percent, when rows meet in pairs by chance."""
+    rows = [length for length, count in lengths.items() for _ in range(count)]
+    chance = random.Random(7)
+    kept = filled = 0
+    for _ in range(200):
+        chance.shuffle(rows)
+        pairs = list(zip(rows[::2], rows[1::2], strict=False))
+        kept += sum(sum(pair) for pair in pairs)
+        filled += sum(2 * max(pair) for pair in pairs)
+    return 100 * (1 - kept / filled)
+
+
+@pytest.mark.usefixtures("warm")
+async def test_what_packing_saves_of_these_very_rows_is_told(services, sample):
+    survey = services.previews.survey(services.previews.of_session(sample), CONFIG, lambda _: None)
+    kept = {length: count for length, count in survey.table.lengths().items() if length <= 64}
+    said = {}
+    for packing in (False, True):
+        config = CONFIG.model_copy(update={"packing": packing, "per_device_batch_size": 2})
+        async with view_of(services, sample, [], config) as screen:
+            await show(screen, "lengths")
+            await screen.wait_for(lambda screen=screen: screen.identified("length-numbers"))
+            said[packing] = next(s for s in screen.identified("length-numbers") if "packing" in s)
+
+    share = round(share_lost_in_pairs(kept))
+    assert said[True].startswith("none: packing saves about ")
+    assert int(re.search(r"(\d+) %", said[True])[1]) == pytest.approx(share, abs=1)
+    assert said[False].startswith(said[True].removeprefix("none: packing saves ").partition(" of")[0])
+    assert said[False].endswith("packing would save them")

@@ -43,7 +43,7 @@ def test_lora_starts_cautiously_whatever_the_rows(rows):
 def test_advice_is_a_sentence_with_the_numbers():
     assert (
         advice_on_learning_rate("sft", 1200)
-        == "A start for 1,200 rows is 2e-06; lower for models of 7B and more."
+        == "A start for 1,200 rows is 0.000002; lower for models of 7B and more."
     )
     assert advice_on_batch(999) == "A start for 999 rows is 64."
 

@@ -55,8 +55,8 @@ def test_settings_of_a_section_are_said_by_their_place():
     [
         ("learning_rat=1", "no setting “learning_rat”; the nearest is “learning_rate”"),
         ("learning_rate", "write it as NAME=VALUE"),
-        ("learning_rate=7", "config.learning_rate: Input should be less than 1"),
-        ("method.lora_q=7", "Extra inputs are not permitted"),
+        ("learning_rate=7", "config.learning_rate: it must be less than 1"),
+        ("method.lora_q=7", "there is no setting of this name"),
         ("effective_batch_size=many", "is a whole number"),
         ("seed.x=1", "config.seed"),
     ],

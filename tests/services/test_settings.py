@@ -61,3 +61,15 @@ def test_the_app_puts_new_runs_into_the_data_folder_of_the_settings(tmp_path):
     )
 
     assert folder == tmp_path / "disk" / "outputs" / "mine"
+
+
+@pytest.mark.parametrize(
+    "address", ["proxy", "ftp://proxy", "http://", "http://proxy:99999", "http://proxy:0", "http://[proxy"]
+)
+def test_what_is_no_address_of_a_proxy_is_refused_and_the_one_before_stays(world, address):
+    world.settings.set_proxy("http://proxy.example:3128")
+
+    with pytest.raises(StudioError, match="no address of a proxy"):
+        world.settings.set_proxy(address)
+
+    assert world.settings.proxy == "http://proxy.example:3128"

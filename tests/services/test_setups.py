@@ -364,3 +364,21 @@ def test_a_hub_dataset_gives_a_setup_its_name(shelf):
     config = PLAIN.model_copy(update={"dataset": HubDataset(repo="owner/rows")})
 
     assert shelf.setups.suggested_name(Setup(config=config)) == "rows, model, LoRA"
+
+
+@pytest.mark.parametrize(
+    ("said", "mistake"),
+    [
+        ({"learning_rate": "fast"}, "config.learning_rate: it must be a valid number"),
+        ({"learning_rate": 7}, "config.learning_rate: it must be less than 1"),
+        ({"lerning_rate": 0.1}, "config.lerning_rate: there is no setting of this name"),
+        ({"base_model": None}, "config.base_model: it must be a valid string"),
+    ],
+)
+def test_a_mistake_in_a_file_is_said_in_words_with_its_place(said, mistake):
+    document = {"config": {"base_model": "me/model", **said}}
+
+    with pytest.raises(StudioError) as refused:
+        parse_setup(json.dumps(document), "mine.json")
+
+    assert refused.value.message == f"The setup mine.json has a mistake: {mistake}."

@@ -15,6 +15,7 @@ from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.section import Section
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
+from app.ui.texts.words import all_of
 from app.ui.theme import GAP
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import keyed
@@ -26,7 +27,7 @@ def Tokens(tokens: TokenService, *, is_shown: bool) -> ft.Control:
     """One block a place. Whether there is a keyring is asked when someone looks here."""
     blocked, set_blocked = ft.use_state(cast(str | None, None))
     use_answer(tokens.why_not_kept if is_shown else lambda: None, set_blocked, on=is_shown)
-    said = text("settings.tokens.no_keyring", why=blocked) if blocked else ""
+    said = _no_keyring(blocked) if blocked else ""
     return Section(
         text("settings.tokens.title"),
         [
@@ -115,6 +116,11 @@ def _Token(tokens: TokenService, place: TokenPlace, blocked: str | None, *, is_s
         spacing=GAP,
         tight=True,
     )
+
+
+def _no_keyring(why: str) -> str:
+    variables = all_of([place.variables[0] for place in TokenPlace])
+    return text("settings.tokens.no_keyring", why=why, variables=variables)
 
 
 def _both(*dismissals: Callable[[], None]) -> Callable[[], None]:

@@ -15,6 +15,8 @@ from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import keyed
 
 _WIDE: Final = "wide"
+MOST_LINES: Final = 20
+"""Under a field: more than any sentence needs in the narrowest column, so that none is cut off."""
 
 Option = tuple[str, str]
 """Key and label of a choice."""
@@ -30,9 +32,9 @@ def NumberField(draft: TrainingDraft, name: str) -> ft.Control:
         label=typed_numbers.label_of(name),
         value=draft.numbers[name],
         helper=typed_numbers.help_of(name),
-        helper_max_lines=4,
+        helper_max_lines=MOST_LINES,
         error=draft.number_problem(name) or None,
-        error_max_lines=3,
+        error_max_lines=MOST_LINES,
         keyboard_type=ft.KeyboardType.NUMBER,
         on_change=edit,
     )
@@ -57,9 +59,9 @@ def TextInput(
         label=label,
         value=value,
         helper=help_text or None,
-        helper_max_lines=4,
+        helper_max_lines=MOST_LINES,
         error=error or None,
-        error_max_lines=3,
+        error_max_lines=MOST_LINES,
         hint_text=hint or None,
         disabled=disabled,
         on_change=edit,

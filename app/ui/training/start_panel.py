@@ -91,7 +91,11 @@ def StartPanel(
     return ft.Column(
         [
             ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
-            drawn("ready-card", found, lambda: ReadyCard(found)),
+            drawn(
+                "ready-card",
+                (found, about.is_of_before),
+                lambda: ReadyCard(found, is_of_before=about.is_of_before),
+            ),
             drawn("measuring", (asked, reason, is_open), lambda: measuring),
             ReadyDetails(found, lambda: set_again(again + 1)) if is_open and found else _no_line(),
             _dearer(found if known.asked == asked else None, draft),
@@ -137,6 +141,11 @@ class _About:
     @property
     def is_blocked(self) -> bool:
         return bool(self.reason) and not self.waits
+
+    @property
+    def is_of_before(self) -> bool:
+        """What was found is about another form, and nothing can be found out about this one yet."""
+        return self.is_blocked and not self.is_current
 
     @property
     def warnings(self) -> tuple[Remark, ...]:

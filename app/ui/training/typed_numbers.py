@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from app.domain.decimals import plain
 from app.ui.texts import text, text_in
 from trainer_image.config import Lora, Osft, Pattern, RunConfig
 
@@ -75,10 +76,7 @@ def is_default(name: str, text: str) -> bool:
 
 def as_text(value: float | None) -> str:
     """Shortest text that reads back as exactly this number; empty for None."""
-    if value is None:
-        return ""
-    short = f"{value:g}"
-    return short if "e+" not in short and float(short) == value else repr(value)
+    return "" if value is None else plain(value)
 
 
 def read(name: str, typed: str) -> float | None:

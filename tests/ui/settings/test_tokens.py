@@ -51,3 +51,12 @@ async def test_without_a_keyring_the_fields_are_off_and_the_reason_is_said(servi
 
         assert screen.find(ft.TextField, "New Runpod token").disabled
         assert "environment variables" in " ".join(screen.identified("keyring-problem"))
+
+
+async def test_where_nothing_is_kept_the_variables_that_would_do_are_named(services):
+    vault = KeyringVault(NoKeyring())
+    tokens = TokenService(EnvironmentSecrets({}, vault), vault, Checker(), services.offline)
+    async with mounted(Tokens, tokens, is_shown=True) as screen:
+        await screen.wait_for(lambda: screen.identified("keyring-problem"))
+
+        assert "HF_TOKEN and RUNPOD_API_KEY" in " ".join(screen.identified("keyring-problem"))

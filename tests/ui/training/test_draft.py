@@ -107,14 +107,14 @@ def test_writing_the_same_value_another_way_keeps_the_preset():
     assert draft.preset == QUICK_LOCAL_TEST
 
 
-@pytest.mark.parametrize(("method", "learning_rate"), [("lora", 2e-4), ("sft", 2e-5)])
+@pytest.mark.parametrize(("method", "learning_rate"), [("lora", "0.0002"), ("sft", "0.00002")])
 def test_the_preset_learns_ten_times_slower_when_it_changes_all_weights(method, learning_rate):
     draft = TrainingDraft(session="any")
 
     draft.choose_method(method)
 
-    assert (draft.numbers["learning_rate"], draft.preset) == (f"{learning_rate:g}", QUICK_LOCAL_TEST)
-    assert draft.to_setup().config.learning_rate == learning_rate
+    assert (draft.numbers["learning_rate"], draft.preset) == (learning_rate, QUICK_LOCAL_TEST)
+    assert draft.to_setup().config.learning_rate == float(learning_rate)
 
 
 def test_changing_the_method_keeps_ones_own_values():

@@ -367,3 +367,46 @@ async def test_the_layers_that_patterns_match_are_listed_and_which_match_none():
 @ft.component
 def WithLayers(draft):
     return ft.Column(expert_groups(draft, Layers()))
+
+
+_NARROWEST: int = 14
+"""Letters on a line under a field of half the width."""
+
+
+async def test_no_help_and_no_error_under_a_field_is_cut_off():
+    draft = TrainingDraft(sought="e")
+    async with mounted(ExpertParts, draft) as screen:
+        fields_shown = [f for f in screen.controls(ft.TextField) if f.helper]
+
+        assert len(fields_shown) > 20
+        for field in fields_shown:
+            assert field.helper_max_lines * _NARROWEST >= len(field.helper), field.label
+            assert field.error_max_lines * _NARROWEST >= 200, field.label
+
+
+def test_a_plugin_that_is_none_is_not_taken_for_a_repository():
+    draft = TrainingDraft(session="any")
+    binding.put(draft, found("lora", "method_plugin"), "pissa:")
+
+    assert problems(draft) == {
+        "method_plugin": "Type its name and, after a colon, what it is told, like 'pissa:niter=16'."
+    }
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_of_another_package_stands_after_the_methods_own_settings(method):
+    assert [s.path for s in settings(method) if s.group == "method"][-1] == "method_plugin"
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "validation"),
+    [("validation_file", "/data/mine.jsonl", "file"), ("validation_share", "0.2", "share")],
+)
+def test_what_is_typed_for_validation_is_what_validation_reads(path, typed, validation):
+    draft = TrainingDraft(session="any")
+    binding.put(draft, found("lora", path), typed)
+    assert setup_of(draft).config.validation == validation
+
+    again = TrainingDraft(session="any")
+    binding.reset(again, found("lora", path))
+    assert setup_of(again).config.validation == "auto"

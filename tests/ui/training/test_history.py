@@ -81,7 +81,7 @@ async def test_two_runs_are_compared_by_their_curves_numbers_and_settings(studio
 
     assert table[7:9] == ["1. alpha", "LoRA"]
     assert "1.700" in table
-    assert "2. 1e-05" in differences
+    assert "2. 0.00001" in differences
 
 
 async def test_a_run_is_cloned_into_the_form_with_its_data_and_what_changed_since_is_said(studio):
@@ -95,7 +95,7 @@ async def test_a_run_is_cloned_into_the_form_with_its_data_and_what_changed_sinc
         await screen.wait_for(lambda: "Its settings are in the form now." in screen.text())
 
         assert "the run saw version 1, now it is version 2" in screen.text()
-        assert (studio.draft.numbers["learning_rate"], studio.draft.session) == ("7e-05", run.session_id)
+        assert (studio.draft.numbers["learning_rate"], studio.draft.session) == ("0.00007", run.session_id)
         assert studio.draft.selection.cloned_from == run.id
 
 

@@ -7,11 +7,12 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.domain.gpus import Gpu
+from app.domain.runs import Target
 from app.ui.training.ready.latest import use_latest
 from app.ui.training.start_panel import _About
 from tests.preflight.conftest import preflight_of
 from tests.preflight.known import GB, KnownComputer, KnownHub
-from tests.ui.harness import mounted
+from tests.ui.harness import _walk, mounted
 from tests.ui.training.conftest import choose_session
 from trainer_image.look_protocol import Ability, Directions, Examined, LoggerAsked
 
@@ -207,3 +208,24 @@ def test_while_something_is_looked_up_it_is_neither_ready_nor_not():
 
     assert (waiting.waits, waiting.is_blocked) == (True, False)
     assert (blocked.waits, blocked.is_blocked) == (False, True)
+
+
+async def test_figures_that_are_no_longer_those_of_the_form_are_pale_and_it_is_said(studio):
+    async with studio.opened() as screen:
+        await checked(screen, studio, "Ready")
+        assert not screen.identified("ready-of-before")
+
+        studio.draft.choose_target(Target.RUNPOD)
+        await screen.wait_for(lambda: state(screen) == "Not ready")
+
+        assert "as it was before" in " ".join(screen.identified("ready-of-before"))
+        pale = [c for c in screen.controls(ft.Column) if c.opacity and c.opacity < 1]
+        assert [t.value for c in pale for t in _texts(c) if t.value == "no cost"] == ["no cost"]
+
+        studio.draft.choose_target(Target.LOCAL)
+        await screen.wait_for(lambda: state(screen) == "Ready")
+        assert not screen.identified("ready-of-before")
+
+
+def _texts(column):
+    return [c for c in _walk(column, set()) if isinstance(c, ft.Text)]

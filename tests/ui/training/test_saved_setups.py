@@ -229,3 +229,39 @@ def test_the_recipe_for_a_model_brings_it_and_one_for_any_leaves_mine():
 
     take(draft, recipe(Paths.from_environment().assets, "eight-billion-on-one-card"))
     assert "8B" in draft.base_model
+
+
+async def test_the_form_can_be_saved_where_setups_are_listed_and_it_is_said(studio):
+    async with opened(studio) as screen:
+        studio.draft.session = str(studio.services.library.sessions()[0].id)
+        await screen.click("Save the form…")
+        await screen.wait_for(lambda: [f for f in screen.controls(ft.TextField) if f.label == "Name"])
+        await screen.type("Name", "from above")
+        await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Save setup"][-1])
+        await screen.wait_for(lambda: listed(screen) == ["from above"])
+
+        assert screen.identified("setup-outcome") == ["Saved as “from above”."]
+
+    assert studio.services.setups.load("from above").session == studio.draft.session
+
+
+async def test_a_form_that_lacks_something_is_not_saved_from_the_list_either(studio):
+    async with opened(studio) as screen:
+        await screen.click("Save the form…")
+
+        await screen.wait_for_text("The form is not complete. Choose a dataset.")
+
+    assert studio.services.setups.saved() == []
+
+
+@pytest.mark.parametrize("item", ["Compare…", "Command line…"])
+async def test_a_dialog_is_as_high_as_what_it_says(studio, saved, item):
+    async with opened(studio) as screen:
+        await screen.choose("Saved setup", "first")
+        await screen.click(item)
+        await screen.wait_for(lambda: any(screen.controls(ft.AlertDialog)))
+        dialog = next(iter(screen.controls(ft.AlertDialog)))
+
+        # A column that scrolls by itself takes all the height that there is.
+        assert dialog.scrollable
+        assert dialog.content.content.scroll is None

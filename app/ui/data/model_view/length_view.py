@@ -233,12 +233,6 @@ def _numbers(
 ) -> ft.Control:
     total = max(sum(found.buckets.values()), 1)
     dropped = found.buckets.get("too_long", 0)
-    waste = 100 * found.padding / max(found.tokens + found.padding, 1)
-    packed = (
-        text("data.lengths.padding_packed")
-        if config.packing
-        else text("data.lengths.padding_share", share=waste, tokens=_tokens(found))
-    )
     left_out = text("data.lengths.rows_of_all", rows=_roughly(found, dropped), share=100 * dropped / total)
     steps = text(
         "data.lengths.steps_of_epoch", steps=_roughly(found, found.steps), epoch=found.steps_of_epoch
@@ -246,7 +240,7 @@ def _numbers(
     figures = [
         (text("data.lengths.too_long"), left_out),
         (text("data.lengths.cut"), _roughly(found, found.cut)),
-        (text("data.lengths.padding"), packed),
+        (text("data.lengths.padding"), _padding(found, is_packed=config.packing)),
         (text("data.lengths.steps"), steps),
         (text("data.lengths.epoch_time"), _time(found)),
         (text("data.lengths.memory"), _memory(memory, problem)),
@@ -258,6 +252,15 @@ def _numbers(
     return Identified(
         "length-numbers", body, live=True, label=text("data.lengths.at_most", count=found.max_seq_len)
     )
+
+
+def _padding(found: Length, *, is_packed: bool) -> str:
+    """What is lost to padding, and what packing saves of it."""
+    share = 100 * found.saved_by_packing / max(found.tokens + found.saved_by_packing, 1)
+    if is_packed:
+        return text("data.lengths.padding_packed", share=share)
+    lost = text("data.lengths.padding_share", share=share, tokens=_tokens(found))
+    return text("data.lengths.packing_saves", lost=lost) if share >= 1 else lost
 
 
 def _roughly(found: Length, count: int) -> str:

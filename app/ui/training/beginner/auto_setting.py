@@ -9,6 +9,7 @@ import flet as ft
 
 from app.domain.auto_reasons import AutoSet, Choice
 from app.domain.auto_set import Wishes
+from app.domain.decimals import plain
 from app.domain.presets import AUTO_SET
 from app.domain.setups import Setup
 from app.services.everything import Services
@@ -159,7 +160,7 @@ def _shown(value: Any) -> str:
             if value
             else text("training.beginner.switched.off")
         )
-    return f"{value:g}" if isinstance(value, float) else f"{value:,}"
+    return plain(value) if isinstance(value, float) else f"{value:,}"
 
 
 def _others(draft: TrainingDraft) -> ft.Control:

@@ -27,6 +27,8 @@ _OWN: Final = frozenset(
     }
 )  # fmt: skip
 """Settings the draft keeps under their own."""
+_CHOOSES: Final = {"validation_file": "file", "validation_share": "share"}
+"""Typing it chooses the validation that reads it: with another one it would mean nothing, unsaid."""
 
 
 def kept(draft: "TrainingDraft", setting: Setting) -> Any:
@@ -68,6 +70,8 @@ def put(draft: "TrainingDraft", setting: Setting, value: Any) -> None:
         draft.rows[name] = value
     else:
         draft.others = {**draft.others, path: value}
+    if path in _CHOOSES and str(value).strip() != first_kept(setting):
+        draft.rows["validation"] = _CHOOSES[path]
     draft.preset = draft.shown_preset
 
 

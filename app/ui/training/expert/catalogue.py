@@ -37,7 +37,11 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "per_device_batch_size", "gradient_accumulation_steps", "max_tokens_per_gpu", "max_seq_len",
         "packing",
     ),
-    "method": ("method_plugin",),
+    "method": (
+        "method.lora_r", "method.lora_dropout", "method.lora_alpha", "method.unfreeze_rank_ratio",
+        "method.target_modules", "method.target_patterns", "method.train_rest", "method.use_rslora",
+        "method.use_dora", "method.load_in_4bit", "method_plugin",
+    ),
     "rows": (
         "unmask_messages", "is_pretraining", "block_size", "document_column_name", "over_long",
         "min_seq_len", "drop_duplicates", "max_lost_share",

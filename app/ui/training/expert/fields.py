@@ -59,8 +59,13 @@ def field_for(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Contro
         vertical_alignment=ft.CrossAxisAlignment.START,
         spacing=GAP / 2,
     )
-    row.data = "wide" if setting.path in _WIDE or setting.kind == "switch" else None
+    row.data = "wide" if setting.path in _WIDE or setting.kind == "switch" or _is_long(setting) else None
     return row
+
+
+def _is_long(setting: Setting) -> bool:
+    """Its help would be a tall, narrow column of words beside another field."""
+    return len(setting.help) > _MOST_BESIDE
 
 
 def _small(button: ft.IconButton) -> ft.Control:
@@ -146,4 +151,6 @@ _OWN: Final[Mapping[str, FieldMaker]] = {
     "method.target_patterns": patterns_field,
     "method.unfreeze_rank_ratio": _ratio,
 }
+_MOST_BESIDE: Final = 90
+"""Letters of help that a field has room for in half the width."""
 _WIDE: Final = frozenset(_OWN) | {"backend_args", "method.target_modules"}

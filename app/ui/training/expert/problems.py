@@ -142,6 +142,8 @@ def _places(error: ErrorDetails, known: Mapping[str, Setting]) -> list[str]:
 
 def _sentence(error: ErrorDetails, setting: Setting | None) -> str:
     if error["type"] == "string_pattern_mismatch":
+        if setting is not None and setting.name.endswith("_plugin"):
+            return text("training.expert.problems.plugin")
         return text("training.expert.problems.repo")
     if error["type"].startswith(("int_", "literal_")) and setting is not None:
         return text("training.expert.problems.type", wanted=_wanted(setting))

@@ -18,11 +18,17 @@ from app.ui.training.ready.memory_bar import MemoryBar
 _MOST_HEIGHT: Final = 260
 """Of what is unfolded, in logical pixels: beyond, it scrolls."""
 _MOST_LINES: Final = 5
+_PALE: Final = 0.45
+"""Opacity of figures that are no longer those of the form."""
 _LOGGER_TONES: Final[dict[bool | None, Tone]] = {True: "good", False: "warning", None: "neutral"}
 
 
-def ReadyCard(found: Readiness | None) -> ft.Control:
-    """The memory bar, and a line of figures; takes no room while nothing is known."""
+def ReadyCard(found: Readiness | None, *, is_of_before: bool = False) -> ft.Control:
+    """The memory bar, and a line of figures; takes no room while nothing is known.
+
+    `is_of_before`: the form was changed since and nothing can be found out about it as it stands; pale, and
+    it is said.
+    """
     if found is None:
         return ft.Container(visible=False)
     lines: list[ft.Control] = [MemoryBar(found.memory)] if found.memory else []
@@ -32,7 +38,9 @@ def ReadyCard(found: Readiness | None) -> ft.Control:
         lines.append(
             Identified("ready-figures", Wrap([*figures, *chips]), label=text("training.ready.figures"))
         )
-    return ft.Column(lines, spacing=GAP, tight=True)
+    column = ft.Column(lines, spacing=GAP, tight=True, opacity=_PALE if is_of_before else 1)
+    said = Identified("ready-of-before", Help(text("training.ready.of_before")))
+    return ft.Column([*([said] if is_of_before else []), column], spacing=GAP / 2, tight=True)
 
 
 def ReadyDetails(found: Readiness, on_again: Callable[[], None]) -> ft.Control:

@@ -32,19 +32,16 @@ def use_command(setups: SetupService, name: str) -> Callable[[], object]:
     dialog = ft.AlertDialog(
         title=ft.Text(text("training.setups.command.title"), theme_style=ft.TextThemeStyle.TITLE_LARGE),
         content=ft.Container(
-            ft.Column(
-                [ErrorBanner(action.problem), *_body(name, setup)], spacing=GAP, tight=True,
-                scroll=ft.ScrollMode.AUTO,
-            ),
-            width=620,
+            ft.Column([ErrorBanner(action.problem), *_body(name, setup)], spacing=GAP, tight=True), width=620
         ),
+        scrollable=True,
         actions=[
             ft.TextButton(
                 text("training.setups.command.close"), autofocus=True, on_click=lambda: set_open(False)
             )
         ],
         on_dismiss=lambda: set_open(False),
-    )  # fmt: skip
+    )
     ft.use_dialog(dialog if is_open else None)
     return open_dialog
 

@@ -6,7 +6,7 @@ from typing import Final, cast
 import flet as ft
 
 from app.domain.saved_setups import SavedSetup
-from app.domain.setup_differences import Difference, differences, worded
+from app.domain.setup_differences import Difference, differences
 from app.services.setups import SetupService
 from app.ui.actions import Problem
 from app.ui.kit.error_banner import ErrorBanner
@@ -63,7 +63,8 @@ def use_comparing(
         title=ft.Text(
             text("training.setups.compare.title", name=name), theme_style=ft.TextThemeStyle.TITLE_LARGE
         ),
-        content=ft.Container(ft.Column(body, spacing=GAP, scroll=ft.ScrollMode.AUTO, tight=True), width=620),
+        content=ft.Container(ft.Column(body, spacing=GAP, tight=True), width=620),
+        scrollable=True,
         actions=[
             ft.TextButton(
                 text("training.setups.compare.close"), autofocus=True, on_click=lambda: set_open(False)
@@ -81,7 +82,7 @@ def _table(left: str, right: str, found: Sequence[Difference]) -> ft.Control:
     table = ft.Column(
         [
             _row(text("training.setups.compare.setting"), left, right, is_heading=True),
-            *(_row(d.label, worded(d.left), worded(d.right)) for d in found),
+            *(_row(d.label, *d.said()) for d in found),
         ],
         spacing=GAP / 2,
         tight=True,

@@ -25,6 +25,7 @@ from app.ui.training.setups.command_dialog import use_command
 from app.ui.training.setups.comparing import use_comparing
 from app.ui.training.setups.naming import Naming, use_naming
 from app.ui.training.setups.recipes import Used, use_recipes
+from app.ui.training.setups.save_setup import use_saving
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def SetupMenu(
     compare = use_comparing(setups, draft, name, saved)
     command = use_command(setups, name)
     recipes = use_recipes(draft, on_recipe)
+    save = use_saving(setups, draft, tell)
 
     async def guarded(work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -90,6 +92,7 @@ def SetupMenu(
         return ft.PopupMenuItem(content=label, icon=icon, on_click=on_click, disabled=needs and not name)
 
     items = [
+        item(text("training.setups.menu.save"), ft.Icons.BOOKMARK_ADD_OUTLINED, save.run, needs=False),
         item(text("training.setups.menu.recipes"), ft.Icons.MENU_BOOK_OUTLINED, recipes, needs=False),
         item(text("training.setups.menu.compare"), ft.Icons.COMPARE_ARROWS, compare),
         item(text("training.setups.menu.command"), ft.Icons.TERMINAL, command),
@@ -101,6 +104,7 @@ def SetupMenu(
     ]
     button = ft.PopupMenuButton(icon=ft.Icons.MORE_VERT, tooltip=text("training.setups.more"), items=items)
     _use_problem(problem, lambda: set_problem(None))
+    _use_problem(save.problem, save.dismiss)
     return Identified("setup-menu", button, label=text("training.setups.more"))
 
 

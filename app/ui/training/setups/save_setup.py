@@ -1,12 +1,14 @@
 """“Save setup”, next to Start."""
 
+from collections.abc import Callable
+
 import flet as ft
 
 from app.domain.errors import StudioError
 from app.domain.saved_setups import SavedSetup
 from app.domain.setups import Setup
 from app.services.setups import SetupService
-from app.ui.actions import use_action
+from app.ui.actions import Action, use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.texts import text
@@ -17,11 +19,8 @@ from app.ui.training.mounting import Unwatched
 from app.ui.training.setups.naming import Naming, use_naming
 
 
-@ft.component
-def SaveSetup(setups: SetupService, kept: Unwatched[TrainingDraft]) -> ft.Control:
-    """The button, and what became of it. A form that lacks something says what."""
-    draft = kept.value
-    said, say = ft.use_state("")
+def use_saving(setups: SetupService, draft: TrainingDraft, say: Callable[[str], None]) -> Action:
+    """Returns what suggests a name and asks for it; then the form is saved, and `say` is told under which."""
 
     def done(saved: SavedSetup) -> None:
         draft.setup_name = saved.name
@@ -38,9 +37,14 @@ def SaveSetup(setups: SetupService, kept: Unwatched[TrainingDraft]) -> ft.Contro
         lambda name, replace: setups.save(name, current(draft), replace=replace),
     )
     open_dialog = use_naming(naming, done)
-    suggest = use_action(
-        lambda: draft.setup_name or setups.suggested_name(current(draft)), on_done=open_dialog
-    )
+    return use_action(lambda: draft.setup_name or setups.suggested_name(current(draft)), on_done=open_dialog)
+
+
+@ft.component
+def SaveSetup(setups: SetupService, kept: Unwatched[TrainingDraft]) -> ft.Control:
+    """The button, and what became of it. A form that lacks something says what."""
+    said, say = ft.use_state("")
+    suggest = use_saving(setups, kept.value, say)
     button = ft.TextButton(
         text("training.setups.save"),
         icon=ft.Icons.BOOKMARK_ADD_OUTLINED,

@@ -52,9 +52,12 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
     def used(recipe: Recipe, before: Mapping[str, Any]) -> None:
         tell((text("training.setups.follows", title=recipe.title), (), before))
 
+    def told(said: str) -> None:
+        tell((said, (), {}))
+
     if not saved and not only_target:
         menu = SetupMenu(
-            setups, kept, "", (), on_refresh=lambda: refresh(refreshed + 1), on_recipe=used, tell=_ignore
+            setups, kept, "", (), on_refresh=lambda: refresh(refreshed + 1), on_recipe=used, tell=told
         )
         empty = text("training.setups.empty")
         top = ft.Row([ft.Container(Help(empty), expand=True), menu])
@@ -69,7 +72,7 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
     load = use_action(lambda: _load(setups, name), on_done=loaded)
     menu = SetupMenu(
         setups, kept, name, saved, on_refresh=lambda: refresh(refreshed + 1),
-        on_recipe=used, tell=lambda text: tell((text, (), {})),
+        on_recipe=used, tell=told,
     )  # fmt: skip
     field = Choice(
         "saved-setup", text("training.setups.saved"), name, [(one.name, _line(one)) for one in saved], choose,
@@ -117,7 +120,3 @@ def _line(saved: SavedSetup) -> str:
     if saved.setup is None:
         return text("training.setups.not_readable", name=saved.name)
     return f"{saved.name} · {saved.setup.target.short}"
-
-
-def _ignore(_: str) -> None:
-    """Nothing is listed, so nothing is said about one."""
