@@ -30,6 +30,7 @@ def Dropdown(
     """
     is_resting, rest = ft.use_state(False)
     times_closed, set_times_closed = ft.use_state(0)
+    times_escaped, set_times_escaped = ft.use_state(0)
     place, page = use_focus_place(), ft.context.page
 
     def choose(event: ft.Event[ft.Dropdown]) -> None:
@@ -40,6 +41,10 @@ def Dropdown(
         rest(True)
         set_times_closed(lambda times: times + 1)
 
+    def escaped() -> None:
+        rest(True)
+        set_times_escaped(lambda times: times + 1)
+
     async def take_the_focus() -> None:
         if is_resting:
             await place.take()
@@ -47,6 +52,7 @@ def Dropdown(
     # Flet 1.0.5 cancels an async effect on unmount only if the effect has a cleanup.
     ft.use_effect(take_the_focus, dependencies=[is_resting], cleanup=lambda: None)
     dropdown = ft.Dropdown(
+        key=f"escaped-{times_escaped}",  # else Flet 1.0.5 goes on showing what the arrow keys went over
         label=label,
         value=value,
         options=list(options),
@@ -56,7 +62,7 @@ def Dropdown(
         disabled=disabled,
         expand=True,  # in a row: only there does Flet 1.0.5 let it fill the width
         on_select=choose,
-        selected_trailing_icon=_arrow_of_an_open_list(times_closed, lambda: list_opened(page, closed)),
+        selected_trailing_icon=_arrow_of_an_open_list(times_closed, lambda: list_opened(page, escaped)),
     )
     resting = _RestingPlace(name, place, lambda: rest(False)) if is_resting else None
     return ft.Row([dropdown, resting] if resting else [dropdown], spacing=0)

@@ -9,7 +9,8 @@ from typing import Any, Final
 import flet as ft
 
 _OPENS: Final = ("Enter", "Numpad Enter", " ", "Space", "Arrow Down", "Arrow Up")
-_MOVES: Final = ("Arrow Down", "Arrow Up", "Home", "End", "Page Up", "Page Down")
+_MOVES: Final = ("Arrow Down", "Arrow Up", "Home", "End", "Page Up", "Page Down", "Tab")
+"""These leave a list open."""
 _SECONDS: Final = 2.0
 """A list that opens so soon after such a key was opened by it, not by a pointer, which needs no focus."""
 
