@@ -248,9 +248,10 @@ class States:
     def history(self) -> None:
         self.resize(HIGH)
         compare = self.ui.page.get_by_role("button", name=re.compile("^Compare (?!methods)"))
-        for _ in range(2):
+        chosen = self.ui.page.get_by_role("button", name=re.compile("^Stop comparing ."))
+        for count in (1, 2):
             compare.first.click()
-            self.ui.page.wait_for_timeout(800)
+            self._wait_for(chosen, count)
         self.ui.wait_for_text("Compare 2 runs", "compare")
         self.take("11-history-and-two-runs-compared", HIGH, from_piece='="compare"')
         self.ui.page.get_by_role("button", name=re.compile("^Delete ")).last.click()
@@ -262,7 +263,7 @@ class States:
         self.ui.wait_for_text("Import a finished run")
         self.take("11-importing-a-run")
         self.ui.page.keyboard.press("Escape")
-        self.show('^="history-"', above=300)
+        self.show('^="history-"', above=560)  # the column ends with it
         self.take("11-history-narrow", NARROW)
 
     def queue(self) -> None:
@@ -324,8 +325,10 @@ class States:
         self.take("14-offline", TALL)
 
     def _wait_for_queue(self, count: int) -> None:
-        waiting = self.ui.page.locator('[flt-semantics-identifier^="queued-"]')
-        self.ui.wait_for(lambda: waiting.count() == count, lambda: str(self.ui.text("queue")), 60)
+        self._wait_for(self._piece('^="queued-"'), count)
+
+    def _wait_for(self, pieces: Locator, count: int) -> None:
+        self.ui.wait_for(lambda: pieces.count() == count, lambda: f"{pieces.count()} instead of {count}", 60)
 
     def is_ready(self) -> None:
         button = self.ui.button("Start training")

@@ -59,14 +59,26 @@ async def focus_on(page: Any, name: str, *, scrolls: bool = True) -> None:
         await shown.focus()
 
 
+async def scroll_to_piece(control: Any, key: str, *, milliseconds: int = 0) -> bool:
+    """The piece with that key, in whatever column the control stands: one of two that scroll, or the only
+    one. Whether there is such a column."""
+    around = control
+    while around is not None and not (isinstance(around, ft.Column) and around.scroll):
+        around = around.parent
+    if around is None:
+        return False
+    await around.scroll_to(scroll_key=key, duration=milliseconds)
+    return True
+
+
 async def _bring_into_sight(control: Any) -> None:
-    """In whatever column it stands: one of two that scroll, or the only one."""
+    """Of the pieces it lies in the outermost."""
     key, around = None, control
     while around is not None and not (isinstance(around, ft.Column) and around.scroll):
         key = around.data if isinstance(around.data, ft.ScrollKey) else key
         around = around.parent
     if around is not None and key is not None:
-        await around.scroll_to(scroll_key=key.value)
+        await scroll_to_piece(around, str(key.value))
 
 
 def _is_shown(place: "ft.Ref[Any]") -> bool:

@@ -12,6 +12,7 @@ from app.ui.data.tab import DataTab
 from app.ui.inference.draft import InferenceDraft
 from app.ui.inference.tab import InferenceTab
 from app.ui.kit.identified import Identified
+from app.ui.kit.open_list import key_pressed
 from app.ui.landmarks import LandmarkTour
 from app.ui.merge.tab import MergeTab
 from app.ui.offline import OfflineBanner
@@ -206,6 +207,7 @@ def _use_shortcuts(chosen: int, on_choose: Callable[[int], None]) -> None:
     shown.current = chosen
 
     async def press(event: ft.KeyboardEvent) -> None:
+        key_pressed(page, event.key)
         if any(isinstance(dialog, ft.AlertDialog) and dialog.open for dialog in page._dialogs.controls):
             return
         if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3", "4", "5"):

@@ -11,10 +11,12 @@ from app.domain.runs import Run, RunId, RunStatus
 @ft.observable
 @dataclass(eq=False)
 class RunSelection:
-    """What the run view follows. `version` rises when the list of runs changed and should be read again."""
+    """What the run view follows. `version` rises when the list of runs changed and should be read again,
+    `choices` whenever a person chose a run, which is then to be seen."""
 
     run_id: RunId | None = None
     version: int = 0
+    choices: int = 0
     compared: tuple[RunId, ...] = ()
     """Runs whose curves lie over each other, in the order they were chosen."""
     cloned_from: RunId | None = None
@@ -23,6 +25,7 @@ class RunSelection:
 
     def choose(self, run_id: RunId) -> None:
         self.run_id = run_id
+        self.choices += 1
         self.read_again()
 
     def read_again(self) -> None:

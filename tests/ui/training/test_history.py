@@ -84,6 +84,46 @@ async def test_two_runs_are_compared_by_their_curves_numbers_and_settings(studio
     assert "2. 0.00001" in differences
 
 
+async def test_two_runs_on_different_rows_are_not_said_to_be_alike(studio):
+    trained(studio, "alpha")
+    session = studio.services.library.sessions()[0]
+    more = studio.world.home / "more.jsonl"
+    more.write_text('{"prompt": "More?", "completion": "More."}\n')
+    studio.services.library.append_file(session, more)
+    trained(studio, "beta")
+    trained(studio, "gamma")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Compare alpha"))
+        await screen.click("Compare alpha")
+        await screen.click("Compare beta")
+        await screen.wait_for(lambda: bool(screen.identified("compare-differences")))
+
+        label, one, other = screen.identified("compare-differences")
+        assert label == "Rows"
+        assert "version 1" in one
+        assert "version 2" in other
+
+        await screen.click("Stop comparing alpha")
+        await screen.click("Compare gamma")
+        await screen.wait_for_text("None: both have the same settings, rows and place.")
+
+
+async def test_in_a_narrow_window_a_runs_name_is_read_to_its_end_and_its_state_stands_above(studio):
+    """Names are made of data and method, so that only their ends tell them apart."""
+    trained(studio, "alpha")
+    async with studio.opened(width=420) as screen:
+        await screen.wait_for(lambda: screen.has_button("Compare alpha"))
+        [tile] = [t for t in screen.controls(ft.ListTile) if t.title.value == "alpha"]
+        assert (tile.title.max_lines, tile.leading) == (3, None)
+        state, facts, *_ = tile.subtitle.controls
+        assert (type(state), facts.max_lines) == (ft.Row, 3)
+
+    async with studio.opened(width=1280) as screen:
+        await screen.wait_for(lambda: screen.has_button("Compare alpha"))
+        [tile] = [t for t in screen.controls(ft.ListTile) if t.title.value == "alpha"]
+        assert (tile.title.max_lines, tile.leading.width) == (1, 104)
+
+
 async def test_a_run_is_cloned_into_the_form_with_its_data_and_what_changed_since_is_said(studio):
     run = trained(studio, "alpha", learning_rate=7e-5)
     more = studio.world.home / "more.jsonl"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import flet as ft
 
 from app.domain.errors import StoreError, TargetError
-from app.domain.runs import JobPhase, JobState, RunStatus
+from app.domain.runs import JobPhase, JobState, RunId, RunStatus
 from app.ui.training import run_actions
 from tests.services.conftest import ends, started, step, write_events
 from trainer_image.config import SAMPLE_COMMAND, Logging
@@ -338,3 +338,38 @@ async def test_typing_into_the_form_goes_on_while_a_run_ticks(studio):
 
         assert screen.find(ft.TextField, "Output name (optional)").value == "nnnnn"
         assert studio.runs()[0].status is RunStatus.RUNNING
+
+
+async def test_a_run_that_was_chosen_or_started_is_brought_into_sight_and_no_other(studio):
+    older, newer = studio.finish(studio.start("older")), studio.finish(studio.start("newer"))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("older"))
+        assert studio.draft.selection.run_id == newer.id
+        assert scrolled(screen) == [], "what is shown by itself moves nothing"
+
+        await screen.click("older")
+
+        await screen.wait_for(lambda: scrolled(screen) == ["run"])
+        third = studio.start("third")
+        await screen.wait_for(lambda: screen.has_button("third"))
+        assert scrolled(screen) == ["run"], "it was started by somebody else"
+        studio.draft.selection.choose(third.id)
+        await screen.wait_for(lambda: scrolled(screen) == ["run", "run"])
+        assert studio.draft.selection.run_id not in (older.id, newer.id)
+
+
+async def test_until_a_new_run_is_read_the_one_before_stays_on_the_screen(studio):
+    before = studio.finish(studio.start("before"))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Finished")
+
+        studio.draft.selection.run_id = RunId("not read yet")
+        await screen.settle()
+
+        assert status(screen) == "Finished"
+        assert before.name in screen.texts()
+
+
+def scrolled(screen) -> list[str]:
+    """The pieces that were brought into sight, in order."""
+    return [args["scroll_key"] for name, args in screen.client.calls if name == "scroll_to"]

@@ -27,6 +27,9 @@ _MENU: Final[tuple[tuple[Wish, ft.IconData], ...]] = (
     ("note", ft.Icons.STICKY_NOTE_2_OUTLINED),
 )
 
+_NARROW_LINES: Final = 3
+"""Enough for the longest name, and for what is known of a run."""
+
 
 @dataclass(frozen=True)
 class CardHandlers:
@@ -75,20 +78,22 @@ def _facts(run: Run) -> str:
 def _card(
     run: Run, facts: str, losses: Sequence[float], lineage: str, on: CardHandlers, looks: _Looks
 ) -> ft.Control:
-    lines: list[ft.Control] = [_small(facts)]
+    lines: list[ft.Control] = [_small(facts, max_lines=_NARROW_LINES if looks.is_narrow else 2)]
     if lineage:
         lines.append(_small(lineage[0].upper() + lineage[1:], icon=ft.Icons.ACCOUNT_TREE_OUTLINED))
     if run.note:
         lines.append(_small(run.note, icon=ft.Icons.STICKY_NOTE_2_OUTLINED))
     row = ft.Row(_buttons(run, on, looks), spacing=0, tight=True)
     buttons = Identified(f"buttons-{run.id}", row)  # else the tile takes the first one's name for its own
-    if looks.is_narrow:
-        lines.append(buttons)
-    state = ft.Column([RunStatusPill(run), Sparkline(losses)], spacing=GAP / 2, tight=True)
+    state: list[ft.Control] = [RunStatusPill(run), Sparkline(losses)]
+    if looks.is_narrow:  # names that begin alike are told apart by their ends
+        lines = [ft.Row(state, spacing=GAP), *lines, buttons]
+    beside = ft.Container(ft.Column(state, spacing=GAP / 2, tight=True), width=104)
+    most = _NARROW_LINES if looks.is_narrow else 1
     tile = ft.ListTile(
-        title=ft.Text(run.name, max_lines=1, overflow=ft.TextOverflow.ELLIPSIS),
+        title=ft.Text(run.name, max_lines=most, overflow=ft.TextOverflow.ELLIPSIS),
         subtitle=ft.Column(lines, spacing=2, tight=True),
-        leading=ft.Container(state, width=104),
+        leading=None if looks.is_narrow else beside,
         trailing=None if looks.is_narrow else buttons,
         selected=looks.is_shown,
         selected_tile_color=ft.Colors.SURFACE_CONTAINER,
@@ -139,11 +144,11 @@ def _item(run: Run, on: CardHandlers, wish: Wish, icon: ft.IconData, no_return: 
     )
 
 
-def _small(text: str, *, icon: ft.IconData | None = None) -> ft.Control:
+def _small(text: str, *, icon: ft.IconData | None = None, max_lines: int = 2) -> ft.Control:
     words = ft.Text(
         text,
         theme_style=ft.TextThemeStyle.BODY_SMALL,
-        max_lines=2,
+        max_lines=max_lines,
         overflow=ft.TextOverflow.ELLIPSIS,
         expand=icon is not None,
     )

@@ -205,7 +205,7 @@ def _table(runs: Sequence[Run], found: Mapping[str, Compared]) -> ft.Control:
         cells = (
             f"{number}. {run.name}",
             wording.method(run),
-            run.status.value.capitalize(),
+            text_in("training.statuses", run.status),
             f"{run.step:,}",
             wording.number(run.loss),
             text("training.compare.best", loss=lowest) if compared.best_validation == best else lowest,
@@ -256,7 +256,8 @@ def _difference(runs: Sequence[Run]) -> list[ft.Control]:
     left, right = runs
     if left.is_imported or right.is_imported:
         return [Help(text("training.compare.not_of_imported"))]
-    found = differences(left.config, right.config)
+    said = [(d.label, worded(d.left), worded(d.right)) for d in differences(left.config, right.config)]
+    found = [*_elsewhere(left, right), *said]
     title = ft.Text(text("training.compare.differences"), theme_style=ft.TextThemeStyle.TITLE_SMALL)
     if not found:
         return [title, Help(text("training.compare.none_differ"))]
@@ -264,22 +265,29 @@ def _difference(runs: Sequence[Run]) -> list[ft.Control]:
         ft.ResponsiveRow(
             [
                 ft.Container(
-                    ft.Text(d.label, theme_style=ft.TextThemeStyle.BODY_SMALL), col={"xs": 12, "sm": 4}
+                    ft.Text(label, theme_style=ft.TextThemeStyle.BODY_SMALL), col={"xs": 12, "sm": 4}
                 ),
                 ft.Container(
-                    ft.Text(f"1. {worded(d.left)}", theme_style=ft.TextThemeStyle.BODY_SMALL),
+                    ft.Text(f"1. {one}", theme_style=ft.TextThemeStyle.BODY_SMALL),
                     col={"xs": 6, "sm": 4},
                 ),
                 ft.Container(
-                    ft.Text(f"2. {worded(d.right)}", theme_style=ft.TextThemeStyle.BODY_SMALL),
+                    ft.Text(f"2. {other}", theme_style=ft.TextThemeStyle.BODY_SMALL),
                     col={"xs": 6, "sm": 4},
                 ),
             ],
             run_spacing=0,
         )
-        for d in found
+        for label, one, other in found
     ]
     return [title, Identified("compare-differences", ft.Column(lines, spacing=GAP / 2, tight=True))]
+
+
+def _elsewhere(left: Run, right: Run) -> list[tuple[str, str, str]]:
+    """What differs and is in no config: the rows they saw, and where they ran."""
+    pairs = (("rows", wording.data), ("place", wording.place))
+    said = ((text_in("training.compare.differ", what), say(left), say(right)) for what, say in pairs)
+    return [(label, one, other) for label, one, other in said if one != other]
 
 
 def _axis(fc: Any, low: float, high: float, *, size: float, is_whole: bool = False) -> Any:

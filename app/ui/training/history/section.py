@@ -92,8 +92,11 @@ def RunHistory(
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         set_narrow(event.width < _BUTTONS_BELOW)
 
+    if is_narrow:  # beside them the title would break
+        body.insert(0, trailing)
+    title = text("training.history.title")
     section = ft.Container(
-        Section(text("training.history.title"), body, trailing=trailing), on_size_change=measure
+        Section(title, body, trailing=None if is_narrow else trailing), on_size_change=measure
     )
     compared = in_order(runs, selection.compared)
     if len(compared) < 2:

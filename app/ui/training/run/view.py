@@ -21,7 +21,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.section import Section
-from app.ui.landmarks import TALK, focus_on, scrolled_to, use_landmark
+from app.ui.landmarks import TALK, focus_on, scroll_to_piece, scrolled_to, use_landmark
 from app.ui.texts import text
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
@@ -159,11 +159,7 @@ def talk_place(panel: ft.Control) -> ft.Control:
 
 async def _go_to_talk(event: ft.Event[ft.Button]) -> None:
     """Scroll whatever column this stands in: the right one of two, or the only one."""
-    around: Any = event.control
-    while around is not None and not (isinstance(around, ft.Column) and around.scroll):
-        around = around.parent
-    if around is not None:
-        await around.scroll_to(scroll_key=_TALK, duration=300)
+    if await scroll_to_piece(event.control, _TALK, milliseconds=300):
         await asyncio.sleep(0.4)  # what is out of sight takes no focus
         await focus_on(event.page, TALK, scrolls=False)
 
