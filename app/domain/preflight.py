@@ -101,6 +101,10 @@ class Extent:
     """The rows were all looked at."""
     seconds: float | None = None
     """Rough, as earlier runs or probes went."""
+    is_by_size: bool = False
+    """Very rough: none went, and `seconds` is what so many weights and tokens come to."""
+    tokens: float | None = None
+    """Read in all, in all epochs; by the characters of some rows unless all were looked at."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ class Readiness:
     """One that would serve where none does at the price that was agreed to."""
     unknown: tuple[str, ...] = ()
     """What could not be found out and why, a sentence each."""
+    parameters: int | None = None
+    """Of the model."""
 
     @property
     def errors(self) -> tuple[Remark, ...]:

@@ -58,16 +58,23 @@ def length(extent: Extent | None) -> str:
     about = "" if extent.is_exact else "about "
     rows = f"{about}{extent.rows:,} rows to learn" if extent.rows is not None else ""
     steps = f"{extent.steps:,} steps" if extent.steps is not None else ""
-    time = f"roughly {duration(extent.seconds)}" if extent.seconds is not None else ""
+    time = _time(extent)
     told = ", ".join(filter(None, (steps, rows, time))) or "as many steps as the rows come to"
+    if extent.is_by_size:
+        return f"{told}, by size alone; the time is known after the first ones"
     return told if time else f"{told}; the time is known after the first ones"
 
 
 def short_length(extent: Extent) -> str:
     """Steps and time only; empty if neither is known."""
     steps = f"{extent.steps:,} steps" if extent.steps is not None else ""
-    time = f"roughly {duration(extent.seconds)}" if extent.seconds is not None else ""
-    return ", ".join(filter(None, (steps, time)))
+    return ", ".join(filter(None, (steps, _time(extent))))
+
+
+def _time(extent: Extent) -> str:
+    if extent.seconds is None:
+        return ""
+    return f"{'very roughly' if extent.is_by_size else 'roughly'} {duration(extent.seconds)}"
 
 
 def short_disk(need: DiskNeed) -> str:

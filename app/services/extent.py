@@ -7,6 +7,7 @@ from typing import Final
 
 from app.domain.ports import RunStore
 from app.domain.preflight import Extent
+from app.domain.rough_time import rough_tokens
 from app.domain.runs import RunRequest
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
@@ -33,11 +34,21 @@ def extent_of(
         epochs = length.steps / max(length.steps_of_epoch, 1)
         seconds = length.epoch_seconds * epochs if length.epoch_seconds is not None else None
         is_exact = length.is_exact and _steps_are_known(config)
-        return Extent(rows, length.steps if _steps_are_known(config) else None, is_exact, seconds)
+        steps = length.steps if _steps_are_known(config) else None
+        return Extent(rows, steps, is_exact, seconds, tokens=length.tokens * epochs)
     rows = rows_of(request, library)
     trained = rows - validation_count(config, rows) if rows is not None else None
     steps = _steps(config, trained)
-    return Extent(trained, steps, seconds=_seconds(request, steps, previews, runs))
+    seconds = _seconds(request, steps, previews, runs)
+    return Extent(trained, steps, seconds=seconds, tokens=_tokens(request, steps, previews))
+
+
+def _tokens(request: RunRequest, steps: int | None, previews: PreviewService) -> float | None:
+    characters = previews.rough_characters(request) if steps else None
+    if steps is None or characters is None:
+        return None
+    a_row = min(rough_tokens(characters), request.config.max_seq_len)
+    return steps * request.config.effective_batch_size * a_row
 
 
 def _steps_are_known(config: RunConfig) -> bool:

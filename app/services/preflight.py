@@ -14,6 +14,7 @@ from app.domain.ports import RunStore, Secrets
 from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Readiness, Remark
 from app.domain.preflight_ports import Hub, ModelFiles
 from app.domain.previews import PreviewError
+from app.domain.rough_time import rough_seconds
 from app.domain.runpod_ports import NoCapacityError
 from app.domain.runs import RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
@@ -123,6 +124,7 @@ class PreflightService:
         for name, part in found.items():
             late = Readiness(unknown=(f"{_NAMES[name]} could not be checked.",))
             together = together.with_(part or late)
+        together = _timed(asked, together)
         return _concluded(together.with_(self._cost(asked, together)))
 
     def _asked(self, request: RunRequest) -> _Asked:
@@ -220,6 +222,7 @@ class PreflightService:
             memory=memory,
             disk=self._disk_need(asked, found),
             directions=found.directions,
+            parameters=found.parameters or None,
         )
 
     def _has_sizes(self, asked: _Asked) -> bool:
@@ -298,6 +301,24 @@ def _as_remark(name: str, check: Callable[[_Asked], Readiness], asked: _Asked) -
     except OSError as error:
         message = f"{_NAMES[name]} cannot be read: {error.strerror or error}."
         return Readiness((Remark(about, "error", message, "Check the path and its permissions."),))
+
+
+def _timed(asked: _Asked, found: Readiness) -> Readiness:
+    """With a time by size alone where nothing like it was measured, and a processor is to compute it."""
+    extent = found.extent
+    is_on_a_processor = found.memory is not None and found.memory.device == "cpu"
+    if extent is None or extent.seconds is not None or not (extent.steps and extent.tokens):
+        return found
+    if not is_on_a_processor or found.parameters is None:
+        return found
+    seconds = rough_seconds(
+        asked.config,
+        parameters=found.parameters,
+        tokens=extent.tokens,
+        steps=extent.steps,
+        cores=os.cpu_count() or 1,
+    )
+    return replace(found, extent=replace(extent, seconds=seconds, is_by_size=True))
 
 
 def _concluded(found: Readiness) -> Readiness:

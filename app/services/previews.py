@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import chain, islice, repeat
 from pathlib import Path
+from statistics import fmean
 from typing import Final, Literal
 
 from app.domain.errors import StudioError
@@ -33,7 +34,7 @@ from app.domain.speeds import MeasuredSpeed, SpeedLog
 from app.domain.typed_paths import expanded
 from app.services.library import LibraryService
 from app.services.quality import QualityService, split_of
-from app.services.source_rows import SourceRows, identity_of, is_small, write_lines
+from app.services.source_rows import SourceRows, characters_of, identity_of, is_small, write_lines
 from trainer_image.config import HubDataset, RunConfig
 from trainer_image.judging import Verdict, verdicts
 from trainer_image.lengths import lost_share, padding, percentile, steps, steps_of_epoch, tokens
@@ -275,6 +276,17 @@ class PreviewService:
     def examine(self, config: RunConfig) -> Examined:
         """What can be trained on this computer, and where the run's numbers go. Raises PreviewError."""
         return self._looker.examine(config)
+
+    def rough_characters(self, request: RunRequest) -> float | None:
+        """Of a row on average, by some of them; None where none can be read in a moment."""
+        try:
+            source = self.source_of(request)
+            if source.file is not None and not source.file.is_file():
+                return None
+            sizes = [characters_of(json.loads(line)) for line in self._rows.sampled(source)]
+        except (StudioError, ValueError):
+            return None
+        return fmean(sizes) if sizes else None
 
     def expected(self, request: RunRequest) -> dict[str, int] | None:
         """The ledger a preview has shown for this very run; None if nobody previewed all of its rows."""

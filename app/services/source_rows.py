@@ -96,6 +96,15 @@ def _file_lines(path: Path, start: int, limit: int | None) -> Iterator[str]:
         raise _unreadable(path, error) from error
 
 
+def characters_of(value: object) -> int:
+    """Of all texts in a row."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(characters_of(each) for name, each in value.items() if name != "role")
+    return sum(characters_of(each) for each in value) if isinstance(value, list) else 0
+
+
 def is_small(source: Source) -> bool:
     """Whether all of it takes about a second."""
     if source.row_count is not None:

@@ -1,5 +1,6 @@
 """How long a run will be, as far as it is known before it starts."""
 
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -85,6 +86,31 @@ def test_a_probe_tells_the_time_too_and_the_newer_of_it_and_a_run_counts(
     assert extent(checked, method={"kind": "sft"}, **settings).seconds is None
     previews = previews_of(checked.world, checked.trainer)
     assert previews.speed(RunConfig(base_model=model)) == (5.0 if per_example == 3 else 7.0)
+
+
+def test_before_anything_was_measured_the_time_is_by_size_alone_and_on_a_processor_only(
+    checked: Checked,
+) -> None:
+    long = checked.world.home / "long.jsonl"
+    long.write_text("".join(f'{{"prompt": "{n:04}", "completion": "{"a" * 396}"}}\n' for n in range(20)))
+    checked.world.library.import_file(long)
+    settings = {"max_steps": 30, "per_device_batch_size": 4, "gradient_accumulation_steps": 2}
+    unknown = extent(checked, **settings)
+    checked.trainer.estimated = checked.trainer.estimated.model_copy(update={"parameters": 3 * 10**8})
+
+    found = extent(checked, **settings)
+    half = extent(checked, max_seq_len=50, **settings)
+    all_weights = extent(checked, method={"kind": "sft"}, **settings)
+    checked.trainer.estimated = checked.trainer.estimated.model_copy(update={"device": "cuda"})
+    on_a_gpu = extent(checked, **settings)
+
+    passes, operations = 30 * 2 * 0.03, 4 * 3e8 * (30 * 8 * 100) / (30e9 * (os.cpu_count() or 1))
+    assert (unknown.seconds, on_a_gpu.seconds) == (None, None)
+    assert found.seconds == pytest.approx(passes + operations)
+    assert half.seconds == pytest.approx(passes + operations / 2)
+    assert all_weights.seconds == pytest.approx(passes + operations * 1.5)
+    assert "very roughly" in length(found)
+    assert "by size alone" in length(found)
 
 
 def earlier_run(checked: Checked) -> Run:
