@@ -8,7 +8,8 @@ import flet as ft
 
 from app.ui.kit.focusing import FocusPlace
 
-_HIDDEN_SECONDS: Final = 0.4
+_LOOKS: Final = 10
+_LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(eq=False)
@@ -44,9 +45,11 @@ class FocusOnStop:
 async def _take_and_keep(place: FocusPlace) -> None:
     """The window hides Stop a moment later, or had it only then: the focus goes elsewhere with that."""
     await place.take()
-    await asyncio.sleep(_HIDDEN_SECONDS)
-    if not place.has_it:
-        await place.take()
+    for _ in range(_LOOKS):
+        await asyncio.sleep(_LOOK_SECONDS)
+        if not place.has_it:
+            await place.take()
+            return
 
 
 def use_focus_on_stop(*, is_busy: bool) -> FocusOnStop:
