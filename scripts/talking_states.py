@@ -39,7 +39,7 @@ def inference(states: "States") -> None:
 
 
 def export(states: "States") -> None:
-    """What is asked before, how far it is, and the certificate. A window made narrow forgets the dialog."""
+    """What is asked before, how far it is, and the certificate."""
     ui = states.ui
     ui.go_to("Training")
     _open(ui)

@@ -122,6 +122,8 @@ class ConversationService:
             yield from self._answer(conversation_id, sampling, placing, alone=alone)
         except BusyError:
             self._store.take_back(conversation_id, said.id)
+            if not kept.name:
+                self._store.update(replace(self._store.get(conversation_id), name=""))
             raise
 
     def answer_again(

@@ -9,6 +9,7 @@ import flet as ft
 from app.paths import Paths
 from app.services.everything import Services
 from app.ui.data.tab import DataTab
+from app.ui.escape import Escape
 from app.ui.inference.draft import InferenceDraft
 from app.ui.inference.tab import InferenceTab
 from app.ui.kit.identified import Identified
@@ -200,14 +201,17 @@ def _is_narrow(page: ft.Page) -> bool:
 
 def _use_shortcuts(chosen: int, on_choose: Callable[[int], None]) -> None:
     """Ctrl or Alt with 1 to 5: browsers keep one of the two for themselves, which one differs. F6 goes to the
-    next landmark of the tab. None of them while a dialog is open: the focus would go behind it."""
+    next landmark of the tab. Neither while a dialog is open: the focus would go behind it. Escape closes
+    that one."""
     page = ft.context.page
     tour = ft.use_memo(LandmarkTour, dependencies=[])
+    escape = ft.use_memo(Escape, dependencies=[])
     shown = ft.use_ref(chosen)
     shown.current = chosen
 
     async def press(event: ft.KeyboardEvent) -> None:
         key_pressed(page, event.key)
+        await escape.press(page, event.key)
         if any(isinstance(dialog, ft.AlertDialog) and dialog.open for dialog in page._dialogs.controls):
             return
         if (event.ctrl or event.alt or event.meta) and event.key in ("1", "2", "3", "4", "5"):

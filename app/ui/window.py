@@ -141,6 +141,8 @@ def claim_port(port: int | None) -> socket.socket:
 async def _serve(opening: Opening, paths: Paths, listener: socket.socket, *, open_browser: bool) -> None:
     import uvicorn  # noqa: PLC0415 - not needed in the desktop window
 
+    from app.ui.closed_page import let_go_of_closed_pages  # noqa: PLC0415 - neither
+
     site = ft.run(
         lambda page: _show(page, opening, paths),
         assets_dir=str(paths.assets),
@@ -148,6 +150,7 @@ async def _serve(opening: Opening, paths: Paths, listener: socket.socket, *, ope
         no_cdn=True,
         export_asgi_app=True,
     )
+    let_go_of_closed_pages()
     port = listener.getsockname()[1]
     was_answered = asyncio.Event()
     guarded = only_this_computer(still_without_a_graphics_card(site), port)

@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.chat import Sampling
 from app.domain.conversations import ChatFormat
-from app.domain.errors import EngineError, StudioError, UnknownConversationError
+from app.domain.errors import BusyError, EngineError, StudioError, UnknownConversationError
 from app.domain.talkers import ModelRef
 from tests.services.talking import conversations_of, model_folder
 
@@ -64,6 +64,20 @@ def test_a_chat_is_named_after_its_first_question_and_found_by_its_words(chats, 
     assert [one.id for one in chats.find("5_5")] == [other.id]
     assert [one.id for one in chats.find("5x5")] == []
     assert {one.id for one in chats.find()} == {talk.id, other.id}
+
+
+def test_what_was_not_said_as_the_model_was_busy_names_no_chat(chats, talk, world, monkeypatch):
+    def busy(*_, **__):
+        raise BusyError("A model is being loaded.")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(world.engine, "generate", busy)
+        with pytest.raises(BusyError):
+            ask(chats, talk, "Never mind")
+    assert (chats.get(talk.id).name, said(chats, talk)) == ("", [])
+
+    ask(chats, talk, "Where does it leave?")
+    assert chats.get(talk.id).name == "Where does it leave?"
 
 
 def test_a_name_that_several_chats_have_names_none_of_them(chats, talk, tmp_path):

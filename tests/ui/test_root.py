@@ -69,6 +69,25 @@ async def test_keys_do_nothing_behind_an_open_dialog(services, paths, write_rows
         assert (len(focused), "Appearance" in screen.text()) == (1, True)
 
 
+async def test_escape_closes_a_dialog_that_does_not_hear_it(services, paths):
+    """A dropdown that has the focus keeps the key to itself; an open list is all that Escape closes then."""
+    async with mounted(Root, services, paths) as screen:
+        dialog = ft.AlertDialog(title=ft.Text("A question"))
+        screen.page.show_dialog(dialog)
+
+        await screen.press("Enter")
+        await screen.press("Escape")
+        assert dialog.open
+        await screen.press("Tab")
+        await screen.press("Escape")
+        assert not dialog.open
+
+        screen.page.show_dialog(dialog := ft.AlertDialog(title=ft.Text("Another"), modal=True))
+        await screen.press("Tab")
+        await screen.press("Escape")
+        assert dialog.open
+
+
 async def test_only_tabs_that_work_are_offered(services, paths):
     async with mounted(Root, services, paths) as screen:
         rail = next(screen.controls(ft.NavigationRail))

@@ -20,7 +20,7 @@ NOT_THE_WINDOW = {
 }  # fmt: skip
 """What these say is for those who write texts, for the drawing, for the log, or for the terminal; or keys."""
 ALLOWED = {
-    "Tunewright", "F6", " SemiBold",  # called so in every language
+    "Tunewright", "F6", "Escape", "Tab", " SemiBold",  # called so in every language
     "%b %Y, %H:%M", "%d %b %H:%M", "%Y-%m-%d %H:%M",  # how a moment is written
     "Custom",  # of a form that is kept; its text is in the catalogue
     "Memory ran out", "Value error, ", "the config",  # how another part begins or is called

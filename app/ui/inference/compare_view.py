@@ -16,6 +16,7 @@ from app.services.talking import TalkingEngine
 from app.ui.actions import problem_of, use_doing
 from app.ui.inference.compare_result import Pairs
 from app.ui.inference.draft import Compare, InferenceDraft, PickedModel
+from app.ui.inference.focus_on_stop import FocusOnStop, use_focus_on_stop
 from app.ui.inference.format_menu import FormatMenu
 from app.ui.inference.proof_view import Proving, proof_lines
 from app.ui.inference.sample_prompts import SessionPrompts
@@ -52,6 +53,7 @@ def CompareView(
     page = ft.context.page
     said, say = ft.use_state("")
     doing = use_doing()
+    focus = use_focus_on_stop(is_busy=compare.is_busy)
 
     def add(prompt: str) -> None:
         line = " ".join(prompt.split())
@@ -80,6 +82,7 @@ def CompareView(
             return services.comparing.run(plan, *pair, placing)
 
         say("")
+        focus.pressed()
         page.run_task(compare.follow, plan, answers)  # goes on when this component is gone
 
     async def stop() -> None:
@@ -106,7 +109,7 @@ def CompareView(
         max_lines=10,
         on_change=edit,
     )
-    buttons = _start_and_stop(draft, compare, model, start, stop)
+    buttons = _start_and_stop(draft, compare, model, start, stop, focus)
     if plan is not None and plan.pairs():
         menu = [
             (text_in("inference.compare.formats", kind.name.lower()), partial(export, kind))
@@ -127,7 +130,7 @@ def CompareView(
         Identified("compare-prompts", field),
         TextInput(text("inference.compare.system"), compare.system, edit_system),
         Wrap(buttons),
-        keyed(Proving, "proving", services, engine, draft, compare, model),
+        keyed(Proving, "proving", services, engine, draft, compare, model, focus),
     ]
     if said:
         lines.append(Identified("compare-said", Selectable(ft.Text(said)), live=True))
@@ -145,18 +148,28 @@ def _start_and_stop(
     model: PickedModel,
     start: Callable[[], object],
     stop: Callable[[], object],
+    focus: FocusOnStop,
 ) -> list[ft.Control]:
     missing = _missing(draft, compare, model)
     button = ft.FilledButton(
         text("inference.compare.start"),
         icon=ft.Icons.COMPARE_ARROWS,
+        ref=focus.back.ref,
+        on_focus=focus.back.on_focus,
+        on_blur=focus.back.on_blur,
         disabled=draft.is_busy or bool(missing),
         on_click=start,
     )
     buttons: list[ft.Control] = [
         Identified("compare-start", button),
         ft.OutlinedButton(
-            text("inference.compare.stop"), icon=ft.Icons.STOP, visible=compare.is_busy, on_click=stop
+            text("inference.compare.stop"),
+            icon=ft.Icons.STOP,
+            ref=focus.stop.ref,
+            on_focus=focus.stop.on_focus,
+            on_blur=focus.on_stop_blur,
+            visible=compare.is_busy,
+            on_click=stop,
         ),
     ]
     return [*buttons, Help(missing)] if missing and not draft.is_busy else buttons

@@ -25,6 +25,7 @@ from app.domain.typed_paths import expanded
 from app.services.export_sources import RESULT, ExportSource
 from app.services.exporting import ExportService
 from app.ui.inference.certificate_view import CertificateView
+from app.ui.inference.export_window import ExportWindow
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
@@ -33,6 +34,7 @@ from app.ui.long_work import LongWork, use_long_work
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Help
+from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 from app.ui.training.wording import duration
 
@@ -61,16 +63,19 @@ class _Look:
     estimate: Estimate
 
 
-@dataclass(frozen=True)
-class ExportDialog:
-    open: Callable[[], None]
-    is_making: bool
-    """Also where the dialog was closed meanwhile."""
+@ft.component
+def ExportHost(exporting: ExportService, window: ExportWindow) -> ft.Control:
+    """Where the dialog lives: to be mounted where it stays when the window becomes narrow or wide."""
+    run = window.run
+    if run is None:
+        return ft.Container(visible=False)
+    return keyed(ExportDialog, f"export-dialog-{run.id}", exporting, run, window)
 
 
-def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], None]) -> ExportDialog:
-    """`on_made` is told of each export that is there now. What is being made goes on where it is closed."""
-    is_open, set_open = ft.use_state(False)
+@ft.component
+def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft.Control:
+    """What is being made goes on where it is closed, and where another run's takes its place."""
+    is_open = window.is_open
     format, set_format = ft.use_state(ExportFormat.GGUF)
     quantization, set_quantization = ft.use_state(Quantization.Q8_0)
     mlx_bits, set_mlx_bits = ft.use_state(MlxBits.EIGHT)
@@ -104,17 +109,21 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
 
         def done(_: Made) -> None:
             folder.put("")
-            on_made()
+            window.made += 1
 
-        await work.run(lambda tell: _make(exporting, run, asked, tell), done)
+        window.making = run.id
+        try:
+            await work.run(lambda tell: _make(exporting, run, asked, tell), done)
+        finally:
+            window.making = None if window.making == run.id else window.making
 
-    def open_dialog() -> None:
-        if not work.is_busy:
+    def begin_anew() -> None:
+        """What the last one came to is not shown again."""
+        if is_open and not work.is_busy:
             work.forget()
-        set_open(True)
 
-    def close() -> None:
-        set_open(False)
+    ft.use_effect(begin_anew, dependencies=[is_open])
+    close = window.close
 
     blocked = next((c.blocked for c in look.formats if c.format is format), "") if look else ""
     may = look is not None and not blocked and look.estimate.fits and not work.is_busy
@@ -150,7 +159,7 @@ def use_export_dialog(exporting: ExportService, run: Run, on_made: Callable[[], 
         on_dismiss=close,
     )
     ft.use_dialog(dialog if is_open else None)
-    return ExportDialog(open_dialog, work.is_busy)
+    return ft.Container(visible=False)
 
 
 def _actions(

@@ -13,7 +13,8 @@ from app.services.export_progress import ExportUnderWay
 from app.services.exporting import ExportService
 from app.ui.actions import use_action
 from app.ui.inference.certificate_view import verdict
-from app.ui.inference.export_dialog import doing, use_export_dialog
+from app.ui.inference.export_dialog import doing
+from app.ui.inference.export_window import ExportWindow
 from app.ui.inference.push_dialog import PushExport
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.icon_action import IconAction
@@ -31,7 +32,7 @@ _LOOK_SECONDS: Final = 0.5
 
 
 @ft.component
-def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
+def ExportPart(exporting: ExportService, run: Run, window: ExportWindow) -> ft.Control:
     """For a run that has a result or a checkpoint. Memoise it with a run that does not tick."""
     exports, set_exports = ft.use_state(cast(tuple[Export, ...], ()))
     under_way, set_under_way = ft.use_state(cast(tuple[ExportUnderWay, ...], ()))
@@ -50,14 +51,18 @@ def ExportPart(exporting: ExportService, run: Run) -> ft.Control:
     def look_again() -> None:
         set_version(lambda number: number + 1)
 
-    dialog = use_export_dialog(exporting, run, look_again)
-    goes_on = dialog.is_making or bool(under_way)
-    use_answer(look, take, on=(run.id, version, goes_on), every_seconds=_LOOK_SECONDS if goes_on else None)
+    goes_on = window.making == run.id or bool(under_way)
+    use_answer(
+        look,
+        take,
+        on=(run.id, version, window.made, goes_on),
+        every_seconds=_LOOK_SECONDS if goes_on else None,
+    )
     button = ft.OutlinedButton(
         text("inference.export.open"),
         icon=ft.Icons.IOS_SHARE,
         tooltip=text("inference.export.open_help"),
-        on_click=dialog.open,
+        on_click=lambda: window.open(run),
     )
     lines: list[ft.Control] = [keyed(UnderWayLine, f"making-{one.id}", exporting, one) for one in under_way]
     lines += [keyed(ExportLine, f"export-{one.id}", exporting, one, look_again, set_left) for one in exports]

@@ -13,6 +13,8 @@ from app.services.everything import Services
 from app.services.talking import TalkingEngine
 from app.ui.actions import problem_of
 from app.ui.inference.draft import Compare, InferenceDraft, PickedModel
+from app.ui.inference.focus_on_stop import FocusOnStop
+from app.ui.kit.focusing import use_focus_place
 from app.ui.kit.identified import Identified
 from app.ui.kit.open_folder_button import OpenFolderButton
 from app.ui.kit.selectable import Selectable
@@ -24,10 +26,15 @@ from app.ui.training.mounting import memoised
 
 @ft.component
 def Proving(
-    services: Services, engine: TalkingEngine, draft: InferenceDraft, compare: Compare, model: PickedModel
+    services: Services,
+    engine: TalkingEngine,
+    draft: InferenceDraft,
+    compare: Compare,
+    model: PickedModel,
+    focus: FocusOnStop,
 ) -> ft.Control:
     """For what a run has made: only that has rows that were kept aside."""
-    page = ft.context.page
+    page, place = ft.context.page, use_focus_place()
     ref = model.ref
 
     async def prove() -> None:
@@ -44,6 +51,7 @@ def Proving(
         def write(whole: Comparison) -> Path:
             return services.comparing.export(whole, ComparisonFormat.HTML)
 
+        focus.pressed(place)
         page.run_task(compare.prove, plan, answers, write)  # goes on when this component is gone
 
     if ref is None or ref.kind not in ("run", "checkpoint"):
@@ -51,6 +59,9 @@ def Proving(
     button = ft.OutlinedButton(
         text("inference.proof.prove"),
         icon=ft.Icons.FACT_CHECK_OUTLINED,
+        ref=place.ref,
+        on_focus=place.on_focus,
+        on_blur=place.on_blur,
         disabled=draft.is_busy,
         on_click=prove,
     )

@@ -11,6 +11,7 @@ from app.services.conversing import ConversationService
 from app.services.talking import TalkingEngine
 from app.ui.actions import Problem, problem_of, use_action
 from app.ui.inference.draft import InferenceDraft, LiveAnswer, PickedModel, Talk, Typing
+from app.ui.inference.focus_on_stop import FocusOnStop, use_focus_on_stop
 from app.ui.inference.message import Bubble, Hands, Message, Rendered
 from app.ui.inference.sampling import SamplingDraft
 from app.ui.kit.entered import text_of
@@ -41,7 +42,8 @@ def TalkView(
         return tuple(chats.messages(conversation)) if conversation is not None else ()
 
     use_answer(look, set_said, on=(conversation, talk.changes))
-    asking = Asking(chats, engine, draft, talk, ft.context.page.run_task)
+    focus = use_focus_on_stop(is_busy=talk.is_busy)
+    asking = Asking(chats, engine, draft, talk, ft.context.page.run_task, focus.pressed)
     hands = Hands(asking.edit, asking.rate, asking.again)
     is_answering = talk.is_busy and talk.answering_in == conversation
     shown = [one for one in said if not (is_answering and _is_hidden(one, talk))]
@@ -67,7 +69,16 @@ def TalkView(
             ErrorBanner(talk.problem, on_dismiss=asking.dismiss),
             keyed(SystemPrompt, f"system-{conversation}", talk.typing),
             keyed(
-                Composer, "composer", chats, draft, talk, talk.typing, draft.model, draft.settings, asking.ask
+                Composer,
+                "composer",
+                chats,
+                draft,
+                talk,
+                talk.typing,
+                draft.model,
+                draft.settings,
+                asking.ask,
+                focus,
             ),
         ],
         spacing=GAP * 1.5,
@@ -112,10 +123,12 @@ class Asking:
         draft: InferenceDraft,
         talk: Talk,
         run_task: Callable[..., object],
+        by_button: Callable[[], None],
     ) -> None:
+        """`by_button` is told of an answer that a button begins which stands among what was said."""
         self._chats, self._engine = chats, engine
         self._draft, self._talk = draft, talk
-        self._run_task = run_task
+        self._run_task, self._by_button = run_task, by_button
 
     def ask(self) -> None:
         typing = self._talk.typing
@@ -125,6 +138,7 @@ class Asking:
 
     def again(self) -> None:
         if self._talk.begin():
+            self._by_button()
             self._run_task(self._again)
 
     def edit(self, said: Said, text: str) -> None:
@@ -178,6 +192,7 @@ class Asking:
             return
         self._talk.changes += 1
         if wants_answer and self._talk.begin():
+            self._by_button()
             await self._again()
 
     async def _rate(self, said: Said, rating: Rating) -> None:
@@ -241,6 +256,7 @@ def Composer(
     model: PickedModel,
     settings: SamplingDraft,
     ask: Callable[[], None],
+    focus: FocusOnStop,
 ) -> ft.Control:
     """Nothing in here ticks while an answer arrives. What is handed over is watched."""
     stop = use_action(chats.stop, on_done=lambda _: None)
@@ -248,10 +264,17 @@ def Composer(
     def edit(event: ft.Event[ft.TextField]) -> None:
         typing.prompt = text_of(event)
 
+    def press() -> None:
+        focus.pressed()
+        ask()
+
     missing = _missing(model, settings, typing)
     field = ft.TextField(
         label=text("inference.talk.prompt") if talk.is_alone else text("inference.talk.message"),
         value=typing.prompt,
+        ref=focus.back.ref,
+        on_focus=focus.back.on_focus,
+        on_blur=focus.back.on_blur,
         multiline=True,
         min_lines=2,
         max_lines=8,
@@ -264,7 +287,7 @@ def Composer(
         icon=ft.Icons.SEND,
         disabled=bool(missing) or draft.is_busy,
         tooltip=missing or None,
-        on_click=ask,
+        on_click=press,
     )
     ring = ft.ProgressRing(
         width=18, height=18, stroke_width=2.5, semantics_label=text("inference.talk.answering_ring")
@@ -272,7 +295,13 @@ def Composer(
     controls: list[ft.Control] = [
         Identified("talk-send", send),
         ft.OutlinedButton(
-            text("inference.talk.stop"), icon=ft.Icons.STOP, on_click=stop.run, visible=talk.is_busy
+            text("inference.talk.stop"),
+            icon=ft.Icons.STOP,
+            ref=focus.stop.ref,
+            on_focus=focus.stop.on_focus,
+            on_blur=focus.on_stop_blur,
+            on_click=stop.run,
+            visible=talk.is_busy,
         ),
     ]
     if talk.is_busy:

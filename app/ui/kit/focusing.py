@@ -20,20 +20,24 @@ class FocusPlace:
     """
 
     ref: "ft.Ref[Any]" = field(default_factory=ft.Ref)
-    _has_it: bool = False
+    has_it: bool = False
 
     def on_focus(self, _: Any) -> None:
-        self._has_it = True
+        self.has_it = True
+
+    def on_blur(self, _: Any) -> None:
+        """Given as well where somebody asks whether it has the focus still."""
+        self.has_it = False
 
     async def take(self) -> None:
-        self._has_it = False
+        self.has_it = False
         for _ in range(_TRIES):
             button: Any = self.ref.current
             if button is None:
                 return
             await button.focus()
             await asyncio.sleep(_SECONDS)
-            if self._has_it:
+            if self.has_it:
                 return
 
 

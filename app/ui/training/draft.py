@@ -14,6 +14,7 @@ from app.domain.runs import DockerOptions, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
 from app.services.settings import LeftForm
+from app.ui.inference.export_window import ExportWindow
 from app.ui.texts import text
 from app.ui.training import clashes, draft_setup, typed_numbers
 from app.ui.training.beginner import auto_form
@@ -53,6 +54,7 @@ _NOT_TYPED: Final = frozenset(
     {
         "selection",
         "chat",
+        "exports",
         "row_counts",
         "session_names",
         "setups_version",
@@ -158,6 +160,7 @@ class TrainingDraft:
     """The effective batch as typed, while it is no number or the product is still the same."""
     selection: RunSelection = field(default_factory=RunSelection)
     chat: ChatDraft = field(default_factory=ChatDraft)
+    exports: ExportWindow = field(default_factory=ExportWindow)
 
     @property
     def base_model(self) -> str:

@@ -75,7 +75,8 @@ def RunColumn(
     into_form = partial(open_clone, form.value)
     body: list[ft.Control] = [ErrorBanner(problem)] if problem else []
     if run is not None:
-        view = keyed(RunView, f"run-{run.id}", services, run, read_again, into_form, started)
+        exports = Unwatched(form.value.exports)
+        view = keyed(RunView, f"run-{run.id}", services, run, read_again, into_form, started, exports)
         body.append(scrolled_to(_RUN, view))
         panel = memoised(InferencePanel, f"chat-{run.id}", services.chats, run, chat)
         body.append(talk_place(panel))

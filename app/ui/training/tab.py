@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.runs import Run
 from app.services.everything import Services
 from app.services.settings import LeftForm
+from app.ui.inference.export_dialog import ExportHost
 from app.ui.kit.identified import Identified
 from app.ui.landmarks import scrolled_to
 from app.ui.theme import PAGE_PADDING, SPACE, text_scale
@@ -55,11 +56,10 @@ def TrainingTab(
 
     start = keyed(LastStep, "last-step", services, draft, kept, started, added, is_shown=is_shown)
     run = memoised(RunColumn, "run", services, draft.selection, draft.chat, kept)
-    return ft.Container(
-        _beside(form, start, run) if is_wide else _stacked(form, start, run),
-        expand=True,
-        on_size_change=measure,
-    )
+    columns = _beside(form, start, run) if is_wide else _stacked(form, start, run)
+    dialog = keyed(ExportHost, "export-dialog", services.exporting, draft.exports)
+    tab = ft.Column([ft.Container(columns, expand=True), dialog], spacing=0, expand=True)
+    return ft.Container(tab, expand=True, on_size_change=measure)
 
 
 def _beside(form: ft.Control, start: ft.Control, run: ft.Control) -> ft.Control:

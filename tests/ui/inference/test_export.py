@@ -13,11 +13,20 @@ from app.domain.exports import ExportCancelledError, Replacing
 from app.domain.runs import Run
 from app.domain.sizes import sized
 from app.services.exporting import ExportService
+from app.ui.inference.export_dialog import ExportHost
 from app.ui.inference.export_part import ExportPart
+from app.ui.inference.export_window import ExportWindow
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
 from tests.services.conftest import make_world
 from tests.ui.harness import mounted
+
+
+@ft.component
+def Exports(exporting: ExportService, run: Run) -> ft.Control:
+    """As the Training tab has it: the part in the run's view, and the dialog beside it."""
+    window = ft.use_memo(ExportWindow, dependencies=[])
+    return ft.Column([ExportPart(exporting, run, window), ExportHost(exporting, window)])
 
 
 @pytest.fixture
@@ -34,7 +43,7 @@ def service(world, writer: Writer):
 
 async def test_an_export_ends_with_a_tick_and_stands_in_the_list(world) -> None:
     run, exporting = add_run(world, MODEL), service(world, Writer())
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("About 2.9 MB")
         await screen.click("Export")
@@ -51,7 +60,7 @@ async def test_an_export_ends_with_a_tick_and_stands_in_the_list(world) -> None:
 async def test_a_checkpoint_is_chosen_and_exported(world) -> None:
     run, writer = add_run(world, MODEL), Writer()
     add_checkpoint(run, "samples_40", step=10)
-    async with mounted(ExportPart, service(world, writer), run) as screen:
+    async with mounted(Exports, service(world, writer), run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("About 2.9 MB")
         await screen.choose("What", "samples_40")
@@ -64,7 +73,7 @@ async def test_a_checkpoint_is_chosen_and_exported(world) -> None:
 
 async def test_an_export_that_is_not_as_trained_says_the_exact_reason(world) -> None:
     run, exporting = add_run(world, MODEL), service(world, Writer(passes=False))
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("About 2.9 MB")
         await screen.click("Export")
@@ -75,7 +84,7 @@ async def test_a_cancel_leaves_nothing_and_says_so(world) -> None:
     writer = Writer()
     writer.may_go_on.clear()
     run, exporting = add_run(world, MODEL), service(world, writer)
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("About 2.9 MB")
         screen.start(screen.click("Export"))
@@ -91,7 +100,7 @@ async def test_an_export_goes_on_where_its_dialog_is_closed_and_its_run_is_left(
     writer = Writer()
     writer.may_go_on.clear()
     run, exporting = add_run(world, MODEL), service(world, writer)
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("About 2.9 MB")
         screen.start(screen.click("Export"))
@@ -99,7 +108,7 @@ async def test_an_export_goes_on_where_its_dialog_is_closed_and_its_run_is_left(
         await screen.click("Go on working")
         await screen.wait_for(lambda: not list(screen.controls(ft.AlertDialog)))
 
-        async with mounted(ExportPart, exporting, run) as other:
+        async with mounted(Exports, exporting, run) as other:
             await other.wait_for(lambda: "GGUF Q8_0: Writing…" in str(other.identified("export-making")))
             assert other.has_button("Cancel export")
 
@@ -116,7 +125,7 @@ async def test_an_export_that_was_left_can_be_cancelled_in_the_list(world) -> No
     making.start()
     while not exporting.under_way(run.id):
         assert making.is_alive()
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Cancel export")
         await screen.wait_for(lambda: not screen.identified("export-making"))
 
@@ -132,7 +141,7 @@ def _ends(exporting: ExportService, run: Run, folder: Path) -> None:
 
 async def test_what_is_missing_is_said_before_anything_is_tried(world) -> None:
     run, exporting = add_run(world, MODEL), service(world, Writer(lacks="GGUF needs xllamacpp."))
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("GGUF needs xllamacpp.")
 
@@ -141,7 +150,7 @@ async def test_what_is_missing_is_said_before_anything_is_tried(world) -> None:
 
 async def test_a_run_that_trained_all_weights_has_no_adapter_to_export(world) -> None:
     run, exporting = add_run(world, MODEL), service(world, Writer())
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.choose("Format", "adapter")
         await screen.wait_for_text("This run trained all weights: there is no adapter.")
@@ -152,7 +161,7 @@ async def test_a_run_that_trained_all_weights_has_no_adapter_to_export(world) ->
 
 async def test_of_an_mlx_model_the_bits_are_chosen_and_eight_is_the_first_choice(world) -> None:
     run, writer = add_run(world, MODEL), Writer()
-    async with mounted(ExportPart, service(world, writer), run) as screen:
+    async with mounted(Exports, service(world, writer), run) as screen:
         await screen.click("Export…")
         await screen.choose("Format", "mlx")
         await screen.wait_for_text("-mlx-8bit")
@@ -169,7 +178,7 @@ async def test_how_long_it_takes_is_said_where_one_like_it_was_made(world) -> No
     writer, clock = Writer(), itertools.count(step=60.0)
     store = SqliteExportStore(world.runs._engine)
     run, exporting = add_run(world, MODEL), service_of(world, store, writer, seconds=lambda: next(clock))
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("How long it takes is not known yet")
         exporting.export(run.id, wish(world.home / "out"), unheard)
@@ -185,7 +194,7 @@ async def test_how_long_it_takes_is_said_where_one_like_it_was_made(world) -> No
 
 async def test_an_export_is_deleted_after_a_question(world) -> None:
     run, exporting = add_run(world, MODEL), service(world, Writer())
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("About 2.9 MB")
         await screen.click("Export")
@@ -204,7 +213,7 @@ async def test_what_a_deletion_leaves_in_the_folder_is_said(world) -> None:
     run, exporting = add_run(world, MODEL), service(world, Writer())
     made = exporting.export(run.id, wish(world.home / "out"), unheard)
     (made.folder / "mine.txt").write_text("mine")
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.wait_for_text("As trained")
         await screen.click(f"Delete the export GGUF Q8_0, {sized(made.size_bytes)}")
         await screen.wait_for_text("files of yours in there stay")
@@ -219,7 +228,7 @@ async def test_pushing_offline_says_why_not(world) -> None:
     exporting = service_of(
         world, SqliteExportStore(world.runs._engine), Writer(), offline="Offline mode is on."
     )
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.click("Export…")
         await screen.wait_for_text("About 2.9 MB")
         await screen.click("Export")
@@ -237,7 +246,7 @@ async def test_a_push_under_way_stays_in_sight_until_it_has_ended(world) -> None
     world.secrets.token = "hf_writing"
     exporting.export(run.id, wish(world.home / "out"), unheard)
     writer.may_go_on.clear()
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.wait_for_text("As trained")
         await screen.click("Push to the Hub…")
         await screen.type("Model (your-name/ferry-talk)", "me/ferry")
@@ -254,7 +263,7 @@ async def test_what_a_push_would_replace_is_asked_before_anything_is_sent(world)
     run, exporting = add_run(world, MODEL), service(world, writer)
     world.secrets.token = "hf_writing"
     exporting.export(run.id, wish(world.home / "out"), unheard)
-    async with mounted(ExportPart, exporting, run) as screen:
+    async with mounted(Exports, exporting, run) as screen:
         await screen.wait_for_text("As trained")
         await screen.click("Push to the Hub…")
         await screen.type("Model (your-name/ferry-talk)", "me/ferry")

@@ -183,3 +183,17 @@ async def test_deleting_the_run_while_it_answers_does_not_crash(studio, run):
         studio.engine.finish()
 
         await screen.wait_for(lambda: not studio.draft.chat.answering.is_busy)
+
+
+async def test_the_focus_is_on_stop_while_an_answer_comes_and_on_the_button_again_afterwards(studio, run):
+    """Run Inference cannot be pressed meanwhile, and what cannot be pressed loses the focus."""
+    async with studio.opened() as screen:
+        focused: list[int] = []
+        screen.client.answers["focus"] = lambda _, control: focused.append(control)
+        await ask(screen, "Hello")
+        stop = screen.button("Stop answer")._i
+        await screen.wait_for(lambda: set(focused) == {stop})
+
+        studio.engine.finish()
+
+        await screen.wait_for(lambda: focused[-1] == screen.button("Run Inference")._i)

@@ -373,3 +373,18 @@ async def test_until_a_new_run_is_read_the_one_before_stays_on_the_screen(studio
 def scrolled(screen) -> list[str]:
     """The pieces that were brought into sight, in order."""
     return [args["scroll_key"] for name, args in screen.client.calls if name == "scroll_to"]
+
+
+async def test_an_export_dialog_stays_open_and_as_it_was_filled_when_the_window_becomes_narrow(studio):
+    studio.finish(studio.start("ferry"))
+    async with studio.opened() as screen:
+        await screen.click("Export…")
+        await screen.type("Another folder", "/elsewhere")
+        [dialog] = screen.controls(ft.AlertDialog)
+
+        frame = next(c for c in screen.controls(ft.Container) if c.on_size_change is not None)
+        await screen.fire(frame, "size_change", {"w": 420, "h": 800})
+
+        await screen.wait_for(lambda: not screen.identified("training-form"))
+        [same] = screen.controls(ft.AlertDialog)
+        assert (same._i, screen.find(ft.TextField, "Another folder").value) == (dialog._i, "/elsewhere")

@@ -8,9 +8,9 @@ from app.domain.chat import Voice
 from app.domain.runs import RunId
 from app.services.chatting import ChatService
 from app.ui.actions import use_action
+from app.ui.inference.focus_on_stop import use_focus_on_stop
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
-from app.ui.kit.focusing import use_focus_place
 from app.ui.kit.identified import Identified
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
@@ -25,7 +25,9 @@ _VOICES: tuple[Voice, ...] = ("tuned", "base")
 def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Answering) -> ft.Control:
     """Type, choose who answers, run, stop."""
     stop = use_action(chats.stop, on_done=lambda _: None)
-    place, taken = use_focus_place(), ft.use_ref(chat.samples_taken)
+    taken = ft.use_ref(chat.samples_taken)
+    focus = use_focus_on_stop(is_busy=answering.is_busy)
+    place = focus.back
 
     async def ask() -> None:
         if chat.prompt.strip():
@@ -34,6 +36,10 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
                 answering.ask, chats, run_id, chat.prompt, chat.settings.sampling, chat.voice
             )
             await asyncio.sleep(0)
+
+    async def press() -> None:
+        focus.pressed()
+        await ask()
 
     def edit(event: ft.Event[ft.TextField]) -> None:
         chat.prompt = text_of(event)
@@ -62,10 +68,11 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
         text("training.chat.run"),
         ref=place.ref,
         on_focus=place.on_focus,
+        on_blur=place.on_blur,
         icon=ft.Icons.AUTO_AWESOME,
         disabled=answering.is_busy or not chat.prompt.strip(),
         tooltip=None if chat.prompt.strip() else text("training.chat.type_first"),
-        on_click=ask,
+        on_click=press,
     )
     ft.use_effect(be_ready, dependencies=[chat.samples_taken])
     problem = answering.problem if answering.run_id == run_id else None
@@ -85,6 +92,9 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
                     ft.OutlinedButton(
                         text("training.chat.stop"),
                         icon=ft.Icons.STOP,
+                        ref=focus.stop.ref,
+                        on_focus=focus.stop.on_focus,
+                        on_blur=focus.on_stop_blur,
                         on_click=stop.run,
                         visible=answering.is_busy,
                     ),

@@ -15,6 +15,7 @@ from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.actions import Problem
 from app.ui.inference.export_part import ExportPart
+from app.ui.inference.export_window import ExportWindow
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
@@ -25,7 +26,7 @@ from app.ui.landmarks import TALK, focus_on, scroll_to_piece, scrolled_to, use_l
 from app.ui.texts import text
 from app.ui.training import wording
 from app.ui.training.log_view import LogView
-from app.ui.training.mounting import keyed, memoised
+from app.ui.training.mounting import Unwatched, keyed, memoised
 from app.ui.training.run.changes_view import MemoryChanges
 from app.ui.training.run.checkpoints_view import CheckpointList
 from app.ui.training.run.dashboards_view import Dashboards
@@ -56,6 +57,7 @@ def RunView(
     on_changed: Callable[[], None],
     on_setup: Callable[[Setup], Any],
     on_started: Callable[[Run], Any],
+    exports: Unwatched[ExportWindow],
 ) -> ft.Control:
     """Give it the run's id as key. It asks for what is new once a second while the run is going.
 
@@ -90,7 +92,7 @@ def RunView(
             Progress(run),
             Figures(run, last, gain(report.measurements)),
             memoised(RunActions, f"actions-{run.id}", services, _acted_on(run), on_changed),
-            *_exports(services, _acted_on(run)),
+            *_exports(services, _acted_on(run), exports.value),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
             *Guide(run, last),
@@ -121,11 +123,11 @@ def RunView(
     )
 
 
-def _exports(services: Services, run: Run) -> list[ft.Control]:
+def _exports(services: Services, run: Run, window: ExportWindow) -> list[ft.Control]:
     """Once a run that has ended has something to take along."""
     if not (run.status.is_final and (run.output or run.checkpoint)):
         return []
-    return [memoised(ExportPart, f"exports-{run.id}", services.exporting, run)]
+    return [memoised(ExportPart, f"exports-{run.id}", services.exporting, run, window)]
 
 
 def _messages(run: Run, hands: Hands) -> list[ft.Control]:
