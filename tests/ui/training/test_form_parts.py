@@ -29,6 +29,7 @@ _NOT_SHOWN = {
     "file_dataset",
     "is_restored",
     "was_started_before",
+    "looks_at_rows",
     "selection",
     "chat",
     "spread",
