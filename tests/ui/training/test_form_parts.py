@@ -30,6 +30,7 @@ _NOT_SHOWN = {
     "is_restored",
     "was_started_before",
     "looks_at_rows",
+    "exports",
     "selection",
     "chat",
     "spread",
