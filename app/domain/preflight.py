@@ -23,6 +23,10 @@ class Remark:
     hint: str = ""
 
 
+WhyLongest = Literal["there", "possible", "allowed"]
+"""There is such a row and none longer; none of these rows can be longer; none may be longer."""
+
+
 @dataclass(frozen=True)
 class MemoryNeed:
     """Bytes at the peak, and what there is."""
@@ -38,8 +42,7 @@ class MemoryNeed:
     """Earlier runs like it whose measured memory corrected this."""
     longest_row: int = 0
     """Tokens of the longest row it is for; 0 if nobody knows."""
-    is_longest_known: bool = False
-    """There is such a row, and none longer; else none may be longer."""
+    why_longest: WhyLongest = "allowed"
     free: int | None = None
     total: int | None = None
 
@@ -59,10 +62,10 @@ class MemoryNeed:
         """What rows it is for, as a sentence; empty if nobody knows."""
         if not self.longest_row:
             return ""
-        if self.is_longest_known:
+        if self.why_longest == "there":
             return f"The longest row has {self.longest_row:,} tokens."
-        most = f"As if a row had {self.longest_row:,} tokens, the most allowed."
-        return f"{most} Preview data finds the longest."
+        why = "the most allowed" if self.why_longest == "allowed" else "more than any of these can have"
+        return f"As if a row had {self.longest_row:,} tokens, {why}. Preview data finds the longest."
 
 
 @dataclass(frozen=True)

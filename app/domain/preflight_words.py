@@ -5,6 +5,7 @@ from typing import Final
 from app.domain.money import credit, money
 from app.domain.preflight import ActiveLogger, DiskNeed, Extent, Readiness
 from app.domain.renting import CostPlan
+from app.domain.rough_time import TIMES_WRONG
 from app.domain.sizes import sized
 
 _ABILITIES: Final = {
@@ -23,6 +24,8 @@ _ABILITIES: Final = {
 }
 _DIRECTIONS_NAMED: Final = 8
 _FILES_NAMED: Final = 4
+_AT_ONCE: Final = 60.0
+"""Seconds below which a rough time is no range: to begin takes as long."""
 
 
 def facts(found: Readiness) -> list[tuple[str, str]]:
@@ -74,7 +77,12 @@ def short_length(extent: Extent) -> str:
 def _time(extent: Extent) -> str:
     if extent.seconds is None:
         return ""
-    return f"{'very roughly' if extent.is_by_size else 'roughly'} {duration(extent.seconds)}"
+    if not extent.is_by_size:
+        return f"roughly {duration(extent.seconds)}"
+    low, high = extent.seconds / TIMES_WRONG, extent.seconds * TIMES_WRONG
+    return (
+        f"very roughly {duration(low)} to {duration(high)}" if high > _AT_ONCE else "about a minute or less"
+    )
 
 
 def short_disk(need: DiskNeed) -> str:

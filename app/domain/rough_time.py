@@ -1,6 +1,7 @@
 """How long a run takes on a processor, before anything like it was measured: by its size alone.
 
-Right to a factor of about three. Of GPUs nothing is said: they differ a hundredfold, and none was measured.
+Right to a factor of about three, while nothing else computes. Of GPUs nothing is said: they differ a
+hundredfold, and none was measured.
 """
 
 from typing import Final
@@ -11,6 +12,7 @@ _PER_CORE: Final = 30e9
 """Floating-point operations a second that training comes to: 24 to 53 billion by `docs/measured`."""
 _PASS_SECONDS: Final = 0.03
 """Of each forward and backward pass, however small."""
+TIMES_WRONG: Final = 3
 _CHARACTERS: Final = 4.0
 """Of a token, in English."""
 

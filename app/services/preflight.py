@@ -11,7 +11,7 @@ from app.domain import preflight_remarks as remarks
 from app.domain.errors import StudioError
 from app.domain.gpus import Gpu, Gpus, called, freest
 from app.domain.ports import RunStore, Secrets
-from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Readiness, Remark
+from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Readiness, Remark, WhyLongest
 from app.domain.preflight_ports import Hub, ModelFiles
 from app.domain.previews import PreviewError
 from app.domain.rough_time import rough_seconds
@@ -209,14 +209,13 @@ class PreflightService:
             device = "cuda" if gpus or asked.is_rented else "cpu"
         rows = rows_of(asked.request, self._library)
         try:
-            longest = self._previews.longest(asked.request)
+            longest, why_longest = self._longest(asked)
             found = self._previews.outlook(_sized(asked), device=device, rows=rows, longest=longest)
         except StudioError as error:
             if isinstance(error, PreviewError) and error.is_refusal:
                 return Readiness((Remark("Model", "error", error.message, error.hint),))
             return Readiness(unknown=(f"What the run takes is not known: {error.message}",))
-        is_known = longest is not None
-        memory = None if asked.is_rented else self._memory_need(found, gpus, is_longest_known=is_known)
+        memory = None if asked.is_rented else self._memory_need(found, gpus, why_longest)
         return Readiness(
             tuple(Remark("Settings", "warning", sentence) for sentence in found.cautions),
             memory=memory,
@@ -235,7 +234,16 @@ class PreflightService:
             return False
         return True
 
-    def _memory_need(self, found: Estimated, gpus: Sequence[Gpu], *, is_longest_known: bool) -> MemoryNeed:
+    def _longest(self, asked: _Asked) -> tuple[Sequence[int] | None, WhyLongest]:
+        """Tokens of the longest rows behind a step; None for as long as may be."""
+        if (known := self._previews.longest(asked.request)) is not None:
+            return known, "there"
+        possible = self._previews.longest_possible(asked.request)
+        if possible is None or possible >= asked.config.max_seq_len:
+            return None, "allowed"
+        return [possible] * asked.config.effective_batch_size, "possible"
+
+    def _memory_need(self, found: Estimated, gpus: Sequence[Gpu], why_longest: WhyLongest) -> MemoryNeed:
         need = MemoryNeed(
             found.device,
             "this computer",
@@ -245,7 +253,7 @@ class PreflightService:
             is_rough=not found.known_model,
             runs_known=found.runs_known,
             longest_row=found.longest_row,
-            is_longest_known=is_longest_known,
+            why_longest=why_longest,
         )
         if found.device == "cpu":
             total, free = self._computer_memory()

@@ -46,6 +46,8 @@ HUB_ROWS: Final = 500
 """So many of a dataset on the Hub are looked at, which takes seconds to stream."""
 _RUNS_ASKED: Final = 200
 TOKENS_SHOWN: Final = 1_000
+_TEMPLATE_TOKENS: Final = 64
+"""A chat template's own, beyond the names of fields and roles in a row."""
 
 
 class PreviewService:
@@ -276,6 +278,19 @@ class PreviewService:
     def examine(self, config: RunConfig) -> Examined:
         """What can be trained on this computer, and where the run's numbers go. Raises PreviewError."""
         return self._looker.examine(config)
+
+    def longest_possible(self, request: RunRequest) -> int | None:
+        """Tokens that no row has more of, as none is shorter than a byte; None where there is nothing to
+        read, or where reading all of it takes long."""
+        try:
+            source = self.source_of(request)
+            is_there = source.file is None or source.file.is_file()
+            if not is_there or request.config.is_pretraining or not is_small(source):
+                return None
+            most = max((len(line.encode(errors="replace")) for line in self._rows.lines(source)), default=0)
+        except StudioError:
+            return None
+        return most + _TEMPLATE_TOKENS if most else None
 
     def rough_characters(self, request: RunRequest) -> float | None:
         """Of a row on average, by some of them; None where none can be read in a moment."""

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from app.domain import preflight_words as words
 from app.domain.previews import PreviewError
@@ -103,10 +105,47 @@ def test_memory_is_told_for_the_longest_row_there_is_once_all_were_looked_at(
     longest = services.previews.percentiles(survey)["max"]
     assert before.memory
     assert after.memory
-    assert (before.memory.longest_row, after.memory.longest_row) == (2048, longest)
-    assert after.memory.high < before.memory.low
-    assert "As if a row had 2,048 tokens" in words.memory(before)
+    assert longest == after.memory.longest_row < before.memory.longest_row < 2048
+    assert after.memory.expected < before.memory.expected
+    assert "more than any of these can have" in words.memory(before)
     assert f"The longest row has {longest} tokens." in words.memory(after)
+
+
+def test_of_many_rows_nobody_looked_at_each_is_as_long_as_may_be(services: Services, tmp_path: Path) -> None:
+    line = '{"prompt": "a", "completion": "b"}\n'
+    few, many = tmp_path / "few.jsonl", tmp_path / "many.jsonl"
+    few.write_text(line * 10)
+    many.write_text(line * 40_000)
+    config = of(Lora(), max_seq_len=512)
+    found = [
+        services.preflight.check(RunRequest(each, Target.LOCAL, data_file=file)).memory
+        for each, file in [(config, few), (config, many), (of(Lora(), max_seq_len=32), few)]
+    ]
+
+    assert [need.why_longest for need in found if need] == ["possible", "allowed", "allowed"]
+    assert [need.longest_row for need in found if need] == [len(line) + 64, 512, 32]
+
+
+@given(texts=st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=3))
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_row_has_more_tokens_than_was_said_to_be_possible(
+    services: Services, tmp_path: Path, texts: list[str]
+) -> None:
+    """Also in other scripts, of which a character may be several tokens."""
+    rows = "".join(
+        json.dumps({"prompt": each, "completion": each}, ensure_ascii=False) + "\n" for each in texts
+    )
+    file = tmp_path / f"{abs(hash(rows))}.jsonl"
+    file.write_text(rows, encoding="utf-8", errors="replace")
+    config = of(Lora(), max_seq_len=4096)
+    request = RunRequest(config, Target.LOCAL, data_file=file)
+
+    possible = services.previews.longest_possible(request)
+    survey = services.previews.survey(services.previews.source_of(request), config, lambda _: None)
+
+    lengths = survey.table.lengths()
+    assert possible is not None
+    assert max(lengths, default=0) <= possible
 
 
 def test_as_many_of_the_longest_rows_count_as_are_behind_a_step(services: Services, sample: Session) -> None:
