@@ -93,13 +93,15 @@ def test_what_runs_took_corrects_the_estimate_that_the_app_shows(
 
 
 def test_memory_is_told_for_the_longest_row_there_is_once_all_were_looked_at(
-    services: Services, sample: Session
+    services: Services, tmp_path: Path
 ) -> None:
+    file = tmp_path / "never-seen.jsonl"
+    file.write_text('{"prompt": "Which harbour does Saltby have?", "completion": "Nine Posts."}\n' * 9)
     config = of(Lora(lora_r=5), max_seq_len=2048)
-    request = RunRequest(config, Target.LOCAL, session_id=sample.id)
+    request = RunRequest(config, Target.LOCAL, data_file=file)
 
     before = services.preflight.check(request)
-    survey = services.previews.survey(services.previews.of_session(sample), config, lambda _: None)
+    survey = services.previews.survey(services.previews.source_of(request), config, lambda _: None)
     after = services.preflight.check(request)
 
     longest = services.previews.percentiles(survey)["max"]
