@@ -13,6 +13,7 @@ from itertools import pairwise
 from statistics import mean, median
 from typing import Final, Literal
 
+from app.domain.decimals import plain, rounded
 from app.domain.expected_loss import band_at
 from app.domain.gain import while_training
 from app.domain.runs import Measurement, Metric, RunStatus
@@ -148,7 +149,7 @@ def _gradient_explodes(curve: Curve) -> Advice | None:
     )
     return Advice(
         "gradient-explodes", "The gradient explodes", text, far[0], far[-1],
-        (_new_run(curve, f"New run with rate {rate:g}", {"learning_rate": rate}),
+        (_new_run(curve, f"New run with rate {rounded(rate)}", {"learning_rate": rate}),
          Show("Show the gradient", "gradient")),
     )  # fmt: skip
 
@@ -170,7 +171,7 @@ def _loss_spikes(curve: Curve) -> Advice | None:
     )
     return Advice(
         "loss-spikes", "The loss jumps", text, spikes[0], spikes[-1],
-        (_new_run(curve, f"New run with rate {rate:g}", {"learning_rate": rate}),),
+        (_new_run(curve, f"New run with rate {rounded(rate)}", {"learning_rate": rate}),),
     )  # fmt: skip
 
 
@@ -185,11 +186,14 @@ def _loss_is_flat(curve: Curve) -> Advice | None:
     first, last, now = warm[0].step, warm[FIRST_STEPS - 1].step, curve.config.learning_rate
     text = (
         f"From step {first:,} to step {last:,} the loss went from {start:.3f} to {end:.3f}: it learns next "
-        f"to nothing at a rate of {now:g}. Try another rate; if that does not help, look at the rows as the "
-        "model sees them (Data tab), and whether the base model is the one you meant."
+        f"to nothing at a rate of {plain(now)}. Try another rate; if that does not help, look at the rows as "
+        "the model sees them (Data tab), and whether the base model is the one you meant."
     )
     rates = [rate for rate in _RATES[curve.config.method.kind] if not math.isclose(rate, now, rel_tol=0.1)]
-    steps = tuple(_new_run(curve, f"New run with rate {rate:g}", {"learning_rate": rate}) for rate in rates)
+    steps = tuple(
+        _new_run(curve, f"New run with rate {plain(float(f'{rate:g}'))}", {"learning_rate": rate})
+        for rate in rates
+    )
     return Advice("loss-is-flat", "The loss does not fall", text, first, last, steps)
 
 

@@ -12,3 +12,8 @@ def plain(value: float) -> str:
     short = f"{value:g}"
     text = short if "e+" not in short and float(short) == value else repr(value)
     return f"{Decimal(text):f}" if "e-" in text and abs(value) >= _LEAST else text
+
+
+def rounded(value: float) -> str:
+    """Alike, of its first six digits: of what was worked out, not typed."""
+    return plain(float(f"{value:g}"))

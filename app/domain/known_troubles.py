@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from app.domain.decimals import rounded
 from app.domain.memory_knobs import Knob, next_knob
 from app.domain.runs import Run, Target
 
@@ -38,7 +39,7 @@ def _gentler(run: Run) -> Knob:
         update={"learning_rate": rate, "warmup_steps": run.config.warmup_steps or 10, "warmup_ratio": 0.0}
     )
     cost = "Smaller steps: it learns more slowly."
-    return Knob(f"Retry with rate {rate:g} and warm-up", cost, config, keeps_result=False)
+    return Knob(f"Retry with rate {rounded(rate)} and warm-up", cost, config, keeps_result=False)
 
 
 def _alone(run: Run) -> Knob:

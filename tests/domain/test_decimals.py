@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.decimals import plain
+from app.domain.decimals import plain, rounded
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,7 @@ def test_small_numbers_are_said_without_an_exponent(value, said):
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_what_is_said_reads_back_as_exactly_the_number(value):
     assert float(plain(value)) == value
+
+
+def test_what_was_worked_out_is_said_with_six_digits():
+    assert (rounded(2e-4 / 3), rounded(5e-5)) == ("0.0000666667", "0.00005")

@@ -62,7 +62,7 @@ async def test_a_flat_loss_offers_another_rate_which_opens_in_the_form(studio):
     run = studio.start()
     write_events(run, *(step(n, 2.5, total=200) for n in range(1, 61)))
     async with studio.opened() as screen:
-        await screen.click("New run with rate 5e-05")
+        await screen.click("New run with rate 0.00005")
 
         await screen.wait_for_text("It is in the form now")
         assert float(studio.draft.numbers["learning_rate"]) == 5e-5
