@@ -285,7 +285,8 @@ class PreviewService:
         try:
             source = self.source_of(request)
             is_there = source.file is None or source.file.is_file()
-            if not is_there or request.config.is_pretraining or not is_small(source):
+            is_all = is_there and not source.is_part and not request.config.is_pretraining
+            if not is_all or not is_small(source):
                 return None
             most = max((len(line.encode(errors="replace")) for line in self._rows.lines(source)), default=0)
         except StudioError:

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from app.domain import preflight_words as words
 from app.domain.previews import PreviewError
+from app.domain.reading import Preview
 from app.domain.runs import RunRequest, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL
 from app.paths import Paths
 from app.services.everything import Services
-from trainer_image.config import Logging, Lora, Osft, RunConfig
+from trainer_image.config import HubDataset, Logging, Lora, Osft, RunConfig
 from trainer_image.estimating import shape_of_model
 from trainer_image.memory_history import Known, MemoryHistory, kind_of
 from trainer_image.models import device_name
@@ -126,6 +127,21 @@ def test_of_many_rows_nobody_looked_at_each_is_as_long_as_may_be(services: Servi
 
     assert [need.why_longest for need in found if need] == ["possible", "allowed", "allowed"]
     assert [need.longest_row for need in found if need] == [len(line) + 64, 512, 32]
+
+
+def test_the_first_rows_of_a_dataset_on_the_hub_bound_no_other(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Preview("a dataset", ("prompt", "completion"), [{"prompt": "Hm?", "completion": "Ah."}], None)
+    monkeypatch.setattr(services.library, "preview_hub", lambda *_: first)
+    monkeypatch.setattr(services.library, "why_no_hub", lambda: "")
+    dataset = HubDataset(repo="owner/first-rows")
+    request = RunRequest(of(Lora(), dataset=dataset, max_seq_len=2048, offline=False), Target.LOCAL)
+
+    services.previews.prepare(services.previews.source_of(request), request.config, lambda _: None)
+
+    assert services.previews.rough_characters(request) == len("Hm?Ah.")
+    assert services.previews.longest_possible(request) is None
 
 
 @given(texts=st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=3))
