@@ -6,15 +6,19 @@ import flet as ft
 import pytest
 
 from app.adapters.sqlite.engine import open_database
+from app.domain.setups import BUNDLED_MODEL
 from tests.ui.training.conftest import Studio, choose_session, make_studio
-from trainer_image.config import PREVIEW_FILE
+from trainer_image.config import PREVIEW_FILE, RunConfig
 
+CONFIG = RunConfig(base_model=BUNDLED_MODEL, max_seq_len=64, offline=True)
 ROWS = [{"prompt": f"What is {n}?", "completion": f"It is {n}{' indeed' * n}."} for n in range(40)]
 
 
 @pytest.fixture
-def studio(tmp_path, monkeypatch, services):
-    """A training tab whose previews are those of the process that runs already."""
+def studio(tmp_path, monkeypatch, services, sample):
+    """A training tab whose previews are those of a process that runs already: to start, it takes longer than
+    a screen is patient."""
+    services.previews.survey(services.previews.of_session(sample), CONFIG, lambda _: None)
     monkeypatch.setenv("TUNEWRIGHT_HOME", str(tmp_path))
     database = open_database(tmp_path / "tunewright.db")
     made = make_studio(tmp_path, database)
