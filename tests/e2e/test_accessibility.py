@@ -174,13 +174,3 @@ def settled(ui: FletUI, tab: str) -> float:
     with suppress(AssertionError):  # then there are faults, which the caller tells
         ui.wait_for(stands_still, lambda: tab, 10)
     return seen[-1]
-
-
-def test_a_list_is_opened_again_right_after_a_choice_from_it(ui: FletUI):
-    ui.go_to("Training")
-    ui.choose_option("target", "Local (Docker)")
-    ui.wait_for_text("A container on this computer's Docker engine")
-
-    ui.choose_option("target", "This computer (no Docker)")
-
-    ui.wait_for_text("A separate process here")

@@ -65,9 +65,7 @@ def Dropdown(
         selected_trailing_icon=_arrow_of_an_open_list(times_closed, lambda: list_opened(page, escaped)),
     )
     resting = _RestingPlace(name, place, lambda: rest(False)) if is_resting else None
-    # A node of its own: else, beside the resting place, a screen reader could no longer open the list.
-    alone = ft.Semantics(container=True, content=dropdown, expand=True)
-    return ft.Row([alone, resting] if resting else [alone], spacing=0)
+    return ft.Row([dropdown, resting] if resting else [dropdown], spacing=0)
 
 
 def _arrow_of_an_open_list(times_closed: int, on_open: Callable[[], None]) -> ft.Control:
