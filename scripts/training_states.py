@@ -184,6 +184,7 @@ class States:
         self.ui.wait_for_text("Not ready", "ready-state", timeout=60)
         self.take("05-docker-is-not-there", TALL)
         self.resize(TALL)
+        self.ui.page.keyboard.press("Tab")  # until then a list cannot be opened anew by its name
         self.ui.choose_option("target", "Hugging Face Jobs")
         self.ui.wait_for_text("Write the script")
         self.take("05-a-hugging-face-job", TALL)

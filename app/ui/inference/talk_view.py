@@ -264,10 +264,6 @@ def Composer(
     def edit(event: ft.Event[ft.TextField]) -> None:
         typing.prompt = text_of(event)
 
-    def press() -> None:
-        focus.pressed()
-        ask()
-
     missing = _missing(model, settings, typing)
     field = ft.TextField(
         label=text("inference.talk.prompt") if talk.is_alone else text("inference.talk.message"),
@@ -287,7 +283,7 @@ def Composer(
         icon=ft.Icons.SEND,
         disabled=bool(missing) or draft.is_busy,
         tooltip=missing or None,
-        on_click=press,
+        on_click=ask,
     )
     ring = ft.ProgressRing(
         width=18, height=18, stroke_width=2.5, semantics_label=text("inference.talk.answering_ring")

@@ -3,7 +3,7 @@
 import flet as ft
 
 from tests.ui.harness import _label as name_of
-from tests.ui.inference.test_chat import answered, send
+from tests.ui.inference.test_chat import answered
 from tests.ui.training.conftest import choose_segment
 
 
@@ -18,50 +18,6 @@ def follow_the_focus(screen) -> list[str]:
 
     screen.client.answers["focus"] = note
     return given
-
-
-async def test_send_gives_the_focus_to_stop_and_the_end_of_the_answer_to_the_field(parlour):
-    parlour.run("ferry")
-    async with parlour.opened() as screen:
-        given = follow_the_focus(screen)
-        await send(screen, "Where is Sorrel?")
-        await screen.wait_for(lambda: given == ["Stop answer"])
-
-        parlour.engine.finish()
-
-        await screen.wait_for(lambda: given == ["Stop answer", "Message"])
-
-
-async def test_the_field_is_given_the_focus_again_where_stop_takes_it_along_as_it_goes(parlour):
-    """The window hides Stop some time after it was told to: a slow one only once the field has the focus."""
-    parlour.run("ferry")
-    async with parlour.opened() as screen:
-        given = follow_the_focus(screen)
-        await send(screen, "Where is Sorrel?")
-        await screen.wait_for(lambda: given == ["Stop answer"])
-        parlour.engine.finish()
-        await screen.wait_for(lambda: given == ["Stop answer", "Message"])
-        await screen.settle()
-        given.clear()
-
-        await screen.fire(screen.find(ft.TextField, "Message"), "blur")
-
-        await screen.wait_for(lambda: given == ["Message"])
-
-
-async def test_who_moves_the_focus_while_an_answer_comes_keeps_it(parlour):
-    parlour.run("ferry")
-    async with parlour.opened() as screen:
-        given = follow_the_focus(screen)
-        await send(screen, "Where is Sorrel?")
-        await screen.wait_for(lambda: given == ["Stop answer"])
-
-        await screen.fire(screen.button("Stop answer"), "blur")
-        parlour.engine.finish()
-        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
-        await screen.settle()
-
-        assert given == ["Stop answer"]
 
 
 async def test_enter_in_the_field_leaves_the_focus_there(parlour):
