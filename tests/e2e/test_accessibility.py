@@ -34,14 +34,18 @@ def focus(ui: FletUI) -> str:
     return str(ui.page.evaluate(_WITH_FOCUS))
 
 
-def jump_to(ui: FletUI, name: str) -> None:
-    """Press F6 until that has the focus."""
+def press_until(ui: FletUI, key: str, name: str, *, most: int) -> None:
+    """Press that key until what has that name has the focus."""
     seen: list[str] = []
     while not (seen and seen[-1].startswith(name)):
-        assert len(seen) < 8, f"{name!r} is never reached: {[text[:40] for text in seen]}"
-        ui.page.keyboard.press("F6")
+        assert len(seen) < most, f"{name!r} is never reached: {[text[:40] for text in seen]}"
+        ui.page.keyboard.press(key)
         ui.page.wait_for_timeout(300)
         seen.append(focus(ui))
+
+
+def jump_to(ui: FletUI, name: str) -> None:
+    press_until(ui, "F6", name, most=8)
 
 
 def nameless(ui: FletUI) -> list[str]:
@@ -93,13 +97,7 @@ def test_after_a_list_that_escape_closes_tab_goes_on_from_it(ui: FletUI):
 
 
 def tab_to(ui: FletUI, name: str) -> None:
-    """Press Tab until that has the focus."""
-    seen: list[str] = []
-    while not (seen and seen[-1].startswith(name)):
-        assert len(seen) < 30, f"{name!r} is never reached: {[text[:40] for text in seen]}"
-        ui.page.keyboard.press("Tab")
-        ui.page.wait_for_timeout(200)
-        seen.append(focus(ui))
+    press_until(ui, "Tab", name, most=30)
 
 
 def test_everything_that_can_be_pressed_or_filled_has_a_name(ui: FletUI):

@@ -16,7 +16,7 @@ from app.services.talking import TalkingEngine
 from app.ui.actions import problem_of, use_doing
 from app.ui.inference.compare_result import Pairs
 from app.ui.inference.draft import Compare, InferenceDraft, PickedModel
-from app.ui.inference.focus_on_stop import FocusOnStop, use_focus_on_stop
+from app.ui.inference.focus_on_stop import FocusOnStop, StopButton, use_focus_on_stop
 from app.ui.inference.format_menu import FormatMenu
 from app.ui.inference.proof_view import Proving, proof_lines
 from app.ui.inference.sample_prompts import SessionPrompts
@@ -162,15 +162,7 @@ def _start_and_stop(
     )
     buttons: list[ft.Control] = [
         Identified("compare-start", button),
-        ft.OutlinedButton(
-            text("inference.compare.stop"),
-            icon=ft.Icons.STOP,
-            ref=focus.stop.ref,
-            on_focus=focus.stop.on_focus,
-            on_blur=focus.on_stop_blur,
-            visible=compare.is_busy,
-            on_click=stop,
-        ),
+        StopButton(focus, text("inference.compare.stop"), stop, visible=compare.is_busy),
     ]
     return [*buttons, Help(missing)] if missing and not draft.is_busy else buttons
 

@@ -1,6 +1,7 @@
 """Where the keyboard's focus is while an answer comes: the button that asked cannot be pressed meanwhile."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ _LOOK_SECONDS: Final = 0.1
 class FocusOnStop:
     """From the button that was pressed it goes to Stop, and from there to `back`, or where that button said.
 
-    Who has moved the focus meanwhile keeps it. Stop is given `stop.ref`, `stop.on_focus` and `on_stop_blur`.
+    Who has moved the focus meanwhile keeps it. Stop is a `StopButton`.
     """
 
     stop: FocusPlace = field(default_factory=FocusPlace)
@@ -44,12 +45,27 @@ class FocusOnStop:
 
 async def _take_and_keep(place: FocusPlace) -> None:
     """The window hides Stop a moment later, or had it only then: the focus goes elsewhere with that."""
-    await place.take()
+    if not place.has_it:  # asked for once more, a field would drop what is being typed into it
+        await place.take()
     for _ in range(_LOOKS):
         await asyncio.sleep(_LOOK_SECONDS)
         if not place.has_it:
             await place.take()
             return
+
+
+def StopButton(
+    focus: FocusOnStop, label: str, on_click: Callable[..., object], *, visible: bool
+) -> ft.Control:
+    return ft.OutlinedButton(
+        label,
+        icon=ft.Icons.STOP,
+        ref=focus.stop.ref,
+        on_focus=focus.stop.on_focus,
+        on_blur=focus.on_stop_blur,
+        on_click=on_click,
+        visible=visible,
+    )
 
 
 def use_focus_on_stop(*, is_busy: bool) -> FocusOnStop:

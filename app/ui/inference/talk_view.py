@@ -11,7 +11,7 @@ from app.services.conversing import ConversationService
 from app.services.talking import TalkingEngine
 from app.ui.actions import Problem, problem_of, use_action
 from app.ui.inference.draft import InferenceDraft, LiveAnswer, PickedModel, Talk, Typing
-from app.ui.inference.focus_on_stop import FocusOnStop, use_focus_on_stop
+from app.ui.inference.focus_on_stop import FocusOnStop, StopButton, use_focus_on_stop
 from app.ui.inference.message import Bubble, Hands, Message, Rendered
 from app.ui.inference.sampling import SamplingDraft
 from app.ui.kit.entered import text_of
@@ -290,15 +290,7 @@ def Composer(
     )
     controls: list[ft.Control] = [
         Identified("talk-send", send),
-        ft.OutlinedButton(
-            text("inference.talk.stop"),
-            icon=ft.Icons.STOP,
-            ref=focus.stop.ref,
-            on_focus=focus.stop.on_focus,
-            on_blur=focus.on_stop_blur,
-            on_click=stop.run,
-            visible=talk.is_busy,
-        ),
+        StopButton(focus, text("inference.talk.stop"), stop.run, visible=talk.is_busy),
     ]
     if talk.is_busy:
         controls.append(

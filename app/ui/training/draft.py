@@ -22,7 +22,15 @@ from app.ui.training.beginner.state import PINS, AutoState
 from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.job_draft import JobDraft
-from app.ui.training.options import ROWS, Source
+from app.ui.training.options import (
+    ROWS,
+    BaseBits,
+    LrScheduler,
+    Optimizer,
+    Precision,
+    Source,
+    TargetModules,
+)
 from app.ui.training.pod_draft import PodDraft
 from app.ui.training.selection import RunSelection
 from app.ui.training.spread_draft import SpreadDraft
@@ -31,23 +39,9 @@ from trainer_image.config import FileDataset, Lora, Osft, RunConfig, Sft
 
 CUSTOM: Final = "Custom"
 
-LrScheduler = Literal["cosine", "linear", "constant"]
-Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "sgd"]
-Precision = Literal["auto", "float32", "bfloat16"]
-TargetModules = Literal["auto", "all-linear", "attention", "custom"]
-BaseBits = Literal["", "4", "8"]
-"""In how many bits LoRA keeps the frozen model; empty for as it is."""
-
 
 def _first_rows() -> dict[str, Any]:
     return {name: RunConfig.model_fields[name].default for name in ROWS}
-
-
-def _first_numbers() -> dict[str, str]:
-    texts = {name: typed_numbers.default_text(name) for name in NUMBERS}
-    return texts | {
-        name: typed_numbers.as_text(value) for name, value in preset_values(QUICK_LOCAL_TEST, "lora").items()
-    }
 
 
 _NOT_TYPED: Final = frozenset(
@@ -101,7 +95,7 @@ class TrainingDraft:
     train_rest: bool = False
 
     preset: str = QUICK_LOCAL_TEST
-    numbers: dict[str, str] = field(default_factory=_first_numbers)
+    numbers: dict[str, str] = field(default_factory=typed_numbers.first)
     """Field of the config → text as typed."""
     rows: dict[str, Any] = field(default_factory=_first_rows)
     """Field of the config, of `ROWS` → value."""

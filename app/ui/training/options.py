@@ -2,10 +2,17 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from app.domain.setups import BUNDLED_MODEL
 from app.ui.texts import text, text_in
+
+LrScheduler = Literal["cosine", "linear", "constant"]
+Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "sgd"]
+Precision = Literal["auto", "float32", "bfloat16"]
+TargetModules = Literal["auto", "all-linear", "attention", "custom"]
+BaseBits = Literal["", "4", "8"]
+"""In how many bits LoRA keeps the frozen model; empty for as it is."""
 
 
 class Source(StrEnum):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from app.domain.decimals import plain
+from app.domain.presets import QUICK_LOCAL_TEST, preset_values
 from app.ui.texts import text, text_in
 from trainer_image.config import Lora, Osft, Pattern, RunConfig
 
@@ -67,6 +68,12 @@ def help_of(name: str) -> str:
 
 def default_text(name: str) -> str:
     return as_text(NUMBERS[name].owner.model_fields[name].default)
+
+
+def first() -> dict[str, str]:
+    """Of a form nobody has touched: the schema's values, and over them those of its first preset."""
+    preset = preset_values(QUICK_LOCAL_TEST, "lora")
+    return {name: default_text(name) for name in NUMBERS} | {name: as_text(v) for name, v in preset.items()}
 
 
 def is_default(name: str, text: str) -> bool:

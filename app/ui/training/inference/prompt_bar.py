@@ -8,7 +8,7 @@ from app.domain.chat import Voice
 from app.domain.runs import RunId
 from app.services.chatting import ChatService
 from app.ui.actions import use_action
-from app.ui.inference.focus_on_stop import use_focus_on_stop
+from app.ui.inference.focus_on_stop import StopButton, use_focus_on_stop
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
@@ -89,15 +89,7 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
             Wrap(
                 [
                     Identified("chat-run", run),
-                    ft.OutlinedButton(
-                        text("training.chat.stop"),
-                        icon=ft.Icons.STOP,
-                        ref=focus.stop.ref,
-                        on_focus=focus.stop.on_focus,
-                        on_blur=focus.on_stop_blur,
-                        on_click=stop.run,
-                        visible=answering.is_busy,
-                    ),
+                    StopButton(focus, text("training.chat.stop"), stop.run, visible=answering.is_busy),
                     _progress(answering),
                 ]
             ),
