@@ -191,8 +191,7 @@ def _loss_is_flat(curve: Curve) -> Advice | None:
     )
     rates = [rate for rate in _RATES[curve.config.method.kind] if not math.isclose(rate, now, rel_tol=0.1)]
     steps = tuple(
-        _new_run(curve, f"New run with rate {plain(float(f'{rate:g}'))}", {"learning_rate": rate})
-        for rate in rates
+        _new_run(curve, f"New run with rate {rounded(rate)}", {"learning_rate": rate}) for rate in rates
     )
     return Advice("loss-is-flat", "The loss does not fall", text, first, last, steps)
 
