@@ -74,15 +74,18 @@ class FletUI:
         return self.page.get_by_role("button", name=name, exact=exact)
 
     def click(self, name: str, *, exact: bool = True) -> None:
-        """Click as soon as the button stands still. Headless Chromium once drew no frame for 30 s."""
+        """Click once, as soon as the button stands still. Headless Chromium once drew no frame for 30 s.
+
+        Only the look is repeated: a click that is not confirmed in time may have been one.
+        """
         button = self.button(name, exact=exact).first
         for _ in range(2):
             try:
-                button.click(timeout=10_000)
+                button.click(timeout=10_000, trial=True)
             except TimeoutError:
                 self._wake()
                 continue
-            return
+            break
         button.click()
 
     def _wake(self) -> None:

@@ -89,6 +89,7 @@ def ask(ui: FletUI, number: int, question: str) -> str:
         return not is_answering and found[0] != "" and not found[0].endswith("…")
 
     ui.wait_for(is_whole, lambda: f"{found[0]!r}; {ui.text('chat-progress')}", 90)
+    assert question in (ui.text(f"chat-prompt-{number}") or "")
     return found[0]
 
 

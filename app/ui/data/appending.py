@@ -15,6 +15,7 @@ from app.ui.actions import use_action
 from app.ui.data.columns import FileColumns
 from app.ui.data.wording import rows
 from app.ui.data.working import WorkStatus, counting, use_work
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.theme import GAP
@@ -103,7 +104,7 @@ def use_appending(
                         set_other,
                         hint=text("data.append.none"),
                     ),
-                    ft.TextField(
+                    TextField(
                         label=text("data.append.of_file"),
                         value=path.shown,
                         on_change=path.edit,

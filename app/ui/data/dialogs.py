@@ -9,6 +9,7 @@ from app.services.library import LibraryService
 from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import text_of
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text
 
 
@@ -105,7 +106,7 @@ def _use_line(
         is_busy=save.is_busy,
         problem=save.problem,
         is_dangerous=False,
-        extra=ft.TextField(label=label, value=shown, autofocus=True, on_change=edit, on_submit=save.run),
+        extra=TextField(label=label, value=shown, autofocus=True, on_change=edit, on_submit=save.run),
     )
     ft.use_dialog(dialog if is_open else None)
     return open_dialog

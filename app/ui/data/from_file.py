@@ -19,6 +19,7 @@ from app.ui.data.source_preview import SourcePreview
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork
 from app.ui.texts import text
@@ -104,7 +105,7 @@ def FileChoice(
             _progress(sent, is_looking=is_looking),
             ft.Row(
                 [
-                    ft.TextField(
+                    TextField(
                         label=text("data.file.path"),
                         value=path.shown,
                         on_change=path.edit,

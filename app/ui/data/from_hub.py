@@ -17,6 +17,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.section import Section
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import Typed, use_typed
 from app.ui.long_work import LongWork
 from app.ui.offline import use_reason
@@ -236,7 +237,7 @@ def _choice(label: str, value: str, names: Sequence[str], on_choose: Callable[[s
 
 
 def _field(label: str, typed: Typed, on_submit: Callable[[], object], hint: str = "") -> ft.Control:
-    return ft.TextField(
+    return TextField(
         label=label,
         value=typed.shown,
         hint_text=hint or None,

@@ -14,6 +14,7 @@ from app.ui.data.working import ToldWork, WorkStatus, counting, use_work
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.entered import is_on
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.theme import GAP
@@ -52,10 +53,8 @@ def use_publishing(publishing: PublishingService, session: Session) -> Callable[
 
     may = found is not None and (not found or is_accepted) and not reason and bool(repo.shown.strip())
     fields: list[ft.Control] = [
-        ft.TextField(label=text("data.publish.dataset"), value=repo.shown, on_change=repo.edit),
-        ft.TextField(
-            label=text("data.publish.licence"), value=license_name.shown, on_change=license_name.edit
-        ),
+        TextField(label=text("data.publish.dataset"), value=repo.shown, on_change=repo.edit),
+        TextField(label=text("data.publish.licence"), value=license_name.shown, on_change=license_name.edit),
         ft.Switch(
             label=text("data.publish.public"),
             value=is_public,

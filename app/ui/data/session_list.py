@@ -10,6 +10,7 @@ from app.ui.data.wording import about
 from app.ui.kit.empty_state import EmptyState
 from app.ui.kit.entered import text_of
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text
 from app.ui.theme import GAP, RADIUS
 
@@ -37,7 +38,7 @@ def SessionList(
     listed = ft.ListView(entries, spacing=4, expand=True) if entries or not sessions else nothing
     return ft.Column(
         [
-            ft.TextField(
+            TextField(
                 label=text("data.sessions.search"),
                 prefix_icon=ft.Icons.SEARCH,
                 value=query,

@@ -11,6 +11,7 @@ from app.ui.data.mapping_table import KindChoice, MappingTable
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.theme import GAP
@@ -50,7 +51,7 @@ def SourcePreview(
         ]
     elif not preview.is_table:
         body += [
-            ft.TextField(
+            TextField(
                 label=text("data.preview.passage"),
                 value=size.shown,
                 error=problem or None,

@@ -12,6 +12,7 @@ from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
@@ -44,7 +45,7 @@ def ApiView(
         ft.Text(text("inference.api.about")),
     ]
     if served is None:
-        field = ft.TextField(
+        field = TextField(
             label=text("inference.api.port"),
             value=port.shown,
             hint_text=text("inference.api.free_port"),

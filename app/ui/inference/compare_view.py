@@ -24,6 +24,7 @@ from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Help, Segments, TextInput, Wrap
@@ -63,9 +64,6 @@ def CompareView(
         for prompt in prompts:
             add(prompt)
 
-    def edit(event: ft.Event[ft.TextField]) -> None:
-        compare.prompts = text_of(event)
-
     def edit_system(text: str) -> None:
         compare.system = text
 
@@ -101,14 +99,6 @@ def CompareView(
         doing.dismiss()
 
     plan = compare.plan
-    field = ft.TextField(
-        label=text("inference.compare.prompts"),
-        value=compare.prompts,
-        multiline=True,
-        min_lines=3,
-        max_lines=10,
-        on_change=edit,
-    )
     buttons = _start_and_stop(draft, compare, model, start, stop, focus)
     if plan is not None and plan.pairs():
         menu = [
@@ -127,7 +117,7 @@ def CompareView(
             is_shown=is_shown,
             on_take_all=add_all,
         ),
-        Identified("compare-prompts", field),
+        Identified("compare-prompts", _prompts(compare, focus)),
         TextInput(text("inference.compare.system"), compare.system, edit_system),
         Wrap(buttons),
         keyed(Proving, "proving", services, engine, draft, compare, model, focus),
@@ -140,6 +130,22 @@ def CompareView(
     if plan is not None:
         lines += [_progress(plan, compare), keyed(Pairs, "pairs", plan, compare)]
     return ft.Column(lines, spacing=GAP * 1.5, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def _prompts(compare: Compare, focus: FocusOnStop) -> ft.Control:
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        focus.typed()
+        compare.prompts = text_of(event)
+
+    return TextField(
+        label=text("inference.compare.prompts"),
+        value=compare.prompts,
+        multiline=True,
+        min_lines=3,
+        max_lines=10,
+        on_focus=focus.focused,
+        on_change=edit,
+    )
 
 
 def _start_and_stop(
@@ -162,7 +168,7 @@ def _start_and_stop(
     )
     buttons: list[ft.Control] = [
         Identified("compare-start", button),
-        StopButton(focus, text("inference.compare.stop"), stop, visible=compare.is_busy),
+        StopButton(focus, text("inference.compare.stop"), stop, is_busy=compare.is_busy),
     ]
     return [*buttons, Help(missing)] if missing and not draft.is_busy else buttons
 

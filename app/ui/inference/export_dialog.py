@@ -29,6 +29,7 @@ from app.ui.inference.export_window import ExportWindow
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork, use_long_work
 from app.ui.texts import text, text_in
@@ -134,7 +135,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
         Help(text_in("inference.export.about", format)),
         *([_bits(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
         *([_bits(mlx_bits, set_mlx_bits)] if format is ExportFormat.MLX else []),
-        ft.TextField(
+        TextField(
             label=text("inference.export.another_folder"),
             value=folder.shown,
             on_change=folder.edit,
@@ -257,7 +258,7 @@ def _bits(chosen: Bits, choose: Callable[[Bits], None]) -> ft.Control:
 
 
 def _base(shown: str, edit: Callable[[ft.Event[ft.TextField]], None]) -> ft.Control:
-    return ft.TextField(label=text("inference.export.base"), value=shown, on_change=edit)
+    return TextField(label=text("inference.export.base"), value=shown, on_change=edit)
 
 
 def _said(look: _Look | None, blocked: str) -> ft.Control:

@@ -12,6 +12,7 @@ from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
@@ -154,7 +155,7 @@ def Editor(said: Said, hands: Hands, on_close: Callable[[], None]) -> ft.Control
         hands.edit(said, typed.now())
 
     note = text("inference.message.edit_help") if is_mine else text("inference.message.correct_help")
-    field = ft.TextField(
+    field = TextField(
         label=text("inference.message.field") if is_mine else text("inference.message.correction"),
         value=typed.shown,
         helper=note,

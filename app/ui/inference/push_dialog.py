@@ -11,6 +11,7 @@ from app.ui.kit.entered import is_on
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork, use_long_work
 from app.ui.texts import text
@@ -55,7 +56,7 @@ def PushExport(
     body: list[ft.Control] = [
         Help(text("inference.push.about")),
         ft.Text(text("inference.push.offline", reason=reason), color=ft.Colors.ERROR, visible=bool(reason)),
-        ft.TextField(label=text("inference.push.model"), value=repo.shown, on_change=edit),
+        TextField(label=text("inference.push.model"), value=repo.shown, on_change=edit),
         ft.Switch(label=text("inference.push.public"), value=is_public, on_change=choose),
         *([_question(asked)] if asked is not None and not work.is_busy else []),
         ErrorBanner(work.state.problem, on_dismiss=work.forget),

@@ -11,6 +11,7 @@ from app.ui.kit.entered import text_of
 from app.ui.kit.foldable import Foldable
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.texts import counted, text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Grid, Segments, TextInput, Toggle
@@ -110,7 +111,7 @@ def _stop(chat: SamplingDraft) -> ft.Control:
     def edit(event: ft.Event[ft.TextField]) -> None:
         chat.stop = text_of(event)
 
-    return ft.TextField(
+    return TextField(
         label=text("inference.sampling.stop_texts"),
         value=chat.stop,
         helper=text("inference.sampling.stop_texts_help"),

@@ -19,6 +19,7 @@ from app.ui.kit.foldable import Foldable
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text, text_in
 from app.ui.theme import COMPACT, GAP
@@ -149,7 +150,7 @@ def SavedChats(chats: ConversationService, talk: Talk, begin_anew: Callable[[], 
             await doing.run(lambda: chats.undelete(gone), done)
 
     def rows() -> Sequence[ft.Control]:
-        search = ft.TextField(
+        search = TextField(
             label=text("inference.chats.search"), value=words.shown, dense=True, on_change=words.edit
         )
         lines: list[ft.Control] = [search, *_undo_line(deleted, undo)]
@@ -211,7 +212,7 @@ def NameField(
     save = use_action(lambda: chats.rename(kept.id, name.now()), on_done=on_done)
     row = ft.Row(
         [
-            ft.TextField(
+            TextField(
                 label=text("inference.chats.name"),
                 value=name.shown,
                 dense=True,

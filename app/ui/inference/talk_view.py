@@ -18,6 +18,7 @@ from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.foldable import Foldable
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.texts import counted, text
 from app.ui.theme import GAP
 from app.ui.training.fields import Wrap
@@ -227,7 +228,7 @@ def SystemPrompt(typing: Typing) -> ft.Control:
 
     def fields() -> list[ft.Control]:
         return [
-            ft.TextField(
+            TextField(
                 label=text("inference.talk.system"),
                 value=typing.system,
                 helper=text("inference.talk.system_help"),
@@ -262,10 +263,11 @@ def Composer(
     stop = use_action(chats.stop, on_done=lambda _: None)
 
     def edit(event: ft.Event[ft.TextField]) -> None:
+        focus.typed()
         typing.prompt = text_of(event)
 
     missing = _missing(model, settings, typing)
-    field = ft.TextField(
+    field = TextField(
         label=text("inference.talk.prompt") if talk.is_alone else text("inference.talk.message"),
         value=typing.prompt,
         ref=focus.back.ref,
@@ -290,7 +292,7 @@ def Composer(
     )
     controls: list[ft.Control] = [
         Identified("talk-send", send),
-        StopButton(focus, text("inference.talk.stop"), stop.run, visible=talk.is_busy),
+        StopButton(focus, text("inference.talk.stop"), stop.run, is_busy=talk.is_busy),
     ]
     if talk.is_busy:
         controls.append(

@@ -29,11 +29,12 @@ class FocusPlace:
         """Given as well where somebody asks whether it has the focus still."""
         self.has_it = False
 
-    async def take(self) -> None:
+    async def take(self, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Until it is there, or is no longer wanted."""
         self.has_it = False
         for _ in range(_TRIES):
             button: Any = self.ref.current
-            if button is None:
+            if button is None or not is_wanted():
                 return
             await button.focus()
             await asyncio.sleep(_SECONDS)

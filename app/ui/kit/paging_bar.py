@@ -7,6 +7,7 @@ import flet as ft
 
 from app.ui.kit.entered import text_of
 from app.ui.kit.icon_action import IconAction
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text
 
 
@@ -39,7 +40,7 @@ def PagingBar(
         IconAction(ft.Icons.CHEVRON_RIGHT, text("window.paging.next"), forward, disabled=end >= total),
     ]
     if can_jump and total > size:
-        line.append(ft.TextField(label=text("window.paging.go_to"), width=130, dense=True, on_submit=jump))
+        line.append(TextField(label=text("window.paging.go_to"), width=130, dense=True, on_submit=jump))
     return ft.Row(line, alignment=ft.MainAxisAlignment.CENTER, tight=True)
 
 

@@ -19,6 +19,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.merge.draft import MergeDraft, SourceDraft
 from app.ui.offline import Reason, use_reason
@@ -123,7 +124,7 @@ def _number(draft: MergeDraft, source: SourceDraft, name: str) -> ft.Control:
     def edit(event: ft.Event[ft.TextField]) -> None:
         draft.type_number(source.key, name, text_of(event))
 
-    return ft.TextField(
+    return TextField(
         label=text_in("merge.numbers", name),
         value=getattr(source, name),
         hint_text="" if name == "weight" else "all",
@@ -167,9 +168,7 @@ def AddFile(draft: MergeDraft) -> ft.Control:
     def add() -> None:
         take(path.now().strip())
 
-    field = ft.TextField(
-        label=text("merge.sources.path"), value=path.shown, on_change=path.edit, on_submit=add
-    )
+    field = TextField(label=text("merge.sources.path"), value=path.shown, on_change=path.edit, on_submit=add)
     browsed = beside_browse(
         field, text("merge.sources.browse"), take, title=text("merge.sources.choose_file")
     )

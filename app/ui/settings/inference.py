@@ -10,6 +10,7 @@ from app.services.settings import SettingsService
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.section import Section
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.training.watching import use_answer
@@ -45,7 +46,7 @@ def IdleMinutes(settings: SettingsService, saved: int, on_saved: Callable[[int],
         [
             ft.Row(
                 [
-                    ft.TextField(
+                    TextField(
                         label=text("settings.inference.minutes"),
                         value=minutes.shown,
                         helper=text("settings.inference.never"),

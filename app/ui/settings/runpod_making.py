@@ -13,6 +13,7 @@ from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import Typed, use_typed
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
@@ -152,7 +153,7 @@ def _whole(typed: str) -> int:
 
 
 def _field(label: str, typed: Typed, help_text: str) -> ft.Control:
-    return ft.TextField(
+    return TextField(
         label=label,
         value=typed.shown,
         helper=help_text,

@@ -7,6 +7,7 @@ import flet as ft
 
 from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 
 
@@ -21,7 +22,7 @@ def SavedField(
         [
             ft.Row(
                 [
-                    ft.TextField(
+                    TextField(
                         value=typed.shown,
                         on_change=typed.edit,
                         on_submit=save.run,

@@ -13,6 +13,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.labeled_value import LabeledValue
 from app.ui.kit.section import Section
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.texts.words import all_of
@@ -69,7 +70,7 @@ def _Token(tokens: TokenService, place: TokenPlace, blocked: str | None, *, is_s
         else None
     )
     is_busy = keep.is_busy or test.is_busy
-    field = ft.TextField(
+    field = TextField(
         label=text("settings.tokens.new", place=place.label),
         value=token.shown,
         password=True,

@@ -8,6 +8,7 @@ import flet as ft
 from app.ui.kit.dropdown import Dropdown
 from app.ui.kit.entered import first_of, is_on, text_of
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training import typed_numbers
@@ -28,7 +29,7 @@ def NumberField(draft: TrainingDraft, name: str) -> ft.Control:
     def edit(event: ft.Event[ft.TextField]) -> None:
         draft.type_number(name, text_of(event))
 
-    return ft.TextField(
+    return TextField(
         label=typed_numbers.label_of(name),
         value=draft.numbers[name],
         helper=typed_numbers.help_of(name),
@@ -55,7 +56,7 @@ def TextInput(
     def edit(event: ft.Event[ft.TextField]) -> None:
         on_edit(text_of(event))
 
-    return ft.TextField(
+    return TextField(
         label=label,
         value=value,
         helper=help_text or None,

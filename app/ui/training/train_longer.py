@@ -10,6 +10,7 @@ from app.domain.runs import Length, Run
 from app.services.training import TrainingService
 from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import counted, text, text_in
 from app.ui.theme import GAP
@@ -47,7 +48,7 @@ def use_train_longer(
         set_unit(next(key for key in _UNITS if key == value))
 
     extend = use_action(go_on, on_done=done)
-    field = ft.TextField(
+    field = TextField(
         label=text_in("training.longer.in_all", unit),
         value=typed.shown,
         helper=_helper(unit, run),

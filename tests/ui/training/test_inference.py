@@ -197,3 +197,24 @@ async def test_the_focus_is_on_stop_while_an_answer_comes_and_on_the_button_agai
         studio.engine.finish()
 
         await screen.wait_for(lambda: focused[-1] == screen.button("Run Inference")._i)
+
+
+async def test_stop_stays_in_sight_as_long_as_it_has_the_focus(studio, run):
+    """The focus of what is hidden goes to no one knows where."""
+    async with studio.opened() as screen:
+        shown_when_it_went: list[bool] = []
+
+        def note(_, control: int) -> None:
+            if control == screen.button("Run Inference")._i:
+                shown_when_it_went.append(screen.has_button("Stop answer"))
+
+        screen.client.answers["focus"] = note
+        await ask(screen, "Hello")
+        await screen.fire(screen.button("Stop answer"), "focus")
+
+        studio.engine.finish()
+        await screen.wait_for(lambda: shown_when_it_went)
+        await screen.fire(screen.button("Stop answer"), "blur")
+
+        assert shown_when_it_went[0]
+        assert not screen.has_button("Stop answer")

@@ -6,6 +6,7 @@ import flet as ft
 
 from app.domain.queries import Answer, Field
 from app.ui.kit.entered import text_of
+from app.ui.kit.text_field import TextField
 from app.ui.training.fields import Choice, TextInput, Toggle
 
 OnAnswer = Callable[[str, Answer], None]
@@ -35,7 +36,7 @@ def _lines(field: Field, value: Answer, hear: Callable[[Answer], None]) -> ft.Co
     def edit(event: ft.Event[ft.TextField]) -> None:
         hear(text_of(event))
 
-    return ft.TextField(
+    return TextField(
         data="wide" if field.is_required else None,  # a whole line of the grid
         label=field.label,
         value="\n".join(value) if isinstance(value, tuple) else str(value),

@@ -14,6 +14,7 @@ from app.ui.data.collect.fields import AnswerField
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import Typed, use_typed
 from app.ui.offline import use_reason
 from app.ui.texts import text
@@ -100,7 +101,7 @@ def _fields(
         for field in (*scraper.fields, LIMIT)
     ]
     controls.append(
-        ft.TextField(
+        TextField(
             label=text("data.collect.name"),
             value=name.shown,
             helper=text("data.collect.name_help"),

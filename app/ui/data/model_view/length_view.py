@@ -12,6 +12,7 @@ from app.ui.data.model_view.scale import Scale, bars, scale_of
 from app.ui.kit.entered import text_of
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.watching import use_answer
@@ -156,7 +157,7 @@ def _by_keyboard(scale: Scale, line: int, on_line: Callable[[int], None]) -> ft.
         if said.isascii() and said.isdigit() and 0 < int(said) <= _LONGEST:
             on_line(int(said))
 
-    field = ft.TextField(
+    field = TextField(
         value=str(line),
         label=text("data.lengths.longest"),
         width=130,

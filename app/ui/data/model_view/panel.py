@@ -8,6 +8,7 @@ from app.services.previews import PreviewService
 from app.ui.data.model_view.view import ModelView
 from app.ui.data.session_context import SessionContext
 from app.ui.kit.section import Section
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.theme import GAP
@@ -44,7 +45,7 @@ def SeenByModel(previews: PreviewService, session: Session) -> ft.Control:
         Choice("seen-by", text("data.model.base_model"), chosen, model_options(), choose)
     ]
     if chosen == OTHER_MODEL:
-        field = ft.TextField(
+        field = TextField(
             label=text("data.model.other_model"),
             value=typed.shown,
             hint_text=text("data.model.other_model_hint"),

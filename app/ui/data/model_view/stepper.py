@@ -11,6 +11,7 @@ from app.ui.data.model_view.token_view import TokenView
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.watching import use_answer
@@ -58,7 +59,7 @@ def RowStepper(previews: PreviewService, source: Source, config: RunConfig, firs
                 disabled=number == 0,
             ),
             ft.Text(text("data.tokens.row")),
-            ft.TextField(
+            TextField(
                 value=str(number + 1),
                 label=text("data.tokens.row_number"),
                 width=110,

@@ -13,6 +13,7 @@ from app.ui.data.wording import shortened
 from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.entered import is_on, text_of
 from app.ui.kit.icon_action import IconAction
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 
@@ -121,7 +122,7 @@ def _message(
                 ),
             ]
         ),
-        ft.TextField(
+        TextField(
             label=text("data.rows.editor.text_of", number=number),
             value=message["content"],
             multiline=True,

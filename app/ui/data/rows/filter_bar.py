@@ -10,6 +10,7 @@ from app.domain.errors import StudioError
 from app.domain.finding import RowFilter
 from app.ui.actions import Problem
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
@@ -49,7 +50,7 @@ def FilterBar(
         await on_search(asked)
 
     line: list[ft.Control] = [
-        ft.TextField(
+        TextField(
             label=text("data.rows.filter.find_in"),
             prefix_icon=ft.Icons.SEARCH,
             value=words.shown,
@@ -80,11 +81,11 @@ def FilterBar(
                        lambda value: set_kinds(replace(kinds, has_tool_calls=value))),
             _yes_or_no("filter-unmask", text("data.rows.filter.learnt_whole"), kinds.unmask,
                        lambda value: set_kinds(replace(kinds, unmask=value))),
-            ft.TextField(label=text("data.rows.filter.source"), value=source.shown, on_change=source.edit,
+            TextField(label=text("data.rows.filter.source"), value=source.shown, on_change=source.edit,
                          on_submit=search),
-            ft.TextField(label=text("data.rows.filter.shortest"), value=shortest.shown,
+            TextField(label=text("data.rows.filter.shortest"), value=shortest.shown,
                          on_change=shortest.edit, on_submit=search),
-            ft.TextField(label=text("data.rows.filter.longest"), value=longest.shown, on_change=longest.edit,
+            TextField(label=text("data.rows.filter.longest"), value=longest.shown, on_change=longest.edit,
                          on_submit=search),
         ]
     )  # fmt: skip

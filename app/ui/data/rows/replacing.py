@@ -12,6 +12,7 @@ from app.ui.data.wording import rows, shortened
 from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.entered import is_on
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.theme import GAP
@@ -58,13 +59,13 @@ def use_replacing(
         content=ft.Container(
             ft.Column(
                 [
-                    ft.TextField(
+                    TextField(
                         label=text("data.rows.replace.find"),
                         value=find.shown,
                         on_change=find.edit,
                         autofocus=True,
                     ),
-                    ft.TextField(
+                    TextField(
                         label=text("data.rows.replace.put"),
                         value=put.shown,
                         on_change=put.edit,

@@ -15,6 +15,7 @@ from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import is_on, text_of
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
@@ -96,7 +97,7 @@ def EditText(
         on_done()
 
     action = use_action(lambda: save(typed.current or ""), on_done=done)
-    field = ft.TextField(
+    field = TextField(
         label=label,
         value=said,
         autofocus=True,

@@ -12,6 +12,7 @@ from app.ui.actions import use_action
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.landmarks import use_landmark
 from app.ui.texts import text
 from app.ui.theme import GAP
@@ -42,7 +43,7 @@ def ImportRun(history: HistoryService, selection: RunSelection, on_changed: Call
     look = use_action(lambda: history.look_into(typed), on_done=set_found)
     take = use_action(lambda: history.import_run(cast(FoundRun, found)), on_done=imported)
     act, problem = (look, look.problem) if found is None else (take, take.problem)
-    field = ft.TextField(
+    field = TextField(
         label=text("training.history.import.folder"),
         value=typed,
         hint_text="/path/to/output",

@@ -12,6 +12,7 @@ from app.ui.inference.focus_on_stop import StopButton, use_focus_on_stop
 from app.ui.kit.entered import text_of
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
+from app.ui.kit.text_field import TextField
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Segments, Wrap
@@ -42,6 +43,7 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
         await ask()
 
     def edit(event: ft.Event[ft.TextField]) -> None:
+        focus.typed()
         chat.prompt = text_of(event)
 
     async def be_ready() -> None:
@@ -53,7 +55,7 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
     def choose_voice(value: str) -> None:
         chat.voice = "base" if value == "base" else "tuned"
 
-    field = ft.TextField(
+    field = TextField(
         label=text("training.chat.prompt"),
         value=chat.prompt,
         hint_text=text("training.chat.prompt_hint"),
@@ -61,6 +63,7 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
         min_lines=2,
         max_lines=6,
         shift_enter=True,
+        on_focus=focus.focused,
         on_change=edit,
         on_submit=ask,
     )
@@ -89,7 +92,7 @@ def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Ans
             Wrap(
                 [
                     Identified("chat-run", run),
-                    StopButton(focus, text("training.chat.stop"), stop.run, visible=answering.is_busy),
+                    StopButton(focus, text("training.chat.stop"), stop.run, is_busy=answering.is_busy),
                     _progress(answering),
                 ]
             ),

@@ -17,6 +17,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 from app.ui.theme import GAP
@@ -189,7 +190,7 @@ def MoneyLimit(queue: QueueService, limit: float | None, on_changed: Callable[[]
     typed = use_typed(kept)
     keep = use_action(lambda: queue.limit_money(_dollars(typed.now())), on_done=lambda _: on_changed())
     is_same = typed.shown.strip() == kept
-    field = ft.TextField(
+    field = TextField(
         label=text("training.queue.limit.field"),
         value=typed.shown,
         helper=text("training.queue.limit.help"),

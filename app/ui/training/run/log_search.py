@@ -10,6 +10,7 @@ from app.services.monitoring import MonitoringService
 from app.ui.kit.entered import text_of
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
+from app.ui.kit.text_field import TextField
 from app.ui.texts import counted, text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help
@@ -38,7 +39,7 @@ def LogSearch(monitoring: MonitoringService, run: Run) -> ft.Control:
         on=(wanted, looks, run.status),
         delay_seconds=_TYPING_SECONDS,
     )
-    field = ft.TextField(
+    field = TextField(
         label=text("training.log.search"),
         value=wanted,
         dense=True,

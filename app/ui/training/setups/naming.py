@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.saved_setups import SavedSetup, SetupNameTakenError
 from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
 from app.ui.texts import text
 
@@ -54,7 +55,7 @@ def use_naming(naming: Naming, on_done: Callable[[SavedSetup], None]) -> Callabl
     action = use_action(keep, on_done=done)
     asks = bool(taken) and typed.shown.strip() == taken
     question = text("training.setups.taken", name=taken) if asks else naming.text
-    field = ft.TextField(
+    field = TextField(
         label=text("training.setups.name"),
         value=typed.shown,
         autofocus=True,
