@@ -37,7 +37,7 @@ _SCHEDULE: Final = (
     "num_epochs", "max_steps", "learning_rate", "per_device_batch_size", "gradient_accumulation_steps",
     "max_seq_len", "lr_scheduler", "warmup_steps", "weight_decay", "max_grad_norm", "seed", "precision",
     "packing", "eval_steps", "early_stopping_patience", "warmup_ratio", "optimizer", "method_plugin",
-    "eval_at_epoch", "min_improvement",
+    "eval_samples", "eval_at_epoch", "min_improvement",
 )  # fmt: skip
 _LENGTH: Final = {"num_epochs", "max_steps"}
 """Of these, what may change on purpose: the rest of the run then follows a new schedule."""

@@ -171,6 +171,11 @@ class RunConfig(Section):
         description="JSONL file for validation 'file'; relative paths start at the run folder.",
     )
     eval_steps: Steps = Field(25, description="Measure on the rows kept aside every so many steps.")
+    eval_samples: PositiveInt | None = Field(
+        None,
+        description="Measure after every so many examples trained on, at the end of the step they end in, in "
+        "place of eval_steps; empty means by steps.",
+    )
     eval_at_epoch: bool = Field(False, description="Measure at the end of each epoch too.")
     measure_first: bool = Field(
         True,

@@ -67,6 +67,16 @@ def is_started_by_torchrun() -> bool:
     return "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
+def require_one_process_to_split(asked: Distributed, environment: Mapping[str, str]) -> None:
+    """Raise RunFailedError if somebody's torchrun started several processes for a model to be split."""
+    processes = int(environment["WORLD_SIZE"])
+    if asked.enable_model_splitting and processes > 1:
+        raise bad_config(
+            f"torchrun started {processes} processes, and a model that is split over the GPUs has one.",
+            "Start train.py with plain python, or turn enable_model_splitting off.",
+        )
+
+
 def spread_of(asked: Distributed, environment: Mapping[str, str]) -> Spread:
     """Config before environment before default. Raises RunFailedError if they cannot go together."""
     merged = merge(asked, environment)

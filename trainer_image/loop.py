@@ -242,7 +242,8 @@ class Loop(SFTTrainer):  # type: ignore[misc]
             self.sample()
 
     def evaluation_is_due(self) -> bool:
-        return self._validation.is_due(self.state.global_step, self.state.max_steps)
+        samples_a_step = self._config.effective_batch_size * self.args.world_size
+        return self._validation.is_due(self.state.global_step, self.state.max_steps, samples_a_step)
 
     def epoch_is_measured(self) -> bool:
         """Called at its end."""

@@ -36,6 +36,7 @@ def without_traces(config: RunConfig) -> RunConfig:
             "probe_memory": True,
             "measure_first": False,
             "eval_steps": _NEVER,
+            "eval_samples": None,
             "eval_at_epoch": False,
             "load_best": False,
             "samples": 0,

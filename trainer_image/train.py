@@ -361,7 +361,9 @@ def require_spread(config: RunConfig) -> None:
     """Raise RunFailedError if the config's several processes, or its model in parts, cannot be."""
     sharding.require_possible(config)
     schedule.require_optimizer(config)
-    if not launching.is_started_by_torchrun():
+    if launching.is_started_by_torchrun():
+        launching.require_one_process_to_split(config.distributed, os.environ)
+    else:
         launching.spread_of(config.distributed, os.environ)
 
 

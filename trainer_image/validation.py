@@ -40,6 +40,7 @@ class Validation:
             config
         )  # in parts, no process may measure more often than another
         self._every = config.eval_steps
+        self._every_samples = config.eval_samples
         self._measures_first = config.measure_first
         self._at_epoch = config.eval_at_epoch
         self._least_gain = config.min_improvement
@@ -55,8 +56,14 @@ class Validation:
         self.is_ended = False
         """Whether somebody has asked the run to end with its best model."""
 
-    def is_due(self, step: int, total_steps: int) -> bool:
-        return bool(self._rows) and (step % self._every == 0 or step == total_steps)
+    def is_due(self, step: int, total_steps: int, samples_a_step: int) -> bool:
+        """`samples_a_step`: examples in a whole step; the last of an epoch may have fewer."""
+        return bool(self._rows) and (step == total_steps or self._is_at_a_mark(step, samples_a_step))
+
+    def _is_at_a_mark(self, step: int, samples_a_step: int) -> bool:
+        if self._every_samples is None:
+            return step % self._every == 0
+        return step * samples_a_step % self._every_samples < samples_a_step
 
     def is_due_after_epoch(self, step: int) -> bool:
         """Unless its last step was measured already."""

@@ -91,6 +91,7 @@ _LABELS: Final = MappingProxyType(
         "validation_share": "Validation share",
         "validation_file": "Validation file",
         "eval_steps": "Measure every N steps",
+        "eval_samples": "Measure every N examples",
         "eval_at_epoch": "Measure at each epoch",
         "measure_first": "Measure before training",
         "samples": "Sample answers",

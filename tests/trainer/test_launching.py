@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from trainer_image.config import Distributed, RunConfig
-from trainer_image.launching import Spread, spread_in, spread_of
+from trainer_image.launching import Spread, require_one_process_to_split, spread_in, spread_of
 from trainer_image.problems import RunFailedError
 
 from . import tiny
@@ -89,6 +89,15 @@ def test_what_excludes_each_other_is_refused(asked: dict[str, Any], words: str) 
 )  # fmt: skip
 def test_torchrun_is_told_in_its_own_words(spread: Spread, options: list[str]) -> None:
     assert spread.options() == options
+
+
+def test_a_model_that_is_to_be_split_is_refused_under_somebodys_torchrun_of_several() -> None:
+    splits = Distributed(enable_model_splitting=True)
+    with pytest.raises(RunFailedError, match="torchrun started 2 processes"):
+        require_one_process_to_split(splits, {"WORLD_SIZE": "2"})
+
+    require_one_process_to_split(splits, {"WORLD_SIZE": "1"})
+    require_one_process_to_split(Distributed(), {"WORLD_SIZE": "2"})
 
 
 def test_a_config_of_one_process_or_none_starts_no_others(tmp_path: Path) -> None:

@@ -182,6 +182,30 @@ def test_each_epoch_is_measured_once_where_it_is_asked_for_and_the_end_anyway(
     assert [e.step for e in measured(ran)] == [2, 4, 6, 7]  # two steps to an epoch
 
 
+def test_so_many_examples_are_a_mark_too_and_a_step_is_never_cut_short_for_it(
+    tiny_model: Path, tmp_path: Path, train_here: Train
+) -> None:
+    asked = {"num_epochs": 4, "max_steps": 7, "eval_samples": 10, "eval_steps": 1, "samples": 0}
+
+    ran = run(tmp_path / "run", tiny_model, train_here, **asked)
+
+    assert [e.step for e in measured(ran)] == [3, 5, 7]  # four examples to a step: 12, 20 and the end
+
+
+@pytest.mark.parametrize(("every", "marks"), [(1, [1, 2, 3, 4, 5]), (8, [2, 4]), (12, [3]), (1000, [])])
+def test_a_mark_is_met_in_the_first_step_that_reaches_it(
+    every: int, marks: list[int], tmp_path: Path
+) -> None:
+    from trainer_image.config import RunConfig
+    from trainer_image.reporting import Reporter
+    from trainer_image.validation import Validation
+
+    config = RunConfig(base_model="m", eval_samples=every)
+    validation = Validation([{"input_ids": [1]}], config, None, Reporter(tmp_path))  # type: ignore[arg-type]
+
+    assert [step for step in range(1, 6) if validation.is_due(step, 1000, samples_a_step=4)] == marks
+
+
 def test_a_measurement_that_is_hardly_lower_is_no_better(tmp_path: Path) -> None:
     from trainer_image.config import RunConfig
     from trainer_image.reporting import Reporter

@@ -28,6 +28,7 @@ def require_expressible(config: RunConfig) -> None:
         "optimizer": (config.optimizer, "adamw"),
         "early_stopping_patience": (config.early_stopping_patience, None),
         "validation": (config.validation, "off"),
+        "eval_samples": (config.eval_samples, None),
         "eval_at_epoch": (config.eval_at_epoch, False),
         "min_improvement": (config.min_improvement, 0.0),
     }

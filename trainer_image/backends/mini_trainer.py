@@ -32,6 +32,7 @@ def require_expressible(config: RunConfig) -> None:
             "max_grad_norm": (config.max_grad_norm, 1.0),
             "optimizer": (config.optimizer, "adamw"),
             "early_stopping_patience": (config.early_stopping_patience, None),
+            "eval_samples": (config.eval_samples, None),
             "min_improvement": (config.min_improvement, 0.0),
             "method.train_rest": (method.train_rest, True),
         },

@@ -130,6 +130,7 @@ def plain_configs(dataset, **rows):
         max_lost_share=shares,
         validation_share=positives,
         eval_steps=whole(10**7),
+        eval_samples=st.one_of(st.none(), whole(10**7)),
         eval_at_epoch=st.booleans(),
         min_improvement=st.floats(min_value=0, max_value=99),
         load_best=st.booleans(),

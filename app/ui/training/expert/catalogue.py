@@ -47,8 +47,9 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
         "min_seq_len", "drop_duplicates", "max_lost_share",
     ),
     "validation-and-samples": (
-        "validation", "validation_share", "validation_file", "eval_steps", "eval_at_epoch", "measure_first",
-        "early_stopping_patience", "min_improvement", "load_best", "samples", "sample_tokens",
+        "validation", "validation_share", "validation_file", "eval_steps", "eval_samples", "eval_at_epoch",
+        "measure_first", "early_stopping_patience", "min_improvement", "load_best", "samples",
+        "sample_tokens",
     ),
     "memory-and-precision": (
         "precision", "gradient_checkpointing", "probe_memory", "on_oom_shorten",
