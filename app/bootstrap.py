@@ -80,6 +80,7 @@ from app.services.previews import PreviewService
 from app.services.probing import ProbingService
 from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
+from app.services.queue_clock import QueueClock
 from app.services.queueing import QueueService
 from app.services.renting.account import Account
 from app.services.renting.keepers import Keepers
@@ -223,6 +224,18 @@ def build_services(
         bundled_model=paths.tiny_model,
     )
     comparing = ComparingService(talkers, engine, library, exports=paths.exports, clock=utc_now)
+    queue = QueueService(
+        runs,
+        training,
+        monitoring,
+        processes,
+        settings,
+        nvidia_gpus,
+        utc_now,
+        check=preflight.check,
+        spent_since=rented.spent_since,
+        spent_by=rented.spent,
+    )
     return Services(
         library=library,
         collecting=collecting,
@@ -309,18 +322,8 @@ def build_services(
             exports=paths.exports,
             clock=utc_now,
         ),
-        queue=QueueService(
-            runs,
-            training,
-            monitoring,
-            processes,
-            settings,
-            nvidia_gpus,
-            utc_now,
-            check=preflight.check,
-            spent_since=rented.spent_since,
-            spent_by=rented.spent,
-        ),
+        queue=queue,
+        queue_clock=QueueClock(queue),
         auto=AutoSettingService(
             nvidia_gpus,
             configs,

@@ -25,6 +25,7 @@ from app.services.previews import PreviewService
 from app.services.probing import ProbingService
 from app.services.proving import ProvingService
 from app.services.publishing import PublishingService
+from app.services.queue_clock import QueueClock
 from app.services.queueing import QueueService
 from app.services.renting.planning import RentingService
 from app.services.renting.reaper import Reaper
@@ -65,6 +66,7 @@ class Services:
     previews: PreviewService
     probing: ProbingService
     queue: QueueService
+    queue_clock: QueueClock
     history: HistoryService
     layers: LayerService
     preflight: PreflightService

@@ -40,6 +40,7 @@ class Opening:
                     daemon=True,
                 ).start()
                 services.reaper.begin()
+                services.queue_clock.begin()
                 self._services = services
             return self._services
 
@@ -57,11 +58,12 @@ class Opening:
             self.close()
 
     def close(self) -> None:
-        """Before the app ends, once: the model process ends, what rented pods cost for nothing is ended, what
-        trains goes on."""
+        """Before the app ends, once: nothing is started any more, the model process ends, what rented pods
+        cost for nothing is ended, what trains goes on."""
         with self._lock:
             services, self._services = self._services, None
         if services is not None:
+            _try("The queue was not held", services.queue_clock.close)
             _try("The model process was not ended", services.talking.unload)
             _try("The rented pods were not looked after", services.reaper.close)
 

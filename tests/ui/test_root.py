@@ -195,6 +195,19 @@ def test_the_pods_are_looked_after_before_the_window_waits_for_one_to_be_gone(se
     assert heard_at_the_end(services, looked)
 
 
+def test_what_waits_is_started_from_the_opening_on_without_a_page_until_the_app_ends(services, monkeypatch):
+    told = []
+    monkeypatch.setattr(services.queue_clock, "begin", lambda: told.append("begun"))
+    monkeypatch.setattr(services.queue_clock, "close", lambda: told.append("held"))
+    opening = Opening(lambda: services)
+
+    opening.services()
+    assert told == ["begun"]
+    opening.close()
+
+    assert told == ["begun", "held"]
+
+
 def test_what_is_there_after_the_start_is_spared_by_the_garbage_collector_once(services):
     opening = Opening(lambda: services)
     gc.unfreeze()

@@ -10,6 +10,7 @@ import flet as ft
 
 from app.domain.errors import StudioError
 from app.ui.actions import Problem, problem_of
+from app.ui.polling import is_seen
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,11 @@ def use_answer(
         on_problem: Told what a failed question should say to the person; without it the log is told.
     """
 
+    page = ft.context.page
+
     async def ask() -> None:
         await asyncio.sleep(delay_seconds)
-        while True:
+        while await is_seen(page):
             try:
                 on_result(await asyncio.to_thread(work))
             except StudioError as error:
