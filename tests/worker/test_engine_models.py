@@ -2,6 +2,8 @@
 
 import os
 import random
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,3 +108,25 @@ def test_a_process_killed_at_a_random_moment_takes_nothing_along(
     with pytest.raises(EngineError, match="killed from outside"):
         list(pieces)
     assert ask(tiny_runs.adapter) == answer
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_process_killed_while_it_starts_loads_answers_or_rests_comes_back(
+    engine: WorkerEngine, tiny_runs: TinyRuns, ask: Ask, seed: int
+) -> None:
+    """`benchmarks/worker_kills.py` does it for longer."""
+    answer = ask(tiny_runs.adapter)
+    engine.unload()
+    killer = threading.Timer(random.Random(seed).uniform(1, 8), kill, [engine])
+
+    killer.start()
+    with suppress(EngineError):  # unless it was killed after it had answered
+        assert ask(tiny_runs.adapter) == answer
+    killer.join()
+
+    assert ask(tiny_runs.adapter) == answer
+
+
+def kill(engine: WorkerEngine) -> None:
+    if engine.pid is not None:
+        os.kill(engine.pid, 9)
