@@ -309,8 +309,15 @@ class TrainingService:
         return next((str(s.id) for s in self._library.sessions() if s.id == run.session_id), None)
 
     def retry(self, run_id: RunId, config: RunConfig) -> Run:
-        """Start a new run like an earlier one, with other settings. Raises StudioError."""
-        setup = self.setup_of(self._runs.get(run_id), config)
+        """Start a new run like an earlier one, with other settings. Raises StudioError; of a rented one too:
+        its price is seen first, in the form."""
+        before = self._runs.get(run_id)
+        if before.target.needs_network:
+            raise StudioError(
+                f"A new run on {before.target.label} costs money, and its price was not seen.",
+                "Open it in the form: it says the price.",
+            )
+        setup = self.setup_of(before, config)
         return self.start(self.request_of(setup, Path.home()))
 
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
