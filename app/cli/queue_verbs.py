@@ -19,6 +19,7 @@ from app.domain.queue import QueueRules
 from app.domain.runs import Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
+from app.services.run_requests import request_of_run
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
@@ -65,7 +66,10 @@ def _agreed(services: Services, request: RunRequest, args: argparse.Namespace, o
 
 
 def add_back(services: Services, args: argparse.Namespace, output: Output) -> int:
-    run = services.queue.add_back(services.monitoring.find(args.run).id)
+    before, pod = services.monitoring.find(args.run), None
+    if before.target is Target.RUNPOD and not services.queue.add_back_blocked(before):
+        pod = _agreed(services, request_of_run(before), args, output).pod
+    run = services.queue.add_back(before.id, pod=pod)
     output.give(run)
     output.say(f"{run.name} waits at the end of the queue.")
     _say_what_hinders(run, output)

@@ -17,7 +17,8 @@ from app.domain.gpus import Gpus
 from app.domain.ports import Processes, RunStore, SettingsStore
 from app.domain.preflight import Readiness
 from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting, within
-from app.domain.runs import Run, RunId, RunRequest, RunStatus
+from app.domain.renting import PodOptions
+from app.domain.runs import Run, RunId, RunRequest, RunStatus, Target
 from app.services.monitoring import MonitoringService
 from app.services.run_requests import request_of_run
 from app.services.training import TrainingService
@@ -104,22 +105,29 @@ class QueueService:
         """Put a run at the end. Its rows and settings are copied now: later edits change nothing of it.
 
         What would keep it from starting is its `message` while it waits: that may be put right meanwhile.
-        Raises StudioError as `TrainingService.prepare` does.
+        Raises StudioError as `TrainingService.prepare` does, and for a rented GPU without a highest price:
+        when its turn comes nobody is asked.
         """
+        if request.target.needs_network and request.pod.highest_price is None:
+            raise _unseen(request.target)
         return self._checked(self._enqueue(self._training.prepare(request)))
 
-    def add_back(self, run_id: RunId) -> Run:
+    def add_back(self, run_id: RunId, *, pod: PodOptions | None = None) -> Run:
         """Put a stopped or failed run at the end of the queue; it goes on from its newest checkpoint, or
-        begins again without one. Raises StudioError if it cannot."""
+        begins again without one. A rented one needs `pod`, which is what a person said yes to: when its turn
+        comes nobody is asked. Raises StudioError if it cannot."""
         run = self._monitoring.refresh(run_id)
         if reason := self.add_back_blocked(run):
             raise StudioError(f"This run cannot go back to the queue: {reason}.", "Clone it instead.")
+        if run.target.needs_network and pod is None:
+            raise _unseen(run.target)
 
         def fresh(stored: Run) -> Run:
             if stored.status not in (RunStatus.STOPPED, RunStatus.FAILED):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             began = stored.started_at is not None or stored.attempt > 1
-            return stored.begun_again(self._processes.me(), attempt=stored.attempt + began)
+            agreed = replace(stored, pod=pod or stored.pod)
+            return agreed.begun_again(self._processes.me(), attempt=stored.attempt + began)
 
         return self._checked(self._enqueue(self._runs.update(run_id, fresh)))
 
@@ -239,3 +247,10 @@ class QueueService:
 
         self._runs.decide(last)
         return self._runs.get(run.id)
+
+
+def _unseen(target: Target) -> StudioError:
+    return StudioError(
+        f"A run on {target.label} costs money, and its price was not seen.",
+        "Add it in the window or in the terminal: both say the price first.",
+    )

@@ -288,6 +288,29 @@ def test_a_run_for_a_rented_gpu_is_checked_and_started_as_it_was_asked_for(world
     assert world.launcher.job(run).run.pod == pod
 
 
+def test_no_run_waits_for_a_rented_gpu_whose_price_nobody_saw(world, session):
+    pod = PodOptions(image="ghcr.io/somebody/trainer:1", budget=2)
+    asked = replace(request(session, "a"), target=Target.RUNPOD, pod=pod)
+
+    with pytest.raises(StudioError, match="its price was not seen"):
+        world.queue.add(asked)
+    assert world.runs.all() == []
+
+
+def test_a_rented_run_goes_back_to_the_queue_only_for_a_price_that_was_seen(world, session):
+    pod = PodOptions(image="ghcr.io/somebody/trainer:1", budget=2, highest_price=0.5)
+    run = world.queue.add(replace(request(session, "a"), target=Target.RUNPOD, pod=pod))
+    world.queue.cancel(run.id)
+
+    with pytest.raises(StudioError, match="its price was not seen"):
+        world.queue.add_back(run.id)
+    assert queued(world) == []
+
+    agreed = replace(pod, gpus=("NVIDIA L4",), highest_price=0.39)
+    assert world.queue.add_back(run.id, pod=agreed).pod == agreed
+    assert queued(world) == ["a"]
+
+
 def test_what_was_put_right_while_it_waited_is_forgotten_when_it_starts(world, session, checks):
     checks.remarks["owner/model"] = NO_MODEL
     run = world.queue.add(request(session, "a"))

@@ -2,18 +2,24 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from itertools import count
+from threading import Event
+from types import SimpleNamespace
 
 import flet as ft
 import pytest
 
 from app.domain.preflight import Readiness, Remark
 from app.domain.presets import NAMED, method_of, method_values, preset_values
+from app.domain.renting import PodOptions, plan_of
+from app.domain.runpod_ports import GpuOffer, Stock
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.domain.setups import Setup
 from app.ui.training.beginner.cloned import open_clone
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.sparkline import HEIGHT, WIDTH, spots
+from app.ui.training.pod_draft import PodDraft
 from tests.services.conftest import ends, started, step, write_events
 from tests.ui.training.conftest import _is_inside
 from trainer_image.config import DATA_FILE, Lora, Osft, RunConfig
@@ -343,6 +349,106 @@ def menu_of(screen, run) -> list[str]:
     pieces = [s for s in screen.controls(ft.Semantics) if s.identifier == f"more-{run.id}"]
     items = screen.controls(ft.PopupMenuItem)
     return [str(i.content) for i in items if any(_is_inside(i, piece) for piece in pieces)]
+
+
+async def test_a_stopped_run_is_returned_to_the_queue_from_its_menu(studio):
+    studio.services.queue.pause()
+    stopped = studio.start("again")
+    studio.services.training.stop(stopped.id, save=False)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: "Return to queue" in menu_of(screen, stopped))
+        await pick(screen, "Return to queue")
+        await screen.wait_for_text("again waits at the end of the queue.")
+
+        await screen.wait_for(lambda: screen.identified("queue"))
+    assert [run.id for run in studio.services.queue.standing().runs] == [stopped.id]
+
+
+A4000 = GpuOffer("NVIDIA RTX A4000", "RTX A4000", 16, 0.25, Stock.HIGH, 8)
+POD = PodOptions(image="ghcr.io/somebody/trainer:1", budget=5)
+
+
+class Prices:
+    """A check before a run that says what a rented GPU costs, once it may."""
+
+    def __init__(self, studio) -> None:
+        self.may_say, self.asked = Event(), []
+        self._here = studio.services.preflight.check
+        object.__setattr__(studio.services, "preflight", SimpleNamespace(check=self.check))
+
+    def check(self, request: RunRequest) -> Readiness:
+        if request.target is not Target.RUNPOD:
+            return self._here(request)
+        self.asked.append(request)
+        assert self.may_say.wait(20)
+        return Readiness(plan=plan_of([A4000], request.pod, balance=12.0))
+
+
+async def test_a_rented_run_goes_back_to_the_queue_only_with_its_price_on_the_screen(studio):
+    prices = Prices(studio)
+    studio.services.queue.pause()
+    run = studio.start("rented")
+    studio.services.training.stop(run.id, save=False)
+    studio.world.runs.update(run.id, lambda r: replace(r, target=Target.RUNPOD, pod=POD))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: "Return to queue" in menu_of(screen, run))
+        await pick(screen, "Return to queue")
+        await screen.wait_for_text("a pod is ordered at this price at most, without a further question")
+        assert screen.button("Agree and add to queue").disabled
+        assert studio.services.queue.standing().runs == ()
+
+        prices.may_say.set()
+        await screen.wait_for_text("$0.25 an hour for RTX A4000")
+        await screen.click("Agree and add to queue")
+        await screen.wait_for_text("rented waits at the end of the queue.")
+
+    [waits] = studio.services.queue.standing().runs
+    assert (waits.pod.gpus, waits.pod.highest_price) == (("NVIDIA RTX A4000",), 0.25)
+
+
+async def rented_form(screen, studio) -> None:
+    studio.draft.target = Target.RUNPOD
+    studio.draft.pod = PodDraft.of(POD)
+    await screen.choose("Session", str(studio.services.library.sessions()[0].id))
+
+
+async def test_a_rented_run_of_the_form_is_added_to_the_queue_only_with_its_price_on_the_screen(studio):
+    prices = Prices(studio)
+    studio.services.queue.pause()
+    async with studio.opened() as screen:
+        await rented_form(screen, studio)
+        await screen.wait_for(lambda: not screen.button("Add to queue").disabled)
+        await screen.click("Add to queue")
+        await screen.wait_for_text("Add to the queue?")
+        assert screen.button("Agree and add to queue").disabled
+        assert studio.services.queue.standing().runs == ()
+
+        prices.may_say.set()
+        await screen.wait_for(lambda: not screen.button("Agree and add to queue").disabled)
+        assert "$0.25 an hour for RTX A4000" in " ".join(screen.identified("queue-prices"))
+        await screen.click("Agree and add to queue")
+        await screen.wait_for(lambda: studio.services.queue.standing().runs)
+
+    [waits] = studio.services.queue.standing().runs
+    assert (waits.pod.gpus, waits.pod.highest_price) == (("NVIDIA RTX A4000",), 0.25)
+
+
+async def test_methods_are_compared_on_rented_gpus_only_with_the_price_of_each_on_the_screen(studio):
+    prices = Prices(studio)
+    studio.services.queue.pause()
+    async with studio.opened() as screen:
+        await rented_form(screen, studio)
+        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
+        await screen.click("Compare methods…")
+        await screen.wait_for_text("Asking Runpod what it costs now…")
+        assert screen.button("Agree and add 3 runs to the queue").disabled
+
+        prices.may_say.set()
+        await screen.wait_for_text("All together never more than $3.00.")
+        await screen.click("Agree and add 3 runs to the queue")
+        await screen.wait_for(lambda: len(studio.services.queue.standing().runs) == 3)
+
+    assert {run.pod.highest_price for run in studio.services.queue.standing().runs} == {0.25}
 
 
 async def test_a_run_of_the_form_waits_beside_the_one_that_is_going(studio):
