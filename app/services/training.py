@@ -377,6 +377,7 @@ class TrainingService:
             raise
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
+        run = self._as_the_switch_is(run)
         token = None if run.config.offline else self._secrets.hf_token()
         if not run.target.needs_network:
             self._make_room()
@@ -401,6 +402,21 @@ class TrainingService:
         if stored.status is RunStatus.STOPPED:  # somebody stopped it before there was anything to stop
             self._launchers[run.target].stop(handle, save=False)
         return stored
+
+    def _as_the_switch_is(self, run: Run) -> Run:
+        """Offline, if offline mode was switched on since the run was described: it may have waited for hours.
+
+        Raises TargetError where it cannot be had without the network.
+        """
+        reason = self._offline()
+        if reason and run.target.needs_network:
+            raise TargetError(
+                f"{run.target.label} needs the network. {reason}", "Leave offline mode, then start it again."
+            )
+        if not reason or run.config.offline:
+            return run
+        offline = run.config.model_copy(update={"offline": True})
+        return self._runs.update(run.id, lambda r: replace(r, config=offline))
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
