@@ -12,7 +12,7 @@ from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.queue import spreads
 from app.domain.renting import PodOptions
-from app.domain.runs import DockerOptions, Length, Run, RunId, RunRequest, RunStatus, Target
+from app.domain.runs import DockerOptions, JobHandle, Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded
@@ -162,21 +162,33 @@ class TrainingService:
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
 
-    def launch_claimed(self, run: Run, hindrance: Callable[[Run], tuple[str, str] | None]) -> Run:
+    def launch_claimed(self, run: Run, hindrance: Callable[[Run], StudioError | None]) -> Run:
         """Launch a prepared run that this process has claimed; a later attempt goes on from its checkpoint.
 
-        `hindrance`: what keeps it from being launched now, and what to do; asked only if it is not going yet.
-        Raises StudioError if it did not start; it is then recorded as failed.
+        `hindrance`: what keeps it from being launched now; asked only if it is not going yet. Raises
+        StudioError if it did not start. It is then recorded as failed or, if that may pass, waits again in
+        its place.
         """
         try:
             # An app that was killed at just this point may have got as far as starting it.
-            if handle := self._launchers[run.target].find(run):
+            if handle := self._found(run):
                 return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
             if error := hindrance(run):
-                raise StudioError(*error)
+                raise error
             return self._launch(run, resume=run.attempt > 1)
         except StudioError as error:
-            self._fail(run, error.message, error.hint)
+            if error.may_pass:
+                self._runs.update(run.id, lambda r: _waiting_again(r, error))
+            else:
+                self._fail(run, error.message, error.hint)
+            raise
+
+    def _found(self, run: Run) -> JobHandle | None:
+        """Raises StudioError that may pass: while nobody can look, nobody knows that it is not going."""
+        try:
+            return self._launchers[run.target].find(run)
+        except StudioError as error:
+            error.may_pass = True
             raise
 
     def stop(self, run_id: RunId, *, save: bool) -> Run:
@@ -411,7 +423,9 @@ class TrainingService:
         reason = self._offline()
         if reason and run.target.needs_network:
             raise TargetError(
-                f"{run.target.label} needs the network. {reason}", "Leave offline mode, then start it again."
+                f"{run.target.label} needs the network. {reason}",
+                "Leave offline mode, then start it again.",
+                may_pass=True,
             )
         if not reason or run.config.offline:
             return run
@@ -420,3 +434,10 @@ class TrainingService:
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
+
+
+def _waiting_again(run: Run, error: StudioError) -> Run:
+    """In its place of the queue, unless somebody stopped it meanwhile."""
+    if run.status is not RunStatus.STARTING:
+        return run
+    return replace(run, status=RunStatus.QUEUED, owner=None, message=error.message, hint=error.hint)

@@ -1,7 +1,7 @@
 """The queue over a real store: what waits is fixed, starts once, and is neither lost nor doubled."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from app.domain.queue import QueueRules
 from app.domain.renting import PodOptions
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.services.queueing import QueueService
+from tests.fakes import FakeLauncher
 from tests.services.conftest import NOON, World, ends, found_nothing, started, write_events
 from trainer_image.config import DATA_FILE, Distributed, RunConfig
 from trainer_image.events import CheckpointSaved, Result
@@ -319,6 +320,119 @@ def test_what_was_put_right_while_it_waited_is_forgotten_when_it_starts(world, s
     world.queue.advance()
 
     assert (going(world), world.monitoring.find(run.id).message) == (["a"], "")
+
+
+UNREACHABLE = Remark("Model", "error", "The Hub cannot be reached.", "Check the network.", may_pass=True)
+
+
+@pytest.fixture
+def clock(world) -> list[datetime]:
+    """What time it is for the queue; a test moves it on."""
+    now = [NOON]
+    world.queue._clock = world.queue._tries._clock = lambda: now[0]
+    return now
+
+
+def test_an_outage_keeps_a_run_in_its_place_with_the_reason_and_lets_the_next_one_go(
+    world, three, checks, clock
+):
+    checks.remarks["owner/model"] = UNREACHABLE
+    for run in three[1:]:
+        world.runs.update(run.id, lambda r: replace(r, config=RunConfig(base_model="owner/cached")))
+
+    turn = world.queue.advance()
+    world.queue.advance()
+
+    assert turn.reason.startswith("a waits: The Hub cannot be reached. Tried again at ")
+    assert (going(world), queued(world)) == (["b"], ["a", "c"])
+    waits = world.monitoring.find("a")
+    assert (waits.status, waits.message) == (RunStatus.QUEUED, "The Hub cannot be reached.")
+    assert waits.hint.startswith("Check the network. Tried again at ")
+
+
+def test_an_outage_of_a_night_leaves_the_queue_as_it_was_and_it_is_tried_with_growing_pauses(
+    world, session, checks, clock
+):
+    run = world.queue.add(request(session, "a"))
+    checks.remarks["owner/model"] = UNREACHABLE
+    checks.asked.clear()
+    tried = []
+    for minute in range(8 * 60):
+        clock[0] = NOON + timedelta(minutes=minute)
+        before = len(checks.asked)
+        world.queue.advance()
+        tried += [minute] * (len(checks.asked) - before)
+
+    assert tried[:7] == [0, 1, 3, 8, 18, 38, 68]
+    assert tried[-1] - tried[-2] == 30
+    assert queued(world) == ["a"]
+
+    checks.remarks.clear()
+    clock[0] += timedelta(minutes=30)
+    world.queue.advance()
+    assert going(world) == ["a"]
+    assert world.monitoring.find(run.id).message == ""
+
+
+def test_a_launch_that_may_succeed_later_keeps_its_run_and_one_that_never_does_fails_it(
+    world, three, checks, clock
+):
+    world.launcher.refusal = TargetError("The disk is full.", "Make room.", may_pass=True)
+    world.queue.advance()
+    world.launcher.refusal = TargetError("The image is broken.")
+    world.queue.advance()
+    world.launcher.refusal = None
+
+    assert (queued(world), world.monitoring.find("b").status) == (["a", "c"], RunStatus.FAILED)
+    clock[0] += timedelta(minutes=1)
+    world.queue.advance()
+    assert going(world) == ["a"]
+
+
+def test_what_never_passes_is_said_before_what_may(world, session, checks, clock):
+    run = world.queue.add(request(session, "a"))
+    world.queue._check = lambda _: Readiness((UNREACHABLE, NO_MODEL))
+
+    world.queue.advance()
+
+    assert world.monitoring.find(run.id).message == NO_MODEL.message
+    assert queued(world) == []
+
+
+def test_a_run_taken_out_and_returned_begins_anew_with_its_tries(world, session, checks, clock):
+    run = world.queue.add(request(session, "a"))
+    checks.remarks["owner/model"] = UNREACHABLE
+    world.queue.advance()
+    world.queue.cancel(run.id)
+    checks.remarks.clear()
+
+    world.queue.add_back(run.id)
+    world.queue.advance()
+
+    assert going(world) == ["a"]
+
+
+def test_a_run_whose_job_cannot_be_looked_for_is_not_given_up(world, session, checks, clock):
+    world.queue.add(request(session, "a"))
+    world.launcher.unreachable = TargetError("Docker does not answer.")
+
+    assert "a waits: Docker does not answer." in world.queue.advance().reason
+
+    world.launcher.unreachable = None
+    assert queued(world) == ["a"]
+
+
+def test_a_target_that_is_not_ready_keeps_only_its_own_runs_waiting(world, three):
+    first = world.runs.update(three[0].id, lambda r: replace(r, target=Target.DOCKER))
+    world.training._launchers = {**world.training._launchers, Target.DOCKER: FakeLauncher()}
+    world.training._launchers[Target.DOCKER].problems_found = ["Docker is not running. Start it."]
+
+    assert world.queue.advance().run.name == "b"
+
+    assert (going(world), queued(world)) == (["b"], [first.name, "c"])
+    finish(world, world.monitoring.find("b"))
+    world.training._launchers[Target.DOCKER].problems_found = []
+    assert world.queue.advance().run.name == "a"
 
 
 def test_a_warning_and_a_target_that_is_not_ready_fail_no_run(world, session, checks):
