@@ -103,14 +103,15 @@ def resume(services: Services, args: argparse.Namespace, output: Output) -> int:
 
 
 def set_rules(services: Services, args: argparse.Namespace, output: Output) -> int:
-    rules = services.queue.rules()
+    changes: dict[str, bool | int] = {}
     if args.idle:
-        rules = replace(rules, only_idle=args.idle == "yes")
+        changes["only_idle"] = args.idle == "yes"
     if args.night:
-        rules = replace(rules, only_at_night=args.night == "yes")
+        changes["only_at_night"] = args.night == "yes"
     if args.hours:
-        rules = replace(rules, night_from=args.hours[0], night_to=args.hours[1])
-    services.queue.set_rules(rules)
+        changes |= {"night_from": args.hours[0], "night_to": args.hours[1]}
+    if changes:
+        services.queue.change_rules(**changes)
     if args.most_dollars is not None:
         services.queue.limit_money(None if args.most_dollars == NO_LIMIT else args.most_dollars)
     rules = services.queue.rules()

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from app.domain.errors import StudioError
 from app.domain.gpus import Gpus
@@ -77,31 +77,42 @@ class QueueService:
         self._tries = TryingAgain(settings, clock)
 
     def rules(self) -> QueueRules:
-        try:
-            return QueueRules(**json.loads(self._settings.get(_RULES) or "{}"))
-        except (ValueError, TypeError):  # of a version that had other rules
-            return QueueRules()
+        return _read_rules(self._settings.get(_RULES))
 
-    def set_rules(self, rules: QueueRules) -> None:
-        """Raises StudioError for hours that no clock has."""
-        hours = (rules.night_from, rules.night_to)
-        if any(not 0 <= hour <= 23 for hour in hours) or hours[0] == hours[1]:
-            raise StudioError("The night needs two different hours from 0 to 23.", "Like 22 and 6.")
-        self._settings.set(_RULES, json.dumps(asdict(rules)))
+    def change_rules(self, **values: Any) -> QueueRules:
+        """Fields of `QueueRules`; the others stay as they are by now, whoever changed them. Raises
+        StudioError for hours that no clock has."""
+        return self._change(lambda rules: replace(rules, **values))
 
     def limit_money(self, dollars: float | None) -> None:
         """Of all rented runs together, from now on; a limit that is only changed goes on counting. Raises
         StudioError."""
         if dollars is not None and not 0 < dollars < 1_000_000:
             raise StudioError("The limit is no amount of dollars.", "Give one like 20, or none.")
-        before = self.rules()
-        goes_on = before.most_dollars is not None and dollars is not None
-        since = before.counted_from if goes_on else self._clock().astimezone(UTC).isoformat()
-        self.set_rules(replace(before, most_dollars=dollars, counted_from=since if dollars else ""))
+        now = self._clock().astimezone(UTC).isoformat()
+
+        def limited(before: QueueRules) -> QueueRules:
+            goes_on = before.most_dollars is not None and dollars is not None
+            since = before.counted_from if goes_on else now
+            return replace(before, most_dollars=dollars, counted_from=since if dollars else "")
+
+        self._change(limited)
 
     def pause(self, is_paused: bool = True) -> None:
         """What is going goes on."""
-        self.set_rules(replace(self.rules(), is_paused=is_paused))
+        self.change_rules(is_paused=is_paused)
+
+    def _change(self, to: Callable[[QueueRules], QueueRules]) -> QueueRules:
+        """In one transaction: a rule that another window changed meanwhile is kept."""
+
+        def changed(kept: str | None) -> str:
+            rules = to(_read_rules(kept))
+            hours = (rules.night_from, rules.night_to)
+            if any(not 0 <= hour <= 23 for hour in hours) or hours[0] == hours[1]:
+                raise StudioError("The night needs two different hours from 0 to 23.", "Like 22 and 6.")
+            return json.dumps(asdict(rules))
+
+        return _read_rules(self._settings.change(_RULES, changed))
 
     def add(self, request: RunRequest) -> Run:
         """Put a run at the end. Its rows and settings are copied now: later edits change nothing of it.
@@ -299,6 +310,13 @@ class QueueService:
 
         self._runs.decide(last)
         return self._runs.get(run.id)
+
+
+def _read_rules(kept: str | None) -> QueueRules:
+    try:
+        return QueueRules(**json.loads(kept or "{}"))
+    except (ValueError, TypeError):  # of a version that had other rules
+        return QueueRules()
 
 
 def _unseen(target: Target) -> StudioError:

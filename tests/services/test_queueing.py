@@ -1,7 +1,11 @@
 """The queue over a real store: what waits is fixed, starts once, and is neither lost nor doubled."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
+from threading import Barrier
 
 import pytest
 
@@ -125,13 +129,30 @@ def test_a_paused_queue_starts_nothing_until_it_goes_on(world, three):
 
 def test_the_rules_are_kept_and_hours_no_clock_has_are_refused(world):
     rules = QueueRules(only_idle=True, only_at_night=True, night_from=1, night_to=5)
-    world.queue.set_rules(rules)
+    world.queue.change_rules(**asdict(rules))
 
     assert world.queue.rules() == rules
     for hours in ((24, 6), (5, 5), (-1, 3)):
         with pytest.raises(StudioError, match="two different hours"):
-            world.queue.set_rules(QueueRules(night_from=hours[0], night_to=hours[1]))
+            world.queue.change_rules(night_from=hours[0], night_to=hours[1])
     assert world.queue.rules() == rules
+
+
+def test_two_windows_that_change_different_rules_at_once_lose_none(world):
+    fields = [{"is_paused": True}, {"only_idle": True}, {"only_at_night": True}, {"night_from": 20}]
+    both_there = Barrier(len(fields) + 1)
+
+    def change(work: Callable[[], object]) -> None:
+        both_there.wait(20)
+        work()
+
+    works = [partial(world.queue.change_rules, **values) for values in fields]
+    works.append(partial(world.queue.limit_money, 20.0))
+    with ThreadPoolExecutor(len(works)) as windows:
+        list(windows.map(change, works))
+
+    rules = QueueRules(is_paused=True, only_idle=True, only_at_night=True, night_from=20, most_dollars=20.0)
+    assert replace(world.queue.rules(), counted_from="") == rules
 
 
 def test_what_does_not_start_is_failed_and_the_next_one_gets_its_turn(world, three):

@@ -12,6 +12,7 @@ import pytest
 
 from app.domain.preflight import Readiness, Remark
 from app.domain.presets import NAMED, method_of, method_values, preset_values
+from app.domain.queue import QueueRules
 from app.domain.renting import PodOptions, plan_of
 from app.domain.runpod_ports import GpuOffer, Stock
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
@@ -20,7 +21,7 @@ from app.ui.training.beginner.cloned import open_clone
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.sparkline import HEIGHT, WIDTH, spots
 from app.ui.training.pod_draft import PodDraft
-from tests.services.conftest import ends, started, step, write_events
+from tests.services.conftest import NOON, ends, started, step, write_events
 from tests.ui.training.conftest import _is_inside
 from trainer_image.config import DATA_FILE, Lora, Osft, RunConfig
 from trainer_image.events import Evaluation, Result
@@ -270,6 +271,22 @@ async def test_what_waits_is_put_in_order_paused_and_taken_out(studio):
         await screen.wait_for(lambda: names_in_queue(screen) == ["two"])
 
     assert [r.name for r in studio.runs() if r.status is RunStatus.RUNNING] == ["three"]
+
+
+async def test_a_rule_changed_in_the_window_keeps_a_pause_of_another_window(studio):
+    studio.services.queue.change_rules(only_at_night=True, night_from=0, night_to=1)
+    studio.world.queue._clock = lambda: NOON
+    queued(studio, "one")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("queue-reason"))
+        read = studio.services.queue.rules
+        studio.services.queue.rules = lambda: QueueRules(only_at_night=True, night_from=0, night_to=1)
+        studio.services.queue.pause()  # and this window has not read it yet
+
+        await screen.fire(screen.find(ft.Switch, "Only when the GPU is idle"), "change", True)
+
+        await screen.wait_for(lambda: read().only_idle)
+    assert read() == QueueRules(is_paused=True, only_idle=True, only_at_night=True, night_from=0, night_to=1)
 
 
 async def test_rented_runs_are_held_to_a_limit_that_is_typed_shown_and_lifted(studio):
