@@ -496,6 +496,19 @@ async def test_one_dataset_is_trained_on_by_every_method_and_they_are_compared(s
         assert "Compare 3 runs" in screen.texts()
 
 
+async def test_methods_that_a_setting_rules_out_are_named_with_that_setting(studio):
+    session = str(studio.services.library.sessions()[0].id)
+    config = RunConfig(base_model="owner/model", backend="unsloth")
+    async with studio.opened() as screen:
+        studio.draft.load(Setup(session=session, config=config))
+        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
+        await screen.click("Compare methods…")
+        await screen.click("Add 3 runs to the queue")
+
+        await screen.wait_for_text("OSFT cannot be compared here: the backend unsloth trains LoRA only.")
+    assert studio.services.queue.standing().runs == ()
+
+
 async def test_a_finished_run_of_another_trainer_comes_into_the_history(studio, tmp_path):
     folder = tmp_path / "theirs"
     folder.mkdir()
