@@ -93,6 +93,7 @@ from app.services.runpod_storage import RunpodStorageService
 from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.still_online import StillOnlineService
 from app.services.talkers import TalkerService
 from app.services.talking import TalkingEngine
 from app.services.tokens import TokenService
@@ -236,6 +237,20 @@ def build_services(
         spent_since=rented.spent_since,
         spent_by=rented.spent,
     )
+    exporting = ExportService(
+        runs,
+        SqliteExportStore(database),
+        ExportProcess(paths.logs, secrets.hf_token),
+        FoundModels(),
+        processes,
+        secrets,
+        FileManager(),
+        ExportTiming(PaceFile(paths.export_paces), utc_now),
+        folder=paths.exports,
+        clock=utc_now,
+        offline=offline.reason,
+        version=version("tunewright"),
+    )
     return Services(
         library=library,
         collecting=collecting,
@@ -263,6 +278,7 @@ def build_services(
         serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,
+        still_online=StillOnlineService(runs, exporting.being_written, lambda: engine.loads_online),
         docker_care=DockerCareService(
             LocalDockerCare(paths.trainer.parent, version=version("tunewright")), runs, offline, describe_gpus
         ),
@@ -337,19 +353,6 @@ def build_services(
         layers=LayerService(looker, bundled_model=paths.tiny_model),
         renting=rented,
         reaper=Reaper(renting, keepers),
-        exporting=ExportService(
-            runs,
-            SqliteExportStore(database),
-            ExportProcess(paths.logs, secrets.hf_token),
-            FoundModels(),
-            processes,
-            secrets,
-            FileManager(),
-            ExportTiming(PaceFile(paths.export_paces), utc_now),
-            folder=paths.exports,
-            clock=utc_now,
-            offline=offline.reason,
-            version=version("tunewright"),
-        ),
+        exporting=exporting,
         runpod_storage=RunpodStorageService(renting.account.cloud, renting.account.problem),
     )

@@ -57,7 +57,7 @@ MEMORY_HISTORY_VARIABLE: Final = "TUNEWRIGHT_MEMORY_HISTORY"
 Plugin = Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*(:\w+=[^,=\s]+(,\w+=[^,=\s]+)*)?$", max_length=500)]
 Steps = Annotated[PositiveInt, Field(le=10**9)]
 
-_METHOD_OF_BACKEND: Final = {"instructlab-training": "sft", "mini-trainer": "osft", "unsloth": "lora"}
+METHOD_OF_BACKEND: Final = {"instructlab-training": "sft", "mini-trainer": "osft", "unsloth": "lora"}
 
 
 class RunConfig(Section):
@@ -251,7 +251,7 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _method_and_backend(self) -> Self:
-        wanted = _METHOD_OF_BACKEND.get(self.backend)
+        wanted = METHOD_OF_BACKEND.get(self.backend)
         if wanted and self.method.kind != wanted:
             raise ValueError(f"backend '{self.backend}' trains the method '{wanted}' only")
         if self.max_tokens_per_gpu == "auto" and self.backend in {"instructlab-training", "mini-trainer"}:

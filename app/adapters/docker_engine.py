@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from app.adapters.docker_errors import translate
 from app.adapters.docker_plan import ContainerPlan
 from app.adapters.gpu import cuda_name
-from app.domain.errors import TargetError
+from app.domain.errors import TargetError, is_passing
 
 Connect = Callable[[int], docker.DockerClient]
 """Makes a client whose requests wait so many seconds."""
@@ -45,6 +45,7 @@ def open_engine(connect: Connect, *, timeout_seconds: int, image: str = "") -> I
         raise TargetError(
             f"A file of the run could not be written: {error.strerror or error}.",
             "Make room on the disk and check who owns the data folder.",
+            may_pass=is_passing(error),
         ) from error
     finally:
         if client is not None:

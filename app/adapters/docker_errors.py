@@ -118,12 +118,22 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
 )
 
 
+_PASSING: Final = (
+    r"ConnectionRefused|Connection refused|FileNotFoundError|Read timed out|ReadTimeout|ConnectTimeout|"
+    r"ConnectionReset|RemoteDisconnected|ended prematurely|Connection aborted|BrokenPipe|dial tcp|"
+    r"no such host|TLS handshake timeout|Client.Timeout exceeded|no space left on device|"
+    r"cannot allocate memory|not enough memory"
+)
+"""Nothing about the run itself: an engine that is off, a network that is away, a full disk or memory."""
+
+
 def translate(error: Exception, *, image: str = "") -> TargetError:
     """Say in one sentence what happened and what to do. `error`: anything docker or requests raised."""
     text = _text(error)
     for pattern, message, hint in _SENTENCES:
         if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
-            return TargetError(message.format(image=image or "without a name", text=text.rstrip(".")), hint)
+            said = message.format(image=image or "without a name", text=text.rstrip("."))
+            return TargetError(said, hint, may_pass=bool(re.search(_PASSING, text, re.IGNORECASE)))
     return TargetError(f"Docker refused: {text.rstrip('.')}.", "Its own log has the details.")
 
 

@@ -110,7 +110,8 @@ def _explain(error: Exception, kind: str, name: str) -> NoReturn:
 
 def _in_words(names: set[str], status: int | None, text: str, kind: str, name: str, page: str) -> StudioError:
     if "OfflineModeIsEnabled" in names:
-        return StudioError("The Hub cannot be asked: HF_HUB_OFFLINE is set.", "Unset it and start again.")
+        said = "The Hub cannot be asked: HF_HUB_OFFLINE is set."
+        return StudioError(said, "Unset it and start again.", may_pass=True)
     if "GatedRepoError" in names:
         return StudioError(
             f"The {kind} {name} is gated: its owners decide who may have it.",
@@ -137,11 +138,14 @@ def _in_words(names: set[str], status: int | None, text: str, kind: str, name: s
         )
     if status is None and names & _UNREACHABLE:
         return StudioError(
-            "The Hugging Face Hub cannot be reached.", "Check the network, or use what is on this computer."
+            "The Hugging Face Hub cannot be reached.",
+            "Check the network, or use what is on this computer.",
+            may_pass=True,
         )
     return StudioError(
         f"The Hugging Face Hub gave no good answer ({f'code {status}' if status else 'not understood'}).",
         "Try again in a few minutes.",
+        may_pass=status is None or status == 429 or status >= 500,
     )
 
 

@@ -21,7 +21,7 @@ import psutil
 from app.adapters import job_processes
 from app.adapters.gpu import cuda_name
 from app.adapters.run_files import Job, read_exit_code, read_job, resume_options, write_config
-from app.domain.errors import TargetError
+from app.domain.errors import TargetError, is_passing
 from app.domain.runs import DockerOptions, JobHandle, JobPhase, JobState, Run
 from trainer_image import network
 from trainer_image.config import MEMORY_HISTORY_VARIABLE, ROWS_CACHE_VARIABLE
@@ -90,6 +90,7 @@ class ProcessLauncher:
             raise TargetError(
                 f"The trainer could not be started: {error.strerror or error}.",
                 f"Check that {self._python} exists and that the disk has room.",
+                may_pass=is_passing(error),
             ) from error
         threading.Thread(target=process.wait, name=f"reap {process.pid}", daemon=True).start()
         return self._started(run, process, said_before).handle

@@ -95,6 +95,12 @@ class WorkerEngine:
         process = self._process
         return process.pid if process else None
 
+    @property
+    def loads_online(self) -> bool:
+        """Whether a model is being loaded by a process that may fetch it."""
+        process = self._process
+        return self._status.state == "loading" and process is not None and not process.offline
+
     def status(self) -> EngineStatus:
         """What the process is doing now; never waits."""
         status, process = self._status, self._process

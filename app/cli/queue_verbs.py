@@ -19,6 +19,7 @@ from app.domain.queue import QueueRules
 from app.domain.runs import Run, RunRequest, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
+from app.services.run_requests import request_of_run
 
 Verb = Callable[[Services, argparse.Namespace, Output], int]
 
@@ -65,7 +66,10 @@ def _agreed(services: Services, request: RunRequest, args: argparse.Namespace, o
 
 
 def add_back(services: Services, args: argparse.Namespace, output: Output) -> int:
-    run = services.queue.add_back(services.monitoring.find(args.run).id)
+    before, pod = services.monitoring.find(args.run), None
+    if before.target is Target.RUNPOD and not services.queue.add_back_blocked(before):
+        pod = _agreed(services, request_of_run(before), args, output).pod
+    run = services.queue.add_back(before.id, pod=pod)
     output.give(run)
     output.say(f"{run.name} waits at the end of the queue.")
     _say_what_hinders(run, output)
@@ -99,14 +103,15 @@ def resume(services: Services, args: argparse.Namespace, output: Output) -> int:
 
 
 def set_rules(services: Services, args: argparse.Namespace, output: Output) -> int:
-    rules = services.queue.rules()
+    changes: dict[str, bool | int] = {}
     if args.idle:
-        rules = replace(rules, only_idle=args.idle == "yes")
+        changes["only_idle"] = args.idle == "yes"
     if args.night:
-        rules = replace(rules, only_at_night=args.night == "yes")
+        changes["only_at_night"] = args.night == "yes"
     if args.hours:
-        rules = replace(rules, night_from=args.hours[0], night_to=args.hours[1])
-    services.queue.set_rules(rules)
+        changes |= {"night_from": args.hours[0], "night_to": args.hours[1]}
+    if changes:
+        services.queue.change_rules(**changes)
     if args.most_dollars is not None:
         services.queue.limit_money(None if args.most_dollars == NO_LIMIT else args.most_dollars)
     rules = services.queue.rules()

@@ -26,6 +26,7 @@ def add_queue_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="one run for each of these methods, with its advised values, on the same rows: lora, osft, sft",
     )
     back = leaf(nouns, "return", "put a stopped or failed run back at the end")
+    back.add_argument("--yes", action="store_true", help="agree to what a rented GPU costs, unasked")
     cancel = leaf(nouns, "cancel", "take a run out; it stays in the history")
     move = leaf(nouns, "move", "move a waiting run")
     for one in (back, cancel, move):

@@ -1,15 +1,30 @@
 """Errors for people: what happened in one plain sentence, and what to do."""
 
-from typing import Any
+import errno
+from typing import Any, Final
+
+_PASSING: Final = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.ESTALE}
+"""A full disk or memory, and a disk of another computer that does not answer."""
+
+
+def is_passing(error: OSError) -> bool:
+    """Whether the very same may succeed later; see `StudioError.may_pass`."""
+    return error.errno in _PASSING
 
 
 class StudioError(Exception):
     """Something a person can read and act on. Everything else that is raised is a bug."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    may_pass = False
+    """Whether the very same may succeed later: no network, a full disk, no GPU free. What waits is tried
+    again then."""
+
+    def __init__(self, message: str, hint: str = "", *, may_pass: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if may_pass:
+            self.may_pass = True
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

@@ -103,6 +103,10 @@ class SettingsStore(Protocol):
 
     def set(self, key: str, value: str) -> None: ...
 
+    def change(self, key: str, to: Callable[[str | None], str]) -> str:
+        """Set what `to` makes of what it is now, alone: nobody else writes meanwhile. Returns that."""
+        ...
+
     def claim(self, key: str, value: str) -> str:
         """Set it if it was never set; returns what it is now. Of several who claim at once one gets it."""
         ...

@@ -21,6 +21,8 @@ class Remark:
     level: Level
     message: str
     hint: str = ""
+    may_pass: bool = False
+    """Of an error: whether it may be gone later although nobody changes the run."""
 
 
 WhyLongest = Literal["there", "possible", "allowed"]

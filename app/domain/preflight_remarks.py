@@ -43,7 +43,7 @@ def disk_remarks(need: DiskNeed | None, download: Download | None) -> Sequence[R
             f"{need.folder}."
         )
         hint = "Free some space, choose another folder, train an adapter, or turn “full state” off."
-        found.append(Remark("Disk", "error", message, hint))
+        found.append(Remark("Disk", "error", message, hint, may_pass=True))
     elif need and need.most > need.free:
         message = (
             f"The disk may become full: checkpoints and result take up to {sized(need.most)}, and "
@@ -55,7 +55,8 @@ def disk_remarks(need: DiskNeed | None, download: Download | None) -> Sequence[R
             f"The model's download takes {sized(download.left)}, and {sized(download.free)} are free "
             "where it goes."
         )
-        found.append(Remark("Disk", "error", message, "Free some space, or choose a smaller model."))
+        hint = "Free some space, or choose a smaller model."
+        found.append(Remark("Disk", "error", message, hint, may_pass=True))
     return found
 
 

@@ -4,7 +4,7 @@ A queued run is a run like any other: its folder, its rows and its settings are 
 waits and what is going is one reading of the store, so that two windows never start the same run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from app.domain.gpus import Gpu, freest
 from app.domain.money import money
 from app.domain.renting import LEAST_HOURS
-from app.domain.runs import Run, RunId, RunStatus
+from app.domain.runs import Run, RunId, RunStatus, Target
 from trainer_image.config import RunConfig
 
 BUSY_PERCENT: Final = 10
@@ -90,10 +90,18 @@ def within(run: Run, left: float | None, spent_by_it: float) -> Run:
 
 
 def next_turn(
-    runs: Sequence[Run], rules: QueueRules, gpus: Sequence[Gpu], now: datetime, *, spent: float = 0.0
+    runs: Sequence[Run],
+    rules: QueueRules,
+    gpus: Sequence[Gpu],
+    now: datetime,
+    *,
+    spent: float = 0.0,
+    held: Collection[RunId] = (),
 ) -> Turn:
-    """The first of the queue, if the rules and what is going let it start: nobody overtakes it.
+    """The first of a lane that the rules and what is going let start. Runs here are one lane, those of each
+    place elsewhere another, and no lane waits for another. In a lane nobody overtakes who waits for room.
 
+    `held`: runs whose turn it cannot be now, whatever is free; they keep their places and let others pass.
     `gpus` are those of this computer; without any, one run at a time trains on the processor. What trains
     elsewhere takes none of them; of those there is one at a time too, so that only one costs money. `spent`:
     dollars on rented runs since the limit was set.
@@ -105,8 +113,22 @@ def next_turn(
         return Turn(reason="The queue is paused.")
     if rules.only_at_night and not rules.is_night(now):
         return Turn(reason=f"Waits for the night: from {rules.night_from}:00 to {rules.night_to}:00.")
-    first = queue[0]
-    beside = [run for run in runs if run.target.needs_network == first.target.needs_network]
+    firsts: dict[Target | None, Run] = {}
+    for run in queue:
+        if run.id not in held:
+            firsts.setdefault(lane(run), run)
+    turns = [_turn_of(first, runs, rules, gpus, spent) for first in firsts.values()]
+    reasons = " ".join(dict.fromkeys(turn.reason for turn in turns if turn.reason))
+    return next((turn for turn in turns if turn.run is not None), Turn(reason=reasons))
+
+
+def lane(run: Run) -> Target | None:
+    """Who waits for one another: runs here, whose lane is None, or those of a place elsewhere."""
+    return run.target if run.target.needs_network else None
+
+
+def _turn_of(first: Run, runs: Sequence[Run], rules: QueueRules, gpus: Sequence[Gpu], spent: float) -> Turn:
+    beside = [run for run in runs if lane(run) == lane(first)]
     if blocking := _taken(beside, first, len(gpus)):
         return Turn(reason=f"Waits until {blocking} has ended.")
     if first.target.needs_network:

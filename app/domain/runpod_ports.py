@@ -21,6 +21,8 @@ class RunpodError(TargetError):
 class NoCapacityError(RunpodError):
     """There is no such GPU free where it was asked for: the next on the ladder may be."""
 
+    may_pass = True
+
     def __init__(self, message: str, hint: str = "", *, later: "GpuOffer | None" = None) -> None:
         """`later`: one that would serve, at a price that was not agreed to."""
         super().__init__(message, hint)
@@ -45,6 +47,8 @@ class NotFoundAtRunpodError(RunpodError):
 
 class BusyError(RunpodError):
     """Runpod cannot answer now (429, 5xx, no network). What was only read may be asked again."""
+
+    may_pass = True
 
 
 class PodMayExistError(StudioError):

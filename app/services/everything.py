@@ -33,6 +33,7 @@ from app.services.runpod_storage import RunpodStorageService
 from app.services.serving import ServingService
 from app.services.settings import SettingsService
 from app.services.setups import SetupService
+from app.services.still_online import StillOnlineService
 from app.services.talkers import TalkerService
 from app.services.talking import TalkingEngine
 from app.services.tokens import TokenService
@@ -55,6 +56,7 @@ class Services:
     serving: ServingService
     settings: SettingsService
     offline: OfflineService
+    still_online: StillOnlineService
     tokens: TokenService
     docker_care: DockerCareService
     bundles: BundleService

@@ -155,6 +155,10 @@ class ExportService:
         found = self._store.all() if run_id is None else self._store.of_run(run_id)
         return [export for export in found if export.owner is None]
 
+    def being_written(self) -> list[str]:
+        """Labels of those that this or another process is making."""
+        return [export.label for export in self._store.all() if export.owner is not None]
+
     def under_way(self, run_id: RunId) -> tuple[ExportUnderWay, ...]:
         """Those of a run that this process is making."""
         return self._under_way.of_run(run_id)

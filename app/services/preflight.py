@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from app.domain import preflight_remarks as remarks
-from app.domain.errors import StudioError
+from app.domain.errors import StudioError, is_passing
 from app.domain.gpus import Gpu, Gpus, called, freest
 from app.domain.ports import RunStore, Secrets
 from app.domain.preflight import ActiveLogger, DiskNeed, Download, MemoryNeed, Readiness, Remark, WhyLongest
@@ -24,6 +24,7 @@ from app.services.library import LibraryService
 from app.services.previews import PreviewService
 from app.services.remembering import Remembering
 from app.services.renting.planning import RentingService
+from app.services.run_requests import offline_problem
 from app.services.side_by_side import Question, answers
 from app.services.training import TrainingService
 from trainer_image.config import HubDataset, RunConfig
@@ -105,7 +106,9 @@ class PreflightService:
     def check(self, request: RunRequest) -> Readiness:
         """Everything found out about a request that lacks nothing. Never raises for what it finds."""
         if missing := self._training.missing(request):
-            return Readiness((Remark("Settings", "error", f"{missing}.", "Then check again."),))
+            is_offline = missing == offline_problem(request, is_mode=bool(self._offline()))
+            hint = "Then check again."
+            return Readiness((Remark("Settings", "error", f"{missing}.", hint, may_pass=is_offline),))
         asked = self._asked(request)
         checks: dict[str, Callable[[_Asked], Readiness]] = {
             "target": self._target,
@@ -160,7 +163,8 @@ class PreflightService:
         if folder and (is_folder(expanded(name)) or name == BUNDLED_MODEL):
             return found.with_(Readiness((remarks.of_a_broken_folder(folder, lacks),)))
         if asked.why_no_hub:
-            return found.with_(Readiness((remarks.of_no_download(name, lacks, asked.why_no_hub),)))
+            said = remarks.of_no_download(name, lacks, asked.why_no_hub)
+            return found.with_(Readiness((replace(said, may_pass=asked.why_no_hub != _BY_THE_RUN),)))
         return replace(found, download=self._download(asked))
 
     def _download(self, asked: _Asked) -> Download:
@@ -195,7 +199,8 @@ class PreflightService:
             return Readiness()
         if asked.why_no_hub or token is None:
             is_held_back = asked.in_image and not asked.gets_token
-            return Readiness((remarks.of_no_push(push.repo_id, asked.why_no_hub, is_held_back=is_held_back),))
+            said = remarks.of_no_push(push.repo_id, asked.why_no_hub, is_held_back=is_held_back)
+            return Readiness((replace(said, may_pass=asked.why_no_hub not in ("", _BY_THE_RUN)),))
         account = self._remembered.asked(("account", token), lambda: self._hub.account(token))
         return Readiness(remarks.of_an_account(account, push.repo_id))
 
@@ -279,7 +284,8 @@ class PreflightService:
             plan = self._renting.plan(asked.request, found.extent.steps if found.extent else None)
         except StudioError as error:
             dearer = error.later if isinstance(error, NoCapacityError) else None
-            return Readiness((Remark("Cost", "error", error.message, error.hint),), dearer=dearer)
+            said = Remark("Cost", "error", error.message, error.hint, error.may_pass)
+            return Readiness((said,), dearer=dearer)
         return Readiness(remarks.of_a_plan(plan), plan=plan)
 
     def _place(self, asked: _Asked) -> Readiness:
@@ -305,10 +311,11 @@ def _as_remark(name: str, check: Callable[[_Asked], Readiness], asked: _Asked) -
     try:
         return check(asked)
     except StudioError as error:
-        return Readiness((Remark(about, "error", error.message, error.hint),))
+        return Readiness((Remark(about, "error", error.message, error.hint, error.may_pass),))
     except OSError as error:
         message = f"{_NAMES[name]} cannot be read: {error.strerror or error}."
-        return Readiness((Remark(about, "error", message, "Check the path and its permissions."),))
+        hint = "Check the path and its permissions."
+        return Readiness((Remark(about, "error", message, hint, is_passing(error)),))
 
 
 def _timed(asked: _Asked, found: Readiness) -> Readiness:

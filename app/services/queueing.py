@@ -7,20 +7,22 @@ Nothing starts by itself while the app is closed: the window, or `tunewright que
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from app.domain.errors import StudioError
 from app.domain.gpus import Gpus
 from app.domain.ports import Processes, RunStore, SettingsStore
 from app.domain.preflight import Readiness
 from app.domain.queue import QueueRules, Turn, end_of_queue, moved, next_turn, waiting, within
-from app.domain.runs import Run, RunId, RunRequest, RunStatus
+from app.domain.renting import PodOptions
+from app.domain.runs import DockerOptions, Run, RunId, RunRequest, RunStatus, Target
 from app.services.monitoring import MonitoringService
 from app.services.run_requests import request_of_run
 from app.services.training import TrainingService
+from app.services.trying_again import TryingAgain
 from trainer_image.config import DATA_FILE, FileDataset
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ class Standing:
     """Those that wait, in order."""
     rules: QueueRules
     reason: str
-    """Why the first one waits, as a sentence; empty if there is none or its turn has come."""
+    """Why nobody starts now, in sentences; empty if nobody waits or somebody's turn has come."""
     has_gpu: bool = True
     """Whether there is a GPU whose idleness can be waited for; looked at only if that is asked for."""
     spent: float = 0.0
@@ -72,55 +74,75 @@ class QueueService:
         self._check = check
         self._spent_since = spent_since
         self._spent_by = spent_by
+        self._tries = TryingAgain(settings, clock)
 
     def rules(self) -> QueueRules:
-        try:
-            return QueueRules(**json.loads(self._settings.get(_RULES) or "{}"))
-        except (ValueError, TypeError):  # of a version that had other rules
-            return QueueRules()
+        return _read_rules(self._settings.get(_RULES))
 
-    def set_rules(self, rules: QueueRules) -> None:
-        """Raises StudioError for hours that no clock has."""
-        hours = (rules.night_from, rules.night_to)
-        if any(not 0 <= hour <= 23 for hour in hours) or hours[0] == hours[1]:
-            raise StudioError("The night needs two different hours from 0 to 23.", "Like 22 and 6.")
-        self._settings.set(_RULES, json.dumps(asdict(rules)))
+    def change_rules(self, **values: Any) -> QueueRules:
+        """Fields of `QueueRules`; the others stay as they are by now, whoever changed them. Raises
+        StudioError for hours that no clock has."""
+        return self._change(lambda rules: replace(rules, **values))
 
     def limit_money(self, dollars: float | None) -> None:
         """Of all rented runs together, from now on; a limit that is only changed goes on counting. Raises
         StudioError."""
         if dollars is not None and not 0 < dollars < 1_000_000:
             raise StudioError("The limit is no amount of dollars.", "Give one like 20, or none.")
-        before = self.rules()
-        goes_on = before.most_dollars is not None and dollars is not None
-        since = before.counted_from if goes_on else self._clock().astimezone(UTC).isoformat()
-        self.set_rules(replace(before, most_dollars=dollars, counted_from=since if dollars else ""))
+        now = self._clock().astimezone(UTC).isoformat()
+
+        def limited(before: QueueRules) -> QueueRules:
+            goes_on = before.most_dollars is not None and dollars is not None
+            since = before.counted_from if goes_on else now
+            return replace(before, most_dollars=dollars, counted_from=since if dollars else "")
+
+        self._change(limited)
 
     def pause(self, is_paused: bool = True) -> None:
         """What is going goes on."""
-        self.set_rules(replace(self.rules(), is_paused=is_paused))
+        self.change_rules(is_paused=is_paused)
+
+    def _change(self, to: Callable[[QueueRules], QueueRules]) -> QueueRules:
+        """In one transaction: a rule that another window changed meanwhile is kept."""
+
+        def changed(kept: str | None) -> str:
+            rules = to(_read_rules(kept))
+            hours = (rules.night_from, rules.night_to)
+            if any(not 0 <= hour <= 23 for hour in hours) or hours[0] == hours[1]:
+                raise StudioError("The night needs two different hours from 0 to 23.", "Like 22 and 6.")
+            return json.dumps(asdict(rules))
+
+        return _read_rules(self._settings.change(_RULES, changed))
 
     def add(self, request: RunRequest) -> Run:
         """Put a run at the end. Its rows and settings are copied now: later edits change nothing of it.
 
         What would keep it from starting is its `message` while it waits: that may be put right meanwhile.
-        Raises StudioError as `TrainingService.prepare` does.
+        Raises StudioError as `TrainingService.prepare` does, and for a rented GPU without a highest price:
+        when its turn comes nobody is asked.
         """
+        if request.target.needs_network and request.pod.highest_price is None:
+            raise _unseen(request.target)
         return self._checked(self._enqueue(self._training.prepare(request)))
 
-    def add_back(self, run_id: RunId) -> Run:
+    def add_back(self, run_id: RunId, *, pod: PodOptions | None = None) -> Run:
         """Put a stopped or failed run at the end of the queue; it goes on from its newest checkpoint, or
-        begins again without one. Raises StudioError if it cannot."""
+        begins again without one. A rented one needs `pod`, which is what a person said yes to: when its turn
+        comes nobody is asked. Raises StudioError if it cannot."""
         run = self._monitoring.refresh(run_id)
         if reason := self.add_back_blocked(run):
             raise StudioError(f"This run cannot go back to the queue: {reason}.", "Clone it instead.")
+        if run.target.needs_network and pod is None:
+            raise _unseen(run.target)
 
         def fresh(stored: Run) -> Run:
             if stored.status not in (RunStatus.STOPPED, RunStatus.FAILED):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             began = stored.started_at is not None or stored.attempt > 1
-            return stored.begun_again(self._processes.me(), attempt=stored.attempt + began)
+            agreed = replace(stored, pod=pod or stored.pod)
+            return agreed.begun_again(self._processes.me(), attempt=stored.attempt + began)
 
+        self._tries.forget(run_id)
         return self._checked(self._enqueue(self._runs.update(run_id, fresh)))
 
     def add_back_blocked(self, run: Run) -> str:
@@ -159,49 +181,96 @@ class QueueService:
         """`runs`: all of them, if they have just been read; `reason`: what `advance` has just said."""
         known = list(self._runs.all() if runs is None else runs)
         queue, rules = waiting(known), self.rules()
-        reason = reason or (self._turn(known, rules).reason if queue else "")
+        reason = reason or (self._turn(known, rules, self._pausing(known)).reason if queue else "")
         has_gpu = not rules.only_idle or bool(self._gpus())
         return Standing(tuple(queue), rules, reason, has_gpu=has_gpu, spent=self._spent(rules))
 
     def advance(self, runs: Sequence[Run] | None = None) -> Turn:
-        """Start the first of the queue if its turn has come. Call it again and again.
+        """Start the first of the queue whose turn has come. Call it again and again.
 
-        `runs`: all of them, if they have just been brought up to date. What cannot be started is recorded as
-        failed, and the next call starts the next one. A target that is not ready keeps its run waiting.
+        `runs`: all of them, if they have just been brought up to date. What never can be started is recorded
+        as failed, and the next call starts the next one. A run whose target is not ready, or whose start
+        failed for what may pass, keeps its place, and those behind it are not kept waiting.
         """
         known = self._monitoring.refresh_all() if runs is None else runs
         if not waiting(known):
             return Turn()
         rules = self.rules()
-        turn = self._turn(known, rules)
+        turn, held = self._next(known, rules)
         if turn.run is None:
             return turn
-        if problems := self._training.launch_problems(turn.run):
-            return Turn(reason=problems[0])
-        claimed = self._claim(turn.run.id, rules)
+        claimed = self._claim(turn.run.id, rules, held)
         if claimed is None:  # another window was faster
             return Turn()
+        return self._launched(claimed, known)
+
+    def _launched(self, claimed: Run, known: Sequence[Run]) -> Turn:
         try:
-            return Turn(self._training.launch_claimed(claimed, self._error_at_its_turn), claimed.gpu)
+            turn = Turn(self._training.launch_claimed(claimed, self._error_at_its_turn), claimed.gpu)
         except StudioError as error:
             log.info("Run %s of the queue did not start: %s", claimed.id, error)
+            if error.may_pass:
+                return Turn(reason=self._paused(claimed, error, known))
+            self._tries.forget(claimed.id)
             return Turn(reason=f"{claimed.name} did not start: {error.message}")
+        self._tries.forget(claimed.id)
+        return turn
 
-    def _turn(self, runs: Sequence[Run], rules: QueueRules) -> Turn:
-        return next_turn(runs, rules, self._gpus(), self._clock().astimezone(), spent=self._spent(rules))
+    def _paused(self, run: Run, error: StudioError, known: Sequence[Run]) -> str:
+        """Its card says why, and when it is tried again."""
+        again = self._tries.failed(run.id, {each.id for each in waiting(known)} | {run.id})
+        said = f"Tried again at {again.said}."
+        hint = f"{error.hint} {said}".strip()
+
+        def noted(stored: Run) -> Run:
+            return replace(stored, hint=hint) if stored.status is RunStatus.QUEUED else stored
+
+        self._runs.update(run.id, noted)
+        return f"{run.name} waits: {error.message} {said}"
+
+    def _next(self, runs: Sequence[Run], rules: QueueRules) -> tuple[Turn, Mapping[RunId, str]]:
+        """Whose turn it is, and which runs were passed over for a reason of their own. Asks the targets of
+        those only that could start."""
+        held = self._pausing(runs)
+        known: dict[tuple[Target, DockerOptions], str] = {}
+        while (turn := self._turn(runs, rules, held)).run is not None:
+            place = (turn.run.target, turn.run.docker)
+            if place not in known:
+                known[place] = next(iter(self._training.launch_problems(turn.run)), "")
+            if not known[place]:
+                break
+            held[turn.run.id] = known[place]
+        return turn, held
+
+    def _pausing(self, runs: Sequence[Run]) -> dict[RunId, str]:
+        """Runs that are tried again later, and why they wait."""
+        tries = self._tries.pausing()
+        return {
+            run.id: f"{run.name} waits: {run.message} Tried again at {tries[run.id].said}."
+            for run in waiting(runs)
+            if run.id in tries
+        }
+
+    def _turn(self, runs: Sequence[Run], rules: QueueRules, held: Mapping[RunId, str]) -> Turn:
+        """Whose turn it is, else why nobody's it is: by the rules, by what is going, and by what is held."""
+        now, spent = self._clock().astimezone(), self._spent(rules)
+        turn = next_turn(runs, rules, self._gpus(), now, spent=spent, held=held)
+        if turn.run is not None or rules.is_paused:
+            return turn
+        return Turn(reason=" ".join(dict.fromkeys(filter(None, [*held.values(), turn.reason]))))
 
     def _spent(self, rules: QueueRules) -> float:
         if rules.most_dollars is None:
             return 0.0
         return self._spent_since(datetime.fromisoformat(rules.counted_from))
 
-    def _claim(self, run_id: RunId, rules: QueueRules) -> Run | None:
+    def _claim(self, run_id: RunId, rules: QueueRules, held: Mapping[RunId, str]) -> Run | None:
         """Decided again on the newest state, alone: nobody else reads or writes meanwhile."""
         gpus, now, spent = self._gpus(), self._clock().astimezone(), self._spent(rules)
         by_it = self._spent_by(run_id)
 
         def claim(runs: Sequence[Run]) -> list[Run]:
-            turn = next_turn(runs, rules, gpus, now, spent=spent)
+            turn = next_turn(runs, rules, gpus, now, spent=spent, held=held)
             if turn.run is None or turn.run.id != run_id:
                 return []
             me = self._processes.me()
@@ -213,7 +282,8 @@ class QueueService:
 
     def _checked(self, run: Run) -> Run:
         """Looked at as it waits; by now somebody else may have started it, or taken it out."""
-        message, hint = self._error(run) or ("", "")
+        error = self._error(run)
+        message, hint = (error.message, error.hint) if error else ("", "")
 
         def noted(stored: Run) -> Run:
             waits = stored.status is RunStatus.QUEUED
@@ -221,13 +291,14 @@ class QueueService:
 
         return self._runs.update(run.id, noted) if message else run
 
-    def _error_at_its_turn(self, run: Run) -> tuple[str, str] | None:
+    def _error_at_its_turn(self, run: Run) -> StudioError | None:
         return self._error(run, but_for="Target")  # which has just been asked: runs wait until it is ready
 
-    def _error(self, run: Run, *, but_for: str = "") -> tuple[str, str] | None:
-        """The first thing that keeps a run from starting, with what to do."""
-        errors = (each for each in self._check(request_of_run(run)).errors if each.about != but_for)
-        return next(((each.message, each.hint) for each in errors), None)
+    def _error(self, run: Run, *, but_for: str = "") -> StudioError | None:
+        """The first thing that keeps a run from starting; what never passes comes first."""
+        errors = [each for each in self._check(request_of_run(run)).errors if each.about != but_for]
+        first = next(iter(sorted(errors, key=lambda each: each.may_pass)), None)
+        return StudioError(first.message, first.hint, may_pass=first.may_pass) if first else None
 
     def _enqueue(self, run: Run) -> Run:
         """A run that is starting becomes one that waits, behind all others."""
@@ -239,3 +310,17 @@ class QueueService:
 
         self._runs.decide(last)
         return self._runs.get(run.id)
+
+
+def _read_rules(kept: str | None) -> QueueRules:
+    try:
+        return QueueRules(**json.loads(kept or "{}"))
+    except (ValueError, TypeError):  # of a version that had other rules
+        return QueueRules()
+
+
+def _unseen(target: Target) -> StudioError:
+    return StudioError(
+        f"A run on {target.label} costs money, and its price was not seen.",
+        "Add it in the window or in the terminal: both say the price first.",
+    )

@@ -12,7 +12,7 @@ from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, OpenFolder, Processes, RunStore, Secrets
 from app.domain.queue import spreads
 from app.domain.renting import PodOptions
-from app.domain.runs import DockerOptions, Length, Run, RunId, RunRequest, RunStatus, Target
+from app.domain.runs import DockerOptions, JobHandle, Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.typed_paths import expanded
@@ -162,21 +162,33 @@ class TrainingService:
             self._fail(run, message, hint)
             raise StudioError(message, hint) from error
 
-    def launch_claimed(self, run: Run, hindrance: Callable[[Run], tuple[str, str] | None]) -> Run:
+    def launch_claimed(self, run: Run, hindrance: Callable[[Run], StudioError | None]) -> Run:
         """Launch a prepared run that this process has claimed; a later attempt goes on from its checkpoint.
 
-        `hindrance`: what keeps it from being launched now, and what to do; asked only if it is not going yet.
-        Raises StudioError if it did not start; it is then recorded as failed.
+        `hindrance`: what keeps it from being launched now; asked only if it is not going yet. Raises
+        StudioError if it did not start. It is then recorded as failed or, if that may pass, waits again in
+        its place.
         """
         try:
             # An app that was killed at just this point may have got as far as starting it.
-            if handle := self._launchers[run.target].find(run):
+            if handle := self._found(run):
                 return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
             if error := hindrance(run):
-                raise StudioError(*error)
+                raise error
             return self._launch(run, resume=run.attempt > 1)
         except StudioError as error:
-            self._fail(run, error.message, error.hint)
+            if error.may_pass:
+                self._runs.update(run.id, lambda r: _waiting_again(r, error))
+            else:
+                self._fail(run, error.message, error.hint)
+            raise
+
+    def _found(self, run: Run) -> JobHandle | None:
+        """Raises StudioError that may pass: while nobody can look, nobody knows that it is not going."""
+        try:
+            return self._launchers[run.target].find(run)
+        except StudioError as error:
+            error.may_pass = True
             raise
 
     def stop(self, run_id: RunId, *, save: bool) -> Run:
@@ -309,8 +321,15 @@ class TrainingService:
         return next((str(s.id) for s in self._library.sessions() if s.id == run.session_id), None)
 
     def retry(self, run_id: RunId, config: RunConfig) -> Run:
-        """Start a new run like an earlier one, with other settings. Raises StudioError."""
-        setup = self.setup_of(self._runs.get(run_id), config)
+        """Start a new run like an earlier one, with other settings. Raises StudioError; of a rented one too:
+        its price is seen first, in the form."""
+        before = self._runs.get(run_id)
+        if before.target.needs_network:
+            raise StudioError(
+                f"A new run on {before.target.label} costs money, and its price was not seen.",
+                "Open it in the form: it says the price.",
+            )
+        setup = self.setup_of(before, config)
         return self.start(self.request_of(setup, Path.home()))
 
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
@@ -370,6 +389,7 @@ class TrainingService:
             raise
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
+        run = self._as_the_switch_is(run)
         token = None if run.config.offline else self._secrets.hf_token()
         if not run.target.needs_network:
             self._make_room()
@@ -395,5 +415,29 @@ class TrainingService:
             self._launchers[run.target].stop(handle, save=False)
         return stored
 
+    def _as_the_switch_is(self, run: Run) -> Run:
+        """Offline, if offline mode was switched on since the run was described: it may have waited for hours.
+
+        Raises TargetError where it cannot be had without the network.
+        """
+        reason = self._offline()
+        if reason and run.target.needs_network:
+            raise TargetError(
+                f"{run.target.label} needs the network. {reason}",
+                "Leave offline mode, then start it again.",
+                may_pass=True,
+            )
+        if not reason or run.config.offline:
+            return run
+        offline = run.config.model_copy(update={"offline": True})
+        return self._runs.update(run.id, lambda r: replace(r, config=offline))
+
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
+
+
+def _waiting_again(run: Run, error: StudioError) -> Run:
+    """In its place of the queue, unless somebody stopped it meanwhile."""
+    if run.status is not RunStatus.STARTING:
+        return run
+    return replace(run, status=RunStatus.QUEUED, owner=None, message=error.message, hint=error.hint)

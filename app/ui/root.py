@@ -85,7 +85,7 @@ def Root(services: Services, paths: Paths) -> ft.Control:
     ]
     return ft.Column(
         [
-            OfflineBanner(services.offline),
+            OfflineBanner(services),
             PodsBanner(services.reaper),
             Frame(tabs, chosen, set_chosen, is_narrow=is_narrow),
         ],

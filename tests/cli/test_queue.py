@@ -85,5 +85,15 @@ def test_an_unknown_method_is_named(words, config):
     assert refused["error"]["message"] == "There is no method dpo."
 
 
+def test_a_method_that_a_setting_rules_out_is_named_with_that_setting(words, tmp_path, capsys):
+    path = tmp_path / "u.toml"
+    path.write_text(SETUP.format(name="u").replace("[config]", '[config]\nbackend = "unsloth"'))
+
+    assert main(["queue", "add", "--config", str(path), "--methods", "lora,osft"]) == 1
+
+    assert "the backend unsloth trains LoRA only" in capsys.readouterr().err
+    assert words("list")["runs"] == []
+
+
 def test_an_empty_queue_has_run_at_once(words):
     assert words("run") is None

@@ -75,6 +75,21 @@ def test_nothing_waits_for_a_rented_gpu_without_a_yes_and_what_waits_has_its_pri
     assert not runpod.account.pods
 
 
+def test_nothing_goes_back_to_the_queue_for_a_rented_gpu_without_a_yes(
+    renting: Shell, runpod: RunpodEmulator, tmp_path: Path
+):
+    run = renting.json("queue", "add", "--config", str(setup_file(tmp_path)), "--yes")["id"]
+    renting.ok("queue", "cancel", run)
+
+    code, out, err = renting.run("queue", "return", run)
+
+    assert code == 1
+    assert "$0.25 an hour for RTX A4000" in out
+    assert "--yes" in err
+    assert renting.json("queue", "list")["runs"] == []
+    assert renting.json("queue", "return", run, "--yes")["status"] == "queued"
+
+
 def test_a_pod_that_was_said_yes_to_is_ordered_and_listed_with_its_price(
     renting: Shell, runpod: RunpodEmulator, tmp_path: Path
 ):

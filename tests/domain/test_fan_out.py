@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.domain.errors import StudioError
 from app.domain.fan_out import fan_out
 from app.domain.presets import QUICK_LOCAL_TEST
 from app.domain.setups import Setup
@@ -35,6 +36,24 @@ def test_all_measure_on_rows_kept_aside_alike(asked, made):
 
     assert {s.config.validation for s in setups} == {made}
     assert len({(s.config.seed, s.config.validation_share) for s in setups}) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"backend": "unsloth"}, "OSFT cannot be compared here: the backend unsloth trains LoRA only."),
+        (
+            {"method_plugin": "pissa:niter=16"},
+            "OSFT cannot be compared here: the method plugin pissa:niter=16 is a way to do LoRA.",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_said_with_the_setting_that_rules_it_out(config, said):
+    with pytest.raises(StudioError, match="cannot be compared here") as refused:
+        fan_out(setup(**config), ["lora", "osft"], rows=500)
+
+    assert refused.value.message == said
+    assert refused.value.hint
 
 
 def test_a_method_named_twice_is_compared_once():

@@ -128,6 +128,40 @@ def test_rented_gpus_and_those_here_do_not_wait_for_each_other(cards):
     assert "going" in next_turn([rented, going(target=Target.RUNPOD)], QueueRules(), cards, NOON).reason
 
 
+RENTED = {"target": Target.RUNPOD, "pod": PodOptions(image="a/b", highest_price=2.0)}
+
+
+def test_a_lane_that_cannot_go_on_keeps_none_of_the_other_waiting():
+    rented, here = queued("a", "b")
+    rented = replace(rented, **RENTED)
+    no_money = QueueRules(most_dollars=1.0)
+    assert next_turn([rented, here], no_money, [], NOON, spent=1.0).run == here
+    assert next_turn([rented, here, going(target=Target.RUNPOD)], QueueRules(), [], NOON).run == here
+
+    here, rented = queued("a", "b")
+    rented = replace(rented, **RENTED)
+    assert next_turn([here, rented, going()], QueueRules(), [], NOON).run == rented
+    neither = next_turn([here, rented, going()], no_money, [], NOON, spent=1.0)
+    assert neither.run is None
+    assert neither.reason.startswith("Waits until name of going has ended. Rented runs have cost $1.00")
+
+
+def test_who_is_held_keeps_its_place_and_lets_the_next_one_pass():
+    first, second, third = queued("a", "b", "c")
+
+    assert next_turn([first, second, third], QueueRules(), [], NOON, held={first.id}).run == second
+    assert next_turn([first, second, third], QueueRules(), [], NOON).run == first
+    everybody = {first.id, second.id, third.id}
+    assert next_turn([first, second, third], QueueRules(), [], NOON, held=everybody).run is None
+
+
+def test_who_waits_for_all_gpus_is_not_overtaken():
+    first, second = queued("a", "b")
+    spread = replace(first, config=ON_ALL)
+
+    assert next_turn([spread, second, going(gpu=0)], QueueRules(), [IDLE, IDLE], NOON).run is None
+
+
 def test_nothing_starts_while_the_queue_is_paused():
     turn = next_turn(queued("a"), QueueRules(is_paused=True), [], NOON)
 

@@ -220,6 +220,21 @@ def test_a_recorded_failure_is_said_plainly_with_a_way_out(error: Exception, mes
     assert "http+docker" not in str(said)
 
 
+@pytest.mark.parametrize(
+    ("said", "may_pass"),
+    [
+        ("write /layer: no space left on device", True),
+        ("dial tcp: lookup registry: no such host", True),
+        ("('Connection aborted.', ConnectionRefusedError(111, 'Connection refused'))", True),
+        ("No such image: trainer:x", False),
+        ("invalid reference format", False),
+        ("the moon is full", False),
+    ],
+)
+def test_what_may_be_gone_later_is_told_from_what_stays(said: str, may_pass: bool):
+    assert translate(api(said)).may_pass is may_pass
+
+
 def test_words_never_heard_before_are_passed_on_without_address_and_ids():
     said = translate(api("the moon is full"))
 

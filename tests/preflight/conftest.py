@@ -44,7 +44,9 @@ class Checked:
         """Of a run on the sample with a whole model in a folder, unless told otherwise."""
         session = self.world.library.sessions()[0]
         model = config.pop("base_model", str(self.model()))
-        changes = {name: config.pop(name) for name in ("session_id", "data_file", "docker") if name in config}
+        changes = {
+            name: config.pop(name) for name in ("session_id", "data_file", "docker", "pod") if name in config
+        }
         request: Mapping[str, Any] = {"session_id": session.id, **changes}
         return self.service.check(RunRequest(RunConfig(base_model=model, **config), target, **request))
 

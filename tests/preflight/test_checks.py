@@ -1,6 +1,8 @@
 """What speaks against a run is said before it starts, as an error or a warning, with what to do."""
 
+import errno
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +10,8 @@ from app.domain.errors import StudioError
 from app.domain.gpus import Gpu
 from app.domain.preflight import Readiness
 from app.domain.previews import PreviewError
+from app.domain.renting import PodOptions
+from app.domain.runpod_ports import NoCapacityError
 from app.domain.runs import DockerOptions, Target
 from tests.emulators.model_hub import COMMIT, HubModel, sha_of
 from tests.emulators.server import Fault
@@ -90,7 +94,9 @@ def test_not_one_checkpoint_on_the_disk_is_an_error_and_not_all_of_them_a_warnin
     )
 
     checked.trainer.estimated = too_large
-    assert said(checked.check()) == [("error", "Disk")]
+    found = checked.check()
+    assert said(found) == [("error", "Disk")]
+    assert found.errors[0].may_pass
 
     checked.trainer.estimated = large
     assert said(checked.check()) == [("warning", "Disk")]
@@ -161,22 +167,24 @@ def test_offline_a_model_that_is_not_whole_here_is_an_error_and_nobody_is_asked(
     found = checked.check(base_model="owner/model", push=Push(repo_id="me/result"))
 
     assert said(found) == [("error", "Model"), ("error", "Push")]
+    assert all(remark.may_pass for remark in found.errors)
     assert "nothing may be downloaded. Offline mode is on." in found.remarks[0].message
     assert checked.hub.requests == []
 
 
 @pytest.mark.parametrize(
-    ("refusal", "words"),
+    ("refusal", "words", "may_pass"),
     [
-        ((403, "GatedRepo", "not in the list"), "is gated"),
-        ((404, "RepoNotFound", "Repository not found"), "There is no model owner/model"),
-        ((401, "", "Invalid credentials in Authorization header"), "does not accept your token"),
-        ((403, "", "Forbidden"), "may not read the model"),
-        ((503, "", ""), "gave no good answer (code 503)"),
+        ((403, "GatedRepo", "not in the list"), "is gated", False),
+        ((404, "RepoNotFound", "Repository not found"), "There is no model owner/model", False),
+        ((401, "", "Invalid credentials in Authorization header"), "does not accept your token", False),
+        ((403, "", "Forbidden"), "may not read the model", False),
+        ((429, "", ""), "gave no good answer (code 429)", True),
+        ((503, "", ""), "gave no good answer (code 503)", True),
     ],
 )
 def test_a_model_that_cannot_be_had_is_an_error_with_what_to_do(
-    checked: Checked, refusal: tuple[int, str, str], words: str
+    checked: Checked, refusal: tuple[int, str, str], words: str, may_pass: bool
 ):
     checked.world.secrets.token = "hf_secret"
     checked.hub.models["owner/model"] = HubModel(SMALL, refusal)
@@ -185,6 +193,7 @@ def test_a_model_that_cannot_be_had_is_an_error_with_what_to_do(
 
     assert words in only(found)
     assert found.remarks[0].hint
+    assert found.remarks[0].may_pass is may_pass
     assert checked.trainer.asked == []
     assert "hf_secret" not in str(found)
 
@@ -195,6 +204,41 @@ def test_a_hub_that_is_gone_is_said_once(checked: Checked):
     found = checked.check(base_model="owner/model", session_id=None, dataset=HubDataset(repo="owner/data"))
 
     assert "cannot be reached" in only(found)
+    assert found.errors[0].may_pass
+
+
+@pytest.mark.parametrize(
+    ("error", "may_pass"),
+    [(OSError(errno.ENOSPC, "No space left"), True), (PermissionError(errno.EACCES, "Not yours"), False)],
+)
+def test_a_disk_that_is_full_may_have_room_later_and_one_that_is_not_ours_stays_so(
+    checked: Checked, error: OSError, may_pass: bool
+):
+    def broken(_: object) -> Readiness:
+        raise error
+
+    checked.service._place = broken
+
+    assert [remark.may_pass for remark in checked.check().errors] == [may_pass]
+
+
+def test_offline_mode_may_be_switched_off_again_and_a_missing_session_does_not_come_back(checked: Checked):
+    checked.world.settings.set_offline(True)
+    checked.world.training._offline = lambda: "Offline mode is on."
+
+    assert checked.check(session_id=None, dataset=HubDataset(repo="owner/data")).errors[0].may_pass
+    assert not checked.check(session_id=None).errors[0].may_pass
+
+
+def test_no_gpu_free_at_the_price_may_pass(checked: Checked):
+    def plan(*_: object) -> None:
+        raise NoCapacityError("None is free.")
+
+    checked.service._renting = SimpleNamespace(plan=plan)
+
+    found = checked.check(Target.RUNPOD, pod=PodOptions(image="ghcr.io/somebody/trainer:1"))
+
+    assert [(r.about, r.may_pass) for r in found.errors] == [("Cost", True)]
 
 
 def test_the_hub_is_asked_once_while_somebody_types(checked: Checked):

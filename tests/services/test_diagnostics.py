@@ -88,6 +88,15 @@ def test_a_run_is_tried_again_with_other_settings_and_the_same_session(world, fa
     assert again.id != failed.id
 
 
+def test_no_run_is_tried_again_on_a_rented_gpu_whose_price_nobody_saw(world, failed):
+    world.runs.update(failed.id, lambda run: replace(run, target=Target.RUNPOD))
+
+    with pytest.raises(StudioError, match="its price was not seen"):
+        world.training.retry(failed.id, failed.config)
+
+    assert len(world.runs.all()) == 1
+
+
 def test_where_the_session_is_gone_the_runs_own_copy_is_taken(world, failed, session):
     gone = replace(failed, session_id=None)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from app.domain.errors import StudioError
+from app.domain.renting import PodOptions
 from app.domain.runs import RunRequest, Target
 from app.domain.targets import Target as Place
 from app.services.offline import OfflineError, OfflineService
@@ -85,6 +86,34 @@ def test_every_run_started_offline_is_an_offline_run_without_a_token(world, sess
 
     assert world.runs.get(run.id).config.offline
     assert world.launcher.job(run).secrets == {}
+
+
+@pytest.mark.parametrize("target", [Target.LOCAL, Target.DOCKER])
+def test_a_run_that_was_queued_online_starts_offline_once_the_switch_is_on(world, session, offline, target):
+    world.training._offline = offline.reason
+    world.secrets.token = "hf_secret"
+    asked = RunRequest(RunConfig(base_model="a/b"), target, session_id=session.id)
+    run = world.queue.add(asked)
+    offline.switch(True)
+
+    world.queue.advance()
+
+    job = world.launcher.job(run)
+    assert job.run.config.offline
+    assert job.secrets == {}
+    assert world.runs.get(run.id).config.offline
+
+
+def test_a_rented_run_that_was_queued_online_orders_nothing_once_the_switch_is_on(world, session, offline):
+    world.training._offline = offline.reason
+    pod = PodOptions(image="ghcr.io/somebody/trainer:1", highest_price=0.5)
+    asked = RunRequest(RunConfig(base_model="a/b"), Target.RUNPOD, session_id=session.id, pod=pod)
+    run = world.queue.add(asked)
+    offline.switch(True)
+
+    assert "needs the network" in world.queue.advance().reason
+
+    assert world.launcher.find(run) is None
 
 
 def test_a_target_elsewhere_is_ruled_out_by_its_own_property(world, session, offline, monkeypatch):

@@ -1,7 +1,11 @@
 """The queue over a real store: what waits is fixed, starts once, and is neither lost nor doubled."""
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Barrier
 
 import pytest
 
@@ -13,6 +17,7 @@ from app.domain.queue import QueueRules
 from app.domain.renting import PodOptions
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.services.queueing import QueueService
+from tests.fakes import FakeLauncher
 from tests.services.conftest import NOON, World, ends, found_nothing, started, write_events
 from trainer_image.config import DATA_FILE, Distributed, RunConfig
 from trainer_image.events import CheckpointSaved, Result
@@ -124,13 +129,30 @@ def test_a_paused_queue_starts_nothing_until_it_goes_on(world, three):
 
 def test_the_rules_are_kept_and_hours_no_clock_has_are_refused(world):
     rules = QueueRules(only_idle=True, only_at_night=True, night_from=1, night_to=5)
-    world.queue.set_rules(rules)
+    world.queue.change_rules(**asdict(rules))
 
     assert world.queue.rules() == rules
     for hours in ((24, 6), (5, 5), (-1, 3)):
         with pytest.raises(StudioError, match="two different hours"):
-            world.queue.set_rules(QueueRules(night_from=hours[0], night_to=hours[1]))
+            world.queue.change_rules(night_from=hours[0], night_to=hours[1])
     assert world.queue.rules() == rules
+
+
+def test_two_windows_that_change_different_rules_at_once_lose_none(world):
+    fields = [{"is_paused": True}, {"only_idle": True}, {"only_at_night": True}, {"night_from": 20}]
+    both_there = Barrier(len(fields) + 1)
+
+    def change(work: Callable[[], object]) -> None:
+        both_there.wait(20)
+        work()
+
+    works = [partial(world.queue.change_rules, **values) for values in fields]
+    works.append(partial(world.queue.limit_money, 20.0))
+    with ThreadPoolExecutor(len(works)) as windows:
+        list(windows.map(change, works))
+
+    rules = QueueRules(is_paused=True, only_idle=True, only_at_night=True, night_from=20, most_dollars=20.0)
+    assert replace(world.queue.rules(), counted_from="") == rules
 
 
 def test_what_does_not_start_is_failed_and_the_next_one_gets_its_turn(world, three):
@@ -288,6 +310,29 @@ def test_a_run_for_a_rented_gpu_is_checked_and_started_as_it_was_asked_for(world
     assert world.launcher.job(run).run.pod == pod
 
 
+def test_no_run_waits_for_a_rented_gpu_whose_price_nobody_saw(world, session):
+    pod = PodOptions(image="ghcr.io/somebody/trainer:1", budget=2)
+    asked = replace(request(session, "a"), target=Target.RUNPOD, pod=pod)
+
+    with pytest.raises(StudioError, match="its price was not seen"):
+        world.queue.add(asked)
+    assert world.runs.all() == []
+
+
+def test_a_rented_run_goes_back_to_the_queue_only_for_a_price_that_was_seen(world, session):
+    pod = PodOptions(image="ghcr.io/somebody/trainer:1", budget=2, highest_price=0.5)
+    run = world.queue.add(replace(request(session, "a"), target=Target.RUNPOD, pod=pod))
+    world.queue.cancel(run.id)
+
+    with pytest.raises(StudioError, match="its price was not seen"):
+        world.queue.add_back(run.id)
+    assert queued(world) == []
+
+    agreed = replace(pod, gpus=("NVIDIA L4",), highest_price=0.39)
+    assert world.queue.add_back(run.id, pod=agreed).pod == agreed
+    assert queued(world) == ["a"]
+
+
 def test_what_was_put_right_while_it_waited_is_forgotten_when_it_starts(world, session, checks):
     checks.remarks["owner/model"] = NO_MODEL
     run = world.queue.add(request(session, "a"))
@@ -296,6 +341,119 @@ def test_what_was_put_right_while_it_waited_is_forgotten_when_it_starts(world, s
     world.queue.advance()
 
     assert (going(world), world.monitoring.find(run.id).message) == (["a"], "")
+
+
+UNREACHABLE = Remark("Model", "error", "The Hub cannot be reached.", "Check the network.", may_pass=True)
+
+
+@pytest.fixture
+def clock(world) -> list[datetime]:
+    """What time it is for the queue; a test moves it on."""
+    now = [NOON]
+    world.queue._clock = world.queue._tries._clock = lambda: now[0]
+    return now
+
+
+def test_an_outage_keeps_a_run_in_its_place_with_the_reason_and_lets_the_next_one_go(
+    world, three, checks, clock
+):
+    checks.remarks["owner/model"] = UNREACHABLE
+    for run in three[1:]:
+        world.runs.update(run.id, lambda r: replace(r, config=RunConfig(base_model="owner/cached")))
+
+    turn = world.queue.advance()
+    world.queue.advance()
+
+    assert turn.reason.startswith("a waits: The Hub cannot be reached. Tried again at ")
+    assert (going(world), queued(world)) == (["b"], ["a", "c"])
+    waits = world.monitoring.find("a")
+    assert (waits.status, waits.message) == (RunStatus.QUEUED, "The Hub cannot be reached.")
+    assert waits.hint.startswith("Check the network. Tried again at ")
+
+
+def test_an_outage_of_a_night_leaves_the_queue_as_it_was_and_it_is_tried_with_growing_pauses(
+    world, session, checks, clock
+):
+    run = world.queue.add(request(session, "a"))
+    checks.remarks["owner/model"] = UNREACHABLE
+    checks.asked.clear()
+    tried = []
+    for minute in range(8 * 60):
+        clock[0] = NOON + timedelta(minutes=minute)
+        before = len(checks.asked)
+        world.queue.advance()
+        tried += [minute] * (len(checks.asked) - before)
+
+    assert tried[:7] == [0, 1, 3, 8, 18, 38, 68]
+    assert tried[-1] - tried[-2] == 30
+    assert queued(world) == ["a"]
+
+    checks.remarks.clear()
+    clock[0] += timedelta(minutes=30)
+    world.queue.advance()
+    assert going(world) == ["a"]
+    assert world.monitoring.find(run.id).message == ""
+
+
+def test_a_launch_that_may_succeed_later_keeps_its_run_and_one_that_never_does_fails_it(
+    world, three, checks, clock
+):
+    world.launcher.refusal = TargetError("The disk is full.", "Make room.", may_pass=True)
+    world.queue.advance()
+    world.launcher.refusal = TargetError("The image is broken.")
+    world.queue.advance()
+    world.launcher.refusal = None
+
+    assert (queued(world), world.monitoring.find("b").status) == (["a", "c"], RunStatus.FAILED)
+    clock[0] += timedelta(minutes=1)
+    world.queue.advance()
+    assert going(world) == ["a"]
+
+
+def test_what_never_passes_is_said_before_what_may(world, session, checks, clock):
+    run = world.queue.add(request(session, "a"))
+    world.queue._check = lambda _: Readiness((UNREACHABLE, NO_MODEL))
+
+    world.queue.advance()
+
+    assert world.monitoring.find(run.id).message == NO_MODEL.message
+    assert queued(world) == []
+
+
+def test_a_run_taken_out_and_returned_begins_anew_with_its_tries(world, session, checks, clock):
+    run = world.queue.add(request(session, "a"))
+    checks.remarks["owner/model"] = UNREACHABLE
+    world.queue.advance()
+    world.queue.cancel(run.id)
+    checks.remarks.clear()
+
+    world.queue.add_back(run.id)
+    world.queue.advance()
+
+    assert going(world) == ["a"]
+
+
+def test_a_run_whose_job_cannot_be_looked_for_is_not_given_up(world, session, checks, clock):
+    world.queue.add(request(session, "a"))
+    world.launcher.unreachable = TargetError("Docker does not answer.")
+
+    assert "a waits: Docker does not answer." in world.queue.advance().reason
+
+    world.launcher.unreachable = None
+    assert queued(world) == ["a"]
+
+
+def test_a_target_that_is_not_ready_keeps_only_its_own_runs_waiting(world, three):
+    first = world.runs.update(three[0].id, lambda r: replace(r, target=Target.DOCKER))
+    world.training._launchers = {**world.training._launchers, Target.DOCKER: FakeLauncher()}
+    world.training._launchers[Target.DOCKER].problems_found = ["Docker is not running. Start it."]
+
+    assert world.queue.advance().run.name == "b"
+
+    assert (going(world), queued(world)) == (["b"], [first.name, "c"])
+    finish(world, world.monitoring.find("b"))
+    world.training._launchers[Target.DOCKER].problems_found = []
+    assert world.queue.advance().run.name == "a"
 
 
 def test_a_warning_and_a_target_that_is_not_ready_fail_no_run(world, session, checks):

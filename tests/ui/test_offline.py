@@ -15,13 +15,13 @@ from tests.ui.harness import mounted
 async def test_a_banner_says_that_it_is_on_and_how_to_leave_it(services):
     services.offline.switch(True)
 
-    async with mounted(OfflineBanner, services.offline) as screen:
-        await screen.wait_for_text("Nothing leaves this computer.")
+    async with mounted(OfflineBanner, services) as screen:
+        await screen.wait_for_text("Nothing new is fetched or sent. Switch")
         assert "Switch offline mode off in Settings" in screen.text()
 
 
 async def test_without_it_there_is_no_banner(services):
-    async with mounted(OfflineBanner, services.offline) as screen:
+    async with mounted(OfflineBanner, services) as screen:
         assert screen.texts() == []
 
 

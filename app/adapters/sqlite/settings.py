@@ -1,6 +1,8 @@
 """Small values by name. Never secrets."""
 
-from sqlalchemy import Engine, select
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects.sqlite import insert
 
 from app.adapters.sqlite.schema import settings
@@ -26,10 +28,19 @@ class SqliteSettingsStore:
 
     def set(self, key: str, value: str) -> None:
         """Insert or replace."""
-        statement = insert(settings).values(key=key, value=value)
         with writing(self._engine) as connection:
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["key"], set_={"value": statement.excluded.value}
-                )
-            )
+            _put(connection, key, value)
+
+    def change(self, key: str, to: Callable[[str | None], str]) -> str:
+        with writing(self._engine) as connection:
+            found = connection.execute(select(settings.c.value).where(settings.c.key == key))
+            value = to(found.scalar_one_or_none())
+            _put(connection, key, value)
+        return value
+
+
+def _put(connection: Connection, key: str, value: str) -> None:
+    statement = insert(settings).values(key=key, value=value)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["key"], set_={"value": statement.excluded.value})
+    )

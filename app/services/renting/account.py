@@ -29,7 +29,7 @@ class Account:
     def cloud(self) -> RunpodCloud:
         """Raises TargetError if the account cannot be used."""
         if reason := self._offline():
-            raise TargetError(reason, "Turn offline mode off in Settings to reach Runpod.")
+            raise TargetError(reason, "Turn offline mode off in Settings to reach Runpod.", may_pass=True)
         if self._tokens.find(TokenPlace.RUNPOD) is None:
             raise TargetError(NO_KEY, NO_KEY_HINT)
         return self._cloud

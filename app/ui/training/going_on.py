@@ -1,4 +1,7 @@
-"""Where a run goes on, or begins after all: here, in Docker, or on a rented GPU whose price is seen first."""
+"""Where a run goes on, or begins after all: here, in Docker, or on a rented GPU whose price is seen first.
+
+The same is asked before a rented run waits in the queue, which orders its pod without a further question.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -33,11 +36,12 @@ _WIDTH: Final = 520
 
 @dataclass(frozen=True)
 class How:
-    """From where, and how long; `is_new`: the run never began."""
+    """From where, and how long; `is_new`: the run never began; `waits`: in the queue, for where it was."""
 
     checkpoint: str = ""
     extend: Length | None = None
     is_new: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,15 +99,16 @@ def GoOn(
     def choose(value: str) -> None:
         set_place(replace(place, target=Target(value)))
 
+    where = Segments(
+        "go-on-target",
+        text("training.going_on.where"),
+        place.target.value,
+        [(each.value, text_in("training.going_on.targets", each)) for each in _TARGETS],
+        choose,
+    )
     lines: list[ft.Control] = [
         ft.Text(_about(run, how)),
-        Segments(
-            "go-on-target",
-            text("training.going_on.where"),
-            place.target.value,
-            [(each.value, text_in("training.going_on.targets", each)) for each in _TARGETS],
-            choose,
-        ),
+        *([] if how.waits else [where]),
         *_fields(place, set_place),
         keyed(_Found, "found", seen.found if is_current else None, is_rented, agree),
         ErrorBanner(begin.problem, on_dismiss=begin.dismiss),
@@ -158,6 +163,8 @@ def _checked(services: Services, place: _Place, run: Run, how: How) -> Readiness
 
 def _begin(services: Services, run: Run, how: How, place: _Place, found: Readiness) -> Run:
     pod = found.plan.agreed(place.pod.options()) if found.plan is not None else None
+    if how.waits:
+        return services.queue.add_back(run.id, pod=pod)
     if how.is_new:
         return services.training.order_again(run.id, target=place.target, pod=pod, docker=place.docker)
     return services.training.resume(
@@ -268,6 +275,8 @@ def _fact(name: str, said: str) -> ft.Control:
 
 
 def _title(run: Run, how: How) -> str:
+    if how.waits:
+        return text("training.going_on.queue_question", name=run.name)
     if how.is_new:
         return text("training.going_on.start_question", name=run.name)
     return (
@@ -278,6 +287,8 @@ def _title(run: Run, how: How) -> str:
 
 
 def _about(run: Run, how: How) -> str:
+    if how.waits:
+        return text("training.going_on.about_queue")
     if how.is_new:
         return text("training.going_on.about_new")
     from_where = how.checkpoint or text("training.going_on.newest_checkpoint")
@@ -287,6 +298,8 @@ def _about(run: Run, how: How) -> str:
 def _verb(how: How, target: Target, *, is_busy: bool) -> str:
     if is_busy:
         return text("training.going_on.starting")
+    if how.waits:
+        return text("training.going_on.queue")
     if target is Target.RUNPOD:
         return text("training.going_on.order") if how.is_new else text("training.going_on.order_and_resume")
     return text("training.going_on.start") if how.is_new else text("training.going_on.resume")

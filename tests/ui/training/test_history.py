@@ -2,19 +2,26 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from itertools import count
+from threading import Event
+from types import SimpleNamespace
 
 import flet as ft
 import pytest
 
 from app.domain.preflight import Readiness, Remark
 from app.domain.presets import NAMED, method_of, method_values, preset_values
+from app.domain.queue import QueueRules
+from app.domain.renting import PodOptions, plan_of
+from app.domain.runpod_ports import GpuOffer, Stock
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.domain.setups import Setup
 from app.ui.training.beginner.cloned import open_clone
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.sparkline import HEIGHT, WIDTH, spots
-from tests.services.conftest import ends, started, step, write_events
+from app.ui.training.pod_draft import PodDraft
+from tests.services.conftest import NOON, ends, started, step, write_events
 from tests.ui.training.conftest import _is_inside
 from trainer_image.config import DATA_FILE, Lora, Osft, RunConfig
 from trainer_image.events import Evaluation, Result
@@ -266,6 +273,22 @@ async def test_what_waits_is_put_in_order_paused_and_taken_out(studio):
     assert [r.name for r in studio.runs() if r.status is RunStatus.RUNNING] == ["three"]
 
 
+async def test_a_rule_changed_in_the_window_keeps_a_pause_of_another_window(studio):
+    studio.services.queue.change_rules(only_at_night=True, night_from=0, night_to=1)
+    studio.world.queue._clock = lambda: NOON
+    queued(studio, "one")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("queue-reason"))
+        read = studio.services.queue.rules
+        studio.services.queue.rules = lambda: QueueRules(only_at_night=True, night_from=0, night_to=1)
+        studio.services.queue.pause()  # and this window has not read it yet
+
+        await screen.fire(screen.find(ft.Switch, "Only when the GPU is idle"), "change", True)
+
+        await screen.wait_for(lambda: read().only_idle)
+    assert read() == QueueRules(is_paused=True, only_idle=True, only_at_night=True, night_from=0, night_to=1)
+
+
 async def test_rented_runs_are_held_to_a_limit_that_is_typed_shown_and_lifted(studio):
     queue = studio.services.queue
     queue._spent_since = lambda _: 0.421
@@ -345,6 +368,106 @@ def menu_of(screen, run) -> list[str]:
     return [str(i.content) for i in items if any(_is_inside(i, piece) for piece in pieces)]
 
 
+async def test_a_stopped_run_is_returned_to_the_queue_from_its_menu(studio):
+    studio.services.queue.pause()
+    stopped = studio.start("again")
+    studio.services.training.stop(stopped.id, save=False)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: "Return to queue" in menu_of(screen, stopped))
+        await pick(screen, "Return to queue")
+        await screen.wait_for_text("again waits at the end of the queue.")
+
+        await screen.wait_for(lambda: screen.identified("queue"))
+    assert [run.id for run in studio.services.queue.standing().runs] == [stopped.id]
+
+
+A4000 = GpuOffer("NVIDIA RTX A4000", "RTX A4000", 16, 0.25, Stock.HIGH, 8)
+POD = PodOptions(image="ghcr.io/somebody/trainer:1", budget=5)
+
+
+class Prices:
+    """A check before a run that says what a rented GPU costs, once it may."""
+
+    def __init__(self, studio) -> None:
+        self.may_say, self.asked = Event(), []
+        self._here = studio.services.preflight.check
+        object.__setattr__(studio.services, "preflight", SimpleNamespace(check=self.check))
+
+    def check(self, request: RunRequest) -> Readiness:
+        if request.target is not Target.RUNPOD:
+            return self._here(request)
+        self.asked.append(request)
+        assert self.may_say.wait(20)
+        return Readiness(plan=plan_of([A4000], request.pod, balance=12.0))
+
+
+async def test_a_rented_run_goes_back_to_the_queue_only_with_its_price_on_the_screen(studio):
+    prices = Prices(studio)
+    studio.services.queue.pause()
+    run = studio.start("rented")
+    studio.services.training.stop(run.id, save=False)
+    studio.world.runs.update(run.id, lambda r: replace(r, target=Target.RUNPOD, pod=POD))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: "Return to queue" in menu_of(screen, run))
+        await pick(screen, "Return to queue")
+        await screen.wait_for_text("a pod is ordered at this price at most, without a further question")
+        assert screen.button("Agree and add to queue").disabled
+        assert studio.services.queue.standing().runs == ()
+
+        prices.may_say.set()
+        await screen.wait_for_text("$0.25 an hour for RTX A4000")
+        await screen.click("Agree and add to queue")
+        await screen.wait_for_text("rented waits at the end of the queue.")
+
+    [waits] = studio.services.queue.standing().runs
+    assert (waits.pod.gpus, waits.pod.highest_price) == (("NVIDIA RTX A4000",), 0.25)
+
+
+async def rented_form(screen, studio) -> None:
+    studio.draft.target = Target.RUNPOD
+    studio.draft.pod = PodDraft.of(POD)
+    await screen.choose("Session", str(studio.services.library.sessions()[0].id))
+
+
+async def test_a_rented_run_of_the_form_is_added_to_the_queue_only_with_its_price_on_the_screen(studio):
+    prices = Prices(studio)
+    studio.services.queue.pause()
+    async with studio.opened() as screen:
+        await rented_form(screen, studio)
+        await screen.wait_for(lambda: not screen.button("Add to queue").disabled)
+        await screen.click("Add to queue")
+        await screen.wait_for_text("Add to the queue?")
+        assert screen.button("Agree and add to queue").disabled
+        assert studio.services.queue.standing().runs == ()
+
+        prices.may_say.set()
+        await screen.wait_for(lambda: not screen.button("Agree and add to queue").disabled)
+        assert "$0.25 an hour for RTX A4000" in " ".join(screen.identified("queue-prices"))
+        await screen.click("Agree and add to queue")
+        await screen.wait_for(lambda: studio.services.queue.standing().runs)
+
+    [waits] = studio.services.queue.standing().runs
+    assert (waits.pod.gpus, waits.pod.highest_price) == (("NVIDIA RTX A4000",), 0.25)
+
+
+async def test_methods_are_compared_on_rented_gpus_only_with_the_price_of_each_on_the_screen(studio):
+    prices = Prices(studio)
+    studio.services.queue.pause()
+    async with studio.opened() as screen:
+        await rented_form(screen, studio)
+        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
+        await screen.click("Compare methods…")
+        await screen.wait_for_text("Asking Runpod what it costs now…")
+        assert screen.button("Agree and add 3 runs to the queue").disabled
+
+        prices.may_say.set()
+        await screen.wait_for_text("All together never more than $3.00.")
+        await screen.click("Agree and add 3 runs to the queue")
+        await screen.wait_for(lambda: len(studio.services.queue.standing().runs) == 3)
+
+    assert {run.pod.highest_price for run in studio.services.queue.standing().runs} == {0.25}
+
+
 async def test_a_run_of_the_form_waits_beside_the_one_that_is_going(studio):
     studio.start("going")
     async with studio.opened() as screen:
@@ -371,6 +494,19 @@ async def test_one_dataset_is_trained_on_by_every_method_and_they_are_compared(s
         methods = [r.config.method.kind for r in studio.services.queue.standing().runs]
         assert methods == ["lora", "osft", "sft"]
         assert "Compare 3 runs" in screen.texts()
+
+
+async def test_methods_that_a_setting_rules_out_are_named_with_that_setting(studio):
+    session = str(studio.services.library.sessions()[0].id)
+    config = RunConfig(base_model="owner/model", backend="unsloth")
+    async with studio.opened() as screen:
+        studio.draft.load(Setup(session=session, config=config))
+        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
+        await screen.click("Compare methods…")
+        await screen.click("Add 3 runs to the queue")
+
+        await screen.wait_for_text("OSFT cannot be compared here: the backend unsloth trains LoRA only.")
+    assert studio.services.queue.standing().runs == ()
 
 
 async def test_a_finished_run_of_another_trainer_comes_into_the_history(studio, tmp_path):

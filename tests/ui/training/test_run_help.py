@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import flet as ft
 
-from app.domain.runs import JobPhase, JobState, RunStatus
+from app.domain.renting import PodOptions
+from app.domain.runs import JobPhase, JobState, RunStatus, Target
 from tests.services.conftest import NOON, ends, started, step, write_events
 from tests.ui.training.conftest import choose_segment
 from trainer_image.config import FINISH_COMMAND
@@ -139,6 +140,20 @@ async def test_the_next_change_can_be_looked_at_in_the_form_first(studio):
         await screen.wait_for_text("It is in the form now")
         assert studio.draft.numbers["per_device_batch_size"] == "1"
         assert len(studio.runs()) == 1
+
+
+async def test_a_rented_run_is_tried_again_by_way_of_the_form_where_its_price_stands(studio):
+    pod = PodOptions(image="ghcr.io/somebody/trainer:1")
+    run = studio.world.runs.update(studio.start().id, lambda r: replace(r, target=Target.RUNPOD, pod=pod))
+    fail(studio, run, "There is not enough memory for this run.")
+    async with studio.opened() as screen:
+        await screen.click("Retry with 1 row at once instead of 2…")
+
+        await screen.wait_for_text("nothing was ordered. Look at the price there")
+        assert studio.draft.numbers["per_device_batch_size"] == "1"
+        assert studio.draft.target is Target.RUNPOD
+        assert not screen.has_button("Start it")
+    assert len(studio.runs()) == 1
 
 
 async def test_every_failure_can_be_copied_and_saved_without_secrets(studio):

@@ -15,6 +15,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.texts import text
 from app.ui.training.fields import Help
+from app.ui.training.going_on import GoOn, How, asks_first
 from app.ui.training.history.card import Wish
 from app.ui.training.history.dialogs import Checkpoints, DeleteRun, EditText
 from app.ui.training.mounting import keyed
@@ -35,7 +36,8 @@ def use_wishes(
     on_clone: Callable[[Setup], str],
     on_changed: Callable[[], None],
 ) -> Wishes:
-    """Cloning and going back to the queue happen at once; the others open a dialog."""
+    """Cloning and going back to the queue happen at once; the others open a dialog, and so does going back
+    to a queue that would rent a GPU: its price is seen first."""
     asked, set_asked = ft.use_state(cast(tuple[Wish, Run] | None, None))
     told, set_told = ft.use_state("")
     wished = ft.use_ref(RunId(""))
@@ -59,10 +61,13 @@ def use_wishes(
     def wish(kind: Wish, run_id: RunId) -> None:
         set_told("")
         wished.current = run_id
-        if kind in ("clone", "return"):
-            page.run_task(clone.run if kind == "clone" else back.run)
-            return
-        set_asked(next(((kind, run) for run in runs if run.id == run_id), None))
+        run = next((run for run in runs if run.id == run_id), None)
+        if kind == "clone":
+            page.run_task(clone.run)
+        elif kind == "return" and not (run and asks_first(run)):
+            page.run_task(back.run)
+        else:
+            set_asked((kind, run) if run else None)
 
     def close() -> None:
         set_asked(None)
@@ -71,12 +76,21 @@ def use_wishes(
         set_asked(None)
         on_changed()
 
+    def agreed(run: Run) -> None:
+        set_asked(None)
+        returned(run)
+
     failed = next((action for action in (clone, back) if action.problem), None)
     shown: list[ft.Control] = [Identified("history-told", Help(told), live=True)] if told else []
     if failed:
         shown.append(ErrorBanner(failed.problem, on_dismiss=failed.dismiss))
     if asked is not None:
-        shown.append(_dialog(services, *asked, close, done))
+        kind, run = asked
+        if kind == "return":
+            key = f"return-{run.id}"
+            shown.append(keyed(GoOn, key, services, run, How(waits=True), close, agreed))
+        else:
+            shown.append(_dialog(services, kind, run, close, done))
     return Wishes(wish, shown)
 
 

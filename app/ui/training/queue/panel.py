@@ -1,7 +1,6 @@
 """The queue: what waits, in which order, and when it may start. Shown while it is in use, or opened."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -142,7 +141,7 @@ def _rules(
     has_gpu: bool,
 ) -> ft.Control:
     def change(**values: bool | int) -> None:
-        do(lambda: queue.set_rules(replace(rules, **values)))  # type: ignore[arg-type]
+        do(lambda: queue.change_rules(**values))
 
     idle = text("training.queue.idle_help") if has_gpu else text("training.queue.no_gpu")
     controls: list[ft.Control] = [

@@ -18,6 +18,7 @@ from app.ui.kit.selectable import Selectable
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Help, Wrap
+from app.ui.training.going_on import asks_first
 from app.ui.training.mounting import keyed
 from app.ui.training.run.coach_view import NoteBox
 from app.ui.training.run.hands import Hands
@@ -61,7 +62,8 @@ def _steps(trouble: Trouble) -> list[ft.Control]:
 def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Control:
     """The next change, what it costs, and buttons that start a run with it or open it in the form.
 
-    What it would take is worked out once somebody asks: another process does it, for seconds.
+    Of a rented run only the latter: Start there orders no pod whose price was not seen. What it would take
+    is worked out once somebody asks: another process does it, for seconds.
     """
     is_asking, set_asking = ft.use_state(False)
     said, say = ft.use_state("")
@@ -71,9 +73,11 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
         set_asking(False)
         hands.on_started(new)
 
+    is_priced = asks_first(run)
+
     def loaded(setup: Setup) -> None:
         hands.on_setup(setup)
-        say(text("training.run.advice.in_form"))
+        say(text("training.trouble.priced") if is_priced else text("training.run.advice.in_form"))
 
     def unknown(problem: Problem) -> None:
         set_estimate(text("training.trouble.not_known", problem=problem.message))
@@ -88,14 +92,11 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     use_answer(reckon, set_estimate, on=(is_asking, knob.label), on_problem=unknown)
     told = estimate or (text("training.trouble.asking") if trouble.tree in _OF_MEMORY else "")
     ft.use_dialog(_confirm(run, knob, retry, told, lambda: set_asking(False)) if is_asking else None)
-    buttons: list[ft.Control] = [
-        ft.FilledTonalButton(f"{knob.label}…", icon=ft.Icons.REPLAY, on_click=lambda: set_asking(True)),
-        ft.OutlinedButton(
-            text("training.trouble.open_in_form"),
-            icon=ft.Icons.EDIT_OUTLINED,
-            on_click=copy.run,
-        ),
-    ]
+    begin = copy.run if is_priced else lambda: set_asking(True)
+    buttons: list[ft.Control] = [ft.FilledTonalButton(f"{knob.label}…", icon=ft.Icons.REPLAY, on_click=begin)]
+    if not is_priced:
+        edit = text("training.trouble.open_in_form")
+        buttons.append(ft.OutlinedButton(edit, icon=ft.Icons.EDIT_OUTLINED, on_click=copy.run))
     lines: list[ft.Control] = [Wrap(buttons), Help(knob.cost)]
     if copy.problem:
         lines.append(ErrorBanner(copy.problem, on_dismiss=copy.dismiss))

@@ -1,0 +1,181 @@
+"""The question before runs wait in the queue: which methods, and for a rented GPU what each run costs.
+
+When its turn comes nobody is asked, so the yes to a price is given here, to the price on the screen.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import flet as ft
+
+from app.domain import preflight_words as words
+from app.domain.errors import StudioError
+from app.domain.fan_out import fan_out
+from app.domain.money import money
+from app.domain.preflight import Readiness, Remark
+from app.domain.presets import Method
+from app.domain.runs import Run, RunId, RunRequest, Target
+from app.domain.setups import Setup
+from app.services.everything import Services
+from app.ui.actions import use_action
+from app.ui.kit.confirm_dialog import ConfirmDialog
+from app.ui.kit.entered import is_on
+from app.ui.kit.identified import Identified
+from app.ui.texts import text
+from app.ui.theme import GAP
+from app.ui.training.fields import Help
+from app.ui.training.ready.card import RemarkLine
+from app.ui.training.ready.latest import use_latest
+from app.ui.training.wording import method_label
+
+METHODS: Final[tuple[Method, ...]] = ("lora", "osft", "sft")
+_CLICK_SECONDS: Final = 0.3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the form said at the click."""
+
+    setup: Setup
+    rows: int
+    cloned_from: RunId | None
+    is_compared: bool
+    """A run for each method, instead of the one of the form."""
+
+    @property
+    def is_rented(self) -> bool:
+        return self.setup.target is Target.RUNPOD
+
+
+@dataclass(frozen=True)
+class _Priced:
+    """A run that would be added, and what was found out about it."""
+
+    request: RunRequest
+    found: Readiness
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is on the screen, and of which methods."""
+
+    methods: tuple[Method, ...] = ()
+    runs: tuple[_Priced, ...] = ()
+    problem: Remark | None = field(default=None)
+
+    @property
+    def is_agreeable(self) -> bool:
+        return bool(self.runs) and all(r.found.plan and not r.found.errors for r in self.runs)
+
+
+@ft.component
+def AddRuns(
+    services: Services,
+    wanted: Wanted,
+    on_close: Callable[[], None],
+    on_added: Callable[[Sequence[Run]], None],
+) -> ft.Control:
+    """A dialog. What is rented is added only with the price that it shows."""
+    methods, set_methods = ft.use_state(METHODS if wanted.is_compared else ())
+    seen, set_seen = ft.use_state(_Seen())
+    use_latest(lambda: _look(services, wanted, methods), set_seen, on=methods, delay_seconds=_CLICK_SECONDS)
+    is_current = seen.methods == methods
+    add = use_action(lambda: _add_agreed(services, wanted, methods, seen), on_done=on_added)
+    is_enough = not wanted.is_compared or len(methods) > 1
+    is_seen = not wanted.is_rented or (is_current and seen.is_agreeable)
+    extra: list[ft.Control] = [_boxes(methods, set_methods)] if wanted.is_compared else []
+    if wanted.is_rented:
+        extra.append(_prices(seen if is_current else None))
+    dialog = ConfirmDialog(
+        text("training.queue.compare_title") if wanted.is_compared else text("training.queue.add_title"),
+        text("training.queue.compare_text") if wanted.is_compared else text("training.going_on.about_queue"),
+        confirm=text("training.queue.adding") if add.is_busy else _verb(wanted, methods),
+        on_confirm=add.run,
+        on_cancel=on_close,
+        is_busy=add.is_busy or not is_enough or not is_seen,
+        problem=add.problem,
+        is_dangerous=False,
+        extra=ft.Column(extra, spacing=GAP, tight=True),
+    )
+    dialog.scrollable = True
+    ft.use_dialog(dialog)
+    return ft.Container(visible=False)
+
+
+def add_to_queue(services: Services, wanted: Wanted) -> list[Run]:
+    """As it was at the click. Of what is rented `AddRuns` has shown the price first. Raises StudioError."""
+    return [_add(services, wanted, request) for request in _requests(services, wanted, ())]
+
+
+def _add_agreed(services: Services, wanted: Wanted, methods: Sequence[Method], seen: _Seen) -> Sequence[Run]:
+    if not wanted.is_rented:
+        return [_add(services, wanted, request) for request in _requests(services, wanted, methods)]
+    agreed = [(each.request, each.found.plan) for each in seen.runs]
+    return [
+        _add(services, wanted, replace(request, pod=plan.agreed(request.pod)))
+        for request, plan in agreed
+        if plan is not None
+    ]
+
+
+def _add(services: Services, wanted: Wanted, request: RunRequest) -> Run:
+    services.settings.remember_setup(wanted.setup)
+    expected = None if wanted.is_compared else services.previews.expected(request)
+    return services.queue.add(replace(request, expected=expected, cloned_from=wanted.cloned_from))
+
+
+def _requests(services: Services, wanted: Wanted, methods: Sequence[Method]) -> list[RunRequest]:
+    setup = wanted.setup
+    setups = fan_out(setup, methods, rows=wanted.rows) if wanted.is_compared else [setup]
+    return [services.training.request_of(each, Path.home()) for each in setups]
+
+
+def _look(services: Services, wanted: Wanted, methods: tuple[Method, ...]) -> _Seen:
+    """Up to seconds a run. Only what is rented is looked at: of the rest its card says what hinders it."""
+    if not wanted.is_rented:
+        return _Seen(methods)
+    try:
+        requests = _requests(services, wanted, methods)
+        return _Seen(methods, tuple(_Priced(each, services.preflight.check(each)) for each in requests))
+    except StudioError as error:
+        problem = Remark(text("training.going_on.settings"), "error", error.message, error.hint)
+        return _Seen(methods, problem=problem)
+
+
+def _verb(wanted: Wanted, methods: Sequence[Method]) -> str:
+    if not wanted.is_compared:
+        return text("training.going_on.queue")
+    if wanted.is_rented:
+        return text("training.queue.compare_agree", count=len(methods))
+    return text("training.queue.compare_confirm", count=len(methods))
+
+
+def _boxes(chosen: tuple[Method, ...], choose: Callable[[tuple[Method, ...]], None]) -> ft.Control:
+    def box(method: Method) -> ft.Control:
+        def change(event: ft.Event[ft.Checkbox]) -> None:
+            rest = {*chosen, method} if is_on(event) else {*chosen} - {method}
+            choose(tuple(m for m in METHODS if m in rest))
+
+        return ft.Checkbox(label=method_label(method), value=method in chosen, on_change=change)
+
+    return ft.Column([box(method) for method in METHODS], spacing=0, tight=True)
+
+
+def _prices(seen: _Seen | None) -> ft.Control:
+    """What each run costs, or why it cannot be had; and all together at most."""
+    if seen is None:
+        return Identified("queue-prices", Help(text("training.going_on.asking")), live=True)
+    lines: list[ft.Control] = [RemarkLine(seen.problem)] if seen.problem else []
+    for each in seen.runs:
+        name = method_label(each.request.config.method.kind)
+        lines += [RemarkLine(remark) for remark in each.found.remarks]
+        if each.found.plan is not None:
+            lines.append(ft.Text(f"{name}: {words.plan(each.found.plan)}."))
+            lines.append(Help(words.leaving(each.found)))
+    plans = [each.found.plan for each in seen.runs if each.found.plan]
+    if len(plans) > 1:
+        most = money(sum(plan.most for plan in plans))
+        lines.append(Help(text("training.queue.together", most=most)))
+    return Identified("queue-prices", ft.Column(lines, spacing=GAP / 2, tight=True), live=True)
