@@ -19,7 +19,15 @@ from app.domain.typed_paths import expanded
 from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
-from app.services.resuming import Place, checkpoint_of, never_began, resume_blocked
+from app.services.resuming import (
+    Ground,
+    Place,
+    checkpoint_of,
+    ground_of,
+    never_began,
+    on_ground,
+    resume_blocked,
+)
 from app.services.run_data import leave_wish, make_run_folder, remove_folder
 from app.services.run_requests import (
     config_of_run,
@@ -236,9 +244,9 @@ class TrainingService:
         pod: PodOptions | None = None,
         docker: DockerOptions | None = None,
     ) -> Run:
-        """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
-        which everything measured is then forgotten. With `target`, there from now on; a rented one needs
-        `pod`, which is what a person said yes to.
+        """Launch a stopped or failed run again from its newest whole checkpoint (see `ground`), or from the
+        named one, after which everything measured is then forgotten. With `target`, there from now on; a
+        rented one needs `pod`, which is what a person said yes to.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -260,7 +268,7 @@ class TrainingService:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
-            return self._placed(replace(place.applied(again), config=config))
+            return self._placed(replace(on_ground(place.applied(again)), config=config))
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -317,6 +325,10 @@ class TrainingService:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
         can."""
         return resume_blocked(run, extend=extend)
+
+    def ground(self, run: Run) -> Ground | None:
+        """The checkpoint it would go on from; None if there is none."""
+        return ground_of(run)
 
     def delete(self, run_id: RunId, *, files: bool) -> None:
         """Forget an ended run; with `files` its folder goes too. Raises StudioError if it is still going."""

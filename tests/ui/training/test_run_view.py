@@ -7,7 +7,7 @@ import flet as ft
 from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunId, RunStatus
 from app.ui.training import run_actions
-from tests.services.conftest import ends, started, step, write_events
+from tests.services.conftest import ends, started, step, whole_checkpoint, write_events
 from trainer_image.config import SAMPLE_COMMAND, Logging
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Plan, Result, Sample
 
@@ -215,12 +215,14 @@ async def test_a_failed_run_shows_why_and_why_it_cannot_be_resumed(studio):
 
 async def test_a_stopped_run_with_a_checkpoint_goes_on(studio):
     run = studio.start()
-    (run.folder / "checkpoints" / "5").mkdir(parents=True)
-    write_events(run, started(), Plan(**PLAN), step(5), CheckpointSaved(step=5, path="checkpoints/5"))
+    whole_checkpoint(run, 20, 5)
+    saved = CheckpointSaved(step=5, path="checkpoints/samples_20")
+    write_events(run, started(), Plan(**PLAN), step(5), saved)
     ends(studio.world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
     async with studio.opened() as screen:
         await screen.wait_for(lambda: status(screen) == "Stopped")
         await screen.wait_for(lambda: not screen.button("Resume").disabled)
+        assert "Resume goes on from the checkpoint of step 5." in screen.text()
 
         await screen.click("Resume")
 
@@ -228,9 +230,36 @@ async def test_a_stopped_run_with_a_checkpoint_goes_on(studio):
         assert studio.world.launcher.job(run).resume
 
 
+async def test_resume_says_from_which_step_it_goes_on_when_the_newest_checkpoint_is_lost(studio):
+    run = studio.start()
+    whole_checkpoint(run, 20, 5)
+    (whole_checkpoint(run, 40, 10) / "model.bin").unlink()
+    saved = CheckpointSaved(step=10, path="checkpoints/samples_40")
+    write_events(run, started(), Plan(**PLAN), step(10), saved)
+    ends(studio.world, run, JobState(JobPhase.EXITED, -9))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Failed")
+        await screen.wait_for_text(
+            "Resume goes on from step 5: the newer checkpoint samples_40 is damaged or no longer on disk."
+        )
+        assert not screen.button("Resume").disabled
+
+
+async def test_resume_is_not_offered_from_a_checkpoint_that_lacks_a_file(studio):
+    run = studio.start()
+    (whole_checkpoint(run, 20, 5) / "model.bin").unlink()
+    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/samples_20"))
+    ends(studio.world, run, JobState(JobPhase.EXITED, -9))
+    async with studio.opened() as screen:
+        await screen.wait_for_text(
+            "Cannot be resumed: no checkpoint of it is whole: its file model.bin is damaged or missing."
+        )
+        assert screen.button("Resume").disabled
+
+
 async def test_a_finished_run_is_made_longer_by_a_number_and_only_by_one_that_is_more(studio):
     run = studio.start()
-    (run.folder / "checkpoints" / "samples_10").mkdir(parents=True)
+    whole_checkpoint(run, 10, 10)
     write_events(run, started(), step(10), CheckpointSaved(step=10, path="checkpoints/samples_10"))
     studio.finish(run)
     async with studio.opened() as screen:
