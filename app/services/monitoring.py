@@ -200,9 +200,16 @@ class MonitoringService:
     def _still_going(self, run: Run, handle: JobHandle) -> Run:
         if run.status.is_final or run.status is RunStatus.QUEUED:
             return run
+        run = self._without_lost_wish(run)
         if run.status is RunStatus.RUNNING and run.handle and not run.message:
             return run
         return replace(run.launched(handle, self._clock()), message="", hint="")
+
+    def _without_lost_wish(self, run: Run) -> Run:
+        """A run is not on its way out if who was to pass that on ended before it could."""
+        if not run.stop_requested or run.owner is None or self._processes.is_alive(run.owner):
+            return run
+        return run.stop_told(False, by=run.owner, attempt=run.attempt)
 
     def _ended(self, run: Run, launcher: Launcher, handle: JobHandle, state: JobState) -> Run:
         result = _read_result(run)

@@ -190,7 +190,8 @@ class TrainingService:
     def stop(self, run_id: RunId, *, save: bool) -> Run:
         """End a run and return it as it then truly is. With `save` it writes a checkpoint first.
 
-        Raises TargetError if the target cannot be reached: the run may then still be going.
+        Raises TargetError if the target cannot be reached: the run may then still be going, and can be asked
+        to stop again.
         """
         run = self._monitoring.refresh(run_id)
         if run.status.is_final:
@@ -201,10 +202,21 @@ class TrainingService:
             return self._runs.update(
                 run_id, lambda r: r if r.status.is_final else r.ended(RunStatus.STOPPED, now=self._clock())
             )
-        self._runs.update(run_id, lambda r: replace(r, stop_requested=True))
-        launcher.stop(handle, save=save)
+        self._pass_on_stop(run, lambda: launcher.stop(handle, save=save))
         log.info("Run %s was stopped (save=%s)", run_id, save)
         return self._monitoring.refresh(run_id)
+
+    def _pass_on_stop(self, run: Run, ask: Callable[[], None]) -> None:
+        """The wish stands only if it was passed on, or an earlier one was: else a crash to come would count
+        as the stop that was asked for. While it is passed on the run names this process, so that whoever
+        finds the process gone takes the wish back (`MonitoringService.refresh`)."""
+        me, was_passed_on = self._processes.me(), run.stop_requested
+        self._runs.update(run.id, lambda r: r.stopping(me))
+        try:
+            ask()
+            was_passed_on = True
+        finally:
+            self._runs.update(run.id, lambda r: r.stop_told(was_passed_on, by=me, attempt=run.attempt))
 
     def save_now(self, run_id: RunId) -> Run:
         """Ask a run for a checkpoint after the step at hand; it goes on. Its timeline tells when it is there.

@@ -203,6 +203,28 @@ async def test_a_stop_that_fails_keeps_its_question_open_with_the_reason(studio)
         assert screen.has_button("Stop now")
 
 
+async def test_after_a_stop_that_failed_the_run_is_not_said_to_stop_and_stop_can_be_pressed_again(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Stop and save"))
+        good_stop = studio.world.launcher.stop
+
+        def bad_stop(handle, *, save):
+            raise TargetError("Docker does not answer.", "Start Docker.")
+
+        studio.world.launcher.stop = bad_stop
+        await screen.click("Stop and save")
+        await screen.wait_for_text("Docker does not answer.")
+        await screen.wait_for(lambda: status(screen) == "Running")
+        assert not studio.services.monitoring.find(run.id).stop_requested
+
+        studio.world.launcher.stop = good_stop
+        await screen.wait_for(lambda: not screen.button("Stop and save").disabled)
+        await screen.click("Stop and save")
+        await screen.wait_for(lambda: status(screen) != "Running")
+        assert studio.world.launcher.job(run).stops == [True]
+
+
 async def test_a_failed_run_shows_why_and_why_it_cannot_be_resumed(studio):
     run = studio.start()
     studio.world.launcher.end(run, 137, out_of_memory=True)
