@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.errors import StudioError
 from app.domain.runs import RunStatus
+from app.domain.saved_setups import setup_of_run
 from app.services.foreign_runs import UNKNOWN_MODEL, look_into
 
 
@@ -133,3 +134,11 @@ def test_an_imported_run_has_its_curve_and_can_be_talked_to_but_its_files_are_no
         world.training.delete(run.id, files=True)
     world.training.delete(run.id, files=False)
     assert (theirs / "training_log.jsonl").is_file()
+
+
+def test_no_setup_is_made_of_a_run_whose_settings_nobody_knows(world, tmp_path):
+    lines(tmp_path / "training_log.jsonl", LOSS)
+    run = world.history.import_run(look_into(tmp_path))
+
+    with pytest.raises(StudioError, match="settings of an imported run are not known"):
+        setup_of_run(run)

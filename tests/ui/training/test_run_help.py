@@ -1,10 +1,13 @@
 """What the run view says and offers: stages, advice with its buttons, troubles, diagnostics, checkpoints."""
 
+import json
 from dataclasses import replace
 
 import flet as ft
 
+from app.domain.coach import advise
 from app.domain.runs import JobPhase, JobState, RunStatus
+from app.ui.training.run.report import Report, read_report
 from tests.services.conftest import NOON, ends, started, step, write_events
 from tests.ui.training.conftest import choose_segment
 from trainer_image.config import FINISH_COMMAND
@@ -56,6 +59,23 @@ async def test_a_validation_loss_that_rises_offers_to_finish_with_the_best_model
         await screen.wait_for_text("It ends after the step at hand.")
         assert studio.world.launcher.job(run).stops == []
         assert "The validation loss rises" in screen.texts()
+
+
+async def test_on_a_run_of_another_trainer_nothing_is_advised_that_depends_on_settings_nobody_knows(studio):
+    folder = studio.world.home / "elsewhere"
+    folder.mkdir()
+    lines = (json.dumps({"step": n, "loss": 2.5}) + "\n" for n in range(1, 61))
+    (folder / "training_log.jsonl").write_text("".join(lines))
+    run = studio.services.history.import_run(studio.services.history.look_into(str(folder)))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("run-status") == ["Finished"])
+        await screen.wait_for(lambda: any(type(c).__name__ == "LineChart" for c in screen.controls()))
+
+        assert "The loss does not fall" not in screen.texts()
+        assert not [b for b in screen.controls(ft.OutlinedButton) if str(b.content).startswith("New run")]
+    report = read_report(studio.services.monitoring, run, Report())
+    assert (len(report.metrics), report.advice) == (60, ())
+    assert advise(run.config, report.metrics, (), run.status)
 
 
 async def test_a_flat_loss_offers_another_rate_which_opens_in_the_form(studio):
