@@ -84,6 +84,14 @@ def test_the_model_trained_furthest_is_taken(tmp_path, names, newest):
     assert (found.kind, found.base_model) == ("weights", "owner/base")
 
 
+@pytest.mark.parametrize("name", ["out_2", "run-7", "lora"])
+def test_the_final_model_of_a_folder_is_taken_whatever_the_folder_is_called(tmp_path, name):
+    folder = model(tmp_path / name, _name_or_path="owner/base")
+    model(folder / "checkpoint-50", _name_or_path="owner/base")
+
+    assert look_into(folder).model == folder
+
+
 def test_an_adapter_names_its_base_model(tmp_path):
     adapter(tmp_path / "checkpoint-10")
 
