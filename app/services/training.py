@@ -331,7 +331,7 @@ class TrainingService:
     def retry(self, run_id: RunId, config: RunConfig) -> Run:
         """Start a new run like an earlier one, with other settings. Raises StudioError."""
         setup = self.setup_of(self._runs.get(run_id), config)
-        return self.start(self.request_of(setup, Path.home()))
+        return self.start(replace(self.request_of(setup, Path.home()), cloned_from=run_id))
 
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it

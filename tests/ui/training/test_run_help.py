@@ -86,6 +86,7 @@ async def test_a_flat_loss_offers_another_rate_which_opens_in_the_form(studio):
 
         await screen.wait_for_text("It is in the form now")
         assert float(studio.draft.numbers["learning_rate"]) == 5e-5
+        assert studio.draft.cloned_from == run.id
         assert studio.draft.session == run.session_id
         assert [r.id for r in studio.runs()] == [run.id]
 
@@ -147,18 +148,26 @@ async def test_a_run_that_ran_out_of_memory_is_tried_again_with_one_click_and_a_
         await screen.wait_for(lambda: len(studio.runs()) == 2)
         newest = studio.runs()[0]
         assert (newest.config.per_device_batch_size, newest.config.gradient_accumulation_steps) == (1, 8)
+        assert newest.cloned_from == run.id
         await screen.wait_for(lambda: studio.draft.selection.run_id == newest.id)
 
 
 async def test_the_next_change_can_be_looked_at_in_the_form_first(studio):
     run = studio.start()
     fail(studio, run, "There is not enough memory for this run.")
+    before = studio.draft.numbers["per_device_batch_size"]
     async with studio.opened() as screen:
         await screen.click("Open in the form")
 
         await screen.wait_for_text("It is in the form now")
         assert studio.draft.numbers["per_device_batch_size"] == "1"
         assert len(studio.runs()) == 1
+        assert studio.draft.cloned_from == run.id
+
+        studio.draft.type_number("per_device_batch_size", "7")
+        await screen.click("Undo")
+        await screen.wait_for(lambda: "It is in the form now" not in screen.text())
+        assert (studio.draft.numbers["per_device_batch_size"], studio.draft.cloned_from) == (before, None)
 
 
 async def test_every_failure_can_be_copied_and_saved_without_secrets(studio):

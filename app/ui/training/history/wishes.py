@@ -14,11 +14,11 @@ from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.texts import text
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.fields import Help
 from app.ui.training.history.card import Wish
 from app.ui.training.history.dialogs import Checkpoints, DeleteRun, EditText
 from app.ui.training.mounting import keyed
-from app.ui.training.selection import RunSelection
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Wishes:
 def use_wishes(
     services: Services,
     runs: Sequence[Run],
-    selection: RunSelection,
-    on_clone: Callable[[Setup], str],
+    on_clone: Callable[[RunId, Setup], Opened],
     on_changed: Callable[[], None],
 ) -> Wishes:
     """Cloning and going back to the queue happen at once; the others open a dialog."""
     asked, set_asked = ft.use_state(cast(tuple[Wish, Run] | None, None))
     told, set_told = ft.use_state("")
+    opened, set_opened = ft.use_state(cast(Opened | None, None))
     wished = ft.use_ref(RunId(""))
     page = ft.context.page
 
@@ -45,9 +45,10 @@ def use_wishes(
         return services.monitoring.find(wished.current or "")
 
     def cloned(clone: Clone) -> None:
-        said = on_clone(clone.setup)
-        selection.cloned_from = wished.current
-        set_told(" ".join([text("training.history.cloned"), *([said] if said else []), *clone.notes]))
+        opened = on_clone(wished.current or RunId(""), clone.setup)
+        parts = (text("training.history.cloned"), opened.said, *clone.notes)
+        set_told(" ".join(part for part in parts if part))
+        set_opened(opened)
 
     def returned(run: Run) -> None:
         set_told(text("training.history.returned", name=run.name))
@@ -56,8 +57,15 @@ def use_wishes(
     clone = use_action(lambda: services.history.clone(the_wished()), on_done=cloned)
     back = use_action(lambda: services.queue.add_back(the_wished().id), on_done=returned)
 
+    def undo() -> None:
+        if opened is not None:
+            opened.undo()
+        set_opened(None)
+        set_told("")
+
     def wish(kind: Wish, run_id: RunId) -> None:
         set_told("")
+        set_opened(None)
         wished.current = run_id
         if kind in ("clone", "return"):
             page.run_task(clone.run if kind == "clone" else back.run)
@@ -73,6 +81,9 @@ def use_wishes(
 
     failed = next((action for action in (clone, back) if action.problem), None)
     shown: list[ft.Control] = [Identified("history-told", Help(told), live=True)] if told else []
+    if opened is not None:
+        button = ft.TextButton(text("training.setups.undo"), icon=ft.Icons.UNDO, on_click=undo)
+        shown.append(Identified("clone-undo", button))
     if failed:
         shown.append(ErrorBanner(failed.problem, on_dismiss=failed.dismiss))
     if asked is not None:

@@ -146,4 +146,4 @@ def _add_one(services: Services, draft: TrainingDraft, setup: Setup, *, is_alone
         plan = services.renting.plan(request, steps=None)
         request = replace(request, pod=plan.agreed(request.pod))
     expected = services.previews.expected(request) if is_alone else None
-    return services.queue.add(replace(request, expected=expected, cloned_from=draft.selection.cloned_from))
+    return services.queue.add(replace(request, expected=expected, cloned_from=draft.cloned_from))

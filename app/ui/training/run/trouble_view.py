@@ -17,9 +17,10 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import keyed
-from app.ui.training.run.coach_view import NoteBox
+from app.ui.training.run.coach_view import InForm, NoteBox
 from app.ui.training.run.hands import Hands
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
@@ -64,7 +65,7 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     What it would take is worked out once somebody asks: another process does it, for seconds.
     """
     is_asking, set_asking = ft.use_state(False)
-    said, say = ft.use_state("")
+    opened, open_form = ft.use_state(cast(Opened | None, None))
     estimate, set_estimate = ft.use_state("")
 
     def started(new: Run) -> None:
@@ -72,8 +73,7 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
         hands.on_started(new)
 
     def loaded(setup: Setup) -> None:
-        hands.on_setup(setup)
-        say(text("training.run.advice.in_form"))
+        open_form(hands.on_setup(setup))
 
     def unknown(problem: Problem) -> None:
         set_estimate(text("training.trouble.not_known", problem=problem.message))
@@ -99,8 +99,8 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     lines: list[ft.Control] = [Wrap(buttons), Help(knob.cost)]
     if copy.problem:
         lines.append(ErrorBanner(copy.problem, on_dismiss=copy.dismiss))
-    if said:
-        lines.append(Identified("retry-done", Help(said), live=True))
+    if opened:
+        lines.append(InForm("retry-done", opened, lambda: open_form(None)))
     return ft.Column(lines, spacing=GAP / 2, tight=True)
 
 

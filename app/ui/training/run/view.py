@@ -10,7 +10,7 @@ import flet as ft
 
 from app.domain.dashboards import dashboards
 from app.domain.gain import gain
-from app.domain.runs import Run, RunStatus, Target
+from app.domain.runs import Run, RunId, RunStatus, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.actions import Problem
@@ -25,6 +25,7 @@ from app.ui.kit.section import Section
 from app.ui.landmarks import TALK, focus_on, scroll_to_piece, scrolled_to, use_landmark
 from app.ui.texts import text
 from app.ui.training import wording
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.log_view import LogView
 from app.ui.training.mounting import Unwatched, keyed, memoised
 from app.ui.training.run.changes_view import MemoryChanges
@@ -55,19 +56,20 @@ def RunView(
     services: Services,
     run: Run,
     on_changed: Callable[[], None],
-    on_setup: Callable[[Setup], Any],
+    on_setup: Callable[[RunId, Setup], Opened],
     on_started: Callable[[Run], Any],
     exports: Unwatched[ExportWindow],
 ) -> ft.Control:
     """Give it the run's id as key. It asks for what is new once a second while the run is going.
 
-    `on_setup` puts a setup into the form; `on_started` is told of a run that was started from here.
+    `on_setup` puts a setup made of the run into the form; `on_started` is told of a run that was started from
+    here.
     """
     report, set_report = ft.use_state(Report())
     known = ft.use_ref(Report())
     curve = ft.use_memo(Curve, dependencies=[])
     hands = ft.use_memo(partial(Hands, services), dependencies=[])
-    hands.on_changed, hands.on_setup, hands.on_started = on_changed, on_setup, on_started
+    hands.on_changed, hands.on_setup, hands.on_started = on_changed, partial(on_setup, run.id), on_started
     is_live, is_rented = not run.status.is_final, run.target is Target.RUNPOD
 
     def take(fresh: Report) -> None:
