@@ -6,11 +6,11 @@ from dataclasses import replace
 import flet as ft
 
 from app.domain.coach import advise
-from app.domain.runs import JobPhase, JobState, RunStatus
+from app.domain.runs import JobPhase, JobState, RunRequest, RunStatus, Target
 from app.ui.training.run.report import Report, read_report
 from tests.services.conftest import NOON, ends, started, step, write_events
 from tests.ui.training.conftest import choose_segment
-from trainer_image.config import FINISH_COMMAND
+from trainer_image.config import FINISH_COMMAND, RunConfig
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Result
 from trainer_image.look_protocol import Estimated
 
@@ -173,19 +173,59 @@ async def test_the_next_change_can_be_looked_at_in_the_form_first(studio):
 async def test_every_failure_can_be_copied_and_saved_without_secrets(studio):
     run = studio.start("broken")
     studio.world.launcher.job(run).log.append("SOME_API_KEY is never-to-be-shown, hf_abcdefghijklmnopq")
+    write_events(run, started(), step(7, total=10))
     fail(studio, run, "Something nobody foresaw.")
     async with studio.opened() as screen:
         await screen.click("Copy diagnostics")
         await screen.wait_for_text("Copied: versions")
         await screen.click("Save diagnostics")
-        await screen.wait_for_text("broken-diagnostics.zip")
+        await screen.wait_for_text(f"broken-{run.id}-diagnostics.zip")
 
         [copied] = [args["data"] for name, args in screen.client.calls if name == "set"]
         assert "Something nobody foresaw." in copied
+        assert "step: 7 of 10" in copied
         assert "SOME_API_KEY" in copied
         assert "never-to-be-shown" not in copied
         assert "hf_abc" not in copied
-        assert (studio.world.home / "exports" / "broken-diagnostics.zip").is_file()
+        assert (studio.world.home / "exports" / f"broken-{run.id}-diagnostics.zip").is_file()
+
+
+async def test_what_a_helper_needs_of_a_run_that_was_stopped_without_a_result_is_offered_too(studio):
+    run = studio.start("cut")
+    studio.world.launcher.job(run).stubborn = True
+    studio.services.training.stop(run.id, save=False)
+    async with studio.opened() as screen:
+        await screen.wait_for_text("It was ended before it could write a result.")
+
+        await screen.click("Copy diagnostics")
+
+        await screen.wait_for_text("Copied: versions")
+
+
+async def test_what_a_helper_needs_of_a_run_that_cannot_be_read_is_offered_too(studio):
+    studio.start("odd")
+
+    def broken(handle):
+        raise ValueError("nobody foresaw this")
+
+    studio.world.launcher.state = broken
+    async with studio.opened() as screen:
+        await screen.wait_for_text("cannot be read because of an error inside the app")
+
+        await screen.click("Copy diagnostics")
+
+        await screen.wait_for_text("Copied: versions")
+
+
+async def test_a_run_that_was_taken_out_of_the_queue_has_nothing_to_show_to_a_helper(studio):
+    studio.services.queue.pause()
+    session = studio.services.library.sessions()[0]
+    request = RunRequest(RunConfig(base_model="a/b"), Target.LOCAL, session_id=session.id)
+    studio.services.queue.cancel(studio.services.queue.add(request).id)
+    async with studio.opened() as screen:
+        await screen.wait_for_text("It was taken out of the queue before it started.")
+
+        assert not screen.has_button("Copy diagnostics")
 
 
 async def test_checkpoints_are_listed_with_what_was_measured_there(studio):

@@ -142,8 +142,9 @@ def _gb(size: int) -> str:
 
 @ft.component
 def Diagnostics(run: Run, hands: Hands) -> ft.Control:
-    """Copy or save what a helper needs; tokens and rows never get in."""
+    """Copy or save what a helper needs; tokens and rows never get in. `run` may be without what ticks."""
     said, say = ft.use_state("")
+    known, diagnostics = hands.services.monitoring.find, hands.services.diagnostics
 
     async def put(typed: str) -> None:
         await ft.Clipboard().set(typed)
@@ -152,9 +153,9 @@ def Diagnostics(run: Run, hands: Hands) -> ft.Control:
     def copied(text: str) -> None:
         ft.context.page.run_task(put, text)
 
-    copy = use_action(lambda: hands.services.diagnostics.text(run), on_done=copied)
+    copy = use_action(lambda: diagnostics.text(known(run.id)), on_done=copied)
     save = use_action(
-        lambda: hands.services.diagnostics.save(run),
+        lambda: diagnostics.save(known(run.id)),
         on_done=lambda path: say(text("training.trouble.saved", path=path)),
     )
     lines: list[ft.Control] = [

@@ -40,7 +40,7 @@ from app.ui.training.run.phase_strip import PhaseStrip
 from app.ui.training.run.plots import CurveData
 from app.ui.training.run.rental_card import RentalCard
 from app.ui.training.run.report import Curve, Report, read_report
-from app.ui.training.run.trouble_view import TroubleCard
+from app.ui.training.run.trouble_view import Diagnostics, TroubleCard
 from app.ui.training.run_actions import RunActions
 from app.ui.training.run_status import RunStatusPill
 from app.ui.training.samples_view import SampleList
@@ -142,7 +142,16 @@ def _messages(run: Run, hands: Hands) -> list[ft.Control]:
     if not run.message:
         return []
     text = f"{run.message} {run.hint}".strip()
-    return [Identified("run-message", ft.Text(text, color=ft.Colors.TERTIARY), live=True)]
+    said = Identified("run-message", ft.Text(text, color=ft.Colors.TERTIARY), live=True)
+    return (
+        [said, memoised(Diagnostics, f"diagnostics-{run.id}", _failed(run), hands)] if _ran(run) else [said]
+    )
+
+
+def _ran(run: Run) -> bool:
+    """Whether there may be something of it to show to a helper: not of one that waits, or never began."""
+    is_waiting = run.status is RunStatus.QUEUED
+    return not is_waiting and not (run.status.is_final and run.started_at is None)
 
 
 @ft.component
