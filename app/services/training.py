@@ -270,8 +270,6 @@ class TrainingService:
         place = Place.of(before, target, docker, pod)
         chosen = checkpoint_of(before, checkpoint) if checkpoint else None
         config = before.config
-        if self._offline():
-            config = config.model_copy(update={"offline": True, "push": None})
         if extend:
             config = of_length(config, extend)
             note_extension(before, config)
@@ -394,6 +392,7 @@ class TrainingService:
             raise
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
+        run = self._within_reach(run) if resume else run
         token = None if run.config.offline else self._secrets.hf_token()
         if not run.target.needs_network:
             self._make_room()
@@ -418,6 +417,12 @@ class TrainingService:
         if stored.status is RunStatus.STOPPED:  # somebody stopped it before there was anything to stop
             self._launchers[run.target].stop(handle, save=False)
         return stored
+
+    def _within_reach(self, run: Run) -> Run:
+        """As it goes on while the app is offline; what is stored stays, for when it is online again."""
+        if not self._offline():
+            return run
+        return replace(run, config=run.config.model_copy(update={"offline": True, "push": None}))
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))

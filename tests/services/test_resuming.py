@@ -1,5 +1,6 @@
 """How and where a run goes on, and that nothing is ordered for it without a yes."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from app.services.resuming import Place
 from tests.launchers.places import make_run
 from tests.services.conftest import ends, started, step, stopped_run, whole_checkpoint, write_events
 from trainer_image.checkpoints import is_extension
+from trainer_image.config import Push
 from trainer_image.events import CheckpointSaved, Result
 
 
@@ -148,6 +150,28 @@ def test_a_run_whose_only_checkpoint_lacks_a_file_is_not_resumed_and_says_which(
     said = world.training.resume_blocked(run)
 
     assert said == "no checkpoint of it is whole: its file model.bin is damaged or missing"
+
+
+def test_a_run_that_goes_on_offline_uses_the_network_again_when_it_goes_on_online(world, request_):
+    push = Push(repo_id="me/mine")
+    request = replace(request_, config=request_.config.model_copy(update={"push": push}))
+    run, reason = stopped_run(world, request), ["Offline mode is on."]
+    world.secrets.token = "hf_secret"
+    training = world.training
+    training._offline = lambda: reason[0]
+
+    training.resume(run.id)
+    sent = world.launcher.job(run)
+    assert (sent.run.config.offline, sent.run.config.push, sent.secrets) == (True, None, {})
+    assert json.loads(run.config_path.read_text())["push"] is None
+
+    ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5, attempt=2))
+    world.monitoring.refresh(run.id)
+    reason[0] = ""
+    training.resume(run.id)
+    sent = world.launcher.job(run)
+    assert (sent.run.config.offline, sent.run.config.push) == (False, push)
+    assert sent.secrets == {"HF_TOKEN": "hf_secret"}
 
 
 def test_two_resumes_at_once_launch_one_job(world, request_):
