@@ -15,7 +15,7 @@ from app.ui.training.beginner.cloned import open_clone
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.sparkline import HEIGHT, WIDTH, spots
 from tests.services.conftest import ends, started, step, write_events
-from tests.ui.training.conftest import _is_inside
+from tests.ui.training.conftest import _is_inside, choose_segment
 from trainer_image.config import DATA_FILE, Lora, Osft, RunConfig
 from trainer_image.events import Evaluation, Result
 
@@ -82,6 +82,49 @@ async def test_two_runs_are_compared_by_their_curves_numbers_and_settings(studio
     assert table[7:9] == ["1. alpha", "LoRA"]
     assert "1.700" in table
     assert "2. 0.00001" in differences
+
+
+async def test_curves_lie_over_each_other_on_the_steps_they_were_reported_at(studio):
+    """One logged each step and the other each tenth: by number of points they would seem as long."""
+    curves = {"alpha": {1: 3.0, 2: 2.0, 3: 1.0}, "beta": {10: 2.5, 20: 1.5, 40: 0.5}}
+    for name, losses in curves.items():
+        run = studio.start(name)
+        write_events(run, started(), *(step(at, loss, 40) for at, loss in losses.items()))
+        ends(studio.world, run, JobState(JobPhase.EXITED, 0), Result(status="finished", step=40))
+        studio.services.monitoring.refresh(run.id)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Compare alpha"))
+        await screen.click("Compare alpha")
+        await screen.click("Compare beta")
+        await screen.wait_for(lambda: len(drawn_over_each_other(screen)) == 2)
+
+        await choose_segment(screen, "compare-smoothing", "raw")
+
+        wanted = [list(losses.items()) for losses in curves.values()]
+        await screen.wait_for(lambda: drawn_over_each_other(screen) == wanted)
+
+
+def drawn_over_each_other(screen) -> list[list[tuple[float, float]]]:
+    """The points of each line of the comparison."""
+    [piece] = [s for s in screen.controls(ft.Semantics) if s.identifier == "compare-chart"] or [None]
+    charts = [c for c in screen.controls() if type(c).__name__ == "LineChart" and _is_inside(c, piece)]
+    return [[(p.x, p.y) for p in line.points] for chart in charts for line in chart.data_series]
+
+
+@pytest.mark.parametrize("with_files", [False, True])
+async def test_a_deleted_run_leaves_its_folder_unless_its_files_are_to_go_too(studio, with_files):
+    run = trained(studio, "alpha")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Delete alpha"))
+        await screen.click("Delete alpha")
+        await screen.wait_for(lambda: screen.controls(ft.Checkbox))
+        if with_files:
+            await screen.set_value(screen.find(ft.Checkbox, "Also delete its files"), True)
+        await screen.click("Delete")
+
+        await screen.wait_for(lambda: studio.runs() == [])
+        assert run.folder.is_dir() is not with_files
+        assert (run.folder / DATA_FILE).is_file() is not with_files
 
 
 async def test_two_runs_on_different_rows_are_not_said_to_be_alike(studio):

@@ -8,6 +8,7 @@ from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunId, RunStatus
 from app.ui.training import run_actions
 from tests.services.conftest import ends, started, step, whole_checkpoint, write_events
+from tests.ui.training.conftest import choose_segment
 from trainer_image.config import SAMPLE_COMMAND, Logging
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Plan, Result, Sample
 
@@ -101,6 +102,33 @@ async def test_what_the_gpu_does_is_shown_where_it_is_known(studio):
         write_events(run, step(1).model_copy(update={"gpu_memory_gb": 7.25, "gpu_utilisation": 93.0}))
 
         await screen.wait_for(lambda: screen.identified("run-gpu") == ["GPU", "7.2 GB, 93 % busy"])
+
+
+async def test_how_warm_the_gpu_is_stands_in_the_figures_and_in_its_chart(studio):
+    run = studio.start()
+    warm = {"gpu_memory_gb": 7.25, "gpu_utilisation": 93.0}
+    write_events(run, *(step(n).model_copy(update={**warm, "gpu_temperature": 60.0 + n}) for n in (1, 2, 3)))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("run-gpu") == ["GPU", "7.2 GB, 93 % busy, 63 °C"])
+
+        await choose_segment(screen, "chart-kind", "gpu")
+
+        [chart] = [c for c in screen.controls() if type(c).__name__ == "LineChart"]
+        drawn = [[(p.x, p.y) for p in series.points] for series in chart.data_series]
+        assert [(1, 61.0), (2, 62.0), (3, 63.0)] in drawn
+
+
+async def test_the_time_left_is_on_the_screen_while_it_goes_and_not_after(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("run-eta") == ["Time left", "–"])
+
+        write_events(run, started(), step(60, total=200).model_copy(update={"eta_seconds": 754.0}))
+        await screen.wait_for(lambda: screen.identified("run-eta") == ["Time left", "about 12 min 34 s"])
+
+        studio.finish(run)
+        await screen.wait_for(lambda: status(screen) == "Finished")
+        assert screen.identified("run-eta") == []
 
 
 async def test_log_lines_appear_and_can_be_downloaded(studio):
