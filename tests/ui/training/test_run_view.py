@@ -272,7 +272,7 @@ async def test_a_stopped_run_with_a_checkpoint_goes_on(studio):
     async with studio.opened() as screen:
         await screen.wait_for(lambda: status(screen) == "Stopped")
         await screen.wait_for(lambda: not screen.button("Resume").disabled)
-        assert "Resume goes on from the checkpoint of step 5." in screen.text()
+        await screen.wait_for_text("Resume goes on from the checkpoint of step 5.")
 
         await screen.click("Resume")
 
