@@ -23,17 +23,26 @@ def follow(services: Services, run: Run, output: Output) -> int:
     except KeyboardInterrupt:
         output.say(f"\nThe run goes on without this terminal. `tunewright runs show {run.id}` follows up.")
         return 130
-    return report_end(run, output)
+    return report_end(services, run, output)
 
 
-def report_end(run: Run, output: Output) -> int:
+def report_end(services: Services, run: Run, output: Output) -> int:
     output.give({"type": "run", "run": run})
     output.say(f"{run.name}: {run.status}" + (f". {run.message} {run.hint}".rstrip() if run.message else "."))
     if run.output_dir:
         output.say(f"Result: {run.output_dir}")
-    if run.can_resume:
-        output.say(f"`tunewright runs resume {run.id}` goes on from {run.checkpoint}.")
+    say_ground(services, run, output)
     return {RunStatus.FINISHED: EXIT_FINISHED, RunStatus.STOPPED: EXIT_STOPPED}.get(run.status, EXIT_FAILED)
+
+
+def say_ground(services: Services, run: Run, output: Output) -> None:
+    """From where an ended run would go on, if it can."""
+    ground = services.training.ground(run)
+    if ground is None or not run.can_resume or services.training.resume_blocked(run):
+        return
+    lost = f"; {ground.lost} is damaged or gone" if ground.lost else ""
+    where = f"step {ground.state.step} ({ground.state.name}{lost})"
+    output.say(f"`tunewright runs resume {run.id}` goes on from {where}.")
 
 
 def _until_ended(services: Services, run: Run, output: Output) -> Iterator[Run]:

@@ -19,7 +19,7 @@ from app.cli.docker import (
     docker_status,
     docker_test,
 )
-from app.cli.following import follow
+from app.cli.following import follow, say_ground
 from app.cli.history_verbs import HISTORY_VERBS
 from app.cli.importing import import_session
 from app.cli.jobs import write_job_script
@@ -166,8 +166,7 @@ def stop_run(services: Services, args: argparse.Namespace, output: Output) -> in
     run = services.training.stop(services.monitoring.find(args.run).id, save=args.save)
     output.give(run)
     output.say(f"{run.name}: {run.status}.")
-    if run.can_resume and not services.training.resume_blocked(run):
-        output.say(f"`tunewright runs resume {run.id}` goes on from {run.checkpoint}.")
+    say_ground(services, run, output)
     return 0
 
 

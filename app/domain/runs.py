@@ -187,6 +187,17 @@ class Run:
             hint="",
         )
 
+    def stopping(self, owner: str) -> "Run":
+        """Asked to stop; that process is passing it on."""
+        return self if self.status.is_final else replace(self, stop_requested=True, owner=owner)
+
+    def stop_told(self, is_passed_on: bool, *, by: str, attempt: int) -> "Run":
+        """What became of the wish to stop that attempt, when it is no longer being passed on."""
+        if self.status.is_final or self.attempt != attempt:
+            return self
+        owner = None if self.owner == by else self.owner
+        return replace(self, stop_requested=is_passed_on, owner=owner)
+
     def launched(self, handle: JobHandle, now: datetime) -> "Run":
         """A run that somebody stopped, or that ended, while it was being launched stays so."""
         if self.status.is_final:

@@ -44,7 +44,12 @@ class SavedSetup:
 
 
 def setup_of_run(run: Run) -> Setup:
-    """What it was started with, so that it can be started again; under another name, as its own is taken."""
+    """What it was started with, so that it can be started again; under another name, as its own is taken.
+
+    Raises StudioError for an imported run, whose settings nobody knows.
+    """
+    if run.is_imported:
+        raise StudioError("The settings of an imported run are not known.", "Fill in the form by hand.")
     is_session, is_hub = run.session_id is not None, isinstance(run.config.dataset, HubDataset)
     return Setup(
         skill="expert",

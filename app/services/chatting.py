@@ -10,6 +10,7 @@ from app.domain.errors import EngineError, StudioError
 from app.domain.ports import ChatStore, InferenceEngine, RunStore
 from app.domain.runs import Run, RunId
 from app.domain.talkers import AUTOMATIC, Placing
+from app.services.export_files import file_name
 from app.services.library import random_prompts
 from app.services.talkers import model_of
 from trainer_image.config import DATA_FILE
@@ -88,7 +89,7 @@ class ChatService:
     def export(self, run_id: RunId, now: datetime) -> Path:
         """Write the conversation as a text file; returns where. Raises StudioError."""
         run = self._runs.get(run_id)
-        path = self._exports / f"chat-{run.name}-{now:%Y%m%d-%H%M%S}.txt"
+        path = self._exports / f"chat-{file_name(run.name)}-{now:%Y%m%d-%H%M%S}.txt"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.as_text(run_id), encoding="utf-8")

@@ -36,13 +36,22 @@ class SavedState:
 
 def saved_states(run: Run, measurements: Sequence[Measurement] = ()) -> list[SavedState]:
     """Newest first. One that is being written, or that a crash left half, is not among them."""
-    losses = {m.step: m.loss for m in measurements}
-    found = [state for folder in _folders(run) if (state := _read(folder, losses))]
+    return _states_in(run.folder, {m.step: m.loss for m in measurements})
+
+
+def newest_whole(run_folder: Path) -> SavedState | None:
+    """What the trainer goes on from, if its checksums turn out right too: the newest whose files are all
+    there and as large as they were written. Quick: reads no file but the markers."""
+    return next((state for state in _states_in(run_folder, {}) if not state.blocked), None)
+
+
+def _states_in(run_folder: Path, losses: Mapping[int, float]) -> list[SavedState]:
+    found = [state for folder in _folders(run_folder) if (state := _read(folder, losses))]
     return sorted(found, key=lambda state: state.saved_at, reverse=True)
 
 
-def _folders(run: Run) -> Iterator[Path]:
-    yield from (run.folder / CHECKPOINTS_DIR).glob("samples_*")
+def _folders(run_folder: Path) -> Iterator[Path]:
+    yield from (run_folder / CHECKPOINTS_DIR).glob("samples_*")
 
 
 def _read(folder: Path, losses: Mapping[int, float]) -> SavedState | None:

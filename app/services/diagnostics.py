@@ -17,6 +17,7 @@ from app.domain.ports import Secrets
 from app.domain.redaction import redacted, secrets_in
 from app.domain.runs import Run, RunEvent
 from app.domain.troubleshooting import Trouble, diagnose
+from app.services.export_files import file_name
 from app.services.monitoring import MonitoringService
 from trainer_image.events import Started, parse_event
 
@@ -54,11 +55,11 @@ class DiagnosticsService:
         return self._clean("\n\n".join(f"## {title}\n{body}" for title, body in self._parts(run).items()))
 
     def save(self, run: Run) -> Path:
-        """Write the same as a zip into the folder for exports; one of that name is replaced.
+        """Write the same as a zip into the folder for exports; an earlier one of this run is replaced.
 
         Raises StudioError if it can't be written.
         """
-        path = self._exports / f"{run.name}-diagnostics.zip"
+        path = self._exports / f"{file_name(run.name)}-{run.id}-diagnostics.zip"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:

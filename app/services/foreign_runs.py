@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +77,7 @@ def _trainer_of(folder: Path, curve: LossCurve | None) -> str:
 def _newest_model(folder: Path) -> tuple[Path | None, str]:
     """The model furthest trained that is whole, and what is wrong with the one furthest trained of all."""
     problem = ""
-    for candidate in sorted(_candidates(folder), key=_how_far, reverse=True):
+    for candidate in sorted(_candidates(folder), key=partial(_how_far, folder), reverse=True):
         reason = _not_whole(candidate)
         if not reason:
             return candidate, problem
@@ -89,10 +90,13 @@ def _candidates(folder: Path) -> Iterator[Path]:
     yield from (p for p in places if p.is_dir() and ((p / "config.json").is_file() or _is_adapter(p)))
 
 
-def _how_far(model: Path) -> float:
-    """Final ones first, then by the number in the name: of samples or steps, which may be a float."""
+def _how_far(folder: Path, model: Path) -> float:
+    """Final ones first, then by the number in the name: of samples or steps, which may be a float.
+
+    What lies in the folder itself is final, whatever that is called: `out_2` is no step.
+    """
     number = re.search(r"[-_](\d+(?:\.\d+)?)$", model.name)
-    return float(number[1]) if number else float("inf")
+    return float(number[1]) if number and model != folder else float("inf")
 
 
 def _is_adapter(model: Path) -> bool:

@@ -3,7 +3,7 @@
 Known by name, in this order: `training_log.jsonl`, instructlab's `training_params_and_metrics_global0.jsonl`,
 mini-trainer's `training_metrics_0.jsonl`, `training_metrics.jsonl`, `metrics.jsonl`, any other JSON Lines
 file that isn't data, and the newest `checkpoint-N/trainer_state.json`. Torn and foreign lines are passed
-over.
+over; a file without a loss in its first lines is left.
 """
 
 import json
@@ -11,12 +11,18 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 LOSS_KEYS: Final = ("avg_loss", "loss", "avg_loss_backwards", "avg_loss_backward", "train_loss")
 """Looked for in this order, in each record."""
 EMA_SPAN: Final = 30
+_LONGEST_LINE: Final = 1024 * 1024
+"""Characters; no trainer writes as many of one step."""
+_LINES_WITHOUT_LOSS: Final = 100
+"""After so many a file counts as none of a trainer; instructlab begins with a line of settings."""
+_LARGEST_STATE: Final = 256 * 1024 * 1024
 _STEP_KEYS: Final = ("step", "global_step")
 _NAMES: Final = (
     r"training_log\.jsonl", r"training_params_and_metrics_global0*\.jsonl", r"training_metrics_0*\.jsonl",
@@ -73,13 +79,29 @@ def _checkpoint_step(state: Path) -> int:
 
 
 def _records(path: Path) -> Iterator[Mapping[str, Any]]:
-    text = path.read_text(encoding="utf-8", errors="replace")
     if path.name == "trainer_state.json":
-        state = _parse(text)
+        if path.stat().st_size > _LARGEST_STATE:
+            return
+        state = _parse(path.read_text(encoding="utf-8", errors="replace"))
         history = state.get("log_history") if state else None
         yield from (record for record in history or () if isinstance(record, dict))
         return
-    yield from filter(None, map(_parse, text.splitlines()))
+    yield from _records_of_lines(path)
+
+
+def _records_of_lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """One line in memory at a time, and none after the first ones if no loss is in them: the file may be a
+    data set of any size."""
+    is_log = False
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number in count(1):
+            line = file.readline(_LONGEST_LINE)
+            is_over = not line or len(line) == _LONGEST_LINE
+            if is_over or (number > _LINES_WITHOUT_LOSS and not is_log):
+                return
+            if record := _parse(line):
+                is_log = is_log or any(key in record for key in LOSS_KEYS)
+                yield record
 
 
 def _points(records: Iterable[Mapping[str, Any]]) -> tuple[LossPoint, ...]:
@@ -98,7 +120,7 @@ def _points(records: Iterable[Mapping[str, Any]]) -> tuple[LossPoint, ...]:
 def _parse(line: str) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
 

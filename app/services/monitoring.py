@@ -40,6 +40,7 @@ from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, R
 log = logging.getLogger(__name__)
 
 _CHUNK: Final = 1024 * 1024
+_LINES_BETWEEN_LOOKS: Final = 1000
 _STAGES: Final = 30
 _ASKED_OUTSIDE: Final = "Something outside the app asked the run to end; it saved first."
 _MEASUREMENTS: Final = 2000
@@ -165,12 +166,19 @@ class MonitoringService:
         text, end = self.log_text(run, start=size - limit, limit=limit)
         return text.partition("\n")[2], end
 
-    def find_in_log(self, run: Run, text: str, *, most: int = 200) -> tuple[Sequence[tuple[int, str]], int]:
-        """The newest lines that say `text`, whatever its case, with their numbers from 1; and how many do."""
+    def find_in_log(
+        self, run: Run, text: str, *, most: int = 200, is_wanted: Callable[[], bool] = lambda: True
+    ) -> tuple[Sequence[tuple[int, str]], int]:
+        """The newest lines that say `text`, whatever its case, with their numbers from 1; and how many do.
+
+        Reads all of the log. Ends soon after it is not wanted any more, with what it has found by then.
+        """
         wanted, found, count = text.lower(), deque[tuple[int, str]](maxlen=most), 0
         try:
             with run.log_path.open(encoding="utf-8", errors="replace") as lines:
                 for number, line in enumerate(lines, start=1):
+                    if number % _LINES_BETWEEN_LOOKS == 0 and not is_wanted():
+                        break
                     if wanted in line.lower():
                         found.append((number, line.rstrip("\r\n")))
                         count += 1
@@ -200,9 +208,16 @@ class MonitoringService:
     def _still_going(self, run: Run, handle: JobHandle) -> Run:
         if run.status.is_final or run.status is RunStatus.QUEUED:
             return run
+        run = self._without_lost_wish(run)
         if run.status is RunStatus.RUNNING and run.handle and not run.message:
             return run
         return replace(run.launched(handle, self._clock()), message="", hint="")
+
+    def _without_lost_wish(self, run: Run) -> Run:
+        """A run is not on its way out if who was to pass that on ended before it could."""
+        if not run.stop_requested or run.owner is None or self._processes.is_alive(run.owner):
+            return run
+        return run.stop_told(False, by=run.owner, attempt=run.attempt)
 
     def _ended(self, run: Run, launcher: Launcher, handle: JobHandle, state: JobState) -> Run:
         result = _read_result(run)

@@ -1,11 +1,13 @@
 """Whether, and from where, a run can go on."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from app.domain.errors import StudioError
 from app.domain.renting import PodOptions
 from app.domain.runs import DockerOptions, Run, RunStatus, Target
-from app.services.checkpoints import SavedState, saved_states
+from app.services.checkpoints import SavedState, newest_whole, saved_states
+from trainer_image.config import CHECKPOINTS_DIR
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,36 @@ def checkpoint_of(run: Run, name: str) -> SavedState:
     return found
 
 
+@dataclass(frozen=True)
+class Ground:
+    """The checkpoint that a run goes on from."""
+
+    state: SavedState
+    lost: str = ""
+    """The newer one the run told of, which is damaged or gone; empty if there is none."""
+
+
+def ground_of(run: Run) -> Ground | None:
+    """None if no checkpoint is whole."""
+    found = newest_whole(run.folder)
+    if found is None:
+        return None
+    told = Path(run.checkpoint).name if run.checkpoint else found.name
+    is_there = any(state.name == told and not state.blocked for state in saved_states(run))
+    return Ground(found, "" if is_there else told)
+
+
+def on_ground(run: Run) -> Run:
+    """With what is whole in the place of a checkpoint that is damaged or gone."""
+    ground = ground_of(run)
+    if ground is None or not ground.lost:
+        return run
+    return replace(run, checkpoint=f"{CHECKPOINTS_DIR}/{ground.state.name}")
+
+
 def resume_blocked(run: Run, *, extend: bool) -> str:
     """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
-    can."""
+    can: its newest checkpoint may be damaged or gone, as long as an older one is whole."""
     if run.is_imported:
         return "another trainer made it"
     if not run.status.is_final:
@@ -61,6 +90,9 @@ def resume_blocked(run: Run, *, extend: bool) -> str:
         return "it ended before its first checkpoint"
     if not run.config.save_full_state:
         return "its checkpoints hold the weights only"
-    if not (run.folder / run.checkpoint).is_dir():
-        return "its checkpoint is no longer on disk"
-    return ""
+    return "" if newest_whole(run.folder) else _nothing_whole(run)
+
+
+def _nothing_whole(run: Run) -> str:
+    damage = next((state.blocked for state in saved_states(run) if state.blocked), "")
+    return f"no checkpoint of it is whole: {damage}" if damage else "its checkpoint is no longer on disk"

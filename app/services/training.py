@@ -19,7 +19,15 @@ from app.domain.typed_paths import expanded
 from app.services.extending import note_extension, of_length
 from app.services.library import LibraryService
 from app.services.monitoring import MonitoringService
-from app.services.resuming import Place, checkpoint_of, never_began, resume_blocked
+from app.services.resuming import (
+    Ground,
+    Place,
+    checkpoint_of,
+    ground_of,
+    never_began,
+    on_ground,
+    resume_blocked,
+)
 from app.services.run_data import leave_wish, make_run_folder, remove_folder
 from app.services.run_requests import (
     config_of_run,
@@ -194,7 +202,8 @@ class TrainingService:
     def stop(self, run_id: RunId, *, save: bool) -> Run:
         """End a run and return it as it then truly is. With `save` it writes a checkpoint first.
 
-        Raises TargetError if the target cannot be reached: the run may then still be going.
+        Raises TargetError if the target cannot be reached: the run may then still be going, and can be asked
+        to stop again.
         """
         run = self._monitoring.refresh(run_id)
         if run.status.is_final:
@@ -205,10 +214,21 @@ class TrainingService:
             return self._runs.update(
                 run_id, lambda r: r if r.status.is_final else r.ended(RunStatus.STOPPED, now=self._clock())
             )
-        self._runs.update(run_id, lambda r: replace(r, stop_requested=True))
-        launcher.stop(handle, save=save)
+        self._pass_on_stop(run, lambda: launcher.stop(handle, save=save))
         log.info("Run %s was stopped (save=%s)", run_id, save)
         return self._monitoring.refresh(run_id)
+
+    def _pass_on_stop(self, run: Run, ask: Callable[[], None]) -> None:
+        """The wish stands only if it was passed on, or an earlier one was: else a crash to come would count
+        as the stop that was asked for. While it is passed on the run names this process, so that whoever
+        finds the process gone takes the wish back (`MonitoringService.refresh`)."""
+        me, was_passed_on = self._processes.me(), run.stop_requested
+        self._runs.update(run.id, lambda r: r.stopping(me))
+        try:
+            ask()
+            was_passed_on = True
+        finally:
+            self._runs.update(run.id, lambda r: r.stop_told(was_passed_on, by=me, attempt=run.attempt))
 
     def save_now(self, run_id: RunId) -> Run:
         """Ask a run for a checkpoint after the step at hand; it goes on. Its timeline tells when it is there.
@@ -248,9 +268,9 @@ class TrainingService:
         pod: PodOptions | None = None,
         docker: DockerOptions | None = None,
     ) -> Run:
-        """Launch a stopped or failed run again from its newest whole checkpoint, or from the named one, after
-        which everything measured is then forgotten. With `target`, there from now on; a rented one needs
-        `pod`, which is what a person said yes to.
+        """Launch a stopped or failed run again from its newest whole checkpoint (see `ground`), or from the
+        named one, after which everything measured is then forgotten. With `target`, there from now on; a
+        rented one needs `pod`, which is what a person said yes to.
 
         With `extend`, a finished one too: it goes on to the new length, by the learning rates of that length.
         Raises StudioError if it cannot be resumed, with what blocks it.
@@ -262,8 +282,6 @@ class TrainingService:
         place = Place.of(before, target, docker, pod)
         chosen = checkpoint_of(before, checkpoint) if checkpoint else None
         config = before.config
-        if self._offline():
-            config = config.model_copy(update={"offline": True, "push": None})
         if extend:
             config = of_length(config, extend)
             note_extension(before, config)
@@ -272,7 +290,7 @@ class TrainingService:
             if not (run.can_extend if extend else run.can_resume):
                 raise StudioError("This run is already going again.", "Follow it in the run view.")
             again = run.begun_again(self._processes.me(), attempt=run.attempt + 1)
-            return self._placed(replace(place.applied(again), config=config))
+            return self._placed(replace(on_ground(place.applied(again)), config=config))
 
         run = self._runs.update(run_id, claim)
         if chosen is not None:
@@ -330,12 +348,16 @@ class TrainingService:
                 "Open it in the form: it says the price.",
             )
         setup = self.setup_of(before, config)
-        return self.start(self.request_of(setup, Path.home()))
+        return self.start(replace(self.request_of(setup, Path.home()), cloned_from=run_id))
 
     def resume_blocked(self, run: Run, *, extend: bool = False) -> str:
         """Why a run cannot be resumed (with `extend`: for another length), in half a sentence; empty if it
         can."""
         return resume_blocked(run, extend=extend)
+
+    def ground(self, run: Run) -> Ground | None:
+        """The checkpoint it would go on from; None if there is none."""
+        return ground_of(run)
 
     def delete(self, run_id: RunId, *, files: bool) -> None:
         """Forget an ended run; with `files` its folder goes too. Raises StudioError if it is still going."""
@@ -389,7 +411,7 @@ class TrainingService:
             raise
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
-        run = self._as_the_switch_is(run)
+        run = self._within_reach(run) if resume else self._as_the_switch_is(run)
         token = None if run.config.offline else self._secrets.hf_token()
         if not run.target.needs_network:
             self._make_room()
@@ -431,6 +453,12 @@ class TrainingService:
             return run
         offline = run.config.model_copy(update={"offline": True})
         return self._runs.update(run.id, lambda r: replace(r, config=offline))
+
+    def _within_reach(self, run: Run) -> Run:
+        """As it goes on while the app is offline; what is stored stays, for when it is online again."""
+        if not self._offline():
+            return run
+        return replace(run, config=run.config.model_copy(update={"offline": True, "push": None}))
 
     def _fail(self, run: Run, message: str, hint: str) -> None:
         self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))

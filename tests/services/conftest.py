@@ -1,5 +1,7 @@
 """Services over a real database and real files; the target is a launcher a test directs."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +31,7 @@ from app.services.training import TrainingService
 from tests.fakes import FakeLauncher
 from trainer_image.config import RunConfig
 from trainer_image.events import CheckpointSaved, Metrics, Result, Started
+from trainer_image.soundness import sealed
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -196,10 +199,21 @@ def request_(session):
     return RunRequest(RunConfig(base_model="owner/model"), Target.LOCAL, session_id=session.id)
 
 
+def whole_checkpoint(run: Run, samples: int, at: int) -> Path:
+    """One that a run can go on from, of so many examples and that step."""
+    folder = run.checkpoints_dir / f"samples_{samples}"
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(b"12")
+    sums = {"model.bin": hashlib.sha256(b"12").hexdigest()}
+    marker = {"step": at, "samples_seen": samples, "saved_at": samples, "files": {"model.bin": 2}}
+    (folder / "COMPLETE.json").write_text(json.dumps(sealed(marker | {"sums": sums})))
+    return folder
+
+
 def stopped_run(world: World, request: RunRequest):
     """A run that was stopped at step 5 with a checkpoint on disk."""
     run = world.training.start(request)
-    (run.checkpoints_dir / "samples_20").mkdir(parents=True)
+    whole_checkpoint(run, 20, 5)
     write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/samples_20"))
     ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
     return world.monitoring.refresh(run.id)

@@ -79,6 +79,21 @@ def test_a_folder_that_cannot_be_written_is_said(diagnostics, failed, world):
         diagnostics.save(failed)
 
 
+def test_the_file_stays_in_its_folder_whatever_the_run_is_called(diagnostics, failed, world):
+    for name in ("../x", "/etc/x", "a/b\\c", ".."):
+        saved = diagnostics.save(world.history.rename(failed.id, name))
+
+        assert saved.parent == world.home / "exports"
+        assert saved.is_file()
+
+
+def test_two_runs_of_one_name_have_a_file_each(diagnostics, failed, world):
+    other = world.training.retry(failed.id, failed.config)
+    both = [world.history.rename(run.id, "same") for run in (failed, other)]
+
+    assert len({diagnostics.save(run) for run in both}) == 2
+
+
 def test_a_run_is_tried_again_with_other_settings_and_the_same_session(world, failed, session):
     config = failed.config.model_copy(update={"per_device_batch_size": 1, "gradient_accumulation_steps": 8})
 

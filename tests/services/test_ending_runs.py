@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.errors import StudioError, UnknownRunError
+from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.runs import JobPhase, RunStatus
 from tests.services.conftest import stopped_run
 from trainer_image.config import SAMPLE_COMMAND, SAVE_COMMAND
@@ -104,3 +104,69 @@ def test_files_that_cannot_be_deleted_are_said_and_the_run_stays(world, request_
 
     assert world.monitoring.find(run.id) == run
     assert (world.home / "elsewhere" / "config.json").exists()
+
+
+def test_a_stop_that_could_not_be_passed_on_is_said_and_taken_back(world, request_):
+    """Else a crash days later would count as the stop that nobody heard."""
+    run = world.training.start(request_)
+    refuse_stops(world, TargetError("Docker does not answer.", "Start it."))
+
+    with pytest.raises(TargetError, match="does not answer"):
+        world.training.stop(run.id, save=True)
+
+    going = world.monitoring.refresh(run.id)
+    assert (going.status, going.is_stopping) == (RunStatus.RUNNING, False)
+    world.launcher.end(run, exit_code=1)
+    assert world.monitoring.refresh(run.id).status is RunStatus.FAILED
+
+
+def test_a_stop_can_be_asked_for_again_after_one_that_failed(world, request_):
+    run = world.training.start(request_)
+    with_stops = world.launcher.stop
+    refuse_stops(world, TargetError("Docker does not answer.", "Start it."))
+    with pytest.raises(TargetError):
+        world.training.stop(run.id, save=True)
+
+    world.launcher.stop = with_stops
+
+    assert world.training.stop(run.id, save=True).status is RunStatus.STOPPED
+
+
+def test_a_second_stop_that_fails_does_not_take_the_first_back(world, request_):
+    run = world.training.start(request_)
+    world.launcher.stop = lambda handle, *, save: None  # it takes its time
+    assert world.training.stop(run.id, save=True).is_stopping
+
+    refuse_stops(world, TargetError("Docker does not answer.", "Start it."))
+    with pytest.raises(TargetError):
+        world.training.stop(run.id, save=False)
+
+    world.launcher.end(run, exit_code=-9)
+    assert world.monitoring.refresh(run.id).status is RunStatus.STOPPED
+
+
+def test_a_stop_whose_app_was_killed_before_it_passed_it_on_is_taken_back(world, request_):
+    run = world.training.start(request_)
+    killed = "1:0.00"
+    world.runs.update(run.id, lambda r: r.stopping(killed))
+
+    assert not world.monitoring.refresh(run.id).is_stopping
+    world.launcher.end(run, exit_code=1)
+    assert world.monitoring.refresh(run.id).status is RunStatus.FAILED
+
+
+def test_a_stop_that_is_being_passed_on_is_left_alone_by_whoever_looks(world, request_):
+    run = world.training.start(request_)
+    seen = []
+    world.launcher.stop = lambda handle, *, save: seen.append(world.monitoring.refresh(run.id).is_stopping)
+
+    stopped = world.training.stop(run.id, save=True)
+
+    assert (seen, stopped.is_stopping, stopped.owner) == ([True], True, None)
+
+
+def refuse_stops(world, error):
+    def stop(handle, *, save):
+        raise error
+
+    world.launcher.stop = stop

@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.errors import StudioError
 from app.domain.runs import RunStatus
+from app.domain.saved_setups import setup_of_run
 from app.services.foreign_runs import UNKNOWN_MODEL, look_into
 
 
@@ -83,6 +84,14 @@ def test_the_model_trained_furthest_is_taken(tmp_path, names, newest):
     assert (found.kind, found.base_model) == ("weights", "owner/base")
 
 
+@pytest.mark.parametrize("name", ["out_2", "run-7", "lora"])
+def test_the_final_model_of_a_folder_is_taken_whatever_the_folder_is_called(tmp_path, name):
+    folder = model(tmp_path / name, _name_or_path="owner/base")
+    model(folder / "checkpoint-50", _name_or_path="owner/base")
+
+    assert look_into(folder).model == folder
+
+
 def test_an_adapter_names_its_base_model(tmp_path):
     adapter(tmp_path / "checkpoint-10")
 
@@ -133,3 +142,11 @@ def test_an_imported_run_has_its_curve_and_can_be_talked_to_but_its_files_are_no
         world.training.delete(run.id, files=True)
     world.training.delete(run.id, files=False)
     assert (theirs / "training_log.jsonl").is_file()
+
+
+def test_no_setup_is_made_of_a_run_whose_settings_nobody_knows(world, tmp_path):
+    lines(tmp_path / "training_log.jsonl", LOSS)
+    run = world.history.import_run(look_into(tmp_path))
+
+    with pytest.raises(StudioError, match="settings of an imported run are not known"):
+        setup_of_run(run)

@@ -1,6 +1,9 @@
 """Curves of other trainers, read from rows as those trainers write them."""
 
 import json
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ def write(path: Path, *records: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
+
+_HOLE = 128 * 1024**2
 
 INSTRUCTLAB = {"epoch": 0, "rank": 0, "lr": 2e-5, "num_loss_counted_tokens": 812, "gradnorm": 1.2}
 MINI = {"epoch": 0, "lr": 1e-5, "grad_norm": 0.4, "avg_loss_backward": 9.0, "val_loss": 7.0}
@@ -100,3 +105,46 @@ def test_smoothing_is_the_average_that_pandas_calls_ewm_without_adjustment() -> 
 
     assert smoothed(losses) == pytest.approx(list(pandas.Series(losses).ewm(span=30, adjust=False).mean()))
     assert smoothed([]) == []
+
+
+def test_of_a_data_set_only_the_first_lines_are_read_however_large_it_is(tmp_path: Path) -> None:
+    """A hole stands for its rows: of 20 GB, whoever reads them whole dies."""
+    row = json.dumps({"prompt": "Where?", "completion": "There."}) + "\n"
+    with (tmp_path / "rows.jsonl").open("w") as file:
+        file.write(row * 200)
+        file.truncate(_HOLE)
+
+    with bounded_memory():
+        assert read_losses(tmp_path) is None
+
+
+def test_a_file_without_any_line_end_is_left_after_its_first_piece(tmp_path: Path) -> None:
+    with (tmp_path / "rows.jsonl").open("w") as file:
+        file.write('{"prompt": "')
+        file.truncate(_HOLE)
+
+    with bounded_memory():
+        assert read_losses(tmp_path) is None
+
+
+def test_a_log_that_begins_with_settings_and_has_torn_lines_is_read_to_its_end(tmp_path: Path) -> None:
+    steps = [{"step": n, "loss": 1.0 + n} for n in range(1, 3000)]
+    write(tmp_path / "node0.jsonl", {"script_params": {}}, *steps[:2000])
+    with (tmp_path / "node0.jsonl").open("a") as file:
+        file.write('{"step": 20\n\n')
+        file.writelines(json.dumps(each) + "\n" for each in steps[2000:])
+
+    curve = read_losses(tmp_path)
+
+    assert curve is not None
+    assert len(curve.points) == 2999
+
+
+@contextmanager
+def bounded_memory(most: int = 32 * 1024**2) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()

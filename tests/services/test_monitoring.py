@@ -247,3 +247,13 @@ def test_runs_are_listed_true_after_refresh_all(world, run):
     ends(world, run, JobState(JobPhase.EXITED, 0), Result(status="finished"))
 
     assert [r.status for r in world.monitoring.refresh_all()] == [RunStatus.FINISHED]
+
+
+def test_a_search_that_is_not_wanted_any_more_does_not_read_the_log_to_its_end(world, run):
+    run.log_path.write_text("".join(f"line {n} says it\n" for n in range(100_000)))
+    looks = iter([True, True, False])
+
+    _, count = world.monitoring.find_in_log(run, "SAYS", is_wanted=lambda: next(looks))
+
+    assert 0 < count < 10_000
+    assert world.monitoring.find_in_log(run, "SAYS")[1] == 100_000

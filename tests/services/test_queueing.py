@@ -18,7 +18,7 @@ from app.domain.renting import PodOptions
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
 from app.services.queueing import QueueService
 from tests.fakes import FakeLauncher
-from tests.services.conftest import NOON, World, ends, found_nothing, started, write_events
+from tests.services.conftest import NOON, World, ends, found_nothing, started, whole_checkpoint, write_events
 from trainer_image.config import DATA_FILE, Distributed, RunConfig
 from trainer_image.events import CheckpointSaved, Result
 
@@ -200,7 +200,7 @@ def test_a_job_that_a_killed_app_had_started_after_all_is_followed_not_started_a
 def test_a_run_that_died_goes_back_to_the_queue_and_on_from_its_checkpoint(world, three):
     world.queue.advance()
     run = world.monitoring.find("a")
-    (run.folder / "checkpoints" / "samples_4").mkdir(parents=True)
+    whole_checkpoint(run, 4, 4)
     write_events(run, started(), CheckpointSaved(time=NOON.timestamp(), step=4, path="checkpoints/samples_4"))
     world.launcher.vanish(run)
     world.queue.advance()

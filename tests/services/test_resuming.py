@@ -1,5 +1,7 @@
 """How and where a run goes on, and that nothing is ordered for it without a yes."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,8 +11,9 @@ from app.domain.renting import PodOptions
 from app.domain.runs import DockerOptions, JobPhase, JobState, RunStatus, Target
 from app.services.resuming import Place
 from tests.launchers.places import make_run
-from tests.services.conftest import ends, started, step, stopped_run, write_events
+from tests.services.conftest import ends, started, step, stopped_run, whole_checkpoint, write_events
 from trainer_image.checkpoints import is_extension
+from trainer_image.config import Push
 from trainer_image.events import CheckpointSaved, Result
 
 
@@ -45,7 +48,7 @@ def test_resume_is_a_new_attempt_of_the_same_run_in_the_same_folder(world, reque
 
 def test_a_finished_run_is_made_longer_on_purpose(world, request_):
     run = world.training.start(request_)
-    (run.checkpoints_dir / "samples_40").mkdir(parents=True)
+    whole_checkpoint(run, 40, 10)
     write_events(run, started(), step(10), CheckpointSaved(step=10, path="checkpoints/samples_40"))
     ends(world, run, JobState(JobPhase.EXITED, 0), Result(status="finished", step=10))
     finished = world.monitoring.refresh(run.id)
@@ -100,9 +103,75 @@ def test_a_going_run_that_is_to_be_resumed_is_not_said_to_need_a_new_one(world, 
 
 def test_a_resume_whose_checkpoint_was_deleted_says_so(world, request_):
     run = stopped_run(world, request_)
-    (run.checkpoints_dir / "samples_20").rmdir()
+    shutil.rmtree(run.checkpoints_dir / "samples_20")
 
     assert "no longer on disk" in world.training.resume_blocked(run)
+
+
+@pytest.mark.parametrize("harm", ["put aside", "deleted", "a file is missing", "a file is cut short"])
+def test_a_run_whose_newest_checkpoint_is_no_longer_whole_goes_on_from_the_one_before(world, request_, harm):
+    """The trainer puts a damaged one aside as it begins, and may be killed before it saves the next."""
+    run = stopped_run(world, request_)
+    newest = whole_checkpoint(run, 40, 10)
+    world.runs.update(run.id, lambda r: replace(r, checkpoint="checkpoints/samples_40"))
+    match harm:
+        case "put aside":
+            newest.rename(newest.with_name(".damaged-samples_40"))
+        case "deleted":
+            shutil.rmtree(newest)
+        case "a file is missing":
+            (newest / "model.bin").unlink()
+        case _:
+            (newest / "model.bin").write_bytes(b"1")
+    found = world.monitoring.refresh(run.id)
+
+    ground = world.training.ground(found)
+    assert world.training.resume_blocked(found) == ""
+    assert (ground.state.step, ground.lost) == (5, "samples_40")
+
+    again = world.training.resume(run.id)
+    assert (again.status, again.checkpoint) == (RunStatus.RUNNING, "checkpoints/samples_20")
+
+
+def test_a_run_that_went_back_on_purpose_goes_on_from_there_and_nothing_is_said_to_be_lost(world, request_):
+    run = stopped_run(world, request_)
+    whole_checkpoint(run, 10, 2)
+    world.runs.update(run.id, lambda r: replace(r, checkpoint="checkpoints/samples_10"))
+
+    ground = world.training.ground(world.monitoring.refresh(run.id))
+
+    assert (ground.state.step, ground.lost) == (5, "")
+
+
+def test_a_run_whose_only_checkpoint_lacks_a_file_is_not_resumed_and_says_which(world, request_):
+    run = stopped_run(world, request_)
+    (run.checkpoints_dir / "samples_20" / "model.bin").unlink()
+
+    said = world.training.resume_blocked(run)
+
+    assert said == "no checkpoint of it is whole: its file model.bin is damaged or missing"
+
+
+def test_a_run_that_goes_on_offline_uses_the_network_again_when_it_goes_on_online(world, request_):
+    push = Push(repo_id="me/mine")
+    request = replace(request_, config=request_.config.model_copy(update={"push": push}))
+    run, reason = stopped_run(world, request), ["Offline mode is on."]
+    world.secrets.token = "hf_secret"
+    training = world.training
+    training._offline = lambda: reason[0]
+
+    training.resume(run.id)
+    sent = world.launcher.job(run)
+    assert (sent.run.config.offline, sent.run.config.push, sent.secrets) == (True, None, {})
+    assert json.loads(run.config_path.read_text())["push"] is None
+
+    ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5, attempt=2))
+    world.monitoring.refresh(run.id)
+    reason[0] = ""
+    training.resume(run.id)
+    sent = world.launcher.job(run)
+    assert (sent.run.config.offline, sent.run.config.push) == (False, push)
+    assert sent.secrets == {"HF_TOKEN": "hf_secret"}
 
 
 def test_two_resumes_at_once_launch_one_job(world, request_):
@@ -124,7 +193,7 @@ def test_checkpoints_of_weights_only_are_no_ground_for_resuming(world, request_)
 
 def test_a_resumed_run_that_is_killed_later_failed_though_it_was_stopped_before(world, request_):
     first = world.training.start(request_)
-    (first.checkpoints_dir / "samples_20").mkdir(parents=True)
+    whole_checkpoint(first, 20, 5)
     write_events(first, CheckpointSaved(step=5, path="checkpoints/samples_20"))
     world.training.stop(first.id, save=False)
     run = world.training.resume(first.id)

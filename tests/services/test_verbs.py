@@ -12,7 +12,7 @@ from app.cli.verbs import stop_run, train
 from app.domain.runs import JobPhase, JobState
 from tests.preflight.conftest import preflight_of
 from tests.preflight.known import KnownComputer, KnownHub, KnownTrainer
-from tests.services.conftest import ends, make_world, started, step, write_events
+from tests.services.conftest import ends, make_world, started, step, whole_checkpoint, write_events
 from trainer_image.config import Lora
 from trainer_image.events import CheckpointSaved, Result
 
@@ -55,7 +55,7 @@ def test_a_preset_goes_over_the_setups_own_values(services, setup):
 def test_a_resume_is_offered_only_while_the_checkpoint_is_on_disk(world, services, setup, capsys, is_gone):
     train(services, make_parser().parse_args(["train", "--config", str(setup)]), Output(as_json=False))
     [run] = services.monitoring.runs()
-    (run.folder / "checkpoints" / "samples_8").mkdir(parents=True)
+    whole_checkpoint(run, 8, 2)
     write_events(run, started(), step(2), CheckpointSaved(step=2, path="checkpoints/samples_8"))
     ends(world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=2))
     world.monitoring.refresh(run.id)

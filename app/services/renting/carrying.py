@@ -1,6 +1,5 @@
 """What goes to a pod, under which names, and what is removed here because it was removed there."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from app.domain.rentals import Rental
 from app.domain.renting import Leaving
 from app.domain.runs import LOG_FILE
 from app.domain.typed_paths import expanded, is_folder
+from app.services.checkpoints import newest_whole
 from trainer_image.config import (
     CHECKPOINTS_DIR,
     DATA_FILE,
@@ -78,17 +78,8 @@ def checkpoint_to_send(rental: Rental) -> str:
 
 def newest_checkpoint(rental: Rental) -> str:
     """The newest whole checkpoint in the run's folder here; empty if there is none."""
-    folders = [path for path in (rental.folder / CHECKPOINTS_DIR).glob("samples_*") if path.is_dir()]
-    markers = [path / "COMPLETE.json" for path in folders if (path / "COMPLETE.json").is_file()]
-    newest = max(markers, key=lambda path: _saved_at(path.read_bytes()), default=None)
-    return f"{CHECKPOINTS_DIR}/{newest.parent.name}" if newest else ""
-
-
-def _saved_at(marker: bytes) -> float:
-    try:
-        return float(json.loads(marker)["saved_at"])
-    except (ValueError, KeyError, TypeError):
-        return 0.0
+    newest = newest_whole(rental.folder)
+    return f"{CHECKPOINTS_DIR}/{newest.name}" if newest else ""
 
 
 def _inputs(config: RunConfig) -> Iterator[Path]:

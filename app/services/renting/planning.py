@@ -27,6 +27,7 @@ from app.domain.runs import Run, RunId, RunRequest
 from app.services.remembering import Remembering
 from app.services.renting.carrying import leaving, sizes
 from app.services.renting.parts import Renting
+from app.services.resuming import on_ground
 from trainer_image.config import DATA_FILE, FileDataset, RunConfig
 
 _RENTALS_ASKED: Final = 100
@@ -159,7 +160,7 @@ class RentingService:
         """Of a run that goes on its checkpoint and its record, too."""
         config = self._local_model(request.config)
         if before is not None:
-            checkpoint = before.checkpoint or ""
+            checkpoint = on_ground(before).checkpoint or ""
             going = leaving(before.folder, config, checkpoint=checkpoint)
             return [*sizes(going), Leaving("config.json", len(config.model_dump_json()))]
         found = sizes(leaving(Path("/nowhere"), config))

@@ -10,7 +10,7 @@ import flet as ft
 from app.domain import presets
 from app.domain.presets import AUTO_SET, NAMES, PRESETS, QUICK_LOCAL_TEST, Method, preset_values
 from app.domain.questions import Answers
-from app.domain.runs import DockerOptions, Target
+from app.domain.runs import DockerOptions, RunId, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
 from app.services.settings import LeftForm
@@ -132,6 +132,8 @@ class TrainingDraft:
     """A file named inside a loaded config: not shown, passed on as it came."""
     setup_name: str = ""
     """The saved setup that was loaded or saved last."""
+    cloned_from: RunId | None = None
+    """The run whose settings fill the form."""
     setups_version: int = 0
     """Rises when a setup was saved, renamed or deleted, so that lists of them are read again."""
     looks_at_rows: int = 0
@@ -353,6 +355,7 @@ class TrainingDraft:
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         draft_setup.fill(self, setup)
+        self.cloned_from = None
         self.alpha_follows_rank = self._alpha_is_twice_the_rank()
         self.auto, self.effective_text = AutoState(), ""
         kept = (setup.preset, *PRESETS)

@@ -7,6 +7,7 @@ import flet as ft
 
 from app.domain.runs import Run
 from app.paths import Paths
+from app.services.export_files import file_name
 from app.services.monitoring import MonitoringService
 from app.ui.actions import problem_of
 from app.ui.kit.identified import Identified
@@ -104,7 +105,11 @@ def DownloadLog(run: Run) -> ft.Control:
 
     async def download() -> None:
         try:
-            say(await offer_file(run.log_path, f"{run.name}-log.txt", Paths.from_environment().exports))
+            say(
+                await offer_file(
+                    run.log_path, f"{file_name(run.name)}-log.txt", Paths.from_environment().exports
+                )
+            )
         except Exception as error:
             problem = problem_of(error)
             say(f"{problem.message} {problem.hint}")

@@ -1,6 +1,7 @@
 """What can be done with a run: stop it, stop it and keep its work, go on with it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import flet as ft
@@ -32,7 +33,7 @@ def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> 
     training = services.training
     going_on, set_going_on = ft.use_state(cast(How | None, None))
     is_asking, set_asking = ft.use_state(False)
-    blocked, set_blocked = ft.use_state(("", text("training.actions.not_known_yet")))
+    outlook, set_outlook = ft.use_state(Outlook("", text("training.actions.not_known_yet")))
     overdue, set_overdue = ft.use_state(False)
 
     def done(_: Run) -> None:
@@ -46,7 +47,7 @@ def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> 
     sample_now = use_action(lambda: training.sample_now(run.id), on_done=done)
     resume = use_action(lambda: training.resume(run.id), on_done=done)
     longer = use_train_longer(training, run, done, lambda length: set_going_on(How(extend=length)))
-    use_answer(lambda: _blocked(training, run), set_blocked, on=(run.status, run.checkpoint))
+    use_answer(lambda: _outlook(training, run), set_outlook, on=(run.status, run.checkpoint))
     ft.use_dialog(_stop_dialog(run, stop, lambda: set_asking(False)) if is_asking else None)
 
     # Another window, or this app before it was killed, may have asked; that request may have been lost.
@@ -57,7 +58,7 @@ def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> 
     if run.status is RunStatus.QUEUED:
         body = [Help(text("training.actions.queued"))]
     elif run.status.is_final:
-        body = _after(run, resume, blocked, longer, place, lambda: set_going_on(How(is_new=never_began(run))))
+        body = _after(run, resume, outlook, longer, place, lambda: set_going_on(How(is_new=never_began(run))))
         if going_on is not None:
             key = f"go-on-{run.id}"
             body.append(keyed(GoOn, key, services, run, going_on, lambda: set_going_on(None), done))
@@ -75,8 +76,25 @@ def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> 
     )
 
 
-def _blocked(training: TrainingService, run: Run) -> tuple[str, str]:
-    return training.resume_blocked(run), training.resume_blocked(run, extend=True)
+@dataclass(frozen=True)
+class Outlook:
+    """Why an ended run cannot be resumed, why it cannot be made longer, and from where it goes on."""
+
+    not_resumed: str
+    not_longer: str
+    ground: str = ""
+
+
+def _outlook(training: TrainingService, run: Run) -> Outlook:
+    blocked = training.resume_blocked(run), training.resume_blocked(run, extend=True)
+    ground = None if all(blocked) else training.ground(run)
+    if ground is None:
+        return Outlook(*blocked)
+    if ground.lost:
+        return Outlook(
+            *blocked, text("training.actions.note_older", step=ground.state.step, lost=ground.lost)
+        )
+    return Outlook(*blocked, text("training.actions.note_resume", step=ground.state.step))
 
 
 def _during(
@@ -134,13 +152,13 @@ def _during(
 def _after(
     run: Run,
     resume: Action,
-    blocked: tuple[str, str],
+    outlook: Outlook,
     on_longer: Callable[[], None],
     place: "ft.Ref[Any]",
     on_place: Callable[[], None],
 ) -> list[ft.Control]:
-    """`blocked`: why it cannot be resumed, and why it cannot be made longer. `on_place` asks where."""
-    not_resumed, not_longer = blocked
+    """`on_place` asks where."""
+    not_resumed, not_longer = outlook.not_resumed, outlook.not_longer
     if asks_first(run) and never_began(run):
         again = _button(
             "order-again",
@@ -197,16 +215,14 @@ def _after(
                 place=None if buttons else place,
             )
         )
-    note = "" if run.status is RunStatus.FINISHED else _note(not_resumed)
+    note = "" if run.status is RunStatus.FINISHED else _note(outlook)
     return [Wrap([*buttons, *([Help(note)] if note else [])])] if buttons else []
 
 
-def _note(not_resumed: str) -> str:
-    return (
-        text("training.actions.cannot_note", reason=not_resumed)
-        if not_resumed
-        else text("training.actions.note_resume")
-    )
+def _note(outlook: Outlook) -> str:
+    if outlook.not_resumed:
+        return text("training.actions.cannot_note", reason=outlook.not_resumed)
+    return outlook.ground
 
 
 def _button(

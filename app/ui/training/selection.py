@@ -19,8 +19,6 @@ class RunSelection:
     choices: int = 0
     compared: tuple[RunId, ...] = ()
     """Runs whose curves lie over each other, in the order they were chosen."""
-    cloned_from: RunId | None = None
-    """The run whose settings fill the form."""
     is_queue_open: bool = False
 
     def choose(self, run_id: RunId) -> None:
@@ -36,7 +34,6 @@ class RunSelection:
         """Several at once are there to be compared."""
         if len(runs) > 1:
             self.compared = tuple(run.id for run in runs)
-        self.cloned_from = None
         self.read_again()
 
     def toggle_compared(self, run_id: RunId) -> None:

@@ -76,7 +76,7 @@ def StartPanel(
     if is_open and found is not None:
         warned = has_read.current = warned | {remark.message for remark in found.warnings}
     # As the form stands at the click, which may come before the last letters are drawn.
-    origin = draft.selection.cloned_from
+    origin = draft.cloned_from
     begin = use_action(lambda: start(services, read(draft).setup, known, warned, origin), on_done=end)
     place = use_landmark("training-1-start")
     measuring = Measuring(

@@ -43,7 +43,7 @@ def TrainingTab(
     use_answer(services.settings.left_form, restore, on="once")
 
     def started(run: Run) -> None:
-        draft.selection.cloned_from = None
+        draft.cloned_from = None
         draft.selection.choose(run.id)
 
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
@@ -52,6 +52,7 @@ def TrainingTab(
     form = keyed(TrainingForm, "form", services, draft, on_go_to_data, is_shown=is_shown)
 
     def added(runs: Sequence[Run]) -> None:
+        draft.cloned_from = None
         draft.selection.queued(runs)
 
     start = keyed(LastStep, "last-step", services, draft, kept, started, added, is_shown=is_shown)

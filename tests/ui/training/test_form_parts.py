@@ -48,6 +48,7 @@ _DEPENDS = (
 _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
     "setups_version": 1,
+    "cloned_from": "0123456789ab",
     "answers": Answers(goal="style"),
     "auto": AutoState(Wishes(bits="4")),
     "optimizer": "sgd",

@@ -10,9 +10,10 @@ from app.domain.preflight import Readiness, Remark
 from app.domain.renting import Leaving, PodOptions, plan_of
 from app.domain.runpod_ports import GpuOffer, Stock
 from app.domain.runs import Run, RunRequest, RunStatus, Target
-from app.services.resuming import resume_blocked
+from app.services.resuming import ground_of, resume_blocked
 from app.ui.training.run_actions import RunActions
 from tests.launchers.places import make_run
+from tests.services.conftest import whole_checkpoint
 from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_segment
 
@@ -33,6 +34,7 @@ class Account:
             settings=SimpleNamespace(last_setup=lambda: None),
             training=SimpleNamespace(
                 resume_blocked=lambda run, extend=False: resume_blocked(run, extend=extend),
+                ground=ground_of,
                 resume=lambda _, **how: self.tell("resume", how),
                 order_again=lambda _, **how: self.tell("order", how),
             ),
@@ -56,7 +58,7 @@ class Account:
 @pytest.fixture
 def run(tmp_path) -> Run:
     made = make_run(tmp_path / "run", "0123456789ab", target=Target.RUNPOD)
-    (made.folder / "checkpoints/samples_4").mkdir(parents=True)
+    whole_checkpoint(made, 4, 1)
     stopped = replace(made, status=RunStatus.STOPPED, checkpoint="checkpoints/samples_4", pod=POD)
     return replace(stopped, started_at=made.created_at)
 

@@ -15,14 +15,14 @@ from app.domain.presets import NAMED, method_of, method_values, preset_values
 from app.domain.queue import QueueRules
 from app.domain.renting import PodOptions, plan_of
 from app.domain.runpod_ports import GpuOffer, Stock
-from app.domain.runs import JobPhase, JobState, Run, RunRequest, RunStatus, Target
+from app.domain.runs import JobPhase, JobState, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.setups import Setup
 from app.ui.training.beginner.cloned import open_clone
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.history.sparkline import HEIGHT, WIDTH, spots
 from app.ui.training.pod_draft import PodDraft
 from tests.services.conftest import NOON, ends, started, step, write_events
-from tests.ui.training.conftest import _is_inside
+from tests.ui.training.conftest import _is_inside, choose_segment
 from trainer_image.config import DATA_FILE, Lora, Osft, RunConfig
 from trainer_image.events import Evaluation, Result
 
@@ -91,6 +91,49 @@ async def test_two_runs_are_compared_by_their_curves_numbers_and_settings(studio
     assert "2. 0.00001" in differences
 
 
+async def test_curves_lie_over_each_other_on_the_steps_they_were_reported_at(studio):
+    """One logged each step and the other each tenth: by number of points they would seem as long."""
+    curves = {"alpha": {1: 3.0, 2: 2.0, 3: 1.0}, "beta": {10: 2.5, 20: 1.5, 40: 0.5}}
+    for name, losses in curves.items():
+        run = studio.start(name)
+        write_events(run, started(), *(step(at, loss, 40) for at, loss in losses.items()))
+        ends(studio.world, run, JobState(JobPhase.EXITED, 0), Result(status="finished", step=40))
+        studio.services.monitoring.refresh(run.id)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Compare alpha"))
+        await screen.click("Compare alpha")
+        await screen.click("Compare beta")
+        await screen.wait_for(lambda: len(drawn_over_each_other(screen)) == 2)
+
+        await choose_segment(screen, "compare-smoothing", "raw")
+
+        wanted = [list(losses.items()) for losses in curves.values()]
+        await screen.wait_for(lambda: drawn_over_each_other(screen) == wanted)
+
+
+def drawn_over_each_other(screen) -> list[list[tuple[float, float]]]:
+    """The points of each line of the comparison."""
+    [piece] = [s for s in screen.controls(ft.Semantics) if s.identifier == "compare-chart"] or [None]
+    charts = [c for c in screen.controls() if type(c).__name__ == "LineChart" and _is_inside(c, piece)]
+    return [[(p.x, p.y) for p in line.points] for chart in charts for line in chart.data_series]
+
+
+@pytest.mark.parametrize("with_files", [False, True])
+async def test_a_deleted_run_leaves_its_folder_unless_its_files_are_to_go_too(studio, with_files):
+    run = trained(studio, "alpha")
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Delete alpha"))
+        await screen.click("Delete alpha")
+        await screen.wait_for(lambda: screen.controls(ft.Checkbox))
+        if with_files:
+            await screen.set_value(screen.find(ft.Checkbox, "Also delete its files"), True)
+        await screen.click("Delete")
+
+        await screen.wait_for(lambda: studio.runs() == [])
+        assert run.folder.is_dir() is not with_files
+        assert (run.folder / DATA_FILE).is_file() is not with_files
+
+
 async def test_two_runs_on_different_rows_are_not_said_to_be_alike(studio):
     trained(studio, "alpha")
     session = studio.services.library.sessions()[0]
@@ -143,7 +186,53 @@ async def test_a_run_is_cloned_into_the_form_with_its_data_and_what_changed_sinc
 
         assert "the run saw version 1, now it is version 2" in screen.text()
         assert (studio.draft.numbers["learning_rate"], studio.draft.session) == ("0.00007", run.session_id)
-        assert studio.draft.selection.cloned_from == run.id
+        assert studio.draft.cloned_from == run.id
+
+
+async def test_a_half_filled_form_comes_back_by_undo_after_a_clone(studio):
+    trained(studio, "alpha", learning_rate=7e-5)
+    studio.draft.type_number("learning_rate", "0.0")
+    studio.draft.hub_repo = "half/typed"
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("alpha"))
+        await pick(screen, "Clone into the form")
+        await screen.wait_for(lambda: studio.draft.numbers["learning_rate"] == "0.00007")
+
+        await screen.click("Undo")
+
+        await screen.wait_for(lambda: "Its settings are in the form now." not in screen.text())
+        assert (studio.draft.numbers["learning_rate"], studio.draft.hub_repo) == ("0.0", "half/typed")
+        assert studio.draft.cloned_from is None
+
+
+def test_what_is_loaded_over_a_clone_is_no_clone_and_undo_makes_it_one_again():
+    draft = TrainingDraft()
+    open_clone(draft, RunId("a"), Setup(session="x", config=RunConfig(base_model="a/b")))
+    clone = draft.everything()
+
+    draft.load(Setup(session="y", config=RunConfig(base_model="c/d")))
+    assert draft.cloned_from is None
+
+    draft.put_back(clone)
+    assert draft.cloned_from == "a"
+
+
+async def test_a_run_started_from_a_setup_that_was_loaded_over_a_clone_is_not_said_to_be_cloned(studio):
+    origin = trained(studio, "alpha")
+    setup = Setup(session=str(origin.session_id), config=RunConfig(base_model="owner/other"))
+    studio.services.setups.save("mine", setup)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("alpha"))
+        await pick(screen, "Clone into the form")
+        await screen.wait_for(lambda: studio.draft.cloned_from == origin.id)
+        await screen.choose("Saved setup", "mine")
+        await screen.click("Load")
+        await screen.wait_for(lambda: not screen.button("Start training").disabled)
+
+        await screen.click("Start training")
+
+        await screen.wait_for(lambda: len(studio.runs()) == 2)
+        assert studio.runs()[0].cloned_from is None
 
 
 @pytest.mark.parametrize("preset", [name for name in NAMED if method_of(name) in {None, "lora"}])
@@ -151,7 +240,7 @@ def test_a_beginners_run_is_cloned_for_a_beginner_whichever_preset_it_had(preset
     draft, method = TrainingDraft(), Lora(**method_values(preset))
     config = RunConfig(base_model="a/b", method=method, **preset_values(preset, "lora"))
 
-    said = open_clone(draft, Setup(session="x", skill="expert", config=config))
+    said = open_clone(draft, RunId("a"), Setup(session="x", skill="expert", config=config)).said
 
     assert (said, draft.skill) == ("", "beginner")
     assert draft.to_setup().config == config
@@ -162,8 +251,8 @@ def test_a_clone_is_an_experts_if_the_form_was_or_if_bits_are_not_a_beginners():
     usual = Setup(session="x", config=RunConfig(base_model="a/b"))
     in_8_bits = Setup(session="x", config=RunConfig(base_model="a/b", method=Lora(load_in_8bit=True)))
 
-    assert open_clone(expert, usual) == ""
-    assert "Frozen model in 8 bits." in open_clone(draft, in_8_bits)
+    assert open_clone(expert, RunId("a"), usual).said == ""
+    assert "Frozen model in 8 bits." in open_clone(draft, RunId("a"), in_8_bits).said
 
     assert (expert.skill, draft.skill) == ("expert", "expert")
 

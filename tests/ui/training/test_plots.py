@@ -127,6 +127,26 @@ def test_every_chart_is_described_in_words():
     ]
 
 
+def test_how_warm_the_gpu_is_is_a_line_of_its_own_and_keeps_its_name_where_nothing_else_is_told():
+    """A part of a shared card tells its temperature, and not how busy it is."""
+    warm = [replace(m, gpu_temperature=60.0 + m.step) for m in metrics([1.0, 1.0, 1.0])]
+    both = [replace(m, gpu_utilisation=90.0) for m in warm]
+
+    of_both = plot_of(CurveData(CONFIG, tuple(both), ()), ChartSettings(kind="gpu"))
+    of_one = plot_of(CurveData(CONFIG, tuple(warm), ()), ChartSettings(kind="gpu"))
+
+    assert "gpu" in dict(kinds_of(warm))
+    heat = ((1, 61.0), (2, 62.0), (3, 63.0))
+    assert of_both is not None
+    assert of_one is not None
+    assert [(line.name, line.points) for line in of_both.lines] == [
+        ("Busy, %", ((1, 90.0), (2, 90.0), (3, 90.0))),
+        ("Temperature, °C", heat),
+    ]
+    assert [(line.name, line.points) for line in of_one.lines] == [("Temperature, °C", heat)]
+    assert of_one.description.startswith("Temperature, °C: 61")
+
+
 def test_a_saved_chart_is_an_svg_that_says_what_it_shows():
     plot = plot_of(data(falling(40), WHOLE, measurements=(Measurement(20, 1.5, True),)), ChartSettings())
 

@@ -1,14 +1,17 @@
 """What the run view says and offers: stages, advice with its buttons, troubles, diagnostics, checkpoints."""
 
+import json
 from dataclasses import replace
 
 import flet as ft
 
+from app.domain.coach import advise
 from app.domain.renting import PodOptions
-from app.domain.runs import JobPhase, JobState, RunStatus, Target
+from app.domain.runs import JobPhase, JobState, RunRequest, RunStatus, Target
+from app.ui.training.run.report import Report, read_report
 from tests.services.conftest import NOON, ends, started, step, write_events
 from tests.ui.training.conftest import choose_segment
-from trainer_image.config import FINISH_COMMAND
+from trainer_image.config import FINISH_COMMAND, RunConfig
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Result
 from trainer_image.look_protocol import Estimated
 
@@ -59,6 +62,23 @@ async def test_a_validation_loss_that_rises_offers_to_finish_with_the_best_model
         assert "The validation loss rises" in screen.texts()
 
 
+async def test_on_a_run_of_another_trainer_nothing_is_advised_that_depends_on_settings_nobody_knows(studio):
+    folder = studio.world.home / "elsewhere"
+    folder.mkdir()
+    lines = (json.dumps({"step": n, "loss": 2.5}) + "\n" for n in range(1, 61))
+    (folder / "training_log.jsonl").write_text("".join(lines))
+    run = studio.services.history.import_run(studio.services.history.look_into(str(folder)))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("run-status") == ["Finished"])
+        await screen.wait_for(lambda: any(type(c).__name__ == "LineChart" for c in screen.controls()))
+
+        assert "The loss does not fall" not in screen.texts()
+        assert not [b for b in screen.controls(ft.OutlinedButton) if str(b.content).startswith("New run")]
+    report = read_report(studio.services.monitoring, run, Report())
+    assert (len(report.metrics), report.advice) == (60, ())
+    assert advise(run.config, report.metrics, (), run.status)
+
+
 async def test_a_flat_loss_offers_another_rate_which_opens_in_the_form(studio):
     run = studio.start()
     write_events(run, *(step(n, 2.5, total=200) for n in range(1, 61)))
@@ -67,6 +87,7 @@ async def test_a_flat_loss_offers_another_rate_which_opens_in_the_form(studio):
 
         await screen.wait_for_text("It is in the form now")
         assert float(studio.draft.numbers["learning_rate"]) == 5e-5
+        assert studio.draft.cloned_from == run.id
         assert studio.draft.session == run.session_id
         assert [r.id for r in studio.runs()] == [run.id]
 
@@ -128,18 +149,26 @@ async def test_a_run_that_ran_out_of_memory_is_tried_again_with_one_click_and_a_
         await screen.wait_for(lambda: len(studio.runs()) == 2)
         newest = studio.runs()[0]
         assert (newest.config.per_device_batch_size, newest.config.gradient_accumulation_steps) == (1, 8)
+        assert newest.cloned_from == run.id
         await screen.wait_for(lambda: studio.draft.selection.run_id == newest.id)
 
 
 async def test_the_next_change_can_be_looked_at_in_the_form_first(studio):
     run = studio.start()
     fail(studio, run, "There is not enough memory for this run.")
+    before = studio.draft.numbers["per_device_batch_size"]
     async with studio.opened() as screen:
         await screen.click("Open in the form")
 
         await screen.wait_for_text("It is in the form now")
         assert studio.draft.numbers["per_device_batch_size"] == "1"
         assert len(studio.runs()) == 1
+        assert studio.draft.cloned_from == run.id
+
+        studio.draft.type_number("per_device_batch_size", "7")
+        await screen.click("Undo")
+        await screen.wait_for(lambda: "It is in the form now" not in screen.text())
+        assert (studio.draft.numbers["per_device_batch_size"], studio.draft.cloned_from) == (before, None)
 
 
 async def test_a_rented_run_is_tried_again_by_way_of_the_form_where_its_price_stands(studio):
@@ -159,19 +188,59 @@ async def test_a_rented_run_is_tried_again_by_way_of_the_form_where_its_price_st
 async def test_every_failure_can_be_copied_and_saved_without_secrets(studio):
     run = studio.start("broken")
     studio.world.launcher.job(run).log.append("SOME_API_KEY is never-to-be-shown, hf_abcdefghijklmnopq")
+    write_events(run, started(), step(7, total=10))
     fail(studio, run, "Something nobody foresaw.")
     async with studio.opened() as screen:
         await screen.click("Copy diagnostics")
         await screen.wait_for_text("Copied: versions")
         await screen.click("Save diagnostics")
-        await screen.wait_for_text("broken-diagnostics.zip")
+        await screen.wait_for_text(f"broken-{run.id}-diagnostics.zip")
 
         [copied] = [args["data"] for name, args in screen.client.calls if name == "set"]
         assert "Something nobody foresaw." in copied
+        assert "step: 7 of 10" in copied
         assert "SOME_API_KEY" in copied
         assert "never-to-be-shown" not in copied
         assert "hf_abc" not in copied
-        assert (studio.world.home / "exports" / "broken-diagnostics.zip").is_file()
+        assert (studio.world.home / "exports" / f"broken-{run.id}-diagnostics.zip").is_file()
+
+
+async def test_what_a_helper_needs_of_a_run_that_was_stopped_without_a_result_is_offered_too(studio):
+    run = studio.start("cut")
+    studio.world.launcher.job(run).stubborn = True
+    studio.services.training.stop(run.id, save=False)
+    async with studio.opened() as screen:
+        await screen.wait_for_text("It was ended before it could write a result.")
+
+        await screen.click("Copy diagnostics")
+
+        await screen.wait_for_text("Copied: versions")
+
+
+async def test_what_a_helper_needs_of_a_run_that_cannot_be_read_is_offered_too(studio):
+    studio.start("odd")
+
+    def broken(handle):
+        raise ValueError("nobody foresaw this")
+
+    studio.world.launcher.state = broken
+    async with studio.opened() as screen:
+        await screen.wait_for_text("cannot be read because of an error inside the app")
+
+        await screen.click("Copy diagnostics")
+
+        await screen.wait_for_text("Copied: versions")
+
+
+async def test_a_run_that_was_taken_out_of_the_queue_has_nothing_to_show_to_a_helper(studio):
+    studio.services.queue.pause()
+    session = studio.services.library.sessions()[0]
+    request = RunRequest(RunConfig(base_model="a/b"), Target.LOCAL, session_id=session.id)
+    studio.services.queue.cancel(studio.services.queue.add(request).id)
+    async with studio.opened() as screen:
+        await screen.wait_for_text("It was taken out of the queue before it started.")
+
+        assert not screen.has_button("Copy diagnostics")
 
 
 async def test_checkpoints_are_listed_with_what_was_measured_there(studio):

@@ -7,7 +7,8 @@ import flet as ft
 from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunId, RunStatus
 from app.ui.training import run_actions
-from tests.services.conftest import ends, started, step, write_events
+from tests.services.conftest import ends, started, step, whole_checkpoint, write_events
+from tests.ui.training.conftest import choose_segment
 from trainer_image.config import SAMPLE_COMMAND, Logging
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Plan, Result, Sample
 
@@ -101,6 +102,33 @@ async def test_what_the_gpu_does_is_shown_where_it_is_known(studio):
         write_events(run, step(1).model_copy(update={"gpu_memory_gb": 7.25, "gpu_utilisation": 93.0}))
 
         await screen.wait_for(lambda: screen.identified("run-gpu") == ["GPU", "7.2 GB, 93 % busy"])
+
+
+async def test_how_warm_the_gpu_is_stands_in_the_figures_and_in_its_chart(studio):
+    run = studio.start()
+    warm = {"gpu_memory_gb": 7.25, "gpu_utilisation": 93.0}
+    write_events(run, *(step(n).model_copy(update={**warm, "gpu_temperature": 60.0 + n}) for n in (1, 2, 3)))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("run-gpu") == ["GPU", "7.2 GB, 93 % busy, 63 °C"])
+
+        await choose_segment(screen, "chart-kind", "gpu")
+
+        [chart] = [c for c in screen.controls() if type(c).__name__ == "LineChart"]
+        drawn = [[(p.x, p.y) for p in series.points] for series in chart.data_series]
+        assert [(1, 61.0), (2, 62.0), (3, 63.0)] in drawn
+
+
+async def test_the_time_left_is_on_the_screen_while_it_goes_and_not_after(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("run-eta") == ["Time left", "–"])
+
+        write_events(run, started(), step(60, total=200).model_copy(update={"eta_seconds": 754.0}))
+        await screen.wait_for(lambda: screen.identified("run-eta") == ["Time left", "about 12 min 34 s"])
+
+        studio.finish(run)
+        await screen.wait_for(lambda: status(screen) == "Finished")
+        assert screen.identified("run-eta") == []
 
 
 async def test_log_lines_appear_and_can_be_downloaded(studio):
@@ -203,6 +231,28 @@ async def test_a_stop_that_fails_keeps_its_question_open_with_the_reason(studio)
         assert screen.has_button("Stop now")
 
 
+async def test_after_a_stop_that_failed_the_run_is_not_said_to_stop_and_stop_can_be_pressed_again(studio):
+    run = studio.start()
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.has_button("Stop and save"))
+        good_stop = studio.world.launcher.stop
+
+        def bad_stop(handle, *, save):
+            raise TargetError("Docker does not answer.", "Start Docker.")
+
+        studio.world.launcher.stop = bad_stop
+        await screen.click("Stop and save")
+        await screen.wait_for_text("Docker does not answer.")
+        await screen.wait_for(lambda: status(screen) == "Running")
+        assert not studio.services.monitoring.find(run.id).stop_requested
+
+        studio.world.launcher.stop = good_stop
+        await screen.wait_for(lambda: not screen.button("Stop and save").disabled)
+        await screen.click("Stop and save")
+        await screen.wait_for(lambda: status(screen) != "Running")
+        assert studio.world.launcher.job(run).stops == [True]
+
+
 async def test_a_failed_run_shows_why_and_why_it_cannot_be_resumed(studio):
     run = studio.start()
     studio.world.launcher.end(run, 137, out_of_memory=True)
@@ -215,12 +265,14 @@ async def test_a_failed_run_shows_why_and_why_it_cannot_be_resumed(studio):
 
 async def test_a_stopped_run_with_a_checkpoint_goes_on(studio):
     run = studio.start()
-    (run.folder / "checkpoints" / "5").mkdir(parents=True)
-    write_events(run, started(), Plan(**PLAN), step(5), CheckpointSaved(step=5, path="checkpoints/5"))
+    whole_checkpoint(run, 20, 5)
+    saved = CheckpointSaved(step=5, path="checkpoints/samples_20")
+    write_events(run, started(), Plan(**PLAN), step(5), saved)
     ends(studio.world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=5))
     async with studio.opened() as screen:
         await screen.wait_for(lambda: status(screen) == "Stopped")
         await screen.wait_for(lambda: not screen.button("Resume").disabled)
+        await screen.wait_for_text("Resume goes on from the checkpoint of step 5.")
 
         await screen.click("Resume")
 
@@ -228,9 +280,36 @@ async def test_a_stopped_run_with_a_checkpoint_goes_on(studio):
         assert studio.world.launcher.job(run).resume
 
 
+async def test_resume_says_from_which_step_it_goes_on_when_the_newest_checkpoint_is_lost(studio):
+    run = studio.start()
+    whole_checkpoint(run, 20, 5)
+    (whole_checkpoint(run, 40, 10) / "model.bin").unlink()
+    saved = CheckpointSaved(step=10, path="checkpoints/samples_40")
+    write_events(run, started(), Plan(**PLAN), step(10), saved)
+    ends(studio.world, run, JobState(JobPhase.EXITED, -9))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Failed")
+        await screen.wait_for_text(
+            "Resume goes on from step 5: the newer checkpoint samples_40 is damaged or no longer on disk."
+        )
+        assert not screen.button("Resume").disabled
+
+
+async def test_resume_is_not_offered_from_a_checkpoint_that_lacks_a_file(studio):
+    run = studio.start()
+    (whole_checkpoint(run, 20, 5) / "model.bin").unlink()
+    write_events(run, started(), step(5), CheckpointSaved(step=5, path="checkpoints/samples_20"))
+    ends(studio.world, run, JobState(JobPhase.EXITED, -9))
+    async with studio.opened() as screen:
+        await screen.wait_for_text(
+            "Cannot be resumed: no checkpoint of it is whole: its file model.bin is damaged or missing."
+        )
+        assert screen.button("Resume").disabled
+
+
 async def test_a_finished_run_is_made_longer_by_a_number_and_only_by_one_that_is_more(studio):
     run = studio.start()
-    (run.folder / "checkpoints" / "samples_10").mkdir(parents=True)
+    whole_checkpoint(run, 10, 10)
     write_events(run, started(), step(10), CheckpointSaved(step=10, path="checkpoints/samples_10"))
     studio.finish(run)
     async with studio.opened() as screen:

@@ -1,9 +1,12 @@
 """A run's settings in the form: a beginner goes on as one, if all of them can be seen there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from app.domain.presets import method_values, preset_values
+from app.domain.runs import RunId
 from app.domain.setting_labels import label_of
 from app.domain.setups import Setup
 from app.ui.texts import text
@@ -22,8 +25,25 @@ _SHOWN: Final = frozenset(
 _MOST_NAMED: Final = 3
 
 
-def open_clone(draft: TrainingDraft, setup: Setup) -> str:
-    """Fill the form from it; why it is an expert's now, as a sentence, if it was a beginner's before."""
+@dataclass(frozen=True)
+class Opened:
+    """What became of the form."""
+
+    said: str
+    """Why it is an expert's now, as a sentence; empty if it is not, or was one before."""
+    undo: Callable[[], None]
+    """Puts back what was in it before."""
+
+
+def open_clone(draft: TrainingDraft, run_id: RunId, setup: Setup) -> Opened:
+    """Fill the form from that run's setup, so that what is started from it is known as a clone of the run."""
+    before = draft.everything()
+    said = _fill(draft, setup)
+    draft.cloned_from = run_id
+    return Opened(said, partial(draft.put_back, before))
+
+
+def _fill(draft: TrainingDraft, setup: Setup) -> str:
     was_expert = draft.skill == "expert"
     draft.load(setup)
     hidden = hidden_from_beginners(draft)

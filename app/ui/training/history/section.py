@@ -14,6 +14,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP, NARROW_BELOW
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.fields import Choice, Help, TextInput
 from app.ui.training.history.card import CardHandlers, RunCard
 from app.ui.training.history.compare import CompareRuns
@@ -35,10 +36,10 @@ def RunHistory(
     services: Services,
     runs: Sequence[Run],
     selection: RunSelection,
-    on_clone: Callable[[Setup], str],
+    on_clone: Callable[[RunId, Setup], Opened],
     on_changed: Callable[[], None],
 ) -> ft.Control:
-    """A card a run; the shown one is marked. `on_clone` puts a setup into the form, and may say something."""
+    """A card a run; the shown one is marked. `on_clone` puts the setup of a run into the form."""
     words, set_words = ft.use_state("")
     status, set_status = ft.use_state("")
     count, set_count = ft.use_state(_PAGE)
@@ -46,7 +47,7 @@ def RunHistory(
     sparks, set_sparks = ft.use_state(cast(Mapping[RunId, tuple[float, ...]], {}))
     no_return, set_no_return = ft.use_state(cast(Mapping[RunId, str], {}))
 
-    wishes = use_wishes(services, runs, selection, on_clone, on_changed)
+    wishes = use_wishes(services, runs, on_clone, on_changed)
     found = [run for run in runs if matches(run, words, status)]
     shown = found[:count]
     use_answer(lambda: services.history.sparklines(shown), set_sparks, on=tuple(map(_progress, shown)))

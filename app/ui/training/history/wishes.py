@@ -14,12 +14,12 @@ from app.ui.actions import use_action
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.texts import text
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.fields import Help
 from app.ui.training.going_on import GoOn, How, asks_first
 from app.ui.training.history.card import Wish
 from app.ui.training.history.dialogs import Checkpoints, DeleteRun, EditText
 from app.ui.training.mounting import keyed
-from app.ui.training.selection import RunSelection
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Wishes:
 def use_wishes(
     services: Services,
     runs: Sequence[Run],
-    selection: RunSelection,
-    on_clone: Callable[[Setup], str],
+    on_clone: Callable[[RunId, Setup], Opened],
     on_changed: Callable[[], None],
 ) -> Wishes:
     """Cloning and going back to the queue happen at once; the others open a dialog, and so does going back
     to a queue that would rent a GPU: its price is seen first."""
     asked, set_asked = ft.use_state(cast(tuple[Wish, Run] | None, None))
     told, set_told = ft.use_state("")
+    opened, set_opened = ft.use_state(cast(Opened | None, None))
     wished = ft.use_ref(RunId(""))
     page = ft.context.page
 
@@ -47,9 +47,10 @@ def use_wishes(
         return services.monitoring.find(wished.current or "")
 
     def cloned(clone: Clone) -> None:
-        said = on_clone(clone.setup)
-        selection.cloned_from = wished.current
-        set_told(" ".join([text("training.history.cloned"), *([said] if said else []), *clone.notes]))
+        opened = on_clone(wished.current or RunId(""), clone.setup)
+        parts = (text("training.history.cloned"), opened.said, *clone.notes)
+        set_told(" ".join(part for part in parts if part))
+        set_opened(opened)
 
     def returned(run: Run) -> None:
         set_told(text("training.history.returned", name=run.name))
@@ -58,8 +59,15 @@ def use_wishes(
     clone = use_action(lambda: services.history.clone(the_wished()), on_done=cloned)
     back = use_action(lambda: services.queue.add_back(the_wished().id), on_done=returned)
 
+    def undo() -> None:
+        if opened is not None:
+            opened.undo()
+        set_opened(None)
+        set_told("")
+
     def wish(kind: Wish, run_id: RunId) -> None:
         set_told("")
+        set_opened(None)
         wished.current = run_id
         run = next((run for run in runs if run.id == run_id), None)
         if kind == "clone":
@@ -81,23 +89,33 @@ def use_wishes(
         returned(run)
 
     failed = next((action for action in (clone, back) if action.problem), None)
-    shown: list[ft.Control] = [Identified("history-told", Help(told), live=True)] if told else []
+    shown = _told(told, undo if opened is not None else None)
     if failed:
         shown.append(ErrorBanner(failed.problem, on_dismiss=failed.dismiss))
     if asked is not None:
-        kind, run = asked
-        if kind == "return":
-            key = f"return-{run.id}"
-            shown.append(keyed(GoOn, key, services, run, How(waits=True), close, agreed))
-        else:
-            shown.append(_dialog(services, kind, run, close, done))
+        shown.append(_dialog(services, *asked, close, done, agreed))
     return Wishes(wish, shown)
 
 
+def _told(told: str, undo: Callable[[], None] | None) -> list[ft.Control]:
+    lines: list[ft.Control] = [Identified("history-told", Help(told), live=True)] if told else []
+    if undo is not None:
+        button = ft.TextButton(text("training.setups.undo"), icon=ft.Icons.UNDO, on_click=undo)
+        lines.append(Identified("clone-undo", button))
+    return lines
+
+
 def _dialog(
-    services: Services, wish: Wish, run: Run, close: Callable[[], None], done: Callable[[], None]
+    services: Services,
+    wish: Wish,
+    run: Run,
+    close: Callable[[], None],
+    done: Callable[[], None],
+    agreed: Callable[[Run], None],
 ) -> ft.Control:
     history = services.history
+    if wish == "return":
+        return keyed(GoOn, f"return-{run.id}", services, run, How(waits=True), close, agreed)
     if wish == "delete":
         return keyed(DeleteRun, f"delete-{run.id}", services, run, close, done)
     if wish == "checkpoints":

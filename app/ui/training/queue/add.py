@@ -112,4 +112,4 @@ def _wanted(draft: TrainingDraft, *, is_compared: bool = False) -> Wanted:
         raise StudioError(
             text("training.queue.contradictory"), text("training.queue.contradictory_hint")
         ) from error
-    return Wanted(setup, draft.row_count or 0, draft.selection.cloned_from, is_compared)
+    return Wanted(setup, draft.row_count or 0, draft.cloned_from, is_compared)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import flet as ft
 
@@ -14,6 +14,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.texts import text
 from app.ui.theme import GAP, RADIUS
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.run.hands import Hands
 from trainer_image.config import RunConfig
@@ -23,11 +24,11 @@ from trainer_image.config import RunConfig
 def AdviceCard(run: Run, advice: Advice, hands: Hands, on_show: Callable[[str], None]) -> ft.Control:
     """Advice, not an alarm: the run goes on until somebody presses a button."""
     said, say = ft.use_state("")
+    opened, open_form = ft.use_state(cast(Opened | None, None))
     wanted = ft.use_ref(run.config)
 
     def loaded(setup: Setup) -> None:
-        hands.on_setup(setup)
-        say(text("training.run.advice.in_form"))
+        open_form(hands.on_setup(setup))
 
     def finishing(_: Run) -> None:
         say(text("training.run.advice.ends_soon"))
@@ -61,6 +62,8 @@ def AdviceCard(run: Run, advice: Advice, hands: Hands, on_show: Callable[[str], 
         lines.append(ErrorBanner(failed.problem, on_dismiss=failed.dismiss))
     if said:
         lines.append(Identified("advice-done", Help(said), live=True))
+    if opened:
+        lines.append(InForm("advice-done", opened, lambda: open_form(None)))
     return Identified(
         f"advice-{advice.rule}", NoteBox(lines, ft.Icons.LIGHTBULB_OUTLINE, text("training.run.advice.title"))
     )
@@ -70,6 +73,18 @@ def _button(
     label: str, icon: ft.IconData, on_click: Callable[[], Any], *, is_off: bool = False
 ) -> ft.Control:
     return ft.OutlinedButton(label, icon=icon, on_click=on_click, disabled=is_off)
+
+
+def InForm(identifier: str, opened: Opened, on_undone: Callable[[], None], *, said: str = "") -> ft.Control:
+    """That a copy is in the form now (or `said`), and what was there before can come back."""
+
+    def undo() -> None:
+        opened.undo()
+        on_undone()
+
+    said = f"{said or text('training.run.advice.in_form')} {opened.said}".strip()
+    button = ft.TextButton(text("training.setups.undo"), icon=ft.Icons.UNDO, on_click=undo)
+    return Wrap([Identified(identifier, Help(said), live=True), Identified(f"{identifier}-undo", button)])
 
 
 def NoteBox(lines: list[ft.Control], icon: ft.IconData, kind: str) -> ft.Control:

@@ -6,6 +6,7 @@ from typing import Any
 from app.domain.runs import Run
 from app.domain.setups import Setup
 from app.services.everything import Services
+from app.ui.training.beginner.cloned import Opened
 
 
 class Hands:
@@ -16,8 +17,8 @@ class Hands:
         self.training = services.training
         self.on_changed: Callable[[], None] = _nothing
         self.on_started: Callable[[Run], Any] = _nothing
-        self.on_setup: Callable[[Setup], Any] = _nothing
-        """Puts a setup into the form."""
+        self.on_setup: Callable[[Setup], Opened] = lambda _: Opened("", _nothing)
+        """Puts a setup made of the run into the form."""
 
 
 def _nothing(*_: object) -> None:

@@ -9,6 +9,7 @@ import flet as ft
 from app.domain.runs import Run
 from app.paths import Paths
 from app.services.curve_files import curve_csv
+from app.services.export_files import file_name
 from app.ui.actions import problem_of
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
@@ -110,7 +111,7 @@ def SaveCurve(run: Run, data: CurveData, settings: ChartSettings) -> ft.Control:
             say(
                 await offer_bytes(
                     _content(kind, run, data, settings),
-                    f"{run.name}-curve.{kind}",
+                    f"{file_name(run.name)}-curve.{kind}",
                     Paths.from_environment().exports,
                 )
             )

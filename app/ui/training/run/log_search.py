@@ -1,6 +1,6 @@
 """Look for a word in a run's whole log."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import flet as ft
@@ -22,6 +22,23 @@ _LONGEST: Final = 500
 Found = tuple[Sequence[tuple[int, str]], int]
 
 
+class Newest:
+    """Only the search that began last is wanted."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def end(self) -> None:
+        """None is wanted any more."""
+        self._number += 1
+
+    def begin(self) -> Callable[[], bool]:
+        """Tells whether this one still is."""
+        self.end()
+        mine = self._number
+        return lambda: self._number == mine
+
+
 @ft.component
 def LogSearch(monitoring: MonitoringService, run: Run) -> ft.Control:
     """Memoise it. What is found is as of the moment of typing; Enter looks again."""
@@ -29,12 +46,19 @@ def LogSearch(monitoring: MonitoringService, run: Run) -> ft.Control:
     looks, set_looks = ft.use_state(0)
     nothing: Found = ((), 0)
     found, set_found = ft.use_state(nothing)
+    newest = ft.use_memo(Newest, dependencies=[])
 
     def edit(event: ft.Event[ft.TextField]) -> None:
+        newest.end()
         want(text_of(event))
 
+    def find() -> Found:
+        is_wanted = newest.begin()
+        return monitoring.find_in_log(run, wanted, is_wanted=is_wanted) if wanted.strip() else nothing
+
+    ft.use_effect(lambda: None, dependencies=[], cleanup=newest.end)
     use_answer(
-        lambda: monitoring.find_in_log(run, wanted) if wanted.strip() else nothing,
+        find,
         set_found,
         on=(wanted, looks, run.status),
         delay_seconds=_TYPING_SECONDS,

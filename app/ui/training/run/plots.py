@@ -114,16 +114,17 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
     """None while there is nothing to draw."""
     kind = _KINDS[settings.kind]
     shown = _window(data.metrics, settings.window)
-    lines = [line for name, value in kind.values if (line := _points(shown, value))]
-    if not lines:
+    named = [(name, line) for name, value in kind.values if (line := _points(shown, value))]
+    if not named:
         return None
+    lines = [line for _, line in named]
     first, last = lines[0][0][0], lines[0][-1][0]
     measured = _measured(data, settings, 0 if first <= 1 else first, last)  # 0: before training
     first = min([first, *(x for x, _ in measured[:1])])
     axis = _Axis.around([y for line in (*lines, measured) for _, y in line], settings)
     drawn = [
         made
-        for (name, _), line in zip(kind.values, lines, strict=False)
+        for name, line in named
         for made in _drawn(
             text_in("training.chart.lines", name), line, kind, settings, is_second=line is not lines[0]
         )
@@ -139,7 +140,7 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
         low=axis.low,
         high=axis.high,
         marks=axis.marks(),
-        description=_description(kind, settings, lines, measured),
+        description=_description(named, settings, measured),
         note=note,
     )
 
@@ -256,11 +257,11 @@ def _advised(advice: Sequence[Advice], first: float, last: float, axis: _Axis) -
 
 
 def _description(
-    kind: _Kind, settings: ChartSettings, lines: list[list[Point]], measured: list[Point]
+    named: Sequence[tuple[str, list[Point]]], settings: ChartSettings, measured: list[Point]
 ) -> str:
     """For those who do not see the chart."""
     parts = []
-    for (name, _), line in zip(kind.values, lines, strict=False):
+    for name, line in named:
         (x0, y0), (x1, y1) = line[0], line[-1]
         what = (
             text("training.chart.loss_curve")

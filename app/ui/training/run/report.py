@@ -71,8 +71,15 @@ def read_report(monitoring: MonitoringService, run: Run, known: Report) -> Repor
     has_news = len(report.metrics) >= known.advised_steps * _NEWS or run.status.is_final
     if not has_news and report.measurements == known.measurements:
         return report
-    advice = advise(run.config, report.metrics, report.measurements, run.status)
+    advice = _advice(run, report)
     return replace(report, advice=advice, advised_steps=len(report.metrics))
+
+
+def _advice(run: Run, report: Report) -> tuple[Advice, ...]:
+    """None on an imported run: what it says of rates and ranks would be of settings that nobody knows."""
+    if run.is_imported:
+        return ()
+    return advise(run.config, report.metrics, report.measurements, run.status)
 
 
 def _metrics(monitoring: MonitoringService, run: Run, known: Report) -> tuple[Metric, ...]:

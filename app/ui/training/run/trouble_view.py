@@ -17,10 +17,11 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.fields import Help, Wrap
 from app.ui.training.going_on import asks_first
 from app.ui.training.mounting import keyed
-from app.ui.training.run.coach_view import NoteBox
+from app.ui.training.run.coach_view import InForm, NoteBox
 from app.ui.training.run.hands import Hands
 from app.ui.training.watching import use_answer
 from trainer_image.config import RunConfig
@@ -66,7 +67,7 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     is worked out once somebody asks: another process does it, for seconds.
     """
     is_asking, set_asking = ft.use_state(False)
-    said, say = ft.use_state("")
+    opened, open_form = ft.use_state(cast(Opened | None, None))
     estimate, set_estimate = ft.use_state("")
 
     def started(new: Run) -> None:
@@ -76,8 +77,7 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     is_priced = asks_first(run)
 
     def loaded(setup: Setup) -> None:
-        hands.on_setup(setup)
-        say(text("training.trouble.priced") if is_priced else text("training.run.advice.in_form"))
+        open_form(hands.on_setup(setup))
 
     def unknown(problem: Problem) -> None:
         set_estimate(text("training.trouble.not_known", problem=problem.message))
@@ -100,8 +100,9 @@ def RetryCard(run: Run, trouble: Trouble, knob: Knob, hands: Hands) -> ft.Contro
     lines: list[ft.Control] = [Wrap(buttons), Help(knob.cost)]
     if copy.problem:
         lines.append(ErrorBanner(copy.problem, on_dismiss=copy.dismiss))
-    if said:
-        lines.append(Identified("retry-done", Help(said), live=True))
+    if opened:
+        said = text("training.trouble.priced") if is_priced else ""
+        lines.append(InForm("retry-done", opened, lambda: open_form(None), said=said))
     return ft.Column(lines, spacing=GAP / 2, tight=True)
 
 
@@ -143,8 +144,9 @@ def _gb(size: int) -> str:
 
 @ft.component
 def Diagnostics(run: Run, hands: Hands) -> ft.Control:
-    """Copy or save what a helper needs; tokens and rows never get in."""
+    """Copy or save what a helper needs; tokens and rows never get in. `run` may be without what ticks."""
     said, say = ft.use_state("")
+    known, diagnostics = hands.services.monitoring.find, hands.services.diagnostics
 
     async def put(typed: str) -> None:
         await ft.Clipboard().set(typed)
@@ -153,9 +155,9 @@ def Diagnostics(run: Run, hands: Hands) -> ft.Control:
     def copied(text: str) -> None:
         ft.context.page.run_task(put, text)
 
-    copy = use_action(lambda: hands.services.diagnostics.text(run), on_done=copied)
+    copy = use_action(lambda: diagnostics.text(known(run.id)), on_done=copied)
     save = use_action(
-        lambda: hands.services.diagnostics.save(run),
+        lambda: diagnostics.save(known(run.id)),
         on_done=lambda path: say(text("training.trouble.saved", path=path)),
     )
     lines: list[ft.Control] = [

@@ -10,7 +10,7 @@ import flet as ft
 
 from app.domain.dashboards import dashboards
 from app.domain.gain import gain
-from app.domain.runs import Run, RunStatus, Target
+from app.domain.runs import Run, RunId, RunStatus, Target
 from app.domain.setups import Setup
 from app.services.everything import Services
 from app.ui.actions import Problem
@@ -25,6 +25,7 @@ from app.ui.kit.section import Section
 from app.ui.landmarks import TALK, focus_on, scroll_to_piece, scrolled_to, use_landmark
 from app.ui.texts import text
 from app.ui.training import wording
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.log_view import LogView
 from app.ui.training.mounting import Unwatched, keyed, memoised
 from app.ui.training.run.changes_view import MemoryChanges
@@ -39,7 +40,7 @@ from app.ui.training.run.phase_strip import PhaseStrip
 from app.ui.training.run.plots import CurveData
 from app.ui.training.run.rental_card import RentalCard
 from app.ui.training.run.report import Curve, Report, read_report
-from app.ui.training.run.trouble_view import TroubleCard
+from app.ui.training.run.trouble_view import Diagnostics, TroubleCard
 from app.ui.training.run_actions import RunActions
 from app.ui.training.run_status import RunStatusPill
 from app.ui.training.samples_view import SampleList
@@ -55,19 +56,20 @@ def RunView(
     services: Services,
     run: Run,
     on_changed: Callable[[], None],
-    on_setup: Callable[[Setup], Any],
+    on_setup: Callable[[RunId, Setup], Opened],
     on_started: Callable[[Run], Any],
     exports: Unwatched[ExportWindow],
 ) -> ft.Control:
     """Give it the run's id as key. It asks for what is new once a second while the run is going.
 
-    `on_setup` puts a setup into the form; `on_started` is told of a run that was started from here.
+    `on_setup` puts a setup made of the run into the form; `on_started` is told of a run that was started from
+    here.
     """
     report, set_report = ft.use_state(Report())
     known = ft.use_ref(Report())
     curve = ft.use_memo(Curve, dependencies=[])
     hands = ft.use_memo(partial(Hands, services), dependencies=[])
-    hands.on_changed, hands.on_setup, hands.on_started = on_changed, on_setup, on_started
+    hands.on_changed, hands.on_setup, hands.on_started = on_changed, partial(on_setup, run.id), on_started
     is_live, is_rented = not run.status.is_final, run.target is Target.RUNPOD
 
     def take(fresh: Report) -> None:
@@ -140,7 +142,16 @@ def _messages(run: Run, hands: Hands) -> list[ft.Control]:
     if not run.message:
         return []
     text = f"{run.message} {run.hint}".strip()
-    return [Identified("run-message", ft.Text(text, color=ft.Colors.TERTIARY), live=True)]
+    said = Identified("run-message", ft.Text(text, color=ft.Colors.TERTIARY), live=True)
+    return (
+        [said, memoised(Diagnostics, f"diagnostics-{run.id}", _failed(run), hands)] if _ran(run) else [said]
+    )
+
+
+def _ran(run: Run) -> bool:
+    """Whether there may be something of it to show to a helper: not of one that waits, or never began."""
+    is_waiting = run.status is RunStatus.QUEUED
+    return not is_waiting and not (run.status.is_final and run.started_at is None)
 
 
 @ft.component
