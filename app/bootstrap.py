@@ -96,6 +96,7 @@ from app.services.talkers import TalkerService
 from app.services.talking import TalkingEngine
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
+from trainer_image import network
 
 
 def build_services(
@@ -105,7 +106,7 @@ def build_services(
 
     With `elsewhere`, what takes long is done there. `patience` is with rented pods.
     """
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
+    os.environ.update(network.NO_TELEMETRY)  # nothing leaves this computer unasked
     processes, vault = SystemProcesses(), KeyringVault()
     secrets = EnvironmentSecrets(vault=vault)
     database = open_database(paths.database)
