@@ -256,7 +256,10 @@ def build_services(
         ),
         bundles=BundleService(
             SystemBundleParts(
-                paths.models, caches=[data / "cache/huggingface/hub"], checkout=paths.trainer.parent
+                paths.models,
+                caches=[data / "cache/huggingface/hub"],
+                checkout=paths.trainer.parent,
+                token=secrets.hf_token,
             ),
             library,
             offline,
