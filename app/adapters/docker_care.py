@@ -4,13 +4,14 @@ import io
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts, Told
+from app.adapters.docker_stream import ended_by, follow_build, follow_pull
+from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts, Stop, Told
 from app.domain.errors import TargetError
 from app.domain.runs import RunId
 
@@ -60,7 +61,7 @@ class LocalDockerCare:
             str(labels.get("app.tunewright.version", "")),
         )
 
-    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told) -> None:
+    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told, stop: Stop) -> None:
         recipe = self._checkout / "Dockerfile.trainer"
         if not recipe.is_file():
             raise TargetError(
@@ -68,7 +69,7 @@ class LocalDockerCare:
                 "Build from a checkout of Tunewright, or pull an image.",
             )
         told(CareProgress("Handing the recipe to Docker"))
-        with self._engine(_LONG_SECONDS, image=name) as engine:
+        with self._engine(_LONG_SECONDS, image=name) as engine, ended_by(stop, engine):
             stream = engine.client.api.build(
                 fileobj=self._context(recipe),
                 custom_context=True,
@@ -80,13 +81,13 @@ class LocalDockerCare:
                 forcerm=True,
                 decode=True,
             )
-            _follow_build(stream, told)
+            follow_build(stream, told)
 
-    def pull(self, name: str, told: Told) -> None:
+    def pull(self, name: str, told: Told, stop: Stop) -> None:
         repository, tag = _name_and_tag(name)
-        with self._engine(_LONG_SECONDS, image=name) as engine:
+        with self._engine(_LONG_SECONDS, image=name) as engine, ended_by(stop, engine):
             stream = engine.client.api.pull(repository, tag=tag, stream=True, decode=True)
-            _follow_pull(stream, told, name)
+            follow_pull(stream, told, name)
 
     def test_gpu(self, image: str) -> str:
         from docker.types import DeviceRequest  # noqa: PLC0415
@@ -182,38 +183,6 @@ def _sent(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry
-
-
-def _follow_build(stream: Iterator[dict[str, Any]], told: Told) -> None:
-    """Leaving early closes the connection, and with that the engine ends the build."""
-    with closing(stream):  # type: ignore[type-var]
-        for item in stream:
-            if error := item.get("error"):
-                raise TargetError(
-                    f"The image could not be built: {' '.join(str(error).split())[:300]}.",
-                    "Without network a build needs packages that were collected before: "
-                    "scripts/build-trainer-image.sh does that, or install a bundle.",
-                )
-            if text := str(item.get("stream") or item.get("status") or "").strip():
-                told(CareProgress(text.splitlines()[-1][:200]))
-
-
-def _follow_pull(stream: Iterator[dict[str, Any]], told: Told, name: str) -> None:
-    from app.adapters.docker_errors import translate  # noqa: PLC0415
-
-    layers: dict[str, tuple[int, int]] = {}
-    with closing(stream):  # type: ignore[type-var]
-        for item in stream:
-            if error := item.get("error"):
-                raise translate(Exception(str(error)), image=name)
-            detail = item.get("progressDetail") or {}
-            if item.get("status") == "Downloading" and detail.get("total"):
-                layers[str(item.get("id"))] = int(detail.get("current") or 0), int(detail["total"])
-            elif item.get("status") in ("Download complete", "Pull complete") and item.get("id") in layers:
-                total = layers[str(item["id"])][1]
-                layers[str(item["id"])] = total, total
-            done, total = (sum(column) for column in zip(*layers.values(), strict=True)) if layers else (0, 0)
-            told(CareProgress(f"{item.get('status', '')} {item.get('id', '')}".strip(), done, total))
 
 
 def _name_and_tag(name: str) -> tuple[str, str | None]:

@@ -1,11 +1,13 @@
 """What a person wants to know of Docker here: the image, the GPU, what earlier runs have left."""
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
-from app.domain.errors import StudioError
+from app.domain.errors import StudioError, TargetError
 from app.domain.runs import Run, RunId
 
 GIB: Final = 1024**3
@@ -17,6 +19,40 @@ PULL_SPACE: Final = 20 * GIB
 class CareCancelledError(StudioError):
     def __init__(self) -> None:
         super().__init__("It was cancelled.", "What had arrived or was built so far is used next time.")
+
+
+class BuildFailedError(TargetError):
+    """A build that came to an end of its own. `log` is all that it printed."""
+
+    def __init__(self, message: str, hint: str, log: str) -> None:
+        super().__init__(message, hint)
+        self.log = log
+
+
+class Stop:
+    """A wish to stop, said from another thread, that also reaches work which only waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._act: Callable[[], None] | None = None
+        self.is_wanted = False
+
+    def stop(self) -> None:
+        with self._lock:
+            self.is_wanted = True
+            if self._act is not None:
+                self._act()
+
+    @contextmanager
+    def reaching(self, act: Callable[[], None]) -> Iterator[None]:
+        """Inside, `act` is called when the wish comes; it must not wait."""
+        with self._lock:
+            self._act = act
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._act = None
 
 
 @dataclass(frozen=True)
@@ -92,9 +128,13 @@ class DockerCare(Protocol):
         """None if it is not on this computer."""
         ...
 
-    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told) -> None: ...
+    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told, stop: Stop) -> None:
+        """Raises BuildFailedError, and CareCancelledError when `stop` is wanted."""
+        ...
 
-    def pull(self, name: str, told: Told) -> None: ...
+    def pull(self, name: str, told: Told, stop: Stop) -> None:
+        """Raises CareCancelledError when `stop` is wanted."""
+        ...
 
     def test_gpu(self, image: str) -> str:
         """What a container sees of the GPUs, a line each. Raises TargetError if it sees none."""
