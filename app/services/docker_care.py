@@ -17,10 +17,11 @@ from app.domain.docker_care import (
     EngineFacts,
     ImageFacts,
     Leftover,
+    NoToolkitError,
     Stop,
     Told,
     leftover,
-    toolkit_commands,
+    toolkit_fix,
 )
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import RunStore
@@ -53,12 +54,14 @@ class DockerCareService:
         offline: OfflineService,
         gpus: Callable[[], Sequence[str]],
         os_release: Path = Path("/etc/os-release"),
+        systemd: Path = Path("/run/systemd/system"),
     ) -> None:
         self._care = care
         self._runs = runs
         self._offline = offline
         self._gpus = gpus
         self._os_release = os_release
+        self._systemd = systemd
         self.work = ImageWork()
         """What a window is getting; a terminal waits itself."""
 
@@ -99,10 +102,13 @@ class DockerCareService:
             raise TargetError(f"The image {image} is not on this computer.", "Build or pull it, then test.")
         try:
             return GpuVerdict(True, f"A container sees: {self._care.test_gpu(image)}")
-        except TargetError as error:
-            commands = toolkit_commands(self._system())
-            what = "Run these lines, then test again." if commands else error.hint
-            return GpuVerdict(False, f"{error.message} {what} {_GPU_HINT}", commands)
+        except NoToolkitError as error:
+            has_systemd = self._systemd.is_dir()
+            fix = toolkit_fix(self._care.engine().kind, self._system(), has_systemd=has_systemd)
+            said = f"{error.message} {fix.text or error.hint} {_GPU_HINT}"
+            return GpuVerdict(False, said, fix.commands)
+        except TargetError as error:  # the toolkit is there: installing it again would mend nothing
+            return GpuVerdict(False, f"{error.message} {error.hint} {_GPU_HINT}")
 
     def abilities(self, image: str) -> tuple[Ability, ...]:
         """What a container of the image can train on this computer, and why not the rest; takes seconds."""

@@ -68,7 +68,7 @@ def care_of(checkout: Path, *runs, switch: Switch | None = None, gpus=GPU) -> Do
     os_release.write_text('ID=linuxmint\nID_LIKE="ubuntu debian"\n')
     offline = OfflineService(switch or Switch(), FakeNetwork())
     return DockerCareService(
-        LocalDockerCare(checkout, version="9.9"), Runs(*runs), offline, lambda: gpus, os_release
+        LocalDockerCare(checkout, version="9.9"), Runs(*runs), offline, lambda: gpus, os_release, checkout
     )
 
 

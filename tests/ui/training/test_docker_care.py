@@ -14,6 +14,7 @@ from app.domain.docker_care import (
     Container,
     EngineFacts,
     ImageFacts,
+    NoToolkitError,
 )
 from app.domain.errors import TargetError, UnknownRunError
 from app.domain.runs import RunId
@@ -36,6 +37,7 @@ class RememberedCare:
         self.let_end.set()
         self.refusal: TargetError | None = None
         self.build_fails: BuildFailedError | None = None
+        self.gpu_refusal: TargetError = NoToolkitError()
 
     def engine(self) -> EngineFacts:
         return EngineFacts("28.5", "/var/lib/docker", None, True)
@@ -67,7 +69,7 @@ class RememberedCare:
             raise CareCancelledError
 
     def test_gpu(self, image) -> str:
-        raise TargetError("Docker cannot hand the GPU to a container.", "Install the toolkit.")
+        raise self.gpu_refusal
 
     def examine(self, image) -> str:
         said = {"lora": {"why_not": ""}, "sft": {"why_not": ""}}
@@ -206,6 +208,17 @@ async def test_the_gpu_test_gives_the_commands_of_this_system_to_copy(engine, ca
 
         await screen.click("Copy the commands")
         assert any("dnf" in str(call[1].get("data")) for call in screen.client.calls if call[0] == "set")
+
+
+async def test_lines_that_install_the_toolkit_are_given_only_where_it_is_missing(engine, care):
+    engine.images[NAME] = ImageFacts(NAME, 1_000_000_000, None)
+    engine.gpu_refusal = TargetError("The NVIDIA driver was updated.", "Restart the computer.")
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.click("Test the GPU in Docker")
+        await screen.wait_for_text("The NVIDIA driver was updated. Restart the computer.")
+
+        assert not screen.has_button("Copy the commands")
+        assert not any("nvidia-ctk" in said for said in screen.texts())
 
 
 async def test_the_image_says_what_it_can_train_in_badges(engine, care):
