@@ -107,7 +107,7 @@ def build_services(
     With `elsewhere`, what takes long is done there. `patience` is with rented pods.
     """
     os.environ.update(network.NO_TELEMETRY)  # nothing leaves this computer unasked
-    processes, vault = SystemProcesses(), KeyringVault()
+    processes, vault = SystemProcesses(), KeyringVault(changed=paths.home / "tokens.changed")
     secrets = EnvironmentSecrets(vault=vault)
     database = open_database(paths.database)
     settings = SqliteSettingsStore(database)
