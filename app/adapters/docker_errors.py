@@ -151,12 +151,19 @@ _NO_TOOLKIT: Final = (
 def translate(error: Exception, *, image: str = "") -> TargetError:
     """Say in one sentence what happened and what to do. `error`: anything docker or requests raised."""
     text = _text(error)
+    return known(text, image=image) or TargetError(
+        f"Docker refused: {text.rstrip('.')}.", "Its own log has the details."
+    )
+
+
+def known(text: str, *, image: str = "") -> TargetError | None:
+    """None for words that nobody has met yet."""
     if re.search(_NO_TOOLKIT, text, re.IGNORECASE):
         return NoToolkitError()
     for pattern, message, hint in _SENTENCES:
         if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
             return TargetError(message.format(image=image or "without a name", text=text.rstrip(".")), hint)
-    return TargetError(f"Docker refused: {text.rstrip('.')}.", "Its own log has the details.")
+    return None
 
 
 def _text(error: Exception) -> str:

@@ -74,13 +74,16 @@ def follow_build(stream: Iterator[dict[str, Any]], told: Told) -> None:
 
 def _failed(lines: list[str], error: str) -> BuildFailedError:
     """An error that only repeats the step's shell code is told by what the step printed last."""
+    from app.adapters.docker_errors import known  # noqa: PLC0415
+
+    output = "\n".join([*lines, error])
     reason = error
     if "returned a non-zero code" in error or "did not complete successfully" in error:
         reason = _why(lines) or f"a step ended with code {error.rpartition(':')[2].strip()}"
+    elif sentence := known(error):  # of the engine itself, as of a registry that it cannot reach
+        return BuildFailedError(f"The image could not be built. {sentence.message}", sentence.hint, output)
     hint = next((hint for says, hint in _HINTS if says.search(reason)), "Its whole output says more.")
-    return BuildFailedError(
-        f"The image could not be built: {reason[:400].rstrip('.')}.", hint, "\n".join([*lines, error])
-    )
+    return BuildFailedError(f"The image could not be built: {reason[:400].rstrip('.')}.", hint, output)
 
 
 def _why(lines: list[str]) -> str:

@@ -243,8 +243,13 @@ def test_a_failed_build_says_what_pip_said_and_not_the_shell_code():
         ),
         ("Step 2/3 : RUN x\n", f"{SHELL} a non-zero code: 7", "a step ended with code 7"),
         ("", "COPY failed: no source files were specified", "COPY failed: no source files"),
+        (
+            "Step 2/21 : FROM ${BASE} AS packages\n",
+            'Get "https://registry/v2/": dial tcp: lookup registry on 10.0.0.1:53: no such host',
+            "could not be built. The image's registry cannot be reached.",
+        ),
     ],
-    ids=["apt", "the last lines", "silent", "not a step"],
+    ids=["apt", "the last lines", "silent", "not a step", "no registry"],
 )
 def test_every_failed_build_has_a_reason(printed, error, said):
     assert said in failed(printed, error).message
@@ -277,7 +282,7 @@ def test_a_build_in_which_nothing_is_said_is_ended_at_once(checkout):
         threading.Thread(target=engine.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         address = f"tcp://127.0.0.1:{engine.server_address[1]}"
         care = LocalDockerCare(
-            checkout, version="9", connect=lambda s: docker.DockerClient(address, version="1.41", timeout=s)
+            checkout, version="9", connect=lambda _: docker.DockerClient(address, version="1.41", timeout=20)
         )
 
         def stop_when_silent() -> None:

@@ -34,14 +34,17 @@ def root_only(tmp_path: Path) -> Path:
     """As /var/lib/docker, which everybody may name and only root may enter."""
     if os.getuid() != 0:
         pytest.skip("only root can play somebody else")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.name.startswith(("test_", "pytest-", "popen-")):
+            folder.chmod(0o755)
     folder = tmp_path / "docker"
     folder.mkdir(mode=0o710)
     return folder
 
 
 def test_a_disk_mounted_on_a_folder_that_one_may_not_enter_is_the_one_that_counts(root_only: Path) -> None:
+    if not os.environ.get("CI") and subprocess.run(["unshare", "--mount", "true"], check=False).returncode:
+        pytest.skip("this system lets nobody mount anything")
     mounted = by_nobody(root_only, "unshare", "--mount", "sh", "-c", MOUNTS, "sh", str(root_only))
 
     assert int(mounted) <= 7340032

@@ -31,6 +31,8 @@ _TYPING_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.5
 _LOOK_SECONDS = 5.0
 _MOST_LINES = 500
+_FEW_LINES = 8
+"""So many are shown as they are, more in a box that scrolls."""
 _OUTPUT_HEIGHT = 240
 
 Found = tuple[tuple[str, int], ImageFacts | None]
@@ -181,11 +183,15 @@ def _going_on(work: ImageWorkState, cancel: Callable[[], None]) -> list[ft.Contr
 @ft.component
 def Output(printed: str) -> ft.Control:
     """All that a build has printed, to be opened and copied."""
-    end = "\n".join(printed.splitlines()[-_MOST_LINES:])
+    lines = printed.splitlines()[-_MOST_LINES:]
     box = ft.Column(
-        [Selectable(ft.Text(end, font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL))],
+        [
+            Selectable(
+                ft.Text("\n".join(lines), font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+            )
+        ],
         scroll=ft.ScrollMode.AUTO,
-        height=_OUTPUT_HEIGHT,
+        height=_OUTPUT_HEIGHT if len(lines) > _FEW_LINES else None,
     )
     copy = CopyButton(printed, what=text("training.docker.the_output"))
     return Foldable(text("training.docker.output"), lambda: [box], badge=copy, identifier="docker-output")
