@@ -30,6 +30,7 @@ from trainer_image.look_protocol import Ability
 _TYPING_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.5
 _LOOK_SECONDS = 5.0
+_LEFTOVER_SECONDS = 30.0
 _MOST_LINES = 500
 _FEW_LINES = 8
 """So many are shown as they are, more in a box that scrolls."""
@@ -69,7 +70,6 @@ def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") ->
         every_seconds=_LOOK_SECONDS,
         on_problem=set_problem,
     )
-    use_answer(care.leftovers, set_left, on=(turn, work.is_busy), every_seconds=_LOOK_SECONDS)
     use_answer(
         lambda: care.work.state,
         set_work,
@@ -78,6 +78,7 @@ def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") ->
     )
     is_known = found is not None and found[0] == (name, turn) and problem is None
     facts = found[1] if found and is_known else None
+    use_answer(care.leftovers, set_left, on=(turn, is_known), every_seconds=_LEFTOVER_SECONDS)
     return ft.Column(
         [
             Identified(
