@@ -85,7 +85,7 @@ class DockerCareService:
         if not can_be_pulled(name):
             raise TargetError(
                 f"{name} names no registry, so it cannot be pulled.",
-                "Build it here, or name an image of a registry, like ghcr.io/owner/image:tag.",
+                "Build it here, or name an image of a registry, like registry.example/owner/image:tag.",
             )
         self._require_space(PULL_SPACE, "Pulling an image of this kind")
         self._care.pull(name, told, stop or Stop())

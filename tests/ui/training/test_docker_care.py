@@ -113,7 +113,7 @@ async def test_a_missing_image_is_built_by_one_click_and_then_says_what_it_is(en
 
 
 async def test_a_pull_shows_how_much_is_there_and_can_be_cancelled(engine, care):
-    async with mounted(DockerCare, care, f"ghcr.io/owner/{NAME}") as screen:
+    async with mounted(DockerCare, care, f"registry.example/owner/{NAME}") as screen:
         screen.start(screen.click("Pull it"))
         await screen.wait_for_text("250 of 1,000 MB")
         await screen.click("Cancel")
