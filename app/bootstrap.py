@@ -98,6 +98,7 @@ from app.services.talkers import TalkerService
 from app.services.talking import TalkingEngine
 from app.services.tokens import TokenService
 from app.services.training import TrainingService
+from trainer_image import network
 
 
 def build_services(
@@ -107,8 +108,8 @@ def build_services(
 
     With `elsewhere`, what takes long is done there. `patience` is with rented pods.
     """
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # nothing leaves this computer unasked
-    processes, vault = SystemProcesses(), KeyringVault()
+    os.environ.update(network.NO_TELEMETRY)  # nothing leaves this computer unasked
+    processes, vault = SystemProcesses(), KeyringVault(changed=paths.home / "tokens.changed")
     secrets = EnvironmentSecrets(vault=vault)
     database = open_database(paths.database)
     settings = SqliteSettingsStore(database)
@@ -284,7 +285,10 @@ def build_services(
         ),
         bundles=BundleService(
             SystemBundleParts(
-                paths.models, caches=[data / "cache/huggingface/hub"], checkout=paths.trainer.parent
+                paths.models,
+                caches=[data / "cache/huggingface/hub"],
+                checkout=paths.trainer.parent,
+                token=secrets.hf_token,
             ),
             library,
             offline,

@@ -372,7 +372,7 @@ def set_environment(config: RunConfig) -> None:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # warns of an optional kernel nobody needs
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
     os.environ["PYTORCH_CUDA_ALLOC_CONF"] = "expandable_segments:True"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.update(network.NO_TELEMETRY)
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["TQDM_DISABLE"] = "1"
     needs_all = config.distributed.enable_model_splitting or backends.of(config) is not None

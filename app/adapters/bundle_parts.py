@@ -1,29 +1,41 @@
 """The parts of a bundle: wheels by pip, models by the Hub's cache, images by Docker, the window by Flet."""
 
+import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from app.adapters.model_files import FoundModels
 from app.domain.bundles import BundleError, BundleProgress, ModelFiles, Told
 from app.domain.typed_paths import expanded, is_folder
 
 _CONNECT_SECONDS: Final = 600
+_QUICK_SECONDS: Final = 5
+_GET_IT: Final = "Check its name, the network, and the token for a private or gated one."
 
 
 class SystemBundleParts:
-    """Implements `BundleParts`. `caches` are folders that hold a Hub cache besides the usual one."""
+    """Implements `BundleParts`. `caches` are folders that hold a Hub cache besides the usual one; `token` is
+    the Hub's, asked for when something is fetched."""
 
     def __init__(
-        self, models: Path, *, caches: Sequence[Path] = (), python: str = sys.executable, checkout: Path
+        self,
+        models: Path,
+        *,
+        caches: Sequence[Path] = (),
+        python: str = sys.executable,
+        checkout: Path,
+        token: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._models = models
+        self._token = token
         self._caches = caches
         self._python = python
         self._checkout = checkout
@@ -41,51 +53,68 @@ class SystemBundleParts:
         )
 
     def model(self, name: str) -> ModelFiles:
-        folder = expanded(name)
+        folder = expanded(name).absolute()
         if is_folder(folder):
-            if not (folder / "config.json").is_file():
-                raise BundleError(f"{folder} holds no model: it has no config.json.", "Name another folder.")
-            return ModelFiles(folder)
-        from huggingface_hub import snapshot_download  # noqa: PLC0415
-
-        try:
-            found = Path(snapshot_download(name, local_files_only=True))
-        except Exception:
-            try:
-                found = Path(snapshot_download(name))
-            except Exception as error:  # the library and what lies below it raise dozens of types
+            if lacking := FoundModels().lacks(folder):
                 raise BundleError(
-                    f"The model {name} is neither on this computer nor to be had from the Hub.",
-                    "Check its name, the network, and the token for a private or gated one.",
-                ) from error
+                    f"The model in {folder} is not whole: {lacking}.",
+                    "Get all of it, or name another folder.",
+                )
+            return ModelFiles(folder)
+        found = self._on_the_hub(name)
         return ModelFiles(found, found.name)
 
-    def place_model(self, name: str, revision: str, folder: Path) -> None:
+    def model_places(self, revision: str) -> Sequence[Path]:
         if not revision:
-            _take(folder, self._models / Path(name).name)
-            return
+            return (self._models,)
         from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
 
-        for cache in dict.fromkeys((Path(HF_HUB_CACHE), *self._caches)):
+        return list(dict.fromkeys((Path(HF_HUB_CACHE), *self._caches)))
+
+    def place_model(self, name: str, revision: str, folder: Path, sums: Mapping[str, str]) -> Sequence[Path]:
+        if not revision:
+            place = _own_place(self._models / Path(name).name, sums)
+            _take(folder, place, sums)
+            return (place,)
+        places = []
+        for cache in self.model_places(revision):
             repo = cache / f"models--{name.replace('/', '--')}"
-            _take(folder, repo / "snapshots" / revision)
+            places.append(repo / "snapshots" / revision)
+            _take(folder, places[-1], sums)
             (repo / "refs").mkdir(parents=True, exist_ok=True)
             (repo / "refs" / "main").write_text(revision)
+        return places
 
-    def save_image(self, name: str, path: Path, told: Told) -> None:
+    def image_platform(self) -> str:
         from app.adapters import docker_engine  # noqa: PLC0415 it imports docker
 
-        partial = path.with_name(path.name + ".part")
+        with docker_engine.open_engine(docker_engine.connect, timeout_seconds=_QUICK_SECONDS) as engine:
+            said = engine.client.version()
+        return f"{said.get('Os', '')}/{said.get('Arch', '')}"
+
+    def save_image(self, name: str, path: Path, told: Told) -> str:
+        from app.adapters import docker_engine  # noqa: PLC0415
+
+        partial, note = path.with_name(path.name + ".part"), path.with_name(path.name + ".of")
         with docker_engine.open_engine(
             docker_engine.connect, timeout_seconds=_CONNECT_SECONDS, image=name
         ) as engine:
             image = engine.client.images.get(name)
+            platform, this = (
+                f"{image.attrs.get('Os')}/{image.attrs.get('Architecture')}",
+                f"{name} {image.id}",
+            )
+            if path.is_file() and note.is_file() and note.read_text() == this:
+                return platform
+            note.unlink(missing_ok=True)
             total, done = int(image.attrs.get("Size") or 0), 0
             with partial.open("wb") as file:
                 for chunk in image.save(named=name):
                     done += file.write(chunk)
                     told(BundleProgress(f"Saving the image {name}", done, max(total, done)))
         partial.replace(path)
+        note.write_text(this)
+        return platform
 
     def load_image(self, path: Path) -> None:
         from app.adapters import docker_engine  # noqa: PLC0415
@@ -122,6 +151,25 @@ class SystemBundleParts:
             tar.extractall(partial, filter="tar")
         partial.replace(place)
 
+    def _on_the_hub(self, name: str) -> Path:
+        """Its folder in the Hub's cache, whole: the form alone leaves one that holds its config.json only."""
+        from huggingface_hub import snapshot_download  # noqa: PLC0415
+
+        with suppress(Exception):  # not in the cache at all
+            found = Path(snapshot_download(name, local_files_only=True))
+            if not FoundModels().lacks(found):
+                return found
+        try:
+            token, endpoint = self._token() or False, os.environ.get("HF_ENDPOINT")
+            found = Path(snapshot_download(name, token=token, endpoint=endpoint))
+        except Exception as error:  # the library and what lies below it raise dozens of types
+            raise BundleError(
+                f"The model {name} is neither whole on this computer nor to be had from the Hub.", _GET_IT
+            ) from error
+        if lacking := FoundModels().lacks(found):  # unreachable, the library gives what is in the cache
+            raise BundleError(f"Of the model {name} only a part could be had: {lacking}.", _GET_IT)
+        return found
+
     def _named(self, requirement: str) -> str:
         """This very version, from the checkout where there is one."""
         name, _, extras = requirement.partition("[")
@@ -150,11 +198,24 @@ def _owned_by_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
     return entry
 
 
-def _take(source: Path, target: Path) -> None:
-    """Every file of a folder into another, by a link where the disk has them: a model is large."""
-    for file in sorted(path for path in source.rglob("*") if path.is_file()):
-        place = target / file.relative_to(source)
-        if place.is_file() and place.stat().st_size == file.stat().st_size:
+def _own_place(wanted: Path, sums: Mapping[str, str]) -> Path:
+    """That folder, unless another model lies there; then one beside it, named after what the files hold."""
+    if _holds_nothing_else(wanted, sums):
+        return wanted
+    all_of_it = "".join(f"{name} {sums[name]}\n" for name in sorted(sums))
+    return wanted.with_name(f"{wanted.name}-{hashlib.sha256(all_of_it.encode()).hexdigest()[:8]}")
+
+
+def _holds_nothing_else(folder: Path, sums: Mapping[str, str]) -> bool:
+    here = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return all(_sum(path) == sums.get(path.relative_to(folder).as_posix()) for path in here)
+
+
+def _take(source: Path, target: Path, sums: Mapping[str, str]) -> None:
+    """The files of `sums` from a folder into another, by a link where the disk has them: a model is large."""
+    for name, wanted in sorted(sums.items()):
+        file, place = source / name, target / name
+        if place.is_file() and _sum(place) == wanted:
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
@@ -163,3 +224,8 @@ def _take(source: Path, target: Path) -> None:
             os.link(file, place)
         except OSError:
             shutil.copyfile(file, place)
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -111,7 +111,7 @@ def child_environment(*, offline: bool, token: str | None) -> Mapping[str, str]:
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [root, env.get("PYTHONPATH")]))
     env["PYTHONUNBUFFERED"] = "1"
     env["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    env["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    env.update(network.NO_TELEMETRY)
     env["TOKENIZERS_PARALLELISM"] = "false"
     if offline:
         return {**network.without_proxies(env), **network.OFFLINE_ENVIRONMENT}

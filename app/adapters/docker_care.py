@@ -1,16 +1,16 @@
 """Builds, pulls, tests and tidies up on the local Docker engine, when a person asks for it."""
 
 import io
-import os
-import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts, Told
+from app.adapters.docker_disk import free_bytes, kind_of
+from app.adapters.docker_stream import ended_by, follow_build, follow_pull
+from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts, Stop, Told
 from app.domain.errors import TargetError
 from app.domain.runs import RunId
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.adapters.docker_engine import Connect, Engine
 
 _QUICK_SECONDS: Final = 5
+_GPU_TEST_SECONDS: Final = 50
 _LONG_SECONDS: Final = 600
 """An engine that builds may be silent for as long as its longest step prints nothing."""
 _LABEL: Final = "tunewright.app=1"
@@ -34,13 +35,14 @@ class LocalDockerCare:
 
     def engine(self) -> EngineFacts:
         with self._engine(_QUICK_SECONDS) as engine:
-            info = engine.client.info()
-        root = str(info.get("DockerRootDir") or "")
+            info, address = engine.client.info(), engine.client.api.base_url
+        root, kind = str(info.get("DockerRootDir") or ""), kind_of(info, address)
         return EngineFacts(
             version=str(info.get("ServerVersion") or ""),
             root=root,
-            free_bytes=_free(Path(root)) if root else None,
+            free_bytes=free_bytes(root, kind),
             can_use_gpu="nvidia" in (info.get("Runtimes") or {}),
+            kind=kind,
         )
 
     def image(self, name: str) -> ImageFacts | None:
@@ -60,7 +62,7 @@ class LocalDockerCare:
             str(labels.get("app.tunewright.version", "")),
         )
 
-    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told) -> None:
+    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told, stop: Stop) -> None:
         recipe = self._checkout / "Dockerfile.trainer"
         if not recipe.is_file():
             raise TargetError(
@@ -68,7 +70,7 @@ class LocalDockerCare:
                 "Build from a checkout of Tunewright, or pull an image.",
             )
         told(CareProgress("Handing the recipe to Docker"))
-        with self._engine(_LONG_SECONDS, image=name) as engine:
+        with self._engine(_LONG_SECONDS, image=name) as engine, ended_by(stop, engine):
             stream = engine.client.api.build(
                 fileobj=self._context(recipe),
                 custom_context=True,
@@ -80,16 +82,18 @@ class LocalDockerCare:
                 forcerm=True,
                 decode=True,
             )
-            _follow_build(stream, told)
+            follow_build(stream, told)
 
-    def pull(self, name: str, told: Told) -> None:
+    def pull(self, name: str, told: Told, stop: Stop) -> None:
         repository, tag = _name_and_tag(name)
-        with self._engine(_LONG_SECONDS, image=name) as engine:
+        with self._engine(_LONG_SECONDS, image=name) as engine, ended_by(stop, engine):
             stream = engine.client.api.pull(repository, tag=tag, stream=True, decode=True)
-            _follow_pull(stream, told, name)
+            follow_pull(stream, told, name)
 
     def test_gpu(self, image: str) -> str:
-        from docker.types import DeviceRequest  # noqa: PLC0415
+        from requests.exceptions import RequestException  # noqa: PLC0415
+
+        from app.adapters import docker_engine  # noqa: PLC0415
 
         with self._engine(60, image=image) as engine:
             container = engine.client.containers.create(
@@ -98,12 +102,19 @@ class LocalDockerCare:
                 entrypoint=["nvidia-smi"],
                 labels={"tunewright.app": "1", "tunewright.gpu_test": "1"},
                 network_mode="none",
-                device_requests=[DeviceRequest(count=-1, capabilities=[["gpu"]])],
+                device_requests=[docker_engine.gpus(None)],
             )
             try:
                 container.start()
-                code = int(container.wait(timeout=50)["StatusCode"])
+                code = int(container.wait(timeout=_GPU_TEST_SECONDS)["StatusCode"])
                 said = container.logs().decode(errors="replace").strip()
+            except RequestException as error:
+                if "timed out" not in str(error):
+                    raise
+                raise TargetError(
+                    f"The container was still looking for the GPU after {_GPU_TEST_SECONDS} seconds.",
+                    "The driver may be stuck: see whether nvidia-smi answers in a terminal.",
+                ) from error
             finally:
                 container.remove(force=True)
         if code != 0 or "GPU" not in said:
@@ -114,11 +125,11 @@ class LocalDockerCare:
         return said
 
     def examine(self, image: str) -> str:
-        from docker.types import DeviceRequest  # noqa: PLC0415
+        from app.adapters import docker_engine  # noqa: PLC0415
 
         with self._engine(120, image=image) as engine:
             has_gpu = "nvidia" in (engine.client.info().get("Runtimes") or {})
-            gpus = [DeviceRequest(count=-1, capabilities=[["gpu"]])] if has_gpu else []
+            gpus = [docker_engine.gpus(None)] if has_gpu else []
             container = engine.client.containers.create(
                 image,
                 ["--doctor"],
@@ -184,54 +195,12 @@ def _sent(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return entry
 
 
-def _follow_build(stream: Iterator[dict[str, Any]], told: Told) -> None:
-    """Leaving early closes the connection, and with that the engine ends the build."""
-    with closing(stream):  # type: ignore[type-var]
-        for item in stream:
-            if error := item.get("error"):
-                raise TargetError(
-                    f"The image could not be built: {' '.join(str(error).split())[:300]}.",
-                    "Without network a build needs packages that were collected before: "
-                    "scripts/build-trainer-image.sh does that, or install a bundle.",
-                )
-            if text := str(item.get("stream") or item.get("status") or "").strip():
-                told(CareProgress(text.splitlines()[-1][:200]))
-
-
-def _follow_pull(stream: Iterator[dict[str, Any]], told: Told, name: str) -> None:
-    from app.adapters.docker_errors import translate  # noqa: PLC0415
-
-    layers: dict[str, tuple[int, int]] = {}
-    with closing(stream):  # type: ignore[type-var]
-        for item in stream:
-            if error := item.get("error"):
-                raise translate(Exception(str(error)), image=name)
-            detail = item.get("progressDetail") or {}
-            if item.get("status") == "Downloading" and detail.get("total"):
-                layers[str(item.get("id"))] = int(detail.get("current") or 0), int(detail["total"])
-            elif item.get("status") in ("Download complete", "Pull complete") and item.get("id") in layers:
-                total = layers[str(item["id"])][1]
-                layers[str(item["id"])] = total, total
-            done, total = (sum(column) for column in zip(*layers.values(), strict=True)) if layers else (0, 0)
-            told(CareProgress(f"{item.get('status', '')} {item.get('id', '')}".strip(), done, total))
-
-
 def _name_and_tag(name: str) -> tuple[str, str | None]:
     """Without a tag `pull` would fetch every one there is."""
     if "@" in name:
         return name, None
     repository, colon, tag = name.rpartition(":")
     return (repository, tag) if colon and "/" not in tag else (name, "latest")
-
-
-def _free(folder: Path) -> int | None:
-    """On the disk that really holds it; None where it lies on another machine or cannot be looked at."""
-    while not os.access(folder, os.X_OK) and folder != folder.parent:
-        folder = folder.parent
-    try:
-        return shutil.disk_usage(folder).free if folder != folder.parent else None
-    except OSError:
-        return None
 
 
 def _time(text: object) -> datetime | None:

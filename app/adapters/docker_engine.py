@@ -18,7 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from app.adapters.docker_errors import translate
 from app.adapters.docker_plan import ContainerPlan
-from app.adapters.gpu import cuda_name
+from app.adapters.gpu import cuda_name, named_by_user
 from app.domain.errors import TargetError, is_passing
 
 Connect = Callable[[int], docker.DockerClient]
@@ -94,7 +94,7 @@ class Engine:
     ) -> str:
         """Create and start a container and return its id. If it does not start it is removed again.
 
-        With `gpu` it sees all of them, or the one that NVML counts as `only_gpu`.
+        With `gpu` it sees all that may be used, or the one that NVML counts as `only_gpu`.
         """
         container = self.client.containers.create(
             image,
@@ -110,7 +110,7 @@ class Engine:
             init=True,
             shm_size=min(_SHARED_MEMORY, psutil.virtual_memory().available // 2),
             network_mode="none" if plan.config.offline else None,
-            device_requests=[_gpus(only_gpu)] if gpu else None,
+            device_requests=[gpus(only_gpu)] if gpu else None,
             # The engine's default may be one whose log cannot be read back.
             log_config=LogConfig(type=LogConfig.types.JSON),
             mem_limit=mem_limit,
@@ -162,6 +162,8 @@ def state_of(container: Container) -> dict[str, Any]:
     return dict(container.attrs["State"])
 
 
-def _gpus(only: int | None) -> DeviceRequest:
-    which = {"count": -1} if only is None else {"device_ids": [cuda_name(only)]}
+def gpus(only: int | None) -> DeviceRequest:
+    """The one that NVML counts as `only`; else those that the user's CUDA_VISIBLE_DEVICES names, or all."""
+    named = named_by_user() if only is None else [cuda_name(only)]
+    which: dict[str, Any] = {"device_ids": named} if named else {"count": -1}
     return DeviceRequest(capabilities=[["gpu"]], **which)

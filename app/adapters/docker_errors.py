@@ -7,6 +7,7 @@ who call, so that the app starts without it.
 import re
 from typing import Final
 
+from app.domain.docker_care import NoToolkitError
 from app.domain.errors import TargetError
 
 _START = "Start Docker (Docker Desktop, or: sudo systemctl start docker), then try again."
@@ -70,11 +71,34 @@ _SENTENCES: Final[tuple[tuple[str, str, str], ...]] = (
     (r"verification failed|unexpected EOF", "The image {image} arrived damaged.", _NETWORK),
     # The computer
     (
-        r"could not select device driver|nvidia-container|unknown or invalid runtime name: nvidia|"
-        r"Unknown runtime specified nvidia|CDI device|unresolvable CDI",
-        "Docker cannot hand the GPU to a container.",
-        "Install the NVIDIA Container Toolkit, run: sudo nvidia-ctk runtime configure --runtime=docker, "
-        "and restart Docker. Or switch the GPU off for this run.",
+        r"unsatisfied condition: (cuda|driver|brand)",
+        "This computer's NVIDIA driver is too old for the image {image}.",
+        "Update the driver, then restart the computer.",
+    ),
+    (
+        r"driver/library version mismatch",
+        "The NVIDIA driver was updated, but the one before is still loaded.",
+        "Restart the computer, then try again.",
+    ),
+    (
+        r"driver not loaded|nvml error|load library failed|libnvidia-ml",
+        "Docker finds no working NVIDIA driver on this computer.",
+        "See whether nvidia-smi answers in a terminal; install or update the driver, restart the computer.",
+    ),
+    (
+        r"CDI device|unresolvable CDI",
+        "Docker was not told yet which GPUs there are.",
+        "Run: sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml, then restart Docker.",
+    ),
+    (
+        r'exec: "nvidia-smi"',
+        "Docker gave the container no nvidia-smi, which comes with the driver.",
+        "See whether nvidia-smi answers in a terminal, then restart Docker.",
+    ),
+    (
+        r"nvidia-container",
+        "NVIDIA's Container Toolkit cannot hand the GPU over: {text}.",
+        "See whether nvidia-smi answers in a terminal, then restart Docker.",
     ),
     (r"no space left on device", "The disk is full.", "Make room, for example with: docker system prune."),
     (
@@ -125,16 +149,29 @@ _PASSING: Final = (
     r"cannot allocate memory|not enough memory"
 )
 """Nothing about the run itself: an engine that is off, a network that is away, a full disk or memory."""
+_NO_TOOLKIT: Final = (
+    r"could not select device driver|unknown or invalid runtime name: nvidia|"
+    r"Unknown runtime specified nvidia|no known GPU vendor found"
+)
 
 
 def translate(error: Exception, *, image: str = "") -> TargetError:
     """Say in one sentence what happened and what to do. `error`: anything docker or requests raised."""
     text = _text(error)
+    return known(text, image=image) or TargetError(
+        f"Docker refused: {text.rstrip('.')}.", "Its own log has the details."
+    )
+
+
+def known(text: str, *, image: str = "") -> TargetError | None:
+    """None for words that nobody has met yet."""
+    if re.search(_NO_TOOLKIT, text, re.IGNORECASE):
+        return NoToolkitError()
     for pattern, message, hint in _SENTENCES:
         if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
             said = message.format(image=image or "without a name", text=text.rstrip("."))
             return TargetError(said, hint, may_pass=bool(re.search(_PASSING, text, re.IGNORECASE)))
-    return TargetError(f"Docker refused: {text.rstrip('.')}.", "Its own log has the details.")
+    return None
 
 
 def _text(error: Exception) -> str:

@@ -21,6 +21,7 @@ from trainer_image.config import (
     FileDataset,
     RunConfig,
 )
+from trainer_image.network import NO_TELEMETRY
 
 DATA: Final = "/data"
 _MODELS: Final = "/models"
@@ -144,5 +145,6 @@ def _environment(secrets: Mapping[str, str]) -> dict[str, str]:
         ROWS_CACHE_VARIABLE: f"{DATA}/{_ROWS_CACHE}",
         MEMORY_HISTORY_VARIABLE: f"{DATA}/{_MEMORY_HISTORY}",
         "PYTHONUNBUFFERED": "1",
+        **NO_TELEMETRY,
         **secrets,
     }

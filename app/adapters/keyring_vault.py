@@ -1,7 +1,10 @@
 """Tokens in the system's keyring: Keychain, Credential Manager, Secret Service, KWallet."""
 
 import logging
+import secrets
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import StudioError
@@ -19,10 +22,16 @@ _INSECURE: Final = ("PlaintextKeyring", "fail.Keyring", "null.Keyring")
 
 
 class KeyringVault:
-    """Implements `TokenVault`. `backend` replaces the system's own."""
+    """Implements `TokenVault`. `backend` replaces the system's own.
 
-    def __init__(self, backend: "KeyringBackend | None" = None) -> None:
+    `changed` is a file that every process of ours writes when it keeps or removes a token: what another one
+    has read before is then read anew.
+    """
+
+    def __init__(self, backend: "KeyringBackend | None" = None, *, changed: Path | None = None) -> None:
         self._backend = backend
+        self._changed = changed
+        self._seen = self._last_change()
         self._known: dict[TokenPlace, str] = {}
         """A keyring may ask its owner at each look: once is enough."""
         self._lock = threading.Lock()
@@ -41,6 +50,9 @@ class KeyringVault:
     def get(self, place: TokenPlace) -> str | None:
         """None, too, where the keyring stays locked or fails: the log says so."""
         with self._lock:
+            if (change := self._last_change()) != self._seen:
+                self._seen = change
+                self._known.clear()
             if place not in self._known and not self.problem():
                 try:
                     found = self._keyring().get_password(SERVICE, place.value)
@@ -62,6 +74,7 @@ class KeyringVault:
                 "The keyring did not take the token: it may be locked.",
                 f"Unlock it and try again, or set the environment variable {place.variables[0]}.",
             ) from None
+        self._note_change()
         with self._lock:
             self._known[place] = token
 
@@ -75,13 +88,27 @@ class KeyringVault:
         try:
             self._keyring().delete_password(SERVICE, place.value)
         except PasswordDeleteError:
-            return  # there is none
+            pass  # there is none
         except Exception as error:
             log.info("The keyring removed nothing: %s", type(error).__name__)
             raise StudioError(
                 "The token could not be removed from the keyring: it may be locked.",
                 "Unlock it and try again.",
             ) from None
+        self._note_change()
+
+    def _last_change(self) -> str:
+        with suppress(OSError, UnicodeDecodeError):
+            return self._changed.read_text(encoding="utf-8") if self._changed else ""
+        return ""
+
+    def _note_change(self) -> None:
+        if self._changed is None:
+            return
+        try:
+            self._changed.write_text(secrets.token_hex(8), encoding="utf-8")
+        except OSError as error:
+            log.warning("Other windows were not told of the change: %s", error.strerror or error)
 
     def _keyring(self) -> "KeyringBackend":
         if self._backend is None:

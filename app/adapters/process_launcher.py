@@ -196,7 +196,8 @@ def job_environment(
     inherited = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
     one_gpu = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": cuda_name(gpu)}
     order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} if gpu is not None else {}
-    environment = {**shared, **order, **inherited, **one_gpu, "PYTHONUNBUFFERED": "1", **secrets}
+    environment = {**shared, **order, **inherited, **one_gpu, **network.NO_TELEMETRY}
+    environment |= {"PYTHONUNBUFFERED": "1", **secrets}
     if not offline:
         return environment
     return {**network.without_proxies(environment), **network.OFFLINE_ENVIRONMENT}

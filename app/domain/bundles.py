@@ -1,6 +1,6 @@
 """A bundle: one file with what a computer without network needs, made on one that has it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, Protocol
@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.domain.errors import StudioError
 
 MANIFEST: Final = "manifest.json"
+FOLDER: Final = "folder"
+"""In a part's path, in place of the revision that a model of the Hub has."""
 Kind = Literal["wheel", "model", "image", "session", "window"]
 
 
@@ -51,13 +53,50 @@ class Manifest(BaseModel):
     """System, machine and Python that its wheels are for."""
     requirement: str = ""
     """What pip installs from its wheels; empty without wheels."""
+    image_platform: str = ""
+    """System and processor of its image, as in "linux/amd64"; empty if nobody noted it."""
     parts: tuple[Part, ...]
 
     def of_kind(self, kind: Kind) -> Sequence[Part]:
         return [part for part in self.parts if part.kind == kind]
 
+    def models(self) -> Sequence["BundledModel"]:
+        """One for each folder of models/, whatever names they have in common."""
+        found: dict[str, list[Part]] = {}
+        for part in self.of_kind("model"):
+            found.setdefault("/".join(part.path.split("/")[:3]), []).append(part)
+        return [BundledModel(place, tuple(parts)) for place, parts in found.items()]
+
     def names(self, kind: Kind) -> Sequence[str]:
         return list(dict.fromkeys(part.name for part in self.of_kind(kind)))
+
+
+@dataclass(frozen=True)
+class BundledModel:
+    """The files of one model in a bundle."""
+
+    place: str
+    """models/NAME/REVISION; for a folder of the person's own the revision is "folder"."""
+    parts: tuple[Part, ...]
+
+    @property
+    def name(self) -> str:
+        return self.parts[0].name
+
+    @property
+    def revision(self) -> str:
+        """Empty for a folder of the person's own."""
+        last = self.place.rpartition("/")[2]
+        return "" if last == FOLDER else last
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """File below `place` → SHA-256."""
+        return {part.path.removeprefix(f"{self.place}/"): part.sha256 for part in self.parts}
 
 
 @dataclass(frozen=True)
@@ -108,15 +147,27 @@ class BundleParts(Protocol):
         ...
 
     def model(self, name: str) -> ModelFiles:
-        """Fetched from the Hub if it is not here yet."""
+        """Fetched from the Hub if it is not here, or not whole. One that stays in part is refused."""
         ...
 
-    def place_model(self, name: str, revision: str, folder: Path) -> None:
-        """Put its files where runs and chats find it under `name`; does nothing that is done already."""
+    def model_places(self, revision: str) -> Sequence[Path]:
+        """The folders below which `place_model` puts one; they need not exist."""
         ...
 
-    def save_image(self, name: str, path: Path, told: Told) -> None:
-        """The file appears whole or not at all."""
+    def place_model(self, name: str, revision: str, folder: Path, sums: Mapping[str, str]) -> Sequence[Path]:
+        """Put its files where runs and chats find it under `name`, and say where that is.
+
+        `sums` is file in `folder` → SHA-256: what is there already is left alone, and a folder that holds
+        another model, too.
+        """
+        ...
+
+    def image_platform(self) -> str:
+        """Of which images the engine here can run, as in "linux/amd64"."""
+        ...
+
+    def save_image(self, name: str, path: Path, told: Told) -> str:
+        """Its platform. The file appears whole or not at all; one of this very image is left alone."""
         ...
 
     def load_image(self, path: Path) -> None: ...

@@ -1,11 +1,13 @@
 """What a person wants to know of Docker here: the image, the GPU, what earlier runs have left."""
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
-from app.domain.errors import StudioError
+from app.domain.errors import StudioError, TargetError
 from app.domain.runs import Run, RunId
 
 GIB: Final = 1024**3
@@ -17,6 +19,51 @@ PULL_SPACE: Final = 20 * GIB
 class CareCancelledError(StudioError):
     def __init__(self) -> None:
         super().__init__("It was cancelled.", "What had arrived or was built so far is used next time.")
+
+
+class BuildFailedError(TargetError):
+    """A build that came to an end of its own. `log` is all that it printed."""
+
+    def __init__(self, message: str, hint: str, log: str) -> None:
+        super().__init__(message, hint)
+        self.log = log
+
+
+class NoToolkitError(TargetError):
+    """The engine knows no way to hand a GPU to a container."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Docker cannot hand the GPU to a container.",
+            "Install the NVIDIA Container Toolkit, run: sudo nvidia-ctk runtime configure --runtime=docker, "
+            "and restart Docker. Or switch the GPU off for this run.",
+        )
+
+
+class Stop:
+    """A wish to stop, said from another thread, that also reaches work which only waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._act: Callable[[], None] | None = None
+        self.is_wanted = False
+
+    def stop(self) -> None:
+        with self._lock:
+            self.is_wanted = True
+            if self._act is not None:
+                self._act()
+
+    @contextmanager
+    def reaching(self, act: Callable[[], None]) -> Iterator[None]:
+        """Inside, `act` is called when the wish comes; it must not wait."""
+        with self._lock:
+            self._act = act
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._act = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +95,10 @@ class ImageFacts:
     """Of the Tunewright that built it; empty if it does not say."""
 
 
+EngineKind = Literal["system", "rootless", "snap", "desktop", "elsewhere"]
+"""The system's own, a user's own, the snap's, Docker Desktop's, or one of another computer or machine."""
+
+
 @dataclass(frozen=True)
 class EngineFacts:
     version: str
@@ -57,6 +108,7 @@ class EngineFacts:
     """On the disk that holds it; None where this computer cannot see it (Docker Desktop, another one)."""
     can_use_gpu: bool
     """Whether it knows NVIDIA's runtime. Newer set-ups hand GPUs over without: only a test tells."""
+    kind: EngineKind = "system"
 
 
 @dataclass(frozen=True)
@@ -92,9 +144,13 @@ class DockerCare(Protocol):
         """None if it is not on this computer."""
         ...
 
-    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told) -> None: ...
+    def build(self, name: str, variant: Literal["cuda", "cpu"], told: Told, stop: Stop) -> None:
+        """Raises BuildFailedError, and CareCancelledError when `stop` is wanted."""
+        ...
 
-    def pull(self, name: str, told: Told) -> None: ...
+    def pull(self, name: str, told: Told, stop: Stop) -> None:
+        """Raises CareCancelledError when `stop` is wanted."""
+        ...
 
     def test_gpu(self, image: str) -> str:
         """What a container sees of the GPUs, a line each. Raises TargetError if it sees none."""
@@ -149,10 +205,18 @@ _ZYPPER: Final = (
     "sudo zypper --gpg-auto-import-keys install -y nvidia-container-toolkit",
 )
 _PACMAN: Final = ("sudo pacman -S --needed nvidia-container-toolkit",)
-_CONFIGURE: Final = (
-    "sudo nvidia-ctk runtime configure --runtime=docker",
-    "sudo systemctl restart docker",
+_CONFIGURE: Final = ("sudo nvidia-ctk runtime configure --runtime=docker",)
+_CONFIGURE_ROOTLESS: Final = (
+    "nvidia-ctk runtime configure --runtime=docker --config=$HOME/.config/docker/daemon.json",
+    "sudo nvidia-ctk config --set nvidia-container-cli.no-cgroups --in-place",
+    "systemctl --user restart docker",
 )
+_WITHOUT_LINES: Final[Mapping[EngineKind, str]] = {
+    "desktop": "Docker Desktop hands an NVIDIA GPU over on Windows only, with WSL 2: update NVIDIA's driver "
+    "for Windows, run wsl --update there, and restart Docker Desktop.",
+    "elsewhere": "This Docker runs on another computer or in a virtual machine: NVIDIA's Container Toolkit "
+    "is to be installed there.",
+}
 _FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("debian", "ubuntu"), _APT),
     **dict.fromkeys(("fedora", "rhel", "centos", "amzn"), _DNF),
@@ -161,15 +225,40 @@ _FAMILIES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-def toolkit_commands(os_release: str) -> Sequence[str]:
+@dataclass(frozen=True)
+class Fix:
+    """How a missing toolkit comes to an engine."""
+
+    text: str
+    """Empty if nothing better is known than the error's own hint."""
+    commands: Sequence[str] = ()
+    """To be typed, a line each."""
+
+
+def toolkit_fix(kind: EngineKind, os_release: str, *, has_systemd: bool = True) -> Fix:
+    """For an engine of that kind, and the system that /etc/os-release describes."""
+    if kind in _WITHOUT_LINES:
+        return Fix(_WITHOUT_LINES[kind])
+    if kind == "snap":
+        text = "Docker of the snap looks for the GPU when it starts: run this line, then test again."
+        return Fix(text, ("sudo snap restart docker",))
+    commands = toolkit_commands(os_release, is_rootless=kind == "rootless", has_systemd=has_systemd)
+    return Fix("Run these lines, then test again.", commands) if commands else Fix("")
+
+
+def toolkit_commands(
+    os_release: str, *, is_rootless: bool = False, has_systemd: bool = True
+) -> Sequence[str]:
     """What installs NVIDIA's Container Toolkit on the system that /etc/os-release describes, a line each.
 
     Empty for a system it is not known for. Source: NVIDIA's installation guide of the toolkit.
     """
     said = dict(line.split("=", 1) for line in os_release.splitlines() if "=" in line)
     kinds = f"{said.get('ID', '')} {said.get('ID_LIKE', '')}".replace('"', "").replace("'", "").split()
+    restart = "sudo systemctl restart docker" if has_systemd else "sudo service docker restart"
+    configure = _CONFIGURE_ROOTLESS if is_rootless else (*_CONFIGURE, restart)
     for kind in kinds:
         family = kind if kind in _FAMILIES else kind.partition("-")[0]
         if family in _FAMILIES:
-            return (*_FAMILIES[family], *_CONFIGURE)
+            return (*_FAMILIES[family], *configure)
     return ()

@@ -6,16 +6,19 @@ import json
 import logging
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import IO, Final
 
 from pydantic import ValidationError
 
 from app.domain.bundles import (
+    FOLDER,
     MANIFEST,
+    BundledModel,
     BundleError,
     BundleParts,
     BundleProgress,
@@ -28,6 +31,7 @@ from app.domain.bundles import (
 from app.domain.sizes import sized
 from app.services.library import LibraryService
 from app.services.offline import OfflineService
+from trainer_image.config import OUTPUT_DIR
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +86,10 @@ class BundleService:
         with _speaking_of(file):
             room.mkdir(parents=True, exist_ok=True)
             sources = list(self._collected(wish, room, told))
+            platform = self._save_image(wish, room, sources, told)
             total = sum(source.file.stat().st_size for source in sources)
             _require_space(file.parent, total)
-            manifest = self._write(sources, wish, file, total, told)
+            manifest = self._write(sources, wish, file, total, told, image_platform=platform)
             shutil.rmtree(room)
         return manifest
 
@@ -97,10 +102,12 @@ class BundleService:
         """Check every part, then install what is not installed yet. Nothing is installed of a damaged one."""
         with _opened(file) as tar:
             manifest = _manifest_of(tar, file)
+            self._require_fitting(manifest)
             room = self._folder / hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:16]
             with _speaking_of(room):
+                self._require_space_for_models(manifest, room)
                 self._unpack(tar, manifest, room, told)
-        self._install(manifest, room, told)
+                self._install(manifest, room, told)
         shutil.rmtree(room, ignore_errors=True)
         return manifest
 
@@ -112,18 +119,7 @@ class BundleService:
             told(BundleProgress(f"Writing the session {session.name}"))
             self._library.export(session.id, file, overwrite=True)
             yield _Source("session", session.name, f"sessions/{file.name}", file)
-        for name in wish.models:
-            told(BundleProgress(f"Looking for the model {name}"))
-            found = self._parts.model(name)
-            label = name if found.revision else found.folder.name
-            place = f"models/{label.replace('/', '--')}/{found.revision or 'folder'}"
-            for path in sorted(path for path in found.folder.rglob("*") if path.is_file()):
-                yield _Source("model", label, f"{place}/{path.relative_to(found.folder).as_posix()}", path)
-        if wish.image:
-            file = room / "image.tar"
-            if not file.is_file():
-                self._parts.save_image(wish.image, file, told)
-            yield _Source("image", wish.image, "image.tar", file)
+        yield from self._collected_models(wish.models, told)
         if wish.window:
             file = room / "window.tar"
             told(BundleProgress("Looking for the desktop window's client"))
@@ -135,8 +131,37 @@ class BundleService:
             for path in sorted((room / "wheels").glob("*.whl")):
                 yield _Source("wheel", path.name, f"wheels/{path.name}", path)
 
+    def _collected_models(self, names: Sequence[str], told: Told) -> Iterator[_Source]:
+        taken: dict[str, Path] = {}
+        for name in names:
+            told(BundleProgress(f"Looking for the model {name}"))
+            found = self._parts.model(name)
+            label = name if found.revision else _free_label(found.folder, taken)
+            place = _place_of(label, found.revision)
+            if place.casefold() in taken:
+                continue  # named twice
+            taken[place.casefold()] = found.folder
+            for path in sorted(path for path in found.folder.rglob("*") if path.is_file()):
+                yield _Source("model", label, f"{place}/{path.relative_to(found.folder).as_posix()}", path)
+
+    def _save_image(self, wish: BundleWish, room: Path, sources: list[_Source], told: Told) -> str:
+        """Add it to the sources; its platform, empty if no image is wanted."""
+        if not wish.image:
+            return ""
+        file = room / "image.tar"
+        platform = self._parts.save_image(wish.image, file, told)
+        sources.append(_Source("image", wish.image, file.name, file))
+        return platform
+
     def _write(
-        self, sources: list[_Source], wish: BundleWish, file: Path, total: int, told: Told
+        self,
+        sources: list[_Source],
+        wish: BundleWish,
+        file: Path,
+        total: int,
+        told: Told,
+        *,
+        image_platform: str,
     ) -> Manifest:
         """The manifest goes last: only then every checksum is known, each file having been read once."""
         partial, parts, done = file.with_name(file.name + ".part"), [], 0
@@ -150,6 +175,7 @@ class BundleService:
                     made_with=self._version,
                     made_for=self._parts.made_for(),
                     requirement=wish.requirement,
+                    image_platform=image_platform,
                     parts=tuple(parts),
                 )
                 text = manifest.model_dump_json(indent=1).encode()
@@ -176,7 +202,7 @@ class BundleService:
         """Step by step, each noted when it is done: a second try repeats none that cannot be repeated."""
         note = room / "installed.json"
         done: list[str] = json.loads(note.read_text()) if note.is_file() else []
-        for step, text, act in self._steps(manifest, room):
+        for step, text, act in self._steps(manifest, room, told):
             if step in done:
                 continue
             told(BundleProgress(text))
@@ -184,7 +210,7 @@ class BundleService:
             done.append(step)
             note.write_text(json.dumps(done))
 
-    def _steps(self, manifest: Manifest, room: Path) -> Iterator[_Step]:
+    def _steps(self, manifest: Manifest, room: Path, told: Told) -> Iterator[_Step]:
         """(name, what to say, what to do)"""
         for part in manifest.of_kind("session"):
 
@@ -194,15 +220,14 @@ class BundleService:
                 )
 
             yield f"session {part.path}", f"Importing the session {part.name}", take_session
-        for name in manifest.names("model"):
-            first = next(part for part in manifest.of_kind("model") if part.name == name)
-            revision = first.path.split("/")[2]
+        for model in manifest.models():
 
-            def place(name: str = name, revision: str = revision, path: str = first.path) -> None:
-                folder = room.joinpath(*path.split("/")[:3])
-                self._parts.place_model(name, "" if revision == "folder" else revision, folder)
+            def place(model: BundledModel = model) -> None:
+                source = room.joinpath(*model.place.split("/"))
+                places = self._parts.place_model(model.name, model.revision, source, model.sums)
+                told(BundleProgress(f"The model {model.name} lies in {' and '.join(map(str, places))}"))
 
-            yield f"model {name}", f"Installing the model {name}", place
+            yield model.place, f"Installing the model {model.name}", place
         for part in manifest.of_kind("image"):
 
             def load(part: Part = part) -> None:
@@ -212,24 +237,63 @@ class BundleService:
         for part in manifest.of_kind("window"):
 
             def place_window(part: Part = part) -> None:
-                self._for_this_computer("desktop window", manifest)
                 self._parts.place_window(part.name, room / part.path)
 
             yield "window", "Installing the desktop window's client", place_window
         if manifest.requirement:
 
             def install() -> None:
-                self._for_this_computer("packages", manifest)
                 self._parts.install_wheels(manifest.requirement, room / "wheels")
 
             yield "wheels", f"Installing {manifest.requirement}", install
 
-    def _for_this_computer(self, what: str, manifest: Manifest) -> None:
-        if manifest.made_for != (here := self._parts.made_for()):
-            raise BundleError(
-                f"This bundle's {what} cannot be used here: made for {manifest.made_for}, this is {here}.",
-                "What stands before it is installed. Make a bundle on a computer like this one.",
-            )
+    def _require_fitting(self, manifest: Manifest) -> None:
+        """Before anything is unpacked: gigabytes that cannot be used would stay."""
+        kinds = {part.kind for part in manifest.parts}
+        here = self._parts.made_for()
+        if kinds & {"wheel", "window"} and manifest.made_for != here:
+            what = "packages" if "wheel" in kinds else "desktop window"
+            raise _unfitting(what, manifest.made_for, here)
+        if "image" in kinds:
+            here = self._parts.image_platform()  # says, too, if no engine answers
+            if manifest.image_platform not in ("", here):
+                raise _unfitting("image", manifest.image_platform, here)
+
+    def _require_space_for_models(self, manifest: Manifest, room: Path) -> None:
+        """On the disks where they are copied to; on the one of `room` they are linked and take nothing."""
+        needed: dict[int, tuple[Path, int]] = {}
+        for model in manifest.models():
+            for place in map(_existing, self._parts.model_places(model.revision)):
+                disk = place.stat().st_dev
+                needed[disk] = place, needed.get(disk, (place, 0))[1] + model.size
+        needed.pop(_existing(room).stat().st_dev, None)
+        for place, size in needed.values():
+            _require_space(place, size)
+
+
+def _place_of(label: str, revision: str) -> str:
+    return f"models/{label.replace('/', '--')}/{revision or FOLDER}"
+
+
+def _free_label(folder: Path, taken: Mapping[str, Path]) -> str:
+    """What a model's folder is called in the bundle: each result of a run lies in one called output."""
+    name = f"{folder.parent.name}-{folder.name}" if folder.name == OUTPUT_DIR else folder.name
+    labels = chain([name], (f"{name}-{number}" for number in count(2)))
+    return next(each for each in labels if taken.get(_place_of(each, "").casefold(), folder) == folder)
+
+
+def _unfitting(what: str, made_for: str, here: str) -> BundleError:
+    return BundleError(
+        f"This bundle's {what} cannot be used here: made for {made_for}, this is {here}.",
+        "Nothing was unpacked. Make the bundle on a computer like this one, or without that part.",
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder that is there already, from which the path goes on."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _add(tar: tarfile.TarFile, source: _Source) -> Part:
@@ -330,6 +394,9 @@ def _speaking_of(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        where = error.filename2 or error.filename or place
         raise BundleError(
-            f"{place} cannot be written: {error.strerror or error}.", "Make room, or choose another folder."
+            f"{where} cannot be written: {error.strerror or error}.",
+            "Make room, see who owns the folder, or choose another one; then try again: "
+            "what was done is not done twice.",
         ) from error

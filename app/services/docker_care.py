@@ -17,14 +17,17 @@ from app.domain.docker_care import (
     EngineFacts,
     ImageFacts,
     Leftover,
+    NoToolkitError,
+    Stop,
     Told,
     leftover,
-    toolkit_commands,
+    toolkit_fix,
 )
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import RunStore
 from app.domain.runs import Run, RunId
 from app.domain.sizes import sized
+from app.services.image_work import ImageWork
 from app.services.offline import OfflineService
 from trainer_image.look_protocol import Ability, abilities_in
 
@@ -51,12 +54,16 @@ class DockerCareService:
         offline: OfflineService,
         gpus: Callable[[], Sequence[str]],
         os_release: Path = Path("/etc/os-release"),
+        systemd: Path = Path("/run/systemd/system"),
     ) -> None:
         self._care = care
         self._runs = runs
         self._offline = offline
         self._gpus = gpus
         self._os_release = os_release
+        self._systemd = systemd
+        self.work = ImageWork()
+        """What a window is getting; a terminal waits itself."""
 
     def engine(self) -> EngineFacts:
         return self._care.engine()
@@ -65,18 +72,23 @@ class DockerCareService:
         """None if it is not on this computer."""
         return self._care.image(name)
 
-    def build(self, name: str, told: Told) -> ImageFacts:
+    def build(self, name: str, told: Told, stop: Stop | None = None) -> ImageFacts:
         """Build the trainer image of this version under `name`; one called …:cpu without GPU support."""
         self._offline.refuse("Building the image")
         variant = variant_of(name)
         self._require_space(BUILD_SPACE[variant], "Building the image")
-        self._care.build(name, variant, told)
+        self._care.build(name, variant, told, stop or Stop())
         return self._arrived(name)
 
-    def pull(self, name: str, told: Told) -> ImageFacts:
+    def pull(self, name: str, told: Told, stop: Stop | None = None) -> ImageFacts:
         self._offline.refuse("Pulling an image")
+        if not can_be_pulled(name):
+            raise TargetError(
+                f"{name} names no registry, so it cannot be pulled.",
+                "Build it here, or name an image of a registry, like registry.example/owner/image:tag.",
+            )
         self._require_space(PULL_SPACE, "Pulling an image of this kind")
-        self._care.pull(name, told)
+        self._care.pull(name, told, stop or Stop())
         return self._arrived(name)
 
     def test_gpu(self, image: str) -> GpuVerdict:
@@ -90,10 +102,13 @@ class DockerCareService:
             raise TargetError(f"The image {image} is not on this computer.", "Build or pull it, then test.")
         try:
             return GpuVerdict(True, f"A container sees: {self._care.test_gpu(image)}")
-        except TargetError as error:
-            commands = toolkit_commands(self._system())
-            what = "Run these lines, then test again." if commands else error.hint
-            return GpuVerdict(False, f"{error.message} {what} {_GPU_HINT}", commands)
+        except NoToolkitError as error:
+            has_systemd = self._systemd.is_dir()
+            fix = toolkit_fix(self._care.engine().kind, self._system(), has_systemd=has_systemd)
+            said = f"{error.message} {fix.text or error.hint} {_GPU_HINT}"
+            return GpuVerdict(False, said, fix.commands)
+        except TargetError as error:  # the toolkit is there: installing it again would mend nothing
+            return GpuVerdict(False, f"{error.message} {error.hint} {_GPU_HINT}")
 
     def abilities(self, image: str) -> tuple[Ability, ...]:
         """What a container of the image can train on this computer, and why not the rest; takes seconds."""
@@ -147,6 +162,11 @@ class DockerCareService:
             return self._os_release.read_text(encoding="utf-8")
         except OSError:
             return ""
+
+
+def can_be_pulled(image: str) -> bool:
+    """Whether the name has a registry or a namespace: one without is an image that was built here."""
+    return "/" in image.strip().strip("/")
 
 
 def variant_of(image: str) -> Literal["cuda", "cpu"]:

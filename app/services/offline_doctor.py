@@ -9,6 +9,7 @@ from app.domain.ports import Launchers
 from app.domain.rehearsals import Rehearsal, Rehearser
 from app.domain.runs import DockerOptions, Target
 from app.domain.setups import BUNDLED_MODEL, Setup
+from app.domain.typed_paths import expanded, is_file
 from app.services.doctor import Finding
 from app.services.library import LibraryService
 from trainer_image.config import HubDataset
@@ -81,7 +82,10 @@ class OfflineDoctor:
             except StudioError as error:
                 return Finding("Data", "problem", f"{error.message} {_BUNDLE}")
             return Finding("Data", "ok", f"The session {session.name} is on this computer.")
-        return Finding("Data", "ok", "A file of this computer.")
+        file = Path.home() / expanded(setup.file or setup.config.dataset.path)
+        if not is_file(file):
+            return Finding("Data", "problem", f"The data file {file} is not on this computer.")
+        return Finding("Data", "ok", f"The data file {file} is on this computer.")
 
 
 def _said(rehearsal: Rehearsal) -> Finding:

@@ -80,7 +80,8 @@ class SettingsService:
         address = address.strip()
         if address and not _is_of_a_proxy(address):
             raise StudioError(
-                f"'{address}' is no address of a proxy.", "Give one like http://proxy.example:3128, or none."
+                f"'{_without_password(address)}' is no address of a proxy.",
+                "Give one like http://proxy.example:3128, or none.",
             )
         if urlsplit(address).password:
             raise StudioError(
@@ -159,7 +160,18 @@ class SettingsService:
             return None
 
 
+def _without_password(address: str) -> str:
+    """What a screen may show of an address that nothing else can read either."""
+    before, at, place = address.rpartition("@")
+    if not at:
+        return address
+    scheme, colon, _ = before.partition("://")
+    return f"{scheme}{colon}…@{place}" if colon else f"…@{place}"
+
+
 def _is_of_a_proxy(address: str) -> bool:
+    if any(letter.isspace() for letter in address):
+        return False
     try:
         parts = urlsplit(address)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

@@ -6,7 +6,6 @@ nobody make a namespace: then nothing was run.
 """
 
 import ctypes
-import fcntl
 import os
 import socket
 import struct
@@ -49,6 +48,8 @@ def enter() -> str:
 
 
 def _bring_up(device: str) -> None:
+    import fcntl  # noqa: PLC0415 - Windows has none, and is answered above
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as its:
         request = struct.pack("16sH14x", device.encode(), 0)
         flags = struct.unpack("16sH14x", fcntl.ioctl(its, _SIOCGIFFLAGS, request))[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.docker_care import toolkit_commands
+from app.domain.docker_care import toolkit_commands, toolkit_fix
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,33 @@ def test_each_family_has_its_own_commands(os_release, program):
 @pytest.mark.parametrize("os_release", ["", "ID=plan9", "nonsense"])
 def test_a_system_nobody_knows_gets_none(os_release):
     assert toolkit_commands(os_release) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "last"),
+    [
+        ("system", "sudo systemctl restart docker"),
+        ("rootless", "systemctl --user restart docker"),
+        ("snap", "sudo snap restart docker"),
+    ],
+)
+def test_each_kind_of_docker_is_restarted_in_its_own_way(kind, last):
+    assert toolkit_fix(kind, "ID=ubuntu").commands[-1] == last
+
+
+def test_where_no_systemd_runs_docker_is_restarted_without():
+    assert toolkit_fix("system", "ID=ubuntu", has_systemd=False).commands[-1] == "sudo service docker restart"
+
+
+def test_a_rootless_docker_is_told_in_its_own_file():
+    commands = toolkit_fix("rootless", "ID=debian").commands
+
+    assert any("--config=$HOME/.config/docker/daemon.json" in line for line in commands)
+    assert "sudo nvidia-ctk runtime configure --runtime=docker" not in commands
+
+
+@pytest.mark.parametrize(("kind", "said"), [("desktop", "wsl --update"), ("elsewhere", "another computer")])
+def test_lines_for_this_system_are_not_given_for_a_docker_elsewhere(kind, said):
+    fix = toolkit_fix(kind, "ID=ubuntu")
+
+    assert (said in fix.text, fix.commands) == (True, ())

@@ -1,6 +1,9 @@
 """What a person asks of a real engine: build, look, test the GPU, tidy up."""
 
+import http.client
 import secrets
+import socketserver
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,8 +11,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from app.adapters.docker_care import LocalDockerCare, _follow_pull
-from app.domain.docker_care import CareCancelledError, CareProgress
+from app.adapters.docker_care import LocalDockerCare
+from app.adapters.docker_stream import follow_build, follow_pull
+from app.domain.docker_care import BuildFailedError, CareCancelledError, CareProgress, Stop
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.runs import RunStatus
 from app.services import docker_care
@@ -64,7 +68,7 @@ def care_of(checkout: Path, *runs, switch: Switch | None = None, gpus=GPU) -> Do
     os_release.write_text('ID=linuxmint\nID_LIKE="ubuntu debian"\n')
     offline = OfflineService(switch or Switch(), FakeNetwork())
     return DockerCareService(
-        LocalDockerCare(checkout, version="9.9"), Runs(*runs), offline, lambda: gpus, os_release
+        LocalDockerCare(checkout, version="9.9"), Runs(*runs), offline, lambda: gpus, os_release, checkout
     )
 
 
@@ -157,7 +161,7 @@ def test_offline_nothing_is_built_or_pulled(checkout):
 
     for act in (care.build, care.pull):
         with pytest.raises(StudioError, match="needs the network"):
-            act("name:cpu", lambda _: None)
+            act("owner/name:cpu", lambda _: None)
 
 
 def test_without_a_gpu_no_container_is_started(checkout):
@@ -178,7 +182,7 @@ def test_a_pull_says_how_much_is_there():
         {"status": "Status: Downloaded newer image"},
     ]
 
-    _follow_pull((item for item in items), told.append, "py:3.11")
+    follow_pull((item for item in items), told.append, "py:3.11")
 
     assert [(p.done, p.total) for p in told] == [(0, 0), (10, 100), (60, 200), (150, 200), (150, 200)]
     assert told[-1].share == 0.75
@@ -191,4 +195,108 @@ def test_a_pull_that_breaks_midway_is_a_sentence():
     }
 
     with pytest.raises(TargetError, match="arrived damaged"):
-        _follow_pull((item for item in [broken]), lambda _: None, "py:3.11")
+        follow_pull((item for item in [broken]), lambda _: None, "py:3.11")
+
+
+PIP_FAILED = """Step 5/9 : RUN pip install torch
+ ---> Running in 1f2e3d4c5b6a
+Looking in indexes: a package index
+\x1b[91mERROR: Could not find a version that satisfies the requirement torch==2.9 (from versions: none)
+\x1b[0m\x1b[91mERROR: No matching distribution found for torch==2.9
+\x1b[0m
+Removing intermediate container 1f2e3d4c5b6a
+"""
+SHELL = "The command '/bin/sh -c set -eu; if [ \"$VARIANT\" = cuda ]; then pip install torch; fi' returned"
+
+
+def failed(printed: str, error: str) -> BuildFailedError:
+    items = [{"stream": line} for line in printed.splitlines(keepends=True)] + [{"error": error}]
+    with pytest.raises(BuildFailedError) as refused:
+        follow_build((item for item in items), lambda _: None)
+    return refused.value
+
+
+def test_a_failed_build_says_what_pip_said_and_not_the_shell_code():
+    refused = failed(PIP_FAILED, f"{SHELL} a non-zero code: 1")
+
+    assert refused.message == (
+        "The image could not be built: Could not find a version that satisfies the requirement torch==2.9 "
+        "(from versions: none) No matching distribution found for torch==2.9."
+    )
+    assert "Without network" in refused.hint
+    assert "Looking in indexes" in refused.log
+    assert "\x1b" not in refused.log
+
+
+@pytest.mark.parametrize(
+    ("printed", "error", "said"),
+    [
+        (
+            "Step 2/3 : RUN x\nE: Unable to locate package libgomp9\n",
+            f"{SHELL} a non-zero code: 100",
+            "locate package libgomp9",
+        ),
+        (
+            "Step 1/3 : RUN a\nERROR: an old one\nStep 2/3 : RUN x\nhalf\nSegmentation fault\n",
+            f"{SHELL} a non-zero code: 139",
+            "built: half Segmentation fault.",
+        ),
+        ("Step 2/3 : RUN x\n", f"{SHELL} a non-zero code: 7", "a step ended with code 7"),
+        ("", "COPY failed: no source files were specified", "COPY failed: no source files"),
+        (
+            "Step 2/21 : FROM ${BASE} AS packages\n",
+            'Get "https://registry/v2/": dial tcp: lookup registry on 10.0.0.1:53: no such host',
+            "could not be built. The image's registry cannot be reached.",
+        ),
+    ],
+    ids=["apt", "the last lines", "silent", "not a step", "no registry"],
+)
+def test_every_failed_build_has_a_reason(printed, error, said):
+    assert said in failed(printed, error).message
+
+
+class SilentEngine(socketserver.ThreadingTCPServer):
+    """Answers a build with one line and then nothing; `left` is set when the connection is gone."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Silent)
+        self.left = threading.Event()
+
+
+class _Silent(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        headers = http.client.parse_headers(self.rfile) if self.rfile.readline() else {}
+        self.rfile.read(int(headers["Content-Length"]))
+        item = b'{"stream":"Step 1/9"}\r\n'
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(item), item))
+        self.rfile.read()
+        self.server.left.set()  # type: ignore[attr-defined]
+
+
+def test_a_build_in_which_nothing_is_said_is_ended_at_once(checkout):
+    stop, is_silent = Stop(), threading.Event()
+    with SilentEngine() as engine:
+        threading.Thread(target=engine.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        address = f"tcp://127.0.0.1:{engine.server_address[1]}"
+        care = LocalDockerCare(
+            checkout, version="9", connect=lambda _: docker.DockerClient(address, version="1.41", timeout=20)
+        )
+
+        def stop_when_silent() -> None:
+            is_silent.wait()
+            stop.stop()
+
+        threading.Thread(target=stop_when_silent, daemon=True).start()
+        with pytest.raises(CareCancelledError):
+            care.build("x:cpu", "cpu", lambda _: is_silent.set() if _.text == "Step 1/9" else None, stop)
+
+        assert engine.left.wait(10)
+        engine.shutdown()
+
+
+def test_an_image_without_a_registry_is_not_pulled(checkout):
+    with pytest.raises(TargetError, match="names no registry"):
+        care_of(checkout).pull("tunewright-trainer:cuda", lambda _: None)

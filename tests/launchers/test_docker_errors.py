@@ -8,6 +8,7 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound, TL
 from app.adapters.docker_errors import translate
 
 VERSION = "Error while fetching server API version: "
+HOOK = "OCI runtime create failed: error running prestart hook #0: nvidia-container-cli:"
 POOL = "UnixHTTPConnectionPool(host='localhost', port=None): Read timed out. (read timeout=2)"
 
 
@@ -96,6 +97,33 @@ RECORDED = [
     ),
     (api("Unknown runtime specified nvidia"), "cannot hand the GPU", "nvidia-ctk"),
     (api("unknown or invalid runtime name: nvidia"), "cannot hand the GPU", "nvidia-ctk"),
+    (api("failed to discover GPU vendor from CDI: no known GPU vendor found"), "cannot hand the GPU", "ctk"),
+    (
+        api(f"{HOOK} initialization error: nvml error: driver/library version mismatch: unknown"),
+        "driver was updated",
+        "Restart the computer",
+    ),
+    (
+        api(f"{HOOK} requirement error: unsatisfied condition: cuda>=12.8, please update your driver"),
+        "too old for the image trainer:x",
+        "Update the driver",
+    ),
+    (api(f"{HOOK} initialization error: nvml error: driver not loaded"), "no working NVIDIA", "nvidia-smi"),
+    (
+        api(f"{HOOK} initialization error: WSL environment detected but no adapters were found: unknown"),
+        "no adapters were found",
+        "nvidia-smi",
+    ),
+    (
+        api("could not inject CDI devices: unresolvable CDI devices nvidia.com/gpu=all"),
+        "which GPUs there are",
+        "cdi generate",
+    ),
+    (
+        api('OCI runtime create failed: exec: "nvidia-smi": executable file not found in $PATH: unknown'),
+        "no nvidia-smi",
+        "restart Docker",
+    ),
     (
         api(
             'Conflict. The container name "/n1" is already in use by container "0a1b". You have to remove '

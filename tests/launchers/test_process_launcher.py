@@ -244,6 +244,23 @@ def test_a_run_made_longer_is_resumed_with_that_word(launcher, run):
 
 
 @pytest.mark.parametrize(
+    ("said", "handed_over"),
+    [(None, (-1, None)), ("1", (None, ["1"])), ("GPU-8a7f, 3", (None, ["GPU-8a7f", "3"]))],
+)
+def test_a_container_for_no_card_in_particular_gets_only_those_the_person_chose(
+    monkeypatch, said, handed_over
+):
+    if said is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+
+    asked = docker_engine.gpus(None)
+
+    assert (asked.get("Count") or None, asked.get("DeviceIDs") or None) == handed_over
+
+
+@pytest.mark.parametrize(
     ("said", "number", "told"),
     [(None, 1, "1"), ("2,3", 1, "3"), ("GPU-8a7f, GPU-11", 0, "GPU-8a7f"), ("3,-1,2", 1, "1")],
     ids=["nothing", "numbers", "UUIDs", "what follows none"],
@@ -258,7 +275,7 @@ def test_a_card_is_told_as_the_persons_own_choice_of_cards_counts_it(monkeypatch
 
     assert environment["CUDA_VISIBLE_DEVICES"] == told
     assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-    assert docker_engine._gpus(number)["DeviceIDs"] == [told]
+    assert docker_engine.gpus(number)["DeviceIDs"] == [told]
     assert (
         process_launcher.job_environment({}, {}, offline=False, gpu=None).get("CUDA_VISIBLE_DEVICES") == said
     )

@@ -22,6 +22,7 @@ from tests.launchers.places import (
     seen,
     wait_until,
 )
+from trainer_image import network
 
 NewRun = Callable[[Place], Run]
 TOKEN = "hf_" + "tunewrightTestToken1234567890"
@@ -56,6 +57,19 @@ def test_the_token_of_the_app_is_not_inherited(real_place: Place, new_run: NewRu
     launcher.stop(handle, save=False)
 
     assert "HF_TOKEN" not in found["environment"]
+
+
+def test_a_job_reports_to_no_maker_of_a_library(real_place: Place, new_run: NewRun, monkeypatch):
+    run = new_run(real_place)
+    for name in ("CI", *network.NO_TELEMETRY):
+        monkeypatch.delenv(name, raising=False)
+    launcher = real_place.launcher()
+
+    handle = launcher.launch(run, resume=False, secrets={})
+    found = seen(run)
+    launcher.stop(handle, save=False)
+
+    assert found["no_telemetry"] == {name: network.NO_TELEMETRY[name] for name in found["no_telemetry"]}
 
 
 def test_an_attempt_knows_its_number_and_whether_it_resumes(real_place: Place, new_run: NewRun):

@@ -20,6 +20,7 @@ from app.domain.errors import StudioError
 from app.services.bundles import BundleService
 from app.services.offline import OfflineService
 from tests.docker_engine import docker_client, skeleton_image
+from tests.emulators.server import Emulator, Reply, Request, running
 from tests.fakes import FakeNetwork
 from tests.services.conftest import make_world
 
@@ -40,7 +41,9 @@ class Computer:
         self.network = FakeNetwork()
         self.cache = home / "data/cache/huggingface/hub"
         self.bundles = BundleService(
-            SystemBundleParts(home / "models", caches=[self.cache], checkout=home),
+            SystemBundleParts(
+                home / "models", caches=[self.cache], checkout=home, token=lambda: "hf_of_the_keyring"
+            ),
             self.world.library,
             OfflineService(self.world.settings, self.network),
             folder=home / "bundles",
@@ -248,7 +251,9 @@ def test_a_full_disk_is_said_before_anything_is_written(computers, bundle, monke
         computers[1].bundles.install(bundle, silent)
 
 
-def test_packages_for_another_system_are_refused_after_all_the_rest(computers, wheel, tmp_path, monkeypatch):
+def test_packages_for_another_system_are_refused_before_anything_is_unpacked(
+    computers, wheel, tmp_path, monkeypatch
+):
     online, offline = computers
     file = tmp_path / "other.bundle"
     monkeypatch.setattr(SystemBundleParts, "made_for", lambda _: "Plan9 mips, Python 3.99")
@@ -258,14 +263,211 @@ def test_packages_for_another_system_are_refused_after_all_the_rest(computers, w
     with pytest.raises(BundleError, match="made for Plan9 mips"):
         offline.bundles.install(file, silent)
 
-    assert (offline.home / "models" / "tiny-model").is_dir()
+    assert not (offline.home / "bundles").exists()
+    assert not (offline.home / "models").exists()
+
+
+@pytest.mark.docker
+def test_an_image_for_another_processor_is_refused_before_anything_is_unpacked(
+    computers, skeleton_image, tmp_path, monkeypatch
+):
+    online, offline = computers
+    file = tmp_path / "image.bundle"
+    made = online.bundles.make(BundleWish(image=skeleton_image), file, silent)
+    monkeypatch.setattr(SystemBundleParts, "image_platform", lambda _: "linux/riscv64")
+
+    with pytest.raises(BundleError, match=f"made for {made.image_platform}, this is linux/riscv64"):
+        offline.bundles.install(file, silent)
+
+    assert not (offline.home / "bundles").exists()
+
+
+@pytest.mark.docker
+def test_an_image_of_a_try_that_was_broken_off_is_never_taken_for_another(
+    computers, skeleton_image, docker_client, tmp_path
+):
+    bundles, file = computers[0].bundles, tmp_path / "image.bundle"
+    other = docker_client.images.get(skeleton_image)
+    for name in ("tunewright-first:test", "tunewright-second:test"):
+        other.tag(name)
+
+    def stop(progress) -> None:
+        if progress.text.startswith("Writing"):
+            raise StudioError("Enough.", "")
+
+    with pytest.raises(StudioError, match="Enough"):
+        bundles.make(BundleWish(image="tunewright-first:test"), file, stop)
+    bundles.make(BundleWish(image="tunewright-second:test"), file, silent)
+
+    with tarfile.open(file) as tar, tarfile.open(fileobj=tar.extractfile("image.tar")) as image:
+        [said] = json.loads(image.extractfile("manifest.json").read())
+    for name in ("tunewright-first:test", "tunewright-second:test"):
+        docker_client.images.remove(name)
+    assert said["RepoTags"] == ["tunewright-second:test"]
+
+
+def result_of_a_run(folder: Path, name: str, changed: bytes = b"") -> Path:
+    """Two of them have files of the same names and sizes, as two runs of one model have."""
+    output = folder / name / "output"
+    shutil.copytree(TINY, output)
+    weights = (output / "model.safetensors").read_bytes()
+    (output / "model.safetensors").write_bytes(weights[: -len(changed)] + changed if changed else weights)
+    return output
+
+
+def test_two_results_of_runs_in_one_bundle_stay_two(computers, tmp_path):
+    outputs = [result_of_a_run(tmp_path, "one", b"1111"), result_of_a_run(tmp_path, "two", b"2222")]
+    wish = BundleWish([str(output) for output in (*outputs, outputs[0])])
+
+    computers[0].bundles.make(wish, tmp_path / "two.bundle", silent)
+    computers[1].bundles.install(tmp_path / "two.bundle", silent)
+
+    models = computers[1].home / "models"
+    assert sorted(path.name for path in models.iterdir()) == ["one-output", "two-output"]
+    assert (models / "one-output" / "model.safetensors").read_bytes()[-4:] == b"1111"
+    assert (models / "two-output" / "model.safetensors").read_bytes()[-4:] == b"2222"
+
+
+def test_folders_of_one_name_get_names_of_their_own(computers, tmp_path):
+    folders = [shutil.copytree(TINY, tmp_path / place / "mine") for place in ("a", "b")]
+    (folders[1] / "model.safetensors").write_bytes(b"2222")
+
+    computers[0].bundles.make(BundleWish([str(f) for f in folders]), tmp_path / "two.bundle", silent)
+    computers[1].bundles.install(tmp_path / "two.bundle", silent)
+
+    assert (computers[1].home / "models/mine-2/model.safetensors").read_bytes() == b"2222"
+    assert (computers[1].home / "models/mine/model.safetensors").stat().st_size > 4
+
+
+def test_a_second_bundle_never_mixes_its_model_with_the_first_ones(computers, tmp_path):
+    online, offline = computers
+    said = []
+    for number in (b"1111", b"2222", b"2222"):
+        output = result_of_a_run(tmp_path / str(len(said)), "run", number)
+        file = tmp_path / f"{len(said)}.bundle"
+        online.bundles.make(BundleWish([str(output)]), file, silent)
+        offline.bundles.install(file, lambda progress: said.append(progress.text))
+
+    first, second = sorted((offline.home / "models").iterdir())
+    assert (first / "model.safetensors").read_bytes()[-4:] == b"1111"
+    assert (second / "model.safetensors").read_bytes()[-4:] == b"2222"
+    assert f"The model run-output lies in {second}" in said
+
+
+def test_a_file_that_is_not_the_models_is_replaced_in_the_cache(computers, hub_model, tmp_path, monkeypatch):
+    computers[0].bundles.make(BundleWish([hub_model]), tmp_path / "hub.bundle", silent)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "other"))
+    place = tmp_path / "other/models--owner--tiny/snapshots/abc123/model.safetensors"
+    place.parent.mkdir(parents=True)
+    place.write_bytes(bytes((TINY / "model.safetensors").stat().st_size))
+
+    computers[1].bundles.install(tmp_path / "hub.bundle", silent)
+
+    assert place.read_bytes() == (TINY / "model.safetensors").read_bytes()
+
+
+def test_a_cache_that_cannot_be_written_is_a_sentence_and_the_rest_comes_later(
+    computers, hub_model, tmp_path, monkeypatch
+):
+    computers[0].bundles.make(BundleWish([hub_model]), tmp_path / "hub.bundle", silent)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "other"))
+    in_the_way = tmp_path / "other" / "models--owner--tiny"
+    in_the_way.parent.mkdir()
+    in_the_way.touch()
+
+    with pytest.raises(BundleError, match="cannot be written") as refused:
+        computers[1].bundles.install(tmp_path / "hub.bundle", silent)
+    in_the_way.unlink()
+    computers[1].bundles.install(tmp_path / "hub.bundle", silent)
+
+    assert str(in_the_way) in refused.value.message
+    assert (in_the_way / "snapshots/abc123/config.json").is_file()
+
+
+def test_a_model_that_must_be_copied_to_another_disk_needs_room_there(
+    computers, hub_model, tmp_path, monkeypatch
+):
+    computers[0].bundles.make(BundleWish([hub_model]), tmp_path / "hub.bundle", silent)
+    other_disk = Path("/dev/shm")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(other_disk / "none" / "hub"))
+    here = shutil.disk_usage
+    full = shutil._ntuple_diskusage(10, 9, 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: full if place == other_disk else here(place))
+
+    with pytest.raises(BundleError, match=r"are free for /dev/shm"):
+        computers[1].bundles.install(tmp_path / "hub.bundle", silent)
+
+    assert not list(tmp_path.glob("offline/bundles/*/*"))
+
+
+class GatedHub(Emulator):
+    """One model, for one token: what `huggingface_hub` 1.33 asks to fetch a snapshot."""
+
+    def answer(self, request: Request) -> Reply:
+        if request.headers.get("authorization") != "Bearer hf_of_the_keyring":
+            return Reply("", 401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access is restricted"})
+        if "/tree/" in request.path:
+            return Reply(
+                [
+                    {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": file.name}
+                    for file in TINY.iterdir()
+                ]
+            )
+        if request.path.startswith("/api/models/"):
+            files = [{"rfilename": file.name, "size": file.stat().st_size} for file in TINY.iterdir()]
+            return Reply({"_id": "1", "id": "owner/tiny", "sha": "abc123", "siblings": files})
+        content = (TINY / request.path.rpartition("/")[2]).read_bytes()
+        return Reply(content, headers={"ETag": f'"{hashlib.sha1(content).hexdigest()}"', **COMMITTED})
+
+
+COMMITTED = {"X-Repo-Commit": "abc123"}
+
+
+def a_form_has_looked(hub: Path) -> None:
+    """Which fetches the config.json of a model, and nothing else."""
+    repo = hub / "models--owner--tiny"
+    (repo / "snapshots" / "abc123").mkdir(parents=True)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("abc123")
+    shutil.copy(TINY / "config.json", repo / "snapshots" / "abc123")
+
+
+def test_of_a_model_that_is_here_in_part_the_rest_is_fetched_with_the_kept_token(
+    computers, tmp_path, monkeypatch
+):
+    a_form_has_looked(tmp_path / "hub")
+    file = tmp_path / "hub.bundle"
+    with running(GatedHub()) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        computers[0].bundles.make(BundleWish(["owner/tiny"]), file, silent)
+
+    packed = {part.path.rpartition("/")[2] for part in computers[0].bundles.look(file).parts}
+    assert packed == {file.name for file in TINY.iterdir()}
+
+
+def test_a_model_that_is_here_in_part_is_refused_where_the_rest_is_not_to_be_had(
+    computers, tmp_path, monkeypatch
+):
+    a_form_has_looked(tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+    with pytest.raises(BundleError, match="only a part could be had: it has no weights"):
+        computers[0].bundles.make(BundleWish(["owner/tiny"]), tmp_path / "hub.bundle", silent)
+
+
+def test_a_folder_without_weights_is_refused(computers, tmp_path):
+    shutil.copytree(TINY, tmp_path / "part")
+    (tmp_path / "part" / "model.safetensors").unlink()
+
+    with pytest.raises(BundleError, match="is not whole: it has no weights"):
+        computers[0].bundles.make(BundleWish([str(tmp_path / "part")]), tmp_path / "x.bundle", silent)
 
 
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
         (BundleWish(), "Nothing was asked for"),
-        (BundleWish(models=["/no/such"]), "neither on this computer"),
+        (BundleWish(models=["/no/such"]), "neither whole on this computer"),
         (BundleWish(sessions=["none"]), "no session"),
         (BundleWish(requirement="no-such-package-anywhere"), "pip could not collect"),
     ],

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from app.domain.runs import DockerOptions, Target
 from app.domain.setups import Setup
 from app.services.offline_doctor import OfflineDoctor
 from tests.fakes import FakeLauncher
-from trainer_image.config import HubDataset, Push, RunConfig
+from trainer_image.config import FileDataset, HubDataset, Push, RunConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "assets/tiny-model"
@@ -113,3 +115,38 @@ def test_everything_a_setup_would_fetch_is_a_problem_with_the_way_out(world, lau
         (name, "problem") for name in ("Packages", "Target", "Model", "Data", "Push")
     ]
     assert sum("bundle make" in finding.text for finding in found) == 3
+
+
+@pytest.mark.parametrize(
+    ("by", "is_there"), [("file", True), ("file", False), ("config", True), ("config", False)]
+)
+def test_a_data_file_is_looked_for(world, launchers, tmp_path, by, is_there):
+    launchers[Target.LOCAL].problems_found = ["torch is missing."]
+    doctor = OfflineDoctor(NothingToRehearse(), launchers, world.library, bundled_model=TINY, rows=SAMPLE)
+    rows = tmp_path / "rows.jsonl"
+    if is_there:
+        rows.touch()
+    named = {"dataset": FileDataset(path=str(rows))} if by == "config" else {}
+    config = RunConfig(base_model="a/b", **named)
+
+    found = doctor.findings(Setup(file=rows if by == "file" else None, config=config))
+
+    [data] = [finding for finding in found if finding.name == "Data"]
+    assert data.state == ("ok" if is_there else "problem")
+    assert str(rows) in data.text
+
+
+def test_a_system_without_namespaces_says_so_and_runs_nothing(tmp_path):
+    """As on Windows, where Python has no fcntl: what is asked there must be answered, not crash."""
+    program = (
+        "import ctypes, runpy, sys; sys.modules['fcntl'] = None; sys.platform = 'win32'; "
+        "sys.argv = ['cut_off', 'no such program']; "
+        "runpy.run_module('app.worker.cut_off', run_name='__main__')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 125
+    assert "cannot cut a program off the network: that needs Linux." in done.stderr

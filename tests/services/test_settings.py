@@ -64,7 +64,17 @@ def test_the_app_puts_new_runs_into_the_data_folder_of_the_settings(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "address", ["proxy", "ftp://proxy", "http://", "http://proxy:99999", "http://proxy:0", "http://[proxy"]
+    "address",
+    [
+        "proxy",
+        "ftp://proxy",
+        "http://",
+        "http://proxy:99999",
+        "http://proxy:0",
+        "http://[proxy",
+        "http://a proxy",
+        "http://proxy\t:1",
+    ],
 )
 def test_what_is_no_address_of_a_proxy_is_refused_and_the_one_before_stays(world, address):
     world.settings.set_proxy("http://proxy.example:3128")
@@ -73,3 +83,21 @@ def test_what_is_no_address_of_a_proxy_is_refused_and_the_one_before_stays(world
         world.settings.set_proxy(address)
 
     assert world.settings.proxy == "http://proxy.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("socks5://me:secret@proxy:1080", "'socks5://…@proxy:1080'"),
+        ("http://me:secret@proxy:99999", "'http://…@proxy:99999'"),
+        ("http://me:se@cret/x@[proxy", "A password cannot be kept here"),
+        ("me:secret@proxy", "'…@proxy'"),
+        ("http://me:secret@proxy:3128", "A password cannot be kept here"),
+    ],
+)
+def test_a_password_in_an_address_is_never_said_again(world, address, shown):
+    with pytest.raises(StudioError) as refused:
+        world.settings.set_proxy(address)
+
+    assert shown in refused.value.message
+    assert "cret" not in str(refused.value)

@@ -111,6 +111,26 @@ def test_a_kept_token_is_the_one_that_counts_until_it_is_deleted(tokens, drawer,
     assert drawer.kept == {}
 
 
+def test_a_token_deleted_or_replaced_by_another_process_is_used_no_longer(tmp_path, drawer):
+    window, terminal = (KeyringVault(drawer, changed=tmp_path / "changed") for _ in range(2))
+    terminal.put(HUB, SECRET)
+    first = window.get(HUB)
+    terminal.put(HUB, "hf_another")
+    second = window.get(HUB)
+    terminal.forget(HUB)
+
+    assert (first, second, window.get(HUB)) == (SECRET, "hf_another", None)
+
+
+def test_a_keyring_is_not_asked_again_while_nothing_changes(tmp_path, drawer):
+    vault = KeyringVault(drawer, changed=tmp_path / "changed")
+    vault.put(HUB, SECRET)
+    vault.get(HUB)
+    drawer.kept.clear()
+
+    assert vault.get(HUB) == SECRET
+
+
 def test_the_environment_comes_first_and_says_so(tokens, environment):
     tokens.keep(HUB, SECRET)
     environment["HF_TOKEN"] = "hf_of_the_environment"

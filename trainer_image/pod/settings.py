@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from trainer_image.network import NO_TELEMETRY
+
 _HERE: Final = Path(__file__).resolve().parent
 _KEPT_FROM_TRAINER: Final = ("RUNPOD_API_KEY", "STUDIO_TOKEN_SHA256")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -90,6 +92,7 @@ def _for_trainer(environment: Mapping[str, str], home: Path) -> dict[str, str]:
         "TUNEWRIGHT_ROWS_CACHE": str(home / "cache" / "rows"),
         "TUNEWRIGHT_MEMORY_HISTORY": str(home / "cache" / "memory.jsonl"),
         "PYTHONUNBUFFERED": "1",
+        **NO_TELEMETRY,
     }
 
 

@@ -16,6 +16,7 @@ from app.domain.runpod_ports import GpuOffer, NoCapacityError, Pod, PodMayExistE
 from app.domain.runs import Run
 from app.services.renting.parts import Renting
 from trainer_image.config import RunConfig
+from trainer_image.network import NO_TELEMETRY
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +161,7 @@ def _wanted(rental: Rental, run: Run) -> PodOrder:
             "STUDIO_BUDGET_USD": f"{rental.budget - rental.spent_before:.4f}",
             "STUDIO_PRICE_PER_HOUR": f"{rental.price:.4f}",
             "STUDIO_SAVE_MARGIN": f"{margin:.0f}",
+            **NO_TELEMETRY,
         },
         ends_at=rental.ends_by,
     )

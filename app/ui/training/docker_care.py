@@ -5,12 +5,15 @@ from typing import cast
 
 import flet as ft
 
-from app.domain.docker_care import CareCancelledError, CareProgress, ImageFacts, Leftover
-from app.services.docker_care import DockerCareService, GpuVerdict, described
-from app.ui.actions import Problem, use_action
+from app.domain.docker_care import CareProgress, ImageFacts, Leftover
+from app.domain.errors import StudioError
+from app.services.docker_care import DockerCareService, GpuVerdict, can_be_pulled, described
+from app.services.image_work import ImageWorkState
+from app.ui.actions import Problem, inside_the_app, use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.copy_button import CopyButton
 from app.ui.kit.error_banner import ErrorBanner
+from app.ui.kit.foldable import Foldable
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.kit.selectable import Selectable
@@ -26,38 +29,66 @@ from trainer_image.look_protocol import Ability
 
 _TYPING_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.5
+_LOOK_SECONDS = 5.0
+_LEFTOVER_SECONDS = 30.0
+_MOST_LINES = 500
+_FEW_LINES = 8
+"""So many are shown as they are, more in a box that scrolls."""
+_OUTPUT_HEIGHT = 240
 
-Found = tuple[str, ImageFacts | None]
-"""The name that was asked about, and what was found."""
+Found = tuple[tuple[str, int], ImageFacts | None]
+"""The name that was asked about and in which round, and what was found."""
 
 
 @ft.component
 def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") -> ft.Control:
-    """Looks at the image whenever its name changes, and at what is left over once."""
+    """Looks at the image whenever its name changes, when work on one has ended, and now and then: Docker is
+    started and images are built in terminals, too."""
     found, set_found = ft.use_state(cast(Found | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
     left, set_left = ft.use_state(cast(Sequence[Leftover], ()))
+    turn, set_turn = ft.use_state(0)
+    work, set_work = ft.use_state(care.work.state)
     name = image.strip()
 
-    def look() -> Found:
+    def heard(answer: Found) -> None:
         set_problem(None)
-        return name, care.image(name) if name else None
+        set_found(answer)
 
-    use_answer(look, set_found, on=name, delay_seconds=_TYPING_SECONDS, on_problem=set_problem)
-    use_answer(care.leftovers, set_left, on="once")
-    is_known = found is not None and found[0] == name and problem is None
+    def look_again() -> None:
+        set_problem(None)
+        set_turn(turn + 1)
+
+    def look() -> Found:
+        return (name, turn), care.image(name) if name else None
+
+    use_answer(
+        look,
+        heard,
+        on=(name, turn, work.number, work.is_busy),
+        delay_seconds=_TYPING_SECONDS,
+        every_seconds=_LOOK_SECONDS,
+        on_problem=set_problem,
+    )
+    use_answer(
+        lambda: care.work.state,
+        set_work,
+        on=work.is_busy,
+        every_seconds=_PROGRESS_SECONDS if work.is_busy else _LOOK_SECONDS,
+    )
+    is_known = found is not None and found[0] == (name, turn) and problem is None
     facts = found[1] if found and is_known else None
-
-    def arrived(fresh: ImageFacts) -> None:
-        set_found((fresh.name, fresh))
-
+    use_answer(care.leftovers, set_left, on=(turn, is_known), every_seconds=_LEFTOVER_SECONDS)
     return ft.Column(
         [
-            Identified("docker-image", _image(name, facts, problem, is_known=is_known), live=True),
+            Identified(
+                "docker-image", _image(name, facts, problem, look_again, is_known=is_known), live=True
+            ),
             GetImage(
                 care,
                 name,
-                arrived,
+                work,
+                set_work,
                 is_here=facts is not None,
                 is_offered=is_known,
                 offline_reason=offline_reason,
@@ -71,78 +102,62 @@ def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") ->
     )
 
 
-def _image(name: str, facts: ImageFacts | None, problem: Problem | None, *, is_known: bool) -> ft.Control:
+def _image(
+    name: str,
+    facts: ImageFacts | None,
+    problem: Problem | None,
+    look_again: Callable[[], None],
+    *,
+    is_known: bool,
+) -> ft.Control:
     if problem is not None:
-        return ErrorBanner(problem)
+        return ErrorBanner(problem, retry=(text("training.docker.look_again"), look_again))
     if not name:
         return Help(text("training.docker.type_name"))
     if not is_known:
         return Help(text("training.docker.looking", name=name))
-    if facts is None:
-        pill, said = (
-            StatusPill(text("training.docker.missing"), "warning"),
-            text("training.docker.not_here", name=name),
-        )
-    else:
+    if facts is not None:
         pill, said = StatusPill(text("training.docker.here"), "good"), f"{name}: {described(facts)}"
-    return Wrap([pill, Selectable(ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL))])
+        return Wrap([pill, _small(said)])
+    again = ft.TextButton(text("training.docker.look_again"), icon=ft.Icons.REFRESH, on_click=look_again)
+    pill = StatusPill(text("training.docker.missing"), "warning")
+    return Wrap([pill, _small(text("training.docker.not_here", name=name)), again])
+
+
+def _small(said: str) -> ft.Control:
+    return Selectable(ft.Text(said, theme_style=ft.TextThemeStyle.BODY_SMALL))
 
 
 @ft.component
 def GetImage(
     care: DockerCareService,
     name: str,
-    on_arrived: Callable[[ImageFacts], None],
+    work: ImageWorkState,
+    on_changed: Callable[[ImageWorkState], None],
     *,
     is_here: bool,
     is_offered: bool,
     offline_reason: str = "",
 ) -> ft.Control:
-    """Build or pull, with what is going on and a way to stop it."""
-    newest = ft.use_ref(CareProgress(text("training.docker.starting")))
-    is_cancelled = ft.use_ref(False)
-    shown, show = ft.use_state(CareProgress(text("training.docker.starting")))
+    """Build or pull, with what is going on, of whichever image, and a way to stop it."""
 
-    def told(progress: CareProgress) -> None:
-        newest.current = progress
-        if is_cancelled.current:
-            raise CareCancelledError
+    def then(act: Callable[[], None]) -> Callable[[], None]:
+        def clicked() -> None:
+            act()
+            on_changed(care.work.state)
 
-    def begin(work: Callable[[], ImageFacts]) -> Callable[[], ImageFacts]:
-        def run() -> ImageFacts:
-            is_cancelled.current = False
-            newest.current = CareProgress(text("training.docker.starting"))
-            return work()
+        return clicked
 
-        return run
-
-    build = use_action(begin(lambda: care.build(name, told)), on_done=on_arrived)
-    pull = use_action(begin(lambda: care.pull(name, told)), on_done=on_arrived)
-    is_busy = build.is_busy or pull.is_busy
-    use_answer(
-        lambda: newest.current or shown,
-        show,
-        on=is_busy,
-        every_seconds=_PROGRESS_SECONDS if is_busy else None,
-    )
-
-    def cancel() -> None:
-        is_cancelled.current = True
-
-    failed = build.problem or pull.problem
-
-    def dismiss() -> None:
-        build.dismiss()
-        pull.dismiss()
-
-    lines: list[ft.Control] = [ErrorBanner(failed, on_dismiss=dismiss)]
-    if is_busy:
-        lines += [
-            ProgressLine(_said(shown), shown.share, identifier="docker-progress"),
-            ft.Row([ft.OutlinedButton(text("training.docker.cancel"), icon=ft.Icons.CLOSE, on_click=cancel)]),
-        ]
+    lines: list[ft.Control] = []
+    if work.failed is not None:
+        lines.append(ErrorBanner(_problem(work.failed), on_dismiss=then(care.work.forget)))
+        lines.append(keyed(Output, f"output-{work.number}", work.output) if work.output else ft.Container())
+    if work.is_busy:
+        lines += _going_on(work, then(care.work.cancel))
     elif is_offered and name:
-        lines.append(_buttons(build.run, pull.run, is_here=is_here, is_off=bool(offline_reason)))
+        build = then(lambda: care.work.begin(care.build, name))
+        pull = then(lambda: care.work.begin(care.pull, name)) if can_be_pulled(name) else None
+        lines.append(_buttons(build, pull, is_here=is_here, is_off=bool(offline_reason)))
         lines.append(
             Reason(
                 offline_reason and text("training.docker.no_image", reason=offline_reason),
@@ -152,10 +167,45 @@ def GetImage(
     return ft.Column(lines, spacing=GAP, tight=True)
 
 
+def _problem(failed: Exception) -> Problem:
+    """Of a bug, which was logged where it happened."""
+    return Problem(failed.message, failed.hint) if isinstance(failed, StudioError) else inside_the_app()
+
+
+def _going_on(work: ImageWorkState, cancel: Callable[[], None]) -> list[ft.Control]:
+    if work.is_cancelling:
+        return [ProgressLine(text("training.docker.cancelling"), None, identifier="docker-progress")]
+    shown = work.progress or CareProgress(text("training.docker.starting"))
+    said = text("training.docker.getting", name=work.image, doing=_said(shown))
+    button = ft.OutlinedButton(text("training.docker.cancel"), icon=ft.Icons.CLOSE, on_click=cancel)
+    return [ProgressLine(said, shown.share, identifier="docker-progress"), ft.Row([button])]
+
+
+@ft.component
+def Output(printed: str) -> ft.Control:
+    """All that a build has printed, to be opened and copied."""
+    lines = printed.splitlines()[-_MOST_LINES:]
+    box = ft.Column(
+        [
+            Selectable(
+                ft.Text("\n".join(lines), font_family=CODE_FONT, theme_style=ft.TextThemeStyle.BODY_SMALL)
+            )
+        ],
+        scroll=ft.ScrollMode.AUTO,
+        height=_OUTPUT_HEIGHT if len(lines) > _FEW_LINES else None,
+    )
+    copy = CopyButton(printed, what=text("training.docker.the_output"))
+    return Foldable(text("training.docker.output"), lambda: [box], badge=copy, identifier="docker-output")
+
+
 def _buttons(
-    build: Callable[[], object], pull: Callable[[], object], *, is_here: bool, is_off: bool
+    build: Callable[[], object], pull: Callable[[], object] | None, *, is_here: bool, is_off: bool
 ) -> ft.Control:
+    """Without `pull` there is no registry to pull from."""
     again = ft.OutlinedButton if is_here else ft.FilledTonalButton
+    by_pull = ft.OutlinedButton(
+        text("training.docker.pull"), icon=ft.Icons.DOWNLOAD, disabled=is_off, on_click=pull
+    )
     return Wrap(
         [
             again(
@@ -164,9 +214,7 @@ def _buttons(
                 disabled=is_off,
                 on_click=build,
             ),
-            ft.OutlinedButton(
-                text("training.docker.pull"), icon=ft.Icons.DOWNLOAD, disabled=is_off, on_click=pull
-            ),
+            *([by_pull] if pull else []),
             Help(text("training.docker.building_takes")),
         ]
     )

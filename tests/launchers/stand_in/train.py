@@ -14,6 +14,13 @@ import sys
 import time
 from pathlib import Path
 
+NO_TELEMETRY = [
+    "DO_NOT_TRACK",
+    "MLFLOW_DISABLE_TELEMETRY",
+    "WANDB_ERROR_REPORTING",
+    "HF_HUB_DISABLE_TELEMETRY",
+]
+
 parser = argparse.ArgumentParser()
 parser.add_argument("--run-dir", type=Path, required=True)
 parser.add_argument("--attempt", type=int, default=1)
@@ -83,6 +90,7 @@ def note_what_is_seen(child: int | None) -> None:
             "command": Path("/proc/self/cmdline").read_text().split("\0"),
             "token_sha256": hashlib.sha256(os.environ.get("HF_TOKEN", "").encode()).hexdigest(),
             "environment": sorted(os.environ),
+            "no_telemetry": {name: os.environ.get(name) for name in NO_TELEMETRY},
             "base_model_files": sorted(os.listdir(model)) if model.is_dir() else [],
             "shared_memory": os.statvfs("/dev/shm").f_blocks,
         },

@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 import flet as ft
 import pytest
 
-from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts
+from app.domain.docker_care import (
+    BuildFailedError,
+    CareCancelledError,
+    CareProgress,
+    Container,
+    EngineFacts,
+    ImageFacts,
+    NoToolkitError,
+)
 from app.domain.errors import TargetError, UnknownRunError
 from app.domain.runs import RunId
 from app.services.docker_care import DockerCareService
@@ -24,7 +32,12 @@ class RememberedCare:
         self.images: dict[str, ImageFacts] = {}
         self.left = [Container("c1", "tunewright-old", RunId("gone"), "exited", None)]
         self.go_on = threading.Event()
+        self.let_end = threading.Event()
+        """Cleared, a build that was told to stop has not noticed yet."""
+        self.let_end.set()
         self.refusal: TargetError | None = None
+        self.build_fails: BuildFailedError | None = None
+        self.gpu_refusal: TargetError = NoToolkitError()
 
     def engine(self) -> EngineFacts:
         return EngineFacts("28.5", "/var/lib/docker", None, True)
@@ -34,19 +47,29 @@ class RememberedCare:
             raise self.refusal
         return self.images.get(name)
 
-    def build(self, name, variant, told) -> None:
-        while not self.go_on.wait(0.01):
-            told(CareProgress("Step 3/9 : RUN pip install"))
+    def build(self, name, variant, told, stop) -> None:
+        """An engine that is silent after one line."""
+        if self.build_fails:
+            raise self.build_fails
+        told(CareProgress("Step 3/9 : RUN pip install"))
+        with stop.reaching(self.go_on.set):
+            self.go_on.wait()
+        self.let_end.wait()
+        if stop.is_wanted:
+            raise CareCancelledError
         self.images[name] = ImageFacts(
             name, 9_100_000_000, datetime(2026, 11, 26, tzinfo=UTC), variant, "0.1.0"
         )
 
-    def pull(self, name, told) -> None:
-        while not self.go_on.wait(0.01):
-            told(CareProgress("Downloading a", 250_000_000, 1_000_000_000))
+    def pull(self, name, told, stop) -> None:
+        told(CareProgress("Downloading a", 250_000_000, 1_000_000_000))
+        with stop.reaching(self.go_on.set):
+            self.go_on.wait()
+        if stop.is_wanted:
+            raise CareCancelledError
 
     def test_gpu(self, image) -> str:
-        raise TargetError("Docker cannot hand the GPU to a container.", "Install the toolkit.")
+        raise self.gpu_refusal
 
     def examine(self, image) -> str:
         said = {"lora": {"why_not": ""}, "sft": {"why_not": ""}}
@@ -90,13 +113,91 @@ async def test_a_missing_image_is_built_by_one_click_and_then_says_what_it_is(en
 
 
 async def test_a_pull_shows_how_much_is_there_and_can_be_cancelled(engine, care):
-    async with mounted(DockerCare, care, NAME) as screen:
+    async with mounted(DockerCare, care, f"registry.example/owner/{NAME}") as screen:
         screen.start(screen.click("Pull it"))
         await screen.wait_for_text("250 of 1,000 MB")
         await screen.click("Cancel")
 
         await screen.wait_for_text("It was cancelled.")
-        assert screen.button("Build the image")
+        await screen.wait_for(lambda: screen.has_button("Build the image"))
+
+
+async def test_only_an_image_of_a_registry_can_be_pulled(care):
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.wait_for(lambda: screen.has_button("Build the image"))
+
+        assert not screen.has_button("Pull it")
+
+
+async def test_a_silent_build_that_is_cancelled_says_so_at_once(engine, care):
+    engine.let_end.clear()
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.wait_for(lambda: screen.has_button("Build the image"))
+        await screen.click("Build the image")
+        await screen.wait_for_text("Step 3/9")
+        await screen.click("Cancel")
+
+        await screen.wait_for_text("Cancelling…")
+        assert not screen.has_button("Cancel")
+        assert engine.go_on.is_set()
+
+        engine.let_end.set()
+        await screen.wait_for_text("It was cancelled.")
+
+
+async def test_who_comes_back_finds_the_build_going_on_and_no_second_one(engine, care):
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.wait_for(lambda: screen.has_button("Build the image"))
+        await screen.click("Build the image")
+        await screen.wait_for_text("Step 3/9")
+
+    async with mounted(DockerCare, care, "another:image") as screen:
+        await screen.wait_for_text(f"{NAME}: Step 3/9")
+        await screen.wait_for_text("another:image is not on this computer yet")
+        assert not screen.has_button("Build the image")
+        await screen.click("Cancel")
+
+        await screen.wait_for_text("It was cancelled.")
+
+
+async def test_a_build_that_failed_shows_why_and_its_whole_output_to_open_and_copy(engine, care):
+    printed = "Step 3/9 : RUN pip install\nERROR: No matching distribution found for torch"
+    engine.build_fails = BuildFailedError("The image could not be built: No torch.", "Look.", printed)
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.wait_for(lambda: screen.has_button("Build the image"))
+        await screen.click("Build the image")
+        await screen.wait_for_text("could not be built: No torch.")
+
+        await screen.click("What the build printed")
+        await screen.wait_for_text("ERROR: No matching distribution found for torch")
+        await screen.click("Copy what the build printed")
+        assert any(call[1].get("data") == printed for call in screen.client.calls if call[0] == "set")
+
+
+async def test_an_engine_that_was_started_meanwhile_is_noticed(engine, care, monkeypatch):
+    monkeypatch.setattr("app.ui.training.docker_care._LOOK_SECONDS", 0.05)
+    engine.refusal = TargetError("Docker is not running.", "Start Docker.")
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.wait_for_text("Docker is not running.")
+        engine.refusal = None
+        await screen.wait_for_text("is not on this computer yet")
+        engine.images[NAME] = ImageFacts(NAME, 1_000_000_000, None)
+
+        await screen.wait_for_text(f"{NAME}: 1.0 GB")
+
+
+async def test_who_does_not_want_to_wait_looks_again(engine, care, monkeypatch):
+    monkeypatch.setattr("app.ui.training.docker_care._LOOK_SECONDS", 1000)
+    engine.refusal = TargetError("Docker is not running.", "Start Docker.")
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.wait_for_text("Docker is not running.")
+        engine.refusal = None
+        await screen.click("Look again")
+        await screen.wait_for_text("is not on this computer yet")
+        engine.images[NAME] = ImageFacts(NAME, 1_000_000_000, None)
+        await screen.click("Look again")
+
+        await screen.wait_for_text(f"{NAME}: 1.0 GB")
 
 
 async def test_the_gpu_test_gives_the_commands_of_this_system_to_copy(engine, care):
@@ -107,6 +208,17 @@ async def test_the_gpu_test_gives_the_commands_of_this_system_to_copy(engine, ca
 
         await screen.click("Copy the commands")
         assert any("dnf" in str(call[1].get("data")) for call in screen.client.calls if call[0] == "set")
+
+
+async def test_lines_that_install_the_toolkit_are_given_only_where_it_is_missing(engine, care):
+    engine.images[NAME] = ImageFacts(NAME, 1_000_000_000, None)
+    engine.gpu_refusal = TargetError("The NVIDIA driver was updated.", "Restart the computer.")
+    async with mounted(DockerCare, care, NAME) as screen:
+        await screen.click("Test the GPU in Docker")
+        await screen.wait_for_text("The NVIDIA driver was updated. Restart the computer.")
+
+        assert not screen.has_button("Copy the commands")
+        assert not any("nvidia-ctk" in said for said in screen.texts())
 
 
 async def test_the_image_says_what_it_can_train_in_badges(engine, care):
@@ -142,7 +254,7 @@ async def test_an_engine_that_does_not_answer_is_said_and_nothing_is_offered(eng
 
 
 async def test_offline_nothing_can_be_fetched_and_the_reason_is_said(engine, care):
-    async with mounted(DockerCare, care, NAME, "Offline mode is on.") as screen:
+    async with mounted(DockerCare, care, f"owner/{NAME}", "Offline mode is on.") as screen:
         await screen.wait_for_text("one can come in a bundle")
 
         assert screen.button("Build the image").disabled
