@@ -532,6 +532,7 @@ async def test_a_rented_run_of_the_form_is_added_to_the_queue_only_with_its_pric
         prices.may_say.set()
         await screen.wait_for(lambda: not screen.button("Agree and add to queue").disabled)
         assert "$0.25 an hour for RTX A4000" in " ".join(screen.identified("queue-prices"))
+        assert screen.identified("queue-price") == ["RTX A4000: $0.25/h, at most $1.00"]
         await screen.click("Agree and add to queue")
         await screen.wait_for(lambda: studio.services.queue.standing().runs)
 
@@ -550,7 +551,9 @@ async def test_methods_are_compared_on_rented_gpus_only_with_the_price_of_each_o
         assert screen.button("Agree and add 3 runs to the queue").disabled
 
         prices.may_say.set()
-        await screen.wait_for_text("All together never more than $3.00.")
+        await screen.wait_for(
+            lambda: screen.identified("queue-price") == ["At most $0.25/h, and $3.00 together"]
+        )
         await screen.click("Agree and add 3 runs to the queue")
         await screen.wait_for(lambda: len(studio.services.queue.standing().runs) == 3)
 

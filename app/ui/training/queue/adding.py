@@ -86,6 +86,8 @@ def AddRuns(
     is_enough = not wanted.is_compared or len(methods) > 1
     is_seen = not wanted.is_rented or (is_current and seen.is_agreeable)
     extra: list[ft.Control] = [_boxes(methods, set_methods)] if wanted.is_compared else []
+    if wanted.is_rented and wanted.is_compared:
+        extra.append(ft.Text(text("training.going_on.about_queue")))
     if wanted.is_rented:
         extra.append(_prices(seen if is_current else None))
     dialog = ConfirmDialog(
@@ -100,6 +102,7 @@ def AddRuns(
         extra=ft.Column(extra, spacing=GAP, tight=True),
     )
     dialog.scrollable = True
+    dialog.actions = [*(_price(seen) if is_current else []), *dialog.actions]
     ft.use_dialog(dialog)
     return ft.Container(visible=False)
 
@@ -164,7 +167,7 @@ def _boxes(chosen: tuple[Method, ...], choose: Callable[[tuple[Method, ...]], No
 
 
 def _prices(seen: _Seen | None) -> ft.Control:
-    """What each run costs, or why it cannot be had; and all together at most."""
+    """What each run costs, or why it cannot be had; and what leaves this computer, which is alike for all."""
     if seen is None:
         return Identified("queue-prices", Help(text("training.going_on.asking")), live=True)
     lines: list[ft.Control] = [RemarkLine(seen.problem)] if seen.problem else []
@@ -173,9 +176,19 @@ def _prices(seen: _Seen | None) -> ft.Control:
         lines += [RemarkLine(remark) for remark in each.found.remarks]
         if each.found.plan is not None:
             lines.append(ft.Text(f"{name}: {words.plan(each.found.plan)}."))
-            lines.append(Help(words.leaving(each.found)))
-    plans = [each.found.plan for each in seen.runs if each.found.plan]
-    if len(plans) > 1:
-        most = money(sum(plan.most for plan in plans))
-        lines.append(Help(text("training.queue.together", most=most)))
+    if leaves := next((said for each in seen.runs if (said := words.leaving(each.found))), ""):
+        lines.append(Help(leaves))
     return Identified("queue-prices", ft.Column(lines, spacing=GAP / 2, tight=True), live=True)
+
+
+def _price(seen: _Seen) -> list[ft.Control]:
+    """Beside the button, where a small window shows it too."""
+    plans = [each.found.plan for each in seen.runs if each.found.plan]
+    if not plans or not seen.is_agreeable:
+        return []
+    most = money(sum(plan.most for plan in plans))
+    said = words.short_plan(plans[0])
+    if len(plans) > 1:
+        dearest = money(max(plan.dearest for plan in plans))
+        said = text("training.queue.together", price=dearest, most=most)
+    return [Identified("queue-price", ft.Text(said, theme_style=ft.TextThemeStyle.LABEL_LARGE))]
