@@ -11,7 +11,6 @@ import flet as ft
 from app.domain.errors import StudioError
 from app.domain.saved_setups import SavedSetup
 from app.paths import Paths
-from app.services.setup_files import setup_text
 from app.services.setups import SetupService
 from app.ui.actions import Problem, problem_of, use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
@@ -74,7 +73,7 @@ def SetupMenu(
 
     async def export() -> None:
         async def work() -> None:
-            text = await asyncio.to_thread(lambda: setup_text(setups.load(name), "it.json"))
+            text = await asyncio.to_thread(setups.exported, name, "it.json")
             tell(await offer_bytes(text.encode(), _file_name(name), Paths.from_environment().exports))
 
         await guarded(work)
