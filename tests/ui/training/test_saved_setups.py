@@ -194,7 +194,7 @@ async def test_a_setup_goes_to_a_file_and_comes_back(studio, saved):
 
 
 def saves_in(screen, folder):
-    """What the desktop's own dialogs do: the file is written where a person chose, and its path comes back."""
+    """What the desktop's dialogs do: the file is written where a person chose, and its path comes back."""
 
     def save(arguments) -> str:
         (folder / arguments["file_name"]).write_bytes(arguments["src_bytes"])
