@@ -45,6 +45,53 @@ async def test_progress_loss_and_timeline_appear_as_the_trainer_reports(studio):
         assert all(old is new for old, new in zip(before, first_line(screen), strict=False))
 
 
+async def test_while_a_run_goes_on_only_its_new_steps_are_read(studio, monkeypatch):
+    read = counted(studio, monkeypatch)
+    run = studio.start("long")
+    write_events(run, started(), *(step(n, total=500) for n in range(1, 301)))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("run-step") == ["Step 300 of 500"])
+        await screen.wait_for(lambda: 300 in read)
+        before = len(read)
+        for newest in (301, 302, 303):
+            write_events(run, step(newest, total=500))
+            await screen.wait_for(lambda: screen.identified("run-step") == [f"Step {newest} of 500"])
+            await screen.wait_for(lambda: sum(read[before:]) > newest - 300)
+
+    assert max(read[before:]) <= 3
+
+
+def counted(studio, monkeypatch) -> list[int]:
+    """How many steps each look of the run's view reads."""
+    read, metrics = [], studio.services.monitoring.metrics
+
+    def counting(run_id, **which):
+        found = metrics(run_id, **which)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(studio.services.monitoring, "metrics", counting)
+    return read
+
+
+async def test_of_a_run_that_went_back_no_step_of_before_stays_in_the_chart(studio):
+    run = studio.start()
+    (run.folder / "checkpoints" / "5").mkdir(parents=True)
+    write_events(run, started(), Plan(**PLAN), *(step(n) for n in range(1, 9)))
+    write_events(run, CheckpointSaved(step=5, path="checkpoints/5"))
+    ends(studio.world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=8))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Stopped" and chart_points(screen) == 8)
+        await screen.wait_for(lambda: not screen.button("Resume").disabled)
+        await screen.click("Resume")
+        await screen.wait_for(lambda: status(screen) == "Running")
+
+        write_events(run, started(2), step(6, 9.0), step(7, 9.0))
+        await screen.wait_for(lambda: [p.y for p in first_line(screen)][5:] == [9.0, 9.0, 1.0])
+        write_events(run, step(8, 9.0), step(9, 9.0))
+        await screen.wait_for(lambda: [p.y for p in first_line(screen)][5:] == [9.0] * 4)
+
+
 async def test_measurements_are_in_the_chart_and_samples_below_it(studio):
     run = studio.start("measured")
     async with studio.opened() as screen:
