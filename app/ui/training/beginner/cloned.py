@@ -26,6 +26,7 @@ def open_clone(draft: TrainingDraft, setup: Setup) -> str:
     """Fill the form from it; why it is an expert's now, as a sentence, if it was a beginner's before."""
     was_expert = draft.skill == "expert"
     draft.load(setup)
+    draft.recognise_preset()
     hidden = hidden_from_beginners(draft)
     draft.skill = "expert" if was_expert or hidden else "beginner"
     if was_expert or not hidden:
