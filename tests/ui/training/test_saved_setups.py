@@ -13,6 +13,7 @@ from app.domain.runs import DockerOptions, Target
 from app.domain.setups import Setup
 from app.paths import Paths
 from app.services.recipes import recipe
+from app.services.setup_files import write_setup
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.options import Source
@@ -266,6 +267,43 @@ async def test_a_setup_goes_to_a_file_of_the_desktop_and_comes_back(studio, save
         await screen.wait_for(lambda: listed(screen) == ["again", "first", "second"])
 
     assert saved.load("again") == saved.load("second")
+
+
+async def test_a_file_whose_name_is_taken_replaces_the_setup_or_gets_another_name_as_asked(
+    studio, saved, tmp_path
+):
+    before, other = saved.load("first"), CONFIG.model_copy(update={"seed": 8})
+    file = tmp_path / "first.json"
+    write_setup(before.model_copy(update={"config": other}), file, overwrite=False)
+    async with opened(studio) as screen:
+        chooses(screen, file)
+        await screen.click("Take from a file…")
+        await screen.wait_for_text("There is a setup “first” already.")
+        await screen.type("Name", "another")
+        assert not screen.has_button("Replace")
+        await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Save setup"][-1])
+        await screen.wait_for(lambda: listed(screen) == ["another", "first", "second"])
+        assert (saved.load("first"), saved.load("another").config) == (before, other)
+
+        await screen.click("Take from a file…")
+        await screen.wait_for_text("There is a setup “first” already.")
+        await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Replace"][-1])
+        await screen.wait_for_text("Saved as “first”.")
+    assert saved.load("first").config == other
+
+
+async def test_a_secret_in_a_setup_file_is_left_out_and_that_is_said(studio, tmp_path):
+    file = tmp_path / "mine.json"
+    config = {
+        "base_model": "me/model",
+        "logging": {"mlflow_tracking_uri": "https://me:hunter2@there.example"},
+    }
+    file.write_text(json.dumps({"session": "any", "config": config}))
+    async with opened(studio) as screen:
+        chooses(screen, file)
+        await screen.click("Take from a file…")
+
+        await screen.wait_for_text("Left out, as it looked like a secret: MLflow tracking URI.")
 
 
 async def test_a_setup_that_cannot_be_read_says_why(studio, saved):
