@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.services.loss_files import read_losses, smoothed
 
@@ -100,3 +102,13 @@ def test_smoothing_is_the_average_that_pandas_calls_ewm_without_adjustment() -> 
 
     assert smoothed(losses) == pytest.approx(list(pandas.Series(losses).ewm(span=30, adjust=False).mean()))
     assert smoothed([]) == []
+
+
+@given(st.lists(st.floats(min_value=-1e6, max_value=1e6), min_size=1, max_size=500))
+def test_a_smoothed_curve_stays_within_what_it_smooths(values) -> None:
+    means = smoothed(values)
+
+    assert len(means) == len(values)
+    assert means[0] == pytest.approx(values[0])
+    slack = 1e-6 * max(1, *map(abs, values))
+    assert all(min(values) - slack <= value <= max(values) + slack for value in means)

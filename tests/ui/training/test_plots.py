@@ -65,7 +65,7 @@ def test_a_span_of_one_smooths_nothing_and_a_longer_one_lags_behind():
     assert raw.lines[0].points[-1] == (100, 1.0)
     assert [line.role for line in calm.lines] == ["raw", "smooth"]
     kept = (1 - 2 / 101) ** 50
-    assert calm.lines[1].points[-1][1] == pytest.approx((2 * kept + 1) / (kept + 1))
+    assert calm.lines[1].points[-1][1] == pytest.approx(2 * kept + (1 - kept))
 
 
 def test_a_logarithmic_axis_is_labelled_with_the_values_themselves():
@@ -171,6 +171,26 @@ def test_a_saved_table_has_a_line_a_step_with_the_smoothed_and_the_measured_loss
     assert [float(row["loss_ema_30"]) for row in rows] == pytest.approx(smoothed([3.0, 2.0, 1.0], span=30))
     assert [row["validation_loss"] for row in rows] == ["", "2.5", ""]
     assert rows[0]["gpu_temperature"] == ""
+
+
+def test_the_smoothed_loss_of_the_table_is_the_line_that_is_drawn_and_one_nan_spoils_neither():
+    losses = [math.nan, 3.0, 2.0, math.nan, 1.0, 4.0]
+    rows = list(csv.DictReader(io.StringIO(curve_csv(metrics(losses), [], span=30))))
+    plot = plot_of(data(losses), ChartSettings(span=30))
+
+    assert plot is not None
+    table = {float(row["step"]): row["loss_ema_30"] for row in rows}
+    assert plot.lines[1].points == tuple((step, float(table[step])) for step in (2, 3, 5, 6))
+    assert (table[1], table[4]) == ("", table[3])
+
+
+def test_the_newest_steps_are_smoothed_as_part_of_the_whole_curve():
+    whole = plot_of(data(falling(100)), ChartSettings(span=30))
+    newest = plot_of(data(falling(100)), ChartSettings(span=30, window=50))
+
+    assert whole is not None
+    assert newest is not None
+    assert newest.lines[1].points == whole.lines[1].points[-50:]
 
 
 def test_what_another_trainer_does_not_tell_is_not_drawn_and_breaks_nothing():

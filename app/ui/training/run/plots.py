@@ -11,8 +11,9 @@ from typing import Final, Literal, TypeGuard
 from app.domain.coach import Advice, ChartKind
 from app.domain.expected_loss import band_at
 from app.domain.runs import Measurement, Metric
+from app.services.loss_files import smoothed
 from app.ui.texts import text, text_in
-from app.ui.training.curves import Point, bounds, decimate, smooth, tick
+from app.ui.training.curves import Point, bounds, decimate, tick
 from trainer_image.config import RunConfig
 
 POINTS_SHOWN: Final = 150
@@ -114,19 +115,18 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
     """None while there is nothing to draw."""
     kind = _KINDS[settings.kind]
     shown = _window(data.metrics, settings.window)
-    lines = [line for name, value in kind.values if (line := _points(shown, value))]
-    if not lines:
+    told = [(name, value, line) for name, value in kind.values if (line := _points(shown, value))]
+    if not told:
         return None
+    lines = [line for _, _, line in told]
     first, last = lines[0][0][0], lines[0][-1][0]
     measured = _measured(data, settings, 0 if first <= 1 else first, last)  # 0: before training
     first = min([first, *(x for x, _ in measured[:1])])
     axis = _Axis.around([y for line in (*lines, measured) for _, y in line], settings)
     drawn = [
         made
-        for (name, _), line in zip(kind.values, lines, strict=False)
-        for made in _drawn(
-            text_in("training.chart.lines", name), line, kind, settings, is_second=line is not lines[0]
-        )
+        for name, value, line in told
+        for made in _drawn(name, line, _points(data.metrics, value), kind, settings)
     ]
     if measured:
         drawn.append(PlotLine(text("training.chart.validation"), "measured", tuple(measured)))
@@ -139,7 +139,7 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
         low=axis.low,
         high=axis.high,
         marks=axis.marks(),
-        description=_description(kind, settings, lines, measured),
+        description=_description([(name, line) for name, _, line in told], measured),
         note=note,
     )
 
@@ -168,19 +168,18 @@ def _measured(data: CurveData, settings: ChartSettings, first: float, last: floa
 
 
 def _drawn(
-    name: str, line: list[Point], kind: _Kind, settings: ChartSettings, *, is_second: bool
+    name: str, line: list[Point], whole: list[Point], kind: _Kind, settings: ChartSettings
 ) -> list[PlotLine]:
-    """The line itself; where it is noisy, also a smoothed one over it."""
+    """The line itself; where it is noisy, also one over it that is smoothed from the run's first step on."""
+    said = text_in("training.chart.lines", name)
     if not kind.is_smoothed or settings.span <= 1:
-        role: Role = "second" if is_second else "smooth"
-        return [PlotLine(name, role, tuple(decimate(line, POINTS_SHOWN)))]
-    means = smooth([y for _, y in line], weight=1 - 2 / (settings.span + 1))
-    smoothed = list(zip([x for x, _ in line], means, strict=True))
+        role: Role = "smooth" if name == kind.values[0][0] else "second"
+        return [PlotLine(said, role, tuple(decimate(line, POINTS_SHOWN)))]
+    means = smoothed([y for _, y in whole], span=settings.span)[-len(line) :]
+    calm = list(zip([x for x, _ in line], means, strict=True))
     return [
         PlotLine(text("training.chart.each_step"), "raw", tuple(decimate(line, POINTS_SHOWN))),
-        PlotLine(
-            text("training.chart.smoothed", name=name), "smooth", tuple(decimate(smoothed, POINTS_SHOWN))
-        ),
+        PlotLine(text("training.chart.smoothed", name=said), "smooth", tuple(decimate(calm, POINTS_SHOWN))),
     ]
 
 
@@ -255,18 +254,13 @@ def _advised(advice: Sequence[Advice], first: float, last: float, axis: _Axis) -
     ]
 
 
-def _description(
-    kind: _Kind, settings: ChartSettings, lines: list[list[Point]], measured: list[Point]
-) -> str:
+def _description(lines: Sequence[tuple[str, list[Point]]], measured: list[Point]) -> str:
     """For those who do not see the chart."""
     parts = []
-    for (name, _), line in zip(kind.values, lines, strict=False):
+    for name, line in lines:
         (x0, y0), (x1, y1) = line[0], line[-1]
-        what = (
-            text("training.chart.loss_curve")
-            if settings.kind == "loss"
-            else text_in("training.chart.lines", name)
-        )
+        is_loss = name == "loss"
+        what = text("training.chart.loss_curve") if is_loss else text_in("training.chart.lines", name)
         parts.append(
             text(
                 "training.chart.described",
