@@ -8,6 +8,7 @@ from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunId, RunStatus
 from app.ui.training import run_actions
 from tests.services.conftest import ends, started, step, write_events
+from tests.ui.training.conftest import choose_segment
 from trainer_image.config import SAMPLE_COMMAND, Logging
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Plan, Result, Sample
 
@@ -149,6 +150,34 @@ async def test_what_the_gpu_does_is_shown_where_it_is_known(studio):
         write_events(run, step(1).model_copy(update={"gpu_memory_gb": 7.25, "gpu_utilisation": 93.0}))
 
         await screen.wait_for(lambda: screen.identified("run-gpu") == ["GPU", "7.2 GB, 93 % busy"])
+
+
+async def test_the_gpus_chart_draws_its_values_and_its_legend_tells_them_apart_without_colour(studio):
+    run = studio.start()
+    told = [
+        step(n).model_copy(update={"gpu_utilisation": 90.0 + n, "gpu_temperature": 60.0 + n}) for n in (1, 2)
+    ]
+    async with studio.opened() as screen:
+        write_events(run, started(), *told, step(3))
+        await screen.wait_for(lambda: chart_points(screen) == 3)
+        await choose_segment(screen, "chart-kind", "gpu")
+        await screen.wait_for(lambda: "Busy, %" in screen.identified("loss-chart"))
+
+        [chart] = [c for c in screen.controls() if type(c).__name__ == "LineChart"]
+        busy, temperature = chart.data_series
+        assert [(p.x, p.y) for p in busy.points] == [(1, 91), (2, 92)]
+        assert [(p.x, p.y) for p in temperature.points] == [(1, 61), (2, 62)]
+        assert (busy.dash_pattern, temperature.dash_pattern) == (None, [6, 3])
+        assert [pieces_before(screen, name) for name in ("Busy, %", "Temperature, °C")] == [1, 2]
+
+
+def pieces_before(screen, name: str) -> int:
+    """Of how many pieces the line beside a name in the legend is."""
+    [entry] = [
+        row for row in screen.controls(ft.Row)
+        if len(row.controls) == 2 and getattr(row.controls[1], "value", "") == name
+    ]  # fmt: skip
+    return len(entry.controls[0].controls)
 
 
 async def test_log_lines_appear_and_can_be_downloaded(studio):

@@ -22,6 +22,8 @@ SPANS: Final = (1, 10, 30, 100)
 WINDOWS: Final = (0, 50, 200, 1000)
 """Newest steps shown; 0 for all."""
 _OUTLIERS: Final = 0.01
+_LOOKED_AT: Final = 100
+"""Steps, to tell which charts there are; looking at all takes long on a long run."""
 
 Role = Literal["raw", "smooth", "measured", "second"]
 
@@ -102,12 +104,15 @@ _KINDS: Final[dict[ChartKind, _Kind]] = {
 
 
 def kinds_of(metrics: Sequence[Metric]) -> list[tuple[str, str]]:
-    """Charts there is something to draw for, with their titles: told by the newest step."""
-    last = metrics[-1:]
+    """Charts there is something to draw for, with their titles.
+
+    Told by the newest steps and some of all before: a value that cannot be read once hides no chart.
+    """
+    some = (*metrics[-_LOOKED_AT:], *metrics[:: len(metrics) // _LOOKED_AT + 1])
     return [
         (kind, text_in("training.chart.kinds", kind))
         for kind, it in _KINDS.items()
-        if kind == "loss" or any(_is_told(value(metric)) for metric in last for _, value in it.values)
+        if kind == "loss" or any(_is_told(value(metric)) for metric in some for _, value in it.values)
     ]
 
 
@@ -118,11 +123,9 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
     told = [(name, value, line) for name, value in kind.values if (line := _points(shown, value))]
     if not told:
         return None
-    lines = [line for _, _, line in told]
-    first, last = lines[0][0][0], lines[0][-1][0]
+    first, last = min(line[0][0] for *_, line in told), max(line[-1][0] for *_, line in told)
     measured = _measured(data, settings, 0 if first <= 1 else first, last)  # 0: before training
     first = min([first, *(x for x, _ in measured[:1])])
-    axis = _Axis.around([y for line in (*lines, measured) for _, y in line], settings)
     drawn = [
         made
         for name, value, line in told
@@ -130,7 +133,10 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
     ]
     if measured:
         drawn.append(PlotLine(text("training.chart.validation"), "measured", tuple(measured)))
-    note = axis.note
+    values = [y for line in (*(line for *_, line in told), measured) for _, y in line]
+    if not settings.clips:  # of the newest steps a smoothed line may lie beyond them all
+        values += [y for line in drawn for _, y in line.points]
+    axis = _Axis.around(values, settings)
     return Plot(
         lines=tuple(PlotLine(d.name, d.role, axis.place(d.points)) for d in drawn),
         shades=(*_guide(data, shown, settings, axis), *_advised(data.advice, first, last, axis)),
@@ -140,7 +146,7 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
         high=axis.high,
         marks=axis.marks(),
         description=_description([(name, line) for name, _, line in told], measured),
-        note=note,
+        note=axis.note,
     )
 
 
