@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import flet as ft
+import pytest
 
 from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunId, RunStatus
 from app.ui.training import run_actions
+from app.ui.training.saving import MOST_BYTES, offer_file
 from tests.services.conftest import ends, started, step, write_events
+from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_segment
 from trainer_image.config import SAMPLE_COMMAND, Logging
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Plan, Result, Sample
@@ -192,6 +195,30 @@ async def test_log_lines_appear_and_can_be_downloaded(studio):
 
         [sent] = [args for name, args in screen.client.calls if name == "save_file"]
         assert sent["src_bytes"].decode().splitlines()[-1] == "line 119"
+
+
+@ft.component
+def Offer(path):
+    said, say = ft.use_state("")
+
+    async def offer() -> None:
+        say(await offer_file(path, "log.txt", path.parent))
+
+    return ft.Column([ft.TextButton("Download", on_click=offer), ft.Text(said)])
+
+
+@pytest.mark.parametrize(("size", "is_sent"), [(MOST_BYTES, True), (MOST_BYTES + 1, False)])
+async def test_a_file_larger_than_the_page_takes_is_not_sent_but_its_place_is_said(tmp_path, size, is_sent):
+    path, sent = tmp_path / "log.txt", []
+    with path.open("wb") as file:
+        file.truncate(size)
+    async with mounted(Offer, path) as screen:
+        screen.client.answers["save_file"] = lambda args: sent.append(len(args["src_bytes"])) or "/x/log.txt"
+        await screen.click("Download")
+        where = "Saved to /x/log.txt." if is_sent else f"The file is too big to download. It is at {path}."
+        await screen.wait_for_text(where)
+
+    assert sent == ([size] if is_sent else [])
 
 
 async def test_after_a_restart_the_running_run_is_on_the_screen_by_itself(studio):

@@ -173,7 +173,7 @@ async def _picked() -> ft.FilePickerFile | None:
 
 
 def _there(file: ft.FilePickerFile | None) -> ft.FilePickerFile:
-    assert file is not None, "a name is asked for after a file was chosen"
+    assert file is not None  # a name is asked for once a file was chosen
     return file
 
 
