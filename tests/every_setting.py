@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from app.domain.presets import NAMES, with_preset
 from app.domain.setups import Setup
 from trainer_image.config import HubDataset, Lora, Osft, RunConfig, Sft
 
@@ -35,9 +36,8 @@ def kind_of(section: type[BaseModel]) -> str:
 
 def every_setting() -> Iterator[tuple[str, Setup]]:
     """(place, a setup with another value there), at least one for each setting there is."""
-    elsewhere = {"setup_version", "config", "session", "file", "docker", "pod", "job", "answers"}
-    said_by_the_values = {"preset"}
-    for name in Setup.model_fields.keys() - elsewhere - said_by_the_values:
+    elsewhere = {"setup_version", "config", "session", "file", "docker", "pod", "job", "answers", "preset"}
+    for name in Setup.model_fields.keys() - elsewhere:
         yield from _others(name, plain())
     for name in Setup.model_fields["docker"].default.__dataclass_fields__:
         yield from _others(f"docker.{name}", plain())
@@ -52,7 +52,18 @@ def every_setting() -> Iterator[tuple[str, Setup]]:
             yield from _others(f"config.method.{name}", plain(method))
     yield "config.method.kind", Setup.model_validate(plain(Sft))
     yield from _of_config()
+    yield from _of_presets()
     yield "file", Setup.model_validate({"file": "rows.jsonl", "config": {"base_model": "m"}})
+
+
+def _of_presets() -> Iterator[tuple[str, Setup]]:
+    """Each with its values, and its values as somebody's own."""
+    for method in (Lora, Osft, Sft):
+        for name in NAMES:
+            setup = Setup.model_validate(plain(method))
+            changes = {"config": with_preset(setup.config, name)}
+            yield "preset", setup.model_copy(update=changes | {"preset": name})
+            yield "preset", setup.model_copy(update=changes)
 
 
 def _of_config() -> Iterator[tuple[str, Setup]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from app.cli.output import Output
-from app.domain.saved_setups import SavedSetup, setup_of_run
+from app.domain.saved_setups import SavedSetup
 from app.domain.setup_differences import differences
 from app.domain.setups import Setup
 from app.domain.targets import Target
@@ -45,7 +45,8 @@ def show_setup(services: Services, args: argparse.Namespace, output: Output) -> 
 
 def save_setup(services: Services, args: argparse.Namespace, output: Output) -> int:
     run = services.monitoring.find(args.run)
-    return _saved(services.setups.save(args.name, setup_of_run(run), replace=args.force), output)
+    setup = services.training.setup_of(run).model_copy(update={"skill": "expert"})  # shows all that was set
+    return _saved(services.setups.save(args.name, setup, replace=args.force), output)
 
 
 def rename_setup(services: Services, args: argparse.Namespace, output: Output) -> int:

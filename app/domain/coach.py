@@ -138,7 +138,10 @@ def _gradient_explodes(curve: Curve) -> Advice | None:
     norms = [(m.step, m.grad_norm) for m in curve.metrics if m.grad_norm is not None]
     if len(norms) < 30:
         return None
-    usual = median(norm for _, norm in norms[:-10] if math.isfinite(norm))
+    before = [norm for _, norm in norms[:-10] if math.isfinite(norm)]
+    if not before:  # another library's loop goes on without numbers, from its first step
+        return None
+    usual = median(before)
     far = [step for step, norm in norms[-10:] if not math.isfinite(norm) or norm > 10 * max(usual, 1e-9)]
     if len(far) < 3:
         return None
@@ -258,14 +261,20 @@ def _is_slower(curve: Curve) -> Advice | None:
     early, late = median(s for _, s in speeds[5:45]), median(s for _, s in speeds[-15:])
     if late > early / 2:
         return None
+    is_on_gpu, is_seen = _gpu_facts(curve.metrics[-60:])
     text = (
         f"From step {speeds[-15][0]:,} to step {speeds[-1][0]:,} it makes {late:,.0f} tokens a second; at "
-        f"the beginning it made {early:,.0f}. Another program may use the GPU, or it is too warm."
+        f"the beginning it made {early:,.0f}. Another program may use the "
+        f"{'GPU' if is_on_gpu else 'processor'}, or it is too warm."
     )
-    return Advice(
-        "slower", "It has become slow", text, speeds[-15][0], speeds[-1][0],
-        (Show("Show the speed", "speed"), Show("Show the GPU", "gpu")),
-    )  # fmt: skip
+    shows = [Show("Show the speed", "speed"), *([Show("Show the GPU", "gpu")] if is_seen else [])]
+    return Advice("slower", "It has become slow", text, speeds[-15][0], speeds[-1][0], tuple(shows))
+
+
+def _gpu_facts(metrics: Sequence[Metric]) -> tuple[bool, bool]:
+    """Whether there is a GPU, and whether it tells how busy or how warm it is."""
+    is_seen = any(m.gpu_utilisation is not None or m.gpu_temperature is not None for m in metrics)
+    return is_seen or any(m.gpu_memory_gb is not None for m in metrics), is_seen
 
 
 _RULES: Final[tuple[Callable[[Curve], Advice | None], ...]] = (

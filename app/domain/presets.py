@@ -128,7 +128,7 @@ _PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
 _RUNPOD: Final = (FASTEST_RUNPOD, CHEAPEST_RUNPOD)
 
 PRESETS: Final = tuple(name for name in _PRESETS if name not in _RUNPOD)
-"""Names of those with values for this computer; a setup has the first whose values it holds."""
+"""Names of those with values for this computer; a run is of the first whose values it holds."""
 
 NAMED: Final = tuple(_PRESETS)
 """All with values, wherever."""

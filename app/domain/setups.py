@@ -28,7 +28,7 @@ class Setup(BaseModel):
 
     setup_version: Literal[2] = SETUP_VERSION
     skill: Skill = Field("beginner", description="How much of the form is shown: beginner or expert.")
-    preset: str = Field("", description="The preset its values came from, by name; empty: none.")
+    preset: str = Field("", description="The preset its values came from, by name; empty: one's own.")
     target: Target = Target.LOCAL
     session: str | None = Field(None, description="Name or id of a collected session.")
     session_name: str = Field(

@@ -13,12 +13,17 @@ _MOST_NODES: Final = 64
 
 def command_of_saved(name: str) -> str:
     """Starts a run from a saved setup, in the terminal, and watches it."""
-    return f"tunewright train --setup {shlex.quote(name)} --follow"
+    return f"tunewright train {_option('--setup', name)} --follow"
 
 
 def command_of_recipe(name: str) -> str:
     """Starts a run from a recipe, on the data it names, and watches it."""
-    return f"tunewright train --recipe {shlex.quote(name)} --follow"
+    return f"tunewright train {_option('--recipe', name)} --follow"
+
+
+def _option(option: str, value: str) -> str:
+    """What begins with a dash would be taken for an option of its own."""
+    return f"{option}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
 
 
 def trainers_command(folder: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,7 +16,7 @@ _COLUMNS: Final = (
 
 
 def curve_csv(metrics: Sequence[Metric], measurements: Sequence[Measurement], *, span: int = EMA_SPAN) -> str:
-    """A line a step, with the smoothed loss and the validation loss measured after it; empty if unknown."""
+    """A line a step, with the loss as the chart smooths it, and as measured after it; empty if unknown."""
     measured = {m.step: m.loss for m in measurements}
     means = smoothed([m.loss for m in metrics], span=span)
     text = io.StringIO(newline="")
@@ -23,5 +24,6 @@ def curve_csv(metrics: Sequence[Metric], measurements: Sequence[Measurement], *,
     writer.writerow([*_COLUMNS, f"loss_ema_{span}", "validation_loss"])
     for metric, mean in zip(metrics, means, strict=True):
         values = [getattr(metric, name) for name in _COLUMNS]
-        writer.writerow(["" if v is None else v for v in (*values, mean, measured.get(metric.step))])
+        told = None if math.isnan(mean) else mean
+        writer.writerow(["" if v is None else v for v in (*values, told, measured.get(metric.step))])
     return text.getvalue()

@@ -130,9 +130,7 @@ class HistoryService:
         return path
 
     def clone(self, run: Run) -> Clone:
-        """Raises StudioError for an imported run, whose settings nobody knows."""
-        if run.is_imported:
-            raise StudioError("The settings of an imported run are not known.", "Fill in the form by hand.")
+        """Raises StudioError as `TrainingService.setup_of` does."""
         setup = self._training.setup_of(run).model_copy(update={"skill": "expert"})  # hides nothing
         note = self._note_on_rows(run, setup)
         return Clone(setup, (note,) if note else ())

@@ -55,10 +55,16 @@ def read_losses(folder: Path) -> LossCurve | None:
 
 
 def smoothed(losses: Sequence[float], *, span: int = EMA_SPAN) -> list[float]:
-    """Exponential moving average that starts at the first value: alpha = 2 / (span + 1)."""
-    alpha, result = 2 / (span + 1), list[float]()
+    """Exponential moving average that starts at the first value: alpha = 2 / (span + 1).
+
+    As pandas' `ewm(span, adjust=False)`, which training_hub draws. What is no number is passed over: the
+    average stays as it was.
+    """
+    alpha, average, result = 2 / (span + 1), math.nan, list[float]()
     for loss in losses:
-        result.append(loss if not result else alpha * loss + (1 - alpha) * result[-1])
+        if math.isfinite(loss):
+            average = loss if math.isnan(average) else alpha * loss + (1 - alpha) * average
+        result.append(average)
     return result
 
 

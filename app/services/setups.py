@@ -18,7 +18,14 @@ from app.domain.setups import Setup
 from app.domain.targets import Target
 from app.domain.typed_paths import expanded, is_file, is_folder, looks_like_path
 from app.services.library import LibraryService
-from app.services.setup_files import first_mistake, parse_setup, read_setup, with_files_in, write_setup
+from app.services.setup_files import (
+    first_mistake,
+    parse_setup,
+    read_setup,
+    setup_text,
+    with_files_in,
+    write_setup,
+)
 from app.services.training import TrainingService
 
 log = logging.getLogger(__name__)
@@ -82,16 +89,24 @@ class SetupService:
 
     def export(self, name: str, path: Path, *, overwrite: bool = False) -> None:
         """Write a .toml or .json file. Raises StudioError."""
-        write_setup(with_files_in(self.load(name), Path.home()), path, overwrite=overwrite)
+        write_setup(self._for_a_file(name), path, overwrite=overwrite)
+
+    def exported(self, name: str, file_name: str) -> str:
+        """What `export` would write into a file of this name. Raises StudioError."""
+        return setup_text(self._for_a_file(name), file_name)
+
+    def _for_a_file(self, name: str) -> Setup:
+        """In a file a relative path counts from there; as typed in the form it counts from home."""
+        return with_files_in(self.load(name), Path.home())
 
     def import_file(self, path: Path, name: str = "", *, replace: bool = False) -> SavedSetup:
         """Raises StudioError, also for a name that is taken."""
         setup = with_files_in(read_setup(path), path.absolute().parent)
         return self.save(name or path.stem, setup, replace=replace)
 
-    def import_text(self, text: str, file_name: str, *, replace: bool = False) -> SavedSetup:
+    def import_text(self, text: str, file_name: str, name: str = "", *, replace: bool = False) -> SavedSetup:
         """The same from what a browser handed over. Raises StudioError."""
-        return self.save(Path(file_name).stem, parse_setup(text, file_name), replace=replace)
+        return self.save(name or Path(file_name).stem, parse_setup(text, file_name), replace=replace)
 
     def suggested_name(self, setup: Setup) -> str:
         """A name nothing has yet, from the model, the method and the data."""

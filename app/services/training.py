@@ -319,8 +319,11 @@ class TrainingService:
     def setup_of(self, run: Run, config: RunConfig | None = None) -> Setup:
         """The setup that makes a run like this one, with `config` in the place of its own.
 
-        Its rows are those of the session as it is now; if that is gone, the copy in the run's folder.
+        Its rows are those of the session as it is now; if that is gone, the copy in the run's folder. Raises
+        StudioError for an imported run, whose settings nobody knows.
         """
+        if run.is_imported:
+            raise StudioError("The settings of an imported run are not known.", "Fill in the form by hand.")
         config = config or run.config
         if config.base_model == str(self._bundled_model.resolve()):
             config = config.model_copy(update={"base_model": BUNDLED_MODEL})

@@ -10,6 +10,7 @@ from trainer_image.config import RunConfig
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 CONFIG = RunConfig(base_model="owner/model")
+_OF_A_GPU = ("gpu_memory_gb", "gpu_utilisation", "gpu_temperature")
 
 
 def metrics(
@@ -29,6 +30,7 @@ def metrics(
             elapsed_seconds=float(step),
             eta_seconds=None,
             time=NOON,
+            **{name: _of(facts[name], step) for name in _OF_A_GPU if name in facts},
         )
         for step, loss in enumerate(losses, start=1)
     ]

@@ -6,6 +6,7 @@ import pytest
 
 from app.domain.coach import Advice, Finish, NewRun, Show, advise
 from app.domain.runs import RunStatus
+from app.ui.training.run.plots import kinds_of
 from tests.domain.curves_by_hand import CONFIG, falling, measured, metrics
 from trainer_image.config import Lora, RunConfig, Sft
 
@@ -158,6 +159,37 @@ def test_half_the_speed_of_the_beginning_is_told_while_it_runs():
 
     assert said(steps=slow)["slower"].steps[0] == Show("Show the speed", "speed")
     assert "slower" not in said(steps=slow, is_live=False)
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_blamed", "is_shown"),
+    [
+        ({}, False, False),
+        ({"gpu_memory_gb": 7.0}, True, False),
+        ({"gpu_memory_gb": 7.0, "gpu_temperature": 80.0}, True, True),
+    ],
+)
+def test_a_gpu_is_blamed_for_slowness_where_there_is_one_and_shown_where_it_can_be_seen(
+    facts, is_blamed, is_shown
+):
+    slow = metrics(
+        falling(100), total=400, tokens_per_second=lambda step: 900.0 if step < 60 else 300.0, **facts
+    )
+
+    advice = said(steps=slow)["slower"]
+
+    assert ("GPU" in advice.text) == is_blamed
+    assert ("processor" in advice.text) != is_blamed
+    charts = {kind for kind, _ in kinds_of(slow)}
+    assert {step.chart for step in advice.steps} <= charts
+    assert (Show("Show the GPU", "gpu") in advice.steps) == is_shown
+
+
+@pytest.mark.parametrize("told", [0, 5, 40])
+def test_a_gradient_that_is_no_number_from_some_step_on_breaks_nothing(told):
+    steps = metrics(falling(100), total=400, grad_norm=lambda step: 1.0 if step <= told else math.nan)
+
+    assert ("gradient-explodes" in said(steps=steps)) == (told > 0)
 
 
 def test_a_trainer_that_takes_no_wishes_is_not_asked_to_finish():

@@ -7,7 +7,6 @@ import pytest
 
 from app.domain.errors import StudioError
 from app.domain.runs import RunStatus
-from app.domain.saved_setups import setup_of_run
 from app.services.foreign_runs import UNKNOWN_MODEL, look_into
 
 
@@ -149,4 +148,4 @@ def test_no_setup_is_made_of_a_run_whose_settings_nobody_knows(world, tmp_path):
     run = world.history.import_run(look_into(tmp_path))
 
     with pytest.raises(StudioError, match="settings of an imported run are not known"):
-        setup_of_run(run)
+        world.training.setup_of(run)

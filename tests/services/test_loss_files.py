@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.services.loss_files import read_losses, smoothed
 
@@ -148,3 +150,13 @@ def bounded_memory(most: int = 32 * 1024**2) -> Iterator[None]:
         assert tracemalloc.get_traced_memory()[1] < most
     finally:
         tracemalloc.stop()
+
+
+@given(st.lists(st.floats(min_value=-1e6, max_value=1e6), min_size=1, max_size=500))
+def test_a_smoothed_curve_stays_within_what_it_smooths(values) -> None:
+    means = smoothed(values)
+
+    assert len(means) == len(values)
+    assert means[0] == pytest.approx(values[0])
+    slack = 1e-6 * max(1, *map(abs, values))
+    assert all(min(values) - slack <= value <= max(values) + slack for value in means)

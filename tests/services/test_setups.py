@@ -14,8 +14,9 @@ from app.cli.parser import make_parser
 from app.cli.setup_verbs import VERBS
 from app.cli.verbs import train
 from app.domain.errors import StudioError, UnknownSessionError
+from app.domain.renting import PodOptions
 from app.domain.runs import DockerOptions, RunRequest, Target
-from app.domain.saved_setups import SetupNameTakenError, UnknownSetupError, setup_of_run
+from app.domain.saved_setups import SetupNameTakenError, UnknownSetupError
 from app.domain.sessions import Session
 from app.domain.setup_secrets import secret_in, without_secrets
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -238,16 +239,28 @@ def test_a_suggested_name_says_what_it_is_and_is_free(shelf):
     assert shelf.setups.suggested_name(setup) == f"{first} 2"
 
 
-def test_a_run_gives_the_setup_it_was_started_with(shelf):
+def test_a_run_gives_the_setup_it_was_started_with_but_for_its_containers_name(shelf):
+    session, config = shelf.session("rivers"), RunConfig(base_model=BUNDLED_MODEL, seed=7)
+    docker = DockerOptions(image="mine:1", container_name="mine")
+    run = shelf.world.training.start(RunRequest(config, Target.DOCKER, session_id=session.id, docker=docker))
+
+    verb(shelf, "save", "again", "--run", run.id)
+
+    setup = shelf.setups.load("again")
+    assert (setup.session, setup.session_name) == (session.id, "rivers")
+    assert (setup.target, setup.docker) == (Target.DOCKER, DockerOptions(image="mine:1"))
+    assert (setup.skill, setup.config) == ("expert", config)
+
+
+def test_the_setup_of_a_run_on_a_rented_gpu_has_its_image_budget_and_region(shelf):
+    pod = PodOptions(image="me/trainer:1", budget=7.5, region="EU-RO-1", gpus=("NVIDIA A40",))
     session = shelf.session("rivers")
-    run = shelf.world.training.start(
-        RunRequest(PLAIN, Target.DOCKER, session_id=session.id, docker=DockerOptions(image="mine:1"))
-    )
+    run = shelf.world.training.start(RunRequest(PLAIN, Target.RUNPOD, session_id=session.id, pod=pod))
 
-    setup = setup_of_run(run)
+    verb(shelf, "save", "again", "--run", run.id)
 
-    assert (setup.session, setup.target, setup.docker.image) == (session.id, Target.DOCKER, "mine:1")
-    assert setup.config == run.config
+    assert (shelf.setups.load("again").target, shelf.setups.load("again").pod) == (Target.RUNPOD, run.pod)
+    assert (run.pod.image, run.pod.budget, run.pod.region) == ("me/trainer:1", 7.5, "EU-RO-1")
 
 
 @pytest.mark.parametrize("ending", ["toml", "json"])
@@ -312,11 +325,12 @@ def test_the_difference_and_the_list_are_tables_for_people(shelf, capsys):
     assert "owner/model" in said
 
 
-def test_the_command_shown_for_a_saved_setup_is_one_the_terminal_understands_and_starts_it(shelf):
+@pytest.mark.parametrize("name", ["it's mine", "-x", "--follow me"])
+def test_the_command_shown_for_a_saved_setup_is_one_the_terminal_understands_and_starts_it(shelf, name):
     config = RunConfig(base_model=BUNDLED_MODEL, seed=7)
-    shelf.setups.save("it's mine", Setup(session=shelf.session("rivers").id, config=config))
+    shelf.setups.save(name, Setup(session=shelf.session("rivers").id, config=config))
 
-    program, *words = shlex.split(command_of_saved("it's mine"))
+    program, *words = shlex.split(command_of_saved(name))
     args = make_parser().parse_args([word for word in words if word != "--follow"])
     train(shelf, args, Output(as_json=True))
 

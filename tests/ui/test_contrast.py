@@ -1,11 +1,16 @@
 """Text can be read on the surfaces it is used on, in both themes. WCAG 2.2, 1.4.3 and 1.4.11."""
 
 import itertools
+from collections.abc import Iterator
 
 import flet as ft
 import pytest
 
+from app.domain.preflight import Download, Readiness
 from app.ui import theme
+from app.ui.data.model_view.token_view import TokenView
+from app.ui.training.ready.card import ReadyCard
+from trainer_image.look_protocol import Shown, ShownToken
 
 _SURFACES = (
     "surface",
@@ -58,6 +63,63 @@ def test_text_reaches_4_5_to_1(scheme: ft.ColorScheme):
     found = {pair: round(contrast(scheme, *pair), 2) for pair in _PAIRS}
 
     assert {pair: ratio for pair, ratio in found.items() if ratio < 4.5} == {}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+@pytest.mark.parametrize("piece", ["cut tokens", "figures of before"])
+def test_text_that_counts_less_is_no_harder_to_read(scheme: ft.ColorScheme, piece: str):
+    shown = {
+        "cut tokens": TokenView(
+            Shown(count=2, kept=1, tokens=[ShownToken(id=n, text="word", trained=False) for n in (1, 2)])
+        ),
+        "figures of before": ReadyCard(
+            Readiness(download=Download(5, 5), unknown=("The data could not be checked.",)), is_of_before=True
+        ),
+    }
+    inks = list(inks_of(shown[piece]))
+
+    assert inks
+    assert {ink: ratio for ink in inks if (ratio := least_contrast(scheme, *ink)) < 4.5} == {}
+
+
+def inks_of(control: ft.Control, opacity: float = 1.0) -> Iterator[tuple[str, float]]:
+    """(color, opacity) of each text without a ground of its own, faded as what it stands in is."""
+    own = getattr(control, "opacity", None)
+    opacity *= 1.0 if own is None else own
+    if isinstance(control, ft.Text):
+        spans = [span.style for span in control.spans or () if span.style and not span.style.bgcolor]
+        for color in [control.color, *(style.color for style in spans)]:
+            name, _, share = str(getattr(color, "value", color or "on_surface")).partition(",")
+            yield name, opacity * float(share or 1)
+    for inner in [getattr(control, "content", None), *(getattr(control, "controls", None) or ())]:
+        if isinstance(inner, ft.Control):
+            yield from inks_of(inner, opacity)
+
+
+def least_contrast(scheme: ft.ColorScheme, name: str, opacity: float) -> float:
+    attribute = next(
+        a for a in ft.ColorScheme.__dataclass_fields__ if a.replace("_", "") == name.replace("_", "")
+    )
+    found = []
+    for surface in _SURFACES:
+        over, under = getattr(scheme, attribute), getattr(scheme, surface)
+        found.append(
+            contrast(ft.ColorScheme(primary=mixed(over, under, opacity), surface=under), "primary", "surface")
+        )
+    return min(found)
+
+
+def mixed(over: str, under: str, opacity: float) -> str:
+    """What is seen of a color at this opacity on another one."""
+    pairs = [(int(over[at : at + 2], 16), int(under[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(opacity * top + (1 - opacity) * ground):02X}" for top, ground in pairs)
+
+
+def test_a_faded_text_is_measured_as_it_is_seen():
+    inside = ft.Column([ft.Text("x", color=ft.Colors.with_opacity(0.5, ft.Colors.PRIMARY))], opacity=0.5)
+
+    assert list(inks_of(ft.Container(inside))) == [("primary", 0.25)]
+    assert mixed("#000000", "#FFFFFF", 0.25) == "#BFBFBF"
 
 
 @pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)

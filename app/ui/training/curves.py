@@ -1,23 +1,10 @@
-"""Loss curves as a screen can draw them: smoothed, thinned, with readable axes."""
+"""Loss curves as a screen can draw them: thinned, with readable axes."""
 
 import math
 from collections.abc import Sequence
 from typing import Final
 
 Point = tuple[float, float]
-
-
-def smooth(values: Sequence[float], *, weight: float = 0.8) -> list[float]:
-    """Exponential moving average with its start corrected, so that the first value is not favoured.
-
-    The correction is Adam's (Kingma & Ba 2014, arXiv:1412.6980, section 3).
-    """
-    smoothed: list[float] = []
-    average = 0.0
-    for count, value in enumerate(values, start=1):
-        average = weight * average + (1 - weight) * value
-        smoothed.append(average / (1 - weight**count))
-    return smoothed
 
 
 def decimate(points: Sequence[Point], limit: int) -> list[Point]:

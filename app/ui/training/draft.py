@@ -358,8 +358,13 @@ class TrainingDraft:
         self.cloned_from = None
         self.alpha_follows_rank = self._alpha_is_twice_the_rank()
         self.auto, self.effective_text = AutoState(), ""
-        kept = (setup.preset, *PRESETS)
-        self.preset = next((name for name in kept if name in NAMES and self._holds(name)), CUSTOM)
+        is_said = setup.preset in NAMES and self._holds(setup.preset)
+        self.preset = setup.preset if is_said else CUSTOM
+
+    def recognise_preset(self) -> None:
+        """Where none is said: the first that has the form's values. For runs, which keep no name of one."""
+        if self.preset == CUSTOM:
+            self.preset = next((name for name in PRESETS if self._holds(name)), CUSTOM)
 
     def everything(self) -> dict[str, Any]:
         """All that was chosen and typed, to be put back after something else was loaded."""

@@ -12,7 +12,7 @@ from app.ui.texts import text
 
 log = logging.getLogger(__name__)
 
-_MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_BYTES: Final = 32 * 1024 * 1024
 """More does not go through the page's connection; the person is told where the file lies."""
 
 
@@ -44,7 +44,7 @@ async def offer_bytes(content: bytes, name: str, exports: Path) -> str:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes() if path.stat().st_size <= _MOST_BYTES else None
+        return path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
     except OSError as error:
         raise StudioError(
             text("training.saving.not_read", path=path, reason=error.strerror or error),

@@ -12,6 +12,7 @@ from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL
 from app.services.settings import LeftForm
+from app.ui.training.beginner.cloned import open_clone
 from app.ui.training.draft import CUSTOM, TrainingDraft
 from app.ui.training.expert.catalogue import METHODS, SECTIONS, settings
 from app.ui.training.options import Source
@@ -128,14 +129,19 @@ def test_changing_the_method_keeps_ones_own_values():
 
 @pytest.mark.parametrize("method", ["lora", "sft"])
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_setup_with_a_presets_values_is_recognised(name, method):
+def test_a_presets_values_are_its_own_in_a_setup_that_says_so_and_in_one_of_a_run(name, method):
     draft = TrainingDraft(session="any")
     draft.choose_method(method)
     draft.apply_preset(name)
-    loaded = TrainingDraft()
+    setup, loaded = draft.to_setup(), TrainingDraft()
 
-    loaded.load(draft.to_setup())
+    loaded.load(setup)
+    assert loaded.preset == name
 
+    of_a_run = setup.model_copy(update={"preset": ""})
+    loaded.load(of_a_run)
+    assert loaded.preset == CUSTOM
+    open_clone(loaded, of_a_run)
     assert loaded.preset == name
 
 

@@ -8,6 +8,7 @@ from threading import Event
 from types import SimpleNamespace
 
 import flet as ft
+import flet.canvas as cv
 import pytest
 
 from app.domain.preflight import Readiness, Remark
@@ -73,6 +74,18 @@ def test_a_sparkline_fills_its_place_and_goes_down_as_the_loss_falls():
     assert [y for _, y in line] == [2.0, HEIGHT / 2, HEIGHT - 2]
     assert spots([1.0]) == []
     assert {y for _, y in spots([1.0, 1.0])} == {HEIGHT / 2}
+
+
+async def test_the_card_of_a_run_draws_its_losses(studio):
+    run = studio.start("alpha")
+    write_events(run, started(), step(1, 3.0), step(2, 2.0), step(3, 1.0))
+    studio.finish(run)
+    async with studio.opened() as screen:
+        drawn = await screen.wait_for(lambda: list(screen.controls(cv.Canvas)))
+
+    [path] = drawn[0].shapes
+    places = [(element.x, element.y) for element in path.elements]
+    assert places == spots([3.0, 2.0, 1.0])
 
 
 async def test_two_runs_are_compared_by_their_curves_numbers_and_settings(studio):

@@ -16,13 +16,16 @@ from app.domain.runs import Measurement
 from app.services.curve_files import curve_csv
 from app.services.loss_files import smoothed
 from app.ui.training.run.plots import POINTS_SHOWN, ChartSettings, CurveData, kinds_of, plot_of
-from app.ui.training.run.png import png_of
+from app.ui.training.run.png import dashes, png_of
 from app.ui.training.run.points import Points
 from app.ui.training.run.svg import svg_of
 from tests.domain.curves_by_hand import CONFIG, falling, metrics
 from trainer_image.config import RunConfig, Sft
 
 WHOLE = RunConfig(base_model="Qwen/Qwen3-0.6B-Base", method=Sft(), unmask_messages=True, num_epochs=3)
+SPACE = "{http://www.w3.org/2000/svg}"
+INK, SECOND = (11, 90, 94), (147, 80, 28)
+"""Of the first line, and of the second."""
 
 
 def data(losses, config=CONFIG, **more) -> CurveData:
@@ -65,7 +68,7 @@ def test_a_span_of_one_smooths_nothing_and_a_longer_one_lags_behind():
     assert raw.lines[0].points[-1] == (100, 1.0)
     assert [line.role for line in calm.lines] == ["raw", "smooth"]
     kept = (1 - 2 / 101) ** 50
-    assert calm.lines[1].points[-1][1] == pytest.approx((2 * kept + 1) / (kept + 1))
+    assert calm.lines[1].points[-1][1] == pytest.approx(2 * kept + (1 - kept))
 
 
 def test_a_logarithmic_axis_is_labelled_with_the_values_themselves():
@@ -113,6 +116,66 @@ def test_charts_are_offered_for_what_is_known():
     assert [kind for kind, _ in kinds_of(metrics([1.0]))] == ["loss", "rate", "gradient", "speed"]
     assert plot_of(data([1.0]), ChartSettings(kind="gpu")) is None
     assert plot_of(data([math.nan]), ChartSettings()) is None
+
+
+def test_a_gpu_that_tells_only_how_warm_it_is_is_not_drawn_as_busy():
+    steps = tuple(metrics([1.0, 1.0, 1.0], gpu_temperature=lambda step: 60.0 + step))
+
+    plot = plot_of(CurveData(CONFIG, steps, ()), ChartSettings(kind="gpu"))
+
+    assert plot is not None
+    [line] = plot.lines
+    assert (line.name, line.role, line.points[-1]) == ("Temperature, °C", "second", (3, 63.0))
+    assert plot.description == "Temperature, °C: 61.000 at step 1, 63.000 at step 3"
+
+
+def test_the_gpus_chart_has_both_lines_from_the_first_step_either_is_told_at():
+    steps = metrics([1.0] * 9, gpu_temperature=70.0, gpu_utilisation=lambda step: None if step < 4 else 90.0)
+
+    plot = plot_of(CurveData(CONFIG, tuple(steps), ()), ChartSettings(kind="gpu"))
+
+    assert plot is not None
+    assert [(line.name, line.role) for line in plot.lines] == [
+        ("Busy, %", "smooth"), ("Temperature, °C", "second"),
+    ]  # fmt: skip
+    assert (plot.first, plot.last, plot.lines[0].points[0]) == (1, 9, (4, 90.0))
+
+
+@pytest.mark.parametrize("count", [10, 10_000])
+def test_values_that_cannot_be_read_for_a_while_hide_no_chart(count):
+    steps = metrics([1.0] * count, gpu_utilisation=lambda step: None if step > count // 2 else 90.0)
+
+    assert "gpu" in dict(kinds_of(steps))
+
+
+def test_a_saved_chart_of_one_step_shows_it(paths):
+    plot = plot_of(data([2.0]), ChartSettings(span=1))
+
+    assert plot is not None
+    assert len(ET.fromstring(svg_of(plot, "one")).findall(f"{SPACE}circle")) == 1
+    image = Image.open(io.BytesIO(png_of(plot, "one", paths.assets)))
+    assert any(image.getpixel((x, y)) == INK for x in range(136, 145) for y in range(84, 760))
+
+
+def test_in_saved_charts_a_second_line_is_dashed_and_so_is_its_place_in_the_legend(paths):
+    steps = metrics([1.0] * 50, gpu_utilisation=90.0, gpu_temperature=70.0)
+    plot = plot_of(CurveData(CONFIG, tuple(steps), ()), ChartSettings(kind="gpu"))
+
+    assert plot is not None
+    tree = ET.fromstring(svg_of(plot, "both"))
+    dashed = [shape for shape in tree if shape.get("stroke-dasharray") == "6 3"]
+    assert [shape.tag for shape in dashed] == [f"{SPACE}polyline", f"{SPACE}line"]
+    image = Image.open(io.BytesIO(png_of(plot, "both", paths.assets)))
+    second = [y for y in range(84, 760) if any(image.getpixel((x, y)) == SECOND for x in range(140, 1761))]
+    drawn = [image.getpixel((x, second[len(second) // 2])) == SECOND for x in range(160, 1740)]
+    assert 0.55 < sum(drawn) / len(drawn) < 0.75
+
+
+def test_what_is_drawn_of_a_dashed_line_turns_its_corners():
+    pieces = dashes([(0.0, 0.0), (4.0, 0.0), (4.0, 10.0)])
+
+    assert pieces == [[(0.0, 0.0), (4.0, 0.0), (4.0, 2.0)], [(4.0, 5.0), (4.0, 10.0)]]
+    assert dashes([(1.0, 1.0)]) == []
 
 
 def test_every_chart_is_described_in_words():
@@ -191,6 +254,26 @@ def test_a_saved_table_has_a_line_a_step_with_the_smoothed_and_the_measured_loss
     assert [float(row["loss_ema_30"]) for row in rows] == pytest.approx(smoothed([3.0, 2.0, 1.0], span=30))
     assert [row["validation_loss"] for row in rows] == ["", "2.5", ""]
     assert rows[0]["gpu_temperature"] == ""
+
+
+def test_the_smoothed_loss_of_the_table_is_the_line_that_is_drawn_and_one_nan_spoils_neither():
+    losses = [math.nan, 3.0, 2.0, math.nan, 1.0, 4.0]
+    rows = list(csv.DictReader(io.StringIO(curve_csv(metrics(losses), [], span=30))))
+    plot = plot_of(data(losses), ChartSettings(span=30))
+
+    assert plot is not None
+    table = {float(row["step"]): row["loss_ema_30"] for row in rows}
+    assert plot.lines[1].points == tuple((step, float(table[step])) for step in (2, 3, 5, 6))
+    assert (table[1], table[4]) == ("", table[3])
+
+
+def test_the_newest_steps_are_smoothed_as_part_of_the_whole_curve():
+    whole = plot_of(data(falling(100)), ChartSettings(span=30))
+    newest = plot_of(data(falling(100)), ChartSettings(span=30, window=50))
+
+    assert whole is not None
+    assert newest is not None
+    assert newest.lines[1].points == whole.lines[1].points[-50:]
 
 
 def test_what_another_trainer_does_not_tell_is_not_drawn_and_breaks_nothing():

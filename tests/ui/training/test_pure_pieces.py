@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.runs import DockerOptions, Metric, Run, RunId, RunStatus, Target
 from app.ui.training import wording
-from app.ui.training.curves import bounds, decimate, smooth, tick
+from app.ui.training.curves import bounds, decimate, tick
 from app.ui.training.log_buffer import LogBuffer
 from app.ui.training.log_view import LogReader
 from app.ui.training.run.report import Curve, Report
@@ -36,25 +36,6 @@ def run(run_id: str = "a", status: RunStatus = RunStatus.RUNNING, **facts) -> Ru
         created_at=NOON,
     )
     return replace(made, **facts)
-
-
-@given(losses)
-def test_a_smoothed_curve_stays_within_what_it_smooths(values):
-    smoothed = smooth(values)
-
-    assert len(smoothed) == len(values)
-    assert smoothed[0] == pytest.approx(values[0])
-    slack = 1e-6 * max(1, *map(abs, values))
-    assert all(min(values) - slack <= value <= max(values) + slack for value in smoothed)
-
-
-def test_smoothing_agrees_with_the_weighted_mean_it_stands_for():
-    values = [3.0, 1.0, 4.0, 1.5]
-
-    last = smooth(values, weight=0.5)[-1]
-
-    weights = [0.5**3, 0.5**2, 0.5, 1]
-    assert last == pytest.approx(sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights))
 
 
 @given(st.lists(st.floats(-1e3, 1e3), max_size=2000), st.integers(4, 400))

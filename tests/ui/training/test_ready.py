@@ -2,17 +2,21 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import flet as ft
 
 from app.domain.errors import StudioError
 from app.domain.gpus import Gpu
+from app.domain.preflight import Download, Extent, Readiness
+from app.domain.renting import SETUP_SECONDS, CostPlan, GpuOffer, Stock
 from app.domain.runs import Target
+from app.ui.training.ready.card import ReadyCard
 from app.ui.training.ready.latest import use_latest
 from app.ui.training.start_panel import _About
 from tests.preflight.conftest import preflight_of
 from tests.preflight.known import GB, KnownComputer, KnownHub
-from tests.ui.harness import _walk, mounted
+from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_session
 from trainer_image.look_protocol import Ability, Directions, Examined, LoggerAsked
 
@@ -210,7 +214,7 @@ def test_while_something_is_looked_up_it_is_neither_ready_nor_not():
     assert (blocked.waits, blocked.is_blocked) == (False, True)
 
 
-async def test_figures_that_are_no_longer_those_of_the_form_are_pale_and_it_is_said(studio):
+async def test_figures_that_are_no_longer_those_of_the_form_are_said_to_be_of_before(studio):
     async with studio.opened() as screen:
         await checked(screen, studio, "Ready")
         assert not screen.identified("ready-of-before")
@@ -219,13 +223,42 @@ async def test_figures_that_are_no_longer_those_of_the_form_are_pale_and_it_is_s
         await screen.wait_for(lambda: state(screen) == "Not ready")
 
         assert "as it was before" in " ".join(screen.identified("ready-of-before"))
-        pale = [c for c in screen.controls(ft.Column) if c.opacity and c.opacity < 1]
-        assert [t.value for c in pale for t in _texts(c) if t.value == "no cost"] == ["no cost"]
+        assert "no cost" in screen.identified("ready-figures")
 
         studio.draft.choose_target(Target.LOCAL)
         await screen.wait_for(lambda: state(screen) == "Ready")
         assert not screen.identified("ready-of-before")
 
 
-def _texts(column):
-    return [c for c in _walk(column, set()) if isinstance(c, ft.Text)]
+async def test_what_could_not_be_looked_up_is_said_on_the_card_and_in_its_state(studio, monkeypatch):
+    check = studio.services.preflight.check
+
+    def in_part(*asked, **more):
+        return replace(check(*asked, **more), unknown=("The Hub's account could not be checked.",))
+
+    monkeypatch.setattr(studio.services.preflight, "check", in_part)
+    async with studio.opened() as screen:
+        await checked(screen, studio, "Ready, not all checked")
+
+        assert screen.identified("ready-unknown") == ["The Hub's account could not be checked."]
+
+
+@ft.component
+def Card(found):
+    return ReadyCard(found)
+
+
+async def test_the_card_says_the_download_the_time_and_what_a_rented_gpu_costs():
+    a100 = GpuOffer("NVIDIA A100 80GB PCIe", "A100 PCIe", 80, 1.5, Stock.HIGH, 8)
+    found = Readiness(
+        download=Download(total=5 * GB, here=2 * GB),
+        extent=Extent(steps=120, seconds=1800),
+        plan=CostPlan(a100, (), budget=9, hours=4, train_seconds=3600 - SETUP_SECONDS),
+    )
+
+    async with mounted(Card, found) as screen:
+        assert screen.identified("ready-figures") == [
+            "120 steps, roughly 30 min",
+            "downloads 3.0 GB",
+            "A100 PCIe: $1.50/h, about $1.50, at most $6.00",
+        ]

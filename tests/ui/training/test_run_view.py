@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import flet as ft
+import pytest
 
 from app.domain.errors import StoreError, TargetError
 from app.domain.runs import JobPhase, JobState, RunId, RunStatus
 from app.ui.training import run_actions
+from app.ui.training.saving import MOST_BYTES, offer_file
 from tests.services.conftest import ends, started, step, whole_checkpoint, write_events
+from tests.ui.harness import mounted
 from tests.ui.training.conftest import choose_segment
 from trainer_image.config import SAMPLE_COMMAND, Logging
 from trainer_image.events import CheckpointSaved, Evaluation, Notice, Phase, Plan, Result, Sample
@@ -44,6 +47,54 @@ async def test_progress_loss_and_timeline_appear_as_the_trainer_reports(studio):
         write_events(run, step(3, 1.0))
         await screen.wait_for(lambda: chart_points(screen) == 3)
         assert all(old is new for old, new in zip(before, first_line(screen), strict=False))
+
+
+async def test_while_a_run_goes_on_only_its_new_steps_are_read(studio, monkeypatch):
+    read = counted(studio, monkeypatch)
+    run = studio.start("long")
+    write_events(run, started(), *(step(n, total=500) for n in range(1, 301)))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("run-step") == ["Step 300 of 500"])
+        await screen.wait_for(lambda: 300 in read)
+        before = len(read)
+        for newest in (301, 302, 303):
+            write_events(run, step(newest, total=500))
+            await screen.wait_for_text(f"Step {newest} of 500")
+            looks = len(read)
+            await screen.wait_for(lambda looks=looks: len(read) > looks + 1)
+
+    assert max(read[before:]) <= 3
+
+
+def counted(studio, monkeypatch) -> list[int]:
+    """How many steps each look of the run's view reads."""
+    read, metrics = [], studio.services.monitoring.metrics
+
+    def counting(run_id, **which):
+        found = metrics(run_id, **which)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(studio.services.monitoring, "metrics", counting)
+    return read
+
+
+async def test_of_a_run_that_went_back_no_step_of_before_stays_in_the_chart(studio):
+    run = studio.start()
+    (run.folder / "checkpoints" / "5").mkdir(parents=True)
+    write_events(run, started(), Plan(**PLAN), *(step(n) for n in range(1, 9)))
+    write_events(run, CheckpointSaved(step=5, path="checkpoints/5"))
+    ends(studio.world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=8))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: status(screen) == "Stopped" and chart_points(screen) == 8)
+        await screen.wait_for(lambda: not screen.button("Resume").disabled)
+        await screen.click("Resume")
+        await screen.wait_for(lambda: status(screen) == "Running")
+
+        write_events(run, started(2), step(6, 9.0), step(7, 9.0))
+        await screen.wait_for(lambda: [p.y for p in first_line(screen)][5:] == [9.0, 9.0, 1.0])
+        write_events(run, step(8, 9.0), step(9, 9.0))
+        await screen.wait_for(lambda: [p.y for p in first_line(screen)][5:] == [9.0] * 4)
 
 
 async def test_measurements_are_in_the_chart_and_samples_below_it(studio):
@@ -131,6 +182,34 @@ async def test_the_time_left_is_on_the_screen_while_it_goes_and_not_after(studio
         assert screen.identified("run-eta") == []
 
 
+async def test_the_gpus_chart_draws_its_values_and_its_legend_tells_them_apart_without_colour(studio):
+    run = studio.start()
+    told = [
+        step(n).model_copy(update={"gpu_utilisation": 90.0 + n, "gpu_temperature": 60.0 + n}) for n in (1, 2)
+    ]
+    async with studio.opened() as screen:
+        write_events(run, started(), *told, step(3))
+        await screen.wait_for(lambda: chart_points(screen) == 3)
+        await choose_segment(screen, "chart-kind", "gpu")
+        await screen.wait_for(lambda: "Busy, %" in screen.identified("loss-chart"))
+
+        [chart] = [c for c in screen.controls() if type(c).__name__ == "LineChart"]
+        busy, temperature = chart.data_series
+        assert [(p.x, p.y) for p in busy.points] == [(1, 91), (2, 92)]
+        assert [(p.x, p.y) for p in temperature.points] == [(1, 61), (2, 62)]
+        assert (busy.dash_pattern, temperature.dash_pattern) == (None, [6, 3])
+        assert [pieces_before(screen, name) for name in ("Busy, %", "Temperature, °C")] == [1, 2]
+
+
+def pieces_before(screen, name: str) -> int:
+    """Of how many pieces the line beside a name in the legend is."""
+    [entry] = [
+        row for row in screen.controls(ft.Row)
+        if len(row.controls) == 2 and getattr(row.controls[1], "value", "") == name
+    ]  # fmt: skip
+    return len(entry.controls[0].controls)
+
+
 async def test_log_lines_appear_and_can_be_downloaded(studio):
     run = studio.start("talkative")
     studio.world.launcher.job(run).log.extend(f"line {n}" for n in range(120))
@@ -143,6 +222,30 @@ async def test_log_lines_appear_and_can_be_downloaded(studio):
 
         [sent] = [args for name, args in screen.client.calls if name == "save_file"]
         assert sent["src_bytes"].decode().splitlines()[-1] == "line 119"
+
+
+@ft.component
+def Offer(path):
+    said, say = ft.use_state("")
+
+    async def offer() -> None:
+        say(await offer_file(path, "log.txt", path.parent))
+
+    return ft.Column([ft.TextButton("Download", on_click=offer), ft.Text(said)])
+
+
+@pytest.mark.parametrize(("size", "is_sent"), [(MOST_BYTES, True), (MOST_BYTES + 1, False)])
+async def test_a_file_larger_than_the_page_takes_is_not_sent_but_its_place_is_said(tmp_path, size, is_sent):
+    path, sent = tmp_path / "log.txt", []
+    with path.open("wb") as file:
+        file.truncate(size)
+    async with mounted(Offer, path) as screen:
+        screen.client.answers["save_file"] = lambda args: sent.append(len(args["src_bytes"])) or "/x/log.txt"
+        await screen.click("Download")
+        where = "Saved to /x/log.txt." if is_sent else f"The file is too big to download. It is at {path}."
+        await screen.wait_for_text(where)
+
+    assert sent == ([size] if is_sent else [])
 
 
 async def test_after_a_restart_the_running_run_is_on_the_screen_by_itself(studio):

@@ -1,14 +1,19 @@
 """Saved setups in the window: save, load, look after."""
 
 import json
+from pathlib import Path
 
 import flet as ft
 import pytest
 
+from app.cli.output import Output
+from app.cli.parser import make_parser
+from app.cli.setup_verbs import VERBS
 from app.domain.runs import DockerOptions, Target
 from app.domain.setups import Setup
 from app.paths import Paths
 from app.services.recipes import recipe
+from app.services.setup_files import write_setup
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.mounting import Unwatched
 from app.ui.training.options import Source
@@ -187,6 +192,118 @@ async def test_a_setup_goes_to_a_file_and_comes_back(studio, saved):
         await screen.wait_for(lambda: listed(screen) == ["again", "first", "second"])
 
     assert saved.load("again") == saved.load("first")
+
+
+def saves_in(screen, folder):
+    """What the desktop's dialogs do: the file is written where a person chose, and its path comes back."""
+
+    def save(arguments) -> str:
+        (folder / arguments["file_name"]).write_bytes(arguments["src_bytes"])
+        return str(folder / arguments["file_name"])
+
+    screen.client.answers["save_file"] = save
+
+
+def chooses(screen, path):
+    document = {"id": 1, "name": path.name, "size": 9, "path": str(path), "bytes": None}
+    screen.client.answers["pick_files"] = lambda _: [document]
+
+
+def in_the_terminal(studio, *words) -> None:
+    args = make_parser().parse_args(["setups", *words])
+    assert VERBS[args.noun](studio.services, args, Output(as_json=True)) == 0
+
+
+@pytest.fixture
+def data_from_home(tmp_path, monkeypatch):
+    """A data file as a person types it, and where it lies; setup files go to a folder elsewhere."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    file = tmp_path / "home" / "data" / "x.jsonl"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"prompt": "Where?", "completion": "Here."}\n')
+    (tmp_path / "elsewhere").mkdir()
+    return Path("data/x.jsonl"), file
+
+
+@pytest.mark.parametrize("by", ["window", "terminal"])
+@pytest.mark.parametrize("back_by", ["window", "terminal"])
+async def test_a_data_file_typed_from_home_is_found_again_by_way_of_a_setup_file(
+    studio, tmp_path, data_from_home, by, back_by
+):
+    typed, lies = data_from_home
+    setups, folder = studio.services.setups, tmp_path / "elsewhere"
+    setups.save("mine", Setup(file=typed, config=CONFIG))
+    async with opened(studio) as screen:
+        saves_in(screen, folder)
+        chooses(screen, folder / "mine.json")
+        await screen.choose("Saved setup", "mine")
+        if by == "window":
+            await screen.click("Save to a file…")
+            await screen.wait_for((folder / "mine.json").exists)
+        else:
+            in_the_terminal(studio, "export", "mine", str(folder / "mine.json"))
+        setups.delete("mine")
+        if back_by == "window":
+            await screen.click("Take from a file…")
+            await screen.wait_for(lambda: [one.name for one in setups.saved()] == ["mine"])
+        else:
+            in_the_terminal(studio, "import", str(folder / "mine.json"))
+
+    back = setups.load("mine")
+    assert setups.missing(back) == []
+    assert studio.services.training.request_of(back, Path.home()).data_file == lies
+
+
+async def test_a_setup_goes_to_a_file_of_the_desktop_and_comes_back(studio, saved, tmp_path):
+    async with opened(studio) as screen:
+        saves_in(screen, tmp_path)
+        await screen.choose("Saved setup", "second")
+        await screen.click("Save to a file…")
+        await screen.wait_for_text(f"Saved to {tmp_path / 'second.json'}")
+        written = (tmp_path / "second.json").rename(tmp_path / "again.json")
+
+        chooses(screen, written)
+        await screen.click("Take from a file…")
+        await screen.wait_for(lambda: listed(screen) == ["again", "first", "second"])
+
+    assert saved.load("again") == saved.load("second")
+
+
+async def test_a_file_whose_name_is_taken_replaces_the_setup_or_gets_another_name_as_asked(
+    studio, saved, tmp_path
+):
+    before, other = saved.load("first"), CONFIG.model_copy(update={"seed": 8})
+    file = tmp_path / "first.json"
+    write_setup(before.model_copy(update={"config": other}), file, overwrite=False)
+    async with opened(studio) as screen:
+        chooses(screen, file)
+        await screen.click("Take from a file…")
+        await screen.wait_for_text("There is a setup “first” already.")
+        await screen.type("Name", "another")
+        assert not screen.has_button("Replace")
+        await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Save setup"][-1])
+        await screen.wait_for(lambda: listed(screen) == ["another", "first", "second"])
+        assert (saved.load("first"), saved.load("another").config) == (before, other)
+
+        await screen.click("Take from a file…")
+        await screen.wait_for_text("There is a setup “first” already.")
+        await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Replace"][-1])
+        await screen.wait_for_text("Saved as “first”.")
+    assert saved.load("first").config == other
+
+
+async def test_a_secret_in_a_setup_file_is_left_out_and_that_is_said(studio, tmp_path):
+    file = tmp_path / "mine.json"
+    config = {
+        "base_model": "me/model",
+        "logging": {"mlflow_tracking_uri": "https://me:hunter2@there.example"},
+    }
+    file.write_text(json.dumps({"session": "any", "config": config}))
+    async with opened(studio) as screen:
+        chooses(screen, file)
+        await screen.click("Take from a file…")
+
+        await screen.wait_for_text("Left out, as it looked like a secret: MLflow tracking URI.")
 
 
 async def test_a_setup_that_cannot_be_read_says_why(studio, saved):

@@ -30,7 +30,7 @@ def saved(tmp_path_factory):
 def through_a_form(setup: Setup) -> Setup:
     draft = TrainingDraft()
     draft.load(setup)
-    assert draft.missing() == ""
+    assert draft.incomplete() == ""
     return draft.to_setup()
 
 

@@ -93,7 +93,7 @@ def _style(token: ShownToken, *, is_odd: bool, is_cut: bool) -> ft.TextStyle:
     shade = 1.0 if is_odd else 0.62
     if is_cut:
         return ft.TextStyle(
-            color=ft.Colors.with_opacity(0.65, ft.Colors.ON_SURFACE_VARIANT),
+            color=ft.Colors.ON_SURFACE_VARIANT,
             decoration=ft.TextDecoration.LINE_THROUGH,
         )
     if token.trained:

@@ -46,6 +46,7 @@ def open_clone(draft: TrainingDraft, run_id: RunId, setup: Setup) -> Opened:
 def _fill(draft: TrainingDraft, setup: Setup) -> str:
     was_expert = draft.skill == "expert"
     draft.load(setup)
+    draft.recognise_preset()
     hidden = hidden_from_beginners(draft)
     draft.skill = "expert" if was_expert or hidden else "beginner"
     if was_expert or not hidden:

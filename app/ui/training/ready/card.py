@@ -18,16 +18,14 @@ from app.ui.training.ready.memory_bar import MemoryBar
 _MOST_HEIGHT: Final = 260
 """Of what is unfolded, in logical pixels: beyond, it scrolls."""
 _MOST_LINES: Final = 5
-_PALE: Final = 0.45
-"""Opacity of figures that are no longer those of the form."""
 _LOGGER_TONES: Final[dict[bool | None, Tone]] = {True: "good", False: "warning", None: "neutral"}
 
 
 def ReadyCard(found: Readiness | None, *, is_of_before: bool = False) -> ft.Control:
-    """The memory bar, and a line of figures; takes no room while nothing is known.
+    """The memory bar, a line of figures, and what could not be looked up; no room while nothing is known.
 
-    `is_of_before`: the form was changed since and nothing can be found out about it as it stands; pale, and
-    it is said.
+    `is_of_before`: the form was changed since and nothing can be found out about it as it stands; it is said,
+    and nothing is paler for it: it is to be read.
     """
     if found is None:
         return ft.Container(visible=False)
@@ -38,9 +36,12 @@ def ReadyCard(found: Readiness | None, *, is_of_before: bool = False) -> ft.Cont
         lines.append(
             Identified("ready-figures", Wrap([*figures, *chips]), label=text("training.ready.figures"))
         )
-    column = ft.Column(lines, spacing=GAP, tight=True, opacity=_PALE if is_of_before else 1)
-    said = Identified("ready-of-before", Help(text("training.ready.of_before")))
-    return ft.Column([*([said] if is_of_before else []), column], spacing=GAP / 2, tight=True)
+    if found.unknown:
+        said = Help(" ".join(found.unknown))
+        lines.append(Identified("ready-unknown", said, live=True))
+    column = ft.Column(lines, spacing=GAP, tight=True)
+    before = Identified("ready-of-before", Help(text("training.ready.of_before")))
+    return ft.Column([*([before] if is_of_before else []), column], spacing=GAP / 2, tight=True)
 
 
 def ReadyDetails(found: Readiness, on_again: Callable[[], None]) -> ft.Control:
@@ -78,6 +79,8 @@ def _state(found: Readiness | None, is_current: bool, is_blocked: bool) -> tuple
         return text("training.ready.checking"), "neutral"
     if count := len(found.warnings):
         return counted("training.ready.warnings", count), "warning"
+    if found.unknown:
+        return text("training.ready.partly"), "neutral"
     return text("training.ready.ready"), "good"
 
 

@@ -43,7 +43,10 @@ def Chart(plot: Plot | None, *, is_live: bool) -> ft.Control:
 
 
 def _legend(plot: Plot) -> ft.Control:
-    entries = [_entry(_COLORS[line.role], line.name, height=3) for line in _smooth_first(plot.lines)]
+    entries = [
+        _entry(_COLORS[line.role], line.name, height=3, is_dashed=line.role == "second")
+        for line in _smooth_first(plot.lines)
+    ]
     for name, role in dict.fromkeys((shade.name, shade.role) for shade in plot.shades):
         entries.append(_entry(_FILLS[role], name, height=12))
     row = ft.Row(entries, spacing=GAP * 2, run_spacing=2, wrap=True)
@@ -57,8 +60,13 @@ def _smooth_first(lines: tuple[PlotLine, ...]) -> list[PlotLine]:
     return sorted(lines, key=lambda line: line.role == "raw")
 
 
-def _entry(color: str, text: str, *, height: int) -> ft.Control:
-    line = ft.Container(width=18, height=height, bgcolor=color, border_radius=2)
+def _entry(color: str, text: str, *, height: int, is_dashed: bool = False) -> ft.Control:
+    """A dashed line is dashed here too: colour alone tells nobody who sees none."""
+    widths, gap = ([6, 6], 4) if is_dashed else ([18], 0)
+    pieces: list[ft.Control] = [
+        ft.Container(width=width, height=height, bgcolor=color, border_radius=2) for width in widths
+    ]
+    line = ft.Row(pieces, spacing=gap, tight=True)
     return ft.Container(
         ft.Row([line, ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL)], spacing=6, tight=True)
     )

@@ -15,6 +15,8 @@ _TOP: Final = 50
 _BOTTOM: Final = 40
 _COLORS: Final = {"raw": "#d3a27f", "smooth": "#0b5a5e", "measured": "#1b2021", "second": "#93501c"}
 _FILLS: Final = {"guide": "#0b5a5e", "advice": "#93501c"}
+DASH: Final = (6, 3)
+"""Drawn and left out, along a dashed line; as in the window."""
 _GRID: Final = "#d6d5cc"
 
 
@@ -23,6 +25,7 @@ class Stroke:
     points: tuple[Point, ...]
     color: str
     width: float
+    is_dashed: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ def _lines(plot: Plot) -> Iterator[Shape]:
     for line in plot.lines:
         points = tuple(_place(plot, point) for point in line.points)
         color = _COLORS[line.role]
-        yield Stroke(points, color, 1 if line.role == "raw" else 2)
-        if line.role == "measured":
+        yield Stroke(points, color, 1 if line.role == "raw" else 2, is_dashed=line.role == "second")
+        if line.role == "measured" or len(points) == 1:
             yield from (Dot(point, color) for point in points)
 
 
@@ -105,5 +108,5 @@ def _legend(plot: Plot) -> Iterator[Shape]:
     left = WIDTH - _RIGHT - 170 * len(plot.lines)
     for number, line in enumerate(plot.lines):
         x = left + 170 * number
-        yield Stroke(((x, 36), (x + 20, 36)), _COLORS[line.role], 3)
+        yield Stroke(((x, 36), (x + 20, 36)), _COLORS[line.role], 3, is_dashed=line.role == "second")
         yield Words((x + 26, 40), line.name)

@@ -11,8 +11,9 @@ from typing import Final, Literal, TypeGuard
 from app.domain.coach import Advice, ChartKind
 from app.domain.expected_loss import band_at
 from app.domain.runs import Measurement, Metric
+from app.services.loss_files import smoothed
 from app.ui.texts import text, text_in
-from app.ui.training.curves import Point, bounds, decimate, smooth, tick
+from app.ui.training.curves import Point, bounds, decimate, tick
 from trainer_image.config import RunConfig
 
 POINTS_SHOWN: Final = 150
@@ -21,6 +22,8 @@ SPANS: Final = (1, 10, 30, 100)
 WINDOWS: Final = (0, 50, 200, 1000)
 """Newest steps shown; 0 for all."""
 _OUTLIERS: Final = 0.01
+_LOOKED_AT: Final = 100
+"""Steps, to tell which charts there are; looking at all takes long on a long run."""
 
 Role = Literal["raw", "smooth", "measured", "second"]
 
@@ -101,12 +104,15 @@ _KINDS: Final[dict[ChartKind, _Kind]] = {
 
 
 def kinds_of(metrics: Sequence[Metric]) -> list[tuple[str, str]]:
-    """Charts there is something to draw for, with their titles: told by the newest step."""
-    last = metrics[-1:]
+    """Charts there is something to draw for, with their titles.
+
+    Told by the newest steps and some of all before: a value that cannot be read once hides no chart.
+    """
+    some = (*metrics[-_LOOKED_AT:], *metrics[:: len(metrics) // _LOOKED_AT + 1])
     return [
         (kind, text_in("training.chart.kinds", kind))
         for kind, it in _KINDS.items()
-        if kind == "loss" or any(_is_told(value(metric)) for metric in last for _, value in it.values)
+        if kind == "loss" or any(_is_told(value(metric)) for metric in some for _, value in it.values)
     ]
 
 
@@ -114,24 +120,23 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
     """None while there is nothing to draw."""
     kind = _KINDS[settings.kind]
     shown = _window(data.metrics, settings.window)
-    named = [(name, line) for name, value in kind.values if (line := _points(shown, value))]
-    if not named:
+    told = [(name, value, line) for name, value in kind.values if (line := _points(shown, value))]
+    if not told:
         return None
-    lines = [line for _, line in named]
-    first, last = lines[0][0][0], lines[0][-1][0]
+    first, last = min(line[0][0] for *_, line in told), max(line[-1][0] for *_, line in told)
     measured = _measured(data, settings, 0 if first <= 1 else first, last)  # 0: before training
     first = min([first, *(x for x, _ in measured[:1])])
-    axis = _Axis.around([y for line in (*lines, measured) for _, y in line], settings)
     drawn = [
         made
-        for name, line in named
-        for made in _drawn(
-            text_in("training.chart.lines", name), line, kind, settings, is_second=line is not lines[0]
-        )
+        for name, value, line in told
+        for made in _drawn(name, line, _points(data.metrics, value), kind, settings)
     ]
     if measured:
         drawn.append(PlotLine(text("training.chart.validation"), "measured", tuple(measured)))
-    note = axis.note
+    values = [y for line in (*(line for *_, line in told), measured) for _, y in line]
+    if not settings.clips:  # of the newest steps a smoothed line may lie beyond them all
+        values += [y for line in drawn for _, y in line.points]
+    axis = _Axis.around(values, settings)
     return Plot(
         lines=tuple(PlotLine(d.name, d.role, axis.place(d.points)) for d in drawn),
         shades=(*_guide(data, shown, settings, axis), *_advised(data.advice, first, last, axis)),
@@ -140,8 +145,8 @@ def plot_of(data: CurveData, settings: ChartSettings) -> Plot | None:
         low=axis.low,
         high=axis.high,
         marks=axis.marks(),
-        description=_description(named, settings, measured),
-        note=note,
+        description=_description([(name, line) for name, _, line in told], measured),
+        note=axis.note,
     )
 
 
@@ -169,19 +174,18 @@ def _measured(data: CurveData, settings: ChartSettings, first: float, last: floa
 
 
 def _drawn(
-    name: str, line: list[Point], kind: _Kind, settings: ChartSettings, *, is_second: bool
+    name: str, line: list[Point], whole: list[Point], kind: _Kind, settings: ChartSettings
 ) -> list[PlotLine]:
-    """The line itself; where it is noisy, also a smoothed one over it."""
+    """The line itself; where it is noisy, also one over it that is smoothed from the run's first step on."""
+    said = text_in("training.chart.lines", name)
     if not kind.is_smoothed or settings.span <= 1:
-        role: Role = "second" if is_second else "smooth"
-        return [PlotLine(name, role, tuple(decimate(line, POINTS_SHOWN)))]
-    means = smooth([y for _, y in line], weight=1 - 2 / (settings.span + 1))
-    smoothed = list(zip([x for x, _ in line], means, strict=True))
+        role: Role = "smooth" if name == kind.values[0][0] else "second"
+        return [PlotLine(said, role, tuple(decimate(line, POINTS_SHOWN)))]
+    means = smoothed([y for _, y in whole], span=settings.span)[-len(line) :]
+    calm = list(zip([x for x, _ in line], means, strict=True))
     return [
         PlotLine(text("training.chart.each_step"), "raw", tuple(decimate(line, POINTS_SHOWN))),
-        PlotLine(
-            text("training.chart.smoothed", name=name), "smooth", tuple(decimate(smoothed, POINTS_SHOWN))
-        ),
+        PlotLine(text("training.chart.smoothed", name=said), "smooth", tuple(decimate(calm, POINTS_SHOWN))),
     ]
 
 
@@ -256,18 +260,13 @@ def _advised(advice: Sequence[Advice], first: float, last: float, axis: _Axis) -
     ]
 
 
-def _description(
-    named: Sequence[tuple[str, list[Point]]], settings: ChartSettings, measured: list[Point]
-) -> str:
+def _description(lines: Sequence[tuple[str, list[Point]]], measured: list[Point]) -> str:
     """For those who do not see the chart."""
     parts = []
-    for name, line in named:
+    for name, line in lines:
         (x0, y0), (x1, y1) = line[0], line[-1]
-        what = (
-            text("training.chart.loss_curve")
-            if settings.kind == "loss"
-            else text_in("training.chart.lines", name)
-        )
+        is_loss = name == "loss"
+        what = text("training.chart.loss_curve") if is_loss else text_in("training.chart.lines", name)
         parts.append(
             text(
                 "training.chart.described",

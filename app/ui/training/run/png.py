@@ -1,12 +1,15 @@
 """A chart as a PNG file, for where no SVG is taken; drawn by Pillow, loaded when it is first needed."""
 
 import io
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.ui.theme import FONTS, TEXT_FONT
 from app.ui.training.curves import Point
-from app.ui.training.run.picture import HEIGHT, WIDTH, Box, Dot, Shape, Stroke, picture_of
+from app.ui.training.run.picture import DASH, HEIGHT, WIDTH, Box, Dot, Shape, Stroke, picture_of
 from app.ui.training.run.plots import Plot
 
 if TYPE_CHECKING:
@@ -43,8 +46,9 @@ def _draw(draw: "ImageDraw.ImageDraw", shape: Shape, font: Path) -> None:
 
     scale = _SCALE * _FINER
     if isinstance(shape, Stroke):
-        points = [_scaled(point) for point in shape.points]
-        draw.line(points, fill=shape.color, width=round(shape.width * scale), joint="curve")
+        for piece in dashes(shape.points) if shape.is_dashed else [shape.points]:
+            points = [_scaled(point) for point in piece]
+            draw.line(points, fill=shape.color, width=round(shape.width * scale), joint="curve")
     elif isinstance(shape, Dot):
         draw.circle(_scaled(shape.at), shape.radius * scale, fill=shape.color)
     elif isinstance(shape, Box):
@@ -53,6 +57,28 @@ def _draw(draw: "ImageDraw.ImageDraw", shape: Shape, font: Path) -> None:
     else:
         letters = ImageFont.truetype(str(font), shape.size * scale)
         draw.text(_scaled(shape.at), shape.text, fill=_INK, font=letters, anchor=_ANCHORS[shape.anchor])
+
+
+def dashes(points: Sequence[Point]) -> list[list[Point]]:
+    """What is drawn of a dashed line, piece by piece: Pillow knows no dashes."""
+    pieces: list[list[Point]] = [[*points[:1]]]
+    left, is_drawn = float(DASH[0]), True
+    for start, end in pairwise(points):
+        length, done = math.dist(start, end), 0.0
+        while length - done > left:
+            done += left
+            share = done / length
+            turn = (start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1]))
+            if is_drawn:
+                pieces[-1].append(turn)
+            else:
+                pieces.append([turn])
+            is_drawn = not is_drawn
+            left = float(DASH[0 if is_drawn else 1])
+        left -= length - done
+        if is_drawn:
+            pieces[-1].append(end)
+    return [piece for piece in pieces if len(piece) > 1]
 
 
 def _scaled(point: Point) -> Point:

@@ -36,6 +36,8 @@ class Report:
     advice: tuple[Advice, ...] = ()
     advised_steps: int = 0
     """How many steps the advice is from."""
+    attempt: int = 0
+    """Whose steps they are."""
 
 
 class Curve:
@@ -58,7 +60,13 @@ class Curve:
 def read_report(monitoring: MonitoringService, run: Run, known: Report) -> Report:
     """Metrics since the last known step; all of them again where a resumed run went back. Blocking."""
     events = tuple(monitoring.events(run.id, last=_EVENTS_SHOWN))
-    report = replace(known, metrics=_metrics(monitoring, run, known), stages=monitoring.stages(run))
+    run = monitoring.find(run.id)  # `run` may be of some looks ago
+    report = replace(
+        known,
+        metrics=_metrics(monitoring, run, known),
+        attempt=run.attempt,
+        stages=monitoring.stages(run),
+    )
     if events != known.events:  # measurements, samples and checkpoints are events
         report = replace(
             report,
@@ -83,7 +91,11 @@ def _advice(run: Run, report: Report) -> tuple[Advice, ...]:
 
 
 def _metrics(monitoring: MonitoringService, run: Run, known: Report) -> tuple[Metric, ...]:
-    last = known.metrics[-1].step if known.metrics else -1
-    if last > run.step or run.status.is_final or run.attempt > 1:
+    """The newest known step is read once more: where it is another now, a resumed run has gone back."""
+    last = known.metrics[-1] if known.metrics else None
+    if last is None or run.status.is_final or run.attempt != known.attempt or last.step > run.step:
         return tuple(monitoring.metrics(run.id))
-    return known.metrics + tuple(monitoring.metrics(run.id, after_step=last))
+    again, *fresh = monitoring.metrics(run.id, after_step=last.step - 1) or (None,)
+    if repr(again) != repr(last):  # NaN is not equal to itself
+        return tuple(monitoring.metrics(run.id))
+    return (*known.metrics, *(metric for metric in fresh if metric)) if fresh else known.metrics

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from app.ui.training.run.picture import HEIGHT, WIDTH, Box, Dot, Shape, Stroke, picture_of
+from app.ui.training.run.picture import DASH, HEIGHT, WIDTH, Box, Dot, Shape, Stroke, picture_of
 from app.ui.training.run.plots import Plot
 
 
@@ -20,6 +20,8 @@ def svg_of(plot: Plot, title: str) -> str:
 def _element(shape: Shape) -> str:
     if isinstance(shape, Stroke):
         stroke = f'stroke="{shape.color}" stroke-width="{shape.width}"'
+        if shape.is_dashed:
+            stroke += f' stroke-dasharray="{DASH[0]} {DASH[1]}"'
         points = [(f"{x:.1f}", f"{y:.1f}") for x, y in shape.points]
         if len(points) == 2:
             (x1, y1), (x2, y2) = points

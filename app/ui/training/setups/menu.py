@@ -9,9 +9,8 @@ from typing import cast
 import flet as ft
 
 from app.domain.errors import StudioError
-from app.domain.saved_setups import SavedSetup
+from app.domain.saved_setups import SavedSetup, SetupNameTakenError
 from app.paths import Paths
-from app.services.setup_files import setup_text
 from app.services.setups import SetupService
 from app.ui.actions import Problem, problem_of, use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
@@ -25,7 +24,7 @@ from app.ui.training.setups.command_dialog import use_command
 from app.ui.training.setups.comparing import use_comparing
 from app.ui.training.setups.naming import Naming, use_naming
 from app.ui.training.setups.recipes import Used, use_recipes
-from app.ui.training.setups.save_setup import use_saving
+from app.ui.training.setups.save_setup import saved_words, use_saving
 
 log = logging.getLogger(__name__)
 
@@ -74,15 +73,34 @@ def SetupMenu(
 
     async def export() -> None:
         async def work() -> None:
-            text = await asyncio.to_thread(lambda: setup_text(setups.load(name), "it.json"))
+            text = await asyncio.to_thread(setups.exported, name, "it.json")
             tell(await offer_bytes(text.encode(), _file_name(name), Paths.from_environment().exports))
 
         await guarded(work)
 
+    def taken(one: SavedSetup) -> None:
+        changed(saved_words(one), one.name)
+
+    picked = ft.use_ref(cast(ft.FilePickerFile | None, None))
+    ask_for_name = use_naming(
+        Naming(
+            text("training.setups.take_title"), text("training.setups.take_text"),
+            text("training.setups.save"),
+            lambda new, replace: _take(setups, _there(picked.current), new, replace=replace),
+            begins_taken=True,
+        ),
+        taken,
+    )  # fmt: skip
+
     async def take() -> None:
         async def work() -> None:
-            if taken := await _picked(setups):
-                changed(text("training.setups.saved_as", name=taken.name), taken.name)
+            picked.current = file = await _picked()
+            if file is None:
+                return
+            try:
+                taken(await asyncio.to_thread(_take, setups, file))
+            except SetupNameTakenError:
+                ask_for_name(Path(file.name).stem)
 
         await guarded(work)
 
@@ -138,7 +156,7 @@ def _use_delete(setups: SetupService, name: str, on_done: Callable[[], None]) ->
     return lambda: set_open(True)
 
 
-async def _picked(setups: SetupService) -> SavedSetup | None:
+async def _picked() -> ft.FilePickerFile | None:
     """What a person chose. Raises StudioError."""
     try:
         files = await ft.FilePicker().pick_files(
@@ -151,16 +169,21 @@ async def _picked(setups: SetupService) -> SavedSetup | None:
         raise StudioError(
             text("training.setups.no_dialog"), text("training.setups.no_dialog_hint")
         ) from error
-    if not files:
-        return None
-    return await asyncio.to_thread(_take, setups, files[0])
+    return files[0] if files else None
 
 
-def _take(setups: SetupService, file: ft.FilePickerFile) -> SavedSetup:
+def _there(file: ft.FilePickerFile | None) -> ft.FilePickerFile:
+    assert file is not None  # a name is asked for once a file was chosen
+    return file
+
+
+def _take(
+    setups: SetupService, file: ft.FilePickerFile, name: str = "", *, replace: bool = False
+) -> SavedSetup:
     if file.path:
-        return setups.import_file(Path(file.path))
+        return setups.import_file(Path(file.path), name, replace=replace)
     try:
-        return setups.import_text((file.bytes or b"").decode(), file.name)
+        return setups.import_text((file.bytes or b"").decode(), file.name, name, replace=replace)
     except UnicodeDecodeError as error:
         raise StudioError(
             text("training.setups.not_text", file=file.name), text("training.setups.not_text_hint")

@@ -22,6 +22,8 @@ class Naming:
     confirm: str
     keep: Callable[[str, bool], SavedSetup]
     may_replace: bool = True
+    begins_taken: bool = False
+    """Whether it is opened because the suggested name was found to be taken."""
 
 
 def use_naming(naming: Naming, on_done: Callable[[SavedSetup], None]) -> Callable[[str], None]:
@@ -48,7 +50,7 @@ def use_naming(naming: Naming, on_done: Callable[[SavedSetup], None]) -> Callabl
 
     def open_with(name: str) -> None:
         typed.put(name)
-        set_taken("")
+        set_taken(name if naming.begins_taken else "")
         action.dismiss()
         set_open(True)
 

@@ -25,10 +25,7 @@ def use_saving(setups: SetupService, draft: TrainingDraft, say: Callable[[str], 
     def done(saved: SavedSetup) -> None:
         draft.setup_name = saved.name
         draft.setups_version += 1
-        if saved.left_out:
-            say(text("training.setups.saved_without", name=saved.name, left_out=", ".join(saved.left_out)))
-        else:
-            say(text("training.setups.saved_as", name=saved.name))
+        say(saved_words(saved))
 
     naming = Naming(
         text("training.setups.save"),
@@ -60,6 +57,13 @@ def SaveSetup(setups: SetupService, kept: Unwatched[TrainingDraft]) -> ft.Contro
         spacing=GAP,
         tight=True,
     )
+
+
+def saved_words(saved: SavedSetup) -> str:
+    """Under which name, and what was left out."""
+    if saved.left_out:
+        return text("training.setups.saved_without", name=saved.name, left_out=", ".join(saved.left_out))
+    return text("training.setups.saved_as", name=saved.name)
 
 
 def current(draft: TrainingDraft) -> Setup:
