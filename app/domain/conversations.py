@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import Literal, NewType, Protocol
 
 from app.domain.chat import AnswerFacts, Sampling
@@ -114,9 +115,12 @@ class ConversationStore(Protocol):
 
 
 def as_messages(system: str, said: Sequence[Said]) -> list[Message]:
-    """What a model is given."""
-    head = [{"role": "system", "content": system}] if system.strip() else []
-    return [*head, *({"role": one.role, "content": one.content} for one in said)]
+    """What a model is given. Questions that were never answered are one with the next: all that stands in the
+    chat is read, and question and answer alternate, without which Gemma and Mistral refuse it."""
+    messages: list[Message] = [{"role": "system", "content": system}] if system.strip() else []
+    for role, turn in groupby(said, lambda one: one.role):
+        messages.append({"role": role, "content": "\n\n".join(one.content for one in turn)})
+    return messages
 
 
 def training_rows(conversation: Conversation, said: Sequence[Said]) -> Iterator[list[Message]]:

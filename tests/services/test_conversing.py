@@ -103,6 +103,19 @@ def test_a_half_answer_is_kept_and_a_failed_one_leaves_the_question(chats, talk,
     assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: "), ("user", "Again")]
 
 
+def test_a_question_without_an_answer_is_read_as_one_with_the_next(chats, talk, world):
+    world.engine.fail_with = EngineError("Memory ran out.")
+    with pytest.raises(EngineError):
+        ask(chats, talk, "Where is Sorrel?")
+    world.engine.fail_with = None
+
+    ask(chats, talk, "And Quill?")
+
+    _, messages, _ = world.engine.asked[-1]
+    assert messages[1:] == [{"role": "user", "content": "Where is Sorrel?\n\nAnd Quill?"}]
+    assert [role for role, _ in said(chats, talk)] == ["user", "user", "assistant"]
+
+
 def test_another_answer_takes_the_place_of_the_last(chats, talk, world):
     ask(chats, talk, "Hello")
 
