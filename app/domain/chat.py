@@ -91,6 +91,13 @@ class AnswerFacts:
     tokens: int
     seconds: float
     finish_reason: FinishReason
+    alone: bool = False
+    """Whether the model was told nothing of what was said before the question."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the model came to its end by itself, or by a text that was to end it."""
+        return self.finish_reason in ("stop", "stop_string")
 
     @property
     def tokens_per_second(self) -> float:

@@ -266,7 +266,7 @@ class ConversationService:
                     "assistant",
                     "".join(pieces),
                     model_label=model.label,
-                    facts=facts[0] if facts else None,
+                    facts=replace(facts[0], alone=alone) if facts else None,
                 )
 
 

@@ -14,7 +14,7 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
-from app.domain.chat import AnswerFacts, EngineStatus, Sampling
+from app.domain.chat import AnswerFacts, EngineStatus, FinishReason, Sampling
 from app.domain.preflight import Readiness
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, Target
 from app.domain.sessions import Message
@@ -40,6 +40,8 @@ class EchoEngine:
         self.fail_with: Exception | None = None
         self.asked: list[tuple[LoadableModel, list[Message], Sampling]] = []
         self.unloads = 0
+        self.ends_with: FinishReason | None = "stop"
+        """None: it dies without a word of how it went."""
 
     def status(self) -> EngineStatus:
         return EngineStatus()
@@ -54,8 +56,8 @@ class EchoEngine:
         if self.fail_with is not None:
             raise self.fail_with
         yield from (f"{model.voice}: ", messages[-1]["content"])
-        if told is not None:
-            told(AnswerFacts(len(messages), 2, 0.5, "stop"))
+        if told is not None and self.ends_with is not None:
+            told(AnswerFacts(len(messages), 2, 0.5, self.ends_with))
 
     def render(self, model, messages):
         text = "".join(m["content"] for m in messages)

@@ -178,6 +178,54 @@ def test_a_thumb_up_makes_a_row_and_a_thumb_down_never_does(chats, talk):
     assert session.row_count == 1
 
 
+def rows_of(chats, talk):
+    text = chats.as_text(chats.get(talk.id), ChatFormat.JSONL)
+    return [json.loads(line)["messages"] for line in text.splitlines()]
+
+
+def weights(row):
+    return [m.get("weight", 1) for m in row if m["role"] == "assistant"]
+
+
+def test_a_disliked_answer_before_a_liked_one_is_read_and_not_learnt(chats, talk, world):
+    ask(chats, talk, "One")
+    ask(chats, talk, "Two")
+    bad, good = (one for one in chats.messages(talk.id) if one.role == "assistant")
+    chats.rate(bad.id, -1)
+    chats.rate(good.id, 1)
+
+    [row] = rows_of(chats, talk)
+    assert weights(row) == [0, 1]
+    [kept] = world.library.rows(chats.make_session([talk.id]).id)
+    assert weights(kept.messages) == [0, 1]
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "repetition", "length", "context", None])
+def test_an_answer_that_came_to_no_end_is_not_learnt(chats, talk, world, reason):
+    world.engine.ends_with = reason
+    ask(chats, talk, "One")
+    with pytest.raises(StudioError, match="Nothing in it can be a training row"):
+        rows_of(chats, talk)
+    world.engine.ends_with = "stop"
+    ask(chats, talk, "Two")
+
+    assert [weights(row) for row in rows_of(chats, talk)] == [[0, 1]]
+
+
+def test_prompts_that_were_asked_alone_are_rows_of_their_own(chats, talk):
+    for text in ("One", "Two"):
+        list(chats.ask(talk.id, text, Sampling(), alone=True))
+
+    assert [[m["content"] for m in row][1:] for row in rows_of(chats, talk)] == [
+        ["One", "tuned: One"],
+        ["Two", "tuned: Two"],
+    ]
+
+    chats.rate(chats.messages(talk.id)[-1].id, 1)
+    [liked] = rows_of(chats, talk)
+    assert [m["content"] for m in liked] == ["You sell tickets.", "Two", "tuned: Two"]
+
+
 def test_what_nobody_marked_is_one_row_and_the_session_can_be_trained_on(chats, talk, world):
     ask(chats, talk, "One")
     ask(chats, talk, "Two")
