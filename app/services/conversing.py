@@ -79,6 +79,14 @@ class ConversationService:
     def get(self, conversation_id: ConversationId) -> Conversation:
         return self._store.get(conversation_id)
 
+    def living(self, conversation_id: ConversationId) -> Conversation:
+        """One that can be gone on with. Raises UnknownConversationError for one that is deleted, though it
+        may be brought back: what is said in it nobody would see again."""
+        kept = self._store.get(conversation_id)
+        if kept.deleted_at is not None:
+            raise UnknownConversationError("This chat was deleted meanwhile.", "Begin a new one.")
+        return kept
+
     def messages(self, conversation_id: ConversationId) -> Sequence[Said]:
         return self._store.messages(conversation_id)
 
@@ -90,12 +98,12 @@ class ConversationService:
     def go_on_with(self, conversation_id: ConversationId, model: ModelRef) -> Conversation:
         """Another model answers from now on."""
         label = self._talkers.resolve(model).label
-        kept = self._store.get(conversation_id)
+        kept = self.living(conversation_id)
         return self._store.update(replace(kept, model=str(model), model_label=label))
 
     def instruct(self, conversation_id: ConversationId, system: str) -> Conversation:
         """Set the system prompt."""
-        return self._store.update(replace(self._store.get(conversation_id), system=system))
+        return self._store.update(replace(self.living(conversation_id), system=system))
 
     def ask(
         self,
@@ -110,11 +118,11 @@ class ConversationService:
 
         With `alone` the model is not told what was said before.
         Raises EngineError or StudioError; then what was said stays, without an answer. Not with a BusyError:
-        nothing was said then.
+        nothing was said then, nor in a chat that was deleted (UnknownConversationError).
         """
         if not text.strip():
             raise StudioError("The message is empty.", "Type something first.")
-        kept = self._store.get(conversation_id)
+        kept = self.living(conversation_id)
         if not kept.name:
             self._store.update(replace(kept, name=_name_from(text)))
         said = self._store.say(conversation_id, "user", text)
@@ -147,6 +155,7 @@ class ConversationService:
         it wants to be answered."""
         if not text.strip():
             raise StudioError("A message cannot be empty.", "Type something, or delete the chat.")
+        self.living(conversation_id)
         said = self._store.messages(conversation_id)
         one = next((one for one in said if one.id == message_id), None)
         if one is None:
@@ -247,7 +256,7 @@ class ConversationService:
         alone: bool,
         instead_of: int | None = None,
     ) -> Iterator[str]:
-        kept = self._store.update(replace(self._store.get(conversation_id), sampling=sampling))
+        kept = self._store.update(replace(self.living(conversation_id), sampling=sampling))
         model = self._talkers.resolve(ModelRef.parse(kept.model), placing)
         said = [one for one in self._store.messages(conversation_id) if one.id != instead_of]
         messages = as_messages(kept.system, said[-1:] if alone else said)

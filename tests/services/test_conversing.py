@@ -252,6 +252,21 @@ def test_a_deleted_chat_comes_back_and_is_gone_after_a_week(chats, talk, world):
         chats.get(talk.id)
 
 
+def test_nothing_is_said_in_a_chat_that_was_deleted(chats, talk, world):
+    ask(chats, talk, "Hello")
+    chats.delete(talk.id)
+
+    with pytest.raises(UnknownConversationError, match="was deleted"):
+        ask(chats, talk, "Are you there?")
+    with pytest.raises(UnknownConversationError, match="was deleted"):
+        list(chats.answer_again(talk.id, Sampling()))
+    with pytest.raises(UnknownConversationError, match="was deleted"):
+        chats.edit(talk.id, chats.messages(talk.id)[0].id, "Good morning")
+
+    assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
+    assert len(world.engine.asked) == 1
+
+
 @pytest.mark.parametrize("file_format", ChatFormat)
 def test_a_chat_is_exported(chats, talk, file_format):
     ask(chats, talk, "Hello")

@@ -93,6 +93,8 @@ class Talk:
     changes: int = 0
     """Counts what has become of the stored messages."""
     problem: Problem | None = None
+    notice: str = ""
+    """What a person should know of the chat on the screen, and that is no failure."""
     live: LiveAnswer = field(default_factory=LiveAnswer)
     typing: Typing = field(default_factory=Typing)
 
@@ -101,6 +103,7 @@ class Talk:
         if self.is_busy:
             return False
         self.is_busy, self.answering_in, self.problem = True, None, None
+        self.notice = ""
         return True
 
     def give_up(self, problem: Problem) -> None:

@@ -46,12 +46,16 @@ def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
 
     def begin_anew() -> None:
         talk.conversation = None
-        talk.problem = None
+        talk.problem, talk.notice = None, ""
         say("")
 
     def renamed(_: object) -> None:
         set_renaming(False)
         talk.changes += 1
+
+    async def bring_back() -> None:
+        if current is not None:
+            await doing.run(lambda: chats.undelete(current), renamed)
 
     async def export(kind: ChatFormat) -> None:
         if current is not None:
@@ -105,11 +109,20 @@ def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
     lines: list[ft.Control] = [name, Wrap(buttons)]
     if said:
         lines.append(Identified("chat-said", Selectable(ft.Text(said)), live=True))
+    if kept is not None and kept.id == current and kept.deleted_at is not None:
+        lines.append(_gone_line(bring_back))
     lines += [
         ErrorBanner(doing.problem, on_dismiss=doing.dismiss),
         keyed(SavedChats, "saved", chats, talk, begin_anew),
     ]
     return ft.Column(lines, spacing=GAP / 2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
+
+
+def _gone_line(bring_back: Callable[[], object]) -> ft.Control:
+    said = Identified("chat-gone", ft.Text(text("inference.chats.gone")), live=True)
+    return Wrap(
+        [said, ft.TextButton(text("inference.chats.bring_back"), icon=ft.Icons.UNDO, on_click=bring_back)]
+    )
 
 
 @ft.component
@@ -129,7 +142,7 @@ def SavedChats(chats: ConversationService, talk: Talk, begin_anew: Callable[[], 
     def open_chat(conversation: Conversation) -> None:
         talk.conversation = conversation.id
         talk.typing.system = conversation.system
-        talk.problem = None
+        talk.problem, talk.notice = None, ""
 
     async def delete(conversation: Conversation) -> None:
         def done(_: None) -> None:

@@ -7,6 +7,7 @@ from typing import Final, cast
 import flet as ft
 
 from app.domain.conversations import ConversationId, Rating, Said
+from app.domain.errors import UnknownConversationError
 from app.services.conversing import ConversationService
 from app.services.talking import TalkingEngine
 from app.ui.actions import Problem, problem_of, use_action
@@ -21,7 +22,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.text_field import TextField
 from app.ui.texts import counted, text
 from app.ui.theme import GAP
-from app.ui.training.fields import Wrap
+from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
@@ -68,6 +69,7 @@ def TalkView(
         [
             _list(entries, is_alone=talk.is_alone),
             ErrorBanner(talk.problem, on_dismiss=asking.dismiss),
+            *_notice(talk.notice),
             keyed(SystemPrompt, f"system-{conversation}", talk.typing),
             keyed(
                 Composer,
@@ -90,6 +92,10 @@ def TalkView(
 
 def _is_hidden(one: Said, talk: Talk) -> bool:
     return talk.hidden_from is not None and one.id >= talk.hidden_from
+
+
+def _notice(said: str) -> list[ft.Control]:
+    return [Identified("talk-notice", Help(said), live=True)] if said else []
 
 
 def _list(entries: list[ft.Control], *, is_alone: bool) -> ft.Control:
@@ -151,20 +157,22 @@ class Asking:
     def dismiss(self) -> None:
         self._talk.problem = None
 
-    async def _ask(self, text: str) -> None:
+    async def _ask(self, question: str) -> None:
         talk = self._talk
         try:
-            conversation = await asyncio.to_thread(self._conversation)
+            conversation = await asyncio.to_thread(self._conversation_or_new)
         except Exception as error:
-            talk.typing.prompt = text
+            talk.typing.prompt = question
             talk.give_up(problem_of(error))
             return
+        if talk.conversation not in (None, conversation):
+            talk.notice = text("inference.talk.was_deleted")
         sampling, placing = self._draft.settings.sampling, self._draft.model.placing
 
         def pieces() -> Iterator[str]:
-            return self._chats.ask(conversation, text, sampling, placing, alone=talk.is_alone)
+            return self._chats.ask(conversation, question, sampling, placing, alone=talk.is_alone)
 
-        await talk.follow(conversation, pieces, asked=text)
+        await talk.follow(conversation, pieces, asked=question)
 
     async def _again(self) -> None:
         talk = self._talk
@@ -203,6 +211,18 @@ class Asking:
             self._talk.problem = problem_of(error)
         self._talk.changes += 1
 
+    def _conversation_or_new(self) -> ConversationId:
+        """A new one too where that on the screen was deleted elsewhere."""
+        try:
+            return self._conversation()
+        except UnknownConversationError:
+            return self._begun()
+
+    def _begun(self) -> ConversationId:
+        ref, settings, typing = self._draft.model.ref, self._draft.settings, self._talk.typing
+        assert ref is not None
+        return self._chats.begin(ref, settings.sampling, system=typing.system).id
+
     def _conversation(self) -> ConversationId:
         """The one on the screen, answered by the model that is chosen; or a new one."""
         draft, talk = self._draft, self._talk
@@ -210,8 +230,8 @@ class Asking:
         self._engine.require_fit(ref, draft.model.placing, insists=draft.model.insists)
         assert ref is not None
         if talk.conversation is None:
-            return self._chats.begin(ref, draft.settings.sampling, system=talk.typing.system).id
-        kept = self._chats.get(talk.conversation)
+            return self._begun()
+        kept = self._chats.living(talk.conversation)
         if kept.model != str(ref):
             self._chats.go_on_with(kept.id, ref)
         if kept.system != talk.typing.system:

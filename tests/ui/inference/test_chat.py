@@ -132,6 +132,42 @@ async def test_saved_chats_are_searched_opened_deleted_and_brought_back(parlour)
         await screen.wait_for(lambda: screen.has_button("About harbours"))
 
 
+async def test_a_chat_that_was_deleted_in_the_other_view_is_not_talked_to_on(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        old = parlour.draft.chat.conversation
+        await choose_segment(screen, "inference-view", "prompts")
+        await screen.click("Saved chats (1)")
+        await screen.click("Delete chat About harbours")
+        await screen.wait_for_text("Deleted “About harbours”")
+        await choose_segment(screen, "inference-view", "chat")
+        await screen.wait_for_text("This chat was deleted elsewhere.")
+
+        await answered(screen, parlour, "Are you there?", "Here.")
+
+        assert markdown(screen) == ["Are you there?", "Here."]
+        [notice] = screen.identified("talk-notice")
+        assert "deleted meanwhile" in notice
+        assert [one.name for one in parlour.services.conversations.find()] == ["Are you there?"]
+        assert len(parlour.services.conversations.messages(old)) == 2
+
+
+async def test_a_chat_that_was_deleted_elsewhere_is_brought_back_where_it_stands(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        parlour.services.conversations.delete(parlour.draft.chat.conversation)
+        await choose_segment(screen, "inference-view", "prompts")
+        await choose_segment(screen, "inference-view", "chat")
+
+        await screen.click("Bring it back")
+        await screen.wait_for(lambda: "This chat was deleted elsewhere." not in screen.text())
+        await answered(screen, parlour, "And inns?", "No.")
+
+        assert markdown(screen)[::-1] == ["About harbours", "Yes.", "And inns?", "No."]  # newest first
+
+
 async def test_a_chat_is_renamed_and_exported(parlour, tmp_path):
     parlour.run("ferry")
     async with parlour.opened() as screen:
