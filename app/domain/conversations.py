@@ -104,6 +104,10 @@ class ConversationStore(Protocol):
         """Forget this message and all after it."""
         ...
 
+    def rewrite(self, conversation_id: ConversationId, message_id: int, said: Sequence[Said]) -> None:
+        """Put these in the place of this message and all after it, at once. One of id 0 is given one."""
+        ...
+
     def edit(self, message_id: int, content: str) -> None:
         """Put other words in its place; what a model said is kept as its original."""
         ...

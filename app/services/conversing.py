@@ -150,22 +150,52 @@ class ConversationService:
         last = said[-1].id if said and said[-1].role == "assistant" else None
         yield from self._answer(conversation_id, sampling, placing, alone=alone, instead_of=last)
 
-    def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> bool:
-        """Change a message. After a person's own one, all that followed is forgotten, and the answer is True:
-        it wants to be answered."""
+    def ask_instead(
+        self,
+        conversation_id: ConversationId,
+        message_id: int,
+        text: str,
+        sampling: Sampling,
+        placing: Placing = AUTOMATIC,
+        *,
+        alone: bool = False,
+    ) -> Iterator[str]:
+        """Say this in the place of an earlier question and yield the answer.
+
+        What was said before, and all that followed it, stays until there is an answer in its place. With
+        `alone` only its own answer gives way. Raises as `ask` does; then nothing has changed.
+        """
+        if not text.strip():
+            raise StudioError("A message cannot be empty.", "Type something, or delete the chat.")
+        said = self._store.messages(conversation_id)
+        at = _place_of(said, message_id)
+        question = replace(said[at], content=text)
+
+        def keep(answer: Said) -> None:
+            rest = _after_its_answer(self._store.messages(conversation_id), message_id) if alone else []
+            self._store.rewrite(conversation_id, message_id, [question, answer, *rest])
+
+        told = [question] if alone else [*said[:at], question]
+        yield from self._told(conversation_id, told, sampling, placing, keep, alone=alone)
+
+    def restore(self, conversation_id: ConversationId, said: Sequence[Said]) -> None:
+        """Have it as it was: what has been said since is forgotten. Raises UnknownConversationError."""
+        self.living(conversation_id)
+        now = self._store.messages(conversation_id)
+        same = 0
+        while same < min(len(now), len(said)) and _is_same(now[same], said[same]):
+            same += 1
+        begin = now[same].id if same < len(now) else now[-1].id + 1 if now else 1
+        self._store.rewrite(conversation_id, begin, [replace(one, id=0) for one in said[same:]])
+
+    def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> None:
+        """Put an answer right. For a question there is `ask_instead`."""
         if not text.strip():
             raise StudioError("A message cannot be empty.", "Type something, or delete the chat.")
         self.living(conversation_id)
         said = self._store.messages(conversation_id)
-        one = next((one for one in said if one.id == message_id), None)
-        if one is None:
-            raise UnknownConversationError("This message is gone.", "Another window may have removed it.")
-        if one.role == "assistant":
+        if said[_place_of(said, message_id)].role == "assistant":
             self._store.edit(message_id, text)
-            return False
-        self._store.take_back(conversation_id, message_id)
-        self._store.say(conversation_id, "user", text)
-        return True
 
     def rate(self, message_id: int, rating: Rating) -> None:
         self._store.rate(message_id, rating)
@@ -256,27 +286,67 @@ class ConversationService:
         alone: bool,
         instead_of: int | None = None,
     ) -> Iterator[str]:
+        said = [one for one in self._store.messages(conversation_id) if one.id != instead_of]
+
+        def keep(answer: Said) -> None:
+            if instead_of is not None:
+                self._store.take_back(conversation_id, instead_of)
+            self._store.say(
+                conversation_id,
+                "assistant",
+                answer.content,
+                model_label=answer.model_label,
+                facts=answer.facts,
+            )
+
+        told = said[-1:] if alone else said
+        yield from self._told(conversation_id, told, sampling, placing, keep, alone=alone)
+
+    def _told(
+        self,
+        conversation_id: ConversationId,
+        said: Sequence[Said],
+        sampling: Sampling,
+        placing: Placing,
+        keep: Callable[[Said], None],
+        *,
+        alone: bool,
+    ) -> Iterator[str]:
+        """The answer to what was `said`; `keep` is given what there is of it in the end, if anything."""
         kept = self._store.update(replace(self.living(conversation_id), sampling=sampling))
         model = self._talkers.resolve(ModelRef.parse(kept.model), placing)
-        said = [one for one in self._store.messages(conversation_id) if one.id != instead_of]
-        messages = as_messages(kept.system, said[-1:] if alone else said)
         pieces: list[str] = []
         facts: list[AnswerFacts] = []
         try:
+            messages = as_messages(kept.system, said)
             for piece in self._engine.generate(model, messages, sampling, facts.append):
                 pieces.append(piece)
                 yield piece
         finally:
             if pieces:
-                if instead_of is not None:
-                    self._store.take_back(conversation_id, instead_of)
-                self._store.say(
-                    conversation_id,
-                    "assistant",
-                    "".join(pieces),
-                    model_label=model.label,
-                    facts=replace(facts[0], alone=alone) if facts else None,
-                )
+                how = replace(facts[0], alone=alone) if facts else None
+                keep(Said(0, "assistant", "".join(pieces), self._clock(), model.label, facts=how))
+
+
+def _place_of(said: Sequence[Said], message_id: int) -> int:
+    """Raises UnknownConversationError."""
+    found = next((at for at, one in enumerate(said) if one.id == message_id), None)
+    if found is None:
+        raise UnknownConversationError("This message is gone.", "Another window may have removed it.")
+    return found
+
+
+def _after_its_answer(said: Sequence[Said], message_id: int) -> list[Said]:
+    """What stays behind a prompt that is asked alone; with other ids where an answer comes before it that
+    had no place yet."""
+    after = [one for one in said if one.id > message_id]
+    if after and after[0].role == "assistant":
+        return after[1:]
+    return [replace(one, id=0) for one in after]
+
+
+def _is_same(one: Said, other: Said) -> bool:
+    return (one.id, one.role, one.content) == (other.id, other.role, other.content)
 
 
 def _name_from(text: str) -> str:

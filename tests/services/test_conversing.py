@@ -1,6 +1,7 @@
 """Conversations with any model: kept, changed, found, learnt from."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -135,14 +136,75 @@ def test_an_answer_stays_where_no_other_can_be_made(chats, talk, world):
     assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
 
 
-def test_a_changed_question_forgets_what_followed_and_wants_an_answer(chats, talk):
+def instead(chats, talk, number, text, **how):
+    one = chats.messages(talk.id)[number]
+    return "".join(chats.ask_instead(talk.id, one.id, text, Sampling(), **how))
+
+
+def test_a_changed_question_takes_the_place_of_what_followed(chats, talk, world):
     ask(chats, talk, "Hello")
     ask(chats, talk, "And back?")
-    first = chats.messages(talk.id)[0]
 
-    assert chats.edit(talk.id, first.id, "Good morning")
+    assert instead(chats, talk, 0, "Good morning") == "tuned: Good morning"
 
-    assert said(chats, talk) == [("user", "Good morning")]
+    assert said(chats, talk) == [("user", "Good morning"), ("assistant", "tuned: Good morning")]
+    assert [m["content"] for m in world.engine.asked[-1][1]] == ["You sell tickets.", "Good morning"]
+
+
+@pytest.mark.parametrize("error", [EngineError("Memory ran out."), BusyError("Another answer is made.")])
+def test_a_changed_question_that_gets_no_answer_changes_nothing(chats, talk, world, error):
+    ask(chats, talk, "Hello")
+    ask(chats, talk, "And back?")
+    before = chats.messages(talk.id)
+    world.engine.fail_with = error
+
+    with pytest.raises(type(error)):
+        instead(chats, talk, 0, "Good morning")
+
+    assert chats.messages(talk.id) == before
+
+
+def test_what_gave_way_to_a_changed_question_is_brought_back_as_it_was(chats, talk):
+    for text in ("Hello", "And back?", "And when?"):
+        ask(chats, talk, text)
+    chats.rate(chats.messages(talk.id)[3].id, 1)
+    before = chats.messages(talk.id)
+    instead(chats, talk, 2, "And to Quill?")
+
+    chats.restore(talk.id, before)
+
+    assert [replace(one, id=0) for one in chats.messages(talk.id)] == [replace(one, id=0) for one in before]
+
+
+def test_a_changed_prompt_leaves_those_asked_after_it(chats, talk, world):
+    for text in ("One", "Two", "Three"):
+        list(chats.ask(talk.id, text, Sampling(), alone=True))
+    chats.rate(chats.messages(talk.id)[3].id, -1)
+
+    instead(chats, talk, 0, "Uno", alone=True)
+
+    assert [text for _, text in said(chats, talk)] == [
+        "Uno",
+        "tuned: Uno",
+        "Two",
+        "tuned: Two",
+        "Three",
+        "tuned: Three",
+    ]
+    assert chats.messages(talk.id)[3].rating == -1
+    assert [m["content"] for m in world.engine.asked[-1][1]] == ["You sell tickets.", "Uno"]
+
+
+def test_a_prompt_without_an_answer_gets_one_where_it_stands(chats, talk, world):
+    world.engine.fail_with = EngineError("Memory ran out.")
+    with pytest.raises(EngineError):
+        list(chats.ask(talk.id, "One", Sampling(), alone=True))
+    world.engine.fail_with = None
+    list(chats.ask(talk.id, "Two", Sampling(), alone=True))
+
+    instead(chats, talk, 0, "Uno", alone=True)
+
+    assert [text for _, text in said(chats, talk)] == ["Uno", "tuned: Uno", "Two", "tuned: Two"]
 
 
 def test_a_corrected_answer_becomes_a_training_row_with_the_turns_before_it(chats, talk):
@@ -150,7 +212,7 @@ def test_a_corrected_answer_becomes_a_training_row_with_the_turns_before_it(chat
     ask(chats, talk, "And back?")
     answer = chats.messages(talk.id)[-1]
 
-    assert not chats.edit(talk.id, answer.id, "At six.")
+    chats.edit(talk.id, answer.id, "At six.")
 
     text = chats.as_text(chats.get(talk.id), ChatFormat.JSONL)
     [row] = [json.loads(line)["messages"] for line in text.splitlines()]
@@ -261,7 +323,9 @@ def test_nothing_is_said_in_a_chat_that_was_deleted(chats, talk, world):
     with pytest.raises(UnknownConversationError, match="was deleted"):
         list(chats.answer_again(talk.id, Sampling()))
     with pytest.raises(UnknownConversationError, match="was deleted"):
-        chats.edit(talk.id, chats.messages(talk.id)[0].id, "Good morning")
+        instead(chats, talk, 0, "Good morning")
+    with pytest.raises(UnknownConversationError, match="was deleted"):
+        chats.edit(talk.id, chats.messages(talk.id)[1].id, "Ahoy")
 
     assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
     assert len(world.engine.asked) == 1

@@ -82,6 +82,102 @@ async def test_a_changed_question_is_answered_anew(parlour):
         await screen.wait_for(lambda: markdown(screen) == ["Good morning", "Morning!"])
 
 
+async def change_first(screen, old, new):
+    """Edit the oldest question of several; the newest stands first among the controls."""
+    edits = [b for b in screen.controls(ft.IconButton) if b.tooltip == "Edit this message"]
+    await screen.click(edits[-1])
+    await screen.wait_for(lambda: [f for f in screen.controls(ft.TextField) if f.value == old])
+    [field] = [f for f in screen.controls(ft.TextField) if f.value == old]
+    await screen.set_value(field, new)
+    await screen.click("Save and answer")
+
+
+async def test_what_a_changed_question_took_the_place_of_comes_back(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await answered(screen, parlour, "And Quill?", "Second.")
+        await change_first(screen, "Hello", "Good morning")
+        parlour.engine.say("Morning!")
+        await screen.wait_for(lambda: markdown(screen) == ["Good morning", "Morning!"])
+        parlour.engine.finish()
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+
+        await screen.click("Undo")
+
+        whole = ["Hello", "First.", "And Quill?", "Second."]
+        await screen.wait_for(lambda: markdown(screen)[::-1] == whole)
+        assert not screen.has_button("Undo")
+
+
+async def test_a_changed_question_that_cannot_be_answered_forgets_nothing(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await answered(screen, parlour, "And Quill?", "Second.")
+        parlour.engine.fail_with = EngineError("Memory ran out.")
+        await change_first(screen, "Hello", "Good morning")
+        await screen.wait_for_text("Memory ran out.")
+
+        whole = ["Hello", "First.", "And Quill?", "Second."]
+        await screen.wait_for(lambda: markdown(screen)[::-1] == whole)
+        assert [f.value for f in screen.controls(ft.TextField) if f.label == "Message"] == ["Good morning"]
+        assert not screen.has_button("Undo")
+
+
+async def test_a_changed_prompt_is_answered_where_it_stands(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await choose_segment(screen, "inference-view", "prompts")
+        for prompt, answer in (("One", "1"), ("Two", "2")):
+            await send(screen, prompt, label="Prompt", button="Run")
+            parlour.engine.say(answer)
+            parlour.engine.finish()
+            await screen.wait_for(lambda answer=answer: answer in markdown(screen))
+            await screen.wait_for(lambda: not parlour.draft.prompts.is_busy)
+
+        await change_first(screen, "One", "Uno")
+        parlour.engine.say("I")
+        await screen.wait_for(lambda: markdown(screen)[::-1] == ["Uno", "I", "Two", "2"])
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: screen.has_button("Undo"))
+        await screen.wait_for(lambda: markdown(screen)[::-1] == ["Uno", "I", "Two", "2"])
+        assert len(parlour.engine.messages[-1]) == 1
+
+
+async def test_an_open_editor_keeps_its_text_while_an_answer_is_made(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "When does it leave?", "At nine.")
+        await screen.click("Correct this answer")
+        await screen.type("What the answer should have been", "At six.")
+        await send(screen, "And back?")
+        parlour.engine.say("At noon.")
+        parlour.engine.finish()
+        await screen.wait_for(lambda: "At noon." in markdown(screen))
+
+        await screen.click("Save correction")
+
+        await screen.wait_for(lambda: "At six." in markdown(screen))
+
+
+async def test_a_thumb_while_a_question_is_answered_shows_the_question_once(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "Hi.")
+        await send(screen, "And back?")
+        parlour.engine.say("At ")
+        await screen.wait_for(lambda: "At " in markdown(screen))
+
+        await screen.click("Good answer")
+        await screen.wait_for(lambda: screen.has_button("Good answer (marked)"))
+
+        assert markdown(screen)[::-1] == ["Hello", "Hi.", "And back?", "At "]
+        parlour.engine.finish()
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+
+
 async def test_a_corrected_answer_becomes_a_session(parlour):
     parlour.run("ferry")
     async with parlour.opened() as screen:
