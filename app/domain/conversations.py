@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
@@ -128,10 +128,13 @@ class ConversationStore(Protocol):
 def as_messages(system: str, said: Sequence[Said]) -> list[Message]:
     """What a model is given. Questions that were never answered are one with the next: all that stands in the
     chat is read, and question and answer alternate, without which Gemma and Mistral refuse it."""
-    messages: list[Message] = [{"role": "system", "content": system}] if system.strip() else []
-    for role, turn in groupby(said, lambda one: one.role):
-        messages.append({"role": role, "content": "\n\n".join(one.content for one in turn)})
-    return messages
+    head = [{"role": "system", "content": system}] if system.strip() else []
+    said = [_joined(list(turn)) for _, turn in groupby(said, lambda one: one.role)]
+    return [*head, *({"role": one.role, "content": one.content} for one in said)]
+
+
+def _joined(turn: Sequence[Said]) -> Said:
+    return replace(turn[0], content="\n\n".join(one.content for one in turn))
 
 
 def training_rows(conversation: Conversation, said: Sequence[Said]) -> Iterator[list[Message]]:

@@ -21,7 +21,7 @@ from app.domain.conversations import (
     as_text,
     training_rows,
 )
-from app.domain.errors import BusyError, StudioError, UnknownConversationError
+from app.domain.errors import BusyError, EngineError, StudioError, UnknownConversationError
 from app.domain.ports import InferenceEngine
 from app.domain.sessions import Message, Session
 from app.domain.talkers import AUTOMATIC, ModelRef, Placing
@@ -89,6 +89,18 @@ class ConversationService:
 
     def messages(self, conversation_id: ConversationId) -> Sequence[Said]:
         return self._store.messages(conversation_id)
+
+    def missing(self, conversation_id: ConversationId) -> str:
+        """Why the model that a chat goes on with cannot be asked here now, as a sentence; empty if it can."""
+        try:
+            self._talkers.resolve(ModelRef.parse(self._store.get(conversation_id).model))
+        except EngineError as error:
+            return error.message
+        return ""
+
+    def label_of(self, model: ModelRef) -> str:
+        """For people. Raises EngineError if there is no such model."""
+        return self._talkers.resolve(model).label
 
     def begin(self, model: ModelRef, sampling: Sampling, *, system: str = "", name: str = "") -> Conversation:
         """A new, empty one. Raises EngineError if there is no such model."""

@@ -48,6 +48,17 @@ class PickedModel:
             found = ModelRef("folder", self.folder.strip()) if self.folder.strip() else None
         return found.as_base() if found is not None and self.uses_base else found
 
+    def pick(self, ref: ModelRef) -> None:
+        """Show this one as the chosen one."""
+        tuned = replace(ref, voice="tuned")
+        self.insists, self.uses_base = False, ref.voice == "base"
+        if ref.kind == "hub":
+            self.source, self.hub = "hub", ref.name
+        elif ref.kind == "folder":
+            self.source, self.folder = "folder", ref.name
+        else:
+            self.source, self.run = "runs", str(tuned)
+
     @property
     def placing(self) -> Placing:
         return Placing(self.precision, self.device)

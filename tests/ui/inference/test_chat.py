@@ -1,8 +1,10 @@
 """Talking to a model in the Inference tab."""
 
+import shutil
+
 import flet as ft
 
-from app.domain.chat import EngineStatus, LoadedFacts
+from app.domain.chat import EngineStatus, LoadedFacts, Sampling
 from app.domain.errors import BusyError, EngineError
 from tests.ui.training.conftest import choose_segment
 
@@ -226,6 +228,46 @@ async def test_saved_chats_are_searched_opened_deleted_and_brought_back(parlour)
         await screen.click("Undo")
 
         await screen.wait_for(lambda: screen.has_button("About harbours"))
+
+
+async def test_a_saved_chat_comes_back_with_its_model_and_its_settings(parlour):
+    first = parlour.run("ferry")
+    parlour.run("inns")
+    draft = parlour.draft
+    draft.model.run, draft.model.uses_base = f"run:{first.id}", True
+    draft.settings.take(Sampling(0.3, 640, 1.25, seed=2**53 + 1, top_p=0.9, stop=("END",)))
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        kept = draft.settings.sampling
+        await screen.click("New chat")
+        draft.model.run, draft.model.uses_base = f"checkpoint:{first.id}/samples_4", False
+        draft.settings.take(Sampling())
+
+        await screen.click("Saved chats (1)")
+        await screen.click("About harbours")
+        await screen.wait_for(lambda: draft.settings.sampling == kept)
+        await answered(screen, parlour, "And inns?", "No.")
+
+        assert (draft.model.run, draft.model.uses_base) == (f"run:{first.id}", True)
+        assert parlour.engine.asked[-1] == ("And inns?", "base", kept)
+        assert kept.seed == 2**53 + 1
+
+
+async def test_where_the_model_of_a_saved_chat_is_gone_it_is_said_who_answers(parlour):
+    gone, there = parlour.run("ferry"), parlour.run("inns")
+    parlour.draft.model.run = f"run:{gone.id}"
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        await screen.click("New chat")
+        shutil.rmtree(gone.folder / "output")
+        parlour.draft.model.run = f"run:{there.id}"
+
+        await screen.click("Saved chats (1)")
+        await screen.click("About harbours")
+
+        await screen.wait_for_text("This chat was with ferry, which cannot answer now")
+        assert screen.identified("talk-notice")[0].endswith("inns answers what you say next.")
+        assert parlour.draft.model.run == f"run:{there.id}"
 
 
 async def test_a_chat_that_was_deleted_in_the_other_view_is_not_talked_to_on(parlour):
