@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from app.domain.chat import AnswerFacts, Sampling
+from app.domain.chat import AnswerFacts, Sampling, require_words
 from app.domain.conversations import (
     ChatFormat,
     Conversation,
@@ -129,8 +129,9 @@ class ConversationService:
         """Say something and yield the answer in pieces; both are kept, a half answer too.
 
         With `alone` the model is not told what was said before.
-        Raises EngineError or StudioError; then what was said stays, without an answer. Not with a BusyError:
-        nothing was said then, nor in a chat that was deleted (UnknownConversationError).
+        Raises EngineError (SilentAnswerError for an answer without a word) or StudioError; then what was said
+        stays, without an answer. Not with a BusyError: nothing was said then, nor in a chat that was
+        deleted (UnknownConversationError).
         """
         if not text.strip():
             raise StudioError("The message is empty.", "Type something first.")
@@ -334,6 +335,7 @@ class ConversationService:
             for piece in self._engine.generate(model, messages, sampling, facts.append):
                 pieces.append(piece)
                 yield piece
+            require_words(pieces, facts)
         finally:
             if pieces:
                 how = replace(facts[0], alone=alone) if facts else None

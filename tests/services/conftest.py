@@ -42,6 +42,7 @@ class EchoEngine:
         self.unloads = 0
         self.ends_with: FinishReason | None = "stop"
         """None: it dies without a word of how it went."""
+        self.is_silent = False
 
     def status(self) -> EngineStatus:
         return EngineStatus()
@@ -55,7 +56,8 @@ class EchoEngine:
         self.asked.append((model, list(messages), sampling))
         if self.fail_with is not None:
             raise self.fail_with
-        yield from (f"{model.voice}: ", messages[-1]["content"])
+        if not self.is_silent:
+            yield from (f"{model.voice}: ", messages[-1]["content"])
         if told is not None and self.ends_with is not None:
             told(AnswerFacts(len(messages), 2, 0.5, self.ends_with))
 

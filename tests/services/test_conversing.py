@@ -350,6 +350,22 @@ def test_another_model_can_go_on(chats, talk, world, tmp_path):
     assert [one.model_label for one in chats.messages(talk.id)][1::2] == ["ferry-model", "second"]
 
 
+@pytest.mark.parametrize("reason", ["stop", "stop_string"])
+def test_an_answer_without_a_word_is_said_and_takes_the_place_of_none(chats, talk, world, reason):
+    ask(chats, talk, "Hello")
+    world.engine.is_silent, world.engine.ends_with = True, reason
+
+    with pytest.raises(EngineError, match="ended its answer at once"):
+        list(chats.answer_again(talk.id, Sampling()))
+    assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
+    with pytest.raises(EngineError, match="ended its answer at once"):
+        ask(chats, talk, "And back?")
+    assert said(chats, talk)[-1] == ("user", "And back?")
+
+    world.engine.ends_with = "cancelled"
+    assert ask(chats, talk, "Well?") == ""
+
+
 def test_an_empty_message_is_refused(chats, talk):
     with pytest.raises(StudioError, match="message is empty"):
         ask(chats, talk, " ")

@@ -353,6 +353,17 @@ async def test_a_failing_model_is_shown_and_the_question_can_be_answered_then(pa
         await screen.wait_for(lambda: markdown(screen) == ["Hello", "Now."])
 
 
+async def test_an_answer_without_a_word_is_said_and_the_question_stays(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await send(screen, "Hello")
+        parlour.engine.finish()
+
+        await screen.wait_for_text("The model ended its answer at once.")
+        await screen.wait_for(lambda: markdown(screen) == ["Hello"])
+        assert screen.has_button("Answer this")
+
+
 async def test_what_cannot_be_answered_now_is_in_the_field_again_and_nowhere_else(parlour):
     parlour.run("ferry")
     parlour.engine.fail_with = BusyError("Another answer is being generated.", "Wait for it to end.")
