@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from app.domain.chat import Voice
+from app.domain.chat import LoadedFacts, Voice
 from app.domain.errors import EngineError, StudioError, UnknownRunError
 from app.domain.gpus import GIB, Gpus
 from app.domain.model_sizes import ModelConfigs, parameters_in_name, rough_shape
@@ -109,10 +109,10 @@ class TalkerService:
             return self._folder(ref, placing)
         return self._hub(ref, placing)
 
-    def fit(self, model: LoadableModel, *, freed_bytes: int = 0) -> Fit:
-        """Whether it has room. `freed_bytes` is what our own loaded model gives back first."""
+    def fit(self, model: LoadableModel, loaded: LoadedFacts | None = None) -> Fit:
+        """Whether it has room. `loaded` is in memory now, and makes room first where it is in the same."""
         if model.base_model.endswith(_GGUF):
-            return self._fit_of_gguf(model, freed_bytes)
+            return self._fit_of_gguf(model, _freed(loaded, "cpu"))
         try:
             shape, is_rough = self._shape(model)
         except StudioError as error:
@@ -121,7 +121,7 @@ class TalkerService:
         needed = needed_bytes(shape, model, device, has_bfloat16=has_bfloat16)
         where = "on the GPU" if device == "cuda" else "in this computer's memory"
         about = "roughly " if is_rough else ""
-        room = available + freed_bytes
+        room = available + _freed(loaded, device)
         text = f"Needs {about}{needed / GIB:.1f} GB; {room / GIB:.1f} GB are free {where}."
         if needed > room:
             return Fit("too_large", f"{text} It does not fit.{_advice(model.placing)}", needed, room)
@@ -213,6 +213,14 @@ class TalkerService:
             first = gpus[0]  # the one PyTorch takes by itself
             return "cuda", first.free_bytes, first.has_bfloat16
         return "cpu", self._computer_memory()[1], False
+
+
+def _freed(loaded: LoadedFacts | None, device: str) -> int:
+    """What a model in memory gives back there, with the process that stays. An Apple GPU has no memory of
+    its own."""
+    if loaded is None or (loaded.device == "cuda") != (device == "cuda"):
+        return 0
+    return loaded.memory_bytes + _PROCESS_BYTES
 
 
 def gguf_in(place: Path) -> Path | None:

@@ -38,6 +38,8 @@ class EchoEngine:
 
     def __init__(self) -> None:
         self.fail_with: Exception | None = None
+        self.held: LoadableModel | None = None
+        """The model in memory."""
         self.asked: list[tuple[LoadableModel, list[Message], Sampling]] = []
         self.unloads = 0
         self.ends_with: FinishReason | None = "stop"
@@ -48,6 +50,9 @@ class EchoEngine:
         return EngineStatus()
 
     def load(self, model: LoadableModel) -> None: ...
+
+    def holds(self, model: LoadableModel) -> bool:
+        return self.held == model
 
     def count_tokens(self, model, messages) -> int | None:
         return len(self.render(model, messages)[1])
