@@ -40,6 +40,10 @@ class ChatService:
     def status(self) -> EngineStatus:
         return self._engine.status()
 
+    def is_loaded(self, run_id: RunId, voice: Voice = "tuned") -> bool:
+        """Whether this run's model is in memory, and no other in its place. Raises EngineError."""
+        return self._engine.holds(model_of(self._runs.get(run_id), voice))
+
     def sample_prompts(self, run_id: RunId, count: int = 5) -> list[str]:
         """Random questions from the rows the run was trained on; none for data that stayed on the Hub."""
         return random_prompts(self._runs.get(run_id).folder / DATA_FILE, count)
