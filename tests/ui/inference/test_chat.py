@@ -441,6 +441,16 @@ async def test_finer_settings_are_sent_and_a_wrong_one_is_said(parlour):
         assert sampling.stop == ("END", "User:")
 
 
+async def test_a_typed_system_prompt_reaches_the_model(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await screen.click("System prompt")
+        await screen.type("System prompt", "You sell tickets.")
+        await answered(screen, parlour, "Hello", "Ahoy.")
+
+        assert parlour.engine.messages[-1][0] == {"role": "system", "content": "You sell tickets."}
+
+
 async def test_a_narrow_window_has_everything_in_one_column(parlour):
     parlour.run("ferry")
     async with parlour.opened(width=420) as screen:
