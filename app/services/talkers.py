@@ -149,6 +149,8 @@ class TalkerService:
     def _cached(self, name: str) -> ModelChoice:
         folder = self._files.cached(name, None)
         lacks = self._files.lacks(folder) if folder else "it was never downloaded"
+        if folder is not None and _is_adapter(folder):
+            lacks = self._lacks_base(folder)
         reason = f"{name} is not whole on this computer: {lacks}." if lacks else ""
         return ModelChoice(ModelRef("hub", name), name, reason if self._offline() else "")
 
@@ -188,15 +190,34 @@ class TalkerService:
         return LoadableModel(file.stem, name, name, base_stamp=stamp, offline=True, placing=placing)
 
     def _hub(self, ref: ModelRef, placing: Placing) -> LoadableModel:
+        folder = self._files.cached(ref.name, None)
+        if folder is not None and _is_adapter(folder):
+            reason = self._offline()
+            if reason and (lacks := self._lacks_base(folder)):
+                raise EngineError(
+                    f"{ref.name} is not whole on this computer: {lacks}. {reason}",
+                    "Choose a model that is here, or go online.",
+                )
+            base = _base_of_adapter(folder)
+            return _with_adapter(ref.name, base, folder, ref.voice, placing, offline=bool(reason))
         if reason := self._offline():
-            folder = self._files.cached(ref.name, None)
             lacks = self._files.lacks(folder) if folder else "it was never downloaded"
             if lacks:
                 raise EngineError(
                     f"{ref.name} is not whole on this computer: {lacks}. {reason}",
                     "Choose a model that is here, or go online.",
                 )
+        # An adapter that is not here yet is found out when it is loaded (`app.worker.hub_adapters`).
         return LoadableModel(ref.name, ref.name, ref.name, offline=bool(self._offline()), placing=placing)
+
+    def _lacks_base(self, adapter: Path) -> str:
+        try:
+            base = _base_of_adapter(adapter)
+        except EngineError as error:
+            return error.message.rstrip(".")
+        folder = Path(base) if is_folder(Path(base)) else self._files.cached(base, None)
+        lacks = self._files.lacks(folder) if folder else "it was never downloaded"
+        return f"its base model {base} is not here ({lacks})" if lacks else ""
 
     def _shape(self, model: LoadableModel) -> tuple[Shape, bool]:
         try:
@@ -297,6 +318,12 @@ def _with_adapter(
         offline=offline,
         placing=placing,
     )
+
+
+def _is_adapter(folder: Path) -> bool:
+    """Not where only a part of it is there, nor a whole model that has an adapter lying beside it."""
+    has_weights = any((folder / name).is_file() for name in _ADAPTER_WEIGHTS)
+    return has_weights and (folder / _ADAPTER).is_file() and not (folder / "config.json").is_file()
 
 
 def _base_of_adapter(folder: Path) -> str:

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, Final
 
 from app.domain.errors import EngineError
-from app.worker import adapters, models
+from app.worker import adapters, hub_adapters, models
 from app.worker.brake import Brake
 from app.worker.models import LoadedModel
 from app.worker.protocol import Load
@@ -36,6 +36,7 @@ class Residents:
 
     def have(self, request: Load, report: Callable[[str], None]) -> LoadedModel:
         """Raises EngineError; what was in memory before may be gone then."""
+        request = hub_adapters.resolved(request, report)
         base = self._base_of(request, report)
         if request in base.speakers:
             return base.speakers[request]

@@ -118,6 +118,37 @@ def test_offline_only_whole_models_of_the_cache_are_offered_and_the_reason_is_sa
         talkers.resolve(ModelRef("hub", "owner/other"))
 
 
+def cached(cache, name):
+    """Where the files of a model of the Hub lie."""
+    repo = cache / f"models--{name.replace('/', '--')}"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text("abc")
+    return repo / "snapshots" / "abc"
+
+
+def test_an_adapter_of_the_hub_finds_its_base_model_and_offline_needs_it(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    folder = adapter_folder(cached(tmp_path, "owner/ferry-adapter"), "owner/base")
+    ref = ModelRef("hub", "owner/ferry-adapter")
+
+    found = talkers_of(world).resolve(ref)
+    assert (found.base_model, found.adapter, found.label) == (
+        "owner/base",
+        str(folder),
+        "owner/ferry-adapter",
+    )
+
+    offline = talkers_of(world, offline="Offline mode is on.")
+    with pytest.raises(EngineError, match=r"its base model owner/base is not here .* Offline mode is on"):
+        offline.resolve(ref)
+    blocked = {choice.label: choice.blocked for choice in offline.hub_models()}
+    assert "its base model owner/base is not here" in blocked["owner/ferry-adapter"]
+
+    model_folder(cached(tmp_path, "owner/base"))
+    assert offline.resolve(ref).offline
+    assert {choice.blocked for choice in offline.hub_models()} == {""}
+
+
 @pytest.mark.parametrize(
     ("free_gb", "precision", "verdict"),
     [
