@@ -27,6 +27,7 @@ _PATIENCE_SECONDS: Final = 30
 """For a sender that has connected and says nothing."""
 _FINISH: Final = {"length": "length", "context": "length"}
 """The reasons OpenAI knows by another name than "stop"."""
+_INTERNAL: Final = "Something went wrong inside Tunewright; its log says more."
 
 
 class LoopbackApi:
@@ -122,9 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         except Exception:
             log.exception("a request to the local API failed")
-            self._refuse(
-                ApiError(500, "internal", "Something went wrong inside Tunewright; its log says more.")
-            )
+            self._refuse(ApiError(500, "internal", _INTERNAL))
 
     def _admit(self) -> None:
         """Raises ApiError for who has no token, and for pages of the web that were led here by a name."""
@@ -194,8 +193,16 @@ class _Handler(BaseHTTPRequestHandler):
             if asked.wants_usage:
                 say([], usage=_usage(facts))
         except StudioError as error:  # in the middle of an answer there is no status any more
-            self.wfile.write(b"data: " + json.dumps({"error": {"message": str(error)}}).encode() + b"\n\n")
+            self._break_off(str(error))
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:  # whoever reads a stream would take a second head for a part of it
+            log.exception("an answer of the local API broke off")
+            self._break_off(_INTERNAL)
         self.wfile.write(b"data: [DONE]\n\n")
+
+    def _break_off(self, why: str) -> None:
+        self.wfile.write(b"data: " + json.dumps({"error": {"message": why}}).encode() + b"\n\n")
 
     def _body(self) -> Any:
         length = self.headers.get("Content-Length", "")

@@ -108,6 +108,13 @@ class WorkerEngine:
             return EngineStatus("error", str(process.why_it_ended()))
         return replace(status, loaded=self._facts if self._loaded else None)
 
+    def holds(self, model: LoadableModel) -> bool:
+        """See `InferenceEngine`. An adapter joins the base model that is there."""
+        loaded, process = self._loaded, self._process
+        if loaded is None or process is None or process.has_ended:
+            return False
+        return _base_of(loaded) == _base_of(model)
+
     def load(self, model: LoadableModel) -> None:
         """Have it in memory; see `InferenceEngine`."""
         for _ in self._turns(model, lambda process, answer: iter(()), only_loads=True):
@@ -381,3 +388,7 @@ class WorkerEngine:
         if process is not None:
             process.end()
         return process
+
+
+def _base_of(model: LoadableModel) -> tuple[object, ...]:
+    return model.base_model, model.base_stamp, model.placing, model.offline

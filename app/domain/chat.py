@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from app.domain.errors import SilentAnswerError
 
 if TYPE_CHECKING:
     from app.domain.runs import RunId
@@ -91,10 +93,23 @@ class AnswerFacts:
     tokens: int
     seconds: float
     finish_reason: FinishReason
+    alone: bool = False
+    """Whether the model was told nothing of what was said before the question."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the model came to its end by itself, or by a text that was to end it."""
+        return self.finish_reason in ("stop", "stop_string")
 
     @property
     def tokens_per_second(self) -> float:
         return self.tokens / self.seconds if self.seconds > 0 else 0.0
+
+
+def require_words(pieces: Sequence[str], facts: Sequence[AnswerFacts]) -> None:
+    """Raises SilentAnswerError for an answer without a word, unless it was stopped."""
+    if not pieces and any(one.finish_reason != "cancelled" for one in facts):
+        raise SilentAnswerError
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Conversations of several turns with any model, and what of them is worth learning from."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 from typing import Literal, NewType, Protocol
 
 from app.domain.chat import AnswerFacts, Sampling
@@ -58,6 +60,12 @@ class Said:
             self.rating == 1 or (self.original is not None and self.rating == 0)
         )
 
+    @property
+    def is_learnable(self) -> bool:
+        """Also where nobody marked it: an answer that is whole."""
+        is_whole = self.facts is not None and self.facts.is_whole
+        return self.is_worth_learning or (self.role == "assistant" and self.rating == 0 and is_whole)
+
 
 class ConversationStore(Protocol):
     """Keeps conversations. Raises UnknownConversationError for an id that is gone."""
@@ -96,6 +104,10 @@ class ConversationStore(Protocol):
         """Forget this message and all after it."""
         ...
 
+    def rewrite(self, conversation_id: ConversationId, message_id: int, said: Sequence[Said]) -> None:
+        """Put these in the place of this message and all after it, at once. One of id 0 is given one."""
+        ...
+
     def edit(self, message_id: int, content: str) -> None:
         """Put other words in its place; what a model said is kept as its original."""
         ...
@@ -114,22 +126,52 @@ class ConversationStore(Protocol):
 
 
 def as_messages(system: str, said: Sequence[Said]) -> list[Message]:
-    """What a model is given."""
+    """What a model is given. Questions that were never answered are one with the next: all that stands in the
+    chat is read, and question and answer alternate, without which Gemma and Mistral refuse it."""
     head = [{"role": "system", "content": system}] if system.strip() else []
+    said = [_joined(list(turn)) for _, turn in groupby(said, lambda one: one.role)]
     return [*head, *({"role": one.role, "content": one.content} for one in said)]
 
 
+def _joined(turn: Sequence[Said]) -> Said:
+    return replace(turn[0], content="\n\n".join(one.content for one in turn))
+
+
 def training_rows(conversation: Conversation, said: Sequence[Said]) -> Iterator[list[Message]]:
-    """A row for each answer a person liked or put right, with all that came before it; of a conversation in
-    which nothing was marked, the whole one. Answers that were disliked end no row."""
-    liked = [at for at, one in enumerate(said) if one.is_worth_learning]
-    if liked:
-        for at in liked:
-            yield as_messages(conversation.system, said[: at + 1])
-        return
-    end = max((at for at, one in enumerate(said) if one.role == "assistant" and one.rating >= 0), default=-1)
-    if end >= 0 and not any(one.rating for one in said):
-        yield as_messages(conversation.system, said[: end + 1])
+    """A row for each answer a person liked or put right, with all that its model was told before it; where
+    nothing was marked, the whole chat, and each prompt that was asked alone.
+
+    Nothing is learnt from an answer that was disliked or did not come to its end: it has weight 0.
+    """
+    alone = {at for at in range(len(said)) if _is_alone(said, at)}
+    ends = [at for at, one in enumerate(said) if one.is_worth_learning]
+    if not ends and not any(one.rating for one in said):
+        whole = [at for at, one in enumerate(said) if one.is_learnable]
+        ends = [at for at in whole if at in alone] + [at for at in whole if at not in alone][-1:]
+    for at in ends:
+        if at in alone:
+            yield _row(conversation.system, said[max(at - 1, 0) : at + 1], {said[at].id})
+        else:
+            learnt = {one.id for i, one in enumerate(said) if one.is_learnable and i not in alone}
+            yield _row(conversation.system, said[: at + 1], learnt)
+
+
+def _row(system: str, said: Sequence[Said], learnt: AbstractSet[int]) -> list[Message]:
+    row = as_messages(system, [])
+    for role, turn in groupby(said, lambda one: one.role):
+        several = list(turn)
+        row += as_messages("", several)
+        if role == "assistant" and not {one.id for one in several} <= learnt:
+            row[-1]["weight"] = 0
+    return row
+
+
+def _is_alone(said: Sequence[Said], at: int) -> bool:
+    """Of an answer of which nothing is known, as the others of the chat."""
+    if said[at].role == "user":
+        return False
+    facts = said[at].facts
+    return facts.alone if facts else any(one.facts is not None and one.facts.alone for one in said)
 
 
 def as_text(conversation: Conversation, said: Sequence[Said]) -> str:

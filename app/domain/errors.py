@@ -72,5 +72,15 @@ class BusyError(EngineError):
     """Another answer is being generated; a later try may succeed."""
 
 
+class SilentAnswerError(EngineError):
+    """An answer came to its end without a word."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The model ended its answer at once.",
+            "Ask again or in other words; where stop texts are set, see whether one of them ended it.",
+        )
+
+
 class UnknownConversationError(StudioError):
     """There is no such conversation."""

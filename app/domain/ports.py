@@ -209,6 +209,10 @@ class InferenceEngine(Protocol):
 
     def status(self) -> EngineStatus: ...
 
+    def holds(self, model: LoadableModel) -> bool:
+        """Whether it or its base model is in memory: next to nothing would have to be loaded. Never waits."""
+        ...
+
     def load(self, model: LoadableModel) -> None:
         """Have a model in memory. Raises EngineError."""
         ...

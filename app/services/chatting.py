@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from app.domain.chat import ChatTurn, EngineStatus, Sampling, Voice
+from app.domain.chat import AnswerFacts, ChatTurn, EngineStatus, Sampling, Voice, require_words
 from app.domain.errors import EngineError, StudioError
 from app.domain.ports import ChatStore, InferenceEngine, RunStore
 from app.domain.runs import Run, RunId
@@ -41,6 +41,10 @@ class ChatService:
     def status(self) -> EngineStatus:
         return self._engine.status()
 
+    def is_loaded(self, run_id: RunId, voice: Voice = "tuned") -> bool:
+        """Whether this run's model is in memory, and no other in its place. Raises EngineError."""
+        return self._engine.holds(model_of(self._runs.get(run_id), voice))
+
     def sample_prompts(self, run_id: RunId, count: int = 5) -> list[str]:
         """Random questions from the rows the run was trained on; none for data that stayed on the Hub."""
         return random_prompts(self._runs.get(run_id).folder / DATA_FILE, count)
@@ -55,7 +59,8 @@ class ChatService:
     ) -> Iterator[str]:
         """Yield the answer in pieces and keep it, also when it was stopped half-way.
 
-        Raises EngineError or StudioError; nothing is kept of an answer that failed before its first piece.
+        Raises EngineError (SilentAnswerError for an answer without a word) or StudioError; nothing is kept of
+        an answer that failed before its first piece.
         """
         run = self._runs.get(run_id)
         if reason := self.blocked(run):
@@ -63,11 +68,14 @@ class ChatService:
         if not prompt.strip():
             raise StudioError("The prompt is empty.", "Type a question, or pick a sample.")
         pieces: list[str] = []
+        facts: list[AnswerFacts] = []
         try:
             messages = [{"role": "user", "content": prompt}]
-            for piece in self._engine.generate(model_of(run, voice, placing=placing), messages, sampling):
+            model = model_of(run, voice, placing=placing)
+            for piece in self._engine.generate(model, messages, sampling, facts.append):
                 pieces.append(piece)
                 yield piece
+            require_words(pieces, facts)
         finally:
             if pieces:
                 self._chats.add(run_id, voice, prompt, "".join(pieces), sampling)

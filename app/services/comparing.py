@@ -1,6 +1,7 @@
 """Ask two models the same, under the same conditions."""
 
 import random
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,9 +11,9 @@ from typing import Final
 from app.domain.chat import AnswerFacts, Sampling
 from app.domain.comparing import Answered, Comparison, ComparisonFormat
 from app.domain.conversations import as_messages
-from app.domain.errors import StudioError
+from app.domain.errors import BusyError, StudioError
 from app.domain.ports import InferenceEngine
-from app.domain.sessions import SessionId
+from app.domain.sessions import Message, SessionId
 from app.domain.talkers import AUTOMATIC, LoadableModel, ModelRef, Placing
 from app.services.library import LibraryService
 from app.services.row_files import appearing
@@ -20,6 +21,7 @@ from app.services.talkers import TalkerService
 
 MOST_PROMPTS: Final = 1_000
 _SEEDS: Final = 2**31
+_LOOKS_EVERY_SECONDS: Final = 0.05
 
 
 class ComparingService:
@@ -40,6 +42,7 @@ class ComparingService:
         self._exports = exports
         self._clock = clock
         self._is_stopped = False
+        self._has_begun = False
 
     def plan(
         self,
@@ -76,9 +79,10 @@ class ComparingService:
         """Yield each answer as it grows, whole at the end; closing the iterator ends all.
 
         Models on one base model answer a prompt one after the other; else each answers all, so that each is
-        loaded once. Raises EngineError.
+        loaded once. Where somebody else is given an answer between two of these, it waits and goes on.
+        Raises EngineError.
         """
-        self._is_stopped = False
+        self._is_stopped = self._has_begun = False
         models = [self._talkers.resolve(ref, placing) for ref in (first, second)]
         prompts = range(len(comparison.prompts))
         order = (
@@ -115,13 +119,35 @@ class ComparingService:
         said, facts = "", list[AnswerFacts]()
         question = {"role": "user", "content": comparison.prompts[prompt]}
         messages = [*as_messages(comparison.system, []), question]
-        for piece in self._engine.generate(model, messages, comparison.sampling, facts.append):
+        for piece in self._pieces(model, messages, comparison.sampling, facts.append):
             said += piece
             yield Answered(prompt, side, said)
         if not facts or facts[0].finish_reason == "cancelled":
             return False
         yield Answered(prompt, side, said, facts[0])
         return True
+
+    def _pieces(
+        self,
+        model: LoadableModel,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        told: Callable[[AnswerFacts], None],
+    ) -> Iterator[str]:
+        """Between two answers of a batch the local API may have got its turn: its answer is waited for. Only
+        the first question of all is refused where another answer is made."""
+        while True:
+            try:
+                yield from self._engine.generate(model, messages, sampling, told)
+            except BusyError:
+                if not self._has_begun:
+                    raise
+                if self._is_stopped:
+                    return
+                time.sleep(_LOOKS_EVERY_SECONDS)
+            else:
+                self._has_begun = True
+                return
 
 
 def _share_a_base(first: LoadableModel, second: LoadableModel) -> bool:

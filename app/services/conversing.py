@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from app.domain.chat import AnswerFacts, Sampling
+from app.domain.chat import AnswerFacts, Sampling, require_words
 from app.domain.conversations import (
     ChatFormat,
     Conversation,
@@ -21,7 +21,7 @@ from app.domain.conversations import (
     as_text,
     training_rows,
 )
-from app.domain.errors import BusyError, StudioError, UnknownConversationError
+from app.domain.errors import BusyError, EngineError, StudioError, UnknownConversationError
 from app.domain.ports import InferenceEngine
 from app.domain.sessions import Message, Session
 from app.domain.talkers import AUTOMATIC, ModelRef, Placing
@@ -79,8 +79,28 @@ class ConversationService:
     def get(self, conversation_id: ConversationId) -> Conversation:
         return self._store.get(conversation_id)
 
+    def living(self, conversation_id: ConversationId) -> Conversation:
+        """One that can be gone on with. Raises UnknownConversationError for one that is deleted, though it
+        may be brought back: what is said in it nobody would see again."""
+        kept = self._store.get(conversation_id)
+        if kept.deleted_at is not None:
+            raise UnknownConversationError("This chat was deleted meanwhile.", "Begin a new one.")
+        return kept
+
     def messages(self, conversation_id: ConversationId) -> Sequence[Said]:
         return self._store.messages(conversation_id)
+
+    def missing(self, conversation_id: ConversationId) -> str:
+        """Why the model that a chat goes on with cannot be asked here now, as a sentence; empty if it can."""
+        try:
+            self._talkers.resolve(ModelRef.parse(self._store.get(conversation_id).model))
+        except EngineError as error:
+            return error.message
+        return ""
+
+    def label_of(self, model: ModelRef) -> str:
+        """For people. Raises EngineError if there is no such model."""
+        return self._talkers.resolve(model).label
 
     def begin(self, model: ModelRef, sampling: Sampling, *, system: str = "", name: str = "") -> Conversation:
         """A new, empty one. Raises EngineError if there is no such model."""
@@ -90,12 +110,12 @@ class ConversationService:
     def go_on_with(self, conversation_id: ConversationId, model: ModelRef) -> Conversation:
         """Another model answers from now on."""
         label = self._talkers.resolve(model).label
-        kept = self._store.get(conversation_id)
+        kept = self.living(conversation_id)
         return self._store.update(replace(kept, model=str(model), model_label=label))
 
     def instruct(self, conversation_id: ConversationId, system: str) -> Conversation:
         """Set the system prompt."""
-        return self._store.update(replace(self._store.get(conversation_id), system=system))
+        return self._store.update(replace(self.living(conversation_id), system=system))
 
     def ask(
         self,
@@ -109,12 +129,13 @@ class ConversationService:
         """Say something and yield the answer in pieces; both are kept, a half answer too.
 
         With `alone` the model is not told what was said before.
-        Raises EngineError or StudioError; then what was said stays, without an answer. Not with a BusyError:
-        nothing was said then.
+        Raises EngineError (SilentAnswerError for an answer without a word) or StudioError; then what was said
+        stays, without an answer. Not with a BusyError: nothing was said then, nor in a chat that was
+        deleted (UnknownConversationError).
         """
         if not text.strip():
             raise StudioError("The message is empty.", "Type something first.")
-        kept = self._store.get(conversation_id)
+        kept = self.living(conversation_id)
         if not kept.name:
             self._store.update(replace(kept, name=_name_from(text)))
         said = self._store.say(conversation_id, "user", text)
@@ -142,21 +163,52 @@ class ConversationService:
         last = said[-1].id if said and said[-1].role == "assistant" else None
         yield from self._answer(conversation_id, sampling, placing, alone=alone, instead_of=last)
 
-    def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> bool:
-        """Change a message. After a person's own one, all that followed is forgotten, and the answer is True:
-        it wants to be answered."""
+    def ask_instead(
+        self,
+        conversation_id: ConversationId,
+        message_id: int,
+        text: str,
+        sampling: Sampling,
+        placing: Placing = AUTOMATIC,
+        *,
+        alone: bool = False,
+    ) -> Iterator[str]:
+        """Say this in the place of an earlier question and yield the answer.
+
+        What was said before, and all that followed it, stays until there is an answer in its place. With
+        `alone` only its own answer gives way. Raises as `ask` does; then nothing has changed.
+        """
         if not text.strip():
             raise StudioError("A message cannot be empty.", "Type something, or delete the chat.")
         said = self._store.messages(conversation_id)
-        one = next((one for one in said if one.id == message_id), None)
-        if one is None:
-            raise UnknownConversationError("This message is gone.", "Another window may have removed it.")
-        if one.role == "assistant":
+        at = _place_of(said, message_id)
+        question = replace(said[at], content=text)
+
+        def keep(answer: Said) -> None:
+            rest = _after_its_answer(self._store.messages(conversation_id), message_id) if alone else []
+            self._store.rewrite(conversation_id, message_id, [question, answer, *rest])
+
+        told = [question] if alone else [*said[:at], question]
+        yield from self._told(conversation_id, told, sampling, placing, keep, alone=alone)
+
+    def restore(self, conversation_id: ConversationId, said: Sequence[Said]) -> None:
+        """Have it as it was: what has been said since is forgotten. Raises UnknownConversationError."""
+        self.living(conversation_id)
+        now = self._store.messages(conversation_id)
+        same = 0
+        while same < min(len(now), len(said)) and _is_same(now[same], said[same]):
+            same += 1
+        begin = now[same].id if same < len(now) else now[-1].id + 1 if now else 1
+        self._store.rewrite(conversation_id, begin, [replace(one, id=0) for one in said[same:]])
+
+    def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> None:
+        """Put an answer right. For a question there is `ask_instead`."""
+        if not text.strip():
+            raise StudioError("A message cannot be empty.", "Type something, or delete the chat.")
+        self.living(conversation_id)
+        said = self._store.messages(conversation_id)
+        if said[_place_of(said, message_id)].role == "assistant":
             self._store.edit(message_id, text)
-            return False
-        self._store.take_back(conversation_id, message_id)
-        self._store.say(conversation_id, "user", text)
-        return True
 
     def rate(self, message_id: int, rating: Rating) -> None:
         self._store.rate(message_id, rating)
@@ -247,27 +299,68 @@ class ConversationService:
         alone: bool,
         instead_of: int | None = None,
     ) -> Iterator[str]:
-        kept = self._store.update(replace(self._store.get(conversation_id), sampling=sampling))
-        model = self._talkers.resolve(ModelRef.parse(kept.model), placing)
         said = [one for one in self._store.messages(conversation_id) if one.id != instead_of]
-        messages = as_messages(kept.system, said[-1:] if alone else said)
+
+        def keep(answer: Said) -> None:
+            if instead_of is not None:
+                self._store.take_back(conversation_id, instead_of)
+            self._store.say(
+                conversation_id,
+                "assistant",
+                answer.content,
+                model_label=answer.model_label,
+                facts=answer.facts,
+            )
+
+        told = said[-1:] if alone else said
+        yield from self._told(conversation_id, told, sampling, placing, keep, alone=alone)
+
+    def _told(
+        self,
+        conversation_id: ConversationId,
+        said: Sequence[Said],
+        sampling: Sampling,
+        placing: Placing,
+        keep: Callable[[Said], None],
+        *,
+        alone: bool,
+    ) -> Iterator[str]:
+        """The answer to what was `said`; `keep` is given what there is of it in the end, if anything."""
+        kept = self._store.update(replace(self.living(conversation_id), sampling=sampling))
+        model = self._talkers.resolve(ModelRef.parse(kept.model), placing)
         pieces: list[str] = []
         facts: list[AnswerFacts] = []
         try:
+            messages = as_messages(kept.system, said)
             for piece in self._engine.generate(model, messages, sampling, facts.append):
                 pieces.append(piece)
                 yield piece
+            require_words(pieces, facts)
         finally:
             if pieces:
-                if instead_of is not None:
-                    self._store.take_back(conversation_id, instead_of)
-                self._store.say(
-                    conversation_id,
-                    "assistant",
-                    "".join(pieces),
-                    model_label=model.label,
-                    facts=facts[0] if facts else None,
-                )
+                how = replace(facts[0], alone=alone) if facts else None
+                keep(Said(0, "assistant", "".join(pieces), self._clock(), model.label, facts=how))
+
+
+def _place_of(said: Sequence[Said], message_id: int) -> int:
+    """Raises UnknownConversationError."""
+    found = next((at for at, one in enumerate(said) if one.id == message_id), None)
+    if found is None:
+        raise UnknownConversationError("This message is gone.", "Another window may have removed it.")
+    return found
+
+
+def _after_its_answer(said: Sequence[Said], message_id: int) -> list[Said]:
+    """What stays behind a prompt that is asked alone; with other ids where an answer comes before it that
+    had no place yet."""
+    after = [one for one in said if one.id > message_id]
+    if after and after[0].role == "assistant":
+        return after[1:]
+    return [replace(one, id=0) for one in after]
+
+
+def _is_same(one: Said, other: Said) -> bool:
+    return (one.id, one.role, one.content) == (other.id, other.role, other.content)
 
 
 def _name_from(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from app.domain.chat import Voice
+from app.domain.chat import LoadedFacts, Voice
 from app.domain.errors import EngineError, StudioError, UnknownRunError
 from app.domain.gpus import GIB, Gpus
 from app.domain.model_sizes import ModelConfigs, parameters_in_name, rough_shape
@@ -109,10 +109,10 @@ class TalkerService:
             return self._folder(ref, placing)
         return self._hub(ref, placing)
 
-    def fit(self, model: LoadableModel, *, freed_bytes: int = 0) -> Fit:
-        """Whether it has room. `freed_bytes` is what our own loaded model gives back first."""
+    def fit(self, model: LoadableModel, loaded: LoadedFacts | None = None) -> Fit:
+        """Whether it has room. `loaded` is in memory now, and makes room first where it is in the same."""
         if model.base_model.endswith(_GGUF):
-            return self._fit_of_gguf(model, freed_bytes)
+            return self._fit_of_gguf(model, _freed(loaded, "cpu"))
         try:
             shape, is_rough = self._shape(model)
         except StudioError as error:
@@ -121,7 +121,7 @@ class TalkerService:
         needed = needed_bytes(shape, model, device, has_bfloat16=has_bfloat16)
         where = "on the GPU" if device == "cuda" else "in this computer's memory"
         about = "roughly " if is_rough else ""
-        room = available + freed_bytes
+        room = available + _freed(loaded, device)
         text = f"Needs {about}{needed / GIB:.1f} GB; {room / GIB:.1f} GB are free {where}."
         if needed > room:
             return Fit("too_large", f"{text} It does not fit.{_advice(model.placing)}", needed, room)
@@ -149,6 +149,8 @@ class TalkerService:
     def _cached(self, name: str) -> ModelChoice:
         folder = self._files.cached(name, None)
         lacks = self._files.lacks(folder) if folder else "it was never downloaded"
+        if folder is not None and _is_adapter(folder):
+            lacks = self._lacks_base(folder)
         reason = f"{name} is not whole on this computer: {lacks}." if lacks else ""
         return ModelChoice(ModelRef("hub", name), name, reason if self._offline() else "")
 
@@ -188,15 +190,34 @@ class TalkerService:
         return LoadableModel(file.stem, name, name, base_stamp=stamp, offline=True, placing=placing)
 
     def _hub(self, ref: ModelRef, placing: Placing) -> LoadableModel:
+        folder = self._files.cached(ref.name, None)
+        if folder is not None and _is_adapter(folder):
+            reason = self._offline()
+            if reason and (lacks := self._lacks_base(folder)):
+                raise EngineError(
+                    f"{ref.name} is not whole on this computer: {lacks}. {reason}",
+                    "Choose a model that is here, or go online.",
+                )
+            base = _base_of_adapter(folder)
+            return _with_adapter(ref.name, base, folder, ref.voice, placing, offline=bool(reason))
         if reason := self._offline():
-            folder = self._files.cached(ref.name, None)
             lacks = self._files.lacks(folder) if folder else "it was never downloaded"
             if lacks:
                 raise EngineError(
                     f"{ref.name} is not whole on this computer: {lacks}. {reason}",
                     "Choose a model that is here, or go online.",
                 )
+        # An adapter that is not here yet is found out when it is loaded (`app.worker.hub_adapters`).
         return LoadableModel(ref.name, ref.name, ref.name, offline=bool(self._offline()), placing=placing)
+
+    def _lacks_base(self, adapter: Path) -> str:
+        try:
+            base = _base_of_adapter(adapter)
+        except EngineError as error:
+            return error.message.rstrip(".")
+        folder = Path(base) if is_folder(Path(base)) else self._files.cached(base, None)
+        lacks = self._files.lacks(folder) if folder else "it was never downloaded"
+        return f"its base model {base} is not here ({lacks})" if lacks else ""
 
     def _shape(self, model: LoadableModel) -> tuple[Shape, bool]:
         try:
@@ -213,6 +234,14 @@ class TalkerService:
             first = gpus[0]  # the one PyTorch takes by itself
             return "cuda", first.free_bytes, first.has_bfloat16
         return "cpu", self._computer_memory()[1], False
+
+
+def _freed(loaded: LoadedFacts | None, device: str) -> int:
+    """What a model in memory gives back there, with the process that stays. An Apple GPU has no memory of
+    its own."""
+    if loaded is None or (loaded.device == "cuda") != (device == "cuda"):
+        return 0
+    return loaded.memory_bytes + _PROCESS_BYTES
 
 
 def gguf_in(place: Path) -> Path | None:
@@ -289,6 +318,12 @@ def _with_adapter(
         offline=offline,
         placing=placing,
     )
+
+
+def _is_adapter(folder: Path) -> bool:
+    """Not where only a part of it is there, nor a whole model that has an adapter lying beside it."""
+    has_weights = any((folder / name).is_file() for name in _ADAPTER_WEIGHTS)
+    return has_weights and (folder / _ADAPTER).is_file() and not (folder / "config.json").is_file()
 
 
 def _base_of_adapter(folder: Path) -> str:

@@ -19,9 +19,10 @@ class TalkingEngine:
 
     def fit(self, ref: ModelRef, placing: Placing = AUTOMATIC) -> Fit:
         """Whether it has room, in the place of what is loaded now. Raises EngineError if it is not there."""
-        loaded = self._engine.status().loaded
         model = self._talkers.resolve(ref, placing)
-        return self._talkers.fit(model, freed_bytes=loaded.memory_bytes if loaded else 0)
+        if self._engine.holds(model):
+            return Fit("fits", "It is in memory.")
+        return self._talkers.fit(model, self._engine.status().loaded)
 
     def require_fit(
         self, ref: ModelRef | None, placing: Placing = AUTOMATIC, *, insists: bool = False

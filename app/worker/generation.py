@@ -3,9 +3,11 @@
 import copy
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from app.domain.chat import FinishReason, Sampling
@@ -13,19 +15,32 @@ from app.domain.errors import EngineError
 from app.worker.endings import CHECKED_EVERY, AnswerEndedError, StopWatch, goes_round
 from app.worker.models import LoadedModel
 from app.worker.protocol import Done, Generate, Messages, Token
+from app.worker.refusing import refusal
 
 
 def render(tokenizer: Any, messages: Messages) -> tuple[str, list[int]]:
     """What the model reads: the messages in the template of the training, ending where the answer begins."""
+    ids = _prompt_ids(tokenizer, messages)
     plain = [dict(message) for message in messages]
-    text = tokenizer.apply_chat_template(plain, add_generation_prompt=True, tokenize=False)
-    return text, _prompt_ids(tokenizer, messages)
+    return tokenizer.apply_chat_template(plain, add_generation_prompt=True, tokenize=False), ids
 
 
 def _prompt_ids(tokenizer: Any, messages: Messages) -> list[int]:
+    """Raises EngineError for what the template refuses: the model is as good as before."""
     plain = [dict(message) for message in messages]
-    encoded = tokenizer.apply_chat_template(plain, add_generation_prompt=True, return_dict=True)
+    try:
+        encoded = tokenizer.apply_chat_template(plain, add_generation_prompt=True, return_dict=True)
+    except TemplateError as error:
+        raise refusal(messages, str(error), partial(_accepts, tokenizer)) from error
     return list(encoded["input_ids"])
+
+
+def _accepts(tokenizer: Any, messages: Messages) -> bool:
+    try:
+        tokenizer.apply_chat_template([dict(message) for message in messages], tokenize=False)
+    except TemplateError:
+        return False
+    return True
 
 
 def generate(

@@ -14,6 +14,7 @@ from app.worker.endings import CHECKED_EVERY, goes_round
 from app.worker.gguf_header import cache_bytes_a_token, header_of, trained_context
 from app.worker.llama_cpp import LlamaCpp, Messages, RefusedError
 from app.worker.protocol import Done, Generate, Load, Token
+from app.worker.refusing import refusal
 
 ENDING: Final = ".gguf"
 _CONTEXT: Final = 4096
@@ -51,10 +52,15 @@ class GgufModel:
         try:
             text = self._llama.render(messages)
         except RefusedError as error:
-            raise EngineError(
-                f"The chat template refuses this conversation: {error}", "Change it."
-            ) from error
+            raise refusal(messages, str(error), self._accepts) from error
         return text, self._llama.tokenize(text)
+
+    def _accepts(self, messages: Messages) -> bool:
+        try:
+            self._llama.render(messages)
+        except RefusedError:
+            return False
+        return True
 
     def generate(
         self, request: Generate, send: Callable[[Token], None], *, cancelled: Callable[[], bool]

@@ -92,6 +92,19 @@ def with_words(request: Load, model: Any, device: str, brake: Brake, adapter: st
     return LoadedModel(model, tokenizer, device, ends, settings, adapter, brake=brake)
 
 
+def lacks_tokens(model: Any, request: Load) -> int:
+    """How many tokens its words have that the model has no rows for. Raises EngineError."""
+    return max(0, len(_load_tokenizer(request.words)) - _rows(model))
+
+
+def widen(model: Any, request: Load) -> bool:
+    """Add rows for the tokens of an adapter that brings their values; returns whether there were any."""
+    lacking = lacks_tokens(model, request)
+    if lacking:
+        model.resize_token_embeddings(_rows(model) + lacking, mean_resizing=False)
+    return bool(lacking)
+
+
 def place_of(wanted: Device = "auto") -> tuple[str, Any]:
     """(device, number format) to compute with on this computer. Raises EngineError for one it lacks."""
     if torch.cuda.is_available() and wanted in ("auto", "cuda"):
@@ -232,9 +245,13 @@ def _kinds_in_chain(error: BaseException | None) -> set[str]:
 
 
 def _check_vocabulary(model: Any, tokenizer: Any) -> None:
-    rows = model.get_input_embeddings().weight.shape[0]
+    rows = _rows(model)
     if len(tokenizer) > rows:
         raise EngineError(f"The tokenizer has {len(tokenizer)} tokens, its model only {rows}.", TRAIN_AGAIN)
+
+
+def _rows(model: Any) -> int:
+    return int(model.get_input_embeddings().weight.shape[0])
 
 
 def _end_tokens(settings: Any, tokenizer: Any) -> frozenset[int]:

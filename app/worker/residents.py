@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any, Final
 
 from app.domain.errors import EngineError
-from app.worker import adapters, models
+from app.worker import adapters, hub_adapters, models
 from app.worker.brake import Brake
 from app.worker.models import LoadedModel
 from app.worker.protocol import Load
@@ -22,6 +22,8 @@ class _Base:
     brake: Brake
     speakers: dict[Load, LoadedModel] = field(default_factory=dict)
     """In the order they came."""
+    is_widened: bool = False
+    """Has rows for tokens that one adapter added: it is that adapter's alone."""
 
 
 class Residents:
@@ -34,6 +36,7 @@ class Residents:
 
     def have(self, request: Load, report: Callable[[str], None]) -> LoadedModel:
         """Raises EngineError; what was in memory before may be gone then."""
+        request = hub_adapters.resolved(request, report)
         base = self._base_of(request, report)
         if request in base.speakers:
             return base.speakers[request]
@@ -69,8 +72,14 @@ class Residents:
         return self._base
 
     def _has_room_for(self, base: _Base, request: Load) -> bool:
-        """Whether the adapter can join those that are there: of the same kind, and not a newer one of the
-        same folder."""
+        """Whether the adapter can join those that are there: of the same kind, not a newer one of the same
+        folder, and with no tokens that the base model lacks."""
+        if request in base.speakers:
+            return True
+        if base.is_widened or (
+            request.adapter and base.speakers and models.lacks_tokens(base.model, request)
+        ):
+            return False
         there = [other for other in base.speakers if other.adapter]
         kind = adapters.kind_of(request.adapter) if request.adapter else ""
         return not kind or all(adapters.kind_of(other.adapter) == kind for other in there)
@@ -80,6 +89,7 @@ class Residents:
             return models.with_words(request, base.model, base.device, base.brake)
         report("Loading the adapter…")
         self._make_room(base)
+        base.is_widened = models.widen(base.model, request)
         name = f"a{next(self._names)}"
         base.model = adapters.add(base.model, request.adapter, name)
         # Those that came before the first adapter know the model without its switch.

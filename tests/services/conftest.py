@@ -16,7 +16,7 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
-from app.domain.chat import AnswerFacts, EngineStatus, Sampling
+from app.domain.chat import AnswerFacts, EngineStatus, FinishReason, Sampling
 from app.domain.preflight import Readiness
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, Target
 from app.domain.sessions import Message
@@ -41,13 +41,21 @@ class EchoEngine:
 
     def __init__(self) -> None:
         self.fail_with: Exception | None = None
+        self.held: LoadableModel | None = None
+        """The model in memory."""
         self.asked: list[tuple[LoadableModel, list[Message], Sampling]] = []
         self.unloads = 0
+        self.ends_with: FinishReason | None = "stop"
+        """None: it dies without a word of how it went."""
+        self.is_silent = False
 
     def status(self) -> EngineStatus:
         return EngineStatus()
 
     def load(self, model: LoadableModel) -> None: ...
+
+    def holds(self, model: LoadableModel) -> bool:
+        return self.held == model
 
     def count_tokens(self, model, messages) -> int | None:
         return len(self.render(model, messages)[1])
@@ -56,9 +64,10 @@ class EchoEngine:
         self.asked.append((model, list(messages), sampling))
         if self.fail_with is not None:
             raise self.fail_with
-        yield from (f"{model.voice}: ", messages[-1]["content"])
-        if told is not None:
-            told(AnswerFacts(len(messages), 2, 0.5, "stop"))
+        if not self.is_silent:
+            yield from (f"{model.voice}: ", messages[-1]["content"])
+        if told is not None and self.ends_with is not None:
+            told(AnswerFacts(len(messages), 2, 0.5, self.ends_with))
 
     def render(self, model, messages):
         text = "".join(m["content"] for m in messages)

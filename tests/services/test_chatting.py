@@ -51,6 +51,15 @@ def test_a_failed_answer_keeps_nothing(world, run):
     assert world.chats.turns(run.id) == []
 
 
+def test_an_answer_without_a_word_is_said_and_not_kept(world, run):
+    world.engine.is_silent = True
+
+    with pytest.raises(EngineError, match="ended its answer at once"):
+        ask(world, run)
+
+    assert world.chats.turns(run.id) == []
+
+
 def test_an_empty_prompt_is_refused(world, run):
     with pytest.raises(StudioError, match="prompt is empty"):
         ask(world, run, prompt="  ")

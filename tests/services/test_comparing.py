@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from app.cli.parser import make_parser
 from app.cli.talking_verbs import compare
 from app.domain.chat import Sampling
 from app.domain.comparing import Answered, Comparison, ComparisonFormat
-from app.domain.errors import EngineError, StudioError
+from app.domain.errors import BusyError, EngineError, StudioError
 from app.domain.talkers import ModelRef
 from app.domain.word_differences import differences, likeness
 from tests.services.talking import adapter_folder, comparing_of, model_folder, talkers_of
@@ -68,6 +69,50 @@ def test_closing_ends_it_in_the_middle(world, adapters):
     run.close()
 
     assert len(world.engine.asked) == 1
+
+
+def busy_for(world, times, *, before):
+    """The engine refuses so many times before the question of that number."""
+    answer, left = world.engine.generate, [times]
+
+    def generate(*args, **how):
+        if len(world.engine.asked) == before and left[0]:
+            left[0] -= 1
+            raise BusyError("Another answer is being generated.")
+        return answer(*args, **how)
+
+    world.engine.generate = generate
+
+
+def test_an_answer_for_somebody_else_between_two_is_waited_for(world, adapters):
+    service = comparing_of(world)
+    plan = service.plan(*adapters, ["One", "Two"], Sampling())
+    busy_for(world, 3, before=2)
+
+    answers = [a for a in service.run(plan, *adapters) if a.facts]
+
+    assert [(a.prompt, a.side) for a in answers] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_a_batch_that_waits_for_somebody_else_can_be_stopped(world, adapters):
+    service = comparing_of(world)
+    plan = service.plan(*adapters, ["One", "Two"], Sampling())
+    busy_for(world, -1, before=2)
+    world.engine.stop = lambda asker="": None
+    stop = threading.Timer(0.2, service.stop)
+    stop.start()
+
+    answers = [a for a in service.run(plan, *adapters) if a.facts]
+
+    assert [(a.prompt, a.side) for a in answers] == [(0, 0), (0, 1)]
+
+
+def test_a_batch_is_refused_while_another_answer_is_made(world, adapters):
+    service = comparing_of(world)
+    busy_for(world, 1, before=0)
+
+    with pytest.raises(BusyError):
+        list(service.run(service.plan(*adapters, ["One"], Sampling()), *adapters))
 
 
 def test_what_cannot_be_compared_is_a_sentence(world, adapters):

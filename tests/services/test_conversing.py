@@ -1,6 +1,7 @@
 """Conversations with any model: kept, changed, found, learnt from."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -103,6 +104,19 @@ def test_a_half_answer_is_kept_and_a_failed_one_leaves_the_question(chats, talk,
     assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: "), ("user", "Again")]
 
 
+def test_a_question_without_an_answer_is_read_as_one_with_the_next(chats, talk, world):
+    world.engine.fail_with = EngineError("Memory ran out.")
+    with pytest.raises(EngineError):
+        ask(chats, talk, "Where is Sorrel?")
+    world.engine.fail_with = None
+
+    ask(chats, talk, "And Quill?")
+
+    _, messages, _ = world.engine.asked[-1]
+    assert messages[1:] == [{"role": "user", "content": "Where is Sorrel?\n\nAnd Quill?"}]
+    assert [role for role, _ in said(chats, talk)] == ["user", "user", "assistant"]
+
+
 def test_another_answer_takes_the_place_of_the_last(chats, talk, world):
     ask(chats, talk, "Hello")
 
@@ -122,14 +136,75 @@ def test_an_answer_stays_where_no_other_can_be_made(chats, talk, world):
     assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
 
 
-def test_a_changed_question_forgets_what_followed_and_wants_an_answer(chats, talk):
+def instead(chats, talk, number, text, **how):
+    one = chats.messages(talk.id)[number]
+    return "".join(chats.ask_instead(talk.id, one.id, text, Sampling(), **how))
+
+
+def test_a_changed_question_takes_the_place_of_what_followed(chats, talk, world):
     ask(chats, talk, "Hello")
     ask(chats, talk, "And back?")
-    first = chats.messages(talk.id)[0]
 
-    assert chats.edit(talk.id, first.id, "Good morning")
+    assert instead(chats, talk, 0, "Good morning") == "tuned: Good morning"
 
-    assert said(chats, talk) == [("user", "Good morning")]
+    assert said(chats, talk) == [("user", "Good morning"), ("assistant", "tuned: Good morning")]
+    assert [m["content"] for m in world.engine.asked[-1][1]] == ["You sell tickets.", "Good morning"]
+
+
+@pytest.mark.parametrize("error", [EngineError("Memory ran out."), BusyError("Another answer is made.")])
+def test_a_changed_question_that_gets_no_answer_changes_nothing(chats, talk, world, error):
+    ask(chats, talk, "Hello")
+    ask(chats, talk, "And back?")
+    before = chats.messages(talk.id)
+    world.engine.fail_with = error
+
+    with pytest.raises(type(error)):
+        instead(chats, talk, 0, "Good morning")
+
+    assert chats.messages(talk.id) == before
+
+
+def test_what_gave_way_to_a_changed_question_is_brought_back_as_it_was(chats, talk):
+    for text in ("Hello", "And back?", "And when?"):
+        ask(chats, talk, text)
+    chats.rate(chats.messages(talk.id)[3].id, 1)
+    before = chats.messages(talk.id)
+    instead(chats, talk, 2, "And to Quill?")
+
+    chats.restore(talk.id, before)
+
+    assert [replace(one, id=0) for one in chats.messages(talk.id)] == [replace(one, id=0) for one in before]
+
+
+def test_a_changed_prompt_leaves_those_asked_after_it(chats, talk, world):
+    for text in ("One", "Two", "Three"):
+        list(chats.ask(talk.id, text, Sampling(), alone=True))
+    chats.rate(chats.messages(talk.id)[3].id, -1)
+
+    instead(chats, talk, 0, "Uno", alone=True)
+
+    assert [text for _, text in said(chats, talk)] == [
+        "Uno",
+        "tuned: Uno",
+        "Two",
+        "tuned: Two",
+        "Three",
+        "tuned: Three",
+    ]
+    assert chats.messages(talk.id)[3].rating == -1
+    assert [m["content"] for m in world.engine.asked[-1][1]] == ["You sell tickets.", "Uno"]
+
+
+def test_a_prompt_without_an_answer_gets_one_where_it_stands(chats, talk, world):
+    world.engine.fail_with = EngineError("Memory ran out.")
+    with pytest.raises(EngineError):
+        list(chats.ask(talk.id, "One", Sampling(), alone=True))
+    world.engine.fail_with = None
+    list(chats.ask(talk.id, "Two", Sampling(), alone=True))
+
+    instead(chats, talk, 0, "Uno", alone=True)
+
+    assert [text for _, text in said(chats, talk)] == ["Uno", "tuned: Uno", "Two", "tuned: Two"]
 
 
 def test_a_corrected_answer_becomes_a_training_row_with_the_turns_before_it(chats, talk):
@@ -137,7 +212,7 @@ def test_a_corrected_answer_becomes_a_training_row_with_the_turns_before_it(chat
     ask(chats, talk, "And back?")
     answer = chats.messages(talk.id)[-1]
 
-    assert not chats.edit(talk.id, answer.id, "At six.")
+    chats.edit(talk.id, answer.id, "At six.")
 
     text = chats.as_text(chats.get(talk.id), ChatFormat.JSONL)
     [row] = [json.loads(line)["messages"] for line in text.splitlines()]
@@ -163,6 +238,54 @@ def test_a_thumb_up_makes_a_row_and_a_thumb_down_never_does(chats, talk):
     chats.rate(first.id, 1)
     session = chats.make_session([talk.id])
     assert session.row_count == 1
+
+
+def rows_of(chats, talk):
+    text = chats.as_text(chats.get(talk.id), ChatFormat.JSONL)
+    return [json.loads(line)["messages"] for line in text.splitlines()]
+
+
+def weights(row):
+    return [m.get("weight", 1) for m in row if m["role"] == "assistant"]
+
+
+def test_a_disliked_answer_before_a_liked_one_is_read_and_not_learnt(chats, talk, world):
+    ask(chats, talk, "One")
+    ask(chats, talk, "Two")
+    bad, good = (one for one in chats.messages(talk.id) if one.role == "assistant")
+    chats.rate(bad.id, -1)
+    chats.rate(good.id, 1)
+
+    [row] = rows_of(chats, talk)
+    assert weights(row) == [0, 1]
+    [kept] = world.library.rows(chats.make_session([talk.id]).id)
+    assert weights(kept.messages) == [0, 1]
+
+
+@pytest.mark.parametrize("reason", ["cancelled", "repetition", "length", "context", None])
+def test_an_answer_that_came_to_no_end_is_not_learnt(chats, talk, world, reason):
+    world.engine.ends_with = reason
+    ask(chats, talk, "One")
+    with pytest.raises(StudioError, match="Nothing in it can be a training row"):
+        rows_of(chats, talk)
+    world.engine.ends_with = "stop"
+    ask(chats, talk, "Two")
+
+    assert [weights(row) for row in rows_of(chats, talk)] == [[0, 1]]
+
+
+def test_prompts_that_were_asked_alone_are_rows_of_their_own(chats, talk):
+    for text in ("One", "Two"):
+        list(chats.ask(talk.id, text, Sampling(), alone=True))
+
+    assert [[m["content"] for m in row][1:] for row in rows_of(chats, talk)] == [
+        ["One", "tuned: One"],
+        ["Two", "tuned: Two"],
+    ]
+
+    chats.rate(chats.messages(talk.id)[-1].id, 1)
+    [liked] = rows_of(chats, talk)
+    assert [m["content"] for m in liked] == ["You sell tickets.", "Two", "tuned: Two"]
 
 
 def test_what_nobody_marked_is_one_row_and_the_session_can_be_trained_on(chats, talk, world):
@@ -191,6 +314,23 @@ def test_a_deleted_chat_comes_back_and_is_gone_after_a_week(chats, talk, world):
         chats.get(talk.id)
 
 
+def test_nothing_is_said_in_a_chat_that_was_deleted(chats, talk, world):
+    ask(chats, talk, "Hello")
+    chats.delete(talk.id)
+
+    with pytest.raises(UnknownConversationError, match="was deleted"):
+        ask(chats, talk, "Are you there?")
+    with pytest.raises(UnknownConversationError, match="was deleted"):
+        list(chats.answer_again(talk.id, Sampling()))
+    with pytest.raises(UnknownConversationError, match="was deleted"):
+        instead(chats, talk, 0, "Good morning")
+    with pytest.raises(UnknownConversationError, match="was deleted"):
+        chats.edit(talk.id, chats.messages(talk.id)[1].id, "Ahoy")
+
+    assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
+    assert len(world.engine.asked) == 1
+
+
 @pytest.mark.parametrize("file_format", ChatFormat)
 def test_a_chat_is_exported(chats, talk, file_format):
     ask(chats, talk, "Hello")
@@ -208,6 +348,22 @@ def test_another_model_can_go_on(chats, talk, world, tmp_path):
     ask(chats, talk, "And you?")
 
     assert [one.model_label for one in chats.messages(talk.id)][1::2] == ["ferry-model", "second"]
+
+
+@pytest.mark.parametrize("reason", ["stop", "stop_string"])
+def test_an_answer_without_a_word_is_said_and_takes_the_place_of_none(chats, talk, world, reason):
+    ask(chats, talk, "Hello")
+    world.engine.is_silent, world.engine.ends_with = True, reason
+
+    with pytest.raises(EngineError, match="ended its answer at once"):
+        list(chats.answer_again(talk.id, Sampling()))
+    assert said(chats, talk) == [("user", "Hello"), ("assistant", "tuned: Hello")]
+    with pytest.raises(EngineError, match="ended its answer at once"):
+        ask(chats, talk, "And back?")
+    assert said(chats, talk)[-1] == ("user", "And back?")
+
+    world.engine.ends_with = "cancelled"
+    assert ask(chats, talk, "Well?") == ""
 
 
 def test_an_empty_message_is_refused(chats, talk):

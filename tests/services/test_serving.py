@@ -156,6 +156,23 @@ def test_an_answer_that_was_stopped_is_not_given_as_a_whole_one(client, world, e
         list(client.chat.completions.create(model="ferry", messages=HELLO, stream=True))
 
 
+def test_a_bug_in_the_middle_of_a_stream_is_told_in_the_stream(client, served, world):
+    def breaks(model, messages, sampling, told=None, asker=""):
+        yield "half"
+        raise KeyError("a bug")
+
+    world.engine.generate = breaks
+    headers = {"Authorization": f"Bearer {served.token}"}
+    body = {"messages": HELLO, "stream": True}
+
+    said = httpx.post(f"{served.address}/chat/completions", headers=headers, json=body).text
+
+    assert "HTTP/1" not in said
+    events = [line.removeprefix("data: ") for line in said.splitlines() if line]
+    assert events[-1] == "[DONE]"
+    assert "Something went wrong inside Tunewright" in json.loads(events[-2])["error"]["message"]
+
+
 @pytest.mark.parametrize("is_streamed", [True, False])
 def test_an_answer_nobody_waits_for_any_more_is_stopped(served, world, is_streamed):
     begun, ended = threading.Event(), threading.Event()

@@ -2,10 +2,12 @@
 
 import pytest
 
+from app.domain.chat import LoadedFacts
 from app.domain.errors import EngineError, StudioError
 from app.domain.gpus import Gpu
 from app.domain.runs import JobPhase, JobState, RunRequest, Target
 from app.domain.talkers import ModelRef, Placing
+from app.services.talking import TalkingEngine
 from tests.services.conftest import ends
 from tests.services.talking import adapter_folder, model_folder, talkers_of
 from trainer_image.config import RunConfig
@@ -116,6 +118,37 @@ def test_offline_only_whole_models_of_the_cache_are_offered_and_the_reason_is_sa
         talkers.resolve(ModelRef("hub", "owner/other"))
 
 
+def cached(cache, name):
+    """Where the files of a model of the Hub lie."""
+    repo = cache / f"models--{name.replace('/', '--')}"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text("abc")
+    return repo / "snapshots" / "abc"
+
+
+def test_an_adapter_of_the_hub_finds_its_base_model_and_offline_needs_it(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    folder = adapter_folder(cached(tmp_path, "owner/ferry-adapter"), "owner/base")
+    ref = ModelRef("hub", "owner/ferry-adapter")
+
+    found = talkers_of(world).resolve(ref)
+    assert (found.base_model, found.adapter, found.label) == (
+        "owner/base",
+        str(folder),
+        "owner/ferry-adapter",
+    )
+
+    offline = talkers_of(world, offline="Offline mode is on.")
+    with pytest.raises(EngineError, match=r"its base model owner/base is not here .* Offline mode is on"):
+        offline.resolve(ref)
+    blocked = {choice.label: choice.blocked for choice in offline.hub_models()}
+    assert "its base model owner/base is not here" in blocked["owner/ferry-adapter"]
+
+    model_folder(cached(tmp_path, "owner/base"))
+    assert offline.resolve(ref).offline
+    assert {choice.blocked for choice in offline.hub_models()} == {""}
+
+
 @pytest.mark.parametrize(
     ("free_gb", "precision", "verdict"),
     [
@@ -146,6 +179,31 @@ def test_on_a_gpu_sixteen_bits_are_counted_and_its_memory_asked(world, tmp_path)
 
     assert talkers.fit(talkers.resolve(ref)).text.startswith("Needs 3.1 GB; 4.0 GB are free on the GPU.")
     assert talkers.fit(talkers.resolve(ref, Placing(device="cpu"))).needed_bytes > 5 * 2**30
+
+
+def test_a_model_in_memory_fits_whatever_is_free_beside_it(world, tmp_path):
+    talkers = talkers_of(world, free_gb=0.5)
+    ref = ModelRef("folder", str(model_folder(tmp_path / "m")))
+    engine = TalkingEngine(world.engine, talkers)
+    assert engine.fit(ref).is_refused
+
+    world.engine.held = talkers.resolve(ref)
+
+    assert (engine.fit(ref).verdict, engine.fit(ref).text) == ("fits", "It is in memory.")
+    engine.require_fit(ref)
+
+
+def test_only_a_model_in_the_same_memory_makes_room_and_its_process_stays(world, tmp_path):
+    gpu = Gpu("H100", 80 * 2**30, 1 * 2**30)
+    talkers = talkers_of(world, gpus=(gpu,))
+    model = talkers.resolve(ModelRef("folder", str(model_folder(tmp_path / "m"))))
+
+    def room(device):
+        return talkers.fit(model, LoadedFacts("other", device, 1.0, 2 * 2**30)).available_bytes
+
+    assert room("cpu") == room("mps") == 1 * 2**30
+    assert room("cuda") == round(3.7 * 2**30)
+    assert talkers_of(world, free_gb=1).fit(model, LoadedFacts("other", "cuda", 1.0, 2**31)).is_refused
 
 
 def test_a_name_that_names_no_model_is_refused(world):

@@ -49,6 +49,23 @@ def test_two_adapters_and_their_base_take_turns_in_one_process(
     assert engine.pid == pid
 
 
+def test_what_is_in_memory_is_held_with_all_that_can_join_its_base(
+    engine: WorkerEngine, adapters: list[LoadableModel], tiny_runs: TinyRuns
+) -> None:
+    whole = model_of(tiny_runs.weights, "tuned")
+    engine.unload()
+    assert not engine.holds(adapters[0])
+
+    engine.load(adapters[0])
+
+    held = [*adapters, replace(adapters[0], voice="base")]
+    assert [engine.holds(model) for model in held] == [True] * 3
+    assert not engine.holds(replace(adapters[0], placing=Placing("8bit")))
+    assert not engine.holds(whole)
+    engine.unload()
+    assert not engine.holds(adapters[0])
+
+
 def test_how_an_answer_was_made_and_what_is_in_memory_is_told(
     engine: WorkerEngine, adapters: list[LoadableModel]
 ) -> None:

@@ -1,10 +1,12 @@
 """Talking to a GGUF file: llama.cpp answers as PyTorch does, in the same process, and gives way again."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.chat import AnswerFacts, Sampling
@@ -17,6 +19,7 @@ from app.worker.gguf_header import cache_bytes_a_token, header_of
 from app.worker.gguf_model import GgufModel, context_of
 from app.worker.protocol import Generate, Load
 from tests.exporting.test_parity import family_model
+from tests.worker.test_refusing import GEMMA_2
 
 pytestmark = pytest.mark.training
 
@@ -82,6 +85,25 @@ def test_a_stopped_answer_leaves_the_process_ready(talk: WorkerEngine, file: Pat
     list(pieces)
 
     assert answer(talk, file) != ""
+
+
+def test_a_template_that_refuses_says_what_it_wants_and_the_file_stays_open(
+    talk: WorkerEngine, tmp_path: Path
+) -> None:
+    strict = tmp_path / "strict"
+    shutil.copytree(MODEL, strict)
+    words = AutoTokenizer.from_pretrained(strict)
+    words.chat_template = GEMMA_2
+    words.save_pretrained(strict)
+    write_gguf(strict, file := tmp_path / "strict.gguf", Quantization.F16, lambda _: None)
+    answer(talk, file)
+    pid = talk.pid
+
+    with pytest.raises(EngineError, match="turns that alternate"):  # a system prompt llama.cpp joins itself
+        list(talk.generate(whole(file), [*ASKED, *ASKED], GREEDY))
+
+    assert answer(talk, file)
+    assert talk.pid == pid
 
 
 def test_a_damaged_file_is_one_sentence(talk: WorkerEngine, file: Path, tmp_path: Path) -> None:

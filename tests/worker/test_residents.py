@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from app.domain.chat import Sampling
@@ -18,7 +18,7 @@ from app.worker.models import LoadedModel
 from app.worker.protocol import Generate, Load
 from app.worker.residents import MOST_ADAPTERS, Residents
 from tests.worker.conftest import TinyRuns
-from tests.worker.tiny import make_adapter
+from tests.worker.tiny import make_adapter, make_adapter_with_tokens
 from trainer_image.subspace import factorise
 
 pytestmark = pytest.mark.training
@@ -138,6 +138,24 @@ def test_a_newer_adapter_of_the_same_folder_is_another_one(loads: list[Load], ti
     newer = residents.have(loads[0].model_copy(update={"adapter_stamp": 2}), nothing)
 
     assert answer(newer) != before
+
+
+def test_an_adapter_that_brought_tokens_speaks_and_has_its_base_model_for_itself(
+    loads: list[Load], tiny_runs: TinyRuns, tmp_path: Path
+) -> None:
+    folder = tmp_path / "with-tokens"
+    make_adapter_with_tokens(tiny_runs.base, folder, seed=31)
+    wide = Load(base_model=str(tiny_runs.base), words=str(folder), adapter=str(folder))
+    alone = [answer(Residents().have(load, nothing)) for load in (loads[0], wide)]
+    residents = Residents()
+
+    said = [answer(residents.have(load, nothing)) for load in (loads[0], wide, wide, loads[0])]
+
+    assert said == [alone[0], alone[1], alone[1], alone[0]]
+    speaker = residents.have(wide, nothing)
+    stored = load_file(folder / "adapter_model.safetensors")
+    rows = next(value for key, value in stored.items() if "embed_tokens" in key)
+    assert torch.equal(speaker.model.get_input_embeddings().weight.cpu(), rows)
 
 
 def test_an_adapter_of_another_kind_does_not_join(loads: list[Load]) -> None:

@@ -85,3 +85,23 @@ def make_adapter_on(base: Path, folder: Path, *, seed: int, strength: float = 0.
             if "lora_B" in name:
                 weight.normal_(std=strength) if strength else weight.zero_()
     model.save_pretrained(folder)
+
+
+def make_adapter_with_tokens(base: Path, folder: Path, *, seed: int) -> None:
+    """Trained with tokens that its base model lacks: their rows lie in the adapter."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaForCausalLM
+
+    words = make_tokenizer()
+    words.add_tokens(["<ferry>", "<inn>"])
+    torch.manual_seed(seed)
+    model = LlamaForCausalLM.from_pretrained(base)
+    model.resize_token_embeddings(len(words), mean_resizing=False)
+    model = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear"))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(std=0.5)
+    model.save_pretrained(folder, save_embedding_layers=True)
+    words.save_pretrained(folder)

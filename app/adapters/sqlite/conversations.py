@@ -111,6 +111,20 @@ class SqliteConversationStore:
                 )
             )
 
+    def rewrite(self, conversation_id: ConversationId, message_id: int, said: Sequence[Said]) -> None:
+        with writing(self._engine) as connection:
+            _touch(connection, conversation_id, self._clock())
+            connection.execute(
+                delete(messages).where(
+                    messages.c.conversation_id == conversation_id, messages.c.id >= message_id
+                )
+            )
+            for one in said:
+                values = {**vars(one), "facts": json.dumps(asdict(one.facts)) if one.facts else ""}
+                if not one.id:
+                    del values["id"]
+                connection.execute(insert(messages).values(conversation_id=conversation_id, **values))
+
     def edit(self, message_id: int, content: str) -> None:
         query = select(messages).where(messages.c.id == message_id)
         with writing(self._engine) as connection:

@@ -75,6 +75,8 @@ def _cell(
     lines: list[ft.Control] = [who]
     if answered is None:
         lines.append(ft.Text(text("inference.compare.not_asked"), color=ft.Colors.ON_SURFACE_VARIANT))
+    elif not answered.text and answered.facts is not None:
+        lines.append(ft.Text(text("inference.compare.silent"), color=ft.Colors.ON_SURFACE_VARIANT))
     elif stretches is not None:
         lines.append(Selectable(_marked(stretches)))
     else:

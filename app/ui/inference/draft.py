@@ -9,12 +9,13 @@ from typing import Literal
 import flet as ft
 
 from app.domain.comparing import Answered, Comparison
-from app.domain.conversations import ConversationId
+from app.domain.conversations import ConversationId, Said
 from app.domain.errors import BusyError
 from app.domain.talkers import Device, ModelRef, Placing, Precision
 from app.ui.actions import Problem, problem_of
 from app.ui.inference.draining import drain
 from app.ui.inference.sampling import SamplingDraft
+from app.ui.training.mounting import Unwatched
 
 View = Literal["chat", "prompts", "compare", "api"]
 Source = Literal["runs", "hub", "folder"]
@@ -46,6 +47,17 @@ class PickedModel:
         else:
             found = ModelRef("folder", self.folder.strip()) if self.folder.strip() else None
         return found.as_base() if found is not None and self.uses_base else found
+
+    def pick(self, ref: ModelRef) -> None:
+        """Show this one as the chosen one."""
+        tuned = replace(ref, voice="tuned")
+        self.insists, self.uses_base = False, ref.voice == "base"
+        if ref.kind == "hub":
+            self.source, self.hub = "hub", ref.name
+        elif ref.kind == "folder":
+            self.source, self.folder = "folder", ref.name
+        else:
+            self.source, self.run = "runs", str(tuned)
 
     @property
     def placing(self) -> Placing:
@@ -90,9 +102,17 @@ class Talk:
     """The question under way; empty while an answer is made anew."""
     hidden_from: int | None = None
     """Messages from this one on give way to the answer under way."""
+    hidden_to: int | None = None
+    """Not those from this one on, if any."""
     changes: int = 0
     """Counts what has become of the stored messages."""
     problem: Problem | None = None
+    notice: str = ""
+    """What a person should know of the chat on the screen, and that is no failure."""
+    undo: tuple[ConversationId, tuple[Said, ...]] | None = None
+    """What stood in a chat before a question was changed."""
+    edits: Unwatched[dict[tuple[int, str], str]] = field(default_factory=lambda: Unwatched({}))
+    """What is typed into open editors, by id and words of their messages. Drawn anew or away they keep it."""
     live: LiveAnswer = field(default_factory=LiveAnswer)
     typing: Typing = field(default_factory=Typing)
 
@@ -101,6 +121,7 @@ class Talk:
         if self.is_busy:
             return False
         self.is_busy, self.answering_in, self.problem = True, None, None
+        self.notice, self.undo = "", None
         return True
 
     def give_up(self, problem: Problem) -> None:
@@ -115,10 +136,14 @@ class Talk:
         *,
         asked: str = "",
         hidden_from: int | None = None,
-    ) -> None:
-        """Show an answer as it is made; `begin` goes before. What could not be said is in its field again."""
+        hidden_to: int | None = None,
+        is_kept: bool = True,
+    ) -> bool:
+        """Show an answer as it is made; `begin` goes before. False where it failed.
+
+        What could not be said is in its field again: where the model was busy, or a failure keeps nothing."""
         self.conversation = self.answering_in = conversation
-        self.asked, self.hidden_from, self.problem = asked, hidden_from, None
+        self.asked, self.hidden_from, self.hidden_to, self.problem = asked, hidden_from, hidden_to, None
         self.live.text = ""
 
         def take(fresh: Sequence[str]) -> None:
@@ -127,13 +152,14 @@ class Talk:
         try:
             await drain(pieces, take)
         except Exception as error:
-            if isinstance(error, BusyError):
+            if isinstance(error, BusyError) or not is_kept:
                 self.typing.prompt = self.typing.prompt or asked
             self.problem = problem_of(error)
         finally:
             self.is_busy = False
-            self.hidden_from = None
+            self.hidden_from = self.hidden_to = None
             self.changes += 1
+        return self.problem is None
 
 
 @ft.observable

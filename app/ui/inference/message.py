@@ -9,6 +9,7 @@ import flet as ft
 from app.domain.conversations import Rating, Said
 from app.ui.inference.markdown import without_pictures
 from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.entered import text_of
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
@@ -30,13 +31,23 @@ class Hands:
     edit: Callable[[Said, str], None]
     rate: Callable[[Said, Rating], None]
     again: Callable[[], None]
+    edits: dict[tuple[int, str], str]
+    """What is typed into open editors, by id and words of their messages."""
+    is_alone: bool
+    """Whether each question is asked without those before it."""
 
 
 @ft.component
 def Message(number: int, said: Said, hands: Hands, *, is_last: bool, is_busy: bool) -> ft.Control:
-    is_editing, set_editing = ft.use_state(False)
+    which = said.id, said.content
+    is_editing, set_editing = ft.use_state(which in hands.edits)
+
+    def close() -> None:
+        hands.edits.pop(which, None)
+        set_editing(False)
+
     if is_editing:
-        return keyed_editor(said, hands, lambda: set_editing(False))
+        return Editor(said, hands, close, is_busy=is_busy)
     is_mine = said.role == "user"
     lines: list[ft.Control] = []
     if not is_mine:
@@ -140,21 +151,23 @@ def _thumb(said: Said, rating: Rating, hands: Hands) -> ft.Control:
     return IconAction(icon, name, lambda: hands.rate(said, 0 if is_on else rating), size=18)
 
 
-def keyed_editor(said: Said, hands: Hands, on_close: Callable[[], None]) -> ft.Control:
-    return Editor(said, hands, on_close)
-
-
 @ft.component
-def Editor(said: Said, hands: Hands, on_close: Callable[[], None]) -> ft.Control:
+def Editor(said: Said, hands: Hands, on_close: Callable[[], None], *, is_busy: bool) -> ft.Control:
     """In the place of the message."""
-    typed = use_typed(said.content)
+    which = said.id, said.content
+    typed = use_typed(hands.edits.setdefault(which, said.content))
     is_mine = said.role == "user"
+
+    def edit(event: ft.Event[ft.TextField]) -> None:
+        typed.edit(event)
+        hands.edits[which] = text_of(event)
 
     def save() -> None:
         on_close()
         hands.edit(said, typed.now())
 
-    note = text("inference.message.edit_help") if is_mine else text("inference.message.correct_help")
+    edit_help = "inference.message.edit_alone_help" if hands.is_alone else "inference.message.edit_help"
+    note = text(edit_help) if is_mine else text("inference.message.correct_help")
     field = TextField(
         label=text("inference.message.field") if is_mine else text("inference.message.correction"),
         value=typed.shown,
@@ -162,12 +175,13 @@ def Editor(said: Said, hands: Hands, on_close: Callable[[], None]) -> ft.Control
         multiline=True,
         min_lines=2,
         max_lines=12,
-        on_change=typed.edit,
+        on_change=edit,
     )
     buttons = [
         ft.FilledButton(
             text("inference.message.save_message") if is_mine else text("inference.message.save_correction"),
-            disabled=not typed.shown.strip(),
+            # A question is to be answered at once; a correction can be kept meanwhile.
+            disabled=not typed.shown.strip() or (is_mine and is_busy),
             on_click=save,
         ),
         ft.TextButton(text("inference.message.cancel"), on_click=on_close),

@@ -6,7 +6,7 @@ from typing import Final
 
 import flet as ft
 
-from app.domain.chat import DEFAULT_PRESET, PRESETS, TEMPERATURE_RANGE, Sampling
+from app.domain.chat import DEFAULT_PRESET, MAX_NEW_TOKENS_RANGE, PRESETS, TEMPERATURE_RANGE, Sampling
 from app.ui.texts import text, text_in
 
 _DEFAULT: Final = PRESETS[DEFAULT_PRESET]
@@ -91,7 +91,20 @@ class SamplingDraft:
     @property
     def slider_temperature(self) -> float:
         """Where the slider stands: greedy has no place on it and is said in words."""
-        return max(self.temperature, TEMPERATURE_RANGE[0])
+        return min(max(self.temperature, TEMPERATURE_RANGE[0]), TEMPERATURE_RANGE[1])
+
+    @property
+    def slider_max_new_tokens(self) -> int:
+        """The same: a command line takes any number."""
+        return min(max(self.max_new_tokens, MAX_NEW_TOKENS_RANGE[0]), MAX_NEW_TOKENS_RANGE[1])
+
+    def take(self, sampling: Sampling) -> None:
+        """Show these settings, as a chat was made with them."""
+        given = {name: getattr(sampling, name) for name in FINER}
+        self.temperature, self.max_new_tokens = sampling.temperature, sampling.max_new_tokens
+        self.typed = {name: _as_typed(value) for name, value in given.items() if value is not None}
+        self.stop, self.guard_repetition = "\n".join(sampling.stop), sampling.guard_repetition
+        self._name_preset()
 
     def apply_preset(self, name: str) -> None:
         sampling = PRESETS[name]
@@ -115,3 +128,8 @@ class SamplingDraft:
     def _name_preset(self) -> None:
         now = replace(self.sampling, stop=(), guard_repetition=True, seed=None)
         self.preset = next((name for name, sampling in PRESETS.items() if sampling == now), "")
+
+
+def _as_typed(value: float) -> str:
+    short = f"{value:g}"
+    return short if float(short) == value and "e" not in short else str(value)

@@ -38,7 +38,7 @@ def SamplingControls(chat: SamplingDraft) -> ft.Control:
             _slider(
                 "max-new-tokens",
                 tokens,
-                chat.max_new_tokens,
+                chat.slider_max_new_tokens,
                 MAX_NEW_TOKENS_RANGE,
                 32,
                 chat.set_max_new_tokens,

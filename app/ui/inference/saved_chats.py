@@ -8,11 +8,13 @@ from typing import Final, cast
 import flet as ft
 
 from app.domain.conversations import ChatFormat, Conversation
+from app.domain.errors import EngineError
 from app.domain.sessions import Session
+from app.domain.talkers import ModelRef
 from app.services.conversing import ConversationService
 from app.ui.actions import use_action, use_doing
 from app.ui.data.wording import rows as rows_in_words
-from app.ui.inference.draft import Talk
+from app.ui.inference.draft import InferenceDraft, Talk
 from app.ui.inference.format_menu import FormatMenu
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.foldable import Foldable
@@ -24,7 +26,7 @@ from app.ui.kit.typed import use_typed
 from app.ui.texts import text, text_in
 from app.ui.theme import COMPACT, GAP
 from app.ui.training.fields import Help, Wrap
-from app.ui.training.mounting import keyed
+from app.ui.training.mounting import Unwatched, keyed
 from app.ui.training.watching import use_answer
 
 _MOST_SHOWN: Final = 30
@@ -33,7 +35,7 @@ _FORMATS: Final = (ChatFormat.TEXT, ChatFormat.MARKDOWN, ChatFormat.JSONL)
 
 
 @ft.component
-def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
+def ChatBar(chats: ConversationService, draft: InferenceDraft, talk: Talk) -> ft.Control:
     """The chat on the screen: its name, and what can be done with it; a new one; the others below."""
     kept, set_kept = ft.use_state(cast(Conversation | None, None))
     said, say = ft.use_state("")
@@ -46,12 +48,16 @@ def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
 
     def begin_anew() -> None:
         talk.conversation = None
-        talk.problem = None
+        talk.problem, talk.notice = None, ""
         say("")
 
     def renamed(_: object) -> None:
         set_renaming(False)
         talk.changes += 1
+
+    async def bring_back() -> None:
+        if current is not None:
+            await doing.run(lambda: chats.undelete(current), renamed)
 
     async def export(kind: ChatFormat) -> None:
         if current is not None:
@@ -105,15 +111,29 @@ def ChatBar(chats: ConversationService, talk: Talk) -> ft.Control:
     lines: list[ft.Control] = [name, Wrap(buttons)]
     if said:
         lines.append(Identified("chat-said", Selectable(ft.Text(said)), live=True))
+    if kept is not None and kept.id == current and kept.deleted_at is not None:
+        lines.append(_gone_line(bring_back))
     lines += [
         ErrorBanner(doing.problem, on_dismiss=doing.dismiss),
-        keyed(SavedChats, "saved", chats, talk, begin_anew),
+        keyed(SavedChats, "saved", chats, Unwatched(draft), talk, begin_anew),
     ]
     return ft.Column(lines, spacing=GAP / 2, tight=True, horizontal_alignment=ft.CrossAxisAlignment.STRETCH)
 
 
+def _gone_line(bring_back: Callable[[], object]) -> ft.Control:
+    said = Identified("chat-gone", ft.Text(text("inference.chats.gone")), live=True)
+    return Wrap(
+        [said, ft.TextButton(text("inference.chats.bring_back"), icon=ft.Icons.UNDO, on_click=bring_back)]
+    )
+
+
 @ft.component
-def SavedChats(chats: ConversationService, talk: Talk, begin_anew: Callable[[], None]) -> ft.Control:
+def SavedChats(
+    chats: ConversationService,
+    draft: Unwatched[InferenceDraft],
+    talk: Talk,
+    begin_anew: Callable[[], None],
+) -> ft.Control:
     """Folded away; searched by the words in them."""
     found, set_found = ft.use_state(cast(tuple[Conversation, ...], ()))
     deleted, set_deleted = ft.use_state(cast(Conversation | None, None))
@@ -126,10 +146,17 @@ def SavedChats(chats: ConversationService, talk: Talk, begin_anew: Callable[[], 
         delay_seconds=_TYPING_SECONDS if words.shown else 0,
     )
 
-    def open_chat(conversation: Conversation) -> None:
-        talk.conversation = conversation.id
-        talk.typing.system = conversation.system
-        talk.problem = None
+    async def open_chat(conversation: Conversation) -> None:
+        def opened(notice: str) -> None:
+            talk.conversation = conversation.id
+            talk.typing.system = conversation.system
+            talk.problem, talk.notice, talk.undo = None, notice, None
+            draft.value.settings.take(conversation.sampling)
+            if not notice:
+                draft.value.model.pick(ModelRef.parse(conversation.model))
+
+        chosen = draft.value.model.ref
+        await doing.run(lambda: _who_answers(chats, conversation, chosen), opened)
 
     async def delete(conversation: Conversation) -> None:
         def done(_: None) -> None:
@@ -166,6 +193,19 @@ def SavedChats(chats: ConversationService, talk: Talk, begin_anew: Callable[[], 
     return Foldable(text("inference.chats.title", count=len(found)), rows, identifier="saved-chats")
 
 
+def _who_answers(chats: ConversationService, conversation: Conversation, chosen: ModelRef | None) -> str:
+    """What to say where the model of a chat cannot go on; empty where it can."""
+    reason = chats.missing(conversation.id)
+    if not reason:
+        return ""
+    try:
+        label = chats.label_of(chosen) if chosen is not None else ""
+    except EngineError:
+        label = ""
+    key = "inference.chats.other_answers" if label else "inference.chats.none_answers"
+    return text(key, model=conversation.model_label, reason=reason, other=label)
+
+
 def _undo_line(deleted: Conversation | None, undo: Callable[[], object]) -> list[ft.Control]:
     if deleted is None:
         return []
@@ -176,7 +216,7 @@ def _undo_line(deleted: Conversation | None, undo: Callable[[], object]) -> list
 def _row(
     one: Conversation,
     talk: Talk,
-    open_chat: Callable[[Conversation], None],
+    open_chat: Callable[[Conversation], object],
     delete: Callable[[Conversation], object],
 ) -> ft.Control:
     tile = ft.ListTile(

@@ -95,7 +95,7 @@ def TalkColumn(services: Services, draft: InferenceDraft, talk: Talk, *, is_show
         talk.typing.prompt = prompt
 
     lines = [
-        keyed(ChatBar, "bar", services.conversations, talk),
+        keyed(ChatBar, "bar", services.conversations, draft, talk),
         keyed(TalkView, "talk", services.conversations, services.talking, draft, talk),
         keyed(SessionPrompts, "samples", services.library, services.comparing, put, is_shown=is_shown),
     ]

@@ -7,6 +7,7 @@ from typing import Final, cast
 import flet as ft
 
 from app.domain.conversations import ConversationId, Rating, Said
+from app.domain.errors import UnknownConversationError
 from app.services.conversing import ConversationService
 from app.services.talking import TalkingEngine
 from app.ui.actions import Problem, problem_of, use_action
@@ -21,7 +22,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.text_field import TextField
 from app.ui.texts import counted, text
 from app.ui.theme import GAP
-from app.ui.training.fields import Wrap
+from app.ui.training.fields import Help, Wrap
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 
@@ -45,13 +46,14 @@ def TalkView(
     use_answer(look, set_said, on=(conversation, talk.changes))
     focus = use_focus_on_stop(is_busy=talk.is_busy)
     asking = Asking(chats, engine, draft, talk, ft.context.page.run_task, focus.pressed)
-    hands = Hands(asking.edit, asking.rate, asking.again)
+    hands = Hands(asking.edit, asking.rate, asking.again, talk.edits.value, is_alone=talk.is_alone)
     is_answering = talk.is_busy and talk.answering_in == conversation
     shown = [one for one in said if not (is_answering and _is_hidden(one, talk))]
+    undo = talk.undo is not None and talk.undo[0] == conversation and not talk.is_busy
     entries = [
         keyed(
             Message,
-            f"message-{one.id}-{one.rating}-{hash(one.content)}-{talk.is_busy}",
+            f"message-{one.id}",
             number,
             one,
             hands,
@@ -61,13 +63,15 @@ def TalkView(
         for number, one in enumerate(shown, start=1)
     ]
     if is_answering:
-        if talk.asked:
-            entries.append(Bubble([Rendered(talk.asked)], is_mine=True))
-        entries.append(keyed(Live, "live", talk.live))
+        asked = [Bubble([Rendered(talk.asked)], is_mine=True)] if talk.asked else []
+        at = sum(1 for one in shown if talk.hidden_from is None or one.id < talk.hidden_from)
+        entries[at:at] = [*asked, keyed(Live, "live", talk.live)]
     return ft.Column(
         [
             _list(entries, is_alone=talk.is_alone),
             ErrorBanner(talk.problem, on_dismiss=asking.dismiss),
+            *_notice(talk.notice),
+            *([_undo_line(asking.undo)] if undo else []),
             keyed(SystemPrompt, f"system-{conversation}", talk.typing),
             keyed(
                 Composer,
@@ -89,7 +93,18 @@ def TalkView(
 
 
 def _is_hidden(one: Said, talk: Talk) -> bool:
-    return talk.hidden_from is not None and one.id >= talk.hidden_from
+    if talk.hidden_from is None:
+        return False
+    return one.id >= talk.hidden_from and (talk.hidden_to is None or one.id < talk.hidden_to)
+
+
+def _notice(said: str) -> list[ft.Control]:
+    return [Identified("talk-notice", Help(said), live=True)] if said else []
+
+
+def _undo_line(undo: Callable[[], None]) -> ft.Control:
+    said = Identified("talk-changed", Help(text("inference.talk.changed")), live=True)
+    return Wrap([said, ft.TextButton(text("inference.talk.undo"), icon=ft.Icons.UNDO, on_click=undo)])
 
 
 def _list(entries: list[ft.Control], *, is_alone: bool) -> ft.Control:
@@ -143,7 +158,14 @@ class Asking:
             self._run_task(self._again)
 
     def edit(self, said: Said, text: str) -> None:
-        self._run_task(self._edit, said, text)
+        if said.role == "assistant":
+            self._run_task(self._correct, said, text)
+        elif self._talk.begin():
+            self._by_button()
+            self._run_task(self._ask_instead, said, text)
+
+    def undo(self) -> None:
+        self._run_task(self._undo)
 
     def rate(self, said: Said, rating: Rating) -> None:
         self._run_task(self._rate, said, rating)
@@ -151,20 +173,26 @@ class Asking:
     def dismiss(self) -> None:
         self._talk.problem = None
 
-    async def _ask(self, text: str) -> None:
+    async def _ask(self, question: str) -> None:
         talk = self._talk
         try:
-            conversation = await asyncio.to_thread(self._conversation)
+            conversation = await asyncio.to_thread(self._conversation_or_new)
+            before = await asyncio.to_thread(self._chats.messages, conversation)
         except Exception as error:
-            talk.typing.prompt = text
+            talk.typing.prompt = question
             talk.give_up(problem_of(error))
             return
+        if talk.conversation not in (None, conversation):
+            talk.notice = text("inference.talk.was_deleted")
         sampling, placing = self._draft.settings.sampling, self._draft.model.placing
 
         def pieces() -> Iterator[str]:
-            return self._chats.ask(conversation, text, sampling, placing, alone=talk.is_alone)
+            return self._chats.ask(conversation, question, sampling, placing, alone=talk.is_alone)
 
-        await talk.follow(conversation, pieces, asked=text)
+        # The question is kept from now on; asked for anew meanwhile, it would stand there twice.
+        await talk.follow(
+            conversation, pieces, asked=question, hidden_from=before[-1].id + 1 if before else 0
+        )
 
     async def _again(self) -> None:
         talk = self._talk
@@ -182,19 +210,55 @@ class Asking:
 
         await talk.follow(conversation, pieces, hidden_from=hidden)
 
-    async def _edit(self, said: Said, text: str) -> None:
+    async def _correct(self, said: Said, text: str) -> None:
         conversation = self._talk.conversation
         if conversation is None:
             return
         try:
-            wants_answer = await asyncio.to_thread(self._chats.edit, conversation, said.id, text)
+            await asyncio.to_thread(self._chats.edit, conversation, said.id, text)
         except Exception as error:
             self._talk.problem = problem_of(error)
-            return
         self._talk.changes += 1
-        if wants_answer and self._talk.begin():
-            self._by_button()
-            await self._again()
+
+    async def _ask_instead(self, said: Said, question: str) -> None:
+        """What followed stays until there is an answer, and can be brought back then."""
+        talk = self._talk
+        try:
+            conversation = await asyncio.to_thread(self._conversation)
+            before = tuple(await asyncio.to_thread(self._chats.messages, conversation))
+        except Exception as error:
+            talk.typing.prompt = talk.typing.prompt or question
+            talk.give_up(problem_of(error))
+            return
+        sampling, placing = self._draft.settings.sampling, self._draft.model.placing
+
+        def pieces() -> Iterator[str]:
+            return self._chats.ask_instead(
+                conversation, said.id, question, sampling, placing, alone=talk.is_alone
+            )
+
+        later = next((one.id for one in before if one.id > said.id and one.role == "user"), None)
+        is_answered = await talk.follow(
+            conversation,
+            pieces,
+            asked=question,
+            hidden_from=said.id,
+            hidden_to=later if talk.is_alone else None,
+            is_kept=False,
+        )
+        if is_answered:
+            talk.undo = conversation, before
+
+    async def _undo(self) -> None:
+        talk = self._talk
+        if talk.undo is None or talk.is_busy:
+            return
+        undo, talk.undo = talk.undo, None
+        try:
+            await asyncio.to_thread(self._chats.restore, *undo)
+        except Exception as error:
+            talk.problem = problem_of(error)
+        talk.changes += 1
 
     async def _rate(self, said: Said, rating: Rating) -> None:
         try:
@@ -203,6 +267,18 @@ class Asking:
             self._talk.problem = problem_of(error)
         self._talk.changes += 1
 
+    def _conversation_or_new(self) -> ConversationId:
+        """A new one too where that on the screen was deleted elsewhere."""
+        try:
+            return self._conversation()
+        except UnknownConversationError:
+            return self._begun()
+
+    def _begun(self) -> ConversationId:
+        ref, settings, typing = self._draft.model.ref, self._draft.settings, self._talk.typing
+        assert ref is not None
+        return self._chats.begin(ref, settings.sampling, system=typing.system).id
+
     def _conversation(self) -> ConversationId:
         """The one on the screen, answered by the model that is chosen; or a new one."""
         draft, talk = self._draft, self._talk
@@ -210,8 +286,8 @@ class Asking:
         self._engine.require_fit(ref, draft.model.placing, insists=draft.model.insists)
         assert ref is not None
         if talk.conversation is None:
-            return self._chats.begin(ref, draft.settings.sampling, system=talk.typing.system).id
-        kept = self._chats.get(talk.conversation)
+            return self._begun()
+        kept = self._chats.living(talk.conversation)
         if kept.model != str(ref):
             self._chats.go_on_with(kept.id, ref)
         if kept.system != talk.typing.system:

@@ -1,8 +1,10 @@
 """Talking to a model in the Inference tab."""
 
+import shutil
+
 import flet as ft
 
-from app.domain.chat import EngineStatus, LoadedFacts
+from app.domain.chat import EngineStatus, LoadedFacts, Sampling
 from app.domain.errors import BusyError, EngineError
 from tests.ui.training.conftest import choose_segment
 
@@ -82,6 +84,102 @@ async def test_a_changed_question_is_answered_anew(parlour):
         await screen.wait_for(lambda: markdown(screen) == ["Good morning", "Morning!"])
 
 
+async def change_first(screen, old, new):
+    """Edit the oldest question of several; the newest stands first among the controls."""
+    edits = [b for b in screen.controls(ft.IconButton) if b.tooltip == "Edit this message"]
+    await screen.click(edits[-1])
+    await screen.wait_for(lambda: [f for f in screen.controls(ft.TextField) if f.value == old])
+    [field] = [f for f in screen.controls(ft.TextField) if f.value == old]
+    await screen.set_value(field, new)
+    await screen.click("Save and answer")
+
+
+async def test_what_a_changed_question_took_the_place_of_comes_back(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await answered(screen, parlour, "And Quill?", "Second.")
+        await change_first(screen, "Hello", "Good morning")
+        parlour.engine.say("Morning!")
+        await screen.wait_for(lambda: markdown(screen) == ["Good morning", "Morning!"])
+        parlour.engine.finish()
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+
+        await screen.click("Undo")
+
+        whole = ["Hello", "First.", "And Quill?", "Second."]
+        await screen.wait_for(lambda: markdown(screen)[::-1] == whole)
+        assert not screen.has_button("Undo")
+
+
+async def test_a_changed_question_that_cannot_be_answered_forgets_nothing(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await answered(screen, parlour, "And Quill?", "Second.")
+        parlour.engine.fail_with = EngineError("Memory ran out.")
+        await change_first(screen, "Hello", "Good morning")
+        await screen.wait_for_text("Memory ran out.")
+
+        whole = ["Hello", "First.", "And Quill?", "Second."]
+        await screen.wait_for(lambda: markdown(screen)[::-1] == whole)
+        assert [f.value for f in screen.controls(ft.TextField) if f.label == "Message"] == ["Good morning"]
+        assert not screen.has_button("Undo")
+
+
+async def test_a_changed_prompt_is_answered_where_it_stands(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await choose_segment(screen, "inference-view", "prompts")
+        for prompt, answer in (("One", "1"), ("Two", "2")):
+            await send(screen, prompt, label="Prompt", button="Run")
+            parlour.engine.say(answer)
+            parlour.engine.finish()
+            await screen.wait_for(lambda answer=answer: answer in markdown(screen))
+            await screen.wait_for(lambda: not parlour.draft.prompts.is_busy)
+
+        await change_first(screen, "One", "Uno")
+        parlour.engine.say("I")
+        await screen.wait_for(lambda: markdown(screen)[::-1] == ["Uno", "I", "Two", "2"])
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: screen.has_button("Undo"))
+        await screen.wait_for(lambda: markdown(screen)[::-1] == ["Uno", "I", "Two", "2"])
+        assert len(parlour.engine.messages[-1]) == 1
+
+
+async def test_an_open_editor_keeps_its_text_while_an_answer_is_made(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "When does it leave?", "At nine.")
+        await screen.click("Correct this answer")
+        await screen.type("What the answer should have been", "At six.")
+        await send(screen, "And back?")
+        parlour.engine.say("At noon.")
+        parlour.engine.finish()
+        await screen.wait_for(lambda: "At noon." in markdown(screen))
+
+        await screen.click("Save correction")
+
+        await screen.wait_for(lambda: "At six." in markdown(screen))
+
+
+async def test_a_thumb_while_a_question_is_answered_shows_the_question_once(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "Hi.")
+        await send(screen, "And back?")
+        parlour.engine.say("At ")
+        await screen.wait_for(lambda: "At " in markdown(screen))
+
+        await screen.click("Good answer")
+        await screen.wait_for(lambda: screen.has_button("Good answer (marked)"))
+
+        assert markdown(screen)[::-1] == ["Hello", "Hi.", "And back?", "At "]
+        parlour.engine.finish()
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+
+
 async def test_a_corrected_answer_becomes_a_session(parlour):
     parlour.run("ferry")
     async with parlour.opened() as screen:
@@ -132,6 +230,82 @@ async def test_saved_chats_are_searched_opened_deleted_and_brought_back(parlour)
         await screen.wait_for(lambda: screen.has_button("About harbours"))
 
 
+async def test_a_saved_chat_comes_back_with_its_model_and_its_settings(parlour):
+    first = parlour.run("ferry")
+    parlour.run("inns")
+    draft = parlour.draft
+    draft.model.run, draft.model.uses_base = f"run:{first.id}", True
+    draft.settings.take(Sampling(0.3, 640, 1.25, seed=2**53 + 1, top_p=0.9, stop=("END",)))
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        kept = draft.settings.sampling
+        await screen.click("New chat")
+        draft.model.run, draft.model.uses_base = f"checkpoint:{first.id}/samples_4", False
+        draft.settings.take(Sampling())
+
+        await screen.click("Saved chats (1)")
+        await screen.click("About harbours")
+        await screen.wait_for(lambda: draft.settings.sampling == kept)
+        await answered(screen, parlour, "And inns?", "No.")
+
+        assert (draft.model.run, draft.model.uses_base) == (f"run:{first.id}", True)
+        assert parlour.engine.asked[-1] == ("And inns?", "base", kept)
+        assert kept.seed == 2**53 + 1
+
+
+async def test_where_the_model_of_a_saved_chat_is_gone_it_is_said_who_answers(parlour):
+    gone, there = parlour.run("ferry"), parlour.run("inns")
+    parlour.draft.model.run = f"run:{gone.id}"
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        await screen.click("New chat")
+        shutil.rmtree(gone.folder / "output")
+        parlour.draft.model.run = f"run:{there.id}"
+
+        await screen.click("Saved chats (1)")
+        await screen.click("About harbours")
+
+        await screen.wait_for_text("This chat was with ferry, which cannot answer now")
+        assert screen.identified("talk-notice")[0].endswith("inns answers what you say next.")
+        assert parlour.draft.model.run == f"run:{there.id}"
+
+
+async def test_a_chat_that_was_deleted_in_the_other_view_is_not_talked_to_on(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        old = parlour.draft.chat.conversation
+        await choose_segment(screen, "inference-view", "prompts")
+        await screen.click("Saved chats (1)")
+        await screen.click("Delete chat About harbours")
+        await screen.wait_for_text("Deleted “About harbours”")
+        await choose_segment(screen, "inference-view", "chat")
+        await screen.wait_for_text("This chat was deleted elsewhere.")
+
+        await answered(screen, parlour, "Are you there?", "Here.")
+
+        assert markdown(screen) == ["Are you there?", "Here."]
+        [notice] = screen.identified("talk-notice")
+        assert "deleted meanwhile" in notice
+        assert [one.name for one in parlour.services.conversations.find()] == ["Are you there?"]
+        assert len(parlour.services.conversations.messages(old)) == 2
+
+
+async def test_a_chat_that_was_deleted_elsewhere_is_brought_back_where_it_stands(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        parlour.services.conversations.delete(parlour.draft.chat.conversation)
+        await choose_segment(screen, "inference-view", "prompts")
+        await choose_segment(screen, "inference-view", "chat")
+
+        await screen.click("Bring it back")
+        await screen.wait_for(lambda: "This chat was deleted elsewhere." not in screen.text())
+        await answered(screen, parlour, "And inns?", "No.")
+
+        assert markdown(screen)[::-1] == ["About harbours", "Yes.", "And inns?", "No."]  # newest first
+
+
 async def test_a_chat_is_renamed_and_exported(parlour, tmp_path):
     parlour.run("ferry")
     async with parlour.opened() as screen:
@@ -177,6 +351,17 @@ async def test_a_failing_model_is_shown_and_the_question_can_be_answered_then(pa
         parlour.engine.finish()
 
         await screen.wait_for(lambda: markdown(screen) == ["Hello", "Now."])
+
+
+async def test_an_answer_without_a_word_is_said_and_the_question_stays(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await send(screen, "Hello")
+        parlour.engine.finish()
+
+        await screen.wait_for_text("The model ended its answer at once.")
+        await screen.wait_for(lambda: markdown(screen) == ["Hello"])
+        assert screen.has_button("Answer this")
 
 
 async def test_what_cannot_be_answered_now_is_in_the_field_again_and_nowhere_else(parlour):
@@ -254,6 +439,16 @@ async def test_finer_settings_are_sent_and_a_wrong_one_is_said(parlour):
         found = (sampling.top_p, sampling.top_k, sampling.min_p, sampling.seed, sampling.repetition_penalty)
         assert found == (0.9, 40, 0.05, 7, 1.3)
         assert sampling.stop == ("END", "User:")
+
+
+async def test_a_typed_system_prompt_reaches_the_model(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await screen.click("System prompt")
+        await screen.type("System prompt", "You sell tickets.")
+        await answered(screen, parlour, "Hello", "Ahoy.")
+
+        assert parlour.engine.messages[-1][0] == {"role": "system", "content": "You sell tickets."}
 
 
 async def test_a_narrow_window_has_everything_in_one_column(parlour):

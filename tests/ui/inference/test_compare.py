@@ -38,6 +38,21 @@ async def test_base_and_tuned_answer_in_turns_with_one_seed_and_differences_are_
         assert [(row["first"], row["second"]) for row in rows][1] == ("Yes.", "Yes.")
 
 
+async def test_an_answer_without_a_word_is_said_beside_the_other(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await choose_segment(screen, "inference-view", "compare")
+        await screen.type("Prompts, one a line", "When does it leave?")
+        await screen.click("Compare now")
+        parlour.engine.finish()
+        parlour.engine.say("At six.")
+        parlour.engine.finish()
+
+        await screen.wait_for_text("2 of 2 answers")
+        assert "The model ended its answer at once." in said(screen, 1, 1)
+        assert "The model ended" not in said(screen, 1, 2)
+
+
 async def test_what_a_run_has_learnt_is_proved_and_the_report_is_written_at_the_end(parlour, tmp_path):
     run = parlour.run("ferry")
     row = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Nine."}]}

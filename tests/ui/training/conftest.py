@@ -44,6 +44,8 @@ class DirectedEngine:
         self.messages: list[list[Message]] = []
         """All that was sent with each question."""
         self.fail_with: Exception | None = None
+        self.held: LoadableModel | None = None
+        """The model in memory."""
         self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._is_stopped = False
 
@@ -59,6 +61,9 @@ class DirectedEngine:
 
     def load(self, model: LoadableModel) -> None:
         self.state = EngineStatus("ready")
+
+    def holds(self, model: LoadableModel) -> bool:
+        return self.held == model
 
     def render(self, model: LoadableModel, messages):
         return "", []

@@ -5,6 +5,7 @@ import pytest
 
 from app.domain.chat import PRESETS, EngineStatus
 from app.domain.errors import EngineError
+from app.services.talkers import model_of
 from tests.ui.training.conftest import choose_segment
 
 
@@ -60,13 +61,25 @@ async def test_an_answer_streams_in_and_stays_in_the_conversation(studio, run):
 
 
 async def test_a_model_in_memory_is_not_said_to_be_loading(studio, run):
-    studio.engine.state = EngineStatus("ready")
+    studio.engine.held = model_of(run, "tuned")
     async with studio.opened() as screen:
         await ask(screen, "Hello")
 
         await screen.wait_for_text("Generating response from fine-tuned model…")
         assert "Loading" not in " ".join(screen.identified("chat-progress"))
         studio.engine.finish()
+
+
+async def test_with_another_model_in_memory_the_right_one_is_said_to_be_loading(studio, run):
+    studio.engine.state = EngineStatus("ready")
+    studio.engine.held = model_of(run, "base")
+    async with studio.opened() as screen:
+        await ask(screen, "Hello")
+
+        await screen.wait_for(lambda: "Loading" in " ".join(screen.identified("chat-progress")))
+        studio.engine.say("Hi.")
+        studio.engine.finish()
+        await screen.wait_for(lambda: not screen.button("Run Inference").disabled)
 
 
 async def test_the_base_model_answers_when_it_is_chosen(studio, run):

@@ -48,7 +48,7 @@ class Answering:
         self.problem = None
         self.live.text = ""
         try:
-            self.is_loading = (await asyncio.to_thread(chats.status)).state != "ready"
+            self.is_loading = not await asyncio.to_thread(chats.is_loaded, run_id, voice)
             await self._follow(chats, run_id, prompt, sampling, voice)
         except Exception as error:
             self.problem = problem_of(error)
