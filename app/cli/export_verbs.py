@@ -27,7 +27,7 @@ Verb = Callable[[Services, argparse.Namespace, Output], int]
 
 
 def export(services: Services, args: argparse.Namespace, output: Output) -> int:
-    """Exit code 1 if it was written and is not as trained."""
+    """Exit code 1 if it was written and is not as trained, or nobody could try whether it is."""
     run = services.monitoring.refresh(services.monitoring.find(args.run).id)
     wish = _wish(services, run, args)
     found = services.exporting.estimate(run, wish)
@@ -42,7 +42,7 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     made = services.exporting.export(run.id, wish, _progress)
     _end_line()
     output.give(made)
-    output.say(f"{'✓' if made.passed else '✗'} {made.verdict}")
+    output.say(f"{'✓' if made.passed else '?' if made.is_untried else '✗'} {made.verdict}")
     output.say(f"{made.label}, {sized(made.size_bytes)}: {made.folder}")
     certificate = services.exporting.certificate(made)
     for check in certificate.checks if certificate else ():
@@ -68,7 +68,7 @@ def list_exports(services: Services, args: argparse.Namespace, output: Output) -
                 one.run_id,
                 one.label,
                 sized(one.size_bytes),
-                "yes" if one.passed else "no",
+                "yes" if one.passed else "not tried" if one.is_untried else "no",
                 f"{one.created_at.astimezone():%Y-%m-%d %H:%M}",
                 one.folder,
             )

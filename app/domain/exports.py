@@ -17,6 +17,8 @@ READABLE_FILE: Final = "CERTIFICATE.md"
 MODELFILE: Final = "Modelfile"
 PROMPTS: Final = 20
 """So many held-out prompts a certificate looks at, if there are as many."""
+NOT_TRIED: Final = "Not tried: "
+"""How the verdict begins where nothing is known to be wrong, but no answers were compared."""
 ROOM_TO_SPARE: Final = 1.05
 _PYTORCH_BYTES: Final = 1_000_000_000
 
@@ -93,17 +95,21 @@ class Certificate:
     checks: tuple[Check, ...]
     answers: tuple[AnswerPair, ...] = ()
     remarks: tuple[str, ...] = ()
+    untried: str = ""
+    """Why no answers were compared, as a sentence; empty where they were."""
 
     @property
     def passed(self) -> bool:
-        return bool(self.checks) and all(check.passed for check in self.checks)
+        return bool(self.checks) and not self.untried and all(check.passed for check in self.checks)
 
     @property
     def verdict(self) -> str:
-        """One sentence: all is alike, or the first thing that is not."""
+        """One sentence: all is alike, or the first thing that is not, or why nobody knows."""
         failed = next((check for check in self.checks if not check.passed), None)
         if failed is not None:
             return failed.text
+        if self.untried:
+            return NOT_TRIED + self.untried
         return "It reads and answers as in training." if self.checks else "Nothing was checked."
 
 
@@ -125,6 +131,11 @@ class Export:
     staging: Path | None = None
     """Where it is being written."""
     pushed_to: str = ""
+
+    @property
+    def is_untried(self) -> bool:
+        """Nothing is known to be wrong, and nothing was compared either."""
+        return not self.passed and self.verdict.startswith(NOT_TRIED)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import StudioError
-from app.domain.exports import CERTIFICATE_FILE, READABLE_FILE, Certificate
+from app.domain.exports import CERTIFICATE_FILE, NOT_TRIED, READABLE_FILE, Certificate
 from app.services.export_deleting import written_in
 
 _STAGING: Final = ".part"
@@ -95,7 +95,8 @@ def write_certificate(staging: Path, certificate: Certificate, facts: dict[str, 
 
 
 def _readable(certificate: Certificate, facts: dict[str, Any]) -> str:
-    mark = "✓ passed" if certificate.passed else "✗ not passed"
+    is_untried = certificate.verdict.startswith(NOT_TRIED)
+    mark = "✓ passed" if certificate.passed else "? not tried" if is_untried else "✗ not passed"
     head = [f"# Certificate: {mark}", "", certificate.verdict, "", f"Tried with {certificate.runtime}.", ""]
     head += [f"- {name.replace('_', ' ')}: {value}" for name, value in facts.items()]
     checks = [f"- {'✓' if c.passed else '✗'} {c.name}. {c.text}" for c in certificate.checks]

@@ -178,7 +178,12 @@ class ExportService:
         try:
             found = json.loads((export.folder / CERTIFICATE_FILE).read_bytes())
             checks = tuple(Check(**check) for check in found["checks"])
-            return Certificate(str(found["runtime"]), checks, remarks=tuple(found["remarks"]))
+            return Certificate(
+                str(found["runtime"]),
+                checks,
+                remarks=tuple(found["remarks"]),
+                untried=str(found.get("untried", "")),
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -301,9 +306,8 @@ class ExportService:
     def _made(self, run: Run, wish: ExportWish, staging: Path, tell: Tell) -> Certificate:
         source = source_of(run, wish.checkpoint)
         prompts, what_they_are = prompts_of(run, wish.prompts)
-        base = wish.base_model or _base_model(run)
         job = ExportJob(
-            base_model=str(self._named(run, base)),
+            base_model=str(self._named(run, wish)),
             model=source.folder,
             is_adapter=source.is_adapter,
             format=wish.format,
@@ -330,12 +334,14 @@ class ExportService:
             "made_at": self._clock().isoformat(timespec="seconds"),
         }
 
-    def _named(self, run: Run, base: str) -> str | Path:
-        """A folder, or a name on the Hub. Raises StudioError for a folder that is gone."""
+    def _named(self, run: Run, wish: ExportWish) -> str | Path:
+        """A folder, or a name on the Hub. Raises StudioError for a folder that is gone, and is needed."""
+        base = wish.base_model or _base_model(run)
         for folder in (run.folder / base, expanded(base)):
             if is_folder(folder):
                 return folder.resolve()
-        if looks_like_path(base) or base.count("/") > 1:
+        is_needed = wish.format is not ExportFormat.ADAPTER and source_of(run, wish.checkpoint).is_adapter
+        if is_needed and (looks_like_path(base) or base.count("/") > 1):
             raise StudioError(
                 f"The base model's folder {base} is missing.",
                 "Put it back, name another copy to merge into, or export the adapter alone.",

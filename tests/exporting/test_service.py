@@ -416,6 +416,40 @@ def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
         service_of(world, store).push(made.id, PushWish("me/ferry", replaces=True), unheard)
 
 
+@pytest.mark.parametrize(
+    ("writer", "said"),
+    [
+        (
+            {"passes": False, "says": "Prompt 3: training has 'my secret row', it has ''."},
+            "not everything is as in training",
+        ),
+        ({"untried": "as 'my secret row' is too long."}, "its answers were not compared"),
+    ],
+)
+def test_the_card_on_the_hub_quotes_no_row_whatever_the_verdict_says(
+    world, store, tmp_path, hub, writer: dict, said: str
+) -> None:
+    run, service = add_run(world, MODEL), service_of(world, store)
+    made = service_of(world, store, Writer(**writer)).export(run.id, wish(tmp_path / "out"), unheard)
+    world.secrets.token = "hf_writing"
+
+    service.push(made.id, PushWish("me/ferry"), unheard)
+
+    assert "secret row" in made.verdict
+    assert said in hub.files["README.md"].decode()
+    assert not any(b"secret row" in text for text in hub.files.values())
+
+
+def test_an_export_that_nobody_could_try_has_no_tick_and_is_not_called_wrong(world, store, tmp_path) -> None:
+    run, service = add_run(world, MODEL), service_of(world, store, Writer(untried="no prompt was short."))
+
+    made = service.export(run.id, wish(tmp_path / "out"), unheard)
+
+    assert (made.passed, made.is_untried, made.verdict) == (False, True, "Not tried: no prompt was short.")
+    assert "# Certificate: ? not tried" in (tmp_path / "out" / "CERTIFICATE.md").read_text()
+    assert service.certificate(made).verdict == made.verdict
+
+
 def test_a_model_that_is_on_the_hub_is_replaced_only_where_that_is_meant(world, store, tmp_path, hub) -> None:
     run, service = add_run(world, MODEL), service_of(world, store)
     made = service_of(world, store, Writer()).export(run.id, wish(tmp_path / "out"), unheard)

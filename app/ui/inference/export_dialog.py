@@ -100,7 +100,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
             format,
             place,
             quantization,
-            base_model=base.now(),
+            base_model=_asked_base(format, base.now()),
             checkpoint=look.checkpoint,
             mlx_bits=mlx_bits,
         )
@@ -196,10 +196,20 @@ def _look(
     proposed = exporting.proposed_folder(run, format, quantization, name, mlx_bits)
     place = expanded(folder.strip()).absolute() if folder.strip() else proposed
     wish = ExportWish(
-        format, place, quantization, base_model=base.strip(), checkpoint=name, mlx_bits=mlx_bits
+        format,
+        place,
+        quantization,
+        base_model=_asked_base(format, base.strip()),
+        checkpoint=name,
+        mlx_bits=mlx_bits,
     )
     found = exporting.estimate(run, wish) if sources else Estimate(None, None, 0, None)
     return _Look(sources, name, exporting.formats(run, quantization, name), place, found)
+
+
+def _asked_base(format: ExportFormat, typed: str) -> str:
+    """The field is about merging: an adapter alone belongs to the base it was trained on."""
+    return "" if format is ExportFormat.ADAPTER else typed
 
 
 def _make(exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None]) -> Made:

@@ -10,11 +10,12 @@ from typing import Any, Final
 import torch
 
 from app.domain.errors import StudioError
-from app.domain.exports import MODELFILE, Certificate, ExportFormat, ExportJob, Made, Told
+from app.domain.exports import MODELFILE, ExportFormat, ExportJob, Made, Told
 from app.worker import factored
 from app.worker.exporting import mlx, parity
+from app.worker.exporting.adapter_folder import SETTINGS, copy_adapter, require_adapter, untried
 from app.worker.exporting.gguf_file import write_gguf
-from app.worker.exporting.loading import load_folder, load_tokenizer, load_trained
+from app.worker.exporting.loading import BaseNotHereError, load_folder, load_tokenizer, load_trained
 from app.worker.exporting.modelfile import modelfile
 from app.worker.exporting.reference import Reference
 from app.worker.exporting.runtimes import Runtime, Transformers
@@ -30,12 +31,6 @@ _WORDS: Final = (
     "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json",
     "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "generation_config.json",
 )  # fmt: skip
-_NOT_TAKEN: Final = (
-    "README.md", "*.pt", "optimizer*", "scheduler*", "rng_state*", "trainer_state.json", "training_args.bin",
-    "COMPLETE.json",
-)  # fmt: skip
-"""What a checkpoint holds to go on from; the arguments are a pickle, which names folders of this computer."""
-_SETTINGS: Final = "generation_config.json"
 
 Tell = Callable[[Told], None]
 
@@ -44,6 +39,8 @@ def make(job: ExportJob, tell: Tell) -> Made:
     """Fill `job.staging`. Raises StudioError; what is in the folder then is worth nothing."""
     if job.format is ExportFormat.MLX:
         mlx.require_possible()
+    if job.format is ExportFormat.ADAPTER:
+        require_adapter(job)
     words = load_tokenizer(job.model)  # before minutes of loading
     tell(Told("Loading what was trained"))
     if not job.is_adapter and factored.is_factored(job.model):
@@ -51,26 +48,27 @@ def make(job: ExportJob, tell: Tell) -> Made:
         made = make(replace(job, model=dense), tell)
         shutil.rmtree(dense)
         return made
-    model, dtype = load_trained(job)
+    try:
+        model, dtype = load_trained(job)
+    except BaseNotHereError as reason:
+        if job.format is not ExportFormat.ADAPTER:
+            raise
+        return Made(untried(job, reason, Reference(None, words), tell))
     reference = Reference(model, words)
-    if not (
-        job.model / _SETTINGS
-    ).is_file():  # an adapter's checkpoint: only the result says what ends a turn
+    if not (job.model / SETTINGS).is_file():  # an adapter's checkpoint: only the result says what ends a turn
         stop_at(model, set(reference.stops))
     context = min(_context_of(model), _LONGEST)
-    asked = parity.ask(reference, job.prompts, context, lambda text, share: tell(Told(text, share)))
+    questions = parity.ask(reference, job.prompts, context, lambda text, share: tell(Told(text, share)))
     remarks: list[str] = []
     runtime = _written(job, model, dtype, reference, context, remarks, tell)
     bounds = parity.bounds_of(job.format, job.quantization, job.mlx_bits)
     try:
         certificate = parity.certify(
-            reference, asked, runtime, bounds, lambda text, share: tell(Told(text, share))
+            reference, questions.asked, runtime, bounds, lambda text, share: tell(Told(text, share))
         )
     finally:
         runtime.close()
-    if not asked:
-        remarks.append("No prompt was short enough to compare answers with.")
-    return Made(Certificate(certificate.runtime, certificate.checks, certificate.answers, tuple(remarks)))
+    return Made(replace(certificate, remarks=tuple(remarks), untried=questions.none_because))
 
 
 def _written(
@@ -85,6 +83,10 @@ def _written(
     """Write the files, forget the model, and load what was written anew."""
     match job.format:
         case ExportFormat.ADAPTER:
+            if getattr(model.config, "quantization_config", None):
+                remarks.append(
+                    "The adapter was tried on its own base model, in the few bits that is stored in."
+                )
             return _adapter(job, model, reference, tell)
         case ExportFormat.MERGED:
             whole = _merged(job, job.staging, model, _sixteen(dtype), tell)
@@ -102,15 +104,8 @@ def _written(
 
 
 def _adapter(job: ExportJob, trained: Any, reference: Reference, tell: Tell) -> Runtime:
-    if not job.is_adapter:
-        raise StudioError(
-            "This run made a whole model, no adapter.", "Export it as a whole model, or as GGUF."
-        )
-    with watched(job.staging, size_of(job.model), lambda share: tell(Told("Copying the adapter", share))):
-        shutil.copytree(
-            job.model, job.staging, ignore=shutil.ignore_patterns(*_NOT_TAKEN), dirs_exist_ok=True
-        )
-    if not (job.staging / _SETTINGS).is_file():
+    copy_adapter(job, tell)
+    if not (job.staging / SETTINGS).is_file():
         trained.generation_config.save_pretrained(job.staging)
     del trained
     reference.forget_model()
@@ -181,7 +176,7 @@ def _with_settings(model: Any, folder: Path) -> Any:
     """With the tokens that end a turn, which the run has put beside its adapter."""
     from transformers import GenerationConfig  # noqa: PLC0415
 
-    if (folder / _SETTINGS).is_file():
+    if (folder / SETTINGS).is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)
     return model
 
@@ -190,7 +185,7 @@ def _settings_of(folder: Path) -> Mapping[str, float]:
     """How the model's makers would have answers drawn, in Ollama's words."""
     from transformers import GenerationConfig  # noqa: PLC0415
 
-    if not (folder / _SETTINGS).is_file():
+    if not (folder / SETTINGS).is_file():
         return {}
     config = GenerationConfig.from_pretrained(folder)
     if not config.do_sample:

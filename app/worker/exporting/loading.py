@@ -1,5 +1,6 @@
 """The run's result in memory: an adapter on its full-precision base, or a whole model."""
 
+import importlib.util
 import json
 import logging
 from pathlib import Path
@@ -11,12 +12,17 @@ from huggingface_hub.constants import HF_HUB_OFFLINE
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from app.domain.errors import StudioError
-from app.domain.exports import ExportJob
+from app.domain.exports import ExportFormat, ExportJob
+from app.worker import quantisation
 
 log = logging.getLogger(__name__)
 
 _ROOM: Final = 0.6
 """So much of the free memory a model may take in 32 bits; else it is loaded in those it is stored in."""
+
+
+class BaseNotHereError(StudioError):
+    """The base model cannot be loaded on this computer; an adapter can be copied all the same."""
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -39,23 +45,44 @@ def load_trained(job: ExportJob) -> tuple[Any, torch.dtype]:
     """(what the run made, in eval mode; the number format its weights are stored in). Raises StudioError."""
     if not job.is_adapter:
         return load_folder(job.model), stored_dtype(str(job.model))
-    _require_full_precision(job.base_model)
-    model = load_folder(job.base_model)
+    method = _quantised_by(job.base_model)
+    if method and job.format is not ExportFormat.ADAPTER:
+        raise _never_into_fewer_bits(job.base_model)
+    model = _load_base(job.base_model, method)
     words = load_tokenizer(job.model)
     if len(words) > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(len(words), mean_resizing=False)  # the adapter brings the new rows
     return _with_adapter(model, job.model), stored_dtype(job.base_model)
 
 
-def load_folder(name: str | Path) -> Any:
+def _load_base(name: str, method: str) -> Any:
+    """`method` is what its weights are stored in fewer bits by, if they are. Raises BaseNotHereError."""
+    if method == "bitsandbytes" and not _has_bitsandbytes():
+        raise BaseNotHereError(
+            f"The base model {name} is stored in fewer bits, and bitsandbytes, which reads that, is not "
+            "installed here.",
+            'Run: pip install "tunewright[local]".',
+        )
+    try:
+        model = load_folder(name, is_quantised=bool(method))
+    except StudioError as error:
+        raise BaseNotHereError(error.message, error.hint) from error
+    if method == "bitsandbytes":
+        quantisation.make_safe(model)
+    return model
+
+
+def load_folder(name: str | Path, *, is_quantised: bool = False) -> Any:
     """A whole model for running it here, in eval mode. Raises StudioError."""
+    how: dict[str, Any] = {"device_map": {"": _device()}} if is_quantised else {}
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
             str(name),
-            dtype=_dtype(str(name)),
+            dtype="auto" if is_quantised else _dtype(str(name)),
             local_files_only=HF_HUB_OFFLINE or Path(name).is_dir(),
             trust_remote_code=False,
             output_loading_info=True,
+            **how,
         )
     except Exception as error:  # transformers and the Hub raise dozens of types
         log.exception("model")
@@ -74,7 +101,7 @@ def load_folder(name: str | Path) -> Any:
         )
     if (Path(name) / "generation_config.json").is_file():
         model.generation_config = GenerationConfig.from_pretrained(name)
-    return model.to(_device()).eval()
+    return model.eval() if is_quantised else model.to(_device()).eval()
 
 
 def stored_dtype(name: str) -> torch.dtype:
@@ -84,24 +111,35 @@ def stored_dtype(name: str) -> torch.dtype:
     return found if isinstance(found, torch.dtype) else torch.float32
 
 
-def _require_full_precision(base_model: str) -> None:
-    """Merging into weights of 4 or 8 bits would round away what was learnt."""
+def _quantised_by(base_model: str) -> str:
+    """What stores its weights in fewer bits; empty for full precision. Raises BaseNotHereError."""
     try:
         config = AutoConfig.from_pretrained(
             base_model, local_files_only=HF_HUB_OFFLINE or Path(base_model).is_dir()
         )
     except Exception as error:
         log.exception("config")
-        raise StudioError(
+        raise BaseNotHereError(
             f"The base model {base_model} is not to be had.",
             "Put its folder back, or go online to download it. The adapter alone can be exported.",
         ) from error
-    if getattr(config, "quantization_config", None):
-        raise StudioError(
-            f"The base model {base_model} is stored in fewer bits: merging into it would round away what the "
-            "run has learnt.",
-            "Name the same model in full precision (--base, or “Merge into”), or export the adapter.",
-        )
+    stored = getattr(config, "quantization_config", None)
+    if not stored:
+        return ""
+    method = stored.get("quant_method") if isinstance(stored, dict) else getattr(stored, "quant_method", "")
+    return str(getattr(method, "value", method) or "bitsandbytes")
+
+
+def _has_bitsandbytes() -> bool:
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def _never_into_fewer_bits(base_model: str) -> StudioError:
+    return StudioError(
+        f"The base model {base_model} is stored in fewer bits: merging into it would round away what the "
+        "run has learnt.",
+        "Name the same model in full precision (--base, or “Merge into”), or export the adapter.",
+    )
 
 
 def _with_adapter(model: Any, folder: Path) -> Any:

@@ -32,6 +32,7 @@ class Reference:
     """The trained model with the tokenizer of its training."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
+        """Without a model (None) it reads, but answers nothing."""
         self._model, self.tokenizer = model, tokenizer
         self.first_text: str = tokenizer.bos_token or ""
         self.stops = stops_of(tokenizer)

@@ -16,10 +16,21 @@ from app.services.exporting import ExportService
 from app.ui.inference.export_dialog import ExportHost
 from app.ui.inference.export_part import ExportPart
 from app.ui.inference.export_window import ExportWindow
-from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
+from tests.exporting.conftest import (
+    MODEL,
+    adapter,
+    add_checkpoint,
+    add_run,
+    left_over,
+    service_of,
+    unheard,
+    wish,
+)
 from tests.exporting.writer import Writer
 from tests.services.conftest import make_world
 from tests.ui.harness import mounted
+
+__all__ = ["adapter"]
 
 
 @ft.component
@@ -78,6 +89,34 @@ async def test_an_export_that_is_not_as_trained_says_the_exact_reason(world) -> 
         await screen.wait_for_text("About 2.9 MB")
         await screen.click("Export")
         await screen.wait_for_text("Not as trained: Letter 3 differs.")
+
+
+async def test_an_export_that_nobody_could_try_says_why_and_has_neither_tick_nor_cross(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer(untried="no prompt was short enough."))
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        await screen.click("Export")
+        await screen.wait_for_text("Not tried: no prompt was short enough.")
+
+        icons = {icon.icon for icon in screen.controls(ft.Icon)}
+        assert ft.Icons.HELP_OUTLINE in icons
+        assert not {ft.Icons.CHECK_CIRCLE, ft.Icons.ERROR} & icons
+
+
+async def test_a_copy_to_merge_into_is_no_business_of_an_adapter_alone(world, adapter) -> None:
+    writer = Writer()
+    run = add_run(world, adapter("one"))
+    async with mounted(Exports, service(world, writer), run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("while it is made")
+        await screen.type("Merge into another copy of the base", "someone/else")
+        await screen.choose("Format", "adapter")
+        await screen.wait_for_text("-adapter")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert writer.jobs[-1].base_model == str(MODEL)
 
 
 async def test_a_cancel_leaves_nothing_and_says_so(world) -> None:
