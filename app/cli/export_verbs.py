@@ -7,6 +7,7 @@ from typing import Final
 
 from app.cli.output import Output
 from app.domain.exports import (
+    ComputesOn,
     Estimate,
     Export,
     ExportFormat,
@@ -35,6 +36,11 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
         output.say("How large it will be is known once the base model is on this computer.")
     else:
         output.say(f"About {sized(found.size_bytes)}, in {wish.folder}.")
+    if found.memory_bytes is not None:
+        whose = "the graphics card's memory" if found.on_card else "this computer's memory"
+        output.say(f"About {sized(found.memory_bytes)} of {whose}.")
+    if found.download_bytes:
+        output.say(f"The base model is downloaded first: about {sized(found.download_bytes)}.")
     output.say(_time_it_takes(found))
     if args.estimate:
         output.give(found)
@@ -119,6 +125,7 @@ def _wish(services: Services, run: Run, args: argparse.Namespace) -> ExportWish:
         prompts=args.prompts,
         checkpoint=args.checkpoint,
         mlx_bits=bits,
+        computes_on=ComputesOn(args.on),
     )
 
 

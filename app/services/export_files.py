@@ -82,6 +82,17 @@ def free_bytes(folder: Path) -> int:
         return 0
 
 
+def is_one_disk(folder: Path, other: Path) -> bool:
+    """Whether two folders are, or would be, on the same disk."""
+    places = [
+        next((place for place in (one, *one.parents) if place.is_dir()), None) for one in (folder, other)
+    ]
+    try:
+        return len({place.stat().st_dev for place in places if place is not None}) == 1
+    except OSError:
+        return False
+
+
 def write_certificate(staging: Path, certificate: Certificate, facts: dict[str, Any]) -> None:
     """Beside the export, for programs and for people, with the list of its files. Raises StudioError."""
     document = {**facts, "passed": certificate.passed, "verdict": certificate.verdict, **asdict(certificate)}

@@ -15,15 +15,18 @@ import pytest
 
 from app.adapters.export_process import ExportProcess
 from app.domain.errors import StudioError
+from app.domain.export_sizes import WholeModel
 from app.domain.exports import (
     ExportCancelledError,
     MlxBits,
     PushWish,
     Told,
 )
+from app.domain.gpus import Gpu
 from app.domain.runs import RunStatus
 from app.domain.sizes import sized
 from app.services.export_deleting import Deleted, left_in_words
+from app.services.export_models import in_folder
 from app.services.exporting import in_words
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
@@ -138,6 +141,82 @@ def test_what_does_not_fit_on_the_disk_is_refused_before_anything_is_written(
         service_of(world, store, writer).export(run.id, wish(world.home / "out"), unheard)
 
     assert writer.jobs == []
+
+
+class Configs:
+    """What the Hub says of models that are not here yet."""
+
+    def __init__(self, found: dict | None = None) -> None:
+        self.found, self.asked = found, 0
+
+    def of(self, model: str, *, offline: bool) -> dict:
+        self.asked += 1
+        if self.found is None:
+            raise StudioError("It is not to be had.")
+        return self.found
+
+
+LLAMA = {
+    "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256, "dtype": "float32",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "parameters", "each"),
+    [(LLAMA, "someone/a-model", 8.03e9, 4), (None, "someone/Llama-3.1-8B-Instruct", 8e9, 2)],
+)
+def test_a_base_that_is_still_to_be_downloaded_is_counted_and_refused_where_there_is_no_room(
+    world, store, adapter, monkeypatch, config, name: str, parameters: float, each: int
+) -> None:
+    run, writer, configs = add_run(world, adapter("one"), base=Path(name)), Writer(), Configs(config)
+    service = service_of(world, store, writer, configs=configs)
+    asked = wish(world.home / "out", "merged")
+    free = {world.home / "out": 10**12, world.home / "downloads": 10**9}
+    monkeypatch.setattr("app.services.export_files.free_bytes", free.__getitem__)
+    monkeypatch.setattr("app.services.export_files.is_one_disk", lambda *_: False)
+
+    found = service.estimate(run, asked)
+    service.estimate(run, asked)
+
+    assert found.size_bytes == pytest.approx(parameters * 2, rel=0.01)
+    assert found.download_bytes == pytest.approx(parameters * each, rel=0.01)
+    assert configs.asked == (1 if config else 2)
+    with pytest.raises(StudioError, match=r"still to be downloaded: about .* and 1\.0 GB are free"):
+        service.export(run.id, asked, unheard)
+    assert writer.jobs == []
+
+
+def test_a_model_that_somebody_talks_to_gives_way_before_an_export_is_made(world, store) -> None:
+    run, writer, seen = add_run(world, MODEL), Writer(), []
+    service = service_of(world, store, writer, made_room=lambda: seen.append(len(writer.jobs)))
+
+    service.export(run.id, wish(world.home / "out"), unheard)
+
+    assert (seen, len(writer.jobs)) == ([0], 1)
+
+
+@pytest.mark.parametrize(("free", "on_card"), [([3, 24], True), ([3, 0.5], False)])
+def test_the_card_with_the_most_free_memory_decides_where_it_is_made(world, store, free, on_card) -> None:
+    run = add_run(world, MODEL)
+    gpus = [Gpu("RTX", 24_000_000_000, round(gb * 1e9)) for gb in free]
+    if not on_card:
+        gpus = [replace(gpu, free_bytes=gpu.free_bytes // 10) for gpu in gpus]
+
+    assert service_of(world, store, Writer(), gpus=gpus).estimate(run, wish(Path("/x"))).on_card is on_card
+
+
+def test_of_a_checkpoint_in_parts_the_weights_are_counted_that_they_make(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    parts = {
+        "U_high": (8, 3), "S_high": (3,), "V_high": (3, 6), "U_low": (8, 3), "S_low": (3,), "V_low": (3, 6),
+    }  # fmt: skip
+    tensors = {f"layer.q_proj.{part}": torch.zeros(shape) for part, shape in parts.items()}
+    save_file(tensors | {"norm.weight": torch.zeros(6)}, tmp_path / "model.safetensors")
+
+    assert in_folder(tmp_path) == WholeModel(8 * 6 + 6, 4.0, is_factored=True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import flet as ft
 
 from app.domain.exports import (
     Certificate,
+    ComputesOn,
     Estimate,
     Export,
     ExportCancelledError,
@@ -62,6 +63,7 @@ class _Look:
     formats: tuple[FormatChoice, ...]
     folder: Path
     estimate: Estimate
+    has_card: bool
 
 
 @ft.component
@@ -80,15 +82,18 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
     format, set_format = ft.use_state(ExportFormat.GGUF)
     quantization, set_quantization = ft.use_state(Quantization.Q8_0)
     mlx_bits, set_mlx_bits = ft.use_state(MlxBits.EIGHT)
+    computes_on, set_computes_on = ft.use_state(ComputesOn.AUTO)
     picked, pick = ft.use_state(cast(str | None, None))
     look, set_look = ft.use_state(cast(_Look | None, None))
     folder, base = use_typed(), use_typed()
     work: Work = use_long_work(ExportCancelledError)
 
     use_answer(
-        lambda: _look(exporting, run, picked, format, quantization, mlx_bits, folder.shown, base.shown),
+        lambda: _look(
+            exporting, run, picked, format, quantization, mlx_bits, computes_on, folder.shown, base.shown
+        ),
         set_look,
-        on=(is_open, picked, format, quantization, mlx_bits, folder.shown, base.shown),
+        on=(is_open, picked, format, quantization, mlx_bits, computes_on, folder.shown, base.shown),
         delay_seconds=0.2 if look else 0.0,
     )
 
@@ -103,6 +108,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
             base_model=_asked_base(format, base.now()),
             checkpoint=look.checkpoint,
             mlx_bits=mlx_bits,
+            computes_on=computes_on,
         )
 
     async def make() -> None:
@@ -127,7 +133,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
     close = window.close
 
     blocked = next((c.blocked for c in look.formats if c.format is format), "") if look else ""
-    may = look is not None and not blocked and look.estimate.fits and not work.is_busy
+    may = look is not None and not blocked and _fits(look.estimate) and not work.is_busy
     is_done = work.state.outcome is not None
     choices = [
         *_sources(look, pick),
@@ -135,6 +141,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
         Help(text_in("inference.export.about", format)),
         *([_bits(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
         *([_bits(mlx_bits, set_mlx_bits)] if format is ExportFormat.MLX else []),
+        *([_on(computes_on, set_computes_on)] if look and look.has_card else []),
         TextField(
             label=text("inference.export.another_folder"),
             value=folder.shown,
@@ -186,6 +193,7 @@ def _look(
     format: ExportFormat,
     quantization: Quantization,
     mlx_bits: MlxBits,
+    computes_on: ComputesOn,
     folder: str,
     base: str,
 ) -> _Look:
@@ -202,9 +210,16 @@ def _look(
         base_model=_asked_base(format, base.strip()),
         checkpoint=name,
         mlx_bits=mlx_bits,
+        computes_on=computes_on,
     )
     found = exporting.estimate(run, wish) if sources else Estimate(None, None, 0, None)
-    return _Look(sources, name, exporting.formats(run, quantization, name), place, found)
+    return _Look(
+        sources, name, exporting.formats(run, quantization, name), place, found, exporting.has_card()
+    )
+
+
+def _fits(estimate: Estimate) -> bool:
+    return estimate.fits and estimate.download_fits
 
 
 def _asked_base(format: ExportFormat, typed: str) -> str:
@@ -267,6 +282,17 @@ def _bits(chosen: Bits, choose: Callable[[Bits], None]) -> ft.Control:
     )
 
 
+def _on(chosen: ComputesOn, choose: Callable[[ComputesOn], None]) -> ft.Control:
+    options = [(one.value, one.label) for one in ComputesOn]
+    return Choice(
+        "export-on",
+        text("inference.export.on"),
+        chosen.value,
+        options,
+        lambda key: choose(ComputesOn(key or chosen)),
+    )
+
+
 def _base(shown: str, edit: Callable[[ft.Event[ft.TextField]], None]) -> ft.Control:
     return TextField(label=text("inference.export.base"), value=shown, on_change=edit)
 
@@ -285,6 +311,14 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
                 free=sized(found.free_bytes),
             )
         )
+    if not found.download_fits:
+        return _warning(
+            text(
+                "inference.export.no_room_for_download",
+                size=sized(found.download_bytes),
+                free=sized(found.download_free_bytes),
+            )
+        )
     if found.size_bytes is None or found.needed_bytes is None:
         said = text("inference.export.size_later")
     else:
@@ -295,7 +329,10 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
             free=sized(found.free_bytes),
         )
     if found.memory_bytes:
-        said += " " + text("inference.export.takes_memory", memory=sized(found.memory_bytes))
+        key = "inference.export.takes_card_memory" if found.on_card else "inference.export.takes_memory"
+        said += " " + text(key, memory=sized(found.memory_bytes))
+    if found.download_bytes:
+        said += " " + text("inference.export.downloads", size=sized(found.download_bytes))
     said += " " + _time_it_takes(found.seconds)
     return Identified("export-estimate", Help(said), live=True)
 

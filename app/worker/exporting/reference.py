@@ -37,6 +37,10 @@ class Reference:
         self.first_text: str = tokenizer.bos_token or ""
         self.stops = stops_of(tokenizer)
 
+    @property
+    def model(self) -> Any:
+        return self._model
+
     def in_training(self, messages: Messages) -> Reading:
         text = training_render(self.tokenizer, [dict(m) for m in messages], add_generation_prompt=True)
         return Reading(text, list(self.tokenizer(text, add_special_tokens=False)["input_ids"]))
@@ -47,9 +51,10 @@ class Reference:
     def answer(self, prompt: Sequence[int], most: int) -> Answer:
         return greedy(self._model, prompt, most, self.stops)
 
-    def forget_model(self) -> None:
-        """Make room for what was exported."""
-        self._model = None
+    def take_model(self) -> Any:
+        """The model, which nobody else holds then: what is made of it needs the room."""
+        model, self._model = self._model, None
+        return model
 
     def word(self, token: int) -> str:
         return str(self.tokenizer.decode([token]))

@@ -10,6 +10,7 @@ import pytest
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
 from app.domain.exports import ExportCancelledError, Replacing
+from app.domain.gpus import Gpu
 from app.domain.runs import Run
 from app.domain.sizes import sized
 from app.services.exporting import ExportService
@@ -117,6 +118,26 @@ async def test_a_copy_to_merge_into_is_no_business_of_an_adapter_alone(world, ad
         await screen.wait_for_text("As trained")
 
     assert writer.jobs[-1].base_model == str(MODEL)
+
+
+@pytest.mark.parametrize("gpus", [(), (Gpu("RTX 4070", 12_000_000_000, 11_000_000_000),)])
+async def test_where_there_is_a_card_the_processor_can_be_chosen_and_the_memory_is_named(world, gpus) -> None:
+    run, writer = add_run(world, MODEL), Writer()
+    exporting = service_of(world, SqliteExportStore(world.runs._engine), writer, gpus=gpus)
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        if not gpus:
+            assert not any(f.label == "On" for f in screen.controls(ft.Dropdown))
+            assert any("of this computer's memory" in said for said in screen.identified("export-estimate"))
+            return
+        assert any("of the graphics card's memory" in said for said in screen.identified("export-estimate"))
+        await screen.choose("On", "cpu")
+        await screen.wait_for_text("of this computer's memory")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert writer.jobs[-1].computes_on == "cpu"
 
 
 async def test_a_cancel_leaves_nothing_and_says_so(world) -> None:
