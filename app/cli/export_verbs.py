@@ -50,6 +50,8 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     output.give(made)
     output.say(f"{'✓' if made.passed else '?' if made.is_untried else '✗'} {made.verdict}")
     output.say(f"{made.label}, {sized(made.size_bytes)}: {made.folder}")
+    if made.folder != wish.folder:
+        output.say(f"Something came to lie in {wish.folder} meanwhile, so it is there.")
     certificate = services.exporting.certificate(made)
     for check in certificate.checks if certificate else ():
         output.say(f"  {'✓' if check.passed else '✗'} {check.name}. {check.text}")

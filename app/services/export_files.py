@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -21,11 +22,11 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "model"
 
 
-def free_folder(parent: Path, name: str) -> Path:
-    """A folder of that name that is not there yet: `name`, `name-2`, …"""
+def free_folder(parent: Path, name: str, taken: Collection[Path] = ()) -> Path:
+    """A folder of that name that is neither there yet nor taken: `name`, `name-2`, …"""
     numbers = iter(range(2, 10_000))
     folder = parent / name
-    while folder.exists():
+    while folder.exists() or folder in taken:
         folder = parent / f"{name}-{next(numbers)}"
     return folder
 
@@ -57,14 +58,28 @@ def staging_of(folder: Path, export_id: str) -> Path:
     return folder.parent / f".{file_name(folder.name)}-{export_id}{_STAGING}"
 
 
-def put_in_place(staging: Path, folder: Path) -> None:
-    """All at once: whoever looks sees nothing, or the whole export. Raises StudioError."""
+def put_in_place(staging: Path, folder: Path) -> Path:
+    """All at once: whoever looks sees nothing, or the whole export. Where something came to lie in the folder
+    while it was made, it goes beside: nobody's work is lost. Returns where it is. Raises StudioError."""
     try:
-        if folder.is_dir():
-            folder.rmdir()
-        os.replace(staging, folder)
+        while True:
+            place = folder if _is_free(folder) else free_folder(folder.parent, folder.name)
+            try:
+                if place.is_dir():
+                    place.rmdir()
+                os.rename(staging, place)
+            except OSError:
+                if _is_free(place):
+                    raise  # nobody was faster: it cannot be written at all
+            else:
+                return place
     except OSError as error:
         raise _not_writable(folder, error) from error
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether it is not there yet, or empty."""
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def clear(staging: Path | None) -> None:

@@ -23,7 +23,7 @@ def in_folder(folder: Path) -> WholeModel:
 class ModelsToCome:
     """Models that are still to be downloaded: told by their `config.json`, or else by their names.
 
-    What the Hub has said once is not asked again."""
+    The Hub is asked once for each: where nobody answers, that takes its patience."""
 
     def __init__(self, configs: ModelConfigs) -> None:
         self._configs = configs
@@ -35,9 +35,8 @@ class ModelsToCome:
             return WholeModel()
         if name not in self._known:
             found = self._asked(name, offline=offline)
-            if found is None:
-                return _to_come(parameters_in_name(name), stored_bits_in_name(name), 2.0)
-            self._known[name] = found
+            rough = _to_come(parameters_in_name(name), stored_bits_in_name(name), 2.0)
+            self._known[name] = rough if found is None else found
         return self._known[name]
 
     def _asked(self, name: str, *, offline: bool) -> WholeModel | None:

@@ -110,10 +110,11 @@ class ExportService:
         checkpoint: str = RESULT,
         mlx_bits: MlxBits = MlxBits.EIGHT,
     ) -> Path:
-        """Where it is written if nobody says otherwise; not there yet."""
+        """Where it is written if nobody says otherwise; neither there nor taken by one under way."""
         kind = kind_of(format, quantization, mlx_bits)
         parts = [files.file_name(run.name), *([checkpoint] if checkpoint else []), kind]
-        return files.free_folder(self._folder, "-".join(parts))
+        coming = {export.folder for export in self._store.all() if export.owner is not None}
+        return files.free_folder(self._folder, "-".join(parts), coming)
 
     def estimate(self, run: Run, wish: ExportWish) -> Estimate:
         """Raises StudioError where there is no such result or checkpoint."""
@@ -138,6 +139,7 @@ class ExportService:
     def export(self, run_id: RunId, wish: ExportWish, tell: Tell) -> Export:
         """Write, load again and certify. What `tell` raises cancels it, and then nothing of it is left.
 
+        Its folder is another than the wish's where something came to lie there meanwhile.
         Raises StudioError. An export that does not pass its certificate is kept, and says why."""
         run = self._runs.get(run_id)
         self.tidy()
@@ -152,13 +154,14 @@ class ExportService:
             facts = self._facts(run, wish, export)
             files.write_certificate(export.staging, certificate, facts)
             size = bytes_in(export.staging)
-            files.put_in_place(export.staging, export.folder)
+            place = files.put_in_place(export.staging, export.folder)
         except BaseException:
             files.clear(export.staging)
             self._store.delete(export.id)
             raise
         done = replace(
             export,
+            folder=place,
             size_bytes=size,
             created_at=self._clock(),
             passed=certificate.passed,

@@ -1,7 +1,7 @@
 """Take a model along: what it becomes and where, how large that is, how far it is, whether it is right."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -51,6 +51,8 @@ Bits = TypeVar("Bits", Quantization, MlxBits)
 class Made:
     export: Export
     certificate: Certificate | None
+    taken: Path | None = None
+    """The folder it was to be written to, where something else came to lie there meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +101,9 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
 
     def wish() -> ExportWish:
         assert look is not None
-        typed = folder.now()
-        place = expanded(typed).absolute() if typed else look.folder
         return ExportWish(
             format,
-            place,
+            look.folder,
             quantization,
             base_model=_asked_base(format, base.now()),
             checkpoint=look.checkpoint,
@@ -112,7 +112,9 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
         )
 
     async def make() -> None:
-        asked = wish()
+        asked, typed = wish(), folder.now()
+        if typed:
+            asked = replace(asked, folder=expanded(typed).absolute())
 
         def done(_: Made) -> None:
             folder.put("")
@@ -120,7 +122,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
 
         window.making = run.id
         try:
-            await work.run(lambda tell: _make(exporting, run, asked, tell), done)
+            await work.run(lambda tell: _make(exporting, run, asked, tell, is_proposed=not typed), done)
         finally:
             window.making = None if window.making == run.id else window.making
 
@@ -227,9 +229,15 @@ def _asked_base(format: ExportFormat, typed: str) -> str:
     return "" if format is ExportFormat.ADAPTER else typed
 
 
-def _make(exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None]) -> Made:
+def _make(
+    exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None], *, is_proposed: bool
+) -> Made:
+    """What was proposed when the dialog opened may be taken by now."""
+    if is_proposed:
+        now = exporting.proposed_folder(run, wish.format, wish.quantization, wish.checkpoint, wish.mlx_bits)
+        wish = replace(wish, folder=now)
     export = exporting.export(run.id, wish, tell)
-    return Made(export, exporting.certificate(export))
+    return Made(export, exporting.certificate(export), None if export.folder == wish.folder else wish.folder)
 
 
 def _sources(look: _Look | None, pick: Callable[[str], None]) -> list[ft.Control]:
@@ -382,6 +390,7 @@ def _progress(work: Work) -> list[ft.Control]:
         return [
             CertificateView(made.export, made.certificate),
             ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),
+            *([Help(text("inference.export.taken", folder=made.taken))] if made.taken else []),
             *([Help(text("inference.export.to_talk"))] if made.export.format is ExportFormat.GGUF else []),
         ]
     return []

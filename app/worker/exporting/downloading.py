@@ -70,7 +70,9 @@ def _downloaded(name: str, tell: Callable[[Told], None]) -> Path:
             f"the disk of {HF_HUB_CACHE}.",
             "Free some space there.",
         )
-    with watched(blobs, left, lambda share: tell(Told(f"Downloading {name}, {sized(wanted)}", share))):
+    text = f"Downloading {name}, {sized(wanted)}"
+    tell(Told(text, 0.0))
+    with watched(blobs, left, lambda share: tell(Told(text, share))):
         got = snapshot_download(name, allow_patterns=[*_WORDS, weights], ignore_patterns=list(_NOT_TAKEN))
     return Path(got)
 

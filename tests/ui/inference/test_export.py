@@ -177,6 +177,18 @@ async def test_an_export_goes_on_where_its_dialog_is_closed_and_its_run_is_left(
         await screen.wait_for(lambda: not screen.identified("export-making"))
 
 
+async def test_a_proposal_that_was_taken_while_the_dialog_stood_open_is_made_anew(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer())
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        exporting.export(run.id, wish(world.home / "exports" / "Ferry-talk-1-q8_0"), unheard)
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert left_over(world.home / "exports") == ["Ferry-talk-1-q8_0", "Ferry-talk-1-q8_0-2"]
+
+
 async def test_an_export_that_was_left_can_be_cancelled_in_the_list(world) -> None:
     writer = Writer()
     writer.may_go_on.clear()
