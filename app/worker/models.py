@@ -76,7 +76,7 @@ def load_base(request: Load, report: Callable[[str], None]) -> tuple[Any, str]:
     model = _load_model(request.base_model, dtype, how)
     if how or quantisation.is_stored_in_few_bits(model):
         quantisation.make_safe(model)
-        return model.eval(), device
+        return model.eval(), str(model.device.type)
     return model.to(device).eval(), device
 
 

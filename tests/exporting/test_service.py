@@ -442,6 +442,42 @@ def test_a_cancel_in_the_middle_ends_the_process_and_leaves_nothing(world, store
 
 
 @pytest.mark.training
+@pytest.mark.parametrize(
+    ("format", "quantization", "step"),
+    [
+        ("merged", "f16", "Merging the adapter"),
+        ("gguf", "q4_k_m", "Writing the whole model"),
+        ("gguf", "q4_k_m", "Converting to GGUF"),
+        ("gguf", "q4_k_m", "Quantising to"),
+        ("gguf", "f16", "Loading the export anew"),
+        ("merged", "f16", "Comparing answers"),
+        ("adapter", "f16", "Copying the adapter"),
+    ],
+)
+def test_a_cancel_at_any_step_ends_the_process_and_leaves_nothing(
+    world, store, adapter, tmp_path: Path, format: str, quantization: str, step: str
+) -> None:
+    run = add_run(world, adapter("one"))
+    (tmp_path / "place").mkdir()
+    heard: list[str] = []
+
+    def cancel(told: Told) -> None:
+        heard.append(told.text)
+        if told.text.startswith(step):
+            raise ExportCancelledError
+
+    with pytest.raises(ExportCancelledError):
+        service_of(world, store).export(
+            run.id, wish(tmp_path / "place" / "out", format, quantization), cancel
+        )
+
+    assert heard[-1].startswith(step)
+    assert left_over(tmp_path / "place") == []
+    assert store.all() == []
+    assert not _exporting_processes()
+
+
+@pytest.mark.training
 def test_a_process_killed_in_the_middle_is_one_sentence_and_leaves_nothing(world, store, tmp_path) -> None:
     run = add_run(world, MODEL)
     (tmp_path / "place").mkdir()

@@ -180,8 +180,9 @@ def _gguf(
         shutil.rmtree(between)
     stops = [reference.word(token) for token in sorted(reference.stops)]
     try:
-        text = modelfile(reference.tokenizer, target.name, stops, _settings_of(job.model))
+        text, differing = modelfile(reference.tokenizer, target.name, stops, _settings_of(job.model))
         (job.staging / MODELFILE).write_text(text, encoding="utf-8")
+        remarks += differing
     except StudioError as error:
         remarks.append(str(error))
     tell(Told("Loading the export anew, in llama.cpp"))

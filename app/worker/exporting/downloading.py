@@ -71,7 +71,6 @@ def _downloaded(name: str, tell: Callable[[Told], None]) -> Path:
             "Free some space there.",
         )
     text = f"Downloading {name}, {sized(wanted)}"
-    tell(Told(text, 0.0))
     with watched(blobs, left, lambda share: tell(Told(text, share))):
         got = snapshot_download(name, allow_patterns=[*_WORDS, weights], ignore_patterns=list(_NOT_TAKEN))
     return Path(got)
