@@ -575,6 +575,34 @@ def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
         service_of(world, store).push(made.id, PushWish("me/ferry", replaces=True), unheard)
 
 
+def test_a_push_says_which_file_it_is_at_and_cancelled_leaves_no_file_on_the_hub(
+    world, store, tmp_path, hub
+) -> None:
+    run, service = add_run(world, MODEL), service_of(world, store)
+    made = service_of(world, store, Writer()).export(run.id, wish(tmp_path / "out"), unheard)
+    (made.folder / "Modelfile").write_text("FROM ./model.gguf")
+    world.secrets.token = "hf_writing"
+    heard: list[Told] = []
+
+    def cancel(told: Told) -> None:
+        if told.text.startswith("Uploading file 2 of 2"):
+            raise ExportCancelledError
+
+    with pytest.raises(ExportCancelledError):
+        service.push(made.id, PushWish("me/ferry"), cancel)
+    assert hub.files == {}
+    service.push(made.id, PushWish("me/ferry"), heard.append)
+
+    assert set(hub.files) == {"model.gguf", "Modelfile", "README.md"}
+    uploading = [told for told in heard if told.text.startswith("Uploading")]
+    assert [told.text.partition(",")[0] for told in uploading] == [
+        "Uploading file 1 of 2: Modelfile",
+        "Uploading file 2 of 2: model.gguf",
+    ]
+    assert uploading[0].share == 0.0
+    assert 0 < uploading[1].share < 1
+
+
 @pytest.mark.parametrize(
     ("writer", "said"),
     [

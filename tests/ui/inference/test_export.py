@@ -323,10 +323,29 @@ async def test_a_push_under_way_stays_in_sight_until_it_has_ended(world) -> None
         await screen.click("Push to the Hub…")
         await screen.type("Model (your-name/ferry-talk)", "me/ferry")
         screen.start(screen.click("Push privately"))
-        await screen.wait_for_text("Starting…")
+        await screen.wait_for_text("Uploading file 1 of 2…")
         assert [dialog.modal for dialog in screen.controls(ft.AlertDialog)] == [True]
         writer.may_go_on.set()
         await screen.wait_for_text("On the Hub: https://hub/me/ferry")
+
+
+async def test_a_push_is_cancelled_between_two_files(world) -> None:
+    writer = Writer()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    world.secrets.token = "hf_writing"
+    made = exporting.export(run.id, wish(world.home / "out"), unheard)
+    writer.may_go_on.clear()
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.wait_for_text("As trained")
+        await screen.click("Push to the Hub…")
+        await screen.type("Model (your-name/ferry-talk)", "me/ferry")
+        screen.start(screen.click("Push privately"))
+        await screen.wait_for_text("Uploading file 1 of 2…")
+        await screen.click("Cancel push")
+        await screen.wait_for_text("Cancelled. No file of it shows on the Hub")
+
+    assert writer.pushed == []
+    assert exporting.find(made.id).pushed_to == ""
 
 
 async def test_what_a_push_would_replace_is_asked_before_anything_is_sent(world) -> None:
