@@ -45,6 +45,6 @@ class Exporter(Protocol):
         ...
 
     def push(self, folder: Path, card: str, wish: PushWish, *, token: str, tell: Tell) -> str:
-        """Upload the folder with that card; returns the address. What `tell` raises ends it between two files:
+        """Upload the folder with that card; gives the address. What `tell` raises ends it between two files;
         no file of it shows on the Hub then."""
         ...

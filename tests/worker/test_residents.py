@@ -116,7 +116,7 @@ def test_fewer_bits_take_less_memory_and_the_adapter_still_works(
 def test_a_base_that_is_stored_in_four_bits_keeps_its_layout_whatever_precision_was_asked_for(
     tmp_path: Path, monkeypatch, has_avx512bf16: bool
 ) -> None:
-    """Some processors would have it repacked at the first pass, and an adapter on it would compute garbage."""
+    """Some processors would repack it at the first pass, and an adapter on it would compute rubbish."""
     modules = pytest.importorskip("bitsandbytes.nn.modules")
     monkeypatch.setattr(modules, "has_avx512bf16", lambda: has_avx512bf16)
     how = quantisation.arguments("4bit", "cpu")
