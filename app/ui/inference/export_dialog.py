@@ -337,8 +337,12 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
             free=sized(found.free_bytes),
         )
     if found.memory_bytes:
-        key = "inference.export.takes_card_memory" if found.on_card else "inference.export.takes_memory"
-        said += " " + text(key, memory=sized(found.memory_bytes))
+        memory = sized(found.memory_bytes)
+        said += " " + (
+            text("inference.export.takes_card_memory", memory=memory)
+            if found.on_card
+            else text("inference.export.takes_memory", memory=memory)
+        )
     if found.download_bytes:
         said += " " + text("inference.export.downloads", size=sized(found.download_bytes))
     said += " " + _time_it_takes(found.seconds)
