@@ -19,7 +19,7 @@ from app.adapters.local_api import LoopbackApi
 from app.adapters.merged_files import MergedFiles
 from app.adapters.merging.engine import SqliteMergeEngine
 from app.adapters.model_configs import FoundModelConfigs
-from app.adapters.model_files import FoundModels
+from app.adapters.model_files import FoundModels, own_cache
 from app.adapters.models_in_memory import ModelsInMemory
 from app.adapters.offline_rehearsal import OfflineRehearser
 from app.adapters.pod_tokens import PodTokenFiles
@@ -251,6 +251,10 @@ def build_services(
         clock=utc_now,
         offline=offline.reason,
         version=version("tunewright"),
+        configs=configs,
+        gpus=nvidia_gpus,
+        downloads=own_cache,
+        make_room=make_room,
     )
     return Services(
         library=library,

@@ -15,6 +15,7 @@ from app.adapters.child_process import ChildProcess, ProcessEndedError, child_en
 from app.domain.errors import StudioError
 from app.domain.export_ports import Tell
 from app.domain.exports import ExportFormat, ExportJob, Made, PushWish, Quantization, Replacing, Told
+from app.domain.sizes import sized
 from app.worker.exporting.protocol import read_reply, write_job
 from trainer_image import network
 
@@ -106,24 +107,32 @@ class ExportProcess:
             tell(Told("Asking the Hub for a place"))
             address = hub.create_repo(wish.repo, private=wish.is_private, exist_ok=True)
             _require_as_asked(hub.model_info(address.repo_id).private, wish)
-            tell(Told("Uploading; this cannot be cancelled half-way"))
-            hub.upload_folder(
-                repo_id=address.repo_id,
-                folder_path=folder,
-                ignore_patterns=[*_PRIVATE, _CARD],
-                commit_message="Upload an export",
-            )
-            hub.upload_file(
-                repo_id=address.repo_id,
-                path_or_fileobj=card.encode(),
-                path_in_repo=_CARD,
-                commit_message="Say what it is",
-            )
+            _upload(hub, address.repo_id, folder, card, tell)
         except StudioError:
             raise
         except Exception as error:  # the library and what lies below it raise dozens of types
             raise _explained(error, wish) from error
         return str(address)
+
+
+def _upload(hub: Any, repo: str, folder: Path, card: str, tell: Tell) -> None:
+    """File after file; between two of them `tell` may raise. Nothing shows in the repository before the end,
+    when one commit puts all of them there."""
+    from huggingface_hub import CommitOperationAdd  # noqa: PLC0415 a third of a second
+
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = {path: path.relative_to(folder).as_posix() for path in files}
+    sent = [path for path in files if names[path] not in {*_PRIVATE, _CARD}]
+    total, done = sum(path.stat().st_size for path in sent), 0
+    added = [CommitOperationAdd(names[path], path) for path in sent]
+    for number, (path, one) in enumerate(zip(sent, added, strict=True), start=1):
+        text = f"Uploading file {number} of {len(sent)}: {names[path]}, {sized(path.stat().st_size)}"
+        tell(Told(text, done / max(total, 1)))
+        hub.preupload_lfs_files(repo, [one])
+        done += path.stat().st_size
+    tell(Told("Putting the files in place", 1.0))
+    card_file = CommitOperationAdd(_CARD, card.encode())
+    hub.create_commit(repo, [*added, card_file], commit_message="Upload an export")
 
 
 def _outcome(process: ChildProcess, tell: Tell) -> Made:

@@ -35,7 +35,7 @@ class FoundModels:
 
     def cached_names(self) -> Sequence[str]:
         try:
-            found = [entry.name for entry in _own_cache().iterdir() if entry.name.startswith(_CACHED)]
+            found = [entry.name for entry in own_cache().iterdir() if entry.name.startswith(_CACHED)]
         except OSError:
             return ()
         return sorted(name.removeprefix(_CACHED).replace("--", "/") for name in found)
@@ -43,10 +43,10 @@ class FoundModels:
 
 def repository(name: str, cache: Path | None) -> Path:
     """Where the cache keeps a model: its `blobs`, `refs` and `snapshots`."""
-    return (cache or _own_cache()) / f"models--{name.replace('/', '--')}"
+    return (cache or own_cache()) / f"models--{name.replace('/', '--')}"
 
 
-def _own_cache() -> Path:
+def own_cache() -> Path:
     """As `huggingface_hub` finds it, which takes a third of a second to import."""
     if chosen := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
         return Path(chosen).expanduser()

@@ -7,6 +7,7 @@ from typing import Final
 
 from app.cli.output import Output
 from app.domain.exports import (
+    ComputesOn,
     Estimate,
     Export,
     ExportFormat,
@@ -27,7 +28,7 @@ Verb = Callable[[Services, argparse.Namespace, Output], int]
 
 
 def export(services: Services, args: argparse.Namespace, output: Output) -> int:
-    """Exit code 1 if it was written and is not as trained."""
+    """Exit code 1 if it was written and is not as trained, or nobody could try whether it is."""
     run = services.monitoring.refresh(services.monitoring.find(args.run).id)
     wish = _wish(services, run, args)
     found = services.exporting.estimate(run, wish)
@@ -35,6 +36,11 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
         output.say("How large it will be is known once the base model is on this computer.")
     else:
         output.say(f"About {sized(found.size_bytes)}, in {wish.folder}.")
+    if found.memory_bytes is not None:
+        whose = "the graphics card's memory" if found.on_card else "this computer's memory"
+        output.say(f"About {sized(found.memory_bytes)} of {whose}.")
+    if found.download_bytes:
+        output.say(f"The base model is downloaded first: about {sized(found.download_bytes)}.")
     output.say(_time_it_takes(found))
     if args.estimate:
         output.give(found)
@@ -42,8 +48,10 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     made = services.exporting.export(run.id, wish, _progress)
     _end_line()
     output.give(made)
-    output.say(f"{'✓' if made.passed else '✗'} {made.verdict}")
+    output.say(f"{'✓' if made.passed else '?' if made.is_untried else '✗'} {made.verdict}")
     output.say(f"{made.label}, {sized(made.size_bytes)}: {made.folder}")
+    if made.folder != wish.folder:
+        output.say(f"Something came to lie in {wish.folder} meanwhile, so it is there.")
     certificate = services.exporting.certificate(made)
     for check in certificate.checks if certificate else ():
         output.say(f"  {'✓' if check.passed else '✗'} {check.name}. {check.text}")
@@ -68,7 +76,7 @@ def list_exports(services: Services, args: argparse.Namespace, output: Output) -
                 one.run_id,
                 one.label,
                 sized(one.size_bytes),
-                "yes" if one.passed else "no",
+                "yes" if one.passed else "not tried" if one.is_untried else "no",
                 f"{one.created_at.astimezone():%Y-%m-%d %H:%M}",
                 one.folder,
             )
@@ -119,6 +127,7 @@ def _wish(services: Services, run: Run, args: argparse.Namespace) -> ExportWish:
         prompts=args.prompts,
         checkpoint=args.checkpoint,
         mlx_bits=bits,
+        computes_on=ComputesOn(args.on),
     )
 
 

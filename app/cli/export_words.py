@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from app.domain.export_formats import ExportFormat, MlxBits, Quantization
+from app.domain.export_formats import ComputesOn, ExportFormat, MlxBits, Quantization
 
 Leaf = Callable[..., argparse.ArgumentParser]
 
@@ -32,6 +32,12 @@ def add_export_words(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]
     export.add_argument("--to", metavar="FOLDER", help="a folder that is not there yet, or empty")
     export.add_argument(
         "--base", default="", metavar="M", help="merge an adapter into this full-precision copy of its base"
+    )
+    export.add_argument(
+        "--on",
+        choices=[one.value for one in ComputesOn],
+        default=ComputesOn.AUTO.value,
+        help="what computes: the graphics card where the model fits there, or the processor (auto)",
     )
     export.add_argument("--prompts", type=_prompts, default=20, metavar="N", help="how many it is tried with")
     export.add_argument("--estimate", action="store_true", help="say what it would take, and write nothing")

@@ -20,6 +20,17 @@ class ExportFormat(StrEnum):
         }[self]
 
 
+class ComputesOn(StrEnum):
+    """What the model is merged and tried on."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+
+    @property
+    def label(self) -> str:
+        return {"auto": "Automatic: the graphics card where it fits", "cpu": "The processor: slower"}[self]
+
+
 class Quantization(StrEnum):
     F16 = "f16"
     BF16 = "bf16"

@@ -45,5 +45,6 @@ class Exporter(Protocol):
         ...
 
     def push(self, folder: Path, card: str, wish: PushWish, *, token: str, tell: Tell) -> str:
-        """Upload the folder with that card; returns the address."""
+        """Upload the folder with that card; gives the address. What `tell` raises ends it between two files;
+        no file of it shows on the Hub then."""
         ...

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import StudioError
-from app.domain.export_formats import ExportFormat as ExportFormat  # noqa: PLC0414 - part of what an export is
+from app.domain.export_formats import ComputesOn as ComputesOn  # noqa: PLC0414 - part of what an export is
+from app.domain.export_formats import ExportFormat as ExportFormat  # noqa: PLC0414
 from app.domain.export_formats import MlxBits as MlxBits  # noqa: PLC0414
 from app.domain.export_formats import Quantization as Quantization  # noqa: PLC0414
 from app.domain.export_formats import kind_of
@@ -17,8 +18,8 @@ READABLE_FILE: Final = "CERTIFICATE.md"
 MODELFILE: Final = "Modelfile"
 PROMPTS: Final = 20
 """So many held-out prompts a certificate looks at, if there are as many."""
-ROOM_TO_SPARE: Final = 1.05
-_PYTORCH_BYTES: Final = 1_000_000_000
+NOT_TRIED: Final = "Not tried: "
+"""How the verdict begins where nothing is known to be wrong, but no answers were compared."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class ExportWish:
     """Its folder's name, like samples_400; empty for the run's result."""
     mlx_bits: MlxBits = MlxBits.EIGHT
     """Of an MLX model only."""
+    computes_on: ComputesOn = ComputesOn.AUTO
 
     @property
     def kind(self) -> str:
@@ -93,17 +95,21 @@ class Certificate:
     checks: tuple[Check, ...]
     answers: tuple[AnswerPair, ...] = ()
     remarks: tuple[str, ...] = ()
+    untried: str = ""
+    """Why no answers were compared, as a sentence; empty where they were."""
 
     @property
     def passed(self) -> bool:
-        return bool(self.checks) and all(check.passed for check in self.checks)
+        return bool(self.checks) and not self.untried and all(check.passed for check in self.checks)
 
     @property
     def verdict(self) -> str:
-        """One sentence: all is alike, or the first thing that is not."""
+        """One sentence: all is alike, or the first thing that is not, or why nobody knows."""
         failed = next((check for check in self.checks if not check.passed), None)
         if failed is not None:
             return failed.text
+        if self.untried:
+            return NOT_TRIED + self.untried
         return "It reads and answers as in training." if self.checks else "Nothing was checked."
 
 
@@ -126,6 +132,11 @@ class Export:
     """Where it is being written."""
     pushed_to: str = ""
 
+    @property
+    def is_untried(self) -> bool:
+        """Nothing is known to be wrong, and nothing was compared either."""
+        return not self.passed and self.verdict.startswith(NOT_TRIED)
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -133,16 +144,26 @@ class Estimate:
 
     size_bytes: int | None
     needed_bytes: int | None
-    """On the disk while it is made: copies that are only steps on the way are counted."""
+    """On the disk while it is made: copies that are only steps on the way are counted, and the base model
+    that is downloaded first, if it goes to the same disk."""
     free_bytes: int
     memory_bytes: int | None
-    """Of the computer, while it is made."""
+    """While it is made: of the graphics card if `on_card`, else of the computer."""
+    on_card: bool = False
+    download_bytes: int = 0
+    """Of the base model, where that is not on this computer yet."""
+    download_free_bytes: int = 0
+    """On the disk that it goes to."""
     seconds: float | None = None
     """It takes by what the last one of that kind took here; None where none was made yet."""
 
     @property
     def fits(self) -> bool:
         return self.needed_bytes is None or self.needed_bytes <= self.free_bytes
+
+    @property
+    def download_fits(self) -> bool:
+        return self.download_bytes <= self.download_free_bytes
 
 
 @dataclass(frozen=True)
@@ -184,36 +205,12 @@ class ExportJob:
     prompts: tuple[tuple[dict[str, str], ...], ...]
     offline: bool
     mlx_bits: MlxBits = MlxBits.EIGHT
+    computes_on: ComputesOn = ComputesOn.AUTO
 
 
 class ExportCancelledError(StudioError):
     def __init__(self) -> None:
         super().__init__("The export was cancelled.", "Nothing of it is left.")
-
-
-def estimate(
-    wish: ExportWish, *, parameters: int | None, adapter_bytes: int, is_adapter: bool, free_bytes: int
-) -> Estimate:
-    """`parameters` of the whole model; None where nobody can tell before it is loaded."""
-    if wish.format is ExportFormat.ADAPTER:
-        return Estimate(
-            adapter_bytes, adapter_bytes, free_bytes, None if parameters is None else _memory(parameters)
-        )
-    if parameters is None:
-        return Estimate(None, None, free_bytes, None)
-    whole = parameters * 2 + adapter_bytes // 50  # and its tokenizer
-    size = round(parameters * wish.bits / 8)
-    steps = size
-    if wish.format is ExportFormat.MLX or (wish.format is ExportFormat.GGUF and is_adapter):
-        steps += whole
-    if wish.format is ExportFormat.GGUF and wish.quantization.is_mixture:
-        steps += parameters * 2
-    return Estimate(size, round(steps * ROOM_TO_SPARE), free_bytes, _memory(parameters))
-
-
-def _memory(parameters: int) -> int:
-    """Of the computer: the model in 16 bits with some room, and PyTorch itself."""
-    return round(parameters * 2 * 1.2) + _PYTORCH_BYTES
 
 
 @dataclass(frozen=True)

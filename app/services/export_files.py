@@ -4,12 +4,13 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import StudioError
-from app.domain.exports import CERTIFICATE_FILE, READABLE_FILE, Certificate
+from app.domain.exports import CERTIFICATE_FILE, NOT_TRIED, READABLE_FILE, Certificate
 from app.services.export_deleting import written_in
 
 _STAGING: Final = ".part"
@@ -21,11 +22,11 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "model"
 
 
-def free_folder(parent: Path, name: str) -> Path:
-    """A folder of that name that is not there yet: `name`, `name-2`, …"""
+def free_folder(parent: Path, name: str, taken: Collection[Path] = ()) -> Path:
+    """A folder of that name that is neither there yet nor taken: `name`, `name-2`, …"""
     numbers = iter(range(2, 10_000))
     folder = parent / name
-    while folder.exists():
+    while folder.exists() or folder in taken:
         folder = parent / f"{name}-{next(numbers)}"
     return folder
 
@@ -57,14 +58,28 @@ def staging_of(folder: Path, export_id: str) -> Path:
     return folder.parent / f".{file_name(folder.name)}-{export_id}{_STAGING}"
 
 
-def put_in_place(staging: Path, folder: Path) -> None:
-    """All at once: whoever looks sees nothing, or the whole export. Raises StudioError."""
+def put_in_place(staging: Path, folder: Path) -> Path:
+    """All at once: whoever looks sees nothing, or the whole export. Where something came to lie in the folder
+    while it was made, it goes beside: nobody's work is lost. Returns where it is. Raises StudioError."""
     try:
-        if folder.is_dir():
-            folder.rmdir()
-        os.replace(staging, folder)
+        while True:
+            place = folder if _is_free(folder) else free_folder(folder.parent, folder.name)
+            try:
+                if place.is_dir():
+                    place.rmdir()
+                os.rename(staging, place)
+            except OSError:
+                if _is_free(place):
+                    raise  # nobody was faster: it cannot be written at all
+            else:
+                return place
     except OSError as error:
         raise _not_writable(folder, error) from error
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether it is not there yet, or empty."""
+    return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
 def clear(staging: Path | None) -> None:
@@ -82,6 +97,17 @@ def free_bytes(folder: Path) -> int:
         return 0
 
 
+def is_one_disk(folder: Path, other: Path) -> bool:
+    """Whether two folders are, or would be, on the same disk."""
+    places = [
+        next((place for place in (one, *one.parents) if place.is_dir()), None) for one in (folder, other)
+    ]
+    try:
+        return len({place.stat().st_dev for place in places if place is not None}) == 1
+    except OSError:
+        return False
+
+
 def write_certificate(staging: Path, certificate: Certificate, facts: dict[str, Any]) -> None:
     """Beside the export, for programs and for people, with the list of its files. Raises StudioError."""
     document = {**facts, "passed": certificate.passed, "verdict": certificate.verdict, **asdict(certificate)}
@@ -95,7 +121,8 @@ def write_certificate(staging: Path, certificate: Certificate, facts: dict[str, 
 
 
 def _readable(certificate: Certificate, facts: dict[str, Any]) -> str:
-    mark = "✓ passed" if certificate.passed else "✗ not passed"
+    is_untried = certificate.verdict.startswith(NOT_TRIED)
+    mark = "✓ passed" if certificate.passed else "? not tried" if is_untried else "✗ not passed"
     head = [f"# Certificate: {mark}", "", certificate.verdict, "", f"Tried with {certificate.runtime}.", ""]
     head += [f"- {name.replace('_', ' ')}: {value}" for name, value in facts.items()]
     checks = [f"- {'✓' if c.passed else '✗'} {c.name}. {c.text}" for c in certificate.checks]

@@ -11,6 +11,7 @@ from typing import Any
 from app.domain.errors import StudioError
 from app.domain.export_formats import kind_of
 from app.domain.export_ports import Exporter, ExportStore, Tell
+from app.domain.export_sizes import WholeModel, estimate
 from app.domain.exports import (
     CERTIFICATE_FILE,
     Certificate,
@@ -26,9 +27,10 @@ from app.domain.exports import (
     Quantization,
     Replacing,
     Told,
-    estimate,
 )
+from app.domain.gpus import Gpus, freest
 from app.domain.hub import may_be_a_name
+from app.domain.model_sizes import ModelConfigs
 from app.domain.ports import OpenFolder, Processes, RunStore, Secrets
 from app.domain.preflight_ports import ModelFiles
 from app.domain.runs import Run, RunId
@@ -37,11 +39,12 @@ from app.domain.typed_paths import expanded, is_folder, looks_like_path
 from app.services import export_files as files
 from app.services.export_card import export_card
 from app.services.export_deleting import Deleted, delete_files
+from app.services.export_models import ModelsToCome, in_folder
 from app.services.export_progress import ExportsUnderWay, ExportUnderWay
 from app.services.export_prompts import prompts_of
 from app.services.export_sources import RESULT, ExportSource, source_of, sources_of
 from app.services.export_timing import ExportTiming
-from app.services.weights import bytes_in, parameters_in
+from app.services.weights import bytes_in
 
 
 class ExportService:
@@ -62,7 +65,13 @@ class ExportService:
         clock: Callable[[], datetime],
         offline: Callable[[], str],
         version: str,
+        configs: ModelConfigs,
+        gpus: Gpus,
+        downloads: Callable[[], Path],
+        make_room: Callable[[], None],
     ) -> None:
+        """`downloads` is where base models are downloaded to; `make_room` lets a model that somebody talks to
+        go, as its memory is needed."""
         self._runs = runs
         self._store = store
         self._exporter = exporter
@@ -76,6 +85,10 @@ class ExportService:
         self._clock = clock
         self._offline = offline
         self._version = version
+        self._to_come = ModelsToCome(configs)
+        self._gpus = gpus
+        self._downloads = downloads
+        self._make_room = make_room
 
     def sources(self, run: Run) -> tuple[ExportSource, ...]:
         """What can be exported: the result, then the whole checkpoints, newest first."""
@@ -97,34 +110,43 @@ class ExportService:
         checkpoint: str = RESULT,
         mlx_bits: MlxBits = MlxBits.EIGHT,
     ) -> Path:
-        """Where it is written if nobody says otherwise; not there yet."""
+        """Where it is written if nobody says otherwise; neither there nor taken by one under way."""
         kind = kind_of(format, quantization, mlx_bits)
         parts = [files.file_name(run.name), *([checkpoint] if checkpoint else []), kind]
-        return files.free_folder(self._folder, "-".join(parts))
+        coming = {export.folder for export in self._store.all() if export.owner is not None}
+        return files.free_folder(self._folder, "-".join(parts), coming)
 
     def estimate(self, run: Run, wish: ExportWish) -> Estimate:
         """Raises StudioError where there is no such result or checkpoint."""
         source = source_of(run, wish.checkpoint)
-        parameters = self._parameters(run, wish)
+        model = self._model(run, wish)
         found = estimate(
             wish,
-            parameters=parameters,
+            model,
             adapter_bytes=source.size_bytes,
             is_adapter=source.is_adapter,
             free_bytes=files.free_bytes(wish.folder),
+            download_free_bytes=files.free_bytes(self._downloads()),
+            is_one_disk=files.is_one_disk(wish.folder, self._downloads()),
+            card_free_bytes=self._card_free_bytes(),
         )
-        return replace(found, seconds=self._timing.expected_seconds(wish, parameters))
+        return replace(found, seconds=self._timing.expected_seconds(wish, model.parameters))
+
+    def has_card(self) -> bool:
+        """Whether there is a choice of what computes."""
+        return bool(self._gpus())
 
     def export(self, run_id: RunId, wish: ExportWish, tell: Tell) -> Export:
         """Write, load again and certify. What `tell` raises cancels it, and then nothing of it is left.
 
+        Its folder is another than the wish's where something came to lie there meanwhile.
         Raises StudioError. An export that does not pass its certificate is kept, and says why."""
         run = self._runs.get(run_id)
         self.tidy()
         self._require_possible(run, wish)
         export = self._begun(run, wish)
         assert export.staging is not None
-        parameters = self._parameters(run, wish)
+        parameters = self._model(run, wish).parameters
         pacer = self._timing.pacer(wish, parameters)
         try:
             with self._under_way.following(export, pacer, tell) as hear:
@@ -132,13 +154,14 @@ class ExportService:
             facts = self._facts(run, wish, export)
             files.write_certificate(export.staging, certificate, facts)
             size = bytes_in(export.staging)
-            files.put_in_place(export.staging, export.folder)
+            place = files.put_in_place(export.staging, export.folder)
         except BaseException:
             files.clear(export.staging)
             self._store.delete(export.id)
             raise
         done = replace(
             export,
+            folder=place,
             size_bytes=size,
             created_at=self._clock(),
             passed=certificate.passed,
@@ -182,7 +205,12 @@ class ExportService:
         try:
             found = json.loads((export.folder / CERTIFICATE_FILE).read_bytes())
             checks = tuple(Check(**check) for check in found["checks"])
-            return Certificate(str(found["runtime"]), checks, remarks=tuple(found["remarks"]))
+            return Certificate(
+                str(found["runtime"]),
+                checks,
+                remarks=tuple(found["remarks"]),
+                untried=str(found.get("untried", "")),
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -276,6 +304,12 @@ class ExportService:
                 f"{sized(found.free_bytes)} are free on the disk of {wish.folder}.",
                 "Free some space, choose a folder on another disk, or a smaller quantisation.",
             )
+        if not found.download_fits:
+            raise StudioError(
+                f"The base model is still to be downloaded: about {sized(found.download_bytes)}, and "
+                f"{sized(found.download_free_bytes)} are free on the disk of {self._downloads()}.",
+                "Free some space there.",
+            )
 
     def _begun(self, run: Run, wish: ExportWish) -> Export:
         """Known to the store before anything is written, so that nothing is left behind unknown."""
@@ -305,9 +339,8 @@ class ExportService:
     def _made(self, run: Run, wish: ExportWish, staging: Path, tell: Tell) -> Certificate:
         source = source_of(run, wish.checkpoint)
         prompts, what_they_are = prompts_of(run, wish.prompts)
-        base = wish.base_model or _base_model(run)
         job = ExportJob(
-            base_model=str(self._named(run, base)),
+            base_model=str(self._named(run, wish)),
             model=source.folder,
             is_adapter=source.is_adapter,
             format=wish.format,
@@ -316,9 +349,11 @@ class ExportService:
             name=files.file_name(run.name),
             prompts=prompts,
             mlx_bits=wish.mlx_bits,
+            computes_on=wish.computes_on,
             offline=run.config.offline or bool(self._offline()),
         )
         tell(Told("Starting"))
+        self._make_room()
         certificate = self._exporter.make(job, tell).certificate
         return replace(certificate, remarks=(what_they_are, *certificate.remarks))
 
@@ -334,23 +369,35 @@ class ExportService:
             "made_at": self._clock().isoformat(timespec="seconds"),
         }
 
-    def _named(self, run: Run, base: str) -> str | Path:
-        """A folder, or a name on the Hub. Raises StudioError for a folder that is gone."""
+    def _named(self, run: Run, wish: ExportWish) -> str | Path:
+        """A folder, or a name on the Hub. Raises StudioError for a folder that is gone, and is needed."""
+        base = wish.base_model or _base_model(run)
         for folder in (run.folder / base, expanded(base)):
             if is_folder(folder):
                 return folder.resolve()
-        if looks_like_path(base) or base.count("/") > 1:
+        is_needed = wish.format is not ExportFormat.ADAPTER and source_of(run, wish.checkpoint).is_adapter
+        if is_needed and (looks_like_path(base) or base.count("/") > 1):
             raise StudioError(
                 f"The base model's folder {base} is missing.",
                 "Put it back, name another copy to merge into, or export the adapter alone.",
             )
         return base
 
-    def _parameters(self, run: Run, wish: ExportWish) -> int | None:
-        """Of the whole model; None where nobody can tell before it is loaded."""
+    def _model(self, run: Run, wish: ExportWish) -> WholeModel:
+        """What is loaded to make it."""
         source = source_of(run, wish.checkpoint)
-        base = self._base_folder(wish.base_model or _base_model(run)) if source.is_adapter else source.folder
-        return parameters_in(base) if base else None
+        if not source.is_adapter:
+            return in_folder(source.folder)
+        base = wish.base_model or _base_model(run)
+        folder = self._base_folder(base)
+        if folder is not None and (found := in_folder(folder)).parameters is not None:
+            return found
+        return self._to_come.of(base, offline=run.config.offline or bool(self._offline()))
+
+    def _card_free_bytes(self) -> int | None:
+        gpus = self._gpus()
+        number = freest(gpus)
+        return None if number is None else gpus[number].free_bytes
 
     def _base_folder(self, base: str) -> Path | None:
         folder = expanded(base)

@@ -2,7 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +12,7 @@ import psutil
 
 from app.domain.chat import FinishReason, Sampling
 from app.domain.errors import EngineError
-from app.worker.endings import CHECKED_EVERY, goes_round
+from app.worker.endings import CHECKED_EVERY, AnswerEndedError, StopWatch, goes_round
 from app.worker.gguf_header import cache_bytes_a_token, header_of, trained_context
 from app.worker.llama_cpp import LlamaCpp, Messages, RefusedError
 from app.worker.protocol import Done, Generate, Load, Token
@@ -23,6 +25,8 @@ _SMALLEST: Final = 512
 _SHARE: Final = 0.25
 """So much of the memory that is free beside the weights a conversation may take."""
 _REASONS: Final[dict[str, FinishReason]] = {"eos": "stop", "word": "stop_string", "limit": "length"}
+_PARTS: Final = ((0, 16), (16, 16), (32, 32), (64, 1 << 31))
+"""Of an answer: (tokens the penalty for repetition looks back at, tokens to say with that)."""
 
 log = logging.getLogger(__name__)
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -71,31 +75,71 @@ class GgufModel:
         started = time.monotonic()
         _, prompt = self.render(request.messages)
         self._require_room(prompt)
-        ids: list[int] = []
-        reason: FinishReason = "cancelled"
+        said = _Said()
+        watch = StopWatch(request.sampling.stop, lambda text: send(Token(id=request.id, text=text)))
         try:
-            for piece in self._llama.stream(prompt, _settings(request.sampling), cancelled=cancelled):
-                ids += piece["tokens"]
-                if piece["content"]:
-                    send(Token(id=request.id, text=piece["content"]))
-                if piece["stop"]:
-                    reason = _REASONS.get(str(piece.get("stop_type")), "stop")
-                    if reason == "length" and len(ids) < request.sampling.max_new_tokens:
-                        reason = "context"
-                    break
-                if request.sampling.guard_repetition and len(ids) % CHECKED_EVERY == 0 and goes_round(ids):
-                    reason = "repetition"
-                    break
+            reason = self._answered(prompt, request.sampling, said, watch, cancelled)
+            watch.finish()
+        except AnswerEndedError as ended:
+            reason = ended.reason
         except RefusedError as error:
             raise EngineError(f"llama.cpp refuses: {error}", "Shorten the conversation.") from error
         seconds = time.monotonic() - started
         return Done(
             id=request.id,
             prompt_tokens=len(prompt),
-            tokens=len(ids),
+            tokens=said.count,
             seconds=seconds,
             finish_reason=reason,
         )
+
+    def _answered(
+        self,
+        prompt: Sequence[int],
+        sampling: Sampling,
+        said: "_Said",
+        watch: StopWatch,
+        cancelled: Callable[[], bool],
+    ) -> FinishReason:
+        """Fill `said` and `watch`; why the answer ends. Raises AnswerEndedError, RefusedError."""
+        with closing(self._pieces(prompt, sampling, said, cancelled)) as pieces:
+            for piece in pieces:
+                watch.put(piece["content"])
+                if piece["stop"]:
+                    reason = _REASONS.get(str(piece.get("stop_type")), "stop")
+                    is_cut = reason == "length" and said.count < sampling.max_new_tokens
+                    return "context" if is_cut else reason
+                if sampling.guard_repetition and said.count % CHECKED_EVERY == 0 and goes_round(said.ids):
+                    return "repetition"
+        return "cancelled"
+
+    def _pieces(
+        self, prompt: Sequence[int], sampling: Sampling, said: "_Said", cancelled: Callable[[], bool]
+    ) -> Generator[Mapping[str, Any]]:
+        """One answer, asked for in parts. llama.cpp's penalty counts the last tokens, whoever said them: with
+        the prompt's end of turn among them, answers would not end. So each part has a penalty for as many
+        tokens as the answer has when it begins; the server keeps what it has read."""
+        for number, (window, most) in enumerate(_parts(sampling)):
+            begun = said.count
+            asked = _settings(sampling, window=window, said=begun, part=number)
+            with closing(self._llama.stream([*prompt, *said.ids], asked, cancelled=cancelled)) as stream:
+                for piece in stream:
+                    self._hear(piece, begun, said)
+                    yield piece
+                    if piece["stop"]:
+                        return
+                    is_whole = bool(piece["content"])  # no character is cut in two
+                    if is_whole and begun + most <= said.count < sampling.max_new_tokens:
+                        break
+                else:
+                    return
+
+    def _hear(self, piece: Mapping[str, Any], begun: int, said: "_Said") -> None:
+        """A character of several tokens comes as one piece that names the last of them only."""
+        new = max(begun + int(piece.get("tokens_predicted", 0)) - said.count, len(piece["tokens"]))
+        is_named = new <= len(piece["tokens"]) or not piece["content"]
+        said.ids += piece["tokens"] if is_named else self._llama.tokens_of(piece["content"])
+        said.count += new
 
     def _require_room(self, prompt: Sequence[int]) -> None:
         """Raises EngineError: nothing of a conversation is left out in silence."""
@@ -118,17 +162,29 @@ def context_of(file: Path, free_bytes: int) -> int:
     return min(trained, max(fitting, _SMALLEST))
 
 
-def _settings(sampling: Sampling) -> dict[str, Any]:
-    """In llama.cpp's words. Its penalty for repetition is for the last 64 tokens, the prompt's among them."""
+@dataclass
+class _Said:
+    """An answer as far as it is."""
+
+    ids: list[int] = field(default_factory=list)
+    count: int = 0
+    """Of tokens, as llama.cpp counts them."""
+
+
+def _parts(sampling: Sampling) -> Sequence[tuple[int, int]]:
+    return _PARTS if sampling.repetition_penalty != 1.0 else ((0, sampling.max_new_tokens),)
+
+
+def _settings(sampling: Sampling, *, window: int, said: int, part: int) -> dict[str, Any]:
+    """In llama.cpp's words; what nobody has chosen is the file's own, or else llama.cpp's."""
     asked: dict[str, Any] = {
-        "n_predict": sampling.max_new_tokens,
+        "n_predict": sampling.max_new_tokens - said,
         "temperature": max(sampling.temperature, 0.0),
-        "repeat_penalty": sampling.repetition_penalty,
-        "stop": list(sampling.stop),
-        "top_p": 1.0 if sampling.top_p is None else sampling.top_p,
-        "top_k": 0 if sampling.top_k is None else sampling.top_k,
-        "min_p": 0.0 if sampling.min_p is None else sampling.min_p,
+        "repeat_penalty": sampling.repetition_penalty if window else 1.0,
+        "repeat_last_n": window,
     }
+    chosen = {"top_p": sampling.top_p, "top_k": sampling.top_k, "min_p": sampling.min_p}
+    asked.update({name: value for name, value in chosen.items() if value is not None})
     if sampling.seed is not None:
-        asked["seed"] = sampling.seed
+        asked["seed"] = sampling.seed + part
     return asked

@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +73,11 @@ class LlamaCpp:
         asked = {"content": text, "add_special": True, "parse_special": True}
         return [int(token) for token in self._ask("/tokenize", asked)["tokens"]]
 
+    def tokens_of(self, text: str) -> list[int]:
+        """Of a piece of an answer: nothing is put before it."""
+        asked = {"content": text, "add_special": False, "parse_special": False}
+        return [int(token) for token in self._ask("/tokenize", asked)["tokens"]]
+
     def answer(self, prompt: Sequence[int], most: int) -> list[int]:
         return [int(token) for token in self._complete(prompt, most)["tokens"]]
 
@@ -82,7 +87,7 @@ class LlamaCpp:
 
     def stream(
         self, prompt: Sequence[int], asked: Mapping[str, Any], *, cancelled: Callable[[], bool]
-    ) -> Iterator[Mapping[str, Any]]:
+    ) -> Generator[Mapping[str, Any]]:
         """An answer in pieces; it ends at once when `cancelled` says so, also while the prompt is being read.
 
         Raises RefusedError."""

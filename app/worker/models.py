@@ -74,9 +74,9 @@ def load_base(request: Load, report: Callable[[str], None]) -> tuple[Any, str]:
     how = quantisation.arguments(request.precision, device)
     report("Loading the base model…" if request.adapter else "Loading the model…")
     model = _load_model(request.base_model, dtype, how)
-    if how:
+    if how or quantisation.is_stored_in_few_bits(model):
         quantisation.make_safe(model)
-        return model.eval(), device
+        return model.eval(), str(model.device.type)
     return model.to(device).eval(), device
 
 

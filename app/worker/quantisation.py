@@ -37,6 +37,11 @@ def arguments(precision: Precision, device: str) -> Mapping[str, Any]:
     return {"quantization_config": config, "device_map": {"": device}}
 
 
+def is_stored_in_few_bits(model: Any) -> bool:
+    """Whether its files had them already, whatever was asked for; bitsandbytes has put it in place then."""
+    return bool(getattr(model, "is_loaded_in_4bit", False) or getattr(model, "is_loaded_in_8bit", False))
+
+
 def make_safe(model: Any) -> None:
     """Keep bitsandbytes 0.50.2 from repacking weights for AVX512-BF16 at the first forward pass: an adapter
     on them would compute garbage."""

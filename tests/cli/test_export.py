@@ -41,8 +41,11 @@ def test_a_run_becomes_a_gguf_that_is_listed_and_deleted(ended: Shell, tmp_path:
         str(folder),
         "--prompts",
         "2",
+        "--on",
+        "cpu",
     )
 
+    assert "of this computer's memory." in said
     assert "✓ It reads and answers as in training." in said
     assert "✓ The text becomes the same tokens." in said
     [listed] = ended.json("exports", "list")

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from app.adapters.export_process import ExportProcess
+from app.adapters.model_configs import FoundModelConfigs
 from app.adapters.model_files import FoundModels
 from app.adapters.speed_file import PaceFile
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
 from app.domain.exports import ExportFormat, ExportJob, ExportWish, Quantization, Told
+from app.domain.gpus import Gpu
 from app.domain.runs import DockerOptions, Run, RunId, RunStatus, Target
 from app.services.export_timing import ExportTiming
 from app.services.exporting import ExportService
@@ -49,6 +51,9 @@ def service_of(
     exporter: Any = None,
     offline: str = "",
     seconds: Callable[[], float] = time.monotonic,
+    configs: Any = None,
+    gpus: Sequence[Gpu] = (),
+    made_room: Callable[[], None] = lambda: None,
 ) -> ExportService:
     return ExportService(
         world.runs,
@@ -63,6 +68,10 @@ def service_of(
         clock=lambda: NOON,
         offline=lambda: offline,
         version="1.2.3",
+        configs=configs or FoundModelConfigs(world.secrets.hf_token),
+        gpus=lambda: gpus,
+        downloads=lambda: world.home / "downloads",
+        make_room=made_room,
     )
 
 

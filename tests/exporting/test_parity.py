@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 
 from app.domain.exports import ExportFormat, Quantization
 from app.worker.exporting import parity
+from app.worker.exporting import reference as reference_module
 from app.worker.exporting.building import make
 from app.worker.exporting.gguf_file import write_gguf
 from app.worker.exporting.reference import Reference
@@ -63,7 +64,7 @@ def certified(trained: Path, exported: Path, folder: Path, quantization: str = "
         AutoModelForCausalLM.from_pretrained(trained, dtype=torch.float32).eval(),
         AutoTokenizer.from_pretrained(trained),
     )
-    asked = parity.ask(reference, TALKS, 512, lambda *_: None)
+    asked = parity.ask(reference, TALKS, 512, lambda *_: None).asked
     write_gguf(exported, folder / "model.gguf", wanted, unheard)
     runtime = LlamaCpp(folder / "model.gguf", 512)
     try:
@@ -136,3 +137,40 @@ def test_another_models_weights_are_found_by_their_answers(copy: Path, tmp_path:
 
     assert failing(certificate) == ["The answers are the same"]
     assert "are clearly others (allowed: 2 %)" in certificate.verdict
+
+
+def test_where_no_prompt_is_short_enough_there_is_no_tick_and_the_reason_has_the_lengths(
+    tmp_path: Path,
+) -> None:
+    long = ({"role": "user", "content": "How old is the lighthouse? " * 200},)
+
+    made = make(job(family_model(tmp_path / "model", "chatml"), tmp_path / "out", prompts=(long,)), unheard)
+
+    certificate = made.certificate
+    assert not certificate.passed
+    assert certificate.answers == ()
+    assert certificate.verdict.startswith("Not tried: no prompt was short enough to compare answers with.")
+    assert "at most 512 are compared" in certificate.verdict
+
+
+@pytest.mark.parametrize("what", ["text", "tokens"])
+def test_a_prompt_that_quick_inference_reads_otherwise_than_training_is_found(
+    what: str, monkeypatch, tmp_path: Path
+) -> None:
+    """As it would be with a slip in the one of the two that renders for the app."""
+    real = reference_module.quick_render
+
+    def slipped(tokenizer: Any, messages: Any) -> tuple[str, list[int]]:
+        text, ids = real(tokenizer, messages)
+        return (text + " ", ids) if what == "text" else (text, ids[:-1])
+
+    monkeypatch.setattr(reference_module, "quick_render", slipped)
+
+    certificate = make(job(MODEL, tmp_path / "out", "merged"), unheard).certificate
+
+    assert failing(certificate) == ["Training and Quick Inference read alike"]
+    said = {
+        "text": "Prompt 1: Quick Inference differs from letter",
+        "tokens": "Quick Inference reads nothing.",
+    }
+    assert said[what] in certificate.verdict

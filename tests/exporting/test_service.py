@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +16,18 @@ import pytest
 
 from app.adapters.export_process import ExportProcess
 from app.domain.errors import StudioError
+from app.domain.export_sizes import WholeModel
 from app.domain.exports import (
     ExportCancelledError,
     MlxBits,
     PushWish,
     Told,
 )
+from app.domain.gpus import Gpu
 from app.domain.runs import RunStatus
 from app.domain.sizes import sized
 from app.services.export_deleting import Deleted, left_in_words
+from app.services.export_models import in_folder
 from app.services.exporting import in_words
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
@@ -127,6 +131,49 @@ def test_a_folder_with_something_in_it_a_file_and_a_forbidden_place_are_refused(
     assert (full / "mine.txt").read_text() == "keep me"
 
 
+def test_two_exports_into_one_folder_are_both_kept_and_the_second_lies_beside(
+    world, store, tmp_path: Path
+) -> None:
+    run, slow = add_run(world, MODEL), Writer()
+    folder = tmp_path / "out"
+    slow.may_go_on.clear()
+    made = []
+    second = threading.Thread(
+        target=lambda: made.append(service_of(world, store, slow).export(run.id, wish(folder), unheard))
+    )
+    second.start()
+    while not slow.jobs:
+        assert second.is_alive()
+
+    first = service_of(world, store, Writer()).export(run.id, wish(folder), unheard)
+    slow.may_go_on.set()
+    second.join(30)
+
+    assert first.folder == folder
+    assert made[0].folder == tmp_path / "out-2"
+    assert left_over(tmp_path / "out-2") == left_over(folder)
+    assert {export.folder for export in store.all()} == {folder, tmp_path / "out-2"}
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_no_folder_is_proposed_that_an_export_under_way_is_to_have(world, store) -> None:
+    run, slow = add_run(world, MODEL), Writer()
+    service = service_of(world, store, slow)
+    asked = wish(Path())
+    folder = service.proposed_folder(run, asked.format, asked.quantization)
+    slow.may_go_on.clear()
+    making = threading.Thread(target=service.export, args=(run.id, wish(folder), unheard))
+    making.start()
+    while not slow.jobs:
+        assert making.is_alive()
+
+    other = service_of(world, store, Writer()).proposed_folder(run, asked.format, asked.quantization)
+    slow.may_go_on.set()
+    making.join(30)
+
+    assert other.name == f"{folder.name}-2"
+
+
 def test_what_does_not_fit_on_the_disk_is_refused_before_anything_is_written(
     world, store, monkeypatch
 ) -> None:
@@ -138,6 +185,82 @@ def test_what_does_not_fit_on_the_disk_is_refused_before_anything_is_written(
         service_of(world, store, writer).export(run.id, wish(world.home / "out"), unheard)
 
     assert writer.jobs == []
+
+
+class Configs:
+    """What the Hub says of models that are not here yet."""
+
+    def __init__(self, found: dict | None = None) -> None:
+        self.found, self.asked = found, 0
+
+    def of(self, model: str, *, offline: bool) -> dict:
+        self.asked += 1
+        if self.found is None:
+            raise StudioError("It is not to be had.")
+        return self.found
+
+
+LLAMA = {
+    "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256, "dtype": "float32",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "parameters", "each"),
+    [(LLAMA, "someone/a-model", 8.03e9, 4), (None, "someone/Llama-3.1-8B-Instruct", 8e9, 2)],
+)
+def test_a_base_that_is_still_to_be_downloaded_is_counted_and_refused_where_there_is_no_room(
+    world, store, adapter, monkeypatch, config, name: str, parameters: float, each: int
+) -> None:
+    run, writer, configs = add_run(world, adapter("one"), base=Path(name)), Writer(), Configs(config)
+    service = service_of(world, store, writer, configs=configs)
+    asked = wish(world.home / "out", "merged")
+    free = {world.home / "out": 10**12, world.home / "downloads": 10**9}
+    monkeypatch.setattr("app.services.export_files.free_bytes", free.__getitem__)
+    monkeypatch.setattr("app.services.export_files.is_one_disk", lambda *_: False)
+
+    found = service.estimate(run, asked)
+    service.estimate(run, asked)
+
+    assert found.size_bytes == pytest.approx(parameters * 2, rel=0.01)
+    assert found.download_bytes == pytest.approx(parameters * each, rel=0.01)
+    assert configs.asked == 1
+    with pytest.raises(StudioError, match=r"still to be downloaded: about .* and 1\.0 GB are free"):
+        service.export(run.id, asked, unheard)
+    assert writer.jobs == []
+
+
+def test_a_model_that_somebody_talks_to_gives_way_before_an_export_is_made(world, store) -> None:
+    run, writer, seen = add_run(world, MODEL), Writer(), []
+    service = service_of(world, store, writer, made_room=lambda: seen.append(len(writer.jobs)))
+
+    service.export(run.id, wish(world.home / "out"), unheard)
+
+    assert (seen, len(writer.jobs)) == ([0], 1)
+
+
+@pytest.mark.parametrize(("free", "on_card"), [([3, 24], True), ([3, 0.5], False)])
+def test_the_card_with_the_most_free_memory_decides_where_it_is_made(world, store, free, on_card) -> None:
+    run = add_run(world, MODEL)
+    gpus = [Gpu("RTX", 24_000_000_000, round(gb * 1e9)) for gb in free]
+    if not on_card:
+        gpus = [replace(gpu, free_bytes=gpu.free_bytes // 10) for gpu in gpus]
+
+    assert service_of(world, store, Writer(), gpus=gpus).estimate(run, wish(Path("/x"))).on_card is on_card
+
+
+def test_of_a_checkpoint_in_parts_the_weights_are_counted_that_they_make(tmp_path: Path) -> None:
+    import torch  # noqa: PLC0415
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    parts = {
+        "U_high": (8, 3), "S_high": (3,), "V_high": (3, 6), "U_low": (8, 3), "S_low": (3,), "V_low": (3, 6),
+    }  # fmt: skip
+    tensors = {f"layer.q_proj.{part}": torch.zeros(shape) for part, shape in parts.items()}
+    save_file(tensors | {"norm.weight": torch.zeros(6)}, tmp_path / "model.safetensors")
+
+    assert in_folder(tmp_path) == WholeModel(8 * 6 + 6, 4.0, is_factored=True)
 
 
 @pytest.mark.parametrize(
@@ -319,6 +442,42 @@ def test_a_cancel_in_the_middle_ends_the_process_and_leaves_nothing(world, store
 
 
 @pytest.mark.training
+@pytest.mark.parametrize(
+    ("format", "quantization", "step"),
+    [
+        ("merged", "f16", "Merging the adapter"),
+        ("gguf", "q4_k_m", "Writing the whole model"),
+        ("gguf", "q4_k_m", "Converting to GGUF"),
+        ("gguf", "q4_k_m", "Quantising to"),
+        ("gguf", "f16", "Loading the export anew"),
+        ("merged", "f16", "Comparing answers"),
+        ("adapter", "f16", "Copying the adapter"),
+    ],
+)
+def test_a_cancel_at_any_step_ends_the_process_and_leaves_nothing(
+    world, store, adapter, tmp_path: Path, format: str, quantization: str, step: str
+) -> None:
+    run = add_run(world, adapter("one"))
+    (tmp_path / "place").mkdir()
+    heard: list[str] = []
+
+    def cancel(told: Told) -> None:
+        heard.append(told.text)
+        if told.text.startswith(step):
+            raise ExportCancelledError
+
+    with pytest.raises(ExportCancelledError):
+        service_of(world, store).export(
+            run.id, wish(tmp_path / "place" / "out", format, quantization), cancel
+        )
+
+    assert heard[-1].startswith(step)
+    assert left_over(tmp_path / "place") == []
+    assert store.all() == []
+    assert not _exporting_processes()
+
+
+@pytest.mark.training
 def test_a_process_killed_in_the_middle_is_one_sentence_and_leaves_nothing(world, store, tmp_path) -> None:
     run = add_run(world, MODEL)
     (tmp_path / "place").mkdir()
@@ -414,6 +573,68 @@ def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
     hub.refuses = 403
     with pytest.raises(StudioError, match="does not let you write to me/ferry"):
         service_of(world, store).push(made.id, PushWish("me/ferry", replaces=True), unheard)
+
+
+def test_a_push_says_which_file_it_is_at_and_cancelled_leaves_no_file_on_the_hub(
+    world, store, tmp_path, hub
+) -> None:
+    run, service = add_run(world, MODEL), service_of(world, store)
+    made = service_of(world, store, Writer()).export(run.id, wish(tmp_path / "out"), unheard)
+    (made.folder / "Modelfile").write_text("FROM ./model.gguf")
+    world.secrets.token = "hf_writing"
+    heard: list[Told] = []
+
+    def cancel(told: Told) -> None:
+        if told.text.startswith("Uploading file 2 of 2"):
+            raise ExportCancelledError
+
+    with pytest.raises(ExportCancelledError):
+        service.push(made.id, PushWish("me/ferry"), cancel)
+    assert hub.files == {}
+    service.push(made.id, PushWish("me/ferry"), heard.append)
+
+    assert set(hub.files) == {"model.gguf", "Modelfile", "README.md"}
+    uploading = [told for told in heard if told.text.startswith("Uploading")]
+    assert [told.text.partition(",")[0] for told in uploading] == [
+        "Uploading file 1 of 2: Modelfile",
+        "Uploading file 2 of 2: model.gguf",
+    ]
+    assert uploading[0].share == 0.0
+    assert 0 < uploading[1].share < 1
+
+
+@pytest.mark.parametrize(
+    ("writer", "said"),
+    [
+        (
+            {"passes": False, "says": "Prompt 3: training has 'my secret row', it has ''."},
+            "not everything is as in training",
+        ),
+        ({"untried": "as 'my secret row' is too long."}, "its answers were not compared"),
+    ],
+)
+def test_the_card_on_the_hub_quotes_no_row_whatever_the_verdict_says(
+    world, store, tmp_path, hub, writer: dict, said: str
+) -> None:
+    run, service = add_run(world, MODEL), service_of(world, store)
+    made = service_of(world, store, Writer(**writer)).export(run.id, wish(tmp_path / "out"), unheard)
+    world.secrets.token = "hf_writing"
+
+    service.push(made.id, PushWish("me/ferry"), unheard)
+
+    assert "secret row" in made.verdict
+    assert said in hub.files["README.md"].decode()
+    assert not any(b"secret row" in text for text in hub.files.values())
+
+
+def test_an_export_that_nobody_could_try_has_no_tick_and_is_not_called_wrong(world, store, tmp_path) -> None:
+    run, service = add_run(world, MODEL), service_of(world, store, Writer(untried="no prompt was short."))
+
+    made = service.export(run.id, wish(tmp_path / "out"), unheard)
+
+    assert (made.passed, made.is_untried, made.verdict) == (False, True, "Not tried: no prompt was short.")
+    assert "# Certificate: ? not tried" in (tmp_path / "out" / "CERTIFICATE.md").read_text()
+    assert service.certificate(made).verdict == made.verdict
 
 
 def test_a_model_that_is_on_the_hub_is_replaced_only_where_that_is_meant(world, store, tmp_path, hub) -> None:

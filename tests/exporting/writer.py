@@ -8,8 +8,17 @@ from app.domain.exports import Certificate, Check, ExportJob, Made, PushWish, Re
 
 
 class Writer:
-    def __init__(self, *, fails: BaseException | None = None, passes: bool = True, lacks: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        fails: BaseException | None = None,
+        passes: bool = True,
+        lacks: str = "",
+        says: str = "Letter 3 differs.",
+        untried: str = "",
+    ) -> None:
         self.fails, self.passes, self.missing = fails, passes, lacks
+        self.says, self.untried = says, untried
         self.jobs: list[ExportJob] = []
         self.pushed: list[tuple[Path, str, PushWish, str]] = []
         self.there: Replacing | None = None
@@ -28,13 +37,14 @@ class Writer:
                 break
         if self.fails:
             raise self.fails
-        checks = (Check("Same text", self.passes, "Alike." if self.passes else "Letter 3 differs."),)
-        return Made(Certificate("a stand-in", checks))
+        checks = (Check("Same text", self.passes, "Alike." if self.passes else self.says),)
+        return Made(Certificate("a stand-in", checks, untried=self.untried))
 
     def replacing(self, folder, wish, *, token) -> Replacing | None:
         return self.there
 
     def push(self, folder, card, wish, *, token, tell) -> str:
-        assert self.may_go_on.wait(30)
+        while not self.may_go_on.wait(0.01):
+            tell(Told("Uploading file 1 of 2", 0.5))
         self.pushed.append((folder, card, wish, token))
         return f"https://hub/{wish.repo}"

@@ -14,10 +14,11 @@ from app.domain.errors import EngineError
 from app.domain.exports import Quantization
 from app.domain.talkers import LoadableModel, ModelRef
 from app.services.talkers import gguf_in
+from app.worker import gguf_model
 from app.worker.exporting.gguf_file import write_gguf
 from app.worker.gguf_header import cache_bytes_a_token, header_of
 from app.worker.gguf_model import GgufModel, context_of
-from app.worker.protocol import Generate, Load
+from app.worker.protocol import Done, Generate, Load
 from tests.exporting.test_parity import family_model
 from tests.worker.test_refusing import GEMMA_2
 
@@ -147,7 +148,7 @@ def test_an_answer_that_fills_the_context_says_so(tmp_path: Path) -> None:
     model, question = GgufModel(loading(babbling)), Messages("a b c d " * 50)
     try:
         assert model.context == 512
-        done = model.generate(question.asking(400), lambda _: None, cancelled=lambda: False)
+        _, done = answered(model, question.text, max_new_tokens=400)
     finally:
         model.close()
 
@@ -168,6 +169,99 @@ def test_a_cancel_while_the_prompt_is_read_ends_it_before_the_first_token(file: 
     assert (done.finish_reason, done.tokens) == ("cancelled", 0)
     assert done.prompt_tokens > 800
     assert after.tokens > 0
+
+
+def answered(model: GgufModel, text: str, **how: object) -> tuple[str, Done]:
+    said: list[str] = []
+    sampling = Sampling(**{**vars(GREEDY), "guard_repetition": False, **how})
+    request = Generate(id=1, messages=[{"role": "user", "content": text}], sampling=sampling)
+    done = model.generate(request, lambda token: said.append(token.text), cancelled=lambda: False)
+    return "".join(said), done
+
+
+def test_a_penalty_for_repetition_is_not_for_the_end_of_turn_in_the_prompt(file: Path) -> None:
+    """Which is just before the answer; penalised, it would come late or not at all."""
+    model = GgufModel(loading(file))
+    try:
+        plain, done = answered(model, "How old is the lighthouse?")
+        penalised, ended = answered(model, "How old is the lighthouse?", repetition_penalty=3.0)
+    finally:
+        model.close()
+
+    assert (penalised, ended.tokens, ended.finish_reason) == (plain, done.tokens, "stop")
+
+
+@pytest.fixture(scope="module")
+def babbling(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("babbling")
+    write_gguf(family_model(folder / "model", "chatml"), folder / "m.gguf", Quantization.F16, lambda _: None)
+    model = GgufModel(loading(folder / "m.gguf"))
+    yield model
+    model.close()
+
+
+def test_an_answer_that_is_asked_for_in_parts_is_the_same_as_in_one(file: Path, monkeypatch) -> None:
+    monkeypatch.setattr(gguf_model, "_PARTS", ((0, 2), (2, 2), (4, 1), (5, 1 << 31)))
+    model = GgufModel(loading(file))
+    try:
+        for question in ("When does the ferry leave?", "How old is the lighthouse?"):
+            whole = answered(model, question)
+            parts = answered(model, question, repetition_penalty=1.000001)
+
+            assert whole[1].tokens > 5
+            assert (parts[0], parts[1].tokens, parts[1].finish_reason) == (
+                whole[0],
+                whole[1].tokens,
+                whole[1].finish_reason,
+            )
+    finally:
+        model.close()
+
+
+def test_an_answer_of_odd_characters_is_counted_to_its_last_token(babbling: GgufModel) -> None:
+    """llama.cpp holds back tokens that make no whole character yet, and never names them."""
+    for penalty in (1.0, 1.000001):
+        _, done = answered(babbling, "日本 🛶 a b c", max_new_tokens=120, repetition_penalty=penalty)
+
+        assert (done.tokens, done.finish_reason) == (120, "length")
+
+
+def test_a_penalty_does_keep_an_answer_from_saying_the_same_again(babbling: GgufModel) -> None:
+    plain, _ = answered(babbling, "a b c", max_new_tokens=200)
+
+    penalised, _ = answered(babbling, "a b c", max_new_tokens=200, repetition_penalty=1.5)
+
+    assert penalised != plain
+
+
+def test_a_stop_text_is_found_wherever_the_parts_of_an_answer_meet(babbling: GgufModel) -> None:
+    text, _ = answered(babbling, "a b c", max_new_tokens=60, repetition_penalty=1.000001)
+
+    for start in range(4, len(text) - 6, 5):
+        stop = text[start : start + 6]
+        said, done = answered(babbling, "a b c", max_new_tokens=60, repetition_penalty=1.000001, stop=(stop,))
+        assert (said, done.finish_reason) == (text[: text.find(stop)], "stop_string")
+
+
+def test_what_nobody_has_chosen_is_as_the_file_has_it(tmp_path: Path) -> None:
+    source = shutil.copytree(MODEL, tmp_path / "model")
+    settings = json.loads((source / "generation_config.json").read_text())
+    (source / "generation_config.json").write_text(
+        json.dumps(settings | {"do_sample": True, "top_k": 1, "top_p": 1.0})
+    )
+    write_gguf(source, tmp_path / "m.gguf", Quantization.F16, lambda _: None)
+    model = GgufModel(loading(tmp_path / "m.gguf"))
+    hot = {"temperature": 50.0, "min_p": 0.0, "max_new_tokens": 16}
+    try:
+        likeliest, _ = answered(model, "When does the ferry leave?")
+        own = {answered(model, "When does the ferry leave?", seed=n, **hot)[0] for n in range(4)}
+        hot |= {"top_k": 0, "top_p": 1.0}
+        chosen = {answered(model, "When does the ferry leave?", seed=n, **hot)[0] for n in range(4)}
+    finally:
+        model.close()
+
+    assert own == {likeliest}
+    assert len(chosen) > 1
 
 
 def loading(file: Path) -> Load:

@@ -21,6 +21,8 @@ from tests.worker.conftest import TinyRuns
 from tests.worker.tiny import make_adapter, make_adapter_with_tokens
 from trainer_image.subspace import factorise
 
+MODEL = Path(__file__).parents[2] / "assets" / "tiny-model"
+
 pytestmark = pytest.mark.training
 
 
@@ -108,6 +110,24 @@ def test_fewer_bits_take_less_memory_and_the_adapter_still_works(
     assert narrow.memory_bytes < part * whole.memory_bytes
     assert speaker.adapter_effect
     assert answer(speaker) != answer(speaker, voice="base")
+
+
+@pytest.mark.parametrize("has_avx512bf16", [True, False])
+def test_a_base_that_is_stored_in_four_bits_keeps_its_layout_whatever_precision_was_asked_for(
+    tmp_path: Path, monkeypatch, has_avx512bf16: bool
+) -> None:
+    """Some processors would repack it at the first pass, and an adapter on it would compute rubbish."""
+    modules = pytest.importorskip("bitsandbytes.nn.modules")
+    monkeypatch.setattr(modules, "has_avx512bf16", lambda: has_avx512bf16)
+    how = quantisation.arguments("4bit", "cpu")
+    AutoModelForCausalLM.from_pretrained(MODEL, **how).save_pretrained(tmp_path)
+
+    model, device = models.load_base(Load(base_model=str(tmp_path), words=str(MODEL)), nothing)
+
+    layers = [module for module in model.modules() if isinstance(module, modules.Linear4bit)]
+    assert len(layers) > 10
+    assert not any(layer.support_avx512bf16_for_cpu for layer in layers)
+    assert device == "cpu"
 
 
 def test_a_gpu_that_is_not_there_and_bits_an_apple_gpu_cannot_do_are_refused_with_the_reason() -> None:

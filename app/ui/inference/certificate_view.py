@@ -19,13 +19,7 @@ def CertificateView(export: Export, certificate: Certificate | None) -> ft.Contr
 
 def verdict(export: Export) -> ft.Control:
     """In words as well as by colour and sign."""
-    icon = ft.Icons.CHECK_CIRCLE if export.passed else ft.Icons.ERROR
-    color = ft.Colors.PRIMARY if export.passed else ft.Colors.ERROR
-    said = (
-        text("inference.export.as_trained")
-        if export.passed
-        else text("inference.export.not_as_trained", verdict=export.verdict)
-    )
+    icon, color, said = _seen(export)
     row = ft.Row(
         [
             ft.Icon(icon, color=color, size=20),
@@ -35,6 +29,14 @@ def verdict(export: Export) -> ft.Control:
         vertical_alignment=ft.CrossAxisAlignment.START,
     )
     return Identified("export-verdict", row, live=True)
+
+
+def _seen(export: Export) -> tuple[ft.IconData, ft.ColorValue, str]:
+    if export.passed:
+        return ft.Icons.CHECK_CIRCLE, ft.Colors.PRIMARY, text("inference.export.as_trained")
+    if export.is_untried:
+        return ft.Icons.HELP_OUTLINE, ft.Colors.ON_SURFACE_VARIANT, export.verdict
+    return ft.Icons.ERROR, ft.Colors.ERROR, text("inference.export.not_as_trained", verdict=export.verdict)
 
 
 def _check(check: Check) -> ft.Control:

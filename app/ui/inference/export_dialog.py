@@ -1,7 +1,7 @@
 """Take a model along: what it becomes and where, how large that is, how far it is, whether it is right."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeVar, cast
 
@@ -9,6 +9,7 @@ import flet as ft
 
 from app.domain.exports import (
     Certificate,
+    ComputesOn,
     Estimate,
     Export,
     ExportCancelledError,
@@ -50,6 +51,8 @@ Bits = TypeVar("Bits", Quantization, MlxBits)
 class Made:
     export: Export
     certificate: Certificate | None
+    taken: Path | None = None
+    """The folder it was to be written to, where something else came to lie there meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class _Look:
     formats: tuple[FormatChoice, ...]
     folder: Path
     estimate: Estimate
+    has_card: bool
 
 
 @ft.component
@@ -80,33 +84,37 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
     format, set_format = ft.use_state(ExportFormat.GGUF)
     quantization, set_quantization = ft.use_state(Quantization.Q8_0)
     mlx_bits, set_mlx_bits = ft.use_state(MlxBits.EIGHT)
+    computes_on, set_computes_on = ft.use_state(ComputesOn.AUTO)
     picked, pick = ft.use_state(cast(str | None, None))
     look, set_look = ft.use_state(cast(_Look | None, None))
     folder, base = use_typed(), use_typed()
     work: Work = use_long_work(ExportCancelledError)
 
     use_answer(
-        lambda: _look(exporting, run, picked, format, quantization, mlx_bits, folder.shown, base.shown),
+        lambda: _look(
+            exporting, run, picked, format, quantization, mlx_bits, computes_on, folder.shown, base.shown
+        ),
         set_look,
-        on=(is_open, picked, format, quantization, mlx_bits, folder.shown, base.shown),
+        on=(is_open, picked, format, quantization, mlx_bits, computes_on, folder.shown, base.shown),
         delay_seconds=0.2 if look else 0.0,
     )
 
     def wish() -> ExportWish:
         assert look is not None
-        typed = folder.now()
-        place = expanded(typed).absolute() if typed else look.folder
         return ExportWish(
             format,
-            place,
+            look.folder,
             quantization,
-            base_model=base.now(),
+            base_model=_asked_base(format, base.now()),
             checkpoint=look.checkpoint,
             mlx_bits=mlx_bits,
+            computes_on=computes_on,
         )
 
     async def make() -> None:
-        asked = wish()
+        asked, typed = wish(), folder.now()
+        if typed:
+            asked = replace(asked, folder=expanded(typed).absolute())
 
         def done(_: Made) -> None:
             folder.put("")
@@ -114,7 +122,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
 
         window.making = run.id
         try:
-            await work.run(lambda tell: _make(exporting, run, asked, tell), done)
+            await work.run(lambda tell: _make(exporting, run, asked, tell, is_proposed=not typed), done)
         finally:
             window.making = None if window.making == run.id else window.making
 
@@ -127,7 +135,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
     close = window.close
 
     blocked = next((c.blocked for c in look.formats if c.format is format), "") if look else ""
-    may = look is not None and not blocked and look.estimate.fits and not work.is_busy
+    may = look is not None and not blocked and _fits(look.estimate) and not work.is_busy
     is_done = work.state.outcome is not None
     choices = [
         *_sources(look, pick),
@@ -135,6 +143,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
         Help(text_in("inference.export.about", format)),
         *([_bits(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
         *([_bits(mlx_bits, set_mlx_bits)] if format is ExportFormat.MLX else []),
+        *([_on(computes_on, set_computes_on)] if look and look.has_card else []),
         TextField(
             label=text("inference.export.another_folder"),
             value=folder.shown,
@@ -186,6 +195,7 @@ def _look(
     format: ExportFormat,
     quantization: Quantization,
     mlx_bits: MlxBits,
+    computes_on: ComputesOn,
     folder: str,
     base: str,
 ) -> _Look:
@@ -196,15 +206,38 @@ def _look(
     proposed = exporting.proposed_folder(run, format, quantization, name, mlx_bits)
     place = expanded(folder.strip()).absolute() if folder.strip() else proposed
     wish = ExportWish(
-        format, place, quantization, base_model=base.strip(), checkpoint=name, mlx_bits=mlx_bits
+        format,
+        place,
+        quantization,
+        base_model=_asked_base(format, base.strip()),
+        checkpoint=name,
+        mlx_bits=mlx_bits,
+        computes_on=computes_on,
     )
     found = exporting.estimate(run, wish) if sources else Estimate(None, None, 0, None)
-    return _Look(sources, name, exporting.formats(run, quantization, name), place, found)
+    return _Look(
+        sources, name, exporting.formats(run, quantization, name), place, found, exporting.has_card()
+    )
 
 
-def _make(exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None]) -> Made:
+def _fits(estimate: Estimate) -> bool:
+    return estimate.fits and estimate.download_fits
+
+
+def _asked_base(format: ExportFormat, typed: str) -> str:
+    """The field is about merging: an adapter alone belongs to the base it was trained on."""
+    return "" if format is ExportFormat.ADAPTER else typed
+
+
+def _make(
+    exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None], *, is_proposed: bool
+) -> Made:
+    """What was proposed when the dialog opened may be taken by now."""
+    if is_proposed:
+        now = exporting.proposed_folder(run, wish.format, wish.quantization, wish.checkpoint, wish.mlx_bits)
+        wish = replace(wish, folder=now)
     export = exporting.export(run.id, wish, tell)
-    return Made(export, exporting.certificate(export))
+    return Made(export, exporting.certificate(export), None if export.folder == wish.folder else wish.folder)
 
 
 def _sources(look: _Look | None, pick: Callable[[str], None]) -> list[ft.Control]:
@@ -257,6 +290,17 @@ def _bits(chosen: Bits, choose: Callable[[Bits], None]) -> ft.Control:
     )
 
 
+def _on(chosen: ComputesOn, choose: Callable[[ComputesOn], None]) -> ft.Control:
+    options = [(one.value, one.label) for one in ComputesOn]
+    return Choice(
+        "export-on",
+        text("inference.export.on"),
+        chosen.value,
+        options,
+        lambda key: choose(ComputesOn(key or chosen)),
+    )
+
+
 def _base(shown: str, edit: Callable[[ft.Event[ft.TextField]], None]) -> ft.Control:
     return TextField(label=text("inference.export.base"), value=shown, on_change=edit)
 
@@ -275,6 +319,14 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
                 free=sized(found.free_bytes),
             )
         )
+    if not found.download_fits:
+        return _warning(
+            text(
+                "inference.export.no_room_for_download",
+                size=sized(found.download_bytes),
+                free=sized(found.download_free_bytes),
+            )
+        )
     if found.size_bytes is None or found.needed_bytes is None:
         said = text("inference.export.size_later")
     else:
@@ -285,7 +337,14 @@ def _said(look: _Look | None, blocked: str) -> ft.Control:
             free=sized(found.free_bytes),
         )
     if found.memory_bytes:
-        said += " " + text("inference.export.takes_memory", memory=sized(found.memory_bytes))
+        memory = sized(found.memory_bytes)
+        said += " " + (
+            text("inference.export.takes_card_memory", memory=memory)
+            if found.on_card
+            else text("inference.export.takes_memory", memory=memory)
+        )
+    if found.download_bytes:
+        said += " " + text("inference.export.downloads", size=sized(found.download_bytes))
     said += " " + _time_it_takes(found.seconds)
     return Identified("export-estimate", Help(said), live=True)
 
@@ -335,6 +394,7 @@ def _progress(work: Work) -> list[ft.Control]:
         return [
             CertificateView(made.export, made.certificate),
             ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),
+            *([Help(text("inference.export.taken", folder=made.taken))] if made.taken else []),
             *([Help(text("inference.export.to_talk"))] if made.export.format is ExportFormat.GGUF else []),
         ]
     return []

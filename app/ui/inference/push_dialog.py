@@ -61,11 +61,17 @@ def PushExport(
         *([_question(asked)] if asked is not None and not work.is_busy else []),
         ErrorBanner(work.state.problem, on_dismiss=work.forget),
     ]
+    if work.state.was_cancelled:
+        body.append(Identified("push-cancelled", ft.Text(text("inference.push.cancelled")), live=True))
     if work.is_busy:
         told = work.state.news or Told(text("inference.push.starting"))
         body.append(
             ProgressLine(
-                text("inference.push.doing", doing=told.text), told.share, identifier="push-progress"
+                text("inference.push.cancelling")
+                if work.state.is_cancelling
+                else text("inference.push.doing", doing=told.text),
+                told.share,
+                identifier="push-progress",
             )
         )
     ft.use_dialog(
@@ -82,7 +88,11 @@ def PushExport(
             scrollable=True,
             modal=work.is_busy,
             actions=[
-                ft.TextButton(text("inference.push.close"), disabled=work.is_busy, on_click=on_close),
+                ft.TextButton(
+                    text("inference.push.cancel"), disabled=work.state.is_cancelling, on_click=work.cancel
+                )
+                if work.is_busy
+                else ft.TextButton(text("inference.push.close"), on_click=on_close),
                 ft.FilledButton(
                     _act(asked, is_public=is_public),
                     disabled=bool(reason) or work.is_busy or not repo.shown.strip(),

@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -10,16 +11,19 @@ from typing import Any, Final
 import torch
 
 from app.domain.errors import StudioError
-from app.domain.exports import MODELFILE, Certificate, ExportFormat, ExportJob, Made, Told
+from app.domain.exports import MODELFILE, ComputesOn, ExportFormat, ExportJob, Made, Told
 from app.worker import factored
 from app.worker.exporting import mlx, parity
+from app.worker.exporting.adapter_folder import SETTINGS, copy_adapter, require_adapter, untried
 from app.worker.exporting.gguf_file import write_gguf
-from app.worker.exporting.loading import load_folder, load_tokenizer, load_trained
+from app.worker.exporting.loading import BaseNotHereError, load_folder, load_tokenizer, load_trained
 from app.worker.exporting.modelfile import modelfile
+from app.worker.exporting.placing import require_room
 from app.worker.exporting.reference import Reference
 from app.worker.exporting.runtimes import Runtime, Transformers
 from app.worker.exporting.watching import size_of, watched
 from app.worker.llama_cpp import LlamaCpp
+from app.worker.models import free_memory
 from trainer_image.output import stop_at
 
 log = logging.getLogger(__name__)
@@ -30,12 +34,8 @@ _WORDS: Final = (
     "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "special_tokens_map.json",
     "added_tokens.json", "vocab.json", "merges.txt", "tokenizer.model", "generation_config.json",
 )  # fmt: skip
-_NOT_TAKEN: Final = (
-    "README.md", "*.pt", "optimizer*", "scheduler*", "rng_state*", "trainer_state.json", "training_args.bin",
-    "COMPLETE.json",
-)  # fmt: skip
-"""What a checkpoint holds to go on from; the arguments are a pickle, which names folders of this computer."""
-_SETTINGS: Final = "generation_config.json"
+
+_ON_THE_PROCESSOR: Final = "The graphics card had too little memory: it was made on the processor."
 
 Tell = Callable[[Told], None]
 
@@ -44,38 +44,67 @@ def make(job: ExportJob, tell: Tell) -> Made:
     """Fill `job.staging`. Raises StudioError; what is in the folder then is worth nothing."""
     if job.format is ExportFormat.MLX:
         mlx.require_possible()
-    words = load_tokenizer(job.model)  # before minutes of loading
-    tell(Told("Loading what was trained"))
+    if job.format is ExportFormat.ADAPTER:
+        require_adapter(job)
+    load_tokenizer(job.model)  # before minutes of loading
+    with suppress(torch.OutOfMemoryError):
+        return _made(job, tell)
+    log.info("the graphics card has too little memory: going on with the processor")
+    free_memory()  # what was half done went with the error
+    _empty(job.staging)
+    tell(Told("The graphics card is too small: beginning again on the processor"))
+    made = _made(replace(job, computes_on=ComputesOn.CPU), tell)
+    remarks = (*made.certificate.remarks, _ON_THE_PROCESSOR)
+    return Made(replace(made.certificate, remarks=remarks))
+
+
+def _made(job: ExportJob, tell: Tell) -> Made:
     if not job.is_adapter and factored.is_factored(job.model):
+        tell(Told("Multiplying the checkpoint out"))
         dense = factored.write_dense(job.model, job.staging / ".dense")
-        made = make(replace(job, model=dense), tell)
+        made = _made(replace(job, model=dense), tell)
         shutil.rmtree(dense)
         return made
-    model, dtype = load_trained(job)
-    reference = Reference(model, words)
-    if not (
-        job.model / _SETTINGS
-    ).is_file():  # an adapter's checkpoint: only the result says what ends a turn
-        stop_at(model, set(reference.stops))
-    context = min(_context_of(model), _LONGEST)
-    asked = parity.ask(reference, job.prompts, context, lambda text, share: tell(Told(text, share)))
+    tell(Told("Loading what was trained"))
+    try:
+        return _certified(job, *_loaded(job, tell), tell)
+    except BaseNotHereError as reason:
+        if job.format is not ExportFormat.ADAPTER:
+            raise
+        return Made(untried(job, reason, Reference(None, load_tokenizer(job.model)), tell))
+
+
+def _loaded(job: ExportJob, tell: Tell) -> tuple[Reference, torch.dtype]:
+    """(what was trained, the number format its weights are stored in). Raises StudioError."""
+    words = load_tokenizer(job.model)
+    model, dtype = load_trained(job, tell)
+    if not (job.staging / ".dense").is_dir():
+        require_room(job, model, dtype)
+    return Reference(model, words), dtype
+
+
+def _certified(job: ExportJob, reference: Reference, dtype: torch.dtype, tell: Tell) -> Made:
+    """The model is the reference's alone, so that it is gone when what was written of it is loaded."""
+
+    def hear(text: str, share: float) -> None:
+        tell(Told(text, share))
+
+    if not (job.model / SETTINGS).is_file():  # an adapter's checkpoint: only the result says what ends a turn
+        stop_at(reference.model, set(reference.stops))
+    context = min(_context_of(reference.model), _LONGEST)
+    questions = parity.ask(reference, job.prompts, context, hear)
     remarks: list[str] = []
-    runtime = _written(job, model, dtype, reference, context, remarks, tell)
+    runtime = _written(job, dtype, reference, context, remarks, tell)
     bounds = parity.bounds_of(job.format, job.quantization, job.mlx_bits)
     try:
-        certificate = parity.certify(
-            reference, asked, runtime, bounds, lambda text, share: tell(Told(text, share))
-        )
+        certificate = parity.certify(reference, questions.asked, runtime, bounds, hear)
     finally:
         runtime.close()
-    if not asked:
-        remarks.append("No prompt was short enough to compare answers with.")
-    return Made(Certificate(certificate.runtime, certificate.checks, certificate.answers, tuple(remarks)))
+    return Made(replace(certificate, remarks=tuple(remarks), untried=questions.none_because))
 
 
 def _written(
     job: ExportJob,
-    model: Any,
     dtype: torch.dtype,
     reference: Reference,
     context: int,
@@ -85,38 +114,30 @@ def _written(
     """Write the files, forget the model, and load what was written anew."""
     match job.format:
         case ExportFormat.ADAPTER:
-            return _adapter(job, model, reference, tell)
+            return _adapter(job, reference, remarks, tell)
         case ExportFormat.MERGED:
-            whole = _merged(job, job.staging, model, _sixteen(dtype), tell)
-            del model
-            reference.forget_model()
+            whole = _merged(job, job.staging, reference.take_model(), _sixteen(dtype), tell)
+            free_memory()
             tell(Told("Loading the export anew"))
-            return Transformers(load_folder(whole), load_tokenizer(whole))
+            return Transformers(load_folder(whole, job.computes_on), load_tokenizer(whole))
         case ExportFormat.GGUF:
-            return _gguf(job, model, dtype, reference, context, remarks, tell)
+            return _gguf(job, dtype, reference, context, remarks, tell)
         case ExportFormat.MLX:
-            whole = _merged(job, job.staging / ".whole", model, _sixteen(dtype), tell)
-            del model
-            reference.forget_model()
+            whole = _merged(job, job.staging / ".whole", reference.take_model(), _sixteen(dtype), tell)
+            free_memory()
             return _mlx(job, whole, tell)
 
 
-def _adapter(job: ExportJob, trained: Any, reference: Reference, tell: Tell) -> Runtime:
-    if not job.is_adapter:
-        raise StudioError(
-            "This run made a whole model, no adapter.", "Export it as a whole model, or as GGUF."
-        )
-    with watched(job.staging, size_of(job.model), lambda share: tell(Told("Copying the adapter", share))):
-        shutil.copytree(
-            job.model, job.staging, ignore=shutil.ignore_patterns(*_NOT_TAKEN), dirs_exist_ok=True
-        )
-    if not (job.staging / _SETTINGS).is_file():
-        trained.generation_config.save_pretrained(job.staging)
-    del trained
-    reference.forget_model()
+def _adapter(job: ExportJob, reference: Reference, remarks: list[str], tell: Tell) -> Runtime:
+    if getattr(reference.model.config, "quantization_config", None):
+        remarks.append("The adapter was tried on its own base model, in the few bits that is stored in.")
+    copy_adapter(job, tell)
+    if not (job.staging / SETTINGS).is_file():
+        reference.model.generation_config.save_pretrained(job.staging)
+    reference.take_model()
+    free_memory()
     tell(Told("Loading the export anew"))
-    again = replace(job, model=job.staging)
-    model, _ = load_trained(again)
+    model, _ = load_trained(replace(job, model=job.staging), tell)
     return Transformers(_with_settings(model, job.staging), load_tokenizer(job.staging))
 
 
@@ -141,7 +162,6 @@ def _merged(job: ExportJob, folder: Path, model: Any, dtype: torch.dtype, tell: 
 
 def _gguf(
     job: ExportJob,
-    model: Any,
     dtype: torch.dtype,
     reference: Reference,
     context: int,
@@ -149,18 +169,20 @@ def _gguf(
     tell: Tell,
 ) -> Runtime:
     source, between = job.model, job.staging / ".whole"
+    model = reference.take_model()
     if job.is_adapter:
         source = _merged(job, between, model, dtype, tell)
     del model
-    reference.forget_model()
+    free_memory()
     target = job.staging / f"{job.name}-{job.quantization}.gguf"
     remarks += write_gguf(source, target, job.quantization, tell)
     if between.is_dir():
         shutil.rmtree(between)
     stops = [reference.word(token) for token in sorted(reference.stops)]
     try:
-        text = modelfile(reference.tokenizer, target.name, stops, _settings_of(job.model))
+        text, differing = modelfile(reference.tokenizer, target.name, stops, _settings_of(job.model))
         (job.staging / MODELFILE).write_text(text, encoding="utf-8")
+        remarks += differing
     except StudioError as error:
         remarks.append(str(error))
     tell(Told("Loading the export anew, in llama.cpp"))
@@ -177,11 +199,16 @@ def _mlx(job: ExportJob, whole: Path, tell: Tell) -> Runtime:
     return mlx.Mlx(job.staging)
 
 
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def _with_settings(model: Any, folder: Path) -> Any:
     """With the tokens that end a turn, which the run has put beside its adapter."""
     from transformers import GenerationConfig  # noqa: PLC0415
 
-    if (folder / _SETTINGS).is_file():
+    if (folder / SETTINGS).is_file():
         model.generation_config = GenerationConfig.from_pretrained(folder)
     return model
 
@@ -190,7 +217,7 @@ def _settings_of(folder: Path) -> Mapping[str, float]:
     """How the model's makers would have answers drawn, in Ollama's words."""
     from transformers import GenerationConfig  # noqa: PLC0415
 
-    if not (folder / _SETTINGS).is_file():
+    if not (folder / SETTINGS).is_file():
         return {}
     config = GenerationConfig.from_pretrained(folder)
     if not config.do_sample:

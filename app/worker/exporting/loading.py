@@ -1,22 +1,33 @@
 """The run's result in memory: an adapter on its full-precision base, or a whole model."""
 
+import importlib.util
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import psutil
 import torch
-from huggingface_hub.constants import HF_HUB_OFFLINE
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from app.domain.errors import StudioError
-from app.domain.exports import ExportJob
+from app.domain.exports import ComputesOn, ExportFormat, ExportJob, Told
+from app.worker import quantisation
+from app.worker.exporting.downloading import base_folder
+from app.worker.exporting.placing import device_for, put
+from app.worker.exporting.watching import size_of
 
 log = logging.getLogger(__name__)
 
-_ROOM: Final = 0.6
-"""So much of the free memory a model may take in 32 bits; else it is loaded in those it is stored in."""
+Tell = Callable[[Told], None]
+
+
+class BaseNotHereError(StudioError):
+    """The base model cannot be loaded on this computer; an adapter can be copied all the same."""
+
+
+class NeverIntoFewerBitsError(StudioError):
+    """Merging is refused."""
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -35,73 +46,110 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def load_trained(job: ExportJob) -> tuple[Any, torch.dtype]:
+def load_trained(job: ExportJob, tell: Tell) -> tuple[Any, torch.dtype]:
     """(what the run made, in eval mode; the number format its weights are stored in). Raises StudioError."""
     if not job.is_adapter:
-        return load_folder(job.model), stored_dtype(str(job.model))
-    _require_full_precision(job.base_model)
-    model = load_folder(job.base_model)
+        return load_folder(job.model, job.computes_on), stored_dtype(job.model)
+    try:
+        folder = base_folder(job.base_model, tell)
+        method = _quantised_by(folder)
+        if method and job.format is not ExportFormat.ADAPTER:
+            raise _never_into_fewer_bits(job.base_model)
+        tell(Told("Loading what was trained"))
+        model = _load_base(folder, method, job)
+    except (BaseNotHereError, NeverIntoFewerBitsError):
+        raise
+    except StudioError as error:
+        raise BaseNotHereError(error.message, error.hint) from error
     words = load_tokenizer(job.model)
     if len(words) > model.get_input_embeddings().weight.shape[0]:
         model.resize_token_embeddings(len(words), mean_resizing=False)  # the adapter brings the new rows
-    return _with_adapter(model, job.model), stored_dtype(job.base_model)
+    return _with_adapter(model, job.model), stored_dtype(folder)
 
 
-def load_folder(name: str | Path) -> Any:
-    """A whole model for running it here, in eval mode. Raises StudioError."""
+def _load_base(folder: Path, method: str, job: ExportJob) -> Any:
+    """`method` is what its weights are stored in fewer bits by, if they are. Raises StudioError."""
+    if method == "bitsandbytes" and not _has_bitsandbytes():
+        raise BaseNotHereError(
+            f"The base model {job.base_model} is stored in fewer bits, and bitsandbytes, which reads that, "
+            "is not installed here.",
+            'Run: pip install "tunewright[local]".',
+        )
+    model = load_folder(folder, job.computes_on, is_quantised=bool(method))
+    if method == "bitsandbytes":
+        quantisation.make_safe(model)
+    return model
+
+
+def load_folder(folder: Path, wanted: ComputesOn = ComputesOn.AUTO, *, is_quantised: bool = False) -> Any:
+    """A whole model for running it here, in eval mode. Raises StudioError.
+
+    torch.OutOfMemoryError says that the graphics card was too small after all."""
+    how = {"device_map": {"": device_for(wanted, size_of(folder))}} if is_quantised else {}
     try:
         model, info = AutoModelForCausalLM.from_pretrained(
-            str(name),
-            dtype=_dtype(str(name)),
-            local_files_only=HF_HUB_OFFLINE or Path(name).is_dir(),
+            str(folder),
+            dtype="auto",
+            local_files_only=True,
             trust_remote_code=False,
             output_loading_info=True,
+            **how,
         )
+    except torch.OutOfMemoryError:
+        raise
     except Exception as error:  # transformers and the Hub raise dozens of types
         log.exception("model")
         if isinstance(error, MemoryError) or "allocate memory" in str(error):
             raise StudioError(
-                f"Memory ran out while loading {name}.", "Close other programs and try again."
+                f"Memory ran out while loading {folder}.", "Close other programs and try again."
             ) from error
         raise StudioError(
-            f"The model {name} cannot be loaded ({type(error).__name__}).",
+            f"The model {folder} cannot be loaded ({type(error).__name__}).",
             "Check that its folder is there and whole, or that it can be downloaded.",
         ) from error
     if missing := info["missing_keys"]:
         raise StudioError(
-            f"The model {name} is not whole: {len(missing)} tensors are missing, like {min(missing)}.",
+            f"The model {folder} is not whole: {len(missing)} tensors are missing, like {min(missing)}.",
             "Get it again.",
         )
-    if (Path(name) / "generation_config.json").is_file():
-        model.generation_config = GenerationConfig.from_pretrained(name)
-    return model.to(_device()).eval()
+    if (folder / "generation_config.json").is_file():
+        model.generation_config = GenerationConfig.from_pretrained(folder)
+    return model.eval() if is_quantised else put(model, wanted).eval()
 
 
-def stored_dtype(name: str) -> torch.dtype:
+def stored_dtype(folder: Path) -> torch.dtype:
     """Of its weights on disk, by its config; 32 bits where that says nothing."""
-    config = AutoConfig.from_pretrained(name, local_files_only=HF_HUB_OFFLINE or Path(name).is_dir())
-    found = getattr(config, "dtype", None)
+    found = getattr(AutoConfig.from_pretrained(folder, local_files_only=True), "dtype", None)
     return found if isinstance(found, torch.dtype) else torch.float32
 
 
-def _require_full_precision(base_model: str) -> None:
-    """Merging into weights of 4 or 8 bits would round away what was learnt."""
+def _quantised_by(folder: Path) -> str:
+    """What stores its weights in fewer bits; empty for full precision. Raises BaseNotHereError."""
     try:
-        config = AutoConfig.from_pretrained(
-            base_model, local_files_only=HF_HUB_OFFLINE or Path(base_model).is_dir()
-        )
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:
         log.exception("config")
-        raise StudioError(
-            f"The base model {base_model} is not to be had.",
-            "Put its folder back, or go online to download it. The adapter alone can be exported.",
+        raise BaseNotHereError(
+            f"The base model in {folder} cannot be read.",
+            "Get it again. The adapter alone can be exported.",
         ) from error
-    if getattr(config, "quantization_config", None):
-        raise StudioError(
-            f"The base model {base_model} is stored in fewer bits: merging into it would round away what the "
-            "run has learnt.",
-            "Name the same model in full precision (--base, or “Merge into”), or export the adapter.",
-        )
+    stored = getattr(config, "quantization_config", None)
+    if not stored:
+        return ""
+    method = stored.get("quant_method") if isinstance(stored, dict) else getattr(stored, "quant_method", "")
+    return str(getattr(method, "value", method) or "bitsandbytes")
+
+
+def _has_bitsandbytes() -> bool:
+    return importlib.util.find_spec("bitsandbytes") is not None
+
+
+def _never_into_fewer_bits(base_model: str) -> NeverIntoFewerBitsError:
+    return NeverIntoFewerBitsError(
+        f"The base model {base_model} is stored in fewer bits: merging into it would round away what the "
+        "run has learnt.",
+        "Name the same model in full precision (--base, or “Merge into”), or export the adapter.",
+    )
 
 
 def _with_adapter(model: Any, folder: Path) -> Any:
@@ -110,6 +158,8 @@ def _with_adapter(model: Any, folder: Path) -> Any:
     _untie_if_trained(model, folder)
     try:
         return PeftModel.from_pretrained(model, str(folder)).eval()
+    except torch.OutOfMemoryError:
+        raise
     except (OSError, ValueError, RuntimeError) as error:
         log.exception("adapter")
         raise StudioError(
@@ -130,18 +180,3 @@ def _untie_if_trained(model: Any, folder: Path) -> None:
         return
     head.weight = torch.nn.Parameter(first.weight.detach().clone(), requires_grad=False)
     model.config.tie_word_embeddings = False
-
-
-def _dtype(name: str) -> Any:
-    """32 bits on the processor where there is room, as answers are compared; else as it is stored."""
-    if torch.cuda.is_available():
-        return "auto"
-    folder = Path(name)
-    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors")) if folder.is_dir() else 0
-    return torch.float32 if stored * 2 <= psutil.virtual_memory().available * _ROOM else "auto"
-
-
-def _device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

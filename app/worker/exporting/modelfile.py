@@ -35,6 +35,17 @@ _TRIED: Final[Sequence[Messages]] = (
     ],
 )
 
+_BLANKS: Final[Sequence[Messages]] = (
+    [{"role": "user", "content": "  Hi \n"}],
+    [{"role": "system", "content": " Be kind.\n"}, {"role": "user", "content": "Hi"}],
+    [
+        {"role": "user", "content": "One"},
+        {"role": "assistant", "content": "\n Two "},
+        {"role": "user", "content": "Three"},
+    ],
+)
+"""Many templates cut these off, which Ollama's language cannot: said, but no reason to have no Modelfile."""
+
 
 @dataclass(frozen=True)
 class Pieces:
@@ -87,19 +98,43 @@ class Pieces:
         )
 
 
-def modelfile(tokenizer: Any, file: str, stops: Sequence[str], settings: Mapping[str, float]) -> str:
-    """The text of a Modelfile for the GGUF `file` beside it. Raises StudioError with the exact reason."""
+def modelfile(
+    tokenizer: Any, file: str, stops: Sequence[str], settings: Mapping[str, float]
+) -> tuple[str, Sequence[str]]:
+    """(the text of a Modelfile for the GGUF `file` beside it, what is otherwise in Ollama all the same).
+
+    Raises StudioError with the exact reason where there can be none."""
 
     def render(messages: Messages, to_answer: bool) -> str:
         return str(
             tokenizer.apply_chat_template(list(messages), add_generation_prompt=to_answer, tokenize=False)
         )
 
-    go = pieces_of(render, tokenizer.bos_token or "").go()
-    lines = [f"FROM ./{file}", f'TEMPLATE """{go}"""']
+    first_token = tokenizer.bos_token or ""
+    pieces = pieces_of(render, first_token)
+    lines = [f"FROM ./{file}", f'TEMPLATE """{pieces.go()}"""']
     lines += [f'PARAMETER stop "{stop}"' for stop in stops]
     lines += [f"PARAMETER {name} {value:g}" for name, value in settings.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n", differences(render, first_token, pieces)
+
+
+def differences(render: Render, first_token: str, pieces: Pieces) -> Sequence[str]:
+    """What Ollama writes otherwise of texts with blanks at their ends, as sentences."""
+    for messages in _BLANKS:
+        wanted = _taken(render, first_token, messages)
+        if wanted is None:
+            continue
+        found = pieces.text(messages)
+        if wanted == found:
+            continue
+        cut = [dict(message, content=message["content"].strip()) for message in messages]
+        if wanted == pieces.text(cut):
+            return (
+                "Ollama keeps blanks and empty lines at the beginning and end of what is said, which the "
+                "training's chat template cuts off: write there without them. llama.cpp cuts them itself.",
+            )
+        return (f"Of text with blanks at its ends, what Ollama writes {difference(wanted, found)}",)
+    return ()
 
 
 def pieces_of(render: Render, first_token: str) -> Pieces:
@@ -122,6 +157,14 @@ def pieces_of(render: Render, first_token: str) -> Pieces:
                 "The GGUF file itself has the template; llama.cpp and LM Studio use it.",
             )
     return pieces
+
+
+def _taken(render: Render, first_token: str, messages: Messages) -> str | None:
+    """None where the template refuses them, as one without a system role does."""
+    try:
+        return _bare(render, first_token, messages, True)
+    except Exception:
+        return None
 
 
 def _bare(render: Render, first_token: str, messages: Messages, to_answer: bool) -> str:

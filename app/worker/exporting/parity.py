@@ -58,19 +58,46 @@ class Asked:
     messages: Messages
     reading: Reading
     quick: Reading
-    answer: Answer
+    answer: Answer | None
+    """None where the trained model cannot be loaded here."""
 
 
-def ask(reference: Reference, prompts: Sequence[Messages], context: int, tell: Tell) -> list[Asked]:
+@dataclass(frozen=True)
+class Questions:
+    """The prompts that can be asked, and why not where none can."""
+
+    asked: Sequence[Asked]
+    none_because: str = ""
+
+
+def read(reference: Reference, prompts: Sequence[Messages]) -> list[Asked]:
+    """Without a model: only how they are read can be compared then."""
+    return [
+        Asked(messages, reference.in_training(messages), reference.in_quick_inference(messages), None)
+        for messages in prompts
+    ]
+
+
+def ask(reference: Reference, prompts: Sequence[Messages], context: int, tell: Tell) -> Questions:
     """Let the trained model answer; prompts that leave no room for an answer are left out."""
-    asked = []
+    asked, lengths = [], []
     for number, messages in enumerate(prompts):
         reading = reference.in_training(messages)
+        lengths.append(len(reading.ids))
         if len(reading.ids) + ANSWER_TOKENS <= context:
             quick = reference.in_quick_inference(messages)
             asked.append(Asked(messages, reading, quick, reference.answer(reading.ids, ANSWER_TOKENS)))
         tell("The trained model answers prompts", (number + 1) / len(prompts))
-    return asked
+    return Questions(asked, "" if asked else _too_long(lengths, context))
+
+
+def _too_long(lengths: Sequence[int], context: int) -> str:
+    if not lengths:
+        return "there was no prompt to compare answers with."
+    return (
+        f"no prompt was short enough to compare answers with. The shortest of {len(lengths)} has "
+        f"{min(lengths):,} tokens; with an answer of {ANSWER_TOKENS}, at most {context:,} are compared."
+    )
 
 
 def certify(
@@ -78,13 +105,13 @@ def certify(
 ) -> Certificate:
     """Every check is made, whatever the others say, but answers only where the prompts are read alike."""
     checks = [
-        _same_in_app(asked),
+        _same_in_app(reference, asked),
         _same_text(reference, asked, runtime),
         _same_tokens(reference, asked, runtime),
         _stops(reference, asked, runtime),
     ]
     pairs: tuple[AnswerPair, ...] = ()
-    if asked:
+    if any(one.answer for one in asked):
         pairs = tuple(
             _pair(reference, one, runtime, bounds, number, len(asked), tell)
             for number, one in enumerate(asked)
@@ -93,14 +120,17 @@ def certify(
     return Certificate(runtime.name, tuple(checks), pairs)
 
 
-def _same_in_app(asked: Sequence[Asked]) -> Check:
+def _same_in_app(reference: Reference, asked: Sequence[Asked]) -> Check:
     name = "Training and Quick Inference read alike"
     for number, one in enumerate(asked, start=1):
-        if one.quick != one.reading:
+        if one.quick.text != one.reading.text:
+            said = f"Prompt {number}: Quick Inference {difference(one.reading.text, one.quick.text)}"
+            return Check(name, False, said)
+        if one.quick.ids != one.reading.ids:
             return Check(
                 name,
                 False,
-                f"Prompt {number}: Quick Inference {difference(one.reading.text, one.quick.text)}",
+                _other_token(reference, number, one.reading.ids, one.quick.ids, "Quick Inference"),
             )
     return Check(name, True, f"{_count(asked)} the same text and the same tokens in training and in the app.")
 
@@ -128,14 +158,19 @@ def _same_tokens(reference: Reference, asked: Sequence[Asked], runtime: Runtime)
         except RefusedError as error:
             return Check(name, False, f"Prompt {number}: {runtime.name} reads nothing: {error}")
         if found != one.reading.ids:
-            at = _first_difference(one.reading.ids, found)
-            ours, theirs = _token(reference, one.reading.ids, at), _token(reference, found, at)
-            return Check(
-                name, False,
-                f"Prompt {number}, token {at + 1}: training reads {ours}, {runtime.name} reads {theirs}.",
-            )  # fmt: skip
+            return Check(name, False, _other_token(reference, number, one.reading.ids, found, runtime.name))
     total = sum(len(one.reading.ids) for one in asked)
     return Check(name, True, f"All {total:,} tokens of the prompts are the same.")
+
+
+def _other_token(
+    reference: Reference, number: int, ours: Sequence[int], theirs: Sequence[int], name: str
+) -> str:
+    at = _first_difference(ours, theirs)
+    return (
+        f"Prompt {number}, token {at + 1}: training reads {_token(reference, ours, at)}, "
+        f"{name} reads {_token(reference, theirs, at)}."
+    )
 
 
 def _stops(reference: Reference, asked: Sequence[Asked], runtime: Runtime) -> Check:
@@ -157,6 +192,7 @@ def _pair(
     reference: Reference, one: Asked, runtime: Runtime, bounds: Bounds, number: int, count: int, tell: Tell
 ) -> AnswerPair:
     tell(f"Comparing answers with {runtime.name}", number / count)
+    assert one.answer is not None
     ours, agreeing, clear = one.answer.tokens, 0, 0
     theirs = runtime.answer(one.reading.ids, len(ours))
     whole = theirs

@@ -32,9 +32,14 @@ class Reference:
     """The trained model with the tokenizer of its training."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
+        """Without a model (None) it reads, but answers nothing."""
         self._model, self.tokenizer = model, tokenizer
         self.first_text: str = tokenizer.bos_token or ""
         self.stops = stops_of(tokenizer)
+
+    @property
+    def model(self) -> Any:
+        return self._model
 
     def in_training(self, messages: Messages) -> Reading:
         text = training_render(self.tokenizer, [dict(m) for m in messages], add_generation_prompt=True)
@@ -46,9 +51,10 @@ class Reference:
     def answer(self, prompt: Sequence[int], most: int) -> Answer:
         return greedy(self._model, prompt, most, self.stops)
 
-    def forget_model(self) -> None:
-        """Make room for what was exported."""
-        self._model = None
+    def take_model(self) -> Any:
+        """The model, which nobody else holds then: what is made of it needs the room."""
+        model, self._model = self._model, None
+        return model
 
     def word(self, token: int) -> str:
         return str(self.tokenizer.decode([token]))

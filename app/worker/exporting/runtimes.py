@@ -1,6 +1,9 @@
 """What reads and answers what was exported: llama.cpp for a GGUF file, Transformers for a folder."""
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 Messages = Sequence[Mapping[str, Any]]
@@ -59,3 +62,38 @@ class Transformers:
 
     def close(self) -> None:
         self._model = None
+
+
+class WordsOnly:
+    """Tokenizer and settings of a folder whose model cannot be loaded here: it reads, and answers nothing."""
+
+    def __init__(self, tokenizer: Any, folder: Path) -> None:
+        from transformers import __version__  # noqa: PLC0415 seconds
+
+        self.name = f"the tokenizer of Transformers {__version__}"
+        self._words = tokenizer
+        self._ends = _ends_of(folder)
+
+    def render(self, messages: Messages) -> str:
+        plain = [dict(message) for message in messages]
+        return str(self._words.apply_chat_template(plain, add_generation_prompt=True, tokenize=False))
+
+    def tokenize(self, text: str) -> list[int]:
+        return list(self._words(text, add_special_tokens=False)["input_ids"])
+
+    def answer(self, prompt: Sequence[int], most: int) -> list[int]:
+        raise NotImplementedError("there is no model")
+
+    def stops_at(self, token: int, prompt: Sequence[int]) -> bool:
+        return token in self._ends
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+def _ends_of(folder: Path) -> set[int]:
+    """The tokens that end an answer by the settings in a folder."""
+    with suppress(OSError, ValueError, KeyError):
+        ends = json.loads((folder / "generation_config.json").read_bytes())["eos_token_id"]
+        return set(ends if isinstance(ends, list) else [ends])
+    return set()

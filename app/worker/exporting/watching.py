@@ -19,6 +19,7 @@ def watched(folder: Path, expected: int, tell: Callable[[float], None]) -> Itera
         while not is_over.wait(_LOOK_SECONDS):
             tell(min((size_of(folder) - before) / max(expected, 1), 1.0))
 
+    tell(0.0)
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
     try:

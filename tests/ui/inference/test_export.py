@@ -10,16 +10,28 @@ import pytest
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.exports import SqliteExportStore
 from app.domain.exports import ExportCancelledError, Replacing
+from app.domain.gpus import Gpu
 from app.domain.runs import Run
 from app.domain.sizes import sized
 from app.services.exporting import ExportService
 from app.ui.inference.export_dialog import ExportHost
 from app.ui.inference.export_part import ExportPart
 from app.ui.inference.export_window import ExportWindow
-from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
+from tests.exporting.conftest import (
+    MODEL,
+    adapter,
+    add_checkpoint,
+    add_run,
+    left_over,
+    service_of,
+    unheard,
+    wish,
+)
 from tests.exporting.writer import Writer
 from tests.services.conftest import make_world
 from tests.ui.harness import mounted
+
+__all__ = ["adapter"]
 
 
 @ft.component
@@ -80,6 +92,54 @@ async def test_an_export_that_is_not_as_trained_says_the_exact_reason(world) -> 
         await screen.wait_for_text("Not as trained: Letter 3 differs.")
 
 
+async def test_an_export_that_nobody_could_try_says_why_and_has_neither_tick_nor_cross(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer(untried="no prompt was short enough."))
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        await screen.click("Export")
+        await screen.wait_for_text("Not tried: no prompt was short enough.")
+
+        icons = {icon.icon for icon in screen.controls(ft.Icon)}
+        assert ft.Icons.HELP_OUTLINE in icons
+        assert not {ft.Icons.CHECK_CIRCLE, ft.Icons.ERROR} & icons
+
+
+async def test_a_copy_to_merge_into_is_no_business_of_an_adapter_alone(world, adapter) -> None:
+    writer = Writer()
+    run = add_run(world, adapter("one"))
+    async with mounted(Exports, service(world, writer), run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("while it is made")
+        await screen.type("Merge into another copy of the base", "someone/else")
+        await screen.choose("Format", "adapter")
+        await screen.wait_for_text("-adapter")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert writer.jobs[-1].base_model == str(MODEL)
+
+
+@pytest.mark.parametrize("gpus", [(), (Gpu("RTX 4070", 12_000_000_000, 11_000_000_000),)])
+async def test_where_there_is_a_card_the_processor_can_be_chosen_and_the_memory_is_named(world, gpus) -> None:
+    run, writer = add_run(world, MODEL), Writer()
+    exporting = service_of(world, SqliteExportStore(world.runs._engine), writer, gpus=gpus)
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        if not gpus:
+            assert not any(f.label == "On" for f in screen.controls(ft.Dropdown))
+            assert any("of this computer's memory" in said for said in screen.identified("export-estimate"))
+            return
+        assert any("of the graphics card's memory" in said for said in screen.identified("export-estimate"))
+        await screen.choose("On", "cpu")
+        await screen.wait_for_text("of this computer's memory")
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert writer.jobs[-1].computes_on == "cpu"
+
+
 async def test_a_cancel_leaves_nothing_and_says_so(world) -> None:
     writer = Writer()
     writer.may_go_on.clear()
@@ -115,6 +175,18 @@ async def test_an_export_goes_on_where_its_dialog_is_closed_and_its_run_is_left(
         writer.may_go_on.set()
         await screen.wait_for_text("As trained")
         await screen.wait_for(lambda: not screen.identified("export-making"))
+
+
+async def test_a_proposal_that_was_taken_while_the_dialog_stood_open_is_made_anew(world) -> None:
+    run, exporting = add_run(world, MODEL), service(world, Writer())
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        exporting.export(run.id, wish(world.home / "exports" / "Ferry-talk-1-q8_0"), unheard)
+        await screen.click("Export")
+        await screen.wait_for_text("As trained")
+
+    assert left_over(world.home / "exports") == ["Ferry-talk-1-q8_0", "Ferry-talk-1-q8_0-2"]
 
 
 async def test_an_export_that_was_left_can_be_cancelled_in_the_list(world) -> None:
@@ -251,10 +323,29 @@ async def test_a_push_under_way_stays_in_sight_until_it_has_ended(world) -> None
         await screen.click("Push to the Hub…")
         await screen.type("Model (your-name/ferry-talk)", "me/ferry")
         screen.start(screen.click("Push privately"))
-        await screen.wait_for_text("Starting…")
+        await screen.wait_for_text("Uploading file 1 of 2…")
         assert [dialog.modal for dialog in screen.controls(ft.AlertDialog)] == [True]
         writer.may_go_on.set()
         await screen.wait_for_text("On the Hub: https://hub/me/ferry")
+
+
+async def test_a_push_is_cancelled_between_two_files(world) -> None:
+    writer = Writer()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    world.secrets.token = "hf_writing"
+    made = exporting.export(run.id, wish(world.home / "out"), unheard)
+    writer.may_go_on.clear()
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.wait_for_text("As trained")
+        await screen.click("Push to the Hub…")
+        await screen.type("Model (your-name/ferry-talk)", "me/ferry")
+        screen.start(screen.click("Push privately"))
+        await screen.wait_for_text("Uploading file 1 of 2…")
+        await screen.click("Cancel push")
+        await screen.wait_for_text("Cancelled. No file of it shows on the Hub")
+
+    assert writer.pushed == []
+    assert exporting.find(made.id).pushed_to == ""
 
 
 async def test_what_a_push_would_replace_is_asked_before_anything_is_sent(world) -> None:
