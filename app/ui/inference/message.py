@@ -166,8 +166,8 @@ def Editor(said: Said, hands: Hands, on_close: Callable[[], None], *, is_busy: b
         on_close()
         hands.edit(said, typed.now())
 
-    edit_help = "inference.message.edit_alone_help" if hands.is_alone else "inference.message.edit_help"
-    note = text(edit_help) if is_mine else text("inference.message.correct_help")
+    edit_help = text("inference.message.edit_alone_help" if hands.is_alone else "inference.message.edit_help")
+    note = edit_help if is_mine else text("inference.message.correct_help")
     field = TextField(
         label=text("inference.message.field") if is_mine else text("inference.message.correction"),
         value=typed.shown,

@@ -202,8 +202,10 @@ def _who_answers(chats: ConversationService, conversation: Conversation, chosen:
         label = chats.label_of(chosen) if chosen is not None else ""
     except EngineError:
         label = ""
-    key = "inference.chats.other_answers" if label else "inference.chats.none_answers"
-    return text(key, model=conversation.model_label, reason=reason, other=label)
+    model = conversation.model_label
+    if label:
+        return text("inference.chats.other_answers", model=model, reason=reason, other=label)
+    return text("inference.chats.none_answers", model=model, reason=reason)
 
 
 def _undo_line(deleted: Conversation | None, undo: Callable[[], object]) -> list[ft.Control]:
