@@ -40,8 +40,8 @@ HURRY = Patience(
     confirm=timedelta(seconds=0.1),
     unseen=timedelta(seconds=0.5),
     silence=timedelta(seconds=0.5),
-    leave=timedelta(seconds=1),
-    save=timedelta(seconds=2),
+    leave=timedelta(seconds=4),
+    save=timedelta(seconds=10),  # of a machine on which much else goes on
     stopped=timedelta(seconds=60),
     retry_seconds=0.05,
 )

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 
 from app.domain.presets import PRESETS, QUICK_LOCAL_TEST, preset_values
+from app.domain.runs import RunId
 from app.domain.sessions import Session, SessionId
 from app.domain.setups import BUNDLED_MODEL
 from app.services.settings import LeftForm
@@ -141,7 +142,7 @@ def test_a_presets_values_are_its_own_in_a_setup_that_says_so_and_in_one_of_a_ru
     of_a_run = setup.model_copy(update={"preset": ""})
     loaded.load(of_a_run)
     assert loaded.preset == CUSTOM
-    open_clone(loaded, of_a_run)
+    open_clone(loaded, RunId("a run"), of_a_run)
     assert loaded.preset == name
 
 

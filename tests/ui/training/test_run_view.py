@@ -81,9 +81,9 @@ def counted(studio, monkeypatch) -> list[int]:
 
 async def test_of_a_run_that_went_back_no_step_of_before_stays_in_the_chart(studio):
     run = studio.start()
-    (run.folder / "checkpoints" / "5").mkdir(parents=True)
+    kept = whole_checkpoint(run, 5, 5)
     write_events(run, started(), Plan(**PLAN), *(step(n) for n in range(1, 9)))
-    write_events(run, CheckpointSaved(step=5, path="checkpoints/5"))
+    write_events(run, CheckpointSaved(step=5, path=f"checkpoints/{kept.name}"))
     ends(studio.world, run, JobState(JobPhase.EXITED, 3), Result(status="stopped", step=8))
     async with studio.opened() as screen:
         await screen.wait_for(lambda: status(screen) == "Stopped" and chart_points(screen) == 8)
