@@ -9,7 +9,7 @@ from app.domain import preflight_words as words
 from app.domain.preflight import ActiveLogger, Readiness, Remark
 from app.ui.kit.identified import Identified
 from app.ui.kit.status_pill import StatusPill, Tone
-from app.ui.texts import counted, text
+from app.ui.texts import counted, text, text_in
 from app.ui.theme import GAP
 from app.ui.training.abilities import Abilities
 from app.ui.training.fields import Help, Wrap
@@ -125,13 +125,14 @@ def RemarkLine(remark: Remark) -> ft.Control:
     is_error = remark.level == "error"
     color = ft.Colors.ERROR if is_error else ft.Colors.TERTIARY
     icon = ft.Icons.ERROR_OUTLINE if is_error else ft.Icons.WARNING_AMBER
-    title = f"{remark.level.capitalize()} · {remark.about}: {remark.message}"
+    level = text_in("training.ready.levels", remark.level)
+    title = f"{level} · {remark.about}: {remark.message}"
     texts: list[ft.Control] = [ft.Text(title, theme_style=ft.TextThemeStyle.BODY_MEDIUM)]
     if remark.hint:
         texts.append(Help(remark.hint))
     return ft.Row(
         [
-            ft.Icon(icon, color=color, size=20, semantics_label=remark.level.capitalize()),
+            ft.Icon(icon, color=color, size=20, semantics_label=level),
             ft.Column(texts, spacing=2, tight=True, expand=True),
         ],
         spacing=GAP,
