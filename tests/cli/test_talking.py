@@ -14,7 +14,16 @@ MODEL = str(ROOT / "assets/tiny-model")
 
 
 def test_a_chat_with_a_folder_is_kept_found_exported_and_becomes_a_session(shell: Shell, tmp_path):
-    words = ("--prompt", "Hello there", "--system", "Be kind.", "--temperature", "0", "--max-new-tokens", "8")
+    words = (
+        "--prompt",
+        "Hello there",
+        "--system",
+        "Be kind.",
+        "--temperature",
+        "0",
+        "--stop",
+        " ",
+    )  # comes to its end
     answer = shell.json("chat", MODEL, *words)["answer"]
 
     [kept] = shell.json("chats", "list", "--search", "hello")
