@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -699,8 +700,9 @@ def test_what_is_missing_is_said_with_the_command_that_brings_it(world, store, m
 
 
 def _exporting_processes() -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(os.getpid()).children(recursive=True)
-        if "app.worker.exporting" in child.cmdline()
-    ]
+    found = []
+    for child in psutil.Process(os.getpid()).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # or just killed, and not waited for yet
+            if "app.worker.exporting" in child.cmdline():
+                found.append(child)
+    return found
