@@ -6,13 +6,16 @@ with the Quick local test preset, asks its result and its base the same question
 `local` and `dev` and a Chromium (`CHROMIUM=/path/to/it`, else the system's, else Playwright's own).
 `--everything FOLDER` also keeps every screen there, light and dark, wide and narrow, to look at.
 `--states` takes docs/images/states instead: every state of the Training tab, in some minutes; or only the
-named ones, like `--states first_sight queue`.
+named ones, like `--states first_sight queue`. `--rented` takes those of a rented GPU, at the tests' emulator.
 """
 
 import argparse
 import json
+import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -23,6 +26,8 @@ sys.path.insert(0, str(ROOT))
 from scripts.training_states import States, end_runs_in  # noqa: E402
 from tests.e2e.conftest import RunningApp, launch  # noqa: E402
 from tests.e2e.flet_ui import FletUI  # noqa: E402
+from tests.emulators.runpod.server import RunpodEmulator  # noqa: E402
+from tests.launchers.rented_place import trainer_image  # noqa: E402
 
 IMAGES = ROOT / "docs/images"
 SAMPLE = ROOT / "assets/sample/ferry-help-desk.jsonl"
@@ -68,17 +73,21 @@ def main() -> None:
     )
     parser.add_argument("--everything", type=Path, metavar="FOLDER")
     parser.add_argument("--states", nargs="*", metavar="STEP")
+    parser.add_argument("--rented", action="store_true")
     args = parser.parse_args()
     everything = args.everything
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright, ExitStack() as while_open:
+        runpod = while_open.enter_context(emulated_runpod(Path(home))) if args.rented else None
         app = RunningApp(Path(home) / "tunewright").start()
         chromium = launch(playwright)
         try:
             page = chromium.new_page(viewport=WIDE, color_scheme="light")
             ui = FletUI(page).open(app.url)
             ui.wait_for_text("Import data")
-            if args.states is not None:
-                take_states(ui, app.home, args.states)
+            if runpod is not None:
+                take_states(ui, app.home, lambda states: states.rented(runpod))
+            elif args.states is not None:
+                take_states(ui, app.home, lambda states: states.go_through(args.states))
             else:
                 take_all(ui, Camera(ui, everything))
         finally:
@@ -87,9 +96,18 @@ def main() -> None:
             end_runs_in(app.home)
 
 
-def take_states(ui: FletUI, home: Path, steps: list[str]) -> None:
+@contextmanager
+def emulated_runpod(folder: Path) -> Iterator[RunpodEmulator]:
+    """For every app that is started from now on."""
+    images = trainer_image(ROOT / "trainer_image/train.py", OMP_NUM_THREADS="1")
+    with RunpodEmulator(folder / "runpod", images=images) as runpod:
+        os.environ.update(runpod.environment())
+        yield runpod
+
+
+def take_states(ui: FletUI, home: Path, go: Callable[[States], None]) -> None:
     states = States(ui, IMAGES / "states", home)
-    states.go_through(steps)
+    go(states)
     if states.failed:
         raise SystemExit("\n\n".join(["Not all states were reached:", *states.failed]))
 

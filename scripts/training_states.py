@@ -2,7 +2,7 @@
 
 One journey through all of them, kept as WebP in docs/images/states: each step brings the tab into the state
 that names its picture. A step that fails is told at the end, and the others go on. Those of the
-Inference tab are in `talking_states`.
+Inference tab are in `talking_states`, of Data and Merge in `data_states`, of rented GPUs in `renting_states`.
 """
 
 import json
@@ -18,9 +18,10 @@ import psutil
 from PIL import Image
 from playwright.sync_api import FloatRect, Locator
 
-from scripts import talking_states
+from scripts import data_states, renting_states, talking_states
 from tests.e2e.flet_ui import FletUI
 from tests.e2e.test_journey import ask, pick
+from tests.emulators.runpod.server import RunpodEmulator
 
 WIDE = {"width": 1280, "height": 800}
 TALL = {"width": 1280, "height": 1500}
@@ -120,6 +121,9 @@ class States:
             self.queue,
             self.talking,
             self.export,
+            self.rows,
+            self.importing,
+            self.merging,
             self.settings,
             self.offline,
         ):
@@ -307,6 +311,23 @@ class States:
         self.ui.go_to("Training")
         self._have_a_run()
         talking_states.export(self)
+
+    def rows(self) -> None:
+        data_states.rows(self)
+
+    def importing(self) -> None:
+        data_states.importing(self)
+
+    def merging(self) -> None:
+        data_states.merging(self)
+
+    def rented(self, runpod: RunpodEmulator) -> None:
+        """Of an app of its own, whose Runpod is that."""
+
+        def rented() -> None:
+            renting_states.rented(self, runpod)
+
+        self.step(rented)
 
     def settings(self) -> None:
         self.resize(WHOLE)

@@ -36,8 +36,9 @@ _FEW_LINES = 8
 """So many are shown as they are, more in a box that scrolls."""
 _OUTPUT_HEIGHT = 240
 
-Found = tuple[tuple[str, int], ImageFacts | None]
-"""The name that was asked about and in which round, and what was found."""
+Round = tuple[str, int, int, bool]
+"""The name that is asked about, how often the person asked, and which work was or is going on."""
+Found = tuple[Round, ImageFacts | None]
 
 
 @ft.component
@@ -50,6 +51,7 @@ def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") ->
     turn, set_turn = ft.use_state(0)
     work, set_work = ft.use_state(care.work.state)
     name = image.strip()
+    asked: Round = (name, turn, work.number, work.is_busy)
 
     def heard(answer: Found) -> None:
         set_problem(None)
@@ -60,12 +62,12 @@ def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") ->
         set_turn(turn + 1)
 
     def look() -> Found:
-        return (name, turn), care.image(name) if name else None
+        return asked, care.image(name) if name else None
 
     use_answer(
         look,
         heard,
-        on=(name, turn, work.number, work.is_busy),
+        on=asked,
         delay_seconds=_TYPING_SECONDS,
         every_seconds=_LOOK_SECONDS,
         on_problem=set_problem,
@@ -76,7 +78,7 @@ def DockerCare(care: DockerCareService, image: str, offline_reason: str = "") ->
         on=work.is_busy,
         every_seconds=_PROGRESS_SECONDS if work.is_busy else _LOOK_SECONDS,
     )
-    is_known = found is not None and found[0] == (name, turn) and problem is None
+    is_known = found is not None and found[0] == asked and problem is None
     facts = found[1] if found and is_known else None
     use_answer(care.leftovers, set_left, on=(turn, is_known), every_seconds=_LEFTOVER_SECONDS)
     return ft.Column(
@@ -182,9 +184,34 @@ def _going_on(work: ImageWorkState, cancel: Callable[[], None]) -> list[ft.Contr
 
 
 @ft.component
+def ImageGoingOn(care: DockerCareService) -> ft.Control:
+    """How far an image is that is built or pulled, and Cancel: where Docker's own fields are not shown."""
+    work, set_work = ft.use_state(care.work.state)
+    use_answer(
+        lambda: care.work.state,
+        set_work,
+        on=work.is_busy,
+        every_seconds=_PROGRESS_SECONDS if work.is_busy else _LOOK_SECONDS,
+    )
+
+    def cancel() -> None:
+        care.work.cancel()
+        set_work(care.work.state)
+
+    if not work.is_busy:
+        return ft.Container(visible=False)
+    return ft.Column(_going_on(work, cancel), spacing=GAP, tight=True)
+
+
+@ft.component
 def Output(printed: str) -> ft.Control:
-    """All that a build has printed, to be opened and copied."""
-    lines = printed.splitlines()[-_MOST_LINES:]
+    """What a build has printed, to be opened: its end, and all of it to be copied."""
+    printed_lines = printed.splitlines()
+    lines = printed_lines[-_MOST_LINES:]
+    is_cut = len(lines) < len(printed_lines)
+    cut = (
+        [Help(text("training.docker.output_end", count=len(lines), of=len(printed_lines)))] if is_cut else []
+    )
     box = ft.Column(
         [
             Selectable(
@@ -195,7 +222,9 @@ def Output(printed: str) -> ft.Control:
         height=_OUTPUT_HEIGHT if len(lines) > _FEW_LINES else None,
     )
     copy = CopyButton(printed, what=text("training.docker.the_output"))
-    return Foldable(text("training.docker.output"), lambda: [box], badge=copy, identifier="docker-output")
+    return Foldable(
+        text("training.docker.output"), lambda: [*cut, box], badge=copy, identifier="docker-output"
+    )
 
 
 def _buttons(
@@ -309,28 +338,28 @@ def Leftovers(
     care: DockerCareService, left: Sequence[Leftover], on_changed: Callable[[Sequence[Leftover]], None]
 ) -> ft.Control:
     """Containers nobody needs any more; no line at all while there are none."""
-    is_asking, ask = ft.use_state(False)
+    asked, ask = ft.use_state(cast(Sequence[Leftover], ()))
 
     def remove() -> Sequence[Leftover]:
-        care.clean([each.container.id for each in left])
+        care.clean([each.container.id for each in asked])
         return care.leftovers()
 
     def removed(rest: Sequence[Leftover]) -> None:
-        ask(False)
+        ask(())
         on_changed(rest)
 
     clean = use_action(remove, on_done=removed)
     ft.use_dialog(
         ConfirmDialog(
-            counted("training.docker.remove_question", len(left)),
+            counted("training.docker.remove_question", len(asked)),
             text("training.docker.what_stays"),
             confirm=text("training.docker.remove_confirm"),
             on_confirm=clean.run,
-            on_cancel=lambda: ask(False),
+            on_cancel=lambda: ask(()),
             is_busy=clean.is_busy,
             problem=clean.problem,
         )
-        if is_asking
+        if asked
         else None
     )
     if not left:
@@ -340,6 +369,6 @@ def Leftovers(
         for each in left
     ]
     button = ft.TextButton(
-        counted("training.docker.remove", len(left)), icon=ft.Icons.DELETE_OUTLINE, on_click=lambda: ask(True)
+        counted("training.docker.remove", len(left)), icon=ft.Icons.DELETE_OUTLINE, on_click=lambda: ask(left)
     )
     return Identified("docker-leftovers", ft.Column([*lines, ft.Row([button])], spacing=GAP, tight=True))

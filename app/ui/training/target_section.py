@@ -14,7 +14,7 @@ from app.ui.offline import Reason
 from app.ui.texts import text, text_in
 from app.ui.texts.words import all_of
 from app.ui.theme import CODE_FONT
-from app.ui.training.docker_care import DockerCare
+from app.ui.training.docker_care import DockerCare, ImageGoingOn
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.fields import Choice, Grid, Help, TextInput, Toggle
 from app.ui.training.job_fields import JobFields
@@ -52,6 +52,8 @@ def TargetSection(draft: TrainingDraft, care: DockerCareService, renting: Rentin
     if draft.target is Target.DOCKER:
         body.extend(_docker_fields(draft))
         body.append(keyed(DockerCare, "docker-care", care, draft.image, draft.offline_reason))
+    else:
+        body.append(keyed(ImageGoingOn, "image-going-on", care))
     if draft.target is Target.RUNPOD:
         body.extend(PodFields(draft, renting))
     if draft.target is Target.HF_JOBS:

@@ -19,7 +19,7 @@ from app.domain.docker_care import (
 from app.domain.errors import TargetError, UnknownRunError
 from app.domain.runs import RunId
 from app.services.docker_care import DockerCareService
-from app.ui.training.docker_care import DockerCare
+from app.ui.training.docker_care import DockerCare, ImageGoingOn, Output
 from tests.ui.harness import mounted
 
 NAME = "tunewright-trainer:cuda"
@@ -158,6 +158,31 @@ async def test_who_comes_back_finds_the_build_going_on_and_no_second_one(engine,
         await screen.click("Cancel")
 
         await screen.wait_for_text("It was cancelled.")
+
+
+async def test_a_build_is_told_and_can_be_cancelled_while_dockers_own_fields_are_not_shown(engine, care):
+    async with mounted(ImageGoingOn, care) as screen:
+        assert not screen.identified("docker-progress")
+
+    care.work.begin(care.build, NAME)
+    async with mounted(ImageGoingOn, care) as screen:
+        await screen.wait_for_text(f"{NAME}: Step 3/9")
+        await screen.click("Cancel")
+
+        await screen.wait_for(lambda: not screen.identified("docker-progress"))
+        assert engine.go_on.is_set()
+
+
+async def test_of_a_long_output_the_end_is_shown_and_all_is_copied(engine, care):
+    printed = "\n".join(f"line {number}" for number in range(1, 801))
+    async with mounted(Output, printed) as screen:
+        await screen.click("What the build printed")
+
+        await screen.wait_for_text("Its last 500 of 800 lines")
+        assert "line 301" in screen.text()
+        assert "line 300\n" not in screen.text()
+        await screen.click("Copy what the build printed")
+        assert any(call[1].get("data") == printed for call in screen.client.calls if call[0] == "set")
 
 
 async def test_a_build_that_failed_shows_why_and_its_whole_output_to_open_and_copy(engine, care):

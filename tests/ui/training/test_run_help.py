@@ -290,7 +290,7 @@ async def test_a_word_is_looked_for_in_the_whole_log(studio):
         f"line {n} {'WARNING' if n % 400 == 0 else ''}" for n in range(900)
     )
     async with studio.opened() as screen:
-        await screen.wait_for(lambda: screen.identified("log"))
+        await screen.wait_for(lambda: "line 899" in "\n".join(screen.identified("log")))
         await screen.type("Search the log", "warning")
 
         await screen.wait_for(lambda: screen.identified("log-found-count") == ["3 lines say that."])

@@ -48,7 +48,6 @@ def ReadyDetails(found: Readiness, on_again: Callable[[], None]) -> ft.Control:
     """Errors and warnings with what to do, then every fact in words, then what can run here."""
     remarks = [RemarkLine(remark) for remark in found.remarks]
     facts: list[ft.Control] = [_fact(name, said) for name, said in words.facts(found)]
-    facts.extend(Help(sentence) for sentence in found.unknown)
     if found.abilities:
         heading = text("training.ready.abilities")
         facts.append(Abilities(found.abilities, heading, identifier="ready-abilities"))
