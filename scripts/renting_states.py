@@ -34,7 +34,6 @@ def rented(states: "States", runpod: RunpodEmulator) -> None:
     states.take("21-runpod-what-it-costs-narrow", _NARROW)
     states.resize(_WHOLE)
 
-    ui.click("Queue")
     ui.click("Add to queue")
     ui.wait_for_text(r"\$2\.99")
     ui.page.wait_for_timeout(1000)
@@ -44,10 +43,12 @@ def rented(states: "States", runpod: RunpodEmulator) -> None:
     states.resize(_WHOLE)
     ui.click("Start training")
     ui.wait_for_text("Training on the pod", "rental", timeout=90)
-    states.take("21-runpod-training", _WHOLE, from_piece="=run-status")
+    states.take("21-runpod-training", _TALL)
+    states.resize(_WHOLE)
     ui.wait_for_text("Finished", "run-status", timeout=180)
     ui.wait_for_text("The pod is gone", "rental")
-    states.take("21-runpod-finished", _WHOLE, from_piece="=run-status")
+    states.take("21-runpod-finished", _TALL)
+    states.resize(_WHOLE)
 
     runpod.faults.add("DELETE /v2/pods/*", "502", times=100_000)
     runpod.faults.add("POST /v2/pods/*", "502", times=100_000)

@@ -83,7 +83,7 @@ def main() -> None:
         try:
             page = chromium.new_page(viewport=WIDE, color_scheme="light")
             ui = FletUI(page).open(app.url)
-            ui.wait_for_text("Import data")
+            ui.at_rest()
             if runpod is not None:
                 take_states(ui, app.home, lambda states: states.rented(runpod))
             elif args.states is not None:

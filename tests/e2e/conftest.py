@@ -103,6 +103,4 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def ui(page: Page, app: RunningApp) -> FletUI:
-    opened = FletUI(page).open(app.url)
-    opened.wait_for_text("Import data")
-    return opened
+    return FletUI(page).open(app.url).at_rest()

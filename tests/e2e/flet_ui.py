@@ -44,6 +44,11 @@ class FletUI:
         self.page.locator("flt-semantics-host flt-semantics").first.wait_for(state="attached", timeout=60_000)
         return self
 
+    def at_rest(self) -> "FletUI":
+        """Once the first tab has its list: from then on nothing moves by itself."""
+        self.wait_for_text("344 rows", "sessions")
+        return self
+
     def identified(self, identifier: str) -> Locator:
         return self.page.locator(f'[flt-semantics-identifier="{identifier}"]')
 

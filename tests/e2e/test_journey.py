@@ -148,7 +148,7 @@ def test_a_run_survives_the_app_being_killed_and_is_stopped_and_resumed_later(
     app.kill()
     app.start()
     again = FletUI(browser.new_page(viewport={"width": 1280, "height": 800})).open(app.url)
-    again.wait_for_text("Import data")
+    again.at_rest()
     again.go_to("Training")
     again.wait_for_text("Running", "run-status")
     before = steps_done(again)

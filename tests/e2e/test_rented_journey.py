@@ -44,7 +44,7 @@ def test_from_a_price_to_a_chat_with_a_model_that_was_trained_elsewhere(
 ):
     ui = FletUI(page).open(renting_app.url)
     ui.page.set_viewport_size({"width": 1280, "height": 2600})  # all of the form in sight
-    ui.wait_for_text("Import data")
+    ui.at_rest()
     import_the_sample_as(ui, "harbour", tmp_path)
     choose_session(ui, "harbour")
     ui.choose_option("target", "Runpod - Pod")
