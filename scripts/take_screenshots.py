@@ -6,7 +6,8 @@ with the Quick local test preset, asks its result and its base the same question
 `local` and `dev` and a Chromium (`CHROMIUM=/path/to/it`, else the system's, else Playwright's own).
 `--everything FOLDER` also keeps every screen there, light and dark, wide and narrow, to look at.
 `--states` takes docs/images/states instead: every state of the Training tab, in some minutes; or only the
-named ones, like `--states first_sight queue`. `--rented` takes those of a rented GPU, at the tests' emulator.
+named ones, like `--states first_sight queue`. `--rented` takes those of a rented GPU, at the tests' emulator;
+`--docker` those of Docker, under `scripts/with-engine.sh`.
 """
 
 import argparse
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--everything", type=Path, metavar="FOLDER")
     parser.add_argument("--states", nargs="*", metavar="STEP")
     parser.add_argument("--rented", action="store_true")
+    parser.add_argument("--docker", action="store_true")
     args = parser.parse_args()
     everything = args.everything
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright, ExitStack() as while_open:
@@ -86,6 +88,8 @@ def main() -> None:
             ui.at_rest()
             if runpod is not None:
                 take_states(ui, app.home, lambda states: states.rented(runpod))
+            elif args.docker:
+                take_states(ui, app.home, lambda states: states.step(states.in_docker))
             elif args.states is not None:
                 take_states(ui, app.home, lambda states: states.go_through(args.states))
             else:

@@ -2,7 +2,8 @@
 
 One journey through all of them, kept as WebP in docs/images/states: each step brings the tab into the state
 that names its picture. A step that fails is told at the end, and the others go on. Those of the
-Inference tab are in `talking_states`, of Data and Merge in `data_states`, of rented GPUs in `renting_states`.
+Inference tab are in `talking_states`, of Data and Merge in `data_states`, of rented GPUs and Docker in
+`renting_states` and `docker_states`.
 """
 
 import json
@@ -18,7 +19,7 @@ import psutil
 from PIL import Image
 from playwright.sync_api import FloatRect, Locator
 
-from scripts import data_states, renting_states, talking_states
+from scripts import data_states, docker_states, renting_states, talking_states
 from tests.e2e.flet_ui import FletUI
 from tests.e2e.test_journey import ask, pick
 from tests.emulators.runpod.server import RunpodEmulator
@@ -328,6 +329,10 @@ class States:
             renting_states.rented(self, runpod)
 
         self.step(rented)
+
+    def in_docker(self) -> None:
+        """Where an engine answers."""
+        docker_states.care(self)
 
     def settings(self) -> None:
         self.resize(WHOLE)
