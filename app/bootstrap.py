@@ -179,6 +179,9 @@ def build_services(
         open_folder=FileManager(),
         make_room=make_room,
     )
+    docker_care = DockerCareService(
+        LocalDockerCare(paths.trainer.parent, version=version("tunewright")), runs, offline, describe_gpus
+    )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     looker = TrainerLooker(
         paths.trainer,
@@ -283,10 +286,14 @@ def build_services(
         serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,
-        still_online=StillOnlineService(runs, exporting.being_written, lambda: engine.loads_online),
-        docker_care=DockerCareService(
-            LocalDockerCare(paths.trainer.parent, version=version("tunewright")), runs, offline, describe_gpus
+        still_online=StillOnlineService(
+            runs,
+            exporting.being_written,
+            lambda: engine.loads_online,
+            image=docker_care.work.under_way,
+            datasets=library.fetching.names,
         ),
+        docker_care=docker_care,
         bundles=BundleService(
             SystemBundleParts(
                 paths.models,
