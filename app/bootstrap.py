@@ -324,7 +324,7 @@ def build_services(
             DockerOptions(),
             has_runpod_key=lambda: secrets.find(TokenPlace.RUNPOD) is not None,
         ),
-        diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
+        diagnostics=DiagnosticsService(monitoring, secrets, paths.exports, app_log=paths.app_log),
         publishing=publishing,
         previews=previews,
         probing=ProbingService(
