@@ -117,7 +117,7 @@ def _prepare(paths: Paths) -> None:
     try:
         paths.make()
         handler = logging.handlers.RotatingFileHandler(
-            paths.logs / "tunewright.log", maxBytes=2_000_000, backupCount=3, encoding="utf-8"
+            paths.app_log, maxBytes=2_000_000, backupCount=3, encoding="utf-8"
         )
     except OSError as error:
         raise StoreError(

@@ -179,6 +179,9 @@ def build_services(
         open_folder=FileManager(),
         make_room=make_room,
     )
+    docker_care = DockerCareService(
+        LocalDockerCare(paths.trainer.parent, version=version("tunewright")), runs, offline, describe_gpus
+    )
     publishing = PublishingService(sessions, HuggingFacePublisher(), secrets, paths.exports)
     looker = TrainerLooker(
         paths.trainer,
@@ -283,10 +286,14 @@ def build_services(
         serving=ServingService(talkers, engine, LoopbackApi()),
         settings=preferences,
         offline=offline,
-        still_online=StillOnlineService(runs, exporting.being_written, lambda: engine.loads_online),
-        docker_care=DockerCareService(
-            LocalDockerCare(paths.trainer.parent, version=version("tunewright")), runs, offline, describe_gpus
+        still_online=StillOnlineService(
+            runs,
+            exporting.being_written,
+            lambda: engine.loads_online,
+            image=docker_care.work.under_way,
+            datasets=library.fetching.names,
         ),
+        docker_care=docker_care,
         bundles=BundleService(
             SystemBundleParts(
                 paths.models,
@@ -296,6 +303,7 @@ def build_services(
             ),
             library,
             offline,
+            processes,
             folder=paths.home / "bundles",
             version=version("tunewright"),
         ),
@@ -316,7 +324,7 @@ def build_services(
             DockerOptions(),
             has_runpod_key=lambda: secrets.find(TokenPlace.RUNPOD) is not None,
         ),
-        diagnostics=DiagnosticsService(monitoring, secrets, paths.exports),
+        diagnostics=DiagnosticsService(monitoring, secrets, paths.exports, app_log=paths.app_log),
         publishing=publishing,
         previews=previews,
         probing=ProbingService(

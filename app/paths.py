@@ -99,6 +99,11 @@ class Paths:
         return self.home / "logs"
 
     @property
+    def app_log(self) -> Path:
+        """The app's own."""
+        return self.logs / "tunewright.log"
+
+    @property
     def assets(self) -> Path:
         """Shipped with the app: sample, tiny model, fonts. Read only. A wheel has them inside the package."""
         package = Path(__file__).resolve().parent

@@ -13,7 +13,7 @@ from app.domain.targets import Target
 from app.domain.train_commands import command_of_saved, commands_of_nodes
 from app.domain.typed_paths import expanded, is_file
 from app.services.everything import Services
-from app.services.setup_files import read_setup, setup_text
+from app.services.setup_files import as_compared, read_setup, setup_text
 
 
 def list_setups(services: Services, args: argparse.Namespace, output: Output) -> int:
@@ -94,10 +94,12 @@ def _saved(saved: SavedSetup, output: Output) -> int:
 
 
 def _named(services: Services, word: str) -> Setup:
-    """A file where the word is one's name, else a saved setup."""
+    """A file where the word is one's name, else a saved setup; its paths as what they lead to."""
     path = expanded(word)
     is_named_so = Path(word).suffix in (".toml", ".json")
-    return read_setup(path) if is_named_so and is_file(path) else services.setups.load(word)
+    if is_named_so and is_file(path):
+        return as_compared(read_setup(path), path.absolute().parent)
+    return as_compared(services.setups.load(word), Path.home())
 
 
 def _in_short(saved: SavedSetup) -> tuple[str, str, str]:

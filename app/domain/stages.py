@@ -34,7 +34,12 @@ class Stage:
 
 
 def stages_of(run: Run, events: Sequence[RunEvent], now: datetime) -> tuple[Stage, ...]:
-    """By the events of the newest attempt, as far as they are among `events`, oldest first."""
+    """By the events of the newest attempt, as far as they are among `events`, oldest first.
+
+    Of an imported run only what its folder shows: the steps it took, and the model it left.
+    """
+    if run.is_imported:
+        return tuple(Stage(phase, label, "done") for phase, label in _STAGES if _is_shown_by(run, phase))
     entered = _entered(events)
     names = [(phase, label) for phase, label in _STAGES if phase != "download" or "download" in entered]
     at = _position([phase for phase, _ in names], entered, run)
@@ -46,6 +51,10 @@ def stages_of(run: Run, events: Sequence[RunEvent], now: datetime) -> tuple[Stag
         note = _downloaded(events, state) if phase == "download" else ""
         stages.append(Stage(phase, label, state, seconds, note))
     return tuple(stages)
+
+
+def _is_shown_by(run: Run, phase: str) -> bool:
+    return (phase == "train" and run.step > 0) or (phase == "save" and run.output is not None)
 
 
 def _downloaded(events: Sequence[RunEvent], state: StageState) -> str:

@@ -22,6 +22,7 @@ from app.services.monitoring import MonitoringService
 from trainer_image.events import Started, parse_event
 
 LOG_LINES: Final = 200
+APP_LOG_LINES: Final = 100
 _EVENTS: Final = 100
 _TAIL_BYTES: Final = 64 * 1024
 _PACKAGES: Final = (
@@ -39,11 +40,13 @@ class DiagnosticsService:
         secrets: Secrets,
         exports: Path,
         *,
+        app_log: Path,
         environment: Callable[[], Mapping[str, str]] = lambda: os.environ,
     ) -> None:
         self._monitoring = monitoring
         self._secrets = secrets
         self._exports = exports
+        self._app_log = app_log
         self._environment = environment
 
     def trouble(self, run: Run) -> Trouble | None:
@@ -51,7 +54,7 @@ class DiagnosticsService:
         return diagnose(run, self._log_tail(run))
 
     def text(self, run: Run) -> str:
-        """Versions, the run, its config, its last events and the end of its log."""
+        """Versions, the run, its config, its last events, the end of its log and of the app's."""
         return self._clean("\n\n".join(f"## {title}\n{body}" for title, body in self._parts(run).items()))
 
     def save(self, run: Run) -> Path:
@@ -64,7 +67,7 @@ class DiagnosticsService:
             path.parent.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
                 for title, body in self._parts(run).items():
-                    file.writestr(f"{title.lower().replace(' ', '-')}.txt", self._clean(body))
+                    file.writestr(f"{_file_of(title)}.txt", self._clean(body))
         except OSError as error:
             reason = error.strerror or error
             raise StudioError(
@@ -79,6 +82,7 @@ class DiagnosticsService:
             "Config": json.dumps(run.config.model_dump(mode="json"), indent=1),
             "Events": _told(self._monitoring.events(run.id, last=_EVENTS)),
             f"Last {LOG_LINES} lines of the log": self._log_tail(run) or "(empty)",
+            f"Last {APP_LOG_LINES} lines of the app's log": _end_of(self._app_log) or "(empty)",
         }
 
     def _log_tail(self, run: Run) -> str:
@@ -89,6 +93,22 @@ class DiagnosticsService:
         token = self._secrets.hf_token()
         known = [*secrets_in(self._environment()), *([token] if token else [])]
         return redacted(text, secrets=known, home=str(Path.home()))
+
+
+def _file_of(title: str) -> str:
+    return title.lower().replace("'", "").replace(" ", "-")
+
+
+def _end_of(log: Path) -> str:
+    """Whole lines only: half a secret at the beginning would not be known as one."""
+    try:
+        with log.open("rb") as file:
+            begin = max(file.seek(0, os.SEEK_END) - _TAIL_BYTES, 0)
+            file.seek(begin)
+            lines = file.read().decode(errors="replace").splitlines()[1 if begin else 0 :]
+    except OSError as error:
+        return f"({log.name} cannot be read: {error.strerror or error})"
+    return "\n".join(lines[-APP_LOG_LINES:])
 
 
 def _facts(run: Run) -> str:

@@ -44,6 +44,10 @@ class ImageWork:
     def state(self) -> ImageWorkState:
         return self._state
 
+    def under_way(self) -> str:
+        """The image that is being built or pulled; empty if none is."""
+        return self._state.image if self._state.is_busy else ""
+
     def begin(self, work: Work, image: str) -> None:
         """On a thread; nothing happens while something else is going on."""
         with self._lock:

@@ -27,6 +27,7 @@ from app.domain.sessions import (
 )
 from app.services.editing import EditingService
 from app.services.elsewhere import LONG_ROWS, elsewhere_if, is_long_file
+from app.services.fetching import Fetching, noted
 from app.services.row_files import write_rows
 from app.services.run_rows import clipped, is_for_the_trainer, take_file
 from trainer_image.rows import Refused, Row, RowError, to_messages
@@ -83,6 +84,7 @@ class LibraryService:
         self._sample_file = sample_file
         self.elsewhere = elsewhere
         self.editing = EditingService(sessions, elsewhere)
+        self.fetching = Fetching()
 
     def sessions(self) -> Sequence[Session]:
         """All sessions, newest first."""
@@ -121,6 +123,7 @@ class LibraryService:
         """The first rows of a file, or of a folder's first file. Raises ImportFailedError."""
         return self._sources.preview_file(path, count, options)
 
+    @noted
     @elsewhere_if(lambda *_: True)
     def import_hub(
         self,
@@ -139,6 +142,7 @@ class LibraryService:
         label = hub_label(repo, split, config)
         return self._import(Reading(rows, "row"), name or repo.rsplit("/", 1)[-1], label, label, progress)
 
+    @noted
     def preview_hub(
         self, repo: str, split: str = "train", config: str | None = None, count: int = 20
     ) -> Preview:

@@ -55,15 +55,19 @@ def read_losses(folder: Path) -> LossCurve | None:
 
 
 def smoothed(losses: Sequence[float], *, span: int = EMA_SPAN) -> list[float]:
-    """Exponential moving average that starts at the first value: alpha = 2 / (span + 1).
+    """Exponential moving average, alpha = 2 / (span + 1), corrected for its beginning.
 
-    As pandas' `ewm(span, adjust=False)`, which training_hub draws. What is no number is passed over: the
+    Uncorrected, as training_hub draws it, the first value counts for a whole span: on a first run of 50 steps
+    the line stays far above a loss that falls. Divided by what the weights add up to, 1 - (1 - alpha)^n
+    (Adam's correction, arXiv 1412.6980), it begins at the first value as well and follows at once; after some
+    spans both are the same. As pandas' `ewm(span, adjust=True)`. What is no number is passed over: the
     average stays as it was.
     """
-    alpha, average, result = 2 / (span + 1), math.nan, list[float]()
+    alpha, average, weight, result = 2 / (span + 1), math.nan, 0.0, list[float]()
     for loss in losses:
         if math.isfinite(loss):
-            average = loss if math.isnan(average) else alpha * loss + (1 - alpha) * average
+            weight = alpha + (1 - alpha) * weight
+            average = loss if math.isnan(average) else average + alpha / weight * (loss - average)
         result.append(average)
     return result
 

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from app.domain.errors import StudioError
 from app.domain.said_settings import with_settings
 from app.domain.setups import Setup
-from app.domain.typed_paths import expanded
+from app.domain.typed_paths import expanded, looks_like_path
 
 _HINT: Final = "docs/examples/ has one setup per method to start from."
 _MISTAKES: Final = {"extra_forbidden": "there is no setting of this name", "missing": "it is missing"}
@@ -81,6 +82,28 @@ def write_setup(setup: Setup, path: Path, *, overwrite: bool) -> None:
 def with_files_in(setup: Setup, folder: Path) -> Setup:
     """With the path of its data file no longer relative to a folder."""
     return setup.model_copy(update={"file": folder / expanded(setup.file)}) if setup.file else setup
+
+
+def as_compared(setup: Setup, folder: Path) -> Setup:
+    """With every path as what it leads to, so that two ways to write one are no difference.
+
+    Its data file counts from `folder`; a folder of a model or of Docker from where the app was started.
+    """
+    config, docker = setup.config, setup.docker
+    if looks_like_path(config.base_model):
+        config = config.model_copy(update={"base_model": str(_led_to(Path(config.base_model)))})
+    if docker.data_dir is not None:
+        docker = replace(docker, data_dir=_led_to(docker.data_dir))
+    file = _led_to(folder / expanded(setup.file)) if setup.file else None
+    return setup.model_copy(update={"file": file, "config": config, "docker": docker})
+
+
+def _led_to(path: Path) -> Path:
+    """As it is where no path can be called so."""
+    try:
+        return expanded(path).resolve()
+    except (OSError, ValueError, RuntimeError):
+        return path
 
 
 def first_mistake(error: ValidationError) -> str:

@@ -31,7 +31,9 @@ def run(world):
 @pytest.fixture
 def say(world, capsys):
     """Does what the words say; returns exit code and what was printed."""
-    diagnostics = DiagnosticsService(world.monitoring, world.secrets, world.home / "exports")
+    diagnostics = DiagnosticsService(
+        world.monitoring, world.secrets, world.home / "exports", app_log=world.home / "tunewright.log"
+    )
     services = SimpleNamespace(
         training=world.training,
         monitoring=world.monitoring,

@@ -57,6 +57,14 @@ def test_a_resumed_run_begins_its_stages_anew():
     ]  # fmt: skip
 
 
+def test_of_an_imported_run_only_what_its_folder_shows_is_said():
+    found = replace(GOING, status=RunStatus.FINISHED, phase="", origin="training_hub", step=0, output=None)
+
+    assert states(found, []) == []
+    assert states(replace(found, step=7), []) == [("Train", "done", None)]
+    assert states(replace(found, step=7, output="."), []) == [("Train", "done", None), ("Save", "done", None)]
+
+
 def test_a_finished_run_has_no_stage_left():
     done = replace(GOING, status=RunStatus.FINISHED, phase="")
 

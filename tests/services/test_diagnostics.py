@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.errors import StudioError
 from app.domain.runs import JobPhase, JobState, RunRequest, Target
-from app.services.diagnostics import LOG_LINES, DiagnosticsService
+from app.services.diagnostics import APP_LOG_LINES, LOG_LINES, DiagnosticsService
 from tests.services.conftest import NOON, ends, write_events
 from trainer_image.config import RunConfig
 from trainer_image.events import Notice, Sample, Started
@@ -38,7 +38,11 @@ def failed(world, session):
 def diagnostics(world):
     environment = {"MY_SECRET": "very-secret-value", "HOME": "/root"}
     return DiagnosticsService(
-        world.monitoring, world.secrets, world.home / "exports", environment=lambda: environment
+        world.monitoring,
+        world.secrets,
+        world.home / "exports",
+        app_log=world.home / "tunewright.log",
+        environment=lambda: environment,
     )
 
 
@@ -63,6 +67,32 @@ def test_no_token_no_value_of_the_environment_and_no_row_is_in_it(diagnostics, f
         assert "very-secret-value" not in text
         assert "a row of somebody" not in text
         assert "Sorrel" not in text
+
+
+def test_the_end_of_the_apps_own_log_is_in_it_without_a_secret(diagnostics, failed, world):
+    lines = [f"app line {n}" for n in range(2 * APP_LOG_LINES)]
+    lines += [f"pushed with {TOKEN}", "proxy http://ada:s3cret@proxy.example:3128", "MY_SECRET=other-value"]
+    (world.home / "tunewright.log").write_text("\n".join(lines) + "\n")
+
+    text = diagnostics.text(failed)
+    with zipfile.ZipFile(diagnostics.save(failed)) as file:
+        saved = file.read(f"last-{APP_LOG_LINES}-lines-of-the-apps-log.txt").decode()
+
+    for told in (text, saved):
+        assert "app line 199\npushed with [hidden]\nproxy http://[hidden]@proxy.example:3128" in told
+        assert not [secret for secret in (TOKEN, "s3cret", "other-value") if secret in told]
+        assert "app line 99\n" not in told
+
+
+def test_of_an_app_log_without_end_half_a_line_is_not_in_it(diagnostics, failed, world):
+    (world.home / "tunewright.log").write_text(f"said {TOKEN * 4000}\nlast line\n")
+
+    assert TOKEN[4:] not in diagnostics.text(failed)
+    assert "last line" in diagnostics.text(failed)
+
+
+def test_an_app_log_that_is_not_there_is_said(diagnostics, failed):
+    assert "(tunewright.log cannot be read" in diagnostics.text(failed)
 
 
 def test_the_known_trouble_of_a_run_without_a_result_is_found_in_its_log(diagnostics, failed):

@@ -101,12 +101,22 @@ def test_a_step_reported_again_after_a_resume_counts_as_last_reported(tmp_path: 
     assert [point.loss for point in curve.points] == [5.0, 3.0]
 
 
-def test_smoothing_is_the_average_that_pandas_calls_ewm_without_adjustment() -> None:
+def test_smoothing_is_the_average_that_pandas_calls_ewm_with_adjustment() -> None:
     pandas = pytest.importorskip("pandas")
     losses = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
 
-    assert smoothed(losses) == pytest.approx(list(pandas.Series(losses).ewm(span=30, adjust=False).mean()))
+    assert smoothed(losses) == pytest.approx(list(pandas.Series(losses).ewm(span=30, adjust=True).mean()))
     assert smoothed([]) == []
+
+
+def test_the_smoothed_line_of_a_short_first_run_follows_its_loss() -> None:
+    losses = [0.5 + 3.5 * 0.8**n for n in range(50)]
+
+    means = smoothed(losses)
+
+    assert means[0] == losses[0]
+    assert means[9] < (losses[0] + losses[9]) / 2
+    assert means[-1] < losses[-1] + 0.1 * losses[0]
 
 
 def test_of_a_data_set_only_the_first_lines_are_read_however_large_it_is(tmp_path: Path) -> None:

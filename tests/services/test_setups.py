@@ -21,7 +21,7 @@ from app.domain.sessions import Session
 from app.domain.setup_secrets import secret_in, without_secrets
 from app.domain.setups import BUNDLED_MODEL, Setup
 from app.domain.train_commands import command_of_saved, commands_of_nodes, trainers_command
-from app.services.setup_files import parse_setup, setup_text
+from app.services.setup_files import parse_setup, setup_text, write_setup
 from app.services.setups import SetupService
 from tests.preflight.conftest import preflight_of
 from tests.preflight.known import KnownComputer, KnownHub, KnownTrainer
@@ -310,6 +310,30 @@ def test_the_terminal_does_all_that_the_window_does(shelf, tmp_path, capsys):
     assert answers[3] == []
     assert "“any”" in answers[4]["missing"][0]
     assert [one["name"] for one in answers[-1]] == ["mine"]
+
+
+def test_two_ways_to_write_one_path_are_no_difference_and_two_files_of_one_name_are(
+    shelf, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "model").mkdir()
+    model = {"config": PLAIN.model_copy(update={"base_model": "~/model"})}
+    whole = {"config": PLAIN.model_copy(update={"base_model": f"{tmp_path}/other/../model"})}
+    shelf.setups.save("from home", Setup(file="rows.jsonl", **model))
+    shelf.setups.save("whole", Setup(file=tmp_path / "rows.jsonl", **whole))
+    write_setup(Setup(file="rows.jsonl", **model), tmp_path / "beside.toml", overwrite=False)
+    write_setup(Setup(file="rows.jsonl", **model), tmp_path / "other" / "elsewhere.toml", overwrite=False)
+
+    verb(shelf, "diff", "from home", "whole")
+    verb(shelf, "diff", "whole", str(tmp_path / "beside.toml"))
+    verb(shelf, "diff", "whole", str(tmp_path / "other" / "elsewhere.toml"))
+
+    same, also, others = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (same, also) == ([], [])
+    assert [(d["left"], d["right"]) for d in others] == [
+        (f"{tmp_path}/rows.jsonl", f"{tmp_path}/other/rows.jsonl")
+    ]
 
 
 def test_the_difference_and_the_list_are_tables_for_people(shelf, capsys):

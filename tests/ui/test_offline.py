@@ -58,6 +58,24 @@ async def test_the_training_form_takes_back_what_needs_the_network(services):
         await screen.wait_for(lambda: not hub_segment(screen).disabled)
 
 
+async def test_the_field_for_a_repository_to_push_to_says_why_it_is_empty(services):
+    draft = TrainingDraft(push_repo="me/mine", skill="expert", sought="push to hub")
+
+    async with mounted(TrainingForm, services, draft, lambda: None, is_shown=True) as screen:
+        field = await screen.wait_for(lambda: push_field(screen))
+        assert (field.value, field.disabled) == ("me/mine", False)
+        assert not screen.identified("push-offline")
+
+        services.offline.switch(True)
+        await screen.wait_for(lambda: push_field(screen).disabled)
+        assert push_field(screen).value == ""
+        assert "Nothing can be pushed to the Hub now" in " ".join(screen.identified("push-offline"))
+
+        services.offline.switch(False)
+        await screen.wait_for(lambda: not push_field(screen).disabled)
+        assert not screen.identified("push-offline")
+
+
 async def test_a_merge_takes_no_dataset_of_the_hub_and_says_why(services):
     services.offline.switch(True)
 
@@ -66,6 +84,11 @@ async def test_a_merge_takes_no_dataset_of_the_hub_and_says_why(services):
         await screen.wait_for_text("switched on in Settings")
 
         assert screen.button("Add dataset").disabled
+
+
+def push_field(screen) -> ft.TextField | None:
+    fields = screen.controls(ft.TextField)
+    return next((f for f in fields if str(f.label).startswith("Push to Hub")), None)
 
 
 def hub_segment(screen) -> ft.Segment:

@@ -183,6 +183,7 @@ def make_studio(home, database) -> Studio:
             world.monitoring,
             world.secrets,
             home / "exports",
+            app_log=Paths(home).app_log,
             environment=lambda: {"SOME_API_KEY": "never-to-be-shown"},
         ),
         doctor=DoctorService(

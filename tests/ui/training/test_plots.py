@@ -68,7 +68,7 @@ def test_a_span_of_one_smooths_nothing_and_a_longer_one_lags_behind():
     assert raw.lines[0].points[-1] == (100, 1.0)
     assert [line.role for line in calm.lines] == ["raw", "smooth"]
     kept = (1 - 2 / 101) ** 50
-    assert calm.lines[1].points[-1][1] == pytest.approx(2 * kept + (1 - kept))
+    assert calm.lines[1].points[-1][1] == pytest.approx((1 + 2 * kept) / (1 + kept))
 
 
 def test_a_logarithmic_axis_is_labelled_with_the_values_themselves():

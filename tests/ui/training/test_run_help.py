@@ -72,6 +72,8 @@ async def test_on_a_run_of_another_trainer_nothing_is_advised_that_depends_on_se
         await screen.wait_for(lambda: screen.identified("run-status") == ["Finished"])
         await screen.wait_for(lambda: any(type(c).__name__ == "LineChart" for c in screen.controls()))
 
+        assert "Read data" not in screen.texts()
+        assert "Train" in screen.texts()
         assert "The loss does not fall" not in screen.texts()
         assert not [b for b in screen.controls(ft.OutlinedButton) if str(b.content).startswith("New run")]
     report = read_report(studio.services.monitoring, run, Report())

@@ -8,6 +8,7 @@ import flet as ft
 
 from app.domain.setup_differences import worded
 from app.ui.kit.icon_action import IconAction
+from app.ui.offline import Reason
 from app.ui.texts import text, text_in
 from app.ui.texts.words import either
 from app.ui.theme import GAP
@@ -141,6 +142,25 @@ def _ratio(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
     )
 
 
+def _push_to(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
+    """Offline it is emptied (`TrainingDraft.go_offline`), and says why."""
+    field = TextInput(
+        setting.label,
+        binding.kept(draft, setting),
+        partial(binding.put, draft, setting),
+        help_text=setting.help,
+        error=problem,
+        disabled=bool(draft.offline_reason),
+    )
+    why = draft.offline_reason and text("training.expert.fields.no_push", reason=draft.offline_reason)
+    return ft.Column(
+        [field, Reason(why, identifier="push-offline")],
+        spacing=GAP / 2,
+        tight=True,
+        horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+    )
+
+
 def _wrong(problem: str) -> ft.Control:
     return ft.Text(problem, theme_style=ft.TextThemeStyle.BODY_SMALL, color=ft.Colors.ERROR)
 
@@ -150,6 +170,7 @@ _OWN: Final[Mapping[str, FieldMaker]] = {
     "method.lora_alpha": alpha_field,
     "method.target_patterns": patterns_field,
     "method.unfreeze_rank_ratio": _ratio,
+    "push.repo_id": _push_to,
 }
 _MOST_BESIDE: Final = 90
 """Letters of help that a field has room for in half the width."""

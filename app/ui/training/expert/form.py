@@ -88,6 +88,7 @@ def _depends(draft: TrainingDraft, shown: Shown, some: Sequence[Setting]) -> Has
         draft.target_modules,
         (draft.row_count, draft.numbers["max_steps"], draft.epochs),
         draft.base_model,
+        draft.offline_reason,
         tuple((s.path, repr(binding.kept(draft, s)), shown.problems.get(s.path, "")) for s in some),
     )
 

@@ -28,7 +28,9 @@ _COLORS: Final[dict[StageState, ft.ColorValue]] = {
 
 @ft.component
 def PhaseStrip(stages: tuple[Stage, ...]) -> ft.Control:
-    """Memoise it: most of the time only the seconds of one stage change."""
+    """Memoise it: most of the time only the seconds of one stage change. Nothing where none is known."""
+    if not stages:
+        return ft.Container(visible=False)
     said = ", ".join(f"{stage.label} {_said(stage)}" for stage in stages)
     row = ft.Row([_cell(stage) for stage in stages], wrap=True, spacing=GAP * 2, run_spacing=GAP / 2)
     return Identified("stages", row, label=text("training.run.stages.label", stages=said))

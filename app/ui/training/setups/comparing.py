@@ -1,12 +1,14 @@
 """Two setups side by side: what they say differently."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final, cast
 
 import flet as ft
 
 from app.domain.saved_setups import SavedSetup
 from app.domain.setup_differences import Difference, differences
+from app.services.setup_files import as_compared
 from app.services.setups import SetupService
 from app.ui.actions import Problem
 from app.ui.kit.error_banner import ErrorBanner
@@ -37,7 +39,8 @@ def use_comparing(
         if not is_open:
             return (), None
         right = setups.load(other) if other else current(draft)
-        return differences(setups.load(name), right), None
+        left, right = (as_compared(each, Path.home()) for each in (setups.load(name), right))
+        return differences(left, right), None
 
     use_answer(compare, set_found, on=(is_open, name, other), on_problem=lambda why: set_found(((), why)))
 
