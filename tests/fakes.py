@@ -2,7 +2,7 @@
 
 They pass the same contract tests as the real ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.domain.errors import TargetError
@@ -82,13 +82,14 @@ class FakeLauncher:
         self._ask()
         return self.jobs[handle].state
 
-    def stop(self, handle: JobHandle, *, save: bool) -> None:
+    def stop(self, handle: JobHandle, *, save: bool, passed_on: Callable[[], None] = lambda: None) -> None:
         self._ask()
         job = self.jobs[handle]
         if job.state.phase is not JobPhase.RUNNING:
             return
         job.stops.append(save)
         job.state = JobState(JobPhase.EXITED, -9 if job.stubborn else EXIT_STOPPED)
+        passed_on()
 
     def sync_log(self, run: Run, handle: JobHandle) -> None:
         self._ask()

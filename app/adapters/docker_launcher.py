@@ -105,7 +105,7 @@ class DockerLauncher:
             container = engine.get(handle)
             return _state(container) if container else JobState(JobPhase.GONE)
 
-    def stop(self, handle: JobHandle, *, save: bool) -> None:
+    def stop(self, handle: JobHandle, *, save: bool, passed_on: Callable[[], None] = lambda: None) -> None:
         from app.adapters import docker_engine  # noqa: PLC0415
 
         if self._has_ended(handle):
@@ -113,6 +113,7 @@ class DockerLauncher:
         with self._engine() as engine:
             if container := engine.get(handle):
                 docker_engine.signal(container, "SIGTERM" if save else "SIGINT")
+        passed_on()
         if self._ends_within(handle, self._patience[save]):
             return
         log.warning("Container %.12s did not leave when asked and is ended by force", handle)

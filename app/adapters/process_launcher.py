@@ -112,12 +112,13 @@ class ProcessLauncher:
             return JobState(JobPhase.EXITED, code)
         return JobState(JobPhase.RUNNING if _child(job) else JobPhase.GONE)
 
-    def stop(self, handle: JobHandle, *, save: bool) -> None:
+    def stop(self, handle: JobHandle, *, save: bool, passed_on: Callable[[], None] = lambda: None) -> None:
         job = Job.of(handle)
         if not self._is_running(handle):
             return
         tree = job_processes.with_children(filter(None, (_child(job), _supervisor(job))))
         _ask(job, save=save)
+        passed_on()
         if not _wait(lambda: not self._is_running(handle), self._patience[save]):
             log.warning("The run in %s did not leave when asked and is ended by force", job.folder)
         self._end_by_force(job, tree)

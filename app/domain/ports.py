@@ -168,11 +168,12 @@ class Launcher(Protocol):
         """Raises TargetError if the target cannot be asked now (not the same as gone)."""
         ...
 
-    def stop(self, handle: JobHandle, *, save: bool) -> None:
+    def stop(self, handle: JobHandle, *, save: bool, passed_on: Callable[[], None] = lambda: None) -> None:
         """Ask the job to leave (saving first if `save`), wait for it, and end it by force if it will not go.
 
         Nothing runs any more when this returns; does nothing if it has already ended. With `save` it gives
-        the job up to five minutes to write. Raises TargetError if the target cannot be reached.
+        the job up to five minutes to write. Calls `passed_on` as soon as the job is asked: whatever comes
+        then, it is on its way out. Raises TargetError if the target cannot be reached, before or after.
         """
         ...
 

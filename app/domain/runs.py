@@ -188,15 +188,20 @@ class Run:
         )
 
     def stopping(self, owner: str) -> "Run":
-        """Asked to stop; that process is passing it on."""
-        return self if self.status.is_final else replace(self, stop_requested=True, owner=owner)
+        """Asked to stop; that process is passing it on, unless that was done before."""
+        was_passed_on = self.stop_requested and self.owner is None
+        if self.status.is_final or was_passed_on:
+            return self
+        return replace(self, stop_requested=True, owner=owner)
 
     def stop_told(self, is_passed_on: bool, *, by: str, attempt: int) -> "Run":
-        """What became of the wish to stop that attempt, when it is no longer being passed on."""
+        """What became of the wish to stop that attempt, when it is no longer being passed on. One that was
+        passed on stays, and one that another process is passing on is that one's."""
         if self.status.is_final or self.attempt != attempt:
             return self
-        owner = None if self.owner == by else self.owner
-        return replace(self, stop_requested=is_passed_on, owner=owner)
+        if not is_passed_on and self.owner != by:
+            return self
+        return replace(self, stop_requested=is_passed_on, owner=None)
 
     def launched(self, handle: JobHandle, now: datetime) -> "Run":
         """A run that somebody stopped, or that ended, while it was being launched stays so."""
@@ -205,7 +210,7 @@ class Run:
         return replace(
             self,
             handle=handle,
-            owner=None,
+            owner=self.owner if self.stop_requested else None,  # it is passing the wish on
             status=RunStatus.RUNNING,
             started_at=self.started_at or now,
             queue_position=None,

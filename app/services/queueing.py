@@ -265,7 +265,11 @@ class QueueService:
         return self._spent_since(datetime.fromisoformat(rules.counted_from))
 
     def _claim(self, run_id: RunId, rules: QueueRules, held: Mapping[RunId, str]) -> Run | None:
-        """Decided again on the newest state, alone: nobody else reads or writes meanwhile."""
+        """Decided again on the newest state, alone: nobody else reads or writes meanwhile.
+
+        What is stored keeps the budget that was agreed to: a start that fails may be followed by one under
+        another limit.
+        """
         gpus, now, spent = self._gpus(), self._clock().astimezone(), self._spent(rules)
         by_it = self._spent_by(run_id)
 
@@ -274,11 +278,11 @@ class QueueService:
             if turn.run is None or turn.run.id != run_id:
                 return []
             me = self._processes.me()
-            kept = within(turn.run, rules.dollars_left(spent), by_it)
-            now_starting = replace(kept, status=RunStatus.STARTING, owner=me, gpu=turn.gpu)
+            now_starting = replace(turn.run, status=RunStatus.STARTING, owner=me, gpu=turn.gpu)
             return [replace(now_starting, message="", hint="")]
 
-        return next(iter(self._runs.decide(claim)), None)
+        claimed = next(iter(self._runs.decide(claim)), None)
+        return claimed and within(claimed, rules.dollars_left(spent), by_it)
 
     def _checked(self, run: Run) -> Run:
         """Looked at as it waits; by now somebody else may have started it, or taken it out."""

@@ -35,7 +35,7 @@ class Steering:
         """End a run and return it as it then truly is. With `save` it writes a checkpoint first.
 
         Raises TargetError if the target cannot be reached: the run may then still be going, and can be asked
-        to stop again.
+        to stop again. If the wish was passed on before, the run is still stopping.
         """
         run = self._monitoring.refresh(run_id)
         if run.status.is_final:
@@ -46,21 +46,26 @@ class Steering:
             return self._runs.update(
                 run_id, lambda r: r if r.status.is_final else r.ended(RunStatus.STOPPED, now=self._clock())
             )
-        self._pass_on_stop(run, lambda: launcher.stop(handle, save=save))
+        self._pass_on_stop(run, lambda told: launcher.stop(handle, save=save, passed_on=told))
         log.info("Run %s was stopped (save=%s)", run_id, save)
         return self._monitoring.refresh(run_id)
 
-    def _pass_on_stop(self, run: Run, ask: Callable[[], None]) -> None:
+    def _pass_on_stop(self, run: Run, ask: Callable[[Callable[[], None]], None]) -> None:
         """The wish stands only if it was passed on, or an earlier one was: else a crash to come would count
-        as the stop that was asked for. While it is passed on the run names this process, so that whoever
-        finds the process gone takes the wish back (`MonitoringService.refresh`)."""
-        me, was_passed_on = self._processes.me(), run.stop_requested
+        as the stop that was asked for. Until then the run names this process, so that whoever finds the
+        process gone takes the wish back (`MonitoringService.refresh`). Afterwards it stands, however long
+        the job takes to go and whatever becomes of this process meanwhile."""
+        me = self._processes.me()
         self._runs.update(run.id, lambda r: r.stopping(me))
+
+        def told(is_passed_on: bool = True) -> None:
+            self._runs.update(run.id, lambda r: r.stop_told(is_passed_on, by=me, attempt=run.attempt))
+
         try:
-            ask()
-            was_passed_on = True
+            ask(told)
+            told()
         finally:
-            self._runs.update(run.id, lambda r: r.stop_told(was_passed_on, by=me, attempt=run.attempt))
+            told(False)  # which takes nothing back that was passed on
 
     def save_now(self, run_id: RunId) -> Run:
         """Ask a run for a checkpoint after the step at hand; it goes on. Its timeline tells when it is there.

@@ -71,6 +71,21 @@ def test_a_stop_saves_only_if_asked_to(place: Place, new_run: NewRun, save: bool
     assert place.has_saved(run) is save
 
 
+@pytest.mark.parametrize("save", [True, False])
+def test_a_stop_is_passed_on_before_its_end_is_waited_for(place: Place, new_run: NewRun, save: bool):
+    launcher, run = place.launcher(), new_run(place)
+    handle = launcher.launch(run, resume=False, secrets={})
+    place.wait_until_trained(run)
+
+    def leave() -> None:
+        raise InterruptedError("Whoever asked waits no longer.")
+
+    with pytest.raises(InterruptedError):
+        launcher.stop(handle, save=save, passed_on=leave)
+
+    assert ended_state(launcher, handle) == JobState(JobPhase.EXITED, EXIT_STOPPED)
+
+
 def test_stopping_an_ended_job_does_nothing(place: Place, new_run: NewRun):
     launcher, run = place.launcher(), new_run(place)
     handle = launcher.launch(run, resume=False, secrets={})

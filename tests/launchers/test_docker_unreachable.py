@@ -77,6 +77,15 @@ def test_every_call_says_what_is_wrong_with_the_engine(kind, message, sockets, d
         assert caught.value.hint
 
 
+def test_a_stop_that_no_engine_heard_is_not_passed_on(dead, data_dir):
+    told = list[str]()
+
+    with pytest.raises(TargetError):
+        launcher_at(dead, data_dir).stop(JobHandle("0a1b"), save=True, passed_on=lambda: told.append("it"))
+
+    assert not told
+
+
 def test_an_engine_that_does_not_answer_is_a_problem_within_seconds(frozen, data_dir):
     start = time.monotonic()
 

@@ -199,12 +199,13 @@ def test_a_keeper_outlives_a_database_that_is_busy(
 
 
 def test_whoever_waits_for_a_pods_end_waits_no_longer_than_the_app_lives(place: RentedPlace, new_run: NewRun):
-    handle = launched(place, new_run())
+    handle, told = launched(place, new_run()), list[str]()
     place.keepers.close()
 
     with pytest.raises(TargetError, match="could not be ended yet"):
-        place.launcher().stop(handle, save=False)
+        place.launcher().stop(handle, save=False, passed_on=lambda: told.append("it"))
 
+    assert told == ["it"]  # whoever comes next ends it
     place.keepers = Keepers(place.renting)
     place.launcher().stop(handle, save=False)
 

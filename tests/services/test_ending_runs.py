@@ -1,5 +1,7 @@
 """Stopping and deleting runs, and what is asked of one while it goes on."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.domain.errors import StudioError, TargetError, UnknownRunError
@@ -134,7 +136,7 @@ def test_a_stop_can_be_asked_for_again_after_one_that_failed(world, request_):
 
 def test_a_second_stop_that_fails_does_not_take_the_first_back(world, request_):
     run = world.training.start(request_)
-    world.launcher.stop = lambda handle, *, save: None  # it takes its time
+    world.launcher.stop = lambda handle, **how: None  # it takes its time
     assert world.training.stop(run.id, save=True).is_stopping
 
     refuse_stops(world, TargetError("Docker does not answer.", "Start it."))
@@ -158,15 +160,88 @@ def test_a_stop_whose_app_was_killed_before_it_passed_it_on_is_taken_back(world,
 def test_a_stop_that_is_being_passed_on_is_left_alone_by_whoever_looks(world, request_):
     run = world.training.start(request_)
     seen = []
-    world.launcher.stop = lambda handle, *, save: seen.append(world.monitoring.refresh(run.id).is_stopping)
+    world.launcher.stop = lambda handle, **how: seen.append(world.monitoring.refresh(run.id).is_stopping)
 
     stopped = world.training.stop(run.id, save=True)
 
     assert (seen, stopped.is_stopping, stopped.owner) == ([True], True, None)
 
 
-def refuse_stops(world, error):
-    def stop(handle, *, save):
+@pytest.mark.parametrize("error", [TargetError("Docker does not answer."), KeyboardInterrupt()])
+def test_a_stop_that_was_passed_on_stands_whatever_comes_then(world, request_, error):
+    """Runpod's pod takes its time, Docker's next answer does not come, or somebody leaves the terminal."""
+    run = world.training.start(request_)
+    refuse_stops(world, error, after=True)
+
+    with pytest.raises(type(error)):
+        world.training.stop(run.id, save=True)
+
+    going = world.monitoring.refresh(run.id)
+    assert (going.is_stopping, going.owner) == (True, None)
+    world.launcher.end(run, exit_code=-9)
+    assert world.monitoring.refresh(run.id).status is RunStatus.STOPPED
+
+
+def test_a_stop_that_was_passed_on_outlives_the_app_that_waits_for_its_end(world, request_):
+    run = world.training.start(request_)
+    seen = []
+
+    def stop(handle, *, save, passed_on):
+        passed_on()
+        seen.append(world.runs.get(run.id))
+
+    world.launcher.stop = stop
+    world.training.stop(run.id, save=True)
+
+    assert [(r.stop_requested, r.owner) for r in seen] == [(True, None)]  # nobody who could be found gone
+
+
+def test_a_second_stop_cut_short_does_not_take_the_first_back(world, request_):
+    run = world.training.start(request_)
+    world.launcher.stop = lambda handle, **how: None  # it takes its time
+    world.training.stop(run.id, save=True)
+
+    world.runs.update(run.id, lambda r: r.stopping("1:0.00"))  # by an app that was then killed
+
+    assert world.monitoring.refresh(run.id).is_stopping
+
+
+def test_a_stop_that_fails_leaves_alone_what_another_window_passed_on(world, request_):
+    run = world.training.start(request_)
+
+    def stop(handle, *, save, passed_on):
+        world.runs.update(run.id, lambda r: r.stopping("1:0.00"))
+        world.runs.update(run.id, lambda r: r.stop_told(True, by="1:0.00", attempt=run.attempt))
+        raise TargetError("Docker does not answer.", "Start it.")
+
+    world.launcher.stop = stop
+    with pytest.raises(TargetError):
+        world.training.stop(run.id, save=True)
+
+    assert world.monitoring.refresh(run.id).is_stopping
+
+
+def test_looking_at_a_run_while_its_stop_is_passed_on_does_not_count_as_passed_on(world, request_):
+    run = world.training.start(request_)
+
+    def stop(handle, *, save, passed_on):
+        world.runs.update(run.id, lambda r: replace(r, message="It cannot be seen now."))
+        world.monitoring.refresh(run.id)
+        raise TargetError("Docker does not answer.", "Start it.")
+
+    world.launcher.stop = stop
+    with pytest.raises(TargetError):
+        world.training.stop(run.id, save=True)
+
+    assert not world.monitoring.refresh(run.id).is_stopping
+
+
+def refuse_stops(world, error, *, after=False):
+    """`after`: the wish is passed on before."""
+
+    def stop(handle, *, save, passed_on):
+        if after:
+            passed_on()
         raise error
 
     world.launcher.stop = stop

@@ -517,3 +517,20 @@ def test_a_limit_in_money_counts_from_when_it_is_set_and_caps_the_run_that_start
         world.queue.limit_money(-1)
     world.queue.limit_money(None)
     assert (world.queue.rules().most_dollars, world.queue.rules().counted_from) == (None, "")
+
+
+def test_a_limit_that_is_raised_gives_a_run_that_could_not_start_its_whole_budget_back(world, session, clock):
+    world.queue._spent_since = lambda _: 3.0
+    pod = PodOptions(image="a/b", budget=20, highest_price=0.5)
+    run = world.queue.add(replace(request(session, "a"), target=Target.RUNPOD, pod=pod))
+    world.queue.limit_money(4.0)
+    world.launcher.refusal = TargetError("No GPU is free now.", may_pass=True)
+    world.queue.advance()
+    world.launcher.refusal = None
+
+    world.queue.limit_money(100.0)
+    clock[0] += timedelta(minutes=1)
+    world.queue.advance()
+
+    assert world.launcher.job(run).run.pod == pod
+    assert world.runs.get(run.id).pod == pod

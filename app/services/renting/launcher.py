@@ -4,7 +4,7 @@ What a launcher must find again is in the store: the rental of the run's attempt
 by its keeper, in this process or in the one that has it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.errors import TargetError
@@ -63,11 +63,12 @@ class RunpodLauncher:
             raise TargetError(rental.trouble, "It costs on meanwhile, and ends itself at its deadline.")
         return JobState(JobPhase.RUNNING)
 
-    def stop(self, handle: JobHandle, *, save: bool) -> None:
+    def stop(self, handle: JobHandle, *, save: bool, passed_on: Callable[[], None] = lambda: None) -> None:
         """Waits until the pod is surely gone, and what it saved is here."""
         wish: Wish = "save" if save else "stop"
         name = str(handle)
         rental = self._renting.rentals.update(name, lambda r: r if r.is_over else replace(r, wish=wish))
+        passed_on()  # its keeper, or whoever comes next, sees to it
         seconds = self._renting.patience.stopped.total_seconds()
         rental = self._keepers.until(name, lambda r: r.is_over, seconds)
         if not rental.is_over:

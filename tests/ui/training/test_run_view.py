@@ -340,7 +340,7 @@ async def test_after_a_stop_that_failed_the_run_is_not_said_to_stop_and_stop_can
         await screen.wait_for(lambda: screen.has_button("Stop and save"))
         good_stop = studio.world.launcher.stop
 
-        def bad_stop(handle, *, save):
+        def bad_stop(handle, *, save, passed_on):
             raise TargetError("Docker does not answer.", "Start Docker.")
 
         studio.world.launcher.stop = bad_stop
