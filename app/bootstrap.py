@@ -296,6 +296,7 @@ def build_services(
             ),
             library,
             offline,
+            processes,
             folder=paths.home / "bundles",
             version=version("tunewright"),
         ),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from app.adapters.docker_disk import free_bytes, kind_of
+from app.adapters.docker_proxy import container_proxy
 from app.adapters.docker_stream import ended_by, follow_build, follow_pull
 from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts, Stop, Told
 from app.domain.errors import TargetError
@@ -69,14 +70,15 @@ class LocalDockerCare:
                 "The recipe Dockerfile.trainer is not part of this installation.",
                 "Build from a checkout of Tunewright, or pull an image.",
             )
-        told(CareProgress("Handing the recipe to Docker"))
+        proxy = container_proxy()
+        told(CareProgress(" ".join(filter(None, ["Handing the recipe to Docker.", proxy.kept_back]))))
         with self._engine(_LONG_SECONDS, image=name) as engine, ended_by(stop, engine):
             stream = engine.client.api.build(
                 fileobj=self._context(recipe),
                 custom_context=True,
                 dockerfile=recipe.name,
                 tag=name,
-                buildargs={"VARIANT": variant},
+                buildargs={"VARIANT": variant, **proxy.variables},  # Docker leaves a proxy out of the image
                 labels={"app.tunewright.version": self._version, "app.tunewright.variant": variant},
                 rm=True,
                 forcerm=True,
@@ -86,6 +88,8 @@ class LocalDockerCare:
 
     def pull(self, name: str, told: Told, stop: Stop) -> None:
         repository, tag = _name_and_tag(name)
+        if container_proxy().is_set:
+            told(CareProgress("Docker fetches it by its own proxy settings, not by this app's"))
         with self._engine(_LONG_SECONDS, image=name) as engine, ended_by(stop, engine):
             stream = engine.client.api.pull(repository, tag=tag, stream=True, decode=True)
             follow_pull(stream, told, name)

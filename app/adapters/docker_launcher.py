@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.adapters.docker_logs import append_new_lines
 from app.adapters.docker_plan import Shared, data_dir, labels, plan
+from app.adapters.docker_proxy import container_proxy
 from app.adapters.gpu import nvidia_gpus
 from app.adapters.run_files import write_config
 from app.domain.errors import TargetError
@@ -82,6 +83,7 @@ class DockerLauncher:
                 resume_from=resume_from,
                 secrets=secrets,
                 more=self._shared,
+                proxy=_proxy_of(run),
             )
             engine.require_image(image)
             self._make_way(engine, run)
@@ -181,6 +183,17 @@ class DockerLauncher:
                 return False
             time.sleep(_POLL_SECONDS)
         return True
+
+
+def _proxy_of(run: Run) -> Mapping[str, str]:
+    """Of one that the container must not or cannot have, its log says why it goes without."""
+    if run.config.offline:
+        return {}
+    proxy = container_proxy()
+    if proxy.kept_back:
+        with run.log_path.open("a", encoding="utf-8") as file:
+            file.write(f"[tunewright] {proxy.kept_back}\n")
+    return proxy.variables
 
 
 def _state(container: "Container") -> JobState:

@@ -76,9 +76,10 @@ def plan(
     resume_from: str = "",
     secrets: Mapping[str, str],
     more: tuple[Shared, ...] = (),
+    proxy: Mapping[str, str] | None = None,
 ) -> ContainerPlan:
-    """Raises TargetError if the container could not see the run folder. Makes the model cache's folder,
-    as the user's own: the engine would make it root's."""
+    """`proxy`: variables that `docker inspect` may show. Raises TargetError if the container could not see
+    the run folder. Makes the model cache's folder, as the user's own: the engine would make it root's."""
     folder = _run_dir(run, data)
     model, model_share = _base_model(run.config.base_model)
     dataset, dataset_share = _dataset(run.config, data)
@@ -88,7 +89,10 @@ def plan(
         name=run.docker.container_name or f"tunewright-{run.id}",
         config=run.config.model_copy(update={"base_model": model, "dataset": dataset}),
         command=("--run-dir", folder, "--attempt", str(run.attempt), *options),
-        environment=_environment(secrets if run.docker.pass_hf_token else {}),
+        environment={
+            **_environment(secrets if run.docker.pass_hf_token else {}),
+            **(proxy if proxy and not run.config.offline else {}),
+        },
         labels={**labels(run), "tunewright.attempt": str(run.attempt)},
         shared=(Shared(data.resolve(), DATA, read_only=False), *model_share, *dataset_share, *more),
     )

@@ -7,13 +7,8 @@ import logging
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import IO, Final
-
-from pydantic import ValidationError
 
 from app.domain.bundles import (
     FOLDER,
@@ -23,43 +18,40 @@ from app.domain.bundles import (
     BundleParts,
     BundleProgress,
     BundleWish,
-    Kind,
     Manifest,
     Part,
     Told,
 )
-from app.domain.sizes import sized
+from app.domain.ports import Processes
+from app.services.bundle_files import (
+    Source,
+    add_part,
+    extract,
+    is_whole,
+    manifest_of,
+    opened,
+    require_space,
+    speaking_of,
+)
+from app.services.bundle_rooms import INSTALLED, unpacking_room
 from app.services.library import LibraryService
 from app.services.offline import OfflineService
 from trainer_image.config import OUTPUT_DIR
 
 log = logging.getLogger(__name__)
 
-_CHUNK: Final = 1 << 20
-_AGAIN: Final = "Copy the file once more, and compare its size with the original."
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A file that is to become a part."""
-
-    kind: Kind
-    name: str
-    path: str
-    file: Path
-
-
 _Step = tuple[str, str, Callable[[], None]]
 
 
 class BundleService:
-    """Blocking; long. `folder` keeps what was unpacked until all of it is installed."""
+    """Blocking; long. In `folder` a bundle is unpacked while it is installed."""
 
     def __init__(
         self,
         parts: BundleParts,
         library: LibraryService,
         offline: OfflineService,
+        processes: Processes,
         *,
         folder: Path,
         version: str,
@@ -67,6 +59,7 @@ class BundleService:
         self._parts = parts
         self._library = library
         self._offline = offline
+        self._processes = processes
         self._folder = folder
         self._version = version
 
@@ -83,55 +76,60 @@ class BundleService:
         if file.exists() and not overwrite:
             raise BundleError(f"{file} exists already.", "Name another file, or say --force.")
         room = file.with_name(file.name + ".parts")
-        with _speaking_of(file):
+        with speaking_of(file):
             room.mkdir(parents=True, exist_ok=True)
             sources = list(self._collected(wish, room, told))
             platform = self._save_image(wish, room, sources, told)
             total = sum(source.file.stat().st_size for source in sources)
-            _require_space(file.parent, total)
+            require_space(file.parent, total)
             manifest = self._write(sources, wish, file, total, told, image_platform=platform)
             shutil.rmtree(room)
         return manifest
 
     def look(self, file: Path) -> Manifest:
         """What a bundle holds, without reading all of it. Raises BundleError."""
-        with _opened(file) as tar:
-            return _manifest_of(tar, file)
+        with opened(file) as tar:
+            return manifest_of(tar, file)
 
     def install(self, file: Path, told: Told) -> Manifest:
-        """Check every part, then install what is not installed yet. Nothing is installed of a damaged one."""
-        with _opened(file) as tar:
-            manifest = _manifest_of(tar, file)
+        """Check every part, then install what is not installed yet. Nothing is installed of a damaged one.
+
+        However it ends, what was unpacked is gone; a second try installs nothing twice.
+        """
+        with opened(file) as tar:
+            manifest = manifest_of(tar, file)
             self._require_fitting(manifest)
-            room = self._folder / hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:16]
-            with _speaking_of(room):
+            name = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:16]
+            with (
+                speaking_of(self._folder / name),
+                unpacking_room(self._folder, name, self._processes) as room,
+            ):
                 self._require_space_for_models(manifest, room)
                 self._unpack(tar, manifest, room, told)
                 self._install(manifest, room, told)
-        shutil.rmtree(room, ignore_errors=True)
         return manifest
 
-    def _collected(self, wish: BundleWish, room: Path, told: Told) -> Iterator[_Source]:
+    def _collected(self, wish: BundleWish, room: Path, told: Told) -> Iterator[Source]:
         for name in wish.sessions:
             session = self._library.find(name)
             file = room / "sessions" / f"{session.id}.jsonl"
             file.parent.mkdir(exist_ok=True)
             told(BundleProgress(f"Writing the session {session.name}"))
             self._library.export(session.id, file, overwrite=True)
-            yield _Source("session", session.name, f"sessions/{file.name}", file)
+            yield Source("session", session.name, f"sessions/{file.name}", file)
         yield from self._collected_models(wish.models, told)
         if wish.window:
             file = room / "window.tar"
             told(BundleProgress("Looking for the desktop window's client"))
-            yield _Source("window", self._parts.save_window(file), file.name, file)
+            yield Source("window", self._parts.save_window(file), file.name, file)
         if wish.requirement:
             self._offline.refuse("Collecting packages")
             told(BundleProgress("Collecting the packages with pip, which may take some minutes"))
             self._parts.collect_wheels(wish.requirement, room / "wheels")
             for path in sorted((room / "wheels").glob("*.whl")):
-                yield _Source("wheel", path.name, f"wheels/{path.name}", path)
+                yield Source("wheel", path.name, f"wheels/{path.name}", path)
 
-    def _collected_models(self, names: Sequence[str], told: Told) -> Iterator[_Source]:
+    def _collected_models(self, names: Sequence[str], told: Told) -> Iterator[Source]:
         taken: dict[str, Path] = {}
         for name in names:
             told(BundleProgress(f"Looking for the model {name}"))
@@ -142,20 +140,20 @@ class BundleService:
                 continue  # named twice
             taken[place.casefold()] = found.folder
             for path in sorted(path for path in found.folder.rglob("*") if path.is_file()):
-                yield _Source("model", label, f"{place}/{path.relative_to(found.folder).as_posix()}", path)
+                yield Source("model", label, f"{place}/{path.relative_to(found.folder).as_posix()}", path)
 
-    def _save_image(self, wish: BundleWish, room: Path, sources: list[_Source], told: Told) -> str:
+    def _save_image(self, wish: BundleWish, room: Path, sources: list[Source], told: Told) -> str:
         """Add it to the sources; its platform, empty if no image is wanted."""
         if not wish.image:
             return ""
         file = room / "image.tar"
         platform = self._parts.save_image(wish.image, file, told)
-        sources.append(_Source("image", wish.image, file.name, file))
+        sources.append(Source("image", wish.image, file.name, file))
         return platform
 
     def _write(
         self,
-        sources: list[_Source],
+        sources: list[Source],
         wish: BundleWish,
         file: Path,
         total: int,
@@ -169,7 +167,7 @@ class BundleService:
             with tarfile.open(partial, "w") as tar:
                 for source in sources:
                     told(BundleProgress(f"Writing {source.path}", done, total))
-                    parts.append(_add(tar, source))
+                    parts.append(add_part(tar, source))
                     done += parts[-1].size
                 manifest = Manifest(
                     made_with=self._version,
@@ -189,18 +187,17 @@ class BundleService:
 
     def _unpack(self, tar: tarfile.TarFile, manifest: Manifest, room: Path, told: Told) -> None:
         total, done = sum(part.size for part in manifest.parts), 0
-        room.mkdir(parents=True, exist_ok=True)
-        here = sum(part.size for part in manifest.parts if _is_whole(room / part.path, part))
-        _require_space(room, total - here)
+        here = sum(part.size for part in manifest.parts if is_whole(room / part.path, part))
+        require_space(room, total - here)
         for part in manifest.parts:
             told(BundleProgress(f"Checking {part.path}", done, total))
-            if not _is_whole(room / part.path, part):
-                _extract(tar, part, room / part.path)
+            if not is_whole(room / part.path, part):
+                extract(tar, part, room / part.path)
             done += part.size
 
     def _install(self, manifest: Manifest, room: Path, told: Told) -> None:
         """Step by step, each noted when it is done: a second try repeats none that cannot be repeated."""
-        note = room / "installed.json"
+        note = room / INSTALLED
         done: list[str] = json.loads(note.read_text()) if note.is_file() else []
         for step, text, act in self._steps(manifest, room, told):
             if step in done:
@@ -268,7 +265,7 @@ class BundleService:
                 needed[disk] = place, needed.get(disk, (place, 0))[1] + model.size
         needed.pop(_existing(room).stat().st_dev, None)
         for place, size in needed.values():
-            _require_space(place, size)
+            require_space(place, size)
 
 
 def _place_of(label: str, revision: str) -> str:
@@ -294,109 +291,3 @@ def _existing(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
     return folder
-
-
-def _add(tar: tarfile.TarFile, source: _Source) -> Part:
-    entry = tarfile.TarInfo(source.path)
-    entry.size = source.file.stat().st_size
-    with source.file.open("rb") as file:
-        reading = _Hashing(file)
-        tar.addfile(entry, reading)
-    return Part(
-        kind=source.kind,
-        name=source.name,
-        path=source.path,
-        size=entry.size,
-        sha256=reading.digest.hexdigest(),
-    )
-
-
-class _Hashing:
-    """A file that is summed up as it is read."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-
-    def read(self, size: int = -1) -> bytes:
-        chunk = self._file.read(size)
-        self.digest.update(chunk)
-        return chunk
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[tarfile.TarFile]:
-    try:
-        with tarfile.open(file, "r:") as tar:
-            yield tar
-    except FileNotFoundError as error:
-        raise BundleError(f"There is no file {file}.", "Check the name and the folder.") from error
-    except (tarfile.TarError, EOFError) as error:
-        raise BundleError(f"{file} is no bundle, or is not complete.", _AGAIN) from error
-    except OSError as error:
-        raise BundleError(f"{file} cannot be read: {error.strerror or error}.", _AGAIN) from error
-
-
-def _manifest_of(tar: tarfile.TarFile, file: Path) -> Manifest:
-    try:
-        found = tar.extractfile(MANIFEST)
-        assert found is not None
-        return Manifest.model_validate_json(found.read())
-    except (KeyError, AssertionError) as error:
-        raise BundleError(f"{file} is no bundle, or is not complete: it has no manifest.", _AGAIN) from error
-    except ValidationError as error:
-        raise BundleError(
-            f"{file} was made by another version of Tunewright, or is damaged.", _AGAIN
-        ) from error
-
-
-def _extract(tar: tarfile.TarFile, part: Part, place: Path) -> None:
-    """Only files that the manifest names are ever written, and only whole ones stay."""
-    damaged = BundleError(f"The part {part.path} of the bundle is damaged.", _AGAIN)
-    try:
-        member = tar.getmember(part.path)
-        source = tar.extractfile(member) if member.isreg() and member.size == part.size else None
-    except KeyError:
-        raise damaged from None
-    if source is None:
-        raise damaged
-    place.parent.mkdir(parents=True, exist_ok=True)
-    partial = place.with_name(place.name + ".part")
-    digest = hashlib.sha256()
-    with partial.open("wb") as target:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            target.write(chunk)
-    if digest.hexdigest() != part.sha256:
-        partial.unlink()
-        raise damaged
-    partial.replace(place)
-
-
-def _is_whole(place: Path, part: Part) -> bool:
-    if not place.is_file() or place.stat().st_size != part.size:
-        return False
-    with place.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == part.sha256
-
-
-def _require_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise BundleError(
-            f"This takes {sized(needed)}, and {sized(free)} are free for {folder}.",
-            "Make room, or use another disk.",
-        )
-
-
-@contextmanager
-def _speaking_of(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        where = error.filename2 or error.filename or place
-        raise BundleError(
-            f"{where} cannot be written: {error.strerror or error}.",
-            "Make room, see who owns the folder, or choose another one; then try again: "
-            "what was done is not done twice.",
-        ) from error

@@ -14,12 +14,18 @@ from trainer_image.config import DATA_FILE, PREVIEW_FILE
 def make_run_folder(
     library: LibraryService, folder: Path, request: RunRequest, session: Session | None
 ) -> None:
-    """Make it and snapshot the rows into it, so that a run names exactly what it saw."""
-    folder.mkdir(parents=True)
-    write_run_data(library, request, session, folder / DATA_FILE)
-    if request.expected is not None:
-        told = json.dumps({"buckets": dict(request.expected)})
-        (folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
+    """Make it and snapshot the rows into it, so that a run names exactly what it saw. Raises StudioError."""
+    try:
+        folder.mkdir(parents=True)
+        write_run_data(library, request, session, folder / DATA_FILE)
+        if request.expected is not None:
+            told = json.dumps({"buckets": dict(request.expected)})
+            (folder / PREVIEW_FILE).write_text(told, encoding="utf-8")
+    except OSError as error:
+        raise StudioError(
+            f"The run's folder could not be written: {error.strerror or error}.",
+            "Make room, or make the folder writable, then start again.",
+        ) from error
 
 
 def write_run_data(library: LibraryService, request: RunRequest, session: Session | None, path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from app.domain.errors import UnknownSessionError
+from app.domain.errors import StudioError, UnknownSessionError
 from app.domain.runs import DockerOptions, Run, RunId, RunRequest, Target
 from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup
@@ -59,6 +59,32 @@ def request_of_run(run: Run, **changes: Any) -> RunRequest:
         goes_on=run.id,
     )
     return replace(request, **changes)
+
+
+def setup_of_run(library: LibraryService, bundled_model: Path, run: Run, config: RunConfig) -> Setup:
+    """The setup that makes a run like this one, with `config` in the place of its own.
+
+    Its rows are those of the session as it is now; if that is gone, the copy in the run's folder. Raises
+    StudioError for an imported run, whose settings nobody knows.
+    """
+    if run.is_imported:
+        raise StudioError("The settings of an imported run are not known.", "Fill in the form by hand.")
+    if config.base_model == str(bundled_model.resolve()):
+        config = config.model_copy(update={"base_model": BUNDLED_MODEL})
+    is_hub = isinstance(config.dataset, HubDataset)
+    session = None if is_hub else _session_left(library, run)
+    return Setup(
+        target=run.target,
+        session=session,
+        file=None if is_hub or session else run.folder / DATA_FILE,
+        docker=replace(run.docker, container_name=""),
+        pod=run.pod,
+        config=config,
+    )
+
+
+def _session_left(library: LibraryService, run: Run) -> str | None:
+    return next((str(s.id) for s in library.sessions() if s.id == run.session_id), None)
 
 
 def config_of_run(request: RunRequest, bundled_model: Path, *, is_offline: bool) -> RunConfig:

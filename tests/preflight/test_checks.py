@@ -224,7 +224,7 @@ def test_a_disk_that_is_full_may_have_room_later_and_one_that_is_not_ours_stays_
 
 def test_offline_mode_may_be_switched_off_again_and_a_missing_session_does_not_come_back(checked: Checked):
     checked.world.settings.set_offline(True)
-    checked.world.training._offline = lambda: "Offline mode is on."
+    checked.world.why_offline.append(lambda: "Offline mode is on.")
 
     assert checked.check(session_id=None, dataset=HubDataset(repo="owner/data")).errors[0].may_pass
     assert not checked.check(session_id=None).errors[0].may_pass

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,6 +107,8 @@ class World:
     history: HistoryService
     opened: list[Path]
     """Folders shown in the file manager."""
+    why_offline: list[Callable[[], str]]
+    """The last one says why runs use no network."""
     now: list[datetime] = field(default_factory=lambda: [NOON])
 
 
@@ -125,6 +127,11 @@ def world(tmp_path: Path) -> Iterator[World]:
 def make_world(home: Path, database) -> World:
     processes, secrets, launcher, engine = SystemProcesses(), FixedSecrets(), FakeLauncher(), EchoEngine()
     opened: list[Path] = []
+    why_offline: list[Callable[[], str]] = [str]
+
+    def offline() -> str:
+        return why_offline[-1]()
+
     runs, settings = SqliteRunStore(database), SqliteSettingsStore(database)
     sample = home / "sample.jsonl"
     sample.write_text('{"prompt": "Where is Sorrel?", "completion": "In the north."}\n')
@@ -143,6 +150,7 @@ def make_world(home: Path, database) -> World:
         bundled_model=home / "tiny-model",
         clock=lambda: NOON,
         open_folder=opened.append,
+        offline=offline,
     )
     chat_store, exports = SqliteChatStore(database), home / "exports"
     chats = ChatService(runs, chat_store, engine, exports)
@@ -172,6 +180,7 @@ def make_world(home: Path, database) -> World:
             clock=lambda: NOON,
         ),
         opened,
+        why_offline,
     )
 
 

@@ -6,14 +6,18 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
 
 import flet_desktop
+import psutil
 import pytest
 
 from app.adapters.bundle_parts import SystemBundleParts
+from app.adapters.processes import SystemProcesses, start_of
 from app.adapters.sqlite.engine import open_database
 from app.domain.bundles import BundleError, BundleWish
 from app.domain.errors import StudioError
@@ -46,6 +50,7 @@ class Computer:
             ),
             self.world.library,
             OfflineService(self.world.settings, self.network),
+            SystemProcesses(),
             folder=home / "bundles",
             version="0.1.0",
         )
@@ -230,6 +235,66 @@ def test_an_installation_that_was_broken_off_goes_on_where_it_stopped(computers,
 
     assert [s.name for s in offline.world.library.sessions()] == [session.name]
     assert (offline.home / "models" / "tiny-model").is_dir()
+
+
+def unpacked(computer: Computer) -> list[str]:
+    """What lies where bundles are unpacked, as names."""
+    return sorted(path.name for path in (computer.home / "bundles").rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("ended_by", [StudioError("Enough.", ""), KeyboardInterrupt()])
+@pytest.mark.parametrize(("at", "left"), [("Checking", []), ("Installing the model", ["installed.json"])])
+def test_an_installation_that_breaks_off_leaves_nothing_unpacked_behind(
+    computers, tmp_path, ended_by, at, left
+):
+    online, offline = computers
+    file = tmp_path / "two.bundle"
+    online.bundles.make(BundleWish([str(TINY)], [online.world.library.sample().name]), file, silent)
+    said = []
+
+    def stop(progress) -> None:
+        said.append(progress.text)
+        if progress.text.startswith(at) and len(said) > 2:
+            raise ended_by
+
+    with pytest.raises(type(ended_by)):
+        offline.bundles.install(file, stop)
+
+    assert unpacked(offline) == left
+
+
+def test_what_a_killed_installation_left_goes_with_the_next_one(computers, bundle):
+    left = computers[1].home / "bundles" / "of another bundle"
+    (left / "models").mkdir(parents=True)
+    (left / "models" / "large.bin").write_text("as large as a model")
+    (left / "installed.json").write_text("[]")
+    (left / "owner").write_text("999999:1.00")
+
+    computers[1].bundles.install(bundle, silent)
+
+    assert unpacked(computers[1]) == ["installed.json"]
+
+
+def test_two_processes_never_unpack_the_same_bundle_and_leave_each_others_alone(computers, bundle):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        owner = f"{other.pid}:{start_of(psutil.Process(other.pid)):.2f}"
+        theirs = computers[1].home / "bundles" / "of another bundle"
+        theirs.mkdir(parents=True)
+        (theirs / "owner").write_text(owner)
+        (theirs / "large.bin").write_text("being unpacked")
+
+        def take_over(progress) -> None:
+            [mine] = [room for room in theirs.parent.iterdir() if room != theirs]
+            (mine / "owner").write_text(owner)
+            with pytest.raises(BundleError, match="is installing this bundle just now"):
+                computers[1].bundles.install(bundle, silent)
+            raise StudioError("Seen.", "")
+
+        with pytest.raises(StudioError, match="Seen"):
+            computers[1].bundles.install(bundle, take_over)
+        other.communicate(b"\n")
+
+    assert (theirs / "large.bin").is_file()
 
 
 def test_a_making_that_was_broken_off_leaves_no_bundle(computers, tmp_path):

@@ -66,7 +66,7 @@ def test_what_needs_the_network_is_refused_with_the_way_out(offline):
     ],
 )
 def test_a_run_that_would_use_the_network_cannot_start(world, session, offline, config, said):
-    world.training._offline = offline.reason
+    world.why_offline.append(offline.reason)
     chosen = None if "dataset" in config else session.id
     request = RunRequest(RunConfig(base_model="a/b", **config), Target.LOCAL, session_id=chosen)
     before = world.training.missing(request)
@@ -78,7 +78,7 @@ def test_a_run_that_would_use_the_network_cannot_start(world, session, offline, 
 
 
 def test_every_run_started_offline_is_an_offline_run_without_a_token(world, session, offline):
-    world.training._offline = offline.reason
+    world.why_offline.append(offline.reason)
     world.secrets.token = "hf_secret"
     offline.switch(True)
 
@@ -90,7 +90,7 @@ def test_every_run_started_offline_is_an_offline_run_without_a_token(world, sess
 
 @pytest.mark.parametrize("target", [Target.LOCAL, Target.DOCKER])
 def test_a_run_that_was_queued_online_starts_offline_once_the_switch_is_on(world, session, offline, target):
-    world.training._offline = offline.reason
+    world.why_offline.append(offline.reason)
     world.secrets.token = "hf_secret"
     asked = RunRequest(RunConfig(base_model="a/b"), target, session_id=session.id)
     run = world.queue.add(asked)
@@ -105,7 +105,7 @@ def test_a_run_that_was_queued_online_starts_offline_once_the_switch_is_on(world
 
 
 def test_a_rented_run_that_was_queued_online_orders_nothing_once_the_switch_is_on(world, session, offline):
-    world.training._offline = offline.reason
+    world.why_offline.append(offline.reason)
     pod = PodOptions(image="ghcr.io/somebody/trainer:1", highest_price=0.5)
     asked = RunRequest(RunConfig(base_model="a/b"), Target.RUNPOD, session_id=session.id, pod=pod)
     run = world.queue.add(asked)
@@ -118,7 +118,7 @@ def test_a_rented_run_that_was_queued_online_orders_nothing_once_the_switch_is_o
 
 def test_a_target_elsewhere_is_ruled_out_by_its_own_property(world, session, offline, monkeypatch):
     monkeypatch.setattr(Place, "needs_network", property(lambda target: target is Place.DOCKER))
-    world.training._offline = offline.reason
+    world.why_offline.append(offline.reason)
     offline.switch(True)
 
     def missing(target):

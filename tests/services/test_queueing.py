@@ -445,7 +445,7 @@ def test_a_run_whose_job_cannot_be_looked_for_is_not_given_up(world, session, ch
 
 def test_a_target_that_is_not_ready_keeps_only_its_own_runs_waiting(world, three):
     first = world.runs.update(three[0].id, lambda r: replace(r, target=Target.DOCKER))
-    world.training._launchers = {**world.training._launchers, Target.DOCKER: FakeLauncher()}
+    world.training._launchers[Target.DOCKER] = FakeLauncher()
     world.training._launchers[Target.DOCKER].problems_found = ["Docker is not running. Start it."]
 
     assert world.queue.advance().run.name == "b"
@@ -484,7 +484,9 @@ def test_a_run_returned_to_the_queue_is_looked_at_too(world, three, checks):
     ids=["the freest", "alike", "only one", "spreads itself"],
 )
 def test_a_run_started_directly_is_given_the_card_that_was_counted_on(world, session, free, changes, number):
-    world.training._gpus = lambda: [Gpu(f"card {n}", 8 * GIB, bytes_) for n, bytes_ in enumerate(free)]
+    world.training._launching._gpus = lambda: [
+        Gpu(f"card {n}", 8 * GIB, bytes_) for n, bytes_ in enumerate(free)
+    ]
     asked = request(session, "a")
     asked = replace(asked, config=asked.config.model_copy(update=changes))
 

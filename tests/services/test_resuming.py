@@ -158,7 +158,7 @@ def test_a_run_that_goes_on_offline_uses_the_network_again_when_it_goes_on_onlin
     run, reason = stopped_run(world, request), ["Offline mode is on."]
     world.secrets.token = "hf_secret"
     training = world.training
-    training._offline = lambda: reason[0]
+    world.why_offline.append(lambda: reason[0])
 
     training.resume(run.id)
     sent = world.launcher.job(run)

@@ -226,7 +226,7 @@ def test_a_setup_finds_its_session_by_name_and_its_file_beside_itself(world, ses
 
 def test_a_run_on_this_computer_takes_the_place_of_a_model_one_talks_to(world, session):
     let_go = []
-    world.training._make_room = lambda: let_go.append(len(world.launcher.jobs))
+    world.training._launching._make_room = lambda: let_go.append(len(world.launcher.jobs))
 
     world.training.start(RunRequest(RunConfig(base_model="owner/model"), Target.LOCAL, session_id=session.id))
 

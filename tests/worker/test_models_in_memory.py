@@ -19,7 +19,7 @@ pytestmark = pytest.mark.training
 
 ENDLESS = Sampling(temperature=0.0, max_new_tokens=6000, repetition_penalty=1.0, guard_repetition=False)
 ANOTHER = "from app.bootstrap import build_services; from app.paths import Paths; "
-A_RUN_BEGINS = "build_services(Paths.from_environment()).training._make_room()"
+A_RUN_BEGINS = "build_services(Paths.from_environment()).training._launching._make_room()"
 
 
 @pytest.fixture
