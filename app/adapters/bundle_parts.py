@@ -12,13 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from app.adapters.model_files import FoundModels
+from app.adapters.bundle_models import whole_model
 from app.domain.bundles import BundleError, BundleProgress, ModelFiles, Told
-from app.domain.typed_paths import expanded, is_folder
 
 _CONNECT_SECONDS: Final = 600
 _QUICK_SECONDS: Final = 5
-_GET_IT: Final = "Check its name, the network, and the token for a private or gated one."
 
 
 class SystemBundleParts:
@@ -53,16 +51,7 @@ class SystemBundleParts:
         )
 
     def model(self, name: str) -> ModelFiles:
-        folder = expanded(name).absolute()
-        if is_folder(folder):
-            if lacking := FoundModels().lacks(folder):
-                raise BundleError(
-                    f"The model in {folder} is not whole: {lacking}.",
-                    "Get all of it, or name another folder.",
-                )
-            return ModelFiles(folder)
-        found = self._on_the_hub(name)
-        return ModelFiles(found, found.name)
+        return whole_model(name, self._token)
 
     def model_places(self, revision: str) -> Sequence[Path]:
         if not revision:
@@ -150,25 +139,6 @@ class SystemBundleParts:
         with tarfile.open(path) as tar:
             tar.extractall(partial, filter="tar")
         partial.replace(place)
-
-    def _on_the_hub(self, name: str) -> Path:
-        """Its folder in the Hub's cache, whole: the form alone leaves one that holds its config.json only."""
-        from huggingface_hub import snapshot_download  # noqa: PLC0415
-
-        with suppress(Exception):  # not in the cache at all
-            found = Path(snapshot_download(name, local_files_only=True))
-            if not FoundModels().lacks(found):
-                return found
-        try:
-            token, endpoint = self._token() or False, os.environ.get("HF_ENDPOINT")
-            found = Path(snapshot_download(name, token=token, endpoint=endpoint))
-        except Exception as error:  # the library and what lies below it raise dozens of types
-            raise BundleError(
-                f"The model {name} is neither whole on this computer nor to be had from the Hub.", _GET_IT
-            ) from error
-        if lacking := FoundModels().lacks(found):  # unreachable, the library gives what is in the cache
-            raise BundleError(f"Of the model {name} only a part could be had: {lacking}.", _GET_IT)
-        return found
 
     def _named(self, requirement: str) -> str:
         """This very version, from the checkout where there is one."""

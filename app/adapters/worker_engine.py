@@ -44,7 +44,10 @@ CANCEL_SECONDS = 5.0
 """After a cancel the process has this long to say that it stopped; then it is killed."""
 _BUSY = ("Another answer is being generated.", "Wait for it to end, or press Stop.")
 _LOADING = ("A model is being loaded.", "Ask again once it is in memory.")
-GAVE_WAY = "A run needed the memory, so the model was let go of; it is loaded again with the next question."
+GAVE_WAY = (
+    "A run or an export needed the memory, so the model was let go of; it is loaded again with the next "
+    "question."
+)
 
 Told = Callable[[AnswerFacts], None] | None
 

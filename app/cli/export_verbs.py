@@ -51,7 +51,7 @@ def export(services: Services, args: argparse.Namespace, output: Output) -> int:
     output.say(f"{'✓' if made.passed else '?' if made.is_untried else '✗'} {made.verdict}")
     output.say(f"{made.label}, {sized(made.size_bytes)}: {made.folder}")
     if made.folder != wish.folder:
-        output.say(f"Something came to lie in {wish.folder} meanwhile, so it is there.")
+        output.say(f"{wish.folder} was taken meanwhile, so the export is in {made.folder}.")
     certificate = services.exporting.certificate(made)
     for check in certificate.checks if certificate else ():
         output.say(f"  {'✓' if check.passed else '✗'} {check.name}. {check.text}")

@@ -131,6 +131,8 @@ class ModelFiles:
     folder: Path
     revision: str = ""
     """Of the Hub; empty for a folder of the person's own."""
+    base: str = ""
+    """Of an adapter: the model that it changes, by which it goes into a bundle; else empty."""
 
 
 class BundleParts(Protocol):

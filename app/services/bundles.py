@@ -19,6 +19,7 @@ from app.domain.bundles import (
     BundleProgress,
     BundleWish,
     Manifest,
+    ModelFiles,
     Part,
     Told,
 )
@@ -131,9 +132,7 @@ class BundleService:
 
     def _collected_models(self, names: Sequence[str], told: Told) -> Iterator[Source]:
         taken: dict[str, Path] = {}
-        for name in names:
-            told(BundleProgress(f"Looking for the model {name}"))
-            found = self._parts.model(name)
+        for name, found in self._with_bases(names, told):
             label = name if found.revision else _free_label(found.folder, taken)
             place = _place_of(label, found.revision)
             if place.casefold() in taken:
@@ -141,6 +140,22 @@ class BundleService:
             taken[place.casefold()] = found.folder
             for path in sorted(path for path in found.folder.rglob("*") if path.is_file()):
                 yield Source("model", label, f"{place}/{path.relative_to(found.folder).as_posix()}", path)
+
+    def _with_bases(self, names: Sequence[str], told: Told) -> Iterator[tuple[str, ModelFiles]]:
+        """Each model as it is named, and after an adapter its base."""
+        for name in names:
+            told(BundleProgress(f"Looking for the model {name}"))
+            found = self._parts.model(name)
+            yield name, found
+            if found.base:
+                told(BundleProgress(f"Looking for {found.base}, the base model of {name}"))
+                yield found.base, self._base(found.base, name)
+
+    def _base(self, base: str, adapter: str) -> ModelFiles:
+        try:
+            return self._parts.model(base)
+        except BundleError as error:
+            raise BundleError(f"{error.message} It is the base model of {adapter}.", error.hint) from error
 
     def _save_image(self, wish: BundleWish, room: Path, sources: list[Source], told: Told) -> str:
         """Add it to the sources; its platform, empty if no image is wanted."""

@@ -1,6 +1,7 @@
 """How large the model is that an export loads: the base of an adapter, or what the run made."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from trainer_image.problems import RunFailedError
 from trainer_image.shapes import shape_of
 
 _IN_32_BITS: Final = "float32"
+_AGAIN_SECONDS: Final = 60.0
+"""So long a look that failed is not repeated: where nobody answers, it takes the Hub's whole patience."""
 
 
 def in_folder(folder: Path) -> WholeModel:
@@ -23,21 +26,29 @@ def in_folder(folder: Path) -> WholeModel:
 class ModelsToCome:
     """Models that are still to be downloaded: told by their `config.json`, or else by their names.
 
-    The Hub is asked once for each: where nobody answers, that takes its patience."""
+    What was answered is kept; a look that failed is repeated later, and at once where it was offline."""
 
-    def __init__(self, configs: ModelConfigs) -> None:
+    def __init__(self, configs: ModelConfigs, seconds: Callable[[], float] = time.monotonic) -> None:
         self._configs = configs
+        self._seconds = seconds
         self._known: dict[str, WholeModel] = {}
+        self._failed_at: dict[tuple[str, bool], float] = {}
 
     def of(self, name: str, *, offline: bool) -> WholeModel:
         """Nothing is known of a folder that is gone."""
         if looks_like_path(name) or name.count("/") > 1:
             return WholeModel()
-        if name not in self._known:
-            found = self._asked(name, offline=offline)
-            rough = _to_come(parameters_in_name(name), stored_bits_in_name(name), 2.0)
-            self._known[name] = rough if found is None else found
-        return self._known[name]
+        if name not in self._known and not self._failed_just_now(name, offline):
+            if (found := self._asked(name, offline=offline)) is None:
+                self._failed_at[name, offline] = self._seconds()
+            else:
+                self._known[name] = found
+        rough = _to_come(parameters_in_name(name), stored_bits_in_name(name), 2.0)
+        return self._known.get(name, rough)
+
+    def _failed_just_now(self, name: str, offline: bool) -> bool:
+        failed_at = self._failed_at.get((name, offline))
+        return failed_at is not None and self._seconds() - failed_at < _AGAIN_SECONDS
 
     def _asked(self, name: str, *, offline: bool) -> WholeModel | None:
         try:

@@ -17,6 +17,8 @@ class ExportUnderWay:
     label: str
     told: Told
     is_cancelling: bool = False
+    offline: bool = False
+    """Begun so: it uses no network, whatever is switched later."""
 
 
 class ExportsUnderWay:
@@ -26,9 +28,11 @@ class ExportsUnderWay:
         self._known: dict[str, ExportUnderWay] = {}
 
     @contextmanager
-    def following(self, export: Export, pacer: Pacer, tell: Tell) -> Iterator[Tell]:
+    def following(self, export: Export, pacer: Pacer, tell: Tell, *, offline: bool = False) -> Iterator[Tell]:
         """Within this context the export is under way: it says how far it is to what this gives."""
-        self._known[export.id] = ExportUnderWay(export.id, export.run_id, export.label, Told("Starting"))
+        self._known[export.id] = ExportUnderWay(
+            export.id, export.run_id, export.label, Told("Starting"), offline=offline
+        )
 
         def hear(told: Told) -> None:
             timed = pacer.hear(told)
@@ -44,6 +48,9 @@ class ExportsUnderWay:
 
     def of_run(self, run_id: RunId) -> tuple[ExportUnderWay, ...]:
         return tuple(one for one in list(self._known.values()) if one.run_id == run_id)
+
+    def offline_ids(self) -> set[str]:
+        return {one.id for one in list(self._known.values()) if one.offline}
 
     def cancel(self, export_id: str) -> None:
         """End it at the next sign of life, some tenths of a second. One that has ended is left as it is."""

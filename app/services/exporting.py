@@ -113,7 +113,7 @@ class ExportService:
         """Where it is written if nobody says otherwise; neither there nor taken by one under way."""
         kind = kind_of(format, quantization, mlx_bits)
         parts = [files.file_name(run.name), *([checkpoint] if checkpoint else []), kind]
-        coming = {export.folder for export in self._store.all() if export.owner is not None}
+        coming = {export.folder for export in self._being_made()}
         return files.free_folder(self._folder, "-".join(parts), coming)
 
     def estimate(self, run: Run, wish: ExportWish) -> Estimate:
@@ -144,13 +144,14 @@ class ExportService:
         run = self._runs.get(run_id)
         self.tidy()
         self._require_possible(run, wish)
+        offline = self._is_offline(run)
         export = self._begun(run, wish)
         assert export.staging is not None
         parameters = self._model(run, wish).parameters
         pacer = self._timing.pacer(wish, parameters)
         try:
-            with self._under_way.following(export, pacer, tell) as hear:
-                certificate = self._made(run, wish, export.staging, hear)
+            with self._under_way.following(export, pacer, tell, offline=offline) as hear:
+                certificate = self._made(run, wish, export.staging, hear, offline=offline)
             facts = self._facts(run, wish, export)
             files.write_certificate(export.staging, certificate, facts)
             size = bytes_in(export.staging)
@@ -179,8 +180,11 @@ class ExportService:
         return [export for export in found if export.owner is None]
 
     def being_written(self) -> list[str]:
-        """Labels of those that this or another process is making."""
-        return [export.label for export in self._store.all() if export.owner is not None]
+        """Labels of those that this or another process is making and that may use the network.
+
+        Whether it may is known of this process's own; of another's it is taken for granted."""
+        inside = self._under_way.offline_ids()
+        return [export.label for export in self._being_made() if export.id not in inside]
 
     def under_way(self, run_id: RunId) -> tuple[ExportUnderWay, ...]:
         """Those of a run that this process is making."""
@@ -282,6 +286,14 @@ class ExportService:
                 files.clear(export.staging)
                 self._store.delete(export.id)
 
+    def _being_made(self) -> list[Export]:
+        """Not those that a process which is no more has left."""
+        is_alive = self._processes.is_alive
+        return [one for one in self._store.all() if one.owner is not None and is_alive(one.owner)]
+
+    def _is_offline(self, run: Run) -> bool:
+        return run.config.offline or bool(self._offline())
+
     def _blocked(self, run: Run, format: ExportFormat, quantization: Quantization, checkpoint: str) -> str:
         try:
             source = source_of(run, checkpoint)
@@ -336,7 +348,7 @@ class ExportService:
             raise
         return export
 
-    def _made(self, run: Run, wish: ExportWish, staging: Path, tell: Tell) -> Certificate:
+    def _made(self, run: Run, wish: ExportWish, staging: Path, tell: Tell, *, offline: bool) -> Certificate:
         source = source_of(run, wish.checkpoint)
         prompts, what_they_are = prompts_of(run, wish.prompts)
         job = ExportJob(
@@ -350,7 +362,7 @@ class ExportService:
             prompts=prompts,
             mlx_bits=wish.mlx_bits,
             computes_on=wish.computes_on,
-            offline=run.config.offline or bool(self._offline()),
+            offline=offline,
         )
         tell(Told("Starting"))
         self._make_room()
@@ -390,9 +402,14 @@ class ExportService:
             return in_folder(source.folder)
         base = wish.base_model or _base_model(run)
         folder = self._base_folder(base)
-        if folder is not None and (found := in_folder(folder)).parameters is not None:
+        found = WholeModel() if folder is None else in_folder(folder)
+        if found.parameters is not None:
             return found
-        return self._to_come.of(base, offline=run.config.offline or bool(self._offline()))
+        to_come = self._to_come.of(base, offline=self._is_offline(run))
+        is_here = folder is not None and not self._models.lacks(
+            folder
+        )  # in older files, whose size none tells
+        return replace(to_come, download_bytes=0) if is_here else to_come
 
     def _card_free_bytes(self) -> int | None:
         gpus = self._gpus()

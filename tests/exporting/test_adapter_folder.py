@@ -49,7 +49,7 @@ def test_an_adapter_of_a_base_in_four_bits_is_tried_on_that_base(exported, tmp_p
 
     assert certificate.passed, certificate.verdict
     assert len(certificate.answers) == len(PROMPTS)
-    assert "in the few bits that is stored in" in certificate.remarks[0]
+    assert "as it is stored, in fewer bits" in certificate.remarks[0]
     assert "adapter_model.safetensors" in {path.name for path in (tmp_path / "out").iterdir()}
 
 
@@ -104,7 +104,7 @@ def _with_no_numbers(weights: dict[str, torch.Tensor]) -> None:
     [
         (_without_a_half, "has no other half"),
         (_of_another_rank, "has rank 2, its other half 4"),
-        (_with_no_numbers, "numbers that are none"),
+        (_with_no_numbers, "values that are not numbers"),
     ],
 )
 def test_an_adapter_that_is_wrong_by_itself_is_found_without_its_base(

@@ -9,13 +9,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from huggingface_hub.hf_api import BlobLfsInfo, RepoSibling
 
+from app.worker.exporting.downloading import bytes_to_come, what_is_taken
 from tests.exporting.conftest import MODEL, add_run, service_of, wish
 from tests.exporting.test_service import Configs
 
 pytestmark = pytest.mark.training
 
 _COMMIT = "1" * 40
+_TWICE = ("consolidated.safetensors", "original/model.safetensors", "onnx/model.safetensors", "tiny.gguf")
+"""The weights once more, in forms that nobody takes."""
 
 
 class _Answer(BaseHTTPRequestHandler):
@@ -33,7 +37,10 @@ class _Answer(BaseHTTPRequestHandler):
             self.give(json.dumps(tree).encode(), {"Content-Type": "application/json"})
             return
         if self.path.startswith("/api/models/me/tiny"):
-            siblings = [{"rfilename": p.name, "size": p.stat().st_size} for p in MODEL.iterdir()]
+            siblings = [
+                {"rfilename": p.name, "size": p.stat().st_size, "blobId": _oid(p)} for p in MODEL.iterdir()
+            ]
+            siblings += [{"rfilename": name, "size": 10**15, "blobId": name} for name in _TWICE]
             found = {"_id": "1", "id": "me/tiny", "sha": _COMMIT, "private": False, "siblings": siblings}
             self.give(json.dumps(found).encode(), {"Content-Type": "application/json"})
             return
@@ -86,7 +93,38 @@ def test_a_base_that_is_not_here_is_downloaded_once_and_the_export_made(
 
     assert made.passed, made.verdict
     assert again.passed, again.verdict
-    assert any(text.startswith("Downloading me/tiny, 5.5 MB") for text in first)
+    assert any(text.startswith("Downloading me/tiny, 5.6 MB") for text in first)
     assert not any(text.startswith("Downloading") for text in second)
     assert list(hub.rglob("model.safetensors"))
     assert str(hub) not in (made.folder / "config.json").read_text()
+
+
+def test_only_what_is_taken_is_counted_and_only_what_of_that_is_here_is_subtracted(tmp_path: Path) -> None:
+    def file(name: str, size: int, sha256: str = "") -> RepoSibling:
+        lfs = BlobLfsInfo(size=size, sha256=sha256, pointer_size=134) if sha256 else None
+        return RepoSibling(name, size=size, blob_id=f"git-{name}", lfs=lfs)
+
+    files = [
+        file("model-1.safetensors", 100, "one"),
+        file("model-2.safetensors", 200, "two"),
+        file("consolidated.safetensors", 300, "all"),
+        file("pytorch_model.bin", 300, "older"),
+        file("config.json", 7),
+    ]
+    for blob, size in {"one": 100, "git-config.json": 7, "another-revision": 5000, "older": 300}.items():
+        (tmp_path / blob).write_bytes(b"x" * size)
+
+    weights, taken = what_is_taken(files)
+
+    assert weights == "*.safetensors"
+    assert sum(each.size or 0 for each in taken) == 307
+    assert bytes_to_come(taken, tmp_path) == 200
+
+
+def test_where_only_another_form_is_in_safetensors_the_older_weights_are_taken() -> None:
+    files = [RepoSibling("consolidated.safetensors", size=1), RepoSibling("pytorch_model.bin", size=2)]
+
+    weights, taken = what_is_taken(files)
+
+    assert weights == "*.bin"
+    assert [each.rfilename for each in taken] == ["pytorch_model.bin"]

@@ -19,7 +19,9 @@ from app.adapters.export_process import ExportProcess
 from app.domain.errors import StudioError
 from app.domain.export_sizes import WholeModel
 from app.domain.exports import (
+    Export,
     ExportCancelledError,
+    ExportFormat,
     MlxBits,
     PushWish,
     Told,
@@ -28,10 +30,12 @@ from app.domain.gpus import Gpu
 from app.domain.runs import RunStatus
 from app.domain.sizes import sized
 from app.services.export_deleting import Deleted, left_in_words
-from app.services.export_models import in_folder
+from app.services.export_models import ModelsToCome, in_folder
 from app.services.exporting import in_words
+from app.services.still_online import StillOnlineService
 from tests.exporting.conftest import MODEL, add_checkpoint, add_run, left_over, service_of, unheard, wish
 from tests.exporting.writer import Writer
+from tests.services.conftest import NOON
 from tests.trainer.test_publishing import hub
 
 __all__ = ["hub"]
@@ -143,12 +147,12 @@ def test_two_exports_into_one_folder_are_both_kept_and_the_second_lies_beside(
         target=lambda: made.append(service_of(world, store, slow).export(run.id, wish(folder), unheard))
     )
     second.start()
-    while not slow.jobs:
-        assert second.is_alive()
+    assert slow.began.wait(30)
 
     first = service_of(world, store, Writer()).export(run.id, wish(folder), unheard)
     slow.may_go_on.set()
     second.join(30)
+    assert not second.is_alive()
 
     assert first.folder == folder
     assert made[0].folder == tmp_path / "out-2"
@@ -165,14 +169,64 @@ def test_no_folder_is_proposed_that_an_export_under_way_is_to_have(world, store)
     slow.may_go_on.clear()
     making = threading.Thread(target=service.export, args=(run.id, wish(folder), unheard))
     making.start()
-    while not slow.jobs:
-        assert making.is_alive()
+    assert slow.began.wait(30)
 
     other = service_of(world, store, Writer()).proposed_folder(run, asked.format, asked.quantization)
     slow.may_go_on.set()
     making.join(30)
+    assert not making.is_alive()
 
     assert other.name == f"{folder.name}-2"
+
+
+def _left_by_a_killed_app(world, store, run, folder: Path) -> Export:
+    export = Export(
+        id="0123456789ab", run_id=run.id, label="GGUF Q8_0", format=ExportFormat.GGUF, folder=folder,
+        size_bytes=0, created_at=NOON, passed=False, verdict="", owner="999999:1.00",
+        staging=world.home / ".left",
+    )  # fmt: skip
+    store.add(export)
+    return export
+
+
+def test_a_folder_that_a_killed_app_was_to_write_is_proposed_again(world, store) -> None:
+    run, service = add_run(world, MODEL), service_of(world, store, Writer())
+    asked = wish(Path())
+    folder = service.proposed_folder(run, asked.format, asked.quantization)
+
+    _left_by_a_killed_app(world, store, run, folder)
+
+    assert service.proposed_folder(run, asked.format, asked.quantization) == folder
+
+
+@pytest.mark.parametrize(("run_offline", "switch", "named"), [
+    (False, "", ["GGUF Q8_0"]), (True, "", []), (False, "Offline mode is on.", []),
+])  # fmt: skip
+def test_only_an_export_that_may_use_the_network_and_goes_on_is_named_when_offline_is_switched_on(
+    world, store, run_offline: bool, switch: str, named: list[str]
+) -> None:
+    run, slow = add_run(world, MODEL), Writer()
+    run = world.runs.update(
+        run.id, lambda old: replace(old, config=old.config.model_copy(update={"offline": run_offline}))
+    )
+    service = service_of(world, store, slow, offline=switch)
+    still = StillOnlineService(world.runs, service.being_written, lambda: False)
+    slow.may_go_on.clear()
+    making = threading.Thread(target=service.export, args=(run.id, wish(world.home / "out"), unheard))
+    making.start()
+    assert slow.began.wait(30)
+    _left_by_a_killed_app(world, store, run, world.home / "left")
+
+    labels, said = service.being_written(), [each.said for each in still.under_way()]
+    slow.may_go_on.set()
+    making.join(30)
+    assert not making.is_alive()
+
+    assert labels == named
+    assert said == [
+        f"The export of {label} goes on and may fetch what it needs of the model." for label in named
+    ]
+    assert service.being_written() == []
 
 
 def test_what_does_not_fit_on_the_disk_is_refused_before_anything_is_written(
@@ -230,6 +284,42 @@ def test_a_base_that_is_still_to_be_downloaded_is_counted_and_refused_where_ther
     with pytest.raises(StudioError, match=r"still to be downloaded: about .* and 1\.0 GB are free"):
         service.export(run.id, asked, unheard)
     assert writer.jobs == []
+
+
+def test_a_base_that_is_here_in_the_older_files_is_not_downloaded_again(
+    world, store, adapter, tmp_path: Path, monkeypatch
+) -> None:
+    repo = tmp_path / "hub" / "models--someone--a-model"
+    folder = shutil.copytree(MODEL, repo / "snapshots" / "abc")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("abc")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    run = add_run(world, adapter("one"), base=Path("someone/a-model"))
+    service = service_of(world, store, Writer(), configs=Configs(LLAMA))
+
+    whole = service.estimate(run, wish(world.home / "out", "merged"))
+    (folder / "pytorch_model.bin").unlink()
+    in_part = service.estimate(run, wish(world.home / "out", "merged"))
+
+    assert whole.download_bytes == 0
+    assert whole.size_bytes == pytest.approx(16.06e9, rel=0.01)
+    assert in_part.download_bytes > 0
+
+
+def test_a_look_at_the_hub_that_failed_is_repeated_later_and_at_once_where_it_was_offline() -> None:
+    now, configs = [0.0], Configs(None)
+    models = ModelsToCome(configs, lambda: now[0])
+
+    assert models.of("someone/a-model", offline=True).parameters is None
+    models.of("someone/a-model", offline=False)
+    models.of("someone/a-model", offline=False)
+    assert configs.asked == 2
+
+    configs.found, now[0] = LLAMA, 61.0
+    assert models.of("someone/a-model", offline=False).parameters == pytest.approx(8.03e9, rel=0.01)
+    assert models.of("someone/a-model", offline=True).download_bytes > 0
+    assert configs.asked == 3
 
 
 def test_a_model_that_somebody_talks_to_gives_way_before_an_export_is_made(world, store) -> None:

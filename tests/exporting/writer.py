@@ -22,6 +22,7 @@ class Writer:
         self.jobs: list[ExportJob] = []
         self.pushed: list[tuple[Path, str, PushWish, str]] = []
         self.there: Replacing | None = None
+        self.began = threading.Event()
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
@@ -30,6 +31,7 @@ class Writer:
 
     def make(self, job: ExportJob, tell: Callable[[Told], None]) -> Made:
         self.jobs.append(job)
+        self.began.set()
         (job.staging / "model.gguf").write_bytes(b"x" * 1000)
         while True:
             tell(Told("Writing", 0.5))

@@ -108,6 +108,28 @@ async def test_tokens_are_marked_as_learnt_without_colour_alone_and_rows_can_be_
 
 
 @pytest.mark.usefixtures("warm")
+async def test_a_number_that_there_is_not_gives_way_to_the_one_that_is_shown(services, sample):
+    async def entered(screen, label: str, typed: str, event: str) -> str:
+        await screen.set_value(screen.find(ft.TextField, label), typed, event=event)
+        return screen.find(ft.TextField, label).value
+
+    async with view_of(services, sample, []) as screen:
+        await show(screen, "tokens")
+        await screen.wait_for_text("32 tokens · 15 learnt · 4 special")
+
+        last = await entered(screen, "Row number", "999999", "submit")
+        assert int(last) < 999999
+        assert await entered(screen, "Row number", "888888", "blur") == last
+        assert await entered(screen, "Row number", "no number", "submit") == last
+
+        await show(screen, "lengths")
+        await screen.wait_for_text("half have at most 33")
+        line = screen.find(ft.TextField, "Longest row").value
+        assert await entered(screen, "Longest row", "0", "submit") == line
+        assert await entered(screen, "Longest row", "none", "blur") == line
+
+
+@pytest.mark.usefixtures("warm")
 async def test_moving_the_line_changes_every_number_and_a_percentile_can_be_used(services, sample):
     used: list[int] = []
     async with view_of(services, sample, used) as screen:

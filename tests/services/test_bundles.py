@@ -520,6 +520,74 @@ def test_a_model_that_is_here_in_part_is_refused_where_the_rest_is_not_to_be_had
         computers[0].bundles.make(BundleWish(["owner/tiny"]), tmp_path / "hub.bundle", silent)
 
 
+def in_the_cache(hub: Path, name: str, **files: bytes) -> Path:
+    repo = hub / f"models--{name.replace('/', '--')}"
+    folder = repo / "snapshots" / "abc123"
+    folder.mkdir(parents=True)
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text("abc123")
+    for file, content in files.items():
+        (folder / file).write_bytes(content)
+    return folder
+
+
+def packed_of(computer: Computer, name: str, file: Path) -> set[str]:
+    computer.bundles.make(BundleWish([name]), file, silent)
+    return {part.path.removeprefix("models/") for part in computer.bundles.look(file).parts}
+
+
+@pytest.fixture
+def offline_hub(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return tmp_path / "hub"
+
+
+ADAPTER = {"adapter_config.json": b'{"base_model_name_or_path": "owner/tiny"}'}
+WEIGHTS = {"adapter_model.safetensors": b"halves"}
+
+
+def test_an_adapter_is_bundled_with_its_base(computers, hub_model, offline_hub, tmp_path):
+    in_the_cache(offline_hub, "owner/adapter", **ADAPTER, **WEIGHTS)
+
+    packed = packed_of(computers[0], "owner/adapter", tmp_path / "hub.bundle")
+
+    assert packed == {f"owner--adapter/abc123/{name}" for name in (*ADAPTER, *WEIGHTS)} | {
+        f"owner--tiny/abc123/{file.name}" for file in TINY.iterdir()
+    }
+
+
+def test_an_adapter_whose_base_is_not_to_be_had_is_refused_and_says_what_that_is_for(
+    computers, offline_hub, tmp_path
+):
+    in_the_cache(offline_hub, "owner/adapter", **ADAPTER, **WEIGHTS)
+
+    with pytest.raises(BundleError, match=r"owner/tiny is .* It is the base model of owner/adapter"):
+        packed_of(computers[0], "owner/adapter", tmp_path / "hub.bundle")
+
+
+def test_an_adapter_of_which_only_the_settings_are_here_is_not_whole(computers, tmp_path):
+    folder = in_the_cache(tmp_path, "owner/adapter", **ADAPTER)
+
+    with pytest.raises(BundleError, match="is not whole: the adapter has no weights"):
+        packed_of(computers[0], str(folder), tmp_path / "x.bundle")
+
+
+def test_a_repository_of_gguf_files_is_bundled(computers, offline_hub, tmp_path):
+    files = {"README.md": b"words", "tiny-q8.gguf": b"8", "tiny-q4.gguf": b"4"}
+    in_the_cache(offline_hub, "owner/tiny-GGUF", **files)
+
+    packed = packed_of(computers[0], "owner/tiny-GGUF", tmp_path / "hub.bundle")
+
+    assert packed == {f"owner--tiny-GGUF/abc123/{name}" for name in files}
+
+
+def test_a_gguf_model_of_which_one_part_is_missing_is_refused(computers, offline_hub, tmp_path):
+    in_the_cache(offline_hub, "owner/big-GGUF", **{"big-00001-of-00003.gguf": b"1"})
+
+    with pytest.raises(BundleError, match="2 of its 3 GGUF files are missing"):
+        packed_of(computers[0], "owner/big-GGUF", tmp_path / "hub.bundle")
+
+
 def test_a_folder_without_weights_is_refused(computers, tmp_path):
     shutil.copytree(TINY, tmp_path / "part")
     (tmp_path / "part" / "model.safetensors").unlink()

@@ -48,7 +48,7 @@ def test_a_run_of_another_process_has_the_window_let_go_of_its_model(
 
     status = window.talking.status()
     assert (status.state, status.loaded) == ("idle", None)
-    assert "A run needed the memory" in status.message
+    assert "A run or an export needed the memory" in status.message
     assert not list((tmp_path / "in-memory").iterdir())
     said = began + "".join(answer)  # it ends there, and what came is kept
     assert window.conversations.messages(chat.id)[-1].content == said

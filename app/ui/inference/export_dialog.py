@@ -394,7 +394,11 @@ def _progress(work: Work) -> list[ft.Control]:
         return [
             CertificateView(made.export, made.certificate),
             ft.Text(where, selectable=True, theme_style=ft.TextThemeStyle.BODY_SMALL),
-            *([Help(text("inference.export.taken", folder=made.taken))] if made.taken else []),
+            *(
+                [Help(text("inference.export.taken", folder=made.taken, other=made.export.folder))]
+                if made.taken
+                else []
+            ),
             *([Help(text("inference.export.to_talk"))] if made.export.format is ExportFormat.GGUF else []),
         ]
     return []

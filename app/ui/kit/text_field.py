@@ -20,6 +20,8 @@ class TextField(ft.TextField):
     def before_event(self, e: ft.ControlEvent) -> bool:
         if e.name == "change":
             self._known = str(e.data or "")
+        elif e.name in ("submit", "blur") and e.data is not None:  # all that one without `on_change` tells
+            self._known = str(e.data)
         return bool(super().before_event(e))
 
     def _migrate_state(self, other: ft.BaseControl) -> None:

@@ -103,7 +103,7 @@ def _looked_through(file: Any, settings: Mapping[str, Any]) -> tuple[int, str]:
         return len(shapes), wrong
     for name in shapes:
         if not bool(file.get_tensor(name).isfinite().all()):
-            return len(shapes), f"{name} holds numbers that are none (NaN or infinite)."
+            return len(shapes), f"{name} holds values that are not numbers (NaN or infinite)."
     return len(shapes), ""
 
 

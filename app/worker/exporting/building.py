@@ -130,7 +130,7 @@ def _written(
 
 def _adapter(job: ExportJob, reference: Reference, remarks: list[str], tell: Tell) -> Runtime:
     if getattr(reference.model.config, "quantization_config", None):
-        remarks.append("The adapter was tried on its own base model, in the few bits that is stored in.")
+        remarks.append("The adapter was tried on its own base model as it is stored, in fewer bits.")
     copy_adapter(job, tell)
     if not (job.staging / SETTINGS).is_file():
         reference.model.generation_config.save_pretrained(job.staging)

@@ -3,13 +3,15 @@
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
+from huggingface_hub.hf_api import RepoSibling
+from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]  by which it chooses itself
 
 from app.domain.errors import StudioError
 from app.domain.exports import Told
@@ -53,27 +55,48 @@ def base_folder(name: str, tell: Callable[[Told], None]) -> Path:
 
 
 def _downloaded(name: str, tell: Callable[[Told], None]) -> Path:
-    files = {
-        file.rfilename: file.size or 0
-        for file in HfApi().model_info(name, files_metadata=True).siblings or ()
-    }
-    weights = _WEIGHTS if any(path.endswith(".safetensors") for path in files) else _OLDER_WEIGHTS
-    wanted = sum(size for path, size in files.items() if path.endswith(weights.removeprefix("*")))
+    weights, wanted = what_is_taken(HfApi().model_info(name, files_metadata=True).siblings or ())
     repository = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
-    repository.mkdir(parents=True, exist_ok=True)
     blobs = repository / "blobs"
-    left = wanted - sum(path.stat().st_size for path in blobs.glob("*"))
-    free = shutil.disk_usage(repository).free
+    blobs.mkdir(parents=True, exist_ok=True)
+    left = bytes_to_come(wanted, blobs)
+    free = shutil.disk_usage(blobs).free
     if left > free:
         raise StudioError(
             f"The base model {name} is still to be downloaded: {sized(left)}, and {sized(free)} are free on "
             f"the disk of {HF_HUB_CACHE}.",
             "Free some space there.",
         )
-    text = f"Downloading {name}, {sized(wanted)}"
+    text = f"Downloading {name}, {sized(sum(file.size or 0 for file in wanted))}"
     with watched(blobs, left, lambda share: tell(Told(text, share))):
         got = snapshot_download(name, allow_patterns=[*_WORDS, weights], ignore_patterns=list(_NOT_TAKEN))
     return Path(got)
+
+
+def what_is_taken(files: Iterable[RepoSibling]) -> tuple[str, list[RepoSibling]]:
+    """(which weights, as a pattern; the files of a repository that are downloaded)."""
+
+    def matching(*patterns: str) -> list[RepoSibling]:
+        return list(
+            filter_repo_objects(
+                files,
+                allow_patterns=list(patterns),
+                ignore_patterns=list(_NOT_TAKEN),
+                key=lambda file: file.rfilename,
+            )
+        )
+
+    files = list(files)
+    weights = _WEIGHTS if matching(_WEIGHTS) else _OLDER_WEIGHTS
+    return weights, matching(*_WORDS, weights)
+
+
+def bytes_to_come(wanted: Iterable[RepoSibling], blobs: Path) -> int:
+    """What of these files is not in the cache's `blobs`, where other revisions' files lie too.
+
+    A broken-off file counts for nothing: huggingface_hub 1.33 begins it anew."""
+    sizes = {file.lfs.sha256 if file.lfs else str(file.blob_id): file.size or 0 for file in wanted}
+    return sum(size for blob, size in sizes.items() if not (blobs / blob).is_file())
 
 
 def _is_whole(folder: Path) -> bool:

@@ -133,7 +133,7 @@ def differences(render: Render, first_token: str, pieces: Pieces) -> Sequence[st
                 "Ollama keeps blanks and empty lines at the beginning and end of what is said, which the "
                 "training's chat template cuts off: write there without them. llama.cpp cuts them itself.",
             )
-        return (f"Of text with blanks at its ends, what Ollama writes {difference(wanted, found)}",)
+        return (f"Where text begins or ends with blanks, Ollama's text {difference(wanted, found)}",)
     return ()
 
 

@@ -189,6 +189,24 @@ async def test_a_proposal_that_was_taken_while_the_dialog_stood_open_is_made_ane
     assert left_over(world.home / "exports") == ["Ferry-talk-1-q8_0", "Ferry-talk-1-q8_0-2"]
 
 
+async def test_where_the_folder_was_taken_while_it_was_written_the_other_one_is_named(world) -> None:
+    writer = Writer()
+    writer.may_go_on.clear()
+    run, exporting = add_run(world, MODEL), service(world, writer)
+    async with mounted(Exports, exporting, run) as screen:
+        await screen.click("Export…")
+        await screen.wait_for_text("About 2.9 MB")
+        screen.start(screen.click("Export"))
+        await screen.wait_for_text("Writing…")
+        folder = world.home / "exports" / "Ferry-talk-1-q8_0"
+        folder.mkdir(parents=True)
+        (folder / "mine.txt").write_text("mine")
+        writer.may_go_on.set()
+        await screen.wait_for_text("As trained")
+
+        assert f"{folder} was taken meanwhile, so the export is in {folder}-2." in screen.text()
+
+
 async def test_an_export_that_was_left_can_be_cancelled_in_the_list(world) -> None:
     writer = Writer()
     writer.may_go_on.clear()

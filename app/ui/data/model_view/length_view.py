@@ -89,6 +89,7 @@ def Histogram(
 ) -> ft.Control:
     """The bars with the line on them: dragged with the pointer, or moved with the keyboard."""
     width, set_width = ft.use_state(600.0)
+    entries, set_entries = ft.use_state(0)
 
     def measure(event: ft.LayoutSizeChangeEvent[ft.LayoutControl]) -> None:
         set_width(max(event.width, 1.0))
@@ -133,7 +134,7 @@ def Histogram(
         [
             Identified("histogram", area, label=label),
             axis,
-            _by_keyboard(scale, line, on_line),
+            _by_keyboard(scale, line, on_line, lambda: set_entries(entries + 1)),
         ],
         spacing=2,
         tight=True,
@@ -141,8 +142,11 @@ def Histogram(
     )
 
 
-def _by_keyboard(scale: Scale, line: int, on_line: Callable[[int], None]) -> ft.Control:
-    """The line without a pointer: typed, or a hundredth of the axis at a time.
+def _by_keyboard(
+    scale: Scale, line: int, on_line: Callable[[int], None], draw: Callable[[], None]
+) -> ft.Control:
+    """The line without a pointer: typed, or a hundredth of the axis at a time. `draw` puts the line's number
+    back into the field where another was refused.
 
     Not by `ft.Slider`: Flet 1.0.5 lays a node over the whole window for it, and who uses the app through its
     semantics can click nothing else any more.
@@ -153,6 +157,7 @@ def _by_keyboard(scale: Scale, line: int, on_line: Callable[[int], None]) -> ft.
         on_line(moved if moved != line else max(line + by, 1))
 
     def typed(event: ft.Event[ft.TextField]) -> None:
+        draw()
         said = text_of(event).strip()
         if said.isascii() and said.isdigit() and 0 < int(said) <= _LONGEST:
             on_line(int(said))

@@ -27,6 +27,7 @@ def RowStepper(previews: PreviewService, source: Source, config: RunConfig, firs
     number, set_number = ft.use_state(first)
     shown, set_shown = ft.use_state(cast(Shown | None, None))
     problem, set_problem = ft.use_state(cast(Problem | None, None))
+    entries, set_entries = ft.use_state(0)
 
     def take(fresh: Shown) -> None:
         set_problem(None)
@@ -45,6 +46,7 @@ def RowStepper(previews: PreviewService, source: Source, config: RunConfig, firs
         set_number(max(0, to if last is None else min(to, last)))
 
     def typed(event: ft.Event[ft.TextField]) -> None:
+        set_entries(entries + 1)  # drawn anew, so that the field shows the row that is shown
         said = text_of(event).strip()
         if said.isascii() and said.isdigit() and int(said) > 0:
             move(int(said) - 1)
