@@ -172,6 +172,34 @@ def test_stop_ends_the_answer_at_once_and_the_process_stays_usable(
     assert engine.pid == pid
 
 
+class _Asked:
+    """Wanted when the turn is taken, and no longer a moment later, before the engine knows of the answer."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def is_wanted(self) -> bool:
+        self.looks += 1
+        return self.looks < 2
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_stop_that_comes_before_the_engine_knows_of_the_question_holds(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns, in_memory: bool
+) -> None:
+    whole = ask(tiny_runs.adapter)
+    if not in_memory:
+        engine.unload()
+    pid, asked = engine.pid, _Asked()
+
+    pieces = engine.generate(*question(tiny_runs.adapter, "Hi"), LONG, is_wanted=asked.is_wanted)
+
+    assert list(pieces) == []
+    assert asked.looks == 2
+    assert (engine.pid, engine.status().state) == (pid, "ready" if in_memory else "idle")
+    assert ask(tiny_runs.adapter) == whole
+
+
 def test_stop_is_for_answers_of_the_same_asker_only(
     engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
 ) -> None:
