@@ -16,7 +16,7 @@ from socketserver import TCPServer
 from typing import Any, Final
 
 from app.domain.chat import AnswerFacts
-from app.domain.errors import BusyError, StudioError
+from app.domain.errors import BusyError, NotTakenError, StudioError
 from app.domain.local_api import HOST, ApiAnswer, ApiBackend, ApiError, Asked, read_request
 
 log = logging.getLogger(__name__)
@@ -118,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(error)
         except BusyError as error:
             self._refuse(ApiError(503, "busy", str(error)))
+        except NotTakenError as error:
+            self._refuse(ApiError(400, "invalid_request", str(error)))
         except StudioError as error:
             self._refuse(ApiError(500, "engine", str(error)))
         except (ConnectionError, TimeoutError):

@@ -22,7 +22,7 @@ from app.adapters.worker_process import WorkerProcess
 from app.adapters.worker_requests import load_request, sendable, whole
 from app.adapters.worker_turns import Answer, Turns
 from app.domain.chat import AnswerFacts, EngineStatus, IsWanted, LoadedFacts, Sampling, always
-from app.domain.errors import BusyError, EngineError
+from app.domain.errors import BusyError, EngineError, NotTakenError
 from app.domain.sessions import Message
 from app.domain.talkers import LoadableModel
 from app.worker.protocol import (
@@ -357,7 +357,8 @@ class WorkerEngine:
         """The error to raise; a process in an unknown state is ended first."""
         if error.fatal:
             self._forget_process()
-        return EngineError(error.message, error.hint)
+        kind = NotTakenError if error.not_taken else EngineError
+        return kind(error.message, error.hint)
 
     def _abandon(self, process: WorkerProcess, answer: Answer) -> None:
         """Cancel a generation nobody reads any more, and hear it out, so that the process stays usable."""

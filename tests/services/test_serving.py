@@ -12,7 +12,7 @@ import pytest
 
 from app.adapters.local_api import LoopbackApi
 from app.domain.chat import AnswerFacts, always
-from app.domain.errors import BusyError, EngineError, StudioError
+from app.domain.errors import BusyError, EngineError, NotTakenError, StudioError
 from app.domain.talkers import ModelRef
 from app.services.serving import ServingService
 from tests.services.talking import model_folder, talkers_of
@@ -135,6 +135,23 @@ def test_an_engine_that_fails_is_told_as_an_error(client, world):
 
     with pytest.raises(openai.InternalServerError, match=r"Memory ran out\. Close other programs\."):
         client.chat.completions.create(model="ferry", messages=HELLO)
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_a_conversation_that_the_model_does_not_take_is_a_bad_request_with_the_reason(
+    client, world, is_streamed
+):
+    world.engine.fail_with = NotTakenError("This model takes no system prompt.", "Empty it.")
+
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(model="ferry", messages=HELLO, stream=is_streamed)
+
+    assert caught.value.body == {
+        "message": "This model takes no system prompt. Empty it.",
+        "type": "invalid_request_error",
+        "code": "invalid_request",
+        "param": None,
+    }
 
 
 def stopped_half_way(ends):

@@ -22,7 +22,7 @@ from transformers import LlamaForCausalLM
 from app.adapters.worker_engine import WorkerEngine
 from app.adapters.worker_process import LOG_NAME, WorkerProcess
 from app.domain.chat import Sampling
-from app.domain.errors import BusyError, EngineError
+from app.domain.errors import BusyError, EngineError, NotTakenError
 from app.worker.protocol import Load
 from tests.worker.conftest import TinyRuns, question
 from tests.worker.tiny import make_adapter, make_tokenizer
@@ -242,7 +242,7 @@ def test_a_second_answer_at_the_same_time_is_refused_with_a_sentence(
 
 
 def test_a_prompt_longer_than_the_context_is_refused_with_both_numbers(ask: Ask, tiny_runs: TinyRuns) -> None:
-    with pytest.raises(EngineError, match=r"90\d\d tokens long, and this model reads at most 8192"):
+    with pytest.raises(NotTakenError, match=r"90\d\d tokens long, and this model reads at most 8192"):
         ask(tiny_runs.adapter, "a" * 9000)
 
     assert ask(tiny_runs.adapter)
