@@ -10,14 +10,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any, Final
 
 from app.domain.chat import AnswerFacts
-from app.domain.errors import BusyError, StudioError
-from app.domain.local_api import HOST, ApiBackend, ApiError, Asked, read_request
+from app.domain.errors import BusyError, NotTakenError, StudioError
+from app.domain.local_api import HOST, ApiAnswer, ApiBackend, ApiError, Asked, read_request
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,7 @@ _LARGEST_BODY: Final = 16 * 2**20
 _DIGITS_OF_A_LENGTH: Final = 12
 _PATIENCE_SECONDS: Final = 30
 """For a sender that has connected and says nothing."""
+_LOOKS_EVERY_SECONDS: Final = 0.1
 _FINISH: Final = {"length": "length", "context": "length"}
 """The reasons OpenAI knows by another name than "stop"."""
 _INTERNAL: Final = "Something went wrong inside Tunewright; its log says more."
@@ -117,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(error)
         except BusyError as error:
             self._refuse(ApiError(503, "busy", str(error)))
+        except NotTakenError as error:
+            self._refuse(ApiError(400, "invalid_request", str(error)))
         except StudioError as error:
             self._refuse(ApiError(500, "engine", str(error)))
         except (ConnectionError, TimeoutError):
@@ -146,30 +149,44 @@ class _Handler(BaseHTTPRequestHandler):
             "created": int(time.time()),
             "model": backend.served.model,
         }
-        with closing(_closable(backend.answer(asked, facts.append))) as pieces:
+        answer = backend.answer(asked, facts.append)
+        with self._cancelling(answer), closing(_closable(answer.pieces())) as pieces:
             if asked.is_streamed:
                 self._stream(head, pieces, facts, asked)
             else:
-                message = {"role": "assistant", "content": "".join(self._while_wanted(pieces))}
+                message = {"role": "assistant", "content": "".join(pieces)}
                 _require_end(facts)
                 choice = {"index": 0, "message": message, "finish_reason": _reason(facts), "logprobs": None}
                 body = {**head, "object": "chat.completion", "choices": [choice], "usage": _usage(facts)}
                 self._reply(200, body)
 
-    def _while_wanted(self, pieces: Iterator[str]) -> Iterator[str]:
-        """Raises ConnectionError once who asked is gone: nothing is written to them that would fail."""
-        with selectors.DefaultSelector() as waiting:
-            waiting.register(self.connection, selectors.EVENT_READ)
-            for piece in pieces:
-                if waiting.select(0) and not self.connection.recv(1, socket.MSG_PEEK):
-                    raise ConnectionAbortedError
-                yield piece
+    @contextmanager
+    def _cancelling(self, answer: ApiAnswer) -> Iterator[None]:
+        """Within this context it is cancelled once who asked for it hangs up. Before the first piece, which
+        may be long in coming, nothing is written to them that would fail."""
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(_LOOKS_EVERY_SECONDS):
+                if _has_hung_up(self.connection):
+                    answer.cancel()
+                    return
+
+        watching = threading.Thread(target=watch, name="local-api-listener", daemon=True)
+        watching.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            watching.join()
 
     def _stream(
         self, head: dict[str, Any], pieces: Iterator[str], facts: list[AnswerFacts], asked: Asked
     ) -> None:
         """The first piece is waited for before anything is said: what fails until then has its status."""
         first = next(pieces, None)
+        if first is None:
+            _require_end(facts)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-store")
@@ -227,6 +244,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(encoded)))
         self.end_headers()
         self.wfile.write(encoded)
+
+
+def _has_hung_up(connection: socket.socket) -> bool:
+    with suppress(OSError, ValueError), selectors.DefaultSelector() as waiting:
+        waiting.register(connection, selectors.EVENT_READ)
+        return bool(waiting.select(0)) and not connection.recv(1, socket.MSG_PEEK)
+    return True
 
 
 def _closable(pieces: Iterator[str]) -> Any:

@@ -21,8 +21,8 @@ from app.adapters.models_in_memory import ModelsInMemory
 from app.adapters.worker_process import WorkerProcess
 from app.adapters.worker_requests import load_request, sendable, whole
 from app.adapters.worker_turns import Answer, Turns
-from app.domain.chat import AnswerFacts, EngineStatus, LoadedFacts, Sampling
-from app.domain.errors import BusyError, EngineError
+from app.domain.chat import AnswerFacts, EngineStatus, IsWanted, LoadedFacts, Sampling, always
+from app.domain.errors import BusyError, EngineError, NotTakenError
 from app.domain.sessions import Message
 from app.domain.talkers import LoadableModel
 from app.worker.protocol import (
@@ -130,6 +130,7 @@ class WorkerEngine:
         sampling: Sampling,
         told: Told = None,
         asker: str = "",
+        is_wanted: IsWanted = always,
     ) -> Iterator[str]:
         """Load what is needed (once), then yield the answer in pieces; see `InferenceEngine`."""
 
@@ -140,7 +141,7 @@ class WorkerEngine:
             )
             return self._answer_pieces(process, answer, request, told)
 
-        return self._turns(model, pieces, asker)
+        return self._turns(model, pieces, asker, is_wanted)
 
     def render(self, model: LoadableModel, messages: Sequence[Message]) -> tuple[str, Sequence[int]]:
         """What it reads for these messages; see `InferenceEngine`."""
@@ -179,10 +180,16 @@ class WorkerEngine:
             return len(reply.ids) if isinstance(reply, Rendered) else None
 
     def _turns(
-        self, model: LoadableModel, work: _Work, asker: str = "", *, only_loads: bool = False
+        self,
+        model: LoadableModel,
+        work: _Work,
+        asker: str = "",
+        is_wanted: IsWanted = always,
+        *,
+        only_loads: bool = False,
     ) -> Iterator[str]:
         """Do `work` with the model in memory, alone."""
-        answer = Answer(next(self._ids), asker, only_loads)
+        answer = Answer(next(self._ids), asker, is_wanted, only_loads)
         if not self._turn.take(answer, self._refusal):
             return
         try:
@@ -236,6 +243,7 @@ class WorkerEngine:
     def _begin(self, answer: Answer) -> None:
         with self._state:
             self._answer = answer
+            answer.heed()  # from now on `stop` finds it
             self._status = EngineStatus("ready" if self._loaded else "idle")
 
     def _finish(self) -> None:
@@ -277,6 +285,8 @@ class WorkerEngine:
             self._status = EngineStatus("ready")
 
     def _attempt(self, answer: Answer, model: LoadableModel, work: _Work) -> Iterator[str]:
+        if answer.stopped:
+            raise _StoppedError
         process = self._start(model, answer)
         self._ensure_loaded(process, replace(model, voice="tuned"), answer)
         yield from work(process, answer)
@@ -350,7 +360,8 @@ class WorkerEngine:
         """The error to raise; a process in an unknown state is ended first."""
         if error.fatal:
             self._forget_process()
-        return EngineError(error.message, error.hint)
+        kind = NotTakenError if error.not_taken else EngineError
+        return kind(error.message, error.hint)
 
     def _abandon(self, process: WorkerProcess, answer: Answer) -> None:
         """Cancel a generation nobody reads any more, and hear it out, so that the process stays usable."""

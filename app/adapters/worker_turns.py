@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.adapters.worker_process import WorkerProcess
+from app.domain.chat import IsWanted, always
 from app.domain.errors import BusyError
 from app.worker.protocol import Reply
 
@@ -20,12 +21,17 @@ class Answer:
 
     id: int
     asker: str = ""
+    is_wanted: IsWanted = always
     only_loads: bool = False
     stopped: bool = False
     was_heard: bool = False
     """Whether the process has said anything since it was asked."""
     has_own_process: bool = False
     """Whether the process was started for it."""
+
+    def heed(self) -> None:
+        """Take a stop to heart that came before anybody could know of this answer."""
+        self.stopped = self.stopped or not self.is_wanted()
 
     def receive_from(self, process: WorkerProcess) -> Reply:
         """The next reply, waiting for it. Raises ProcessEndedError."""
@@ -53,6 +59,7 @@ class Turns:
         """Have the turn until `give_back`. False if it was stopped while it waited; raises `refusal`."""
         with self._changed:
             self._waiting.append(answer)
+            answer.heed()
             try:
                 while (self._holder is not None or self._is_brief) and not answer.stopped:
                     if self._holder is not None and (answer.only_loads or not self._holder.only_loads):

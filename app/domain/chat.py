@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 Voice = Literal["tuned", "base"]
 """Who answers: the fine-tuned model, or the base model it came from."""
+
+
+IsWanted = Callable[[], bool]
+"""Whether an answer is still to be made. Who asks says no before they tell the engine to stop, so that a stop
+holds also in the moment in which the engine does not know of the question yet."""
+
+
+def always() -> bool:
+    return True
 
 
 FinishReason = Literal["stop", "length", "cancelled", "stop_string", "repetition", "context"]

@@ -68,6 +68,11 @@ class EngineError(StudioError):
     """The inference process could not load or generate."""
 
 
+class NotTakenError(EngineError):
+    """The model does not take this conversation: its template refuses it, or it is too long. With another one
+    it is as good as before."""
+
+
 class BusyError(EngineError):
     """Another answer is being generated; a later try may succeed."""
 

@@ -52,6 +52,18 @@ class Asked:
     wants_usage: bool
 
 
+class ApiAnswer(Protocol):
+    """One answer, from the wait for its turn on."""
+
+    def pieces(self) -> Iterator[str]:
+        """Waits for its turn. Raises EngineError."""
+        ...
+
+    def cancel(self) -> None:
+        """Nobody listens any more: it ends, wherever it is. Called from another thread."""
+        ...
+
+
 class ApiBackend(Protocol):
     """What answers the requests. Called from several threads."""
 
@@ -61,8 +73,8 @@ class ApiBackend(Protocol):
     @property
     def defaults(self) -> Sampling: ...
 
-    def answer(self, asked: Asked, told: Callable[[AnswerFacts], None]) -> Iterator[str]:
-        """Waits for its turn. Raises EngineError."""
+    def answer(self, asked: Asked, told: Callable[[AnswerFacts], None]) -> ApiAnswer:
+        """`told` hears how it went."""
         ...
 
 

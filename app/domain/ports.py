@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from app.domain.chat import AnswerFacts, ChatTurn, EngineStatus, Sampling, Voice
+from app.domain.chat import AnswerFacts, ChatTurn, EngineStatus, IsWanted, Sampling, Voice, always
 from app.domain.runs import DockerOptions, JobHandle, JobState, Metric, Run, RunEvent, RunId, Target
 from app.domain.saved_setups import StoredConfig
 from app.domain.sessions import Message
@@ -225,10 +225,12 @@ class InferenceEngine(Protocol):
         sampling: Sampling,
         told: Callable[[AnswerFacts], None] | None = None,
         asker: str = "",
+        is_wanted: IsWanted = always,
     ) -> Iterator[str]:
         """Load what is needed (once), then yield the answer in pieces as it is made.
 
-        `told` hears how it went. What one `asker` stops goes on for the others.
+        `told` hears how it went. What one `asker` stops goes on for the others. Nothing is begun that is not
+        wanted any more.
         While a model is only being loaded, it waits for that. Closing the iterator stops the generation.
         Raises EngineError, BusyError while another answer is made;
         the engine then recovers by itself at the next call, also when its process died.

@@ -5,7 +5,16 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from app.domain.chat import AnswerFacts, ChatTurn, EngineStatus, Sampling, Voice, require_words
+from app.domain.chat import (
+    AnswerFacts,
+    ChatTurn,
+    EngineStatus,
+    IsWanted,
+    Sampling,
+    Voice,
+    always,
+    require_words,
+)
 from app.domain.errors import EngineError, StudioError
 from app.domain.ports import ChatStore, InferenceEngine, RunStore
 from app.domain.runs import Run, RunId
@@ -56,6 +65,8 @@ class ChatService:
         sampling: Sampling,
         voice: Voice = "tuned",
         placing: Placing = AUTOMATIC,
+        *,
+        is_wanted: IsWanted = always,
     ) -> Iterator[str]:
         """Yield the answer in pieces and keep it, also when it was stopped half-way.
 
@@ -72,7 +83,7 @@ class ChatService:
         try:
             messages = [{"role": "user", "content": prompt}]
             model = model_of(run, voice, placing=placing)
-            for piece in self._engine.generate(model, messages, sampling, facts.append):
+            for piece in self._engine.generate(model, messages, sampling, facts.append, is_wanted=is_wanted):
                 pieces.append(piece)
                 yield piece
             require_words(pieces, facts)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from app.domain.chat import AnswerFacts, Sampling
+from app.domain.chat import AnswerFacts, IsWanted, Sampling, always
 from app.domain.comparing import Answered, Comparison, ComparisonFormat
 from app.domain.conversations import as_messages
 from app.domain.errors import BusyError, StudioError
@@ -43,6 +43,7 @@ class ComparingService:
         self._clock = clock
         self._is_stopped = False
         self._has_begun = False
+        self._is_wanted: IsWanted = always
 
     def plan(
         self,
@@ -75,6 +76,7 @@ class ComparingService:
         first: ModelRef,
         second: ModelRef,
         placing: Placing = AUTOMATIC,
+        is_wanted: IsWanted = always,
     ) -> Iterator[Answered]:
         """Yield each answer as it grows, whole at the end; closing the iterator ends all.
 
@@ -82,7 +84,7 @@ class ComparingService:
         loaded once. Where somebody else is given an answer between two of these, it waits and goes on.
         Raises EngineError.
         """
-        self._is_stopped = self._has_begun = False
+        self._is_stopped, self._has_begun, self._is_wanted = False, False, is_wanted
         models = [self._talkers.resolve(ref, placing) for ref in (first, second)]
         prompts = range(len(comparison.prompts))
         order = (
@@ -91,7 +93,7 @@ class ComparingService:
             else [(prompt, side) for side in (0, 1) for prompt in prompts]
         )
         for prompt, side in order:
-            if self._is_stopped or not (yield from self._one(comparison, models[side], prompt, side)):
+            if not self._goes_on() or not (yield from self._one(comparison, models[side], prompt, side)):
                 return
 
     def prompts_of(self, session_id: SessionId, count: int) -> list[str]:
@@ -102,6 +104,9 @@ class ComparingService:
         """The answer under way ends, and no other is begun."""
         self._is_stopped = True
         self._engine.stop()
+
+    def _goes_on(self) -> bool:
+        return not self._is_stopped and self._is_wanted()
 
     def export(self, comparison: Comparison, file_format: ComparisonFormat) -> Path:
         """Write the pairs of answers; returns where. Raises StudioError."""
@@ -138,11 +143,11 @@ class ComparingService:
         the first question of all is refused where another answer is made."""
         while True:
             try:
-                yield from self._engine.generate(model, messages, sampling, told)
+                yield from self._engine.generate(model, messages, sampling, told, is_wanted=self._goes_on)
             except BusyError:
                 if not self._has_begun:
                     raise
-                if self._is_stopped:
+                if not self._goes_on():
                     return
                 time.sleep(_LOOKS_EVERY_SECONDS)
             else:

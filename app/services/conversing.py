@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from app.domain.chat import AnswerFacts, Sampling, require_words
+from app.domain.chat import AnswerFacts, IsWanted, Sampling, always, require_words
 from app.domain.conversations import (
     ChatFormat,
     Conversation,
@@ -125,10 +125,12 @@ class ConversationService:
         placing: Placing = AUTOMATIC,
         *,
         alone: bool = False,
+        is_wanted: IsWanted = always,
     ) -> Iterator[str]:
         """Say something and yield the answer in pieces; both are kept, a half answer too.
 
-        With `alone` the model is not told what was said before.
+        With `alone` the model is not told what was said before. An answer that is not wanted any more when it
+        should begin is none: what was said stays.
         Raises EngineError (SilentAnswerError for an answer without a word) or StudioError; then what was said
         stays, without an answer. Not with a BusyError: nothing was said then, nor in a chat that was
         deleted (UnknownConversationError).
@@ -140,7 +142,7 @@ class ConversationService:
             self._store.update(replace(kept, name=_name_from(text)))
         said = self._store.say(conversation_id, "user", text)
         try:
-            yield from self._answer(conversation_id, sampling, placing, alone=alone)
+            yield from self._answer(conversation_id, sampling, placing, alone=alone, is_wanted=is_wanted)
         except BusyError:
             self._store.take_back(conversation_id, said.id)
             if not kept.name:
@@ -154,6 +156,7 @@ class ConversationService:
         placing: Placing = AUTOMATIC,
         *,
         alone: bool = False,
+        is_wanted: IsWanted = always,
     ) -> Iterator[str]:
         """Another answer in the place of the last one; or one, where there is none yet.
 
@@ -161,7 +164,9 @@ class ConversationService:
         """
         said = self._store.messages(conversation_id)
         last = said[-1].id if said and said[-1].role == "assistant" else None
-        yield from self._answer(conversation_id, sampling, placing, alone=alone, instead_of=last)
+        yield from self._answer(
+            conversation_id, sampling, placing, alone=alone, is_wanted=is_wanted, instead_of=last
+        )
 
     def ask_instead(
         self,
@@ -172,6 +177,7 @@ class ConversationService:
         placing: Placing = AUTOMATIC,
         *,
         alone: bool = False,
+        is_wanted: IsWanted = always,
     ) -> Iterator[str]:
         """Say this in the place of an earlier question and yield the answer.
 
@@ -189,7 +195,9 @@ class ConversationService:
             self._store.rewrite(conversation_id, message_id, [question, answer, *rest])
 
         told = [question] if alone else [*said[:at], question]
-        yield from self._told(conversation_id, told, sampling, placing, keep, alone=alone)
+        yield from self._told(
+            conversation_id, told, sampling, placing, keep, alone=alone, is_wanted=is_wanted
+        )
 
     def restore(self, conversation_id: ConversationId, said: Sequence[Said]) -> None:
         """Have it as it was: what has been said since is forgotten. Raises UnknownConversationError."""
@@ -297,6 +305,7 @@ class ConversationService:
         placing: Placing,
         *,
         alone: bool,
+        is_wanted: IsWanted,
         instead_of: int | None = None,
     ) -> Iterator[str]:
         said = [one for one in self._store.messages(conversation_id) if one.id != instead_of]
@@ -313,7 +322,9 @@ class ConversationService:
             )
 
         told = said[-1:] if alone else said
-        yield from self._told(conversation_id, told, sampling, placing, keep, alone=alone)
+        yield from self._told(
+            conversation_id, told, sampling, placing, keep, alone=alone, is_wanted=is_wanted
+        )
 
     def _told(
         self,
@@ -324,6 +335,7 @@ class ConversationService:
         keep: Callable[[Said], None],
         *,
         alone: bool,
+        is_wanted: IsWanted,
     ) -> Iterator[str]:
         """The answer to what was `said`; `keep` is given what there is of it in the end, if anything."""
         kept = self._store.update(replace(self.living(conversation_id), sampling=sampling))
@@ -332,7 +344,7 @@ class ConversationService:
         facts: list[AnswerFacts] = []
         try:
             messages = as_messages(kept.system, said)
-            for piece in self._engine.generate(model, messages, sampling, facts.append):
+            for piece in self._engine.generate(model, messages, sampling, facts.append, is_wanted=is_wanted):
                 pieces.append(piece)
                 yield piece
             require_words(pieces, facts)

@@ -75,21 +75,58 @@ class _Backend:
     defaults: Sampling
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, asked: Asked, told: Callable[[AnswerFacts], None]) -> Iterator[str]:
+    def answer(self, asked: Asked, told: Callable[[AnswerFacts], None]) -> "_Answer":
+        return _Answer(self._engine, self._model, asked, told, self._turn)
+
+
+@dataclass
+class _Answer:
+    """Has an asker of its own, so that who hangs up ends no answer but theirs."""
+
+    _engine: InferenceEngine
+    _model: LoadableModel
+    _asked: Asked
+    _told: Callable[[AnswerFacts], None]
+    _turn: threading.Lock
+    _asker: str = field(default_factory=lambda: f"{_ASKER} {dice.token_hex(8)}")
+    _is_cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def pieces(self) -> Iterator[str]:
         end = time.monotonic() + _PATIENCE_SECONDS
-        if not self._turn.acquire(timeout=_PATIENCE_SECONDS):
-            raise BusyError("Other requests are being answered.", "Try again later.")
+        if not self._takes_its_turn(end):
+            return
         try:
-            while True:
+            while not self._is_cancelled.is_set():
                 try:
-                    yield from self._engine.generate(
-                        self._model, asked.messages, asked.sampling, told, _ASKER
-                    )
+                    yield from self._made()
                 except BusyError:  # the window is given an answer
                     if time.monotonic() > end:
                         raise
-                    time.sleep(_LOOKS_EVERY_SECONDS)
+                    self._is_cancelled.wait(_LOOKS_EVERY_SECONDS)
                 else:
                     return
         finally:
             self._turn.release()
+
+    def cancel(self) -> None:
+        self._is_cancelled.set()
+        self._engine.stop(self._asker)
+
+    def _takes_its_turn(self, end: float) -> bool:
+        """False where nobody waits for it any more. Raises BusyError."""
+        while not self._turn.acquire(timeout=_LOOKS_EVERY_SECONDS):
+            if self._is_cancelled.is_set():
+                return False
+            if time.monotonic() > end:
+                raise BusyError("Other requests are being answered.", "Try again later.")
+        return True
+
+    def _made(self) -> Iterator[str]:
+        return self._engine.generate(
+            self._model,
+            self._asked.messages,
+            self._asked.sampling,
+            self._told,
+            self._asker,
+            lambda: not self._is_cancelled.is_set(),
+        )

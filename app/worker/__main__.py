@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, BinaryIO
 
-from app.domain.errors import EngineError
+from app.domain.errors import EngineError, NotTakenError
 from app.worker.first_piece import heard_at_once
 from app.worker.protocol import (
     Cancel,
@@ -67,7 +67,8 @@ class Worker:
         try:
             self._carry_out(request)
         except EngineError as error:
-            self._reply(Error(id=request_id, message=error.message, hint=error.hint))
+            refused = isinstance(error, NotTakenError)
+            self._reply(Error(id=request_id, message=error.message, hint=error.hint, not_taken=refused))
         except Exception as error:
             log.exception("request failed")
             explained = _explain(error)

@@ -11,7 +11,7 @@ from jinja2 import TemplateError
 from transformers import RepetitionPenaltyLogitsProcessor
 
 from app.domain.chat import FinishReason, Sampling
-from app.domain.errors import EngineError
+from app.domain.errors import NotTakenError
 from app.worker.endings import CHECKED_EVERY, AnswerEndedError, StopWatch, goes_round
 from app.worker.models import LoadedModel
 from app.worker.protocol import Done, Generate, Messages, Token
@@ -26,7 +26,7 @@ def render(tokenizer: Any, messages: Messages) -> tuple[str, list[int]]:
 
 
 def _prompt_ids(tokenizer: Any, messages: Messages) -> list[int]:
-    """Raises EngineError for what the template refuses: the model is as good as before."""
+    """Raises NotTakenError for what the template refuses."""
     plain = [dict(message) for message in messages]
     try:
         encoded = tokenizer.apply_chat_template(plain, add_generation_prompt=True, return_dict=True)
@@ -164,7 +164,7 @@ def _room(model: Any, prompt_tokens: int) -> int:
     config = model.config.get_text_config()
     context: int = getattr(config, "max_position_embeddings", None) or 2**31
     if prompt_tokens >= context:
-        raise EngineError(
+        raise NotTakenError(
             f"The prompt is {prompt_tokens} tokens long, and this model reads at most {context}.",
             "Shorten the prompt.",
         )

@@ -11,7 +11,7 @@ from typing import Any, Final
 import psutil
 
 from app.domain.chat import FinishReason, Sampling
-from app.domain.errors import EngineError
+from app.domain.errors import EngineError, NotTakenError
 from app.worker.endings import CHECKED_EVERY, AnswerEndedError, StopWatch, goes_round
 from app.worker.gguf_header import cache_bytes_a_token, header_of, trained_context
 from app.worker.llama_cpp import LlamaCpp, Messages, RefusedError
@@ -83,7 +83,7 @@ class GgufModel:
         except AnswerEndedError as ended:
             reason = ended.reason
         except RefusedError as error:
-            raise EngineError(f"llama.cpp refuses: {error}", "Shorten the conversation.") from error
+            raise NotTakenError(f"llama.cpp refuses: {error}", "Shorten the conversation.") from error
         seconds = time.monotonic() - started
         return Done(
             id=request.id,
@@ -142,9 +142,9 @@ class GgufModel:
         said.count += new
 
     def _require_room(self, prompt: Sequence[int]) -> None:
-        """Raises EngineError: nothing of a conversation is left out in silence."""
+        """Raises NotTakenError: nothing of a conversation is left out in silence."""
         if len(prompt) >= self.context:
-            raise EngineError(
+            raise NotTakenError(
                 f"This conversation has {len(prompt):,} tokens, and {self.context:,} are the most that this "
                 "model reads here.",
                 "Begin a new chat or shorten it; nothing was left out or sent.",

@@ -115,6 +115,8 @@ class Error(_Line):
     message: str
     hint: str = ""
     fatal: bool = False
+    not_taken: bool = False
+    """It is the conversation that the model does not take: nothing is wrong with the engine."""
 
 
 Request = Load | Generate | Cancel | Render

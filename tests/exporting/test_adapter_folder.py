@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from app.domain.exports import NOT_TRIED
 from app.worker.exporting import loading
 from app.worker.exporting.building import make
+from app.worker.exporting.runtimes import WordsOnly
 from tests.exporting.conftest import MODEL, PROMPTS, add_run, job, service_of, unheard, wish
 from tests.exporting.writer import Writer
 
@@ -131,3 +132,9 @@ def test_a_checkpoint_copied_without_its_base_says_where_an_answer_ends(
 
     assert json.loads((tmp_path / "out" / "generation_config.json").read_text())["eos_token_id"] == [2]
     assert all(check.passed for check in certificate.checks), certificate.checks
+
+
+def test_where_there_is_no_model_there_is_nothing_that_could_be_asked_for_an_answer() -> None:
+    """mypy refuses a `Reader` where a `Runtime` is wanted; nothing here may pretend to be one."""
+    assert not hasattr(WordsOnly, "answer")
+    assert {"render", "tokenize", "stops_at", "close"} <= set(vars(WordsOnly))

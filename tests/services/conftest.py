@@ -16,7 +16,7 @@ from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.sqlite.sessions import SqliteSessionStore
 from app.adapters.sqlite.settings import SqliteSettingsStore
-from app.domain.chat import AnswerFacts, EngineStatus, FinishReason, Sampling
+from app.domain.chat import AnswerFacts, EngineStatus, FinishReason, Sampling, always
 from app.domain.preflight import Readiness
 from app.domain.runs import JobPhase, JobState, Run, RunRequest, Target
 from app.domain.sessions import Message
@@ -60,7 +60,9 @@ class EchoEngine:
     def count_tokens(self, model, messages) -> int | None:
         return len(self.render(model, messages)[1])
 
-    def generate(self, model, messages, sampling, told=None, asker="") -> Iterator[str]:
+    def generate(self, model, messages, sampling, told=None, asker="", is_wanted=always) -> Iterator[str]:
+        if not is_wanted():
+            return
         self.asked.append((model, list(messages), sampling))
         if self.fail_with is not None:
             raise self.fail_with

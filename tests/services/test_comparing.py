@@ -107,6 +107,14 @@ def test_a_batch_that_waits_for_somebody_else_can_be_stopped(world, adapters):
     assert [(a.prompt, a.side) for a in answers] == [(0, 0), (0, 1)]
 
 
+def test_a_batch_that_is_not_wanted_any_more_is_not_begun(world, adapters):
+    service = comparing_of(world)
+    plan = service.plan(*adapters, ["One"], Sampling())
+
+    assert list(service.run(plan, *adapters, is_wanted=lambda: False)) == []
+    assert world.engine.asked == []
+
+
 def test_a_batch_is_refused_while_another_answer_is_made(world, adapters):
     service = comparing_of(world)
     busy_for(world, 1, before=0)
@@ -184,7 +192,7 @@ def test_what_was_answered_before_a_comparison_broke_off_is_written(world, adapt
     )
     answers = world.engine.generate
 
-    def two_answers_then_none(model, messages, sampling, told=None):
+    def two_answers_then_none(model, messages, sampling, told=None, **how):
         if len(world.engine.asked) == 2:
             raise EngineError("Memory ran out.")
         return answers(model, messages, sampling, told)

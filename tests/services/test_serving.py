@@ -3,14 +3,16 @@
 import json
 import socket
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
 import pytest
 
 from app.adapters.local_api import LoopbackApi
-from app.domain.chat import AnswerFacts
-from app.domain.errors import BusyError, EngineError, StudioError
+from app.domain.chat import AnswerFacts, always
+from app.domain.errors import BusyError, EngineError, NotTakenError, StudioError
 from app.domain.talkers import ModelRef
 from app.services.serving import ServingService
 from tests.services.talking import model_folder, talkers_of
@@ -135,10 +137,27 @@ def test_an_engine_that_fails_is_told_as_an_error(client, world):
         client.chat.completions.create(model="ferry", messages=HELLO)
 
 
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_a_conversation_that_the_model_does_not_take_is_a_bad_request_with_the_reason(
+    client, world, is_streamed
+):
+    world.engine.fail_with = NotTakenError("This model takes no system prompt.", "Empty it.")
+
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(model="ferry", messages=HELLO, stream=is_streamed)
+
+    assert caught.value.body == {
+        "message": "This model takes no system prompt. Empty it.",
+        "type": "invalid_request_error",
+        "code": "invalid_request",
+        "param": None,
+    }
+
+
 def stopped_half_way(ends):
     """As an engine answers that somebody stops in the window."""
 
-    def generate(model, messages, sampling, told=None, asker=""):
+    def generate(model, messages, sampling, told=None, asker="", is_wanted=always):
         yield "half"
         for facts in ends:
             told(facts)
@@ -157,7 +176,7 @@ def test_an_answer_that_was_stopped_is_not_given_as_a_whole_one(client, world, e
 
 
 def test_a_bug_in_the_middle_of_a_stream_is_told_in_the_stream(client, served, world):
-    def breaks(model, messages, sampling, told=None, asker=""):
+    def breaks(model, messages, sampling, told=None, asker="", is_wanted=always):
         yield "half"
         raise KeyError("a bug")
 
@@ -177,9 +196,9 @@ def test_a_bug_in_the_middle_of_a_stream_is_told_in_the_stream(client, served, w
 def test_an_answer_nobody_waits_for_any_more_is_stopped(served, world, is_streamed):
     begun, ended = threading.Event(), threading.Event()
 
-    def for_ever(model, messages, sampling, told=None, asker=""):
+    def for_ever(model, messages, sampling, told=None, asker="", is_wanted=always):
         try:
-            while True:
+            while is_wanted():
                 begun.set()
                 yield "and on "
         finally:
@@ -192,6 +211,84 @@ def test_an_answer_nobody_waits_for_any_more_is_stopped(served, world, is_stream
         assert begun.wait(20)
 
     assert ended.wait(20)
+
+
+class SlowEngine:
+    """Says nothing until it is let go, as a model that reads a long prompt; who asks can be stopped."""
+
+    def __init__(self):
+        self.asking, self.stopped = [], []
+        self.has_begun, self.may_say = threading.Event(), threading.Event()
+
+    def generate(self, model, messages, sampling, told=None, asker="", is_wanted=always):
+        self.asking.append(asker)
+        self.has_begun.set()
+        assert self.may_say.wait(20)
+        if asker in self.stopped:
+            return
+        yield "whole"
+        told(AnswerFacts(1, 1, 0.1, "stop"))
+
+    def stop(self, asker=""):
+        self.stopped.append(asker)
+        if asker in self.asking:
+            self.may_say.set()
+
+
+@pytest.fixture
+def slow(world):
+    engine = SlowEngine()
+    world.engine.generate, world.engine.stop = engine.generate, engine.stop
+    yield engine
+    engine.may_say.set()
+
+
+def send(served, connection, *, is_streamed):
+    body = json.dumps({"messages": HELLO, "stream": is_streamed})
+    connection.sendall(request_of(served, str(len(body))) + body.encode())
+
+
+@pytest.mark.parametrize("is_streamed", [True, False])
+def test_who_hangs_up_before_the_first_piece_ends_the_generation(served, slow, is_streamed):
+    with socket.create_connection(address_of(served)) as connection:
+        send(served, connection, is_streamed=is_streamed)
+        assert slow.has_begun.wait(20)
+
+    assert slow.may_say.wait(20)
+    assert slow.stopped == slow.asking
+
+
+def test_switching_it_off_ends_the_generation_under_way(service, served, slow):
+    with socket.create_connection(address_of(served)) as connection:
+        send(served, connection, is_streamed=False)
+        assert slow.has_begun.wait(20)
+        service.stop()
+
+        assert slow.may_say.wait(20)
+
+
+def test_who_hangs_up_while_waiting_for_a_turn_ends_no_answer_of_others(client, served, slow):
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(client.chat.completions.create, model="ferry", messages=HELLO)
+        assert slow.has_begun.wait(20)
+        with socket.create_connection(address_of(served)) as connection:
+            send(served, connection, is_streamed=False)
+        wait_until(lambda: slow.stopped)
+        slow.may_say.set()
+
+        assert first.result(20).choices[0].message.content == "whole"
+    answer = client.chat.completions.create(model="ferry", messages=HELLO)
+
+    assert answer.choices[0].message.content == "whole"
+    assert len(slow.asking) == 2
+
+
+def test_an_answer_that_was_stopped_before_its_first_piece_has_a_status_of_its_own(served, world):
+    world.engine.generate = lambda *args, **how: iter(())
+    headers = {"Authorization": f"Bearer {served.token}"}
+    body = {"messages": HELLO, "stream": True}
+
+    assert httpx.post(f"{served.address}/chat/completions", headers=headers, json=body).status_code == 503
 
 
 @pytest.mark.parametrize("length", ["\u00b2", "9" * 5000, "-1", ""])
@@ -209,6 +306,13 @@ def test_starting_looks_up_no_name(service, tmp_path, monkeypatch):
     service.start(ModelRef("folder", str(model_folder(tmp_path / "ferry"))))
 
     assert asked == []
+
+
+def wait_until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
 
 
 def address_of(served):
@@ -262,7 +366,7 @@ def test_a_port_that_is_taken_is_a_sentence_and_the_token_is_new_at_each_start(s
 def test_stop_in_the_window_is_not_for_an_answer_of_the_api(client, world):
     """The engine keeps apart who asked; see `test_engine`."""
     asked = []
-    world.engine.generate = lambda model, messages, sampling, told, asker: iter(
+    world.engine.generate = lambda model, messages, sampling, told, asker, is_wanted: iter(
         [asked.append(asker) or "x", told(AnswerFacts(1, 1, 0.1, "stop")) or ""]
     )
 

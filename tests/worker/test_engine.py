@@ -22,7 +22,7 @@ from transformers import LlamaForCausalLM
 from app.adapters.worker_engine import WorkerEngine
 from app.adapters.worker_process import LOG_NAME, WorkerProcess
 from app.domain.chat import Sampling
-from app.domain.errors import BusyError, EngineError
+from app.domain.errors import BusyError, EngineError, NotTakenError
 from app.worker.protocol import Load
 from tests.worker.conftest import TinyRuns, question
 from tests.worker.tiny import make_adapter, make_tokenizer
@@ -172,6 +172,34 @@ def test_stop_ends_the_answer_at_once_and_the_process_stays_usable(
     assert engine.pid == pid
 
 
+class _Asked:
+    """Wanted when the turn is taken, and no longer a moment later, before the engine knows of the answer."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def is_wanted(self) -> bool:
+        self.looks += 1
+        return self.looks < 2
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_stop_that_comes_before_the_engine_knows_of_the_question_holds(
+    engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns, in_memory: bool
+) -> None:
+    whole = ask(tiny_runs.adapter)
+    if not in_memory:
+        engine.unload()
+    pid, asked = engine.pid, _Asked()
+
+    pieces = engine.generate(*question(tiny_runs.adapter, "Hi"), LONG, is_wanted=asked.is_wanted)
+
+    assert list(pieces) == []
+    assert asked.looks == 2
+    assert (engine.pid, engine.status().state) == (pid, "ready" if in_memory else "idle")
+    assert ask(tiny_runs.adapter) == whole
+
+
 def test_stop_is_for_answers_of_the_same_asker_only(
     engine: WorkerEngine, ask: Ask, tiny_runs: TinyRuns
 ) -> None:
@@ -214,7 +242,7 @@ def test_a_second_answer_at_the_same_time_is_refused_with_a_sentence(
 
 
 def test_a_prompt_longer_than_the_context_is_refused_with_both_numbers(ask: Ask, tiny_runs: TinyRuns) -> None:
-    with pytest.raises(EngineError, match=r"90\d\d tokens long, and this model reads at most 8192"):
+    with pytest.raises(NotTakenError, match=r"90\d\d tokens long, and this model reads at most 8192"):
         ask(tiny_runs.adapter, "a" * 9000)
 
     assert ask(tiny_runs.adapter)

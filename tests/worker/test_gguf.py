@@ -10,7 +10,7 @@ from transformers import AutoTokenizer
 
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.chat import AnswerFacts, Sampling
-from app.domain.errors import EngineError
+from app.domain.errors import EngineError, NotTakenError
 from app.domain.exports import Quantization
 from app.domain.talkers import LoadableModel, ModelRef
 from app.services.talkers import gguf_in
@@ -100,7 +100,7 @@ def test_a_template_that_refuses_says_what_it_wants_and_the_file_stays_open(
     answer(talk, file)
     pid = talk.pid
 
-    with pytest.raises(EngineError, match="turns that alternate"):  # a system prompt llama.cpp joins itself
+    with pytest.raises(NotTakenError, match="turns that alternate"):  # a system prompt llama.cpp joins itself
         list(talk.generate(whole(file), [*ASKED, *ASKED], GREEDY))
 
     assert answer(talk, file)
@@ -138,7 +138,7 @@ def test_a_file_says_how_far_its_model_reads_and_memory_decides(file: Path, tmp_
 def test_a_conversation_that_does_not_fit_is_said(talk: WorkerEngine, file: Path) -> None:
     most = json.loads((MODEL / "config.json").read_text())["max_position_embeddings"]
 
-    with pytest.raises(EngineError, match=f"{most:,} are the most that this model reads here"):
+    with pytest.raises(NotTakenError, match=f"{most:,} are the most that this model reads here"):
         list(talk.generate(whole(file), [{"role": "user", "content": "a b c d " * most}], GREEDY))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.chat import Sampling
-from app.domain.errors import EngineError
+from app.domain.errors import NotTakenError
 from app.domain.talkers import LoadableModel
 from app.services.talkers import model_of
 from tests.worker.conftest import TinyRuns
@@ -56,9 +56,9 @@ def test_what_a_template_refuses_is_said_and_the_model_stays_in_memory(
     list(engine.generate(strict, [HELLO], SHORT))
     pid = engine.pid
 
-    with pytest.raises(EngineError, match=wanted):
+    with pytest.raises(NotTakenError, match=wanted):
         list(engine.generate(strict, messages, SHORT))
-    with pytest.raises(EngineError, match=wanted):
+    with pytest.raises(NotTakenError, match=wanted):
         engine.render(strict, messages)
 
     assert engine.pid == pid

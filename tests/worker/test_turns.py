@@ -33,3 +33,15 @@ def test_a_question_waits_until_it_is_counted_and_then_has_its_turn():
         assert taken.result(timeout=10)
         with turns.briefly() as is_free:
             assert not is_free
+
+
+def test_a_question_that_was_stopped_before_it_came_here_does_not_wait():
+    turns, loading = Turns(), Answer(1, only_loads=True)
+    assert turns.take(loading, refusal)
+
+    with ThreadPoolExecutor() as pool:
+        taken = pool.submit(turns.take, Answer(2, is_wanted=lambda: False), refusal)
+        try:
+            assert taken.result(timeout=10) is False
+        finally:
+            turns.give_back()

@@ -77,13 +77,14 @@ def CompareView(
         placing = model.placing
 
         def answers() -> Iterator[Answered]:
-            return services.comparing.run(plan, *pair, placing)
+            return services.comparing.run(plan, *pair, placing, compare.is_wanted)
 
         say("")
         focus.pressed()
         page.run_task(compare.follow, plan, answers)  # goes on when this component is gone
 
     async def stop() -> None:
+        compare.stopped.set()
         await doing.run(services.comparing.stop, lambda _: None)
 
     async def export(kind: ComparisonFormat) -> None:

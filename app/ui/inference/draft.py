@@ -1,6 +1,7 @@
 """What a person set up in the Inference tab, and the answers under way; outlives leaving the tab."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -111,6 +112,8 @@ class Talk:
     """What a person should know of the chat on the screen, and that is no failure."""
     undo: tuple[ConversationId, tuple[Said, ...]] | None = None
     """What stood in a chat before a question was changed."""
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set by Stop, also before the engine knows of the question."""
     edits: Unwatched[dict[tuple[int, str], str]] = field(default_factory=lambda: Unwatched({}))
     """What is typed into open editors, by id and words of their messages. Drawn anew or away they keep it."""
     live: LiveAnswer = field(default_factory=LiveAnswer)
@@ -122,7 +125,12 @@ class Talk:
             return False
         self.is_busy, self.answering_in, self.problem = True, None, None
         self.notice, self.undo = "", None
+        self.stopped.clear()
         return True
+
+    def is_wanted(self) -> bool:
+        """Whether the answer under way is. May be asked from any thread."""
+        return not self.stopped.is_set()
 
     def give_up(self, problem: Problem) -> None:
         """There is no answer to follow."""
@@ -181,6 +189,8 @@ class Compare:
     shows_differences: bool = True
     report: str = ""
     """Where the report of what was learnt was written."""
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set by Stop, also before the first answer has begun."""
 
     async def follow(self, plan: Comparison, answers: Callable[[], Iterator[Answered]]) -> None:
         """Show answers as they are made."""
@@ -188,12 +198,17 @@ class Compare:
             return
         self.is_busy, self.plan, self.growing, self.problem = True, plan, None, None
         self.report = ""
+        self.stopped.clear()
         try:
             await drain(answers, self._take)
         except Exception as error:
             self.problem = problem_of(error)
         finally:
             self.is_busy, self.growing = False, None
+
+    def is_wanted(self) -> bool:
+        """Whether the answers under way are. May be asked from any thread."""
+        return not self.stopped.is_set()
 
     async def prove(
         self,

@@ -46,7 +46,7 @@ def Proving(
         placing = model.placing
 
         def answers() -> Iterator[Answered]:
-            return services.comparing.run(plan, *pair, placing)
+            return services.comparing.run(plan, *pair, placing, compare.is_wanted)
 
         def write(whole: Comparison) -> Path:
             return services.comparing.export(whole, ComparisonFormat.HTML)

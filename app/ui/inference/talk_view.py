@@ -187,7 +187,9 @@ class Asking:
         sampling, placing = self._draft.settings.sampling, self._draft.model.placing
 
         def pieces() -> Iterator[str]:
-            return self._chats.ask(conversation, question, sampling, placing, alone=talk.is_alone)
+            return self._chats.ask(
+                conversation, question, sampling, placing, alone=talk.is_alone, is_wanted=talk.is_wanted
+            )
 
         # The question is kept from now on; asked for anew meanwhile, it would stand there twice.
         await talk.follow(
@@ -206,7 +208,9 @@ class Asking:
         sampling, placing = self._draft.settings.sampling, self._draft.model.placing
 
         def pieces() -> Iterator[str]:
-            return self._chats.answer_again(conversation, sampling, placing, alone=talk.is_alone)
+            return self._chats.answer_again(
+                conversation, sampling, placing, alone=talk.is_alone, is_wanted=talk.is_wanted
+            )
 
         await talk.follow(conversation, pieces, hidden_from=hidden)
 
@@ -234,7 +238,13 @@ class Asking:
 
         def pieces() -> Iterator[str]:
             return self._chats.ask_instead(
-                conversation, said.id, question, sampling, placing, alone=talk.is_alone
+                conversation,
+                said.id,
+                question,
+                sampling,
+                placing,
+                alone=talk.is_alone,
+                is_wanted=talk.is_wanted,
             )
 
         later = next((one.id for one in before if one.id > said.id and one.role == "user"), None)
@@ -336,7 +346,12 @@ def Composer(
     focus: FocusOnStop,
 ) -> ft.Control:
     """Nothing in here ticks while an answer arrives. What is handed over is watched."""
-    stop = use_action(chats.stop, on_done=lambda _: None)
+
+    def stop_answer() -> None:
+        talk.stopped.set()
+        chats.stop()
+
+    stop = use_action(stop_answer, on_done=lambda _: None)
 
     def edit(event: ft.Event[ft.TextField]) -> None:
         focus.typed()

@@ -29,8 +29,6 @@ _NOT_TAKEN: Final = (
 """What a checkpoint holds to go on from; the arguments are a pickle, which names folders of this computer."""
 _BLOCK_BYTES: Final = 1 << 20
 
-Tell = parity.Tell
-
 
 def require_adapter(job: ExportJob) -> None:
     """Raises StudioError."""
@@ -53,13 +51,11 @@ def untried(job: ExportJob, reason: BaseNotHereError, reference: Reference, tell
     if not (job.staging / SETTINGS).is_file():
         _write_settings(job.staging, reference)
     tell(Told("Looking at the copy"))
-    runtime = WordsOnly(load_tokenizer(job.staging), job.staging)
-    asked = parity.read(reference, job.prompts)
-    bounds = parity.bounds_of(job.format, job.quantization)
-    read = parity.certify(reference, asked, runtime, bounds, lambda text, share: tell(Told(text, share)))
-    checks = (_same_files(job), _fits_itself(job.staging), *read.checks)
+    reader = WordsOnly(load_tokenizer(job.staging), job.staging)
+    read = parity.certify_reading(reference, parity.read(reference, job.prompts), reader)
+    checks = (_same_files(job), _fits_itself(job.staging), *read)
     return Certificate(
-        read.runtime,
+        reader.name,
         checks,
         untried=f"the adapter was copied, but no answers were compared. {reason.message}",
         remarks=(

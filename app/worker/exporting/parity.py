@@ -11,7 +11,7 @@ from typing import Final
 
 from app.domain.exports import AnswerPair, Certificate, Check, ExportFormat, MlxBits, Quantization
 from app.worker.exporting.reference import Answer, Reading, Reference
-from app.worker.exporting.runtimes import Messages, Runtime
+from app.worker.exporting.runtimes import Messages, Reader, Runtime
 from app.worker.llama_cpp import RefusedError
 
 ANSWER_TOKENS: Final = 24
@@ -52,14 +52,19 @@ def bounds_of(format: ExportFormat, quantization: Quantization, mlx_bits: MlxBit
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A held-out prompt, how training reads it, and what the trained model answers."""
+class Read:
+    """A held-out prompt, and how training and Quick Inference read it."""
 
     messages: Messages
     reading: Reading
     quick: Reading
-    answer: Answer | None
-    """None where the trained model cannot be loaded here."""
+
+
+@dataclass(frozen=True)
+class Asked(Read):
+    """One that the trained model has answered."""
+
+    answer: Answer
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,10 @@ class Questions:
     none_because: str = ""
 
 
-def read(reference: Reference, prompts: Sequence[Messages]) -> list[Asked]:
+def read(reference: Reference, prompts: Sequence[Messages]) -> list[Read]:
     """Without a model: only how they are read can be compared then."""
     return [
-        Asked(messages, reference.in_training(messages), reference.in_quick_inference(messages), None)
+        Read(messages, reference.in_training(messages), reference.in_quick_inference(messages))
         for messages in prompts
     ]
 
@@ -103,24 +108,27 @@ def _too_long(lengths: Sequence[int], context: int) -> str:
 def certify(
     reference: Reference, asked: Sequence[Asked], runtime: Runtime, bounds: Bounds, tell: Tell
 ) -> Certificate:
-    """Every check is made, whatever the others say, but answers only where the prompts are read alike."""
-    checks = [
+    """Every check is made, whatever the others say."""
+    checks = certify_reading(reference, asked, runtime)
+    pairs = tuple(
+        _pair(reference, one, runtime, bounds, number, len(asked), tell) for number, one in enumerate(asked)
+    )
+    if pairs:
+        checks = (*checks, _answers(pairs, bounds))
+    return Certificate(runtime.name, checks, pairs)
+
+
+def certify_reading(reference: Reference, asked: Sequence[Read], reader: Reader) -> tuple[Check, ...]:
+    """The checks that need no model."""
+    return (
         _same_in_app(reference, asked),
-        _same_text(reference, asked, runtime),
-        _same_tokens(reference, asked, runtime),
-        _stops(reference, asked, runtime),
-    ]
-    pairs: tuple[AnswerPair, ...] = ()
-    if any(one.answer for one in asked):
-        pairs = tuple(
-            _pair(reference, one, runtime, bounds, number, len(asked), tell)
-            for number, one in enumerate(asked)
-        )
-        checks.append(_answers(pairs, bounds))
-    return Certificate(runtime.name, tuple(checks), pairs)
+        _same_text(reference, asked, reader),
+        _same_tokens(reference, asked, reader),
+        _stops(reference, asked, reader),
+    )
 
 
-def _same_in_app(reference: Reference, asked: Sequence[Asked]) -> Check:
+def _same_in_app(reference: Reference, asked: Sequence[Read]) -> Check:
     name = "Training and Quick Inference read alike"
     for number, one in enumerate(asked, start=1):
         if one.quick.text != one.reading.text:
@@ -135,7 +143,7 @@ def _same_in_app(reference: Reference, asked: Sequence[Asked]) -> Check:
     return Check(name, True, f"{_count(asked)} the same text and the same tokens in training and in the app.")
 
 
-def _same_text(reference: Reference, asked: Sequence[Asked], runtime: Runtime) -> Check:
+def _same_text(reference: Reference, asked: Sequence[Read], runtime: Reader) -> Check:
     name = "The template writes the same text"
     for number, one in enumerate(asked, start=1):
         try:
@@ -150,7 +158,7 @@ def _same_text(reference: Reference, asked: Sequence[Asked], runtime: Runtime) -
     return Check(name, True, f"{_count(asked)} the same text, letter by letter.")
 
 
-def _same_tokens(reference: Reference, asked: Sequence[Asked], runtime: Runtime) -> Check:
+def _same_tokens(reference: Reference, asked: Sequence[Read], runtime: Reader) -> Check:
     name = "The text becomes the same tokens"
     for number, one in enumerate(asked, start=1):
         try:
@@ -173,7 +181,7 @@ def _other_token(
     )
 
 
-def _stops(reference: Reference, asked: Sequence[Asked], runtime: Runtime) -> Check:
+def _stops(reference: Reference, asked: Sequence[Read], runtime: Reader) -> Check:
     name = "An answer ends where training ended it"
     words = ", ".join(sorted(map(reference.word, reference.stops)))
     if not reference.stops:
@@ -192,7 +200,6 @@ def _pair(
     reference: Reference, one: Asked, runtime: Runtime, bounds: Bounds, number: int, count: int, tell: Tell
 ) -> AnswerPair:
     tell(f"Comparing answers with {runtime.name}", number / count)
-    assert one.answer is not None
     ours, agreeing, clear = one.answer.tokens, 0, 0
     theirs = runtime.answer(one.reading.ids, len(ours))
     whole = theirs
@@ -242,5 +249,5 @@ def _token(reference: Reference, ids: Sequence[int], at: int) -> str:
     return f"{ids[at]} ({reference.word(ids[at])!r})" if at < len(ids) else "nothing"
 
 
-def _count(asked: Sequence[Asked]) -> str:
+def _count(asked: Sequence[Read]) -> str:
     return f"{len(asked)} {'prompt has' if len(asked) == 1 else 'prompts have'}"

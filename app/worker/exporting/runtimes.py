@@ -9,7 +9,9 @@ from typing import Any, Protocol
 Messages = Sequence[Mapping[str, Any]]
 
 
-class Runtime(Protocol):
+class Reader(Protocol):
+    """Reads prompts as what was exported does. It may have no model, and is asked for no answer."""
+
     name: str
 
     def render(self, messages: Messages) -> str:
@@ -20,16 +22,18 @@ class Runtime(Protocol):
         """The tokens it reads of a rendered text."""
         ...
 
-    def answer(self, prompt: Sequence[int], most: int) -> list[int]:
-        """The likeliest tokens after `prompt`, one after the other; the token that ends it included."""
-        ...
-
     def stops_at(self, token: int, prompt: Sequence[int]) -> bool:
         """Whether it ends an answer when `token` comes."""
         ...
 
     def close(self) -> None:
         """Give back its memory."""
+        ...
+
+
+class Runtime(Reader, Protocol):
+    def answer(self, prompt: Sequence[int], most: int) -> list[int]:
+        """The likeliest tokens after `prompt`, one after the other; the token that ends it included."""
         ...
 
 
@@ -65,7 +69,7 @@ class Transformers:
 
 
 class WordsOnly:
-    """Tokenizer and settings of a folder whose model cannot be loaded here: it reads, and answers nothing."""
+    """Tokenizer and settings of a folder whose model cannot be loaded here: a `Reader`, no `Runtime`."""
 
     def __init__(self, tokenizer: Any, folder: Path) -> None:
         from transformers import __version__  # noqa: PLC0415 seconds
@@ -80,9 +84,6 @@ class WordsOnly:
 
     def tokenize(self, text: str) -> list[int]:
         return list(self._words(text, add_special_tokens=False)["input_ids"])
-
-    def answer(self, prompt: Sequence[int], most: int) -> list[int]:
-        raise NotImplementedError("there is no model")
 
     def stops_at(self, token: int, prompt: Sequence[int]) -> bool:
         return token in self._ends

@@ -57,6 +57,26 @@ async def test_an_answer_streams_in_and_stop_keeps_what_was_said(parlour):
         await screen.wait_for(lambda: markdown(screen) == ["Hello", "As I was "])
 
 
+async def test_stop_in_the_first_moment_of_a_question_holds(parlour):
+    parlour.run("ferry")
+    parlour.engine.may_begin.clear()
+    async with parlour.opened() as screen:
+        await send(screen, "Hello")
+        await screen.wait_for(lambda: screen.has_button("Stop answer"))
+        await screen.click("Stop answer")
+        await screen.wait_for(lambda: parlour.engine.stops)
+
+        parlour.engine.may_begin.set()
+
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+        assert parlour.engine.asked == []
+        await screen.wait_for(lambda: markdown(screen) == ["Hello"] and screen.has_button("Answer this"))
+        await screen.click("Answer this")
+        parlour.engine.say("Hi.")
+        parlour.engine.finish()
+        await screen.wait_for(lambda: markdown(screen) == ["Hello", "Hi."])
+
+
 async def test_another_answer_takes_the_place_of_the_last_one(parlour):
     parlour.run("ferry")
     async with parlour.opened() as screen:

@@ -1,11 +1,13 @@
 """Two models side by side in the window."""
 
 import json
+import threading
 
 import flet as ft
 
 from app.domain.chat import Sampling
 from app.domain.talkers import ModelRef
+from app.services.comparing import ComparingService
 from tests.ui.training.conftest import choose_segment
 
 
@@ -36,6 +38,29 @@ async def test_base_and_tuned_answer_in_turns_with_one_seed_and_differences_are_
         [file] = (tmp_path / "exports").glob("compared-*.jsonl")
         rows = [json.loads(line) for line in file.read_text().splitlines()]
         assert [(row["first"], row["second"]) for row in rows][1] == ("Yes.", "Yes.")
+
+
+async def test_stop_in_the_first_moment_of_a_comparison_holds(parlour, monkeypatch):
+    parlour.run("ferry")
+    may_begin, run = threading.Event(), ComparingService.run
+
+    def held(*args):
+        assert may_begin.wait(20)
+        yield from run(*args)
+
+    monkeypatch.setattr(ComparingService, "run", held)
+    async with parlour.opened() as screen:
+        await choose_segment(screen, "inference-view", "compare")
+        await screen.type("Prompts, one a line", "When does it leave?")
+        await screen.click("Compare now")
+        await screen.wait_for(lambda: parlour.draft.compare.is_busy)
+        await screen.click("Stop comparing")
+        await screen.wait_for(lambda: parlour.engine.stops)
+
+        may_begin.set()
+
+        await screen.wait_for(lambda: not parlour.draft.compare.is_busy)
+        assert parlour.engine.asked == []
 
 
 async def test_an_answer_without_a_word_is_said_beside_the_other(parlour):

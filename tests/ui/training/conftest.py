@@ -1,6 +1,7 @@
 """The tab over real services, a real database and real files; a test directs target and inference engine."""
 
 import queue
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +12,7 @@ from app.adapters.sqlite.chats import SqliteChatStore
 from app.adapters.sqlite.configs import SqliteConfigStore
 from app.adapters.sqlite.engine import open_database
 from app.bootstrap import build_services
-from app.domain.chat import AnswerFacts, EngineStatus, Sampling, Voice
+from app.domain.chat import AnswerFacts, EngineStatus, Sampling, Voice, always
 from app.domain.previews import PreviewError
 from app.domain.runs import DockerOptions, JobPhase, JobState, Run, RunRequest, Target
 from app.domain.sessions import Message, Session
@@ -46,6 +47,11 @@ class DirectedEngine:
         self.fail_with: Exception | None = None
         self.held: LoadableModel | None = None
         """The model in memory."""
+        self.may_begin = threading.Event()
+        """Without it a question stays in the moment before the engine knows of it."""
+        self.may_begin.set()
+        self.stops = 0
+        self._is_answering = False
         self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._is_stopped = False
 
@@ -73,24 +79,32 @@ class DirectedEngine:
         return len(" ".join(m["content"] for m in messages).split()) if self.state.state == "ready" else None
 
     def generate(
-        self, model: LoadableModel, messages, sampling: Sampling, told=None, asker=""
+        self, model: LoadableModel, messages, sampling: Sampling, told=None, asker="", is_wanted=always
     ) -> Iterator[str]:
+        assert self.may_begin.wait(20)
+        if not is_wanted():
+            return
+        self._is_answering = True
         self.asked.append((messages[-1]["content"], model.voice, sampling))
         self.messages.append(list(messages))
         if self.fail_with is not None:
+            self._is_answering = False
             raise self.fail_with
         self.state = EngineStatus("generating")
         count, self._is_stopped = 0, False
         while (piece := self._pieces.get(timeout=20)) is not None:
             count += 1
             yield piece
-        self.state = EngineStatus("ready")
+        self.state, self._is_answering = EngineStatus("ready"), False
         if told is not None:
             told(AnswerFacts(10, count, 0.5, "cancelled" if self._is_stopped else "stop"))
 
     def stop(self, asker="") -> None:
-        self._is_stopped = True
-        self.finish()
+        """Of what is not under way it knows nothing, as the real one."""
+        self.stops += 1
+        if self._is_answering:
+            self._is_stopped = True
+            self.finish()
 
     def unload(self) -> None: ...
 

@@ -107,6 +107,20 @@ async def test_stop_ends_the_answer_and_keeps_what_was_said(studio, run):
         assert [turn.answer for turn in studio.services.chats.turns(run.id)] == ["As I was "]
 
 
+async def test_stop_in_the_first_moment_of_a_question_holds(studio, run):
+    studio.engine.may_begin.clear()
+    async with studio.opened() as screen:
+        await ask(screen, "Hello")
+        await screen.wait_for(lambda: screen.has_button("Stop answer"))
+        await screen.click("Stop answer")
+        await screen.wait_for(lambda: studio.engine.stops)
+
+        studio.engine.may_begin.set()
+
+        await screen.wait_for(lambda: not screen.button("Run Inference").disabled)
+        assert studio.engine.asked == []
+
+
 async def test_a_failing_engine_is_shown_with_its_hint_and_can_be_asked_again(studio, run):
     studio.engine.fail_with = EngineError("The model could not be loaded.", "Free some memory.")
     async with studio.opened() as screen:

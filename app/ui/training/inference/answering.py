@@ -1,6 +1,7 @@
 """One answer on its way: a thread asks the engine, the event loop shows what has arrived so far."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -35,6 +36,8 @@ class Answering:
     problem: Problem | None = None
     finished: int = 0
     """Answers that ended, well or not: the conversation in the store has changed."""
+    stopped: threading.Event = field(default_factory=threading.Event)
+    """Set by Stop, also before the engine knows of the question."""
     live: LiveText = field(default_factory=LiveText)
 
     async def ask(
@@ -44,6 +47,7 @@ class Answering:
         if self.is_busy:
             return
         self.is_busy = True
+        self.stopped.clear()
         self.run_id, self.prompt, self.voice = run_id, prompt, voice
         self.problem = None
         self.live.text = ""
@@ -63,4 +67,7 @@ class Answering:
             self.is_loading = False
             self.live.text += "".join(fresh)
 
-        await drain(lambda: chats.ask(run_id, prompt, sampling, voice), take)
+        def is_wanted() -> bool:
+            return not self.stopped.is_set()
+
+        await drain(lambda: chats.ask(run_id, prompt, sampling, voice, is_wanted=is_wanted), take)

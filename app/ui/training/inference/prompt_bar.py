@@ -25,7 +25,12 @@ _VOICES: tuple[Voice, ...] = ("tuned", "base")
 @ft.component
 def PromptBar(chats: ChatService, run_id: RunId, chat: ChatDraft, answering: Answering) -> ft.Control:
     """Type, choose who answers, run, stop."""
-    stop = use_action(chats.stop, on_done=lambda _: None)
+
+    def stop_answer() -> None:
+        answering.stopped.set()
+        chats.stop()
+
+    stop = use_action(stop_answer, on_done=lambda _: None)
     taken = ft.use_ref(chat.samples_taken)
     focus = use_focus_on_stop(is_busy=answering.is_busy)
     place = focus.back
