@@ -15,7 +15,7 @@ from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.progress_line import ProgressLine
 from app.ui.offline import use_reason
-from app.ui.texts import text
+from app.ui.texts import text, text_in
 from app.ui.theme import GAP
 from app.ui.training.fields import Choice, Grid
 from app.ui.training.watching import use_answer
@@ -112,7 +112,8 @@ def _choices(preview: Preview, mapping: ColumnMapping | None, on_choose: _OnChoo
 
         on_choose(chosen_by_then)
 
-    kinds = [(_GUESSED, text("data.columns.as_guessed")), *((kind.value, kind.label) for kind in RowKind)]
+    named = ((kind.value, text_in("data.columns.kinds", kind)) for kind in RowKind)
+    kinds = [(_GUESSED, text("data.columns.as_guessed")), *named]
     chosen = mapping.kind.value if mapping else _GUESSED
     lines: list[ft.Control] = [Choice("row-kind", text("data.columns.rows_are"), chosen, kinds, choose_kind)]
     if mapping is not None:

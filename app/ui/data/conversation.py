@@ -12,7 +12,12 @@ from app.ui.kit.section import Card
 from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
 
-_ROLES: Final = ("system", "user", "assistant", "tool")
+_ROLES: Final = ("system", "user", "assistant", "tool", "document")
+
+
+def role_called(role: str) -> str:
+    """Its text; a file may have roles of its own."""
+    return text_in("data.row.roles", role) if role in _ROLES else role
 
 
 def RowCard(row: SessionRow, *, controls: Sequence[ft.Control] = ()) -> ft.Control:
@@ -64,7 +69,7 @@ def _message(message: Message) -> ft.Control:
     role = str(message["role"])
     parts: list[ft.Control] = [
         ft.Text(
-            text_in("data.row.roles", role) if role in _ROLES else role,
+            role_called(role),
             theme_style=ft.TextThemeStyle.LABEL_SMALL,
             color=ft.Colors.ON_SURFACE_VARIANT,
         )

@@ -11,7 +11,7 @@ from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
 from app.ui.kit.status_pill import StatusPill
-from app.ui.texts import text
+from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
 
 _NOTES_SHOWN: Final = 12
@@ -63,7 +63,7 @@ def _line(row: RefusedRow, unit: str) -> ft.Control:
     return ft.Row(
         [
             ft.Text(
-                f"{unit.capitalize()} {row.source_line:,}",
+                text_in("data.import.refused_at", unit, place=row.source_line),
                 font_family=CODE_FONT,
                 theme_style=ft.TextThemeStyle.BODY_SMALL,
                 width=104,

@@ -25,13 +25,13 @@ _ROWS_SHOWN: Final = 6
 def KindChoice(mapping: ColumnMapping | None, on_choose: Callable[[RowKind], None]) -> ft.Control:
     """What a row of the table is."""
 
-    chosen = mapping.kind.label if mapping else text("window.kit.nothing_chosen")
+    chosen = text_in("data.columns.kinds", mapping.kind) if mapping else text("window.kit.nothing_chosen")
     name = text("data.columns.row_is_chosen", kind=chosen)
     dropdown = Dropdown(
         name,
         text("data.columns.row_is"),
         mapping.kind.value if mapping else None,
-        [ft.DropdownOption(key=kind.value, text=kind.label.capitalize()) for kind in RowKind],
+        [ft.DropdownOption(key=kind.value, text=text_in("data.columns.kinds", kind)) for kind in RowKind],
         lambda kind: on_choose(RowKind(kind)),
         hint=text("data.columns.choose"),
     )

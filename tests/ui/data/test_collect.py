@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import flet as ft
 import pytest
 
+from app.adapters.scrapers.stack_exchange import StackExchange
 from app.adapters.scrapers.web_pages import WebPages
 from app.domain.scraping import ScrapeStatus
+from app.ui.data.collect.fields import AnswerField
 from app.ui.data.collect.panel import CollectPanel
 from app.ui.data.collect.wording import TONES, eta
 from app.ui.data.tab import DataTab
@@ -74,6 +78,19 @@ async def test_the_fields_are_those_of_the_source_and_what_is_missing_is_said(sh
 
         await screen.wait_for_text("Will ask a.example and b.example for a.example/x and 1 more.")
         assert not screen.button("Start collecting").disabled
+
+
+async def test_the_choices_of_a_source_are_called_as_the_catalogue_calls_them(spoken, in_brackets):
+    spoken(in_brackets)
+    [order] = [field for field in StackExchange.fields if field.kind == "choice"]
+    theirs = replace(order, choices=("by tide",))
+
+    async with mounted(AnswerField, order, "votes", print) as screen:
+        [box] = screen.controls(ft.Dropdown)
+        assert [o.text for o in box.options] == ["⟦Votes⟧", "⟦Creation⟧", "⟦Activity⟧", "⟦Relevance⟧"]
+    async with mounted(AnswerField, theirs, "by tide", print) as screen:
+        [box] = screen.controls(ft.Dropdown)
+        assert [o.text for o in box.options] == ["by tide"]
 
 
 async def test_what_was_typed_for_one_source_is_kept_while_another_is_looked_at(shelf: Shelf):

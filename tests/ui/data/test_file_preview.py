@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import flet as ft
+
 from app.ui.data.tab import DataTab
 from tests.ui.data.test_import import open_path
 from tests.ui.harness import mounted
@@ -25,6 +27,19 @@ async def test_the_first_rows_are_shown_and_a_sentence_says_what_they_become(lib
             " 1 column kept as extra: `nr`."
         ]
         assert library.sessions() == []
+
+
+async def test_another_language_says_what_a_row_may_be(library, paths, tmp_path, spoken, in_brackets):
+    spoken({place: said for place, said in in_brackets.items() if place.startswith("data.columns.kinds")})
+
+    async with mounted(DataTab, library, paths, is_narrow=False) as screen:
+        await open_path(screen, table(tmp_path, "prompt;completion\nWie tief?;Drei Faden.\n"))
+        await screen.wait_for_text("Columns are separated by semicolons.")
+
+        said = [s.label for s in screen.controls(ft.Semantics) if s.identifier == "row-kind"]
+        offered = [o.text for o in screen.find(ft.Dropdown, "Each row is").options]
+    assert said == ["Each row is: ⟦Question and answer⟧"]
+    assert [text for text in offered if not text.startswith("⟦")] == []
 
 
 async def test_a_conversation_is_shown_as_it_is_spoken_and_other_nesting_as_in_the_file(

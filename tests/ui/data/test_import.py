@@ -21,6 +21,18 @@ async def test_an_import_says_what_came_in_and_lists_what_was_refused_and_why(li
         assert [s.row_count for s in library.sessions()] == [3]
 
 
+async def test_another_language_names_the_place_of_a_refused_row(
+    library, paths, write_rows, spoken, in_brackets
+):
+    spoken({place: said for place, said in in_brackets.items() if place.startswith("data.import.refused_at")})
+
+    async with mounted(DataTab, library, paths, is_narrow=False) as screen:
+        await import_path(screen, write_rows(good=3, lines=BAD_LINES))
+        await screen.wait_for_text("3 rows imported, 2 refused")
+
+        assert "⟦Line 4⟧" in " ".join(screen.identified("refused-rows"))
+
+
 async def test_the_imported_rows_are_one_click_away(library, paths, write_rows):
     async with mounted(DataTab, library, paths, is_narrow=False) as screen:
         await import_path(screen, write_rows())

@@ -97,6 +97,28 @@ async def test_a_row_is_edited_and_the_edit_undone(library, paths, session):
         assert newest(library).content_hash == session.content_hash
 
 
+async def test_who_speaks_is_chosen_and_what_was_typed_beside_it_is_kept(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.click("Edit row 1")
+        await screen.click("Add message")
+        await screen.type("Text of message 3", "Answer in rhyme.")
+        await screen.choose("Role of message 3", "system")
+
+        await screen.wait_for(lambda: "System" in role_said(screen, 3))
+        assert screen.find(ft.TextField, "Text of message 3").value == "Answer in rhyme."
+        await screen.choose("Role of message 3", "assistant")
+        await screen.click("Save row")
+        await screen.wait_for_text("Version 2: row 1 edited")
+    [row] = library.rows(newest(library).id, limit=1)
+    assert row.messages[-1] == {"role": "assistant", "content": "Answer in rhyme."}
+
+
+def role_said(screen, number):
+    """What a screen reader says of the choice."""
+    [said] = [s.label for s in screen.controls(ft.Semantics) if s.identifier == f"role-{number}"]
+    return said
+
+
 async def test_a_row_without_an_answer_is_refused_in_the_dialog_with_the_trainers_reason(
     library, paths, session
 ):

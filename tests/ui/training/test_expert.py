@@ -142,6 +142,17 @@ async def test_it_can_be_typed_into_like_any_other():
         assert screen.identified("group-further-settings") == ["1 to correct"]
 
 
+async def test_every_choice_is_called_as_the_catalogue_calls_it(spoken, in_brackets):
+    spoken(in_brackets)
+    draft = TrainingDraft()
+    draft.sought = "e"  # all groups are open, and every choice has one
+    async with mounted(ExpertParts, draft) as screen:
+        choices = {box.label: [o.text for o in box.options] for box in screen.controls(ft.Dropdown)}
+
+    assert set(choices) == {s.label for s in settings("lora") if s.kind == "choice"}
+    assert [text for texts in choices.values() for text in texts if not text.startswith("⟦")] == []
+
+
 def test_every_setting_reads_back_as_it_was_loaded():
     for place, setup in every_setting():
         path = place.removeprefix("config.")

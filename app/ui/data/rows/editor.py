@@ -9,6 +9,7 @@ import flet as ft
 from app.domain.edits import unmasked
 from app.domain.finding import is_unmasked
 from app.domain.sessions import Message, Session
+from app.ui.data.conversation import role_called
 from app.ui.data.wording import shortened
 from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.entered import is_on, text_of
@@ -16,6 +17,7 @@ from app.ui.kit.icon_action import IconAction
 from app.ui.kit.text_field import TextField
 from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
+from app.ui.training.fields import Choice
 
 _ROLES: Final = ("system", "user", "assistant", "tool", "document")
 NEW: Final[tuple[Message, ...]] = ({"role": "user", "content": ""}, {"role": "assistant", "content": ""})
@@ -55,11 +57,15 @@ def use_row_editor(
         work.forget()
         on_close()
 
-    def change(at: int, key: str, event: ft.Event[Any]) -> None:
-        rows[at][key] = text_of(event)
+    def write(at: int, event: ft.Event[Any]) -> None:
+        rows[at]["content"] = text_of(event)
 
     def again() -> None:
         redraw(lambda n: n + 1)
+
+    def speak_as(at: int, role: str) -> None:
+        rows[at]["role"] = role
+        again()
 
     def remove(at: int) -> None:
         del rows[at]
@@ -74,7 +80,12 @@ def use_row_editor(
         rows[:] = unmasked(rows, unmask=is_on(event))
         again()
 
-    fields = [_message(at, m, change=change, remove=partial(remove, at)) for at, m in enumerate(rows)]
+    fields = [
+        _message(
+            at, m, on_role=partial(speak_as, at), on_text=partial(write, at), on_remove=partial(remove, at)
+        )
+        for at, m in enumerate(rows)
+    ]
     body: list[ft.Control] = [
         *fields,
         ft.Row([ft.TextButton(text("data.rows.editor.add_message"), icon=ft.Icons.ADD, on_click=add)]),
@@ -103,22 +114,26 @@ def _message(
     at: int,
     message: Message,
     *,
-    change: Callable[[int, str, ft.Event[Any]], None],
-    remove: Callable[[], None],
+    on_role: Callable[[str], None],
+    on_text: Callable[[ft.Event[Any]], None],
+    on_remove: Callable[[], None],
 ) -> ft.Control:
     number = at + 1
     parts: list[ft.Control] = [
         ft.Row(
             [
-                ft.Dropdown(
-                    label=text("data.rows.editor.role_of", number=number),
-                    value=message["role"],
-                    options=[ft.DropdownOption(key=role, text=role) for role in _ROLES],
-                    on_select=lambda event: change(at, "role", event),
+                ft.Container(
+                    Choice(
+                        f"role-{number}",
+                        text("data.rows.editor.role_of", number=number),
+                        str(message["role"]),
+                        [(role, role_called(role)) for role in _ROLES],
+                        on_role,
+                    ),
                     width=200,
                 ),
                 IconAction(
-                    ft.Icons.DELETE_OUTLINE, text("data.rows.editor.delete_message", number=number), remove
+                    ft.Icons.DELETE_OUTLINE, text("data.rows.editor.delete_message", number=number), on_remove
                 ),
             ]
         ),
@@ -128,7 +143,7 @@ def _message(
             multiline=True,
             min_lines=2,
             max_lines=10,
-            on_change=lambda event: change(at, "content", event),
+            on_change=on_text,
         ),
     ]
     if calls := message.get("tool_calls"):

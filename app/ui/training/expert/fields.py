@@ -23,11 +23,11 @@ from app.ui.training.method_fields import RatioBands
 from trainer_image.config import Lora
 
 _CALLED: Final = frozenset(
-    {"adamw", "adamw_8bit", "paged_adamw_8bit", "sgd", "ddp", "fsdp", "bfloat16", "float32", "auto",
-     "all-linear", "attention", "custom", "drop", "truncate", "share", "file", "off",
-     "instructlab-training", "mini-trainer", "unsloth"}
+    {"adamw", "adamw_8bit", "paged_adamw_8bit", "sgd", "cosine", "linear", "constant", "ddp", "fsdp",
+     "bfloat16", "float32", "auto", "all-linear", "attention", "custom", "drop", "truncate", "share",
+     "file", "off", "native", "instructlab-training", "mini-trainer", "unsloth"}
 )  # fmt: skip
-"""Choices whose own word says too little."""
+"""Choices that have a text; one that is newer than this form is called by its own word."""
 _BITS: Final[Mapping[str, str]] = {"": "16", "4": "4", "8": "8"}
 """What is kept in the form → its text."""
 
@@ -107,7 +107,7 @@ def _choice(setting: Setting, now: str, change: Callable[[str], None], problem: 
 
 
 def _called(word: str) -> str:
-    return text_in("training.expert.choices", word) if word in _CALLED else word.capitalize()
+    return text_in("training.expert.choices", word) if word in _CALLED else word
 
 
 def _bits(draft: TrainingDraft, setting: Setting, problem: str) -> ft.Control:
