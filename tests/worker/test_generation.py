@@ -155,6 +155,34 @@ def test_a_stop_text_ends_the_answer_and_is_no_part_of_it(loaded: LoadedModel) -
     assert done.finish_reason == "stop_string"
 
 
+@pytest.mark.parametrize(
+    ("stop", "heard"), [((), "a 🛶é|END| b"), (("|END|",), "a 🛶é"), (("🛶é",), "a "), (("é|E",), "a 🛶")]
+)
+def test_what_is_split_over_several_tokens_comes_out_whole_and_ends_an_answer(
+    loaded: LoadedModel, stop: tuple[str, ...], heard: str
+) -> None:
+    ids = [*TOKENIZER("a 🛶é|END| b")["input_ids"], loaded.tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    said = iter(ids)
+
+    def say(_module: object, _input: object, logits: torch.Tensor) -> torch.Tensor:
+        logits[..., next(said)] = 1e4
+        return logits
+
+    hook = loaded.model.get_output_embeddings().register_forward_hook(say)
+    sent: list[str] = []
+    try:
+        done = generate(
+            loaded, request(stop=stop), lambda token: sent.append(token.text), cancelled=lambda: False
+        )
+    finally:
+        hook.remove()
+
+    assert len(ids) > len("a 🛶é|END| b") + 1
+    assert "".join(sent) == heard
+    assert done.finish_reason == ("stop_string" if stop else "stop")
+    assert all("\ufffd" not in piece for piece in sent)
+
+
 def test_an_answer_that_goes_round_in_circles_is_ended(loaded: LoadedModel) -> None:
     """A bias makes the model say one token for ever."""
     head = loaded.model.get_base_model().lm_head

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,27 @@ def test_a_stop_text_is_found_wherever_the_parts_of_an_answer_meet(babbling: Ggu
         stop = text[start : start + 6]
         said, done = answered(babbling, "a b c", max_new_tokens=60, repetition_penalty=1.000001, stop=(stop,))
         assert (said, done.finish_reason) == (text[: text.find(stop)], "stop_string")
+
+
+@pytest.mark.parametrize(
+    ("stop", "heard"), [((), "a 🛶é|END| b"), (("|END|",), "a 🛶é"), (("🛶é",), "a "), (("é|E",), "a 🛶")]
+)
+def test_what_is_split_over_several_tokens_comes_out_whole_and_ends_an_answer(
+    babbling: GgufModel, monkeypatch, stop: tuple[str, ...], heard: str
+) -> None:
+    """A grammar leaves llama.cpp nothing else to say."""
+    plain = gguf_model._settings
+    words = {"grammar": 'root ::= "a 🛶é|END| b"'}
+    monkeypatch.setattr(gguf_model, "_settings", lambda *given, **how: plain(*given, **how) | words)
+    pieces: list[str] = []
+    request = Generate(id=1, messages=ASKED, sampling=replace(GREEDY, stop=stop))
+
+    done = babbling.generate(request, lambda token: pieces.append(token.text), cancelled=lambda: False)
+
+    assert "".join(pieces) == heard
+    assert done.finish_reason == ("stop_string" if stop else "stop")
+    assert all("\ufffd" not in piece for piece in pieces)
+    assert stop or done.tokens > len(heard) + 1
 
 
 def test_what_nobody_has_chosen_is_as_the_file_has_it(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def TalkView(
             ErrorBanner(talk.problem, on_dismiss=asking.dismiss),
             *_notice(talk.notice),
             *([_undo_line(asking.undo)] if undo else []),
-            keyed(SystemPrompt, f"system-{conversation}", talk.typing),
+            keyed(SystemPrompt, "system", talk.typing),
             keyed(
                 Composer,
                 "composer",

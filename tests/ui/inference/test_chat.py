@@ -471,6 +471,49 @@ async def test_a_typed_system_prompt_reaches_the_model(parlour):
         assert parlour.engine.messages[-1][0] == {"role": "system", "content": "You sell tickets."}
 
 
+def system_fields(screen) -> list[str]:
+    return [field.value for field in screen.controls(ft.TextField) if field.label == "System prompt"]
+
+
+async def test_a_system_prompt_stays_open_while_its_chat_begins_and_the_next_one(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await screen.click("System prompt")
+        await screen.type("System prompt", "You sell tickets.")
+        await send(screen, "Hello")
+        await screen.wait_for(lambda: parlour.engine.asked)
+        assert system_fields(screen) == ["You sell tickets."]
+        await screen.type("System prompt", "You sell tickets. Be brief.")
+        parlour.engine.say("Ahoy.")
+        parlour.engine.finish()
+        await screen.wait_for(lambda: "Ahoy." in markdown(screen) and not parlour.draft.chat.is_busy)
+        assert system_fields(screen) == ["You sell tickets. Be brief."]
+
+        await screen.click("New chat")
+        await screen.type("System prompt", "You are a bell.")
+        await answered(screen, parlour, "Hello again", "Ding.")
+        await screen.click("Saved chats (2)")
+        await screen.click("Hello")
+
+        await screen.wait_for(lambda: system_fields(screen) == ["You sell tickets."])
+
+
+async def test_copy_puts_the_words_of_a_message_on_the_clipboard(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Where is *Sorrel*?", "In the **north**.")
+
+        await screen.click("Copy this answer")
+        await screen.click("Copy this message")
+
+        await screen.wait_for(lambda: len(copied(screen)) == 2)
+        assert copied(screen) == ["In the **north**.", "Where is *Sorrel*?"]
+
+
+def copied(screen) -> list[str]:
+    return [arguments["data"] for name, arguments in screen.client.calls if name == "set"]
+
+
 async def test_a_narrow_window_has_everything_in_one_column(parlour):
     parlour.run("ferry")
     async with parlour.opened(width=420) as screen:

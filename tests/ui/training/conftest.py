@@ -50,7 +50,10 @@ class DirectedEngine:
         self.may_begin = threading.Event()
         """Without it a question stays in the moment before the engine knows of it."""
         self.may_begin.set()
-        self.stops = 0
+        self.stops = self.unloads = 0
+        self.loads: list[LoadableModel] = []
+        self.models: list[LoadableModel] = []
+        """Of each question."""
         self._is_answering = False
         self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._is_stopped = False
@@ -66,6 +69,7 @@ class DirectedEngine:
         return self.state
 
     def load(self, model: LoadableModel) -> None:
+        self.loads.append(model)
         self.state = EngineStatus("ready")
 
     def holds(self, model: LoadableModel) -> bool:
@@ -87,6 +91,7 @@ class DirectedEngine:
         self._is_answering = True
         self.asked.append((messages[-1]["content"], model.voice, sampling))
         self.messages.append(list(messages))
+        self.models.append(model)
         if self.fail_with is not None:
             self._is_answering = False
             raise self.fail_with
@@ -106,7 +111,9 @@ class DirectedEngine:
             self._is_stopped = True
             self.finish()
 
-    def unload(self) -> None: ...
+    def unload(self) -> None:
+        self.unloads += 1
+        self.state = EngineStatus()
 
 
 class NowhereLooker:
