@@ -20,6 +20,8 @@ class SavedCheckpoint:
     validation_loss: float | None
     is_best: bool
     is_on_disk: bool = True
+    damage: str = ""
+    """What of it is not as it was written, in half a sentence; it can't be used for anything then."""
 
 
 def checkpoints_of(

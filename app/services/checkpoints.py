@@ -45,6 +45,13 @@ def newest_whole(run_folder: Path) -> SavedState | None:
     return next((state for state in _states_in(run_folder, {}) if not state.blocked), None)
 
 
+def damage_of(folder: Path) -> str:
+    """What of a checkpoint that was written is not as it was, in half a sentence; empty if it is whole.
+    Quick: reads its marker only."""
+    state = _read(folder, {})
+    return f"its file {MARKER} is damaged or missing" if state is None else state.damage
+
+
 def _states_in(run_folder: Path, losses: Mapping[int, float]) -> list[SavedState]:
     found = [state for folder in _folders(run_folder) if (state := _read(folder, losses))]
     return sorted(found, key=lambda state: state.saved_at, reverse=True)

@@ -35,6 +35,7 @@ from app.domain.runs import (
 from app.domain.stages import Stage, stages_of
 from app.domain.timeline import as_measurement, as_metric, as_sample, as_timeline
 from app.domain.typed_paths import is_folder
+from app.services.checkpoints import damage_of
 from trainer_image.events import CheckpointSaved, Event, Metrics, Phase, Plan, Result, parse_event
 
 log = logging.getLogger(__name__)
@@ -94,12 +95,12 @@ class MonitoringService:
         return [sample for entry in reversed(entries) if (sample := as_sample(entry))]
 
     def checkpoints(self, run: Run) -> Sequence[SavedCheckpoint]:
-        """Those it has written, the newest first, and whether they are still on the disk."""
+        """Those it has written, the newest first, and whether they are still on the disk, and whole."""
         entries = self._runs.events(run.id, last=_MEASUREMENTS, of_type="checkpoint")
         if not entries:
             return ()
         saved = checkpoints_of(entries, self._runs.metrics(run.id), self.measurements(run.id))
-        return tuple(replace(s, is_on_disk=(run.folder / s.path).is_dir()) for s in saved)
+        return tuple(_as_it_lies(run, each) for each in saved)
 
     def refresh_all(self) -> Sequence[Run]:
         """Make every run that is not known to have ended true; returns all runs, newest first."""
@@ -289,6 +290,12 @@ def _unreachable(run: Run, error: TargetError) -> Run:
     if run.status.is_final:
         return run
     return replace(run, message=f"What the run is doing cannot be seen now: {error.message}", hint=error.hint)
+
+
+def _as_it_lies(run: Run, saved: SavedCheckpoint) -> SavedCheckpoint:
+    folder = run.folder / saved.path
+    is_there = folder.is_dir()
+    return replace(saved, is_on_disk=is_there, damage=damage_of(folder) if is_there else "")
 
 
 def _unreadable(run: Run) -> Run:

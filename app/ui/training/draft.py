@@ -51,6 +51,7 @@ _NOT_TYPED: Final = frozenset(
         "exports",
         "row_counts",
         "session_names",
+        "chosen_setup",
         "setups_version",
         "is_restored",
         "was_started_before",
@@ -132,6 +133,8 @@ class TrainingDraft:
     """A file named inside a loaded config: not shown, passed on as it came."""
     setup_name: str = ""
     """The saved setup that was loaded or saved last."""
+    chosen_setup: str = ""
+    """The one chosen in the list of saved setups, loaded or not."""
     cloned_from: RunId | None = None
     """The run whose settings fill the form."""
     setups_version: int = 0

@@ -48,6 +48,7 @@ _SHOWN_IN: Final = {
     "alpha_follows_rank": set(),
     "others": set(),
     "setup_name": set(),
+    "chosen_setup": set(),
     "cloned_from": set(),
     "setups_version": set(),
     "sought": set(),

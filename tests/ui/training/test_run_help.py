@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import flet as ft
 
@@ -247,7 +248,7 @@ async def test_a_run_that_was_taken_out_of_the_queue_has_nothing_to_show_to_a_he
 
 async def test_checkpoints_are_listed_with_what_was_measured_there(studio):
     run = studio.start()
-    (run.folder / "checkpoints" / "samples_40").mkdir(parents=True)
+    whole_checkpoint(run, 40)
     write_events(
         run,
         step(5, 2.0), CheckpointSaved(step=5, path="checkpoints/samples_20"),
@@ -262,6 +263,32 @@ async def test_checkpoints_are_listed_with_what_was_measured_there(studio):
             "Step 5 · 20 examples · epoch 0.10 · loss 2.000 · removed since",
         ]
         assert screen.has_button("Copy the folder of step 10")
+
+
+def whole_checkpoint(run, samples: int) -> Path:
+    folder = run.folder / "checkpoints" / f"samples_{samples}"
+    folder.mkdir(parents=True)
+    (folder / "model.bin").write_bytes(b"12")
+    marker = {"step": 1, "samples_seen": samples, "saved_at": 1, "files": {"model.bin": 2}}
+    (folder / "COMPLETE.json").write_text(json.dumps(marker))
+    return folder
+
+
+async def test_a_checkpoint_that_is_broken_or_lacks_a_file_is_not_listed_as_whole(studio):
+    run = studio.start()
+    whole_checkpoint(run, 4)
+    (whole_checkpoint(run, 8) / "model.bin").write_bytes(b"1")
+    (whole_checkpoint(run, 12) / "COMPLETE.json").unlink()
+    saved = (CheckpointSaved(step=n, path=f"checkpoints/samples_{4 * n}") for n in (1, 2, 3))
+    write_events(run, *saved)
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: len(screen.identified("checkpoints")) == 3)
+
+        assert screen.identified("checkpoints") == [
+            "Step 3 · 12 examples · cannot be used: its file COMPLETE.json is damaged or missing",
+            "Step 2 · 8 examples · cannot be used: its file model.bin is damaged or missing",
+            "Step 1 · 4 examples",
+        ]
 
 
 async def test_what_was_changed_because_memory_ran_out_stands_in_the_run(studio):

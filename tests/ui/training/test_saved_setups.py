@@ -382,3 +382,21 @@ async def test_a_dialog_is_as_high_as_what_it_says(studio, saved, item):
         # A column that scrolls by itself takes all the height that there is.
         assert dialog.scrollable
         assert dialog.content.content.scroll is None
+
+
+async def test_a_chosen_setup_stays_chosen_when_the_window_becomes_narrow(studio, saved):
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: listed(screen) == ["first", "second"])
+        await screen.choose("Saved setup", "second")
+        await screen.wait_for(lambda: chosen(screen) == "second")
+        frame = next(c for c in screen.controls(ft.Container) if c.on_size_change is not None)
+        await screen.fire(frame, "size_change", {"w": 420, "h": 800})
+        await screen.wait_for(lambda: not screen.identified("training-form"))
+
+        await screen.wait_for(lambda: chosen(screen) == "second")
+        assert not screen.button("Load").disabled
+
+
+def chosen(screen) -> str | None:
+    found = [f for f in screen.controls(ft.Dropdown) if f.label == "Saved setup"]
+    return found[0].value if found else None

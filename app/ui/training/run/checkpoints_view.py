@@ -37,7 +37,7 @@ def CheckpointList(run: Run, saved: tuple[SavedCheckpoint, ...]) -> ft.Control:
 
 
 def _line(run: Run, saved: SavedCheckpoint) -> ft.Control:
-    color = None if saved.is_on_disk else ft.Colors.ON_SURFACE_VARIANT
+    color = ft.Colors.ERROR if saved.damage else None if saved.is_on_disk else ft.Colors.ON_SURFACE_VARIANT
     row: list[ft.Control] = [
         ft.Text(describe(saved), theme_style=ft.TextThemeStyle.BODY_SMALL, expand=True, color=color)
     ]
@@ -72,5 +72,6 @@ def describe(saved: SavedCheckpoint) -> str:
         else "",
         text("training.checkpoints.best") if saved.is_best else "",
         "" if saved.is_on_disk else text("training.checkpoints.removed"),
+        text("training.checkpoints.damaged", what=saved.damage) if saved.damage else "",
     ]
     return " · ".join(fact for fact in facts if fact)

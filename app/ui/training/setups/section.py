@@ -1,6 +1,7 @@
 """The saved setups, at the top of the form: choose one, load it, look after it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import flet as ft
@@ -25,7 +26,7 @@ from app.ui.training.watching import use_answer
 
 def SavedSetups(setups: SetupService, draft: TrainingDraft, *, is_shown: bool) -> ft.Control:
     """Drawn anew only when what it shows of the form changes."""
-    depends = (is_shown, draft.target, draft.setups_version, draft.setup_name)
+    depends = (is_shown, draft.target, draft.setups_version, draft.setup_name, draft.chosen_setup)
     return drawn(
         "setups", depends, lambda: keyed(_Saved, "saved", setups, Unwatched(draft), is_shown=is_shown)
     )
@@ -38,7 +39,6 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
     saved, set_saved = ft.use_state(cast(Sequence[SavedSetup], ()))
     only_target, set_only = ft.use_state(False)
     refreshed, refresh = ft.use_state(0)
-    chosen, choose = ft.use_state("")
     outcome, tell = ft.use_state(cast("Outcome | None", None))
     target = draft.target if only_target else None
     use_answer(
@@ -46,6 +46,7 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
         set_saved,
         on=(is_shown, target, draft.setups_version, refreshed),
     )
+    chosen = draft.chosen_setup  # kept there: a window that becomes narrow or wide mounts this anew
     name = chosen if any(one.name == chosen for one in saved) else ""
     name = name or next((one.name for one in saved if one.name == draft.setup_name), "")
 
@@ -75,7 +76,8 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
         on_recipe=used, tell=told,
     )  # fmt: skip
     field = Choice(
-        "saved-setup", text("training.setups.saved"), name, [(one.name, _line(one)) for one in saved], choose,
+        "saved-setup", text("training.setups.saved"), name, [(one.name, _line(one)) for one in saved],
+        partial(setattr, draft, "chosen_setup"),
         hint=text("training.setups.choose"),
     )  # fmt: skip
     button = ft.FilledTonalButton(text("training.setups.load"), disabled=not name, on_click=load.run)
