@@ -208,7 +208,7 @@ def resume_run(services: Services, args: argparse.Namespace, output: Output) -> 
     target = Target(args.target) if args.target else before.target
     setup = with_pod_options(services.training.setup_of(before), args)
     if target is Target.RUNPOD:
-        request = request_of_run(before, target=target, pod=setup.pod)
+        request = request_of_run(before, target=target, pod=setup.pod, checkpoint=args.checkpoint or "")
         found = require_ready(services, request, output)
         require_consent(found, output, is_given=args.yes)
         if found.plan is not None:

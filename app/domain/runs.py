@@ -71,6 +71,8 @@ class RunRequest:
     """The run whose settings the form was filled with."""
     goes_on: RunId | None = None
     """The run that exists already and is to go on, or to begin after all."""
+    checkpoint: str = ""
+    """The one it is to go on from; empty: its newest whole one, if it has any."""
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,15 @@ def ground_of(run: Run) -> Ground | None:
     return Ground(found, "" if is_there else told)
 
 
+def begins_at(run: Run, checkpoint: str = "") -> int:
+    """The step it goes on from, by that checkpoint or its newest whole one; 0 where it begins again."""
+    named = next((state.step for state in saved_states(run) if state.name == checkpoint), None)
+    if named is not None:
+        return named
+    ground = ground_of(run)
+    return ground.state.step if ground else 0
+
+
 def on_ground(run: Run) -> Run:
     """With what is whole in the place of a checkpoint that is damaged or gone."""
     ground = ground_of(run)

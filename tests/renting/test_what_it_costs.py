@@ -14,11 +14,14 @@ from app.domain.preflight_remarks import of_a_plan
 from app.domain.preflight_words import facts, leaving, short_plan
 from app.domain.renting import SETUP_SECONDS, CostPlan, Leaving, PodOptions, plan_of
 from app.domain.runpod_ports import GpuOffer, NoCapacityError, Stock
-from app.domain.runs import RunRequest, Target
+from app.domain.runs import RunRequest, RunStatus, Target
 from app.domain.setups import Setup
-from app.services.renting.planning import RentingService
+from app.services.renting.planning import RentingService, Speed
+from app.services.run_requests import request_of_run
 from app.ui.training.ready.checking import Checked, start
 from tests.launchers.rented_place import POD, RentedPlace
+from tests.renting.rented import NewRun
+from tests.services.conftest import whole_checkpoint
 from trainer_image.config import RunConfig
 
 L4 = GpuOffer("NVIDIA L4", "L4", 24, 0.4, Stock.HIGH, 8)
@@ -167,3 +170,25 @@ def test_nothing_serves_at_a_price_nobody_asks(renting: RentingService):
         renting.plan(request(highest_price=0.01), steps=10)
 
     assert "Set the highest price to" in refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    ("saved", "chosen", "left"),
+    [((), "", 1000), ((500,), "", 500), ((500, 800), "", 200), ((500, 800), "samples_500", 500)],
+    ids=["begins again", "an older one", "the newest", "the one it is told"],
+)
+def test_a_run_that_goes_on_is_priced_from_the_checkpoint_it_goes_on_from(
+    renting: RentingService, new_run: NewRun, monkeypatch: pytest.MonkeyPatch, saved, chosen: str, left: int
+):
+    """It ended at step 900, which is another matter."""
+    monkeypatch.setattr(renting, "_speed", lambda *_: Speed(seconds_per_example=1.0, steps=100))
+    before = replace(new_run(), status=RunStatus.FAILED, step=900, config=CONFIG)
+    for step in saved:
+        whole_checkpoint(before, step, step)
+    renting._runs.add(before)
+
+    found = renting.plan(request_of_run(before, checkpoint=chosen), steps=1000)
+
+    assert found.train_seconds == left * CONFIG.effective_batch_size
+    sent = {each.name.split("/")[1] for each in found.leaving if each.name.startswith("checkpoints/")}
+    assert not chosen or sent == {chosen}

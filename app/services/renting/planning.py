@@ -27,8 +27,8 @@ from app.domain.runs import Run, RunId, RunRequest
 from app.services.remembering import Remembering
 from app.services.renting.carrying import leaving, sizes
 from app.services.renting.parts import Renting
-from app.services.resuming import on_ground
-from trainer_image.config import DATA_FILE, FileDataset, RunConfig
+from app.services.resuming import begins_at, on_ground
+from trainer_image.config import CHECKPOINTS_DIR, DATA_FILE, FileDataset, RunConfig
 
 _RENTALS_ASKED: Final = 100
 
@@ -101,7 +101,7 @@ class RentingService:
         speed = self._speed(rungs[0].id, config)
         seconds = None
         if speed and steps is not None:
-            left = max(steps - (before.step if before else 0), 0)
+            left = max(steps - (begins_at(before, request.checkpoint) if before else 0), 0)
             seconds = speed.seconds_per_example * left * config.effective_batch_size
         return plan_of(
             rungs,
@@ -160,7 +160,8 @@ class RentingService:
         """Of a run that goes on its checkpoint and its record, too."""
         config = self._local_model(request.config)
         if before is not None:
-            checkpoint = on_ground(before).checkpoint or ""
+            named = f"{CHECKPOINTS_DIR}/{request.checkpoint}" if request.checkpoint else ""
+            checkpoint = named or on_ground(before).checkpoint or ""
             going = leaving(before.folder, config, checkpoint=checkpoint)
             return [*sizes(going), Leaving("config.json", len(config.model_dump_json()))]
         found = sizes(leaving(Path("/nowhere"), config))

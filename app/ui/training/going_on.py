@@ -57,7 +57,12 @@ class _Place:
         if how.extend is not None:
             config = config.model_copy(update=dict([how.extend]))
         return request_of_run(
-            run, target=self.target, docker=self.docker, pod=self.pod.options(), config=config
+            run,
+            target=self.target,
+            docker=self.docker,
+            pod=self.pod.options(),
+            config=config,
+            checkpoint=how.checkpoint,
         )
 
 

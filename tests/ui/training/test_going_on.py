@@ -11,6 +11,7 @@ from app.domain.renting import Leaving, PodOptions, plan_of
 from app.domain.runpod_ports import GpuOffer, Stock
 from app.domain.runs import Run, RunRequest, RunStatus, Target
 from app.services.resuming import ground_of, resume_blocked
+from app.ui.training.going_on import GoOn, How
 from app.ui.training.run_actions import RunActions
 from tests.launchers.places import make_run
 from tests.services.conftest import whole_checkpoint
@@ -85,6 +86,14 @@ async def test_a_rented_run_is_resumed_only_after_its_price_limit_and_files_were
     assert (what, how["target"]) == ("resume", Target.RUNPOD)
     assert (how["pod"].gpus, how["pod"].highest_price) == (("NVIDIA RTX A4000",), 0.25)
     assert account.asked[-1].goes_on == run.id
+
+
+async def test_the_price_is_asked_for_the_checkpoint_that_was_chosen(run):
+    account, how = Account(A4000), How(checkpoint="samples_4")
+    async with mounted(GoOn, account.services, run, how, lambda: None, lambda _: None) as screen:
+        await screen.wait_for(lambda: not screen.button("Order a pod and resume").disabled)
+
+    assert account.asked[-1].checkpoint == "samples_4"
 
 
 async def test_a_run_of_a_pod_goes_on_here_if_that_is_chosen(run):

@@ -11,6 +11,7 @@ import flet as ft
 import flet.canvas as cv
 import pytest
 
+from app.domain.errors import StudioError
 from app.domain.preflight import Readiness, Remark
 from app.domain.presets import NAMED, method_of, method_values, preset_values
 from app.domain.queue import QueueRules
@@ -539,6 +540,7 @@ async def test_a_rented_run_of_the_form_is_added_to_the_queue_only_with_its_pric
         await screen.wait_for(lambda: not screen.button("Add to queue").disabled)
         await screen.click("Add to queue")
         await screen.wait_for_text("Add to the queue?")
+        assert screen.identified("queue-prices") == ["Asking Runpod what it costs now…"]
         assert screen.button("Agree and add to queue").disabled
         assert studio.services.queue.standing().runs == ()
 
@@ -571,6 +573,39 @@ async def test_methods_are_compared_on_rented_gpus_only_with_the_price_of_each_o
         await screen.wait_for(lambda: len(studio.services.queue.standing().runs) == 3)
 
     assert {run.pod.highest_price for run in studio.services.queue.standing().runs} == {0.25}
+
+
+@pytest.mark.parametrize("is_rented", [True, False])
+async def test_methods_of_which_one_could_not_be_added_are_not_added_twice(studio, monkeypatch, is_rented):
+    prices, add, asked = Prices(studio), studio.services.queue.add, []
+    prices.may_say.set()
+
+    def add_or_fail(request: RunRequest):
+        asked.append(request.config.method.kind)
+        if len(asked) == 2:
+            raise StudioError("The disk is full.", "Make room.")
+        return add(request)
+
+    monkeypatch.setattr(studio.services.queue, "add", add_or_fail)
+    studio.services.queue.pause()
+    many = "Agree and add {} runs to the queue" if is_rented else "Add {} runs to the queue"
+    async with studio.opened() as screen:
+        await rented_form(screen, studio)
+        studio.draft.target = Target.RUNPOD if is_rented else Target.LOCAL
+        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
+        await screen.click("Compare methods…")
+        await screen.wait_for(lambda: not screen.button(many.format(3)).disabled)
+        await screen.click(many.format(3))
+        await screen.wait_for_text("The disk is full.")
+        assert "Already in the queue: LoRA." in screen.texts()
+
+        await screen.wait_for(lambda: not screen.button(many.format(2)).disabled)
+        await screen.click(many.format(2))
+        await screen.wait_for(lambda: screen.identified("compare-table"))
+
+        assert "Compare 3 runs" in screen.texts()
+    assert asked == ["lora", "osft", "osft", "sft"]
+    assert [r.config.method.kind for r in studio.services.queue.standing().runs] == ["lora", "osft", "sft"]
 
 
 async def test_a_run_of_the_form_waits_beside_the_one_that_is_going(studio):

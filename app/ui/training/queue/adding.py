@@ -3,10 +3,10 @@
 When its turn comes nobody is asked, so the yes to a price is given here, to the price on the screen.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import flet as ft
 
@@ -23,7 +23,7 @@ from app.ui.actions import use_action
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.entered import is_on
 from app.ui.kit.identified import Identified
-from app.ui.texts import text
+from app.ui.texts import counted, text
 from app.ui.theme import GAP
 from app.ui.training.fields import Help
 from app.ui.training.ready.card import RemarkLine
@@ -65,6 +65,10 @@ class _Seen:
     runs: tuple[_Priced, ...] = ()
     problem: Remark | None = field(default=None)
 
+    def without(self, added: Collection[Method]) -> "_Seen":
+        """Of those that do not wait yet."""
+        return replace(self, runs=tuple(r for r in self.runs if r.request.config.method.kind not in added))
+
     @property
     def is_agreeable(self) -> bool:
         return bool(self.runs) and all(r.found.plan and not r.found.errors for r in self.runs)
@@ -79,13 +83,19 @@ def AddRuns(
 ) -> ft.Control:
     """A dialog. What is rented is added only with the price that it shows."""
     methods, set_methods = ft.use_state(METHODS if wanted.is_compared else ())
-    seen, set_seen = ft.use_state(_Seen())
+    looked, set_seen = ft.use_state(cast(_Seen | None, None))
+    added, _ = ft.use_state(cast(dict[Method, Run], {}))
     use_latest(lambda: _look(services, wanted, methods), set_seen, on=methods, delay_seconds=_CLICK_SECONDS)
-    is_current = seen.methods == methods
-    add = use_action(lambda: _add_agreed(services, wanted, methods, seen), on_done=on_added)
+    is_current = looked is not None and looked.methods == methods
+    seen = _Seen() if looked is None else looked.without(added)
+    left = [method for method in methods if method not in added]
+    add = use_action(lambda: _add_agreed(services, wanted, methods, seen, added), on_done=on_added)
     is_enough = not wanted.is_compared or len(methods) > 1
     is_seen = not wanted.is_rented or (is_current and seen.is_agreeable)
     extra: list[ft.Control] = [_boxes(methods, set_methods)] if wanted.is_compared else []
+    if added and not add.is_busy:
+        waiting = ", ".join(method_label(method) for method in added)
+        extra.append(Help(text("training.queue.already_added", methods=waiting)))
     if wanted.is_rented and wanted.is_compared:
         extra.append(ft.Text(text("training.going_on.about_queue")))
     if wanted.is_rented:
@@ -93,7 +103,7 @@ def AddRuns(
     dialog = ConfirmDialog(
         text("training.queue.compare_title") if wanted.is_compared else text("training.queue.add_title"),
         text("training.queue.compare_text") if wanted.is_compared else text("training.going_on.about_queue"),
-        confirm=text("training.queue.adding") if add.is_busy else _verb(wanted, methods),
+        confirm=text("training.queue.adding") if add.is_busy else _verb(wanted, left),
         on_confirm=add.run,
         on_cancel=on_close,
         is_busy=add.is_busy or not is_enough or not is_seen,
@@ -112,14 +122,23 @@ def add_to_queue(services: Services, wanted: Wanted) -> list[Run]:
     return [_add(services, wanted, request) for request in _requests(services, wanted, ())]
 
 
-def _add_agreed(services: Services, wanted: Wanted, methods: Sequence[Method], seen: _Seen) -> Sequence[Run]:
+def _add_agreed(
+    services: Services, wanted: Wanted, methods: Sequence[Method], seen: _Seen, added: dict[Method, Run]
+) -> Sequence[Run]:
+    """`added` keeps those that wait, also where the next one cannot be added: none is added twice."""
+    for request in _agreed(services, wanted, methods, seen):
+        if request.config.method.kind not in added:
+            added[request.config.method.kind] = _add(services, wanted, request)
+    return list(added.values())
+
+
+def _agreed(services: Services, wanted: Wanted, methods: Sequence[Method], seen: _Seen) -> list[RunRequest]:
     if not wanted.is_rented:
-        return [_add(services, wanted, request) for request in _requests(services, wanted, methods)]
-    agreed = [(each.request, each.found.plan) for each in seen.runs]
+        return _requests(services, wanted, methods)
     return [
-        _add(services, wanted, replace(request, pod=plan.agreed(request.pod)))
-        for request, plan in agreed
-        if plan is not None
+        replace(each.request, pod=each.found.plan.agreed(each.request.pod))
+        for each in seen.runs
+        if each.found.plan is not None
     ]
 
 
@@ -151,8 +170,8 @@ def _verb(wanted: Wanted, methods: Sequence[Method]) -> str:
     if not wanted.is_compared:
         return text("training.going_on.queue")
     if wanted.is_rented:
-        return text("training.queue.compare_agree", count=len(methods))
-    return text("training.queue.compare_confirm", count=len(methods))
+        return counted("training.queue.compare_agree", len(methods))
+    return counted("training.queue.compare_confirm", len(methods))
 
 
 def _boxes(chosen: tuple[Method, ...], choose: Callable[[tuple[Method, ...]], None]) -> ft.Control:
