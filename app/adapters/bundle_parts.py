@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from app.adapters.bundle_models import whole_model
+from app.adapters.model_files import repository
 from app.domain.bundles import BundleError, BundleProgress, ModelFiles, Told
 
 _CONNECT_SECONDS: Final = 600
@@ -53,25 +54,22 @@ class SystemBundleParts:
     def model(self, name: str) -> ModelFiles:
         return whole_model(name, self._token)
 
-    def model_places(self, revision: str) -> Sequence[Path]:
+    def model_places(self, name: str, revision: str, sums: Mapping[str, str]) -> Sequence[Path]:
         if not revision:
-            return (self._models,)
+            return (_own_place(self._models / Path(name).name, sums),)
         from huggingface_hub.constants import HF_HUB_CACHE  # noqa: PLC0415
 
-        return list(dict.fromkeys((Path(HF_HUB_CACHE), *self._caches)))
+        caches = dict.fromkeys((Path(HF_HUB_CACHE), *self._caches))
+        return [repository(name, cache) / "snapshots" / revision for cache in caches]
 
     def place_model(self, name: str, revision: str, folder: Path, sums: Mapping[str, str]) -> Sequence[Path]:
-        if not revision:
-            place = _own_place(self._models / Path(name).name, sums)
+        places = self.model_places(name, revision, sums)
+        for place in places:
             _take(folder, place, sums)
-            return (place,)
-        places = []
-        for cache in self.model_places(revision):
-            repo = cache / f"models--{name.replace('/', '--')}"
-            places.append(repo / "snapshots" / revision)
-            _take(folder, places[-1], sums)
-            (repo / "refs").mkdir(parents=True, exist_ok=True)
-            (repo / "refs" / "main").write_text(revision)
+            if revision:
+                refs = place.parents[1] / "refs"
+                refs.mkdir(parents=True, exist_ok=True)
+                (refs / "main").write_text(revision)
         return places
 
     def image_platform(self) -> str:
@@ -136,8 +134,15 @@ class SystemBundleParts:
             return
         partial = place.with_name(place.name + ".part")
         shutil.rmtree(partial, ignore_errors=True)
-        with tarfile.open(path) as tar:
-            tar.extractall(partial, filter="tar")
+        try:
+            with tarfile.open(path) as tar:
+                tar.extractall(partial, filter="tar")
+        except (tarfile.TarError, EOFError) as error:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise BundleError(
+                "The desktop window's client in this bundle is damaged.",
+                "Make the bundle anew, or without --window: the app then opens in the browser.",
+            ) from error
         partial.replace(place)
 
     def _named(self, requirement: str) -> str:

@@ -94,6 +94,11 @@ class BundledModel:
         return sum(part.size for part in self.parts)
 
     @property
+    def sizes(self) -> Mapping[str, int]:
+        """File below `place` → bytes."""
+        return {part.path.removeprefix(f"{self.place}/"): part.size for part in self.parts}
+
+    @property
     def sums(self) -> Mapping[str, str]:
         """File below `place` → SHA-256."""
         return {part.path.removeprefix(f"{self.place}/"): part.sha256 for part in self.parts}
@@ -152,8 +157,8 @@ class BundleParts(Protocol):
         """Fetched from the Hub if it is not here, or not whole. One that stays in part is refused."""
         ...
 
-    def model_places(self, revision: str) -> Sequence[Path]:
-        """The folders below which `place_model` puts one; they need not exist."""
+    def model_places(self, name: str, revision: str, sums: Mapping[str, str]) -> Sequence[Path]:
+        """The folders into which `place_model` puts its files; they need not exist."""
         ...
 
     def place_model(self, name: str, revision: str, folder: Path, sums: Mapping[str, str]) -> Sequence[Path]:

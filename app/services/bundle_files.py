@@ -1,10 +1,12 @@
 """The one file that a bundle is: its parts written and read, each summed up on the way."""
 
 import hashlib
+import os
+import secrets
 import shutil
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -66,7 +68,7 @@ def opened(file: Path) -> Iterator[tarfile.TarFile]:
     except (tarfile.TarError, EOFError) as error:
         raise BundleError(f"{file} is no bundle, or is not complete.", _AGAIN) from error
     except OSError as error:
-        raise BundleError(f"{file} cannot be read: {error.strerror or error}.", _AGAIN) from error
+        raise _unreadable(file, error) from error
 
 
 def manifest_of(tar: tarfile.TarFile, file: Path) -> Manifest:
@@ -92,17 +94,30 @@ def extract(tar: tarfile.TarFile, part: Part, place: Path) -> None:
         raise damaged from None
     if source is None:
         raise damaged
-    place.parent.mkdir(parents=True, exist_ok=True)
     partial = place.with_name(place.name + ".part")
     digest = hashlib.sha256()
-    with partial.open("wb") as target:
+    with speaking_of(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as target:
+            for chunk in _read(source, tar.name):
+                digest.update(chunk)
+                target.write(chunk)
+        if digest.hexdigest() != part.sha256:
+            partial.unlink()
+            raise damaged
+        partial.replace(place)
+
+
+def _read(source: IO[bytes], name: object) -> Iterator[bytes]:
+    try:
         while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            target.write(chunk)
-    if digest.hexdigest() != part.sha256:
-        partial.unlink()
-        raise damaged
-    partial.replace(place)
+            yield chunk
+    except OSError as error:  # a stick that was pulled out
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: object, error: OSError) -> BundleError:
+    return BundleError(f"{name} cannot be read: {error.strerror or error}.", _AGAIN)
 
 
 def is_whole(place: Path, part: Part) -> bool:
@@ -119,6 +134,21 @@ def require_space(folder: Path, needed: int) -> None:
             f"This takes {sized(needed)}, and {sized(free)} are free for {folder}.",
             "Make room, or use another disk.",
         )
+
+
+def can_link(source: Path, target: Path) -> bool:
+    """Whether files of one folder can be linked into the other: not on another disk, and not on any kind."""
+    tried = source / ".link", target / f".{secrets.token_hex(8)}.link"
+    try:
+        tried[0].touch()
+        os.link(*tried)
+    except OSError:
+        return False
+    finally:
+        for path in tried:
+            with suppress(OSError):
+                path.unlink()
+    return True
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import logging
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from app.domain.ports import Processes
 from app.services.bundle_files import (
     Source,
     add_part,
+    can_link,
     extract,
     is_whole,
     manifest_of,
@@ -97,17 +99,17 @@ class BundleService:
 
         However it ends, what was unpacked is gone; a second try installs nothing twice.
         """
-        with opened(file) as tar:
-            manifest = manifest_of(tar, file)
-            self._require_fitting(manifest)
-            name = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:16]
-            with (
-                speaking_of(self._folder / name),
-                unpacking_room(self._folder, name, self._processes) as room,
-            ):
-                self._require_space_for_models(manifest, room)
+        manifest = self.look(file)
+        self._require_fitting(manifest)
+        name = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()[:16]
+        with (
+            speaking_of(self._folder / name),
+            unpacking_room(self._folder, name, self._processes) as room,
+        ):
+            self._require_space(manifest, room)
+            with opened(file) as tar:
                 self._unpack(tar, manifest, room, told)
-                self._install(manifest, room, told)
+            self._install(manifest, room, told)
         return manifest
 
     def _collected(self, wish: BundleWish, room: Path, told: Told) -> Iterator[Source]:
@@ -202,8 +204,6 @@ class BundleService:
 
     def _unpack(self, tar: tarfile.TarFile, manifest: Manifest, room: Path, told: Told) -> None:
         total, done = sum(part.size for part in manifest.parts), 0
-        here = sum(part.size for part in manifest.parts if is_whole(room / part.path, part))
-        require_space(room, total - here)
         for part in manifest.parts:
             told(BundleProgress(f"Checking {part.path}", done, total))
             if not is_whole(room / part.path, part):
@@ -218,7 +218,8 @@ class BundleService:
             if step in done:
                 continue
             told(BundleProgress(text))
-            act()
+            with _broken_off(text):
+                act()
             done.append(step)
             note.write_text(json.dumps(done))
 
@@ -271,14 +272,18 @@ class BundleService:
             if manifest.image_platform not in ("", here):
                 raise _unfitting("image", manifest.image_platform, here)
 
-    def _require_space_for_models(self, manifest: Manifest, room: Path) -> None:
-        """On the disks where they are copied to; on the one of `room` they are linked and take nothing."""
-        needed: dict[int, tuple[Path, int]] = {}
+    def _require_space(self, manifest: Manifest, room: Path) -> None:
+        """For what is unpacked, and where a model cannot be linked from there, for its copies."""
+        whole = sum(part.size for part in manifest.parts if is_whole(room / part.path, part))
+        unpacked = sum(part.size for part in manifest.parts) - whole
+        needed: dict[int, tuple[Path, int]] = {room.stat().st_dev: (room, unpacked)}
         for model in manifest.models():
-            for place in map(_existing, self._parts.model_places(model.revision)):
-                disk = place.stat().st_dev
-                needed[disk] = place, needed.get(disk, (place, 0))[1] + model.size
-        needed.pop(_existing(room).stat().st_dev, None)
+            for place in self._parts.model_places(model.name, model.revision, model.sums):
+                there = _existing(place)
+                if not can_link(room, there):
+                    disk = there.stat().st_dev
+                    known, size = needed.get(disk, (there, 0))
+                    needed[disk] = known, size + _more_bytes(place, model.sizes)
         for place, size in needed.values():
             require_space(place, size)
 
@@ -306,3 +311,22 @@ def _existing(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
     return folder
+
+
+def _more_bytes(folder: Path, sizes: Mapping[str, int]) -> int:
+    """What files of these sizes take there beyond what lies in their places already."""
+    places = [(folder / name, size) for name, size in sizes.items()]
+    return sum(size - (place.stat().st_size if place.is_file() else 0) for place, size in places)
+
+
+@contextmanager
+def _broken_off(doing: str) -> Iterator[None]:
+    """A step of an installation, whose errors of the disk may come from reading or writing."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename2 or error.filename
+        raise BundleError(
+            f"{doing} broke off{f' at {where}' if where else ''}: {error.strerror or error}.",
+            "Make room, see who owns that, then try again: what was done is not done twice.",
+        ) from error

@@ -84,7 +84,42 @@ def test_a_base_that_is_gone_keeps_no_adapter_from_being_taken_along(
     service_of(world, store, writer).export(run.id, wish(tmp_path / "taken", "adapter"), unheard)
     certificate = exported(base=writer.jobs[-1].base_model)
 
-    assert f"The base model {tmp_path / 'gone'} is not to be had." in certificate.verdict
+    assert "The base model gone is not to be had." in certificate.verdict
+
+
+def _without_settings(base: Path) -> None:
+    (base / "config.json").write_text("{}")
+
+
+def _in_part(base: Path) -> None:
+    weights = load_file(base / "model.safetensors")
+    del weights["model.norm.weight"]
+    save_file(weights, base / "model.safetensors", {"format": "pt"})
+
+
+def _no_weights(base: Path) -> None:
+    (base / "model.safetensors").write_bytes(b"none")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (_without_settings, "The base model owner/tiny cannot be read."),
+        (_in_part, "The model owner/tiny is not whole: 1 tensors are missing, like model.norm.weight."),
+        (_no_weights, "The model owner/tiny cannot be loaded"),
+    ],
+)
+def test_of_a_base_that_cannot_be_loaded_the_certificate_has_its_name_and_no_folder_of_this_computer(
+    damage, said: str, exported, tmp_path: Path, monkeypatch
+) -> None:
+    base = shutil.copytree(MODEL, tmp_path / "hub" / "models--owner--tiny" / "snapshots" / "abc")
+    damage(base)
+    monkeypatch.setattr(loading, "base_folder", lambda name, tell: base)
+
+    certificate = exported(base="owner/tiny")
+
+    assert said in certificate.verdict
+    assert str(tmp_path) not in f"{certificate.verdict} {certificate.remarks} {certificate.checks}"
 
 
 def _without_a_half(weights: dict[str, torch.Tensor]) -> None:

@@ -1,6 +1,7 @@
 """A bundle, from the computer that makes it to the one that has no network: real parts, only small ones."""
 
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from app.adapters.processes import SystemProcesses, start_of
 from app.adapters.sqlite.engine import open_database
 from app.domain.bundles import BundleError, BundleWish
 from app.domain.errors import StudioError
+from app.services.bundle_files import extract, manifest_of
 from app.services.bundles import BundleService
 from app.services.offline import OfflineService
 from tests.docker_engine import docker_client, skeleton_image
@@ -440,7 +443,7 @@ def test_a_cache_that_cannot_be_written_is_a_sentence_and_the_rest_comes_later(
     in_the_way.parent.mkdir()
     in_the_way.touch()
 
-    with pytest.raises(BundleError, match="cannot be written") as refused:
+    with pytest.raises(BundleError, match="Installing the model owner/tiny broke off at") as refused:
         computers[1].bundles.install(tmp_path / "hub.bundle", silent)
     in_the_way.unlink()
     computers[1].bundles.install(tmp_path / "hub.bundle", silent)
@@ -463,6 +466,86 @@ def test_a_model_that_must_be_copied_to_another_disk_needs_room_there(
         computers[1].bundles.install(tmp_path / "hub.bundle", silent)
 
     assert not list(tmp_path.glob("offline/bundles/*/*"))
+
+
+def test_a_model_that_lies_on_another_disk_already_needs_no_room_there(
+    computers, hub_model, tmp_path, monkeypatch
+):
+    computers[0].bundles.make(BundleWish([hub_model]), tmp_path / "hub.bundle", silent)
+    other_disk = Path(tempfile.mkdtemp(dir="/dev/shm"))
+    try:
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(other_disk))
+        computers[1].bundles.install(tmp_path / "hub.bundle", silent)
+        here = shutil.disk_usage
+        full = shutil._ntuple_diskusage(10, 10, 0)
+        monkeypatch.setattr(
+            "shutil.disk_usage", lambda place: full if place.is_relative_to("/dev/shm") else here(place)
+        )
+
+        computers[1].bundles.install(tmp_path / "hub.bundle", silent)
+
+        (other_disk / "models--owner--tiny/snapshots/abc123/model.safetensors").unlink()
+        with pytest.raises(BundleError, match=r"This takes 5.5 MB, and .* are free for /dev/shm"):
+            computers[1].bundles.install(tmp_path / "hub.bundle", silent)
+    finally:
+        shutil.rmtree(other_disk)
+
+
+def test_where_the_disk_takes_no_links_room_for_copies_is_asked_too(computers, bundle, monkeypatch):
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    size = sum(path.stat().st_size for path in TINY.iterdir())
+    free = shutil._ntuple_diskusage(10 * size, 8 * size, round(1.5 * size))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: free)
+    with monkeypatch.context() as exfat:
+        exfat.setattr("os.link", no_links)
+        with pytest.raises(BundleError, match=r"This takes 11.* MB, and .* are free"):
+            computers[1].bundles.install(bundle, silent)
+
+    computers[1].bundles.install(bundle, silent)
+
+    assert (computers[1].home / "models" / "tiny-model" / "model.safetensors").is_file()
+    assert not list((computers[1].home / "models").rglob(".*"))
+
+
+def test_a_damaged_client_of_the_window_is_not_called_a_damaged_bundle(computers, tmp_path, monkeypatch):
+    def save(path: Path) -> str:
+        path.write_bytes(b"no tar at all")
+        return "client"
+
+    monkeypatch.setenv("HOME", str(tmp_path / "two"))
+    monkeypatch.setattr(computers[0].bundles._parts, "save_window", save)
+    computers[0].bundles.make(BundleWish(window=True), tmp_path / "window.bundle", silent)
+
+    with pytest.raises(BundleError, match="window's client in this bundle is damaged") as refused:
+        computers[1].bundles.install(tmp_path / "window.bundle", silent)
+
+    assert "no bundle" not in refused.value.message
+
+
+class PulledOut(io.BytesIO):
+    """A file on a stick that somebody pulls out once the list of its parts has been read."""
+
+    name = "/media/stick/all.bundle"
+    is_gone = False
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.is_gone:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(size)
+
+
+def test_a_bundle_that_cannot_be_read_any_more_is_not_called_a_folder_that_cannot_be_written(
+    bundle, tmp_path
+):
+    stick = PulledOut(bundle.read_bytes())
+    with tarfile.open(fileobj=stick) as tar:
+        part = manifest_of(tar, bundle).parts[0]
+        stick.is_gone = True
+
+        with pytest.raises(BundleError, match=r"^/media/stick/all.bundle cannot be read: Input/output error"):
+            extract(tar, part, tmp_path / "room" / part.path)
 
 
 class GatedHub(Emulator):

@@ -119,7 +119,7 @@ def _written(
             whole = _merged(job, job.staging, reference.take_model(), _sixteen(dtype), tell)
             free_memory()
             tell(Told("Loading the export anew"))
-            return Transformers(load_folder(whole, job.computes_on), load_tokenizer(whole))
+            return Transformers(load_folder(whole, job.computes_on, name=job.name), load_tokenizer(whole))
         case ExportFormat.GGUF:
             return _gguf(job, dtype, reference, context, remarks, tell)
         case ExportFormat.MLX:

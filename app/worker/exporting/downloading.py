@@ -11,12 +11,13 @@ from typing import Final
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
 from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]  by which it chooses itself
+from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]  # by which it chooses itself
 
 from app.domain.errors import StudioError
 from app.domain.exports import Told
 from app.domain.hub import may_be_a_name
 from app.domain.sizes import sized
+from app.domain.typed_paths import looks_like_path
 from app.worker.exporting.watching import watched
 
 log = logging.getLogger(__name__)
@@ -29,11 +30,13 @@ _NOT_TAKEN: Final = ("original/*", "onnx/*", "consolidated*", "*.gguf")
 
 
 def base_folder(name: str, tell: Callable[[Told], None]) -> Path:
-    """Raises StudioError where it is not to be had, or there is no room for it."""
+    """Raises StudioError where it is not to be had, or there is no room for it.
+
+    No message names a folder: some go into the certificate, which is handed on."""
     if Path(name).is_dir():
         return Path(name)
     if not may_be_a_name(name):
-        raise StudioError(f"The base model {name} is not to be had.", "Put its folder back.")
+        raise StudioError(f"The base model {called(name)} is not to be had.", "Put its folder back.")
     cached = try_to_load_from_cache(name, "config.json")
     if isinstance(cached, str) and _is_whole(Path(cached).parent):
         return Path(cached).parent
@@ -54,6 +57,11 @@ def base_folder(name: str, tell: Callable[[Told], None]) -> Path:
         ) from error
 
 
+def called(name: str) -> str:
+    """A model in words; of a folder only the last part: paths are nobody's business."""
+    return Path(name).name if looks_like_path(name) or name.count("/") > 1 else name
+
+
 def _downloaded(name: str, tell: Callable[[Told], None]) -> Path:
     weights, wanted = what_is_taken(HfApi().model_info(name, files_metadata=True).siblings or ())
     repository = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
@@ -64,7 +72,7 @@ def _downloaded(name: str, tell: Callable[[Told], None]) -> Path:
     if left > free:
         raise StudioError(
             f"The base model {name} is still to be downloaded: {sized(left)}, and {sized(free)} are free on "
-            f"the disk of {HF_HUB_CACHE}.",
+            "the disk that it goes to.",
             "Free some space there.",
         )
     text = f"Downloading {name}, {sized(sum(file.size or 0 for file in wanted))}"

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Genera
 from app.domain.errors import StudioError
 from app.domain.exports import ComputesOn, ExportFormat, ExportJob, Told
 from app.worker import quantisation
-from app.worker.exporting.downloading import base_folder
+from app.worker.exporting.downloading import base_folder, called
 from app.worker.exporting.placing import device_for, put
 from app.worker.exporting.watching import size_of
 
@@ -49,10 +49,10 @@ def load_tokenizer(folder: Path) -> Any:
 def load_trained(job: ExportJob, tell: Tell) -> tuple[Any, torch.dtype]:
     """(what the run made, in eval mode; the number format its weights are stored in). Raises StudioError."""
     if not job.is_adapter:
-        return load_folder(job.model, job.computes_on), stored_dtype(job.model)
+        return load_folder(job.model, job.computes_on, name=job.name), stored_dtype(job.model)
     try:
         folder = base_folder(job.base_model, tell)
-        method = _quantised_by(folder)
+        method = _quantised_by(folder, called(job.base_model))
         if method and job.format is not ExportFormat.ADAPTER:
             raise _never_into_fewer_bits(job.base_model)
         tell(Told("Loading what was trained"))
@@ -71,18 +71,20 @@ def _load_base(folder: Path, method: str, job: ExportJob) -> Any:
     """`method` is what its weights are stored in fewer bits by, if they are. Raises StudioError."""
     if method == "bitsandbytes" and not _has_bitsandbytes():
         raise BaseNotHereError(
-            f"The base model {job.base_model} is stored in fewer bits, and bitsandbytes, which reads that, "
-            "is not installed here.",
+            f"The base model {called(job.base_model)} is stored in fewer bits, and bitsandbytes, which reads "
+            "that, is not installed here.",
             'Run: pip install "tunewright[local]".',
         )
-    model = load_folder(folder, job.computes_on, is_quantised=bool(method))
+    model = load_folder(folder, job.computes_on, name=called(job.base_model), is_quantised=bool(method))
     if method == "bitsandbytes":
         quantisation.make_safe(model)
     return model
 
 
-def load_folder(folder: Path, wanted: ComputesOn = ComputesOn.AUTO, *, is_quantised: bool = False) -> Any:
-    """A whole model for running it here, in eval mode. Raises StudioError.
+def load_folder(
+    folder: Path, wanted: ComputesOn = ComputesOn.AUTO, *, name: str, is_quantised: bool = False
+) -> Any:
+    """A whole model for running it here, in eval mode. Raises StudioError, which says `name` of it.
 
     torch.OutOfMemoryError says that the graphics card was too small after all."""
     how = {"device_map": {"": device_for(wanted, size_of(folder))}} if is_quantised else {}
@@ -101,15 +103,15 @@ def load_folder(folder: Path, wanted: ComputesOn = ComputesOn.AUTO, *, is_quanti
         log.exception("model")
         if isinstance(error, MemoryError) or "allocate memory" in str(error):
             raise StudioError(
-                f"Memory ran out while loading {folder}.", "Close other programs and try again."
+                f"Memory ran out while loading {name}.", "Close other programs and try again."
             ) from error
         raise StudioError(
-            f"The model {folder} cannot be loaded ({type(error).__name__}).",
+            f"The model {name} cannot be loaded ({type(error).__name__}).",
             "Check that its folder is there and whole, or that it can be downloaded.",
         ) from error
     if missing := info["missing_keys"]:
         raise StudioError(
-            f"The model {folder} is not whole: {len(missing)} tensors are missing, like {min(missing)}.",
+            f"The model {name} is not whole: {len(missing)} tensors are missing, like {min(missing)}.",
             "Get it again.",
         )
     if (folder / "generation_config.json").is_file():
@@ -123,14 +125,14 @@ def stored_dtype(folder: Path) -> torch.dtype:
     return found if isinstance(found, torch.dtype) else torch.float32
 
 
-def _quantised_by(folder: Path) -> str:
+def _quantised_by(folder: Path, name: str) -> str:
     """What stores its weights in fewer bits; empty for full precision. Raises BaseNotHereError."""
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
     except Exception as error:
         log.exception("config")
         raise BaseNotHereError(
-            f"The base model in {folder} cannot be read.",
+            f"The base model {name} cannot be read.",
             "Get it again. The adapter alone can be exported.",
         ) from error
     stored = getattr(config, "quantization_config", None)
@@ -146,8 +148,8 @@ def _has_bitsandbytes() -> bool:
 
 def _never_into_fewer_bits(base_model: str) -> NeverIntoFewerBitsError:
     return NeverIntoFewerBitsError(
-        f"The base model {base_model} is stored in fewer bits: merging into it would round away what the "
-        "run has learnt.",
+        f"The base model {called(base_model)} is stored in fewer bits: merging into it would round away what "
+        "the run has learnt.",
         "Name the same model in full precision (--base, or “Merge into”), or export the adapter.",
     )
 
