@@ -11,7 +11,7 @@ from typing import Final
 from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
 from huggingface_hub.constants import HF_HUB_CACHE, HF_HUB_OFFLINE
 from huggingface_hub.hf_api import RepoSibling
-from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]  # by which it chooses itself
+from huggingface_hub.utils._paths import filter_repo_objects
 
 from app.domain.errors import StudioError
 from app.domain.exports import Told
