@@ -52,6 +52,7 @@ _NOT_TYPED: Final = frozenset(
         "row_counts",
         "session_names",
         "chosen_setup",
+        "before_reset",
         "setups_version",
         "is_restored",
         "was_started_before",
@@ -143,6 +144,8 @@ class TrainingDraft:
     """Rises when all rows were looked at, so that what the run takes is worked out anew."""
     sought: str = ""
     """What the expert's form is searched for."""
+    before_reset: Mapping[str, Any] | None = None
+    """What `everything` gave before all settings were reset, while that can be undone."""
     only_changed: bool = False
     """Whether it shows only what is not at its default."""
     offline_reason: str = ""
@@ -358,7 +361,7 @@ class TrainingDraft:
     def load(self, setup: Setup) -> None:
         """Fill the form from a setup, so that `to_setup` gives the same setup again."""
         draft_setup.fill(self, setup)
-        self.cloned_from = None
+        self.cloned_from = self.before_reset = None
         self.alpha_follows_rank = self._alpha_is_twice_the_rank()
         self.auto, self.effective_text = AutoState(), ""
         is_said = setup.preset in NAMES and self._holds(setup.preset)

@@ -53,6 +53,7 @@ _SHOWN_IN: Final = {
     "setups_version": set(),
     "sought": set(),
     "only_changed": set(),
+    "before_reset": set(),
     "spread": set(),
     "logging": set(),
     "max_tokens": set(),

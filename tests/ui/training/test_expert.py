@@ -208,6 +208,21 @@ async def test_the_badge_shows_just_what_is_changed_and_each_can_be_reset():
         assert "Everything is at its default." in screen.texts()
 
 
+async def test_reset_all_can_be_undone():
+    draft = TrainingDraft(skill="expert", only_changed=True)
+    binding.put(draft, found("lora", "seed"), "7")
+    binding.put(draft, found("lora", "method.use_rslora"), True)
+    async with mounted(ExpertParts, draft) as screen:
+        await screen.click("Reset all")
+        assert (draft.numbers["seed"], draft.use_rslora) == ("3407", False)
+        assert screen.identified("reset-all") == ["All settings are at their defaults now."]
+
+        await screen.click("Undo")
+        assert (draft.numbers["seed"], draft.use_rslora) == ("7", True)
+        assert not screen.identified("reset-all")
+        assert "2 non-default" in screen.texts()
+
+
 def test_every_setting_can_be_reset_to_its_default():
     for _, setup in every_setting():
         draft = TrainingDraft()

@@ -49,6 +49,7 @@ _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
     "setups_version": 1,
     "cloned_from": "0123456789ab",
+    "before_reset": {"output_name": "ferry"},
     "answers": Answers(goal="style"),
     "auto": AutoState(Wishes(bits="4")),
     "optimizer": "sgd",

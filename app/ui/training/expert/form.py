@@ -14,6 +14,7 @@ from app.ui.kit.section import Card
 from app.ui.kit.status_pill import StatusPill
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
+from app.ui.training.beginner.cloned import Opened
 from app.ui.training.draft import TrainingDraft
 from app.ui.training.expert import binding
 from app.ui.training.expert.advice import batch_and_advice
@@ -23,6 +24,7 @@ from app.ui.training.expert.matched_layers import LayersMatched
 from app.ui.training.expert.problems import Problems, problems
 from app.ui.training.fields import Grid, Help, TextInput, Wrap
 from app.ui.training.mounting import drawn, keyed
+from app.ui.training.run.coach_view import InForm
 from trainer_image.config import RunConfig
 
 _OPEN_AT_FIRST: Final = frozenset({"learning", "batches-and-length", "method"})
@@ -76,7 +78,8 @@ def expert_groups(
 
 def _bar_depends(draft: TrainingDraft, shown: Shown) -> Hashable:
     said = tuple(shown.problems.items())
-    return draft.sought, draft.only_changed, len(shown.changed), said, bool(shown.settings)
+    can_undo = draft.before_reset is not None
+    return draft.sought, draft.only_changed, can_undo, len(shown.changed), said, bool(shown.settings)
 
 
 def _depends(draft: TrainingDraft, shown: Shown, some: Sequence[Setting]) -> Hashable:
@@ -101,6 +104,10 @@ def _bar(draft: TrainingDraft, shown: Shown) -> ft.Control:
         hint=text("training.expert.form.search_hint"),
     )
     lines: list[ft.Control] = [Identified("expert-search", search), Wrap(_badges(draft, shown))]
+    if draft.before_reset is not None:
+        undo = Opened("", partial(draft.put_back, draft.before_reset))
+        forget = partial(setattr, draft, "before_reset", None)
+        lines.append(InForm("reset-all", undo, forget, said=text("training.expert.form.reset_done")))
     if whole := shown.problems.get(""):
         lines.append(ft.Text(whole, color=ft.Colors.ERROR))
     if not shown.settings:
@@ -182,6 +189,8 @@ def _badge(shown: Shown, some: Sequence[Setting]) -> ft.Control | None:
 
 
 def _reset_all(draft: TrainingDraft) -> None:
+    before = draft.everything()
     for setting in settings(draft.method):
         if binding.is_changed(draft, setting):
             binding.reset(draft, setting)
+    draft.before_reset = before
