@@ -105,7 +105,8 @@ class ConversationStore(Protocol):
         ...
 
     def rewrite(self, conversation_id: ConversationId, message_id: int, said: Sequence[Said]) -> None:
-        """Put these in the place of this message and all after it, at once. One of id 0 is given one."""
+        """Put these in the place of this message and all after it, at once. One of id 0 is given one that is
+        higher than any there is: none with an id may follow it."""
         ...
 
     def edit(self, message_id: int, content: str) -> None:

@@ -191,8 +191,10 @@ class ConversationService:
         question = replace(said[at], content=text)
 
         def keep(answer: Said) -> None:
-            rest = _after_its_answer(self._store.messages(conversation_id), message_id) if alone else []
-            self._store.rewrite(conversation_id, message_id, [question, answer, *rest])
+            after = (
+                [one for one in self._store.messages(conversation_id) if one.id > message_id] if alone else []
+            )
+            self._store.rewrite(conversation_id, message_id, [question, *_answered_by(answer, after)])
 
         told = [question] if alone else [*said[:at], question]
         yield from self._told(
@@ -362,13 +364,12 @@ def _place_of(said: Sequence[Said], message_id: int) -> int:
     return found
 
 
-def _after_its_answer(said: Sequence[Said], message_id: int) -> list[Said]:
-    """What stays behind a prompt that is asked alone; with other ids where an answer comes before it that
-    had no place yet."""
-    after = [one for one in said if one.id > message_id]
+def _answered_by(answer: Said, after: Sequence[Said]) -> list[Said]:
+    """What stands behind a prompt that is asked alone, once it has this answer: in the place of its last one;
+    all with new ids where it had none."""
     if after and after[0].role == "assistant":
-        return after[1:]
-    return [replace(one, id=0) for one in after]
+        return [replace(answer, id=after[0].id), *after[1:]]
+    return [answer, *(replace(one, id=0) for one in after)]
 
 
 def _is_same(one: Said, other: Said) -> bool:

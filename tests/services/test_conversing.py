@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.chat import Sampling
-from app.domain.conversations import ChatFormat
+from app.domain.conversations import ChatFormat, ConversationId
 from app.domain.errors import BusyError, EngineError, StudioError, UnknownConversationError
 from app.domain.talkers import ModelRef
 from tests.services.talking import conversations_of, model_folder
@@ -193,6 +193,34 @@ def test_a_changed_prompt_leaves_those_asked_after_it(chats, talk, world):
     ]
     assert chats.messages(talk.id)[3].rating == -1
     assert [m["content"] for m in world.engine.asked[-1][1]] == ["You sell tickets.", "Uno"]
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_changed_prompt_keeps_its_place_where_another_chat_is_newer(chats, talk, world, is_answered):
+    if not is_answered:
+        world.engine.fail_with = EngineError("Memory ran out.")
+        with pytest.raises(EngineError):
+            list(chats.ask(talk.id, "One", Sampling(), alone=True))
+        world.engine.fail_with = None
+    for text in ("One", "Two", "Three")[0 if is_answered else 1 :]:
+        list(chats.ask(talk.id, text, Sampling(), alone=True))
+    ask(chats, chats.begin(ModelRef.parse(talk.model), Sampling()), "A newer chat")
+
+    instead(chats, talk, 0, "Uno", alone=True)
+
+    texts = ("Uno", "Two", "Three")
+    assert [text for _, text in said(chats, talk)] == [say for one in texts for say in (one, f"tuned: {one}")]
+
+
+def test_nothing_is_written_into_a_chat_that_is_gone_for_good(chats, talk):
+    ask(chats, talk, "Hello")
+    [question, _] = chats.messages(talk.id)
+    gone = ConversationId(talk.id + 1)
+
+    with pytest.raises(UnknownConversationError, match="gone"):
+        chats._store.rewrite(gone, 1, [replace(question, id=0)])
+
+    assert chats.messages(gone) == []
 
 
 def test_a_prompt_without_an_answer_gets_one_where_it_stands(chats, talk, world):

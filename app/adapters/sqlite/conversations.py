@@ -113,6 +113,7 @@ class SqliteConversationStore:
 
     def rewrite(self, conversation_id: ConversationId, message_id: int, said: Sequence[Said]) -> None:
         with writing(self._engine) as connection:
+            _get(connection, conversation_id)
             _touch(connection, conversation_id, self._clock())
             connection.execute(
                 delete(messages).where(
