@@ -115,9 +115,14 @@ class AnswerFacts:
         return self.tokens / self.seconds if self.seconds > 0 else 0.0
 
 
+def has_words(pieces: Sequence[str]) -> bool:
+    """Whether anything of an answer can be read: neither an empty piece nor a line break is a word."""
+    return bool("".join(pieces).strip())
+
+
 def require_words(pieces: Sequence[str], facts: Sequence[AnswerFacts]) -> None:
     """Raises SilentAnswerError for an answer without a word, unless it was stopped."""
-    if not pieces and any(one.finish_reason != "cancelled" for one in facts):
+    if not has_words(pieces) and any(one.finish_reason != "cancelled" for one in facts):
         raise SilentAnswerError
 
 

@@ -13,6 +13,7 @@ from app.domain.chat import (
     Sampling,
     Voice,
     always,
+    has_words,
     require_words,
 )
 from app.domain.errors import EngineError, StudioError
@@ -88,7 +89,7 @@ class ChatService:
                 yield piece
             require_words(pieces, facts)
         finally:
-            if pieces:
+            if has_words(pieces):
                 self._chats.add(run_id, voice, prompt, "".join(pieces), sampling)
 
     def stop(self) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from app.domain.chat import AnswerFacts, IsWanted, Sampling, always, require_words
+from app.domain.chat import AnswerFacts, IsWanted, Sampling, always, has_words, require_words
 from app.domain.conversations import (
     ChatFormat,
     Conversation,
@@ -351,7 +351,7 @@ class ConversationService:
                 yield piece
             require_words(pieces, facts)
         finally:
-            if pieces:
+            if has_words(pieces):
                 how = replace(facts[0], alone=alone) if facts else None
                 keep(Said(0, "assistant", "".join(pieces), self._clock(), model.label, facts=how))
 

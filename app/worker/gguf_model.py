@@ -104,7 +104,8 @@ class GgufModel:
         """Fill `said` and `watch`; why the answer ends. Raises AnswerEndedError, RefusedError."""
         with closing(self._pieces(prompt, sampling, said, cancelled)) as pieces:
             for piece in pieces:
-                watch.put(piece["content"])
+                if piece["content"]:
+                    watch.put(piece["content"])
                 if piece["stop"]:
                     reason = _REASONS.get(str(piece.get("stop_type")), "stop")
                     is_cut = reason == "length" and said.count < sampling.max_new_tokens

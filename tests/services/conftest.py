@@ -48,6 +48,8 @@ class EchoEngine:
         self.ends_with: FinishReason | None = "stop"
         """None: it dies without a word of how it went."""
         self.is_silent = False
+        self.says: tuple[str, ...] = ()
+        """These pieces instead, if any."""
 
     def status(self) -> EngineStatus:
         return EngineStatus()
@@ -67,7 +69,7 @@ class EchoEngine:
         if self.fail_with is not None:
             raise self.fail_with
         if not self.is_silent:
-            yield from (f"{model.voice}: ", messages[-1]["content"])
+            yield from self.says or (f"{model.voice}: ", messages[-1]["content"])
         if told is not None and self.ends_with is not None:
             told(AnswerFacts(len(messages), 2, 0.5, self.ends_with))
 

@@ -51,8 +51,9 @@ def test_a_failed_answer_keeps_nothing(world, run):
     assert world.chats.turns(run.id) == []
 
 
-def test_an_answer_without_a_word_is_said_and_not_kept(world, run):
-    world.engine.is_silent = True
+@pytest.mark.parametrize("says", [(), ("", "\n")])
+def test_an_answer_without_a_word_is_said_and_not_kept(world, run, says):
+    world.engine.is_silent, world.engine.says = not says, says
 
     with pytest.raises(EngineError, match="ended its answer at once"):
         ask(world, run)

@@ -394,6 +394,18 @@ def test_an_answer_without_a_word_is_said_and_takes_the_place_of_none(chats, tal
     assert ask(chats, talk, "Well?") == ""
 
 
+@pytest.mark.parametrize("says", [("",), ("\n", " ")])
+def test_pieces_without_a_word_are_no_answer_and_no_training_row(chats, talk, world, says):
+    world.engine.says = says
+
+    with pytest.raises(EngineError, match="ended its answer at once"):
+        ask(chats, talk, "Hello")
+
+    assert said(chats, talk) == [("user", "Hello")]
+    with pytest.raises(StudioError, match="Nothing in it can be a training row"):
+        rows_of(chats, talk)
+
+
 def test_an_empty_message_is_refused(chats, talk):
     with pytest.raises(StudioError, match="message is empty"):
         ask(chats, talk, " ")

@@ -19,7 +19,7 @@ from app.worker import gguf_model
 from app.worker.exporting.gguf_file import write_gguf
 from app.worker.gguf_header import cache_bytes_a_token, header_of
 from app.worker.gguf_model import GgufModel, context_of
-from app.worker.protocol import Done, Generate, Load
+from app.worker.protocol import Done, Generate, Load, Token
 from tests.exporting.test_parity import family_model
 from tests.worker.test_refusing import GEMMA_2
 
@@ -178,6 +178,18 @@ def answered(model: GgufModel, text: str, **how: object) -> tuple[str, Done]:
     request = Generate(id=1, messages=[{"role": "user", "content": text}], sampling=sampling)
     done = model.generate(request, lambda token: said.append(token.text), cancelled=lambda: False)
     return "".join(said), done
+
+
+def test_an_answer_that_ends_at_once_is_no_piece(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, said = GgufModel(loading(file)), list[Token]()
+    end = {"content": "", "stop": True, "tokens": [], "stop_type": "eos", "tokens_predicted": 1}
+    monkeypatch.setattr(model._llama, "stream", lambda *_, **__: (one for one in [end]))
+    try:
+        done = model.generate(Messages("Hi").asking(8), said.append, cancelled=lambda: False)
+    finally:
+        model.close()
+
+    assert (said, done.finish_reason, done.tokens) == ([], "stop", 1)
 
 
 def test_a_penalty_for_repetition_is_not_for_the_end_of_turn_in_the_prompt(file: Path) -> None:
