@@ -115,6 +115,10 @@ class WorkerEngine:
             return False
         return _base_of(loaded) == _base_of(model)
 
+    def is_loaded(self, model: LoadableModel) -> bool:
+        """See `InferenceEngine`."""
+        return self.holds(model) and self._loaded == replace(model, voice="tuned")
+
     def load(self, model: LoadableModel) -> None:
         """Have it in memory; see `InferenceEngine`."""
         for _ in self._turns(model, lambda process, answer: iter(()), only_loads=True):

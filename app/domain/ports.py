@@ -213,6 +213,10 @@ class InferenceEngine(Protocol):
         """Whether it or its base model is in memory: next to nothing would have to be loaded. Never waits."""
         ...
 
+    def is_loaded(self, model: LoadableModel) -> bool:
+        """Whether it is in memory with its adapter, as the one that answers now. Never waits."""
+        ...
+
     def load(self, model: LoadableModel) -> None:
         """Have a model in memory. Raises EngineError."""
         ...

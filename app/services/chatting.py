@@ -53,7 +53,7 @@ class ChatService:
 
     def is_loaded(self, run_id: RunId, voice: Voice = "tuned") -> bool:
         """Whether this run's model is in memory, and no other in its place. Raises EngineError."""
-        return self._engine.holds(model_of(self._runs.get(run_id), voice))
+        return self._engine.is_loaded(model_of(self._runs.get(run_id), voice))
 
     def sample_prompts(self, run_id: RunId, count: int = 5) -> list[str]:
         """Random questions from the rows the run was trained on; none for data that stayed on the Hub."""

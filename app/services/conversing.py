@@ -212,13 +212,14 @@ class ConversationService:
         self._store.rewrite(conversation_id, begin, [replace(one, id=0) for one in said[same:]])
 
     def edit(self, conversation_id: ConversationId, message_id: int, text: str) -> None:
-        """Put an answer right. For a question there is `ask_instead`."""
+        """Put an answer right. Raises StudioError, for a question too: for that there is `ask_instead`."""
         if not text.strip():
             raise StudioError("A message cannot be empty.", "Type something, or delete the chat.")
         self.living(conversation_id)
         said = self._store.messages(conversation_id)
-        if said[_place_of(said, message_id)].role == "assistant":
-            self._store.edit(message_id, text)
+        if said[_place_of(said, message_id)].role != "assistant":
+            raise StudioError("Only an answer can be put right.", "Ask the changed question instead.")
+        self._store.edit(message_id, text)
 
     def rate(self, message_id: int, rating: Rating) -> None:
         self._store.rate(message_id, rating)
@@ -253,9 +254,9 @@ class ConversationService:
     ) -> int | None:
         """How many tokens the model would read, were this said now; None unless it is in memory and free."""
         said = self._store.messages(conversation_id) if conversation_id is not None and not alone else ()
-        question: Message = {"role": "user", "content": text}
+        question = Said(0, "user", text, self._clock())
         loadable = self._talkers.resolve(model, placing)
-        return self._engine.count_tokens(loadable, [*as_messages(system, said), question])
+        return self._engine.count_tokens(loadable, as_messages(system, [*said, question]))
 
     def stop(self) -> None:
         self._engine.stop()

@@ -21,7 +21,8 @@ class TalkingEngine:
         """Whether it has room, in the place of what is loaded now. Raises EngineError if it is not there."""
         model = self._talkers.resolve(ref, placing)
         if self._engine.holds(model):
-            return Fit("fits", "It is in memory.")
+            is_whole = not model.adapter or self._engine.is_loaded(model)
+            return Fit("fits", "It is in memory." if is_whole else "Its base model is in memory.")
         return self._talkers.fit(model, self._engine.status().loaded)
 
     def require_fit(

@@ -57,6 +57,9 @@ class EchoEngine:
     def load(self, model: LoadableModel) -> None: ...
 
     def holds(self, model: LoadableModel) -> bool:
+        return self.held is not None and self.held.base_model == model.base_model
+
+    def is_loaded(self, model: LoadableModel) -> bool:
         return self.held == model
 
     def count_tokens(self, model, messages) -> int | None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import threading
 from types import SimpleNamespace
 
 import pytest
@@ -71,13 +70,14 @@ def test_closing_ends_it_in_the_middle(world, adapters):
     assert len(world.engine.asked) == 1
 
 
-def busy_for(world, times, *, before):
-    """The engine refuses so many times before the question of that number."""
+def busy_for(world, times, *, before, then=lambda: None):
+    """The engine refuses so many times before the question of that number; `then` is called each time."""
     answer, left = world.engine.generate, [times]
 
     def generate(*args, **how):
         if len(world.engine.asked) == before and left[0]:
             left[0] -= 1
+            then()
             raise BusyError("Another answer is being generated.")
         return answer(*args, **how)
 
@@ -97,10 +97,7 @@ def test_an_answer_for_somebody_else_between_two_is_waited_for(world, adapters):
 def test_a_batch_that_waits_for_somebody_else_can_be_stopped(world, adapters):
     service = comparing_of(world)
     plan = service.plan(*adapters, ["One", "Two"], Sampling())
-    busy_for(world, -1, before=2)
-    world.engine.stop = lambda asker="": None
-    stop = threading.Timer(0.2, service.stop)
-    stop.start()
+    busy_for(world, -1, before=2, then=service.stop)
 
     answers = [a for a in service.run(plan, *adapters) if a.facts]
 

@@ -9,7 +9,7 @@ import pytest
 from app.domain.chat import Sampling
 from app.domain.conversations import ChatFormat, ConversationId
 from app.domain.errors import BusyError, EngineError, StudioError, UnknownConversationError
-from app.domain.talkers import ModelRef
+from app.domain.talkers import AUTOMATIC, ModelRef
 from tests.services.talking import conversations_of, model_folder
 
 
@@ -115,6 +115,29 @@ def test_a_question_without_an_answer_is_read_as_one_with_the_next(chats, talk, 
     _, messages, _ = world.engine.asked[-1]
     assert messages[1:] == [{"role": "user", "content": "Where is Sorrel?\n\nAnd Quill?"}]
     assert [role for role, _ in said(chats, talk)] == ["user", "user", "assistant"]
+
+
+def test_a_question_is_counted_as_it_would_be_asked(chats, talk, world):
+    world.engine.fail_with = EngineError("Memory ran out.")
+    with pytest.raises(EngineError):
+        ask(chats, talk, "Where is Sorrel?")
+    world.engine.fail_with = None
+    ref = ModelRef.parse(talk.model)
+
+    count = chats.count_tokens(talk.id, ref, AUTOMATIC, system=talk.system, text="And Quill?")
+
+    ask(chats, talk, "And Quill?")
+    model, messages, _ = world.engine.asked[-1]
+    assert count == world.engine.count_tokens(model, messages)
+
+
+def test_a_question_is_not_put_right_in_silence(chats, talk):
+    ask(chats, talk, "Hello")
+
+    with pytest.raises(StudioError, match="Only an answer can be put right"):
+        chats.edit(talk.id, chats.messages(talk.id)[0].id, "Good morning")
+
+    assert said(chats, talk)[0] == ("user", "Hello")
 
 
 def test_another_answer_takes_the_place_of_the_last(chats, talk, world):

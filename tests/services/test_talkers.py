@@ -193,6 +193,17 @@ def test_a_model_in_memory_fits_whatever_is_free_beside_it(world, tmp_path):
     engine.require_fit(ref)
 
 
+def test_an_adapter_of_which_only_the_base_model_is_in_memory_says_so(world, tmp_path):
+    talkers, base = talkers_of(world), str(model_folder(tmp_path / "base"))
+    mine, other = (ModelRef("folder", str(adapter_folder(tmp_path / name, base))) for name in ("a", "b"))
+    engine = TalkingEngine(world.engine, talkers)
+
+    world.engine.held = talkers.resolve(other)
+
+    assert (engine.fit(mine).verdict, engine.fit(mine).text) == ("fits", "Its base model is in memory.")
+    assert engine.fit(other).text == engine.fit(ModelRef("folder", base)).text == "It is in memory."
+
+
 def test_only_a_model_in_the_same_memory_makes_room_and_its_process_stays(world, tmp_path):
     gpu = Gpu("H100", 80 * 2**30, 1 * 2**30)
     talkers = talkers_of(world, gpus=(gpu,))

@@ -60,10 +60,12 @@ def test_what_is_in_memory_is_held_with_all_that_can_join_its_base(
 
     held = [*adapters, replace(adapters[0], voice="base")]
     assert [engine.holds(model) for model in held] == [True] * 3
+    assert [engine.is_loaded(model) for model in held] == [True, False, True]
     assert not engine.holds(replace(adapters[0], placing=Placing("8bit")))
     assert not engine.holds(whole)
     engine.unload()
     assert not engine.holds(adapters[0])
+    assert not engine.is_loaded(adapters[0])
 
 
 def test_how_an_answer_was_made_and_what_is_in_memory_is_told(

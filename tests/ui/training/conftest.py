@@ -73,6 +73,9 @@ class DirectedEngine:
         self.state = EngineStatus("ready")
 
     def holds(self, model: LoadableModel) -> bool:
+        return self.held is not None and self.held.base_model == model.base_model
+
+    def is_loaded(self, model: LoadableModel) -> bool:
         return self.held == model
 
     def render(self, model: LoadableModel, messages):
