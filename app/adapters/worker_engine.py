@@ -19,7 +19,7 @@ from typing import Literal
 from app.adapters.child_process import ProcessEndedError
 from app.adapters.models_in_memory import ModelsInMemory
 from app.adapters.worker_process import WorkerProcess
-from app.adapters.worker_requests import load_request, sendable, whole
+from app.adapters.worker_requests import load_request, meant_by, sendable, whole
 from app.adapters.worker_turns import Answer, Turns
 from app.domain.chat import AnswerFacts, EngineStatus, IsWanted, LoadedFacts, Sampling, always
 from app.domain.errors import BusyError, EngineError, NotTakenError
@@ -89,6 +89,8 @@ class WorkerEngine:
         self._last: Answer | None = None
         self._process: WorkerProcess | None = None
         self._loaded: LoadableModel | None = None
+        self._asked_as: LoadableModel | None = None
+        """As what it was asked for: another one where a name of the Hub turned out to be an adapter's."""
         self._facts: LoadedFacts | None = None
         self._idle_timer: threading.Timer | None = None
 
@@ -116,7 +118,11 @@ class WorkerEngine:
         loaded, process = self._loaded, self._process
         if loaded is None or process is None or process.has_ended:
             return False
-        return _base_of(loaded) == _base_of(model)
+        return _base_of(model) in (_base_of(loaded), _base_of(self._asked_as or loaded))
+
+    def is_loaded(self, model: LoadableModel) -> bool:
+        """See `InferenceEngine`."""
+        return self.holds(model) and self._speaks_as(replace(model, voice="tuned"))
 
     def is_loaded(self, model: LoadableModel) -> bool:
         """See `InferenceEngine`."""
@@ -174,7 +180,7 @@ class WorkerEngine:
             process = self._process
             if not is_free or process is None or process.has_ended:
                 return None
-            if self._loaded != replace(model, voice="tuned"):
+            if not self._speaks_as(replace(model, voice="tuned")):
                 return None
             try:
                 process.send(Render(id=next(self._ids), messages=sendable(messages)))
@@ -316,7 +322,7 @@ class WorkerEngine:
         return process
 
     def _ensure_loaded(self, process: WorkerProcess, model: LoadableModel, answer: Answer) -> None:
-        if self._loaded == model:
+        if self._speaks_as(model):
             return
         self._become("loading", "Loading the model…", answer)
         self._loaded = None
@@ -329,12 +335,15 @@ class WorkerEngine:
                     self._facts = LoadedFacts(
                         model.label, ready.device, ready.seconds, ready.memory_bytes, ready.adapter_effect
                     )
-                    self._loaded = model
+                    self._asked_as, self._loaded = model, meant_by(model, ready.meant)
                     return
                 case Error() as error:
                     raise self._failure(error)
                 case other:
                     raise AssertionError(f"{other.kind} while loading")
+
+    def _speaks_as(self, model: LoadableModel) -> bool:
+        return self._loaded is not None and model in (self._loaded, self._asked_as)
 
     def _answer_pieces(
         self, process: WorkerProcess, answer: Answer, request: Generate, told: Told

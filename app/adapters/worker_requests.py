@@ -1,6 +1,7 @@
 """What the engine puts into requests to its process, from what it was asked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.domain.sessions import Message
 from app.domain.talkers import LoadableModel
@@ -16,6 +17,20 @@ def load_request(model: LoadableModel) -> Load:
         adapter_stamp=model.adapter_stamp,
         precision=model.placing.precision,
         device=model.placing.device,
+    )
+
+
+def meant_by(model: LoadableModel, meant: Load | None) -> LoadableModel:
+    """The model that is in memory for it, by what the process says."""
+    if meant is None:
+        return model
+    return replace(
+        model,
+        base_model=meant.base_model,
+        words=meant.words,
+        adapter=meant.adapter,
+        base_stamp=meant.base_stamp,
+        adapter_stamp=meant.adapter_stamp,
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from app.domain.model_sizes import ModelConfigs, parameters_in_name, rough_shape
 from app.domain.ports import RunStore
 from app.domain.preflight_ports import ModelFiles
 from app.domain.runs import Run, RunId
+from app.domain.stamps import stamp_of
 from app.domain.talkers import (
     AUTOMATIC,
     Device,
@@ -177,7 +178,7 @@ class TalkerService:
             folder.name,
             str(folder),
             str(folder),
-            base_stamp=_stamp(folder),
+            base_stamp=stamp_of(folder),
             offline=bool(self._offline()),
             placing=placing,
         )
@@ -277,12 +278,12 @@ def model_of(run: Run, voice: Voice, checkpoint: str = "", placing: Placing = AU
         return _with_adapter(label, base_model_of(run), folder, voice, placing, offline=offline)
     if voice == "base":
         base = base_model_of(run)
-        stamp = _stamp(Path(base)) if Path(base).is_dir() else 0
+        stamp = stamp_of(Path(base)) if Path(base).is_dir() else 0
         return LoadableModel(
             f"Base of {label}", base, str(folder), base_stamp=stamp, offline=offline, placing=placing
         )
     whole = str(folder)
-    return LoadableModel(label, whole, whole, base_stamp=_stamp(folder), offline=offline, placing=placing)
+    return LoadableModel(label, whole, whole, base_stamp=stamp_of(folder), offline=offline, placing=placing)
 
 
 def base_model_of(run: Run) -> str:
@@ -313,8 +314,8 @@ def _with_adapter(
         str(folder) if has_words else base,
         adapter=str(folder),
         voice=voice,
-        base_stamp=_stamp(Path(base)) if Path(base).is_dir() else 0,
-        adapter_stamp=_stamp(folder),
+        base_stamp=stamp_of(Path(base)) if Path(base).is_dir() else 0,
+        adapter_stamp=stamp_of(folder),
         offline=offline,
         placing=placing,
     )
@@ -358,11 +359,6 @@ def _advice(placing: Placing) -> str:
 def _number(folder: Path) -> int:
     digits = folder.name.rpartition("_")[2]
     return int(digits) if digits.isdecimal() else 0
-
-
-def _stamp(folder: Path) -> int:
-    files: Sequence[Path] = [file for file in folder.glob("*") if file.is_file()]
-    return max((file.stat().st_mtime_ns for file in files), default=0)
 
 
 def _size(path: Path) -> int:

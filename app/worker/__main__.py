@@ -97,7 +97,8 @@ class Worker:
             self._reply(Loading(message="Starting PyTorch…"))
             self._residents = _residents()
         self._speaker = None
-        self._speaker = self._residents.have(request, lambda text: self._reply(Loading(message=text)))
+        meant = self._residents.meant(request, self._say_loading)
+        self._speaker = self._residents.have(meant, self._say_loading)
         seconds = time.monotonic() - started
         log.info("loaded on %s in %.1f s", self._speaker.device, seconds)
         self._reply(
@@ -106,8 +107,12 @@ class Worker:
                 seconds=seconds,
                 memory_bytes=self._residents.memory_bytes,
                 adapter_effect=self._speaker.adapter_effect,
+                meant=None if meant == request else meant,
             )
         )
+
+    def _say_loading(self, text: str) -> None:
+        self._reply(Loading(message=text))
 
     def _load_gguf(self, request: Load) -> None:
         """By llama.cpp; a model of PyTorch's makes room for it."""

@@ -12,6 +12,8 @@ from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
 from app.domain.errors import EngineError
+from app.domain.stamps import stamp_of
+from app.domain.typed_paths import expanded, is_folder
 from app.worker.protocol import Load
 
 _SETTINGS: Final = "adapter_config.json"
@@ -21,7 +23,8 @@ _FILES: Final = ("*.json", "*.jinja", "*.model", "*.txt", "adapter_model.*")
 
 
 def resolved(request: Load, report: Callable[[str], None]) -> Load:
-    """`request`, or where it names an adapter, one for that on its base model. Raises EngineError.
+    """`request`, or where it names an adapter, one for that on its base model, the same as is asked for once
+    the adapter is here (`app.services.talkers`). Raises EngineError.
 
     What cannot be found out is left to who loads it, and to their words for it.
     """
@@ -40,7 +43,13 @@ def resolved(request: Load, report: Callable[[str], None]) -> Load:
     has_words = any((Path(folder) / words).is_file() for words in ("tokenizer.json", "tokenizer_config.json"))
     base = _base_of(Path(folder), name)
     return request.model_copy(
-        update={"base_model": base, "adapter": folder, "words": folder if has_words else base}
+        update={
+            "base_model": base,
+            "adapter": folder,
+            "words": folder if has_words else base,
+            "base_stamp": stamp_of(Path(base)) if Path(base).is_dir() else 0,
+            "adapter_stamp": stamp_of(Path(folder)),
+        }
     )
 
 
@@ -72,4 +81,5 @@ def _base_of(folder: Path, name: str) -> str:
         raise EngineError(
             f"The adapter {name} does not say which base model it is for.", "Choose another model."
         )
-    return base
+    near = next((place for place in (folder / expanded(base), expanded(base)) if is_folder(place)), None)
+    return str(near.resolve()) if near is not None else base

@@ -80,6 +80,8 @@ class Ready(_Line):
     """Of the weights in memory."""
     adapter_effect: float | None = None
     """By how much the adapter changes a logit at most; None without one."""
+    meant: Load | None = None
+    """What is in memory, where that is not what was asked for: a name of the Hub was an adapter's."""
 
 
 class Token(_Line):

@@ -34,9 +34,12 @@ class Residents:
         self._key: tuple[object, ...] = ()
         self._names = count(1)
 
+    def meant(self, request: Load, report: Callable[[str], None]) -> Load:
+        """What is to be in memory for it. Raises EngineError."""
+        return hub_adapters.resolved(request, report)
+
     def have(self, request: Load, report: Callable[[str], None]) -> LoadedModel:
         """Raises EngineError; what was in memory before may be gone then."""
-        request = hub_adapters.resolved(request, report)
         base = self._base_of(request, report)
         if request in base.speakers:
             return base.speakers[request]

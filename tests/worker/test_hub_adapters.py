@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.model_configs import FoundModelConfigs
+from app.adapters.model_files import FoundModels
+from app.adapters.sqlite.engine import open_database
+from app.adapters.sqlite.runs import SqliteRunStore
 from app.adapters.worker_engine import WorkerEngine
 from app.domain.chat import Sampling
 from app.domain.errors import EngineError
-from app.domain.talkers import LoadableModel
+from app.domain.talkers import LoadableModel, ModelRef
+from app.services.talkers import TalkerService
 from tests.emulators.server import Emulator, Reply, Request, serving
 from tests.worker.conftest import TinyRuns, question
 
@@ -77,6 +82,30 @@ def test_an_adapter_of_the_hub_speaks_on_its_base_model(
     hub.requests.clear()
     assert list(talk.generate(LoadableModel(NAME, NAME, NAME), HELLO, SHORT)) == wanted
     assert hub.requests == []
+
+
+def test_an_adapter_of_the_hub_is_the_same_model_once_it_is_here(
+    talk: WorkerEngine, hub: AdapterHub, tmp_path: Path
+) -> None:
+    """As it resolves from then on, by its own base model: it is not loaded a second time."""
+    list(talk.generate(LoadableModel(NAME, NAME, NAME), HELLO, SHORT))
+    talkers = TalkerService(
+        SqliteRunStore(open_database(tmp_path / "studio.db")),
+        FoundModels(),
+        FoundModelConfigs(lambda: None),
+        gpus=lambda: (),
+        computer_memory=lambda: (0, 0),
+        offline=lambda: "",
+        bundled_model=Path(),
+    )
+    here = talkers.resolve(ModelRef("hub", NAME))
+    assert here.adapter
+
+    assert talk.is_loaded(here)
+    assert talk.is_loaded(LoadableModel(NAME, NAME, NAME))
+    loaded = talk.status().loaded
+    list(talk.generate(here, HELLO, SHORT))
+    assert talk.status().loaded is loaded
 
 
 def test_a_name_that_the_hub_does_not_have_is_said_as_ever(talk: WorkerEngine, hub: AdapterHub) -> None:

@@ -65,13 +65,16 @@ def CompareView(
             add(prompt)
 
     def edit_system(text: str) -> None:
+        focus.typed()
         compare.system = text
 
     async def start() -> None:
+        focus.pressed()  # before the plan is made: who moves the focus meanwhile keeps it
         try:
             pair = _pair(model, compare)
             plan = await asyncio.to_thread(_plan, services, engine, draft, compare, pair)
         except Exception as error:
+            focus.typed()
             compare.problem = problem_of(error)
             return
         placing = model.placing
@@ -80,7 +83,6 @@ def CompareView(
             return services.comparing.run(plan, *pair, placing, compare.is_wanted)
 
         say("")
-        focus.pressed()
         page.run_task(compare.follow, plan, answers)  # goes on when this component is gone
 
     async def stop() -> None:

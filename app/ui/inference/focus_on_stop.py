@@ -27,12 +27,13 @@ class FocusOnStop:
     stop: FocusPlace = field(default_factory=FocusPlace)
     back: FocusPlace = field(default_factory=FocusPlace)
     _is_ours: bool = False
-    _is_over: bool = False
+    _is_over: bool = True
     _then: FocusPlace | None = None
 
     def pressed(self, then: FocusPlace | None = None) -> None:
-        """A button has just begun an answer. Not told where Enter in a field does: that keeps the focus."""
-        self._is_ours, self._is_over, self._then = True, False, then
+        """A button begins an answer, perhaps in a moment; `typed` where it comes to nothing. Not told where
+        Enter in a field does: that keeps the focus."""
+        self._is_ours, self._then = True, then
 
     def typed(self) -> None:
         self._is_ours = False
@@ -51,6 +52,7 @@ class FocusOnStop:
     async def follow(self, *, is_busy: bool) -> None:
         """Told when an answer begins and when it has ended."""
         if is_busy:
+            self._is_over = False
             await self.stop.take(lambda: self._is_ours)
             return
         self._is_over = True

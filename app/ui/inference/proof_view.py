@@ -38,9 +38,11 @@ def Proving(
     ref = model.ref
 
     async def prove() -> None:
+        focus.pressed(place)  # before the plan is made: who moves the focus meanwhile keeps it
         try:
             plan, pair = await asyncio.to_thread(_plan, services, engine, draft, ref)
         except Exception as error:
+            focus.typed()
             compare.problem = problem_of(error)
             return
         placing = model.placing
@@ -51,7 +53,6 @@ def Proving(
         def write(whole: Comparison) -> Path:
             return services.comparing.export(whole, ComparisonFormat.HTML)
 
-        focus.pressed(place)
         page.run_task(compare.prove, plan, answers, write)  # goes on when this component is gone
 
     if ref is None or ref.kind not in ("run", "checkpoint"):

@@ -148,9 +148,12 @@ def SavedChats(
 
     async def open_chat(conversation: Conversation) -> None:
         def opened(notice: str) -> None:
+            if talk.is_busy:  # a question was asked meanwhile, in the chat that is on the screen
+                return
             talk.conversation = conversation.id
             talk.typing.system = conversation.system
             talk.problem, talk.notice, talk.undo = None, notice, None
+            talk.notice_of = str(chosen) if notice else ""
             draft.value.settings.take(conversation.sampling)
             if not notice:
                 draft.value.model.pick(ModelRef.parse(conversation.model))

@@ -1,6 +1,7 @@
 """The keyboard's focus in the Inference tab: it stays with who asks while an answer comes."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,7 +27,21 @@ def follow_the_focus(screen) -> list[str]:
     return given
 
 
-async def test_enter_in_the_field_leaves_the_focus_there(parlour):
+@pytest.fixture
+def followed(monkeypatch) -> list[bool]:
+    """Whether an answer was under way, of each time that the focus has been seen to."""
+    seen: list[bool] = []
+    follow = FocusOnStop.follow
+
+    async def noted(self, *, is_busy: bool) -> None:
+        await follow(self, is_busy=is_busy)
+        seen.append(is_busy)
+
+    monkeypatch.setattr(FocusOnStop, "follow", noted)
+    return seen
+
+
+async def test_enter_in_the_field_leaves_the_focus_there(parlour, followed):
     parlour.run("ferry")
     async with parlour.opened() as screen:
         given = follow_the_focus(screen)
@@ -37,6 +52,7 @@ async def test_enter_in_the_field_leaves_the_focus_there(parlour):
         parlour.engine.finish()
         await screen.wait_for(lambda: screen.has_button("Answer again"))
         await screen.wait_for(lambda: not screen.button("Answer again").disabled)
+        await screen.wait_for(lambda: followed.count(False) == 2)  # before the answer and after it
 
         assert given == []
 
@@ -68,6 +84,32 @@ async def test_the_button_that_compares_has_the_focus_again(parlour):
             parlour.engine.finish()
 
         await screen.wait_for(lambda: given == ["Stop comparing", "Compare now"])
+
+
+async def test_who_types_while_a_comparison_is_planned_keeps_the_focus(parlour, monkeypatch):
+    parlour.run("ferry")
+    comparing, may_plan = parlour.services.comparing, threading.Event()
+    plan = comparing.plan
+
+    def held(*how):
+        assert may_plan.wait(20)
+        return plan(*how)
+
+    monkeypatch.setattr(comparing, "plan", held)
+    async with parlour.opened() as screen:
+        await choose_segment(screen, "inference-view", "compare")
+        await screen.type("Prompts, one a line", "When does it leave?")
+        given = follow_the_focus(screen)
+        await screen.click("Compare now")
+        await screen.type("Prompts, one a line", "When does it leave? And")
+        may_plan.set()
+        await screen.wait_for(lambda: parlour.draft.compare.is_busy)
+        for _ in range(2):
+            parlour.engine.finish()
+        await screen.wait_for(lambda: not parlour.draft.compare.is_busy)
+        await screen.wait_for(lambda: screen.has_button("Compare now"))
+
+        assert given == []
 
 
 @dataclass
@@ -126,6 +168,15 @@ async def test_a_field_that_is_clicked_after_an_answer_too_short_for_stop_keeps_
     await buttons.focus.follow(is_busy=False)
 
     assert buttons.asks.asked == 1
+
+
+async def test_a_field_that_is_clicked_before_the_answer_begins_keeps_the_focus(buttons):
+    """What is to be asked may take a moment to be planned."""
+    buttons.click_the_field()
+    await buttons.focus.follow(is_busy=True)
+    await buttons.focus.follow(is_busy=False)
+
+    assert (buttons.stop.asked, buttons.asks.asked) == (0, 0)
 
 
 async def test_a_field_that_is_typed_into_while_the_answer_comes_keeps_the_focus(buttons):
