@@ -10,6 +10,7 @@ from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, RunStore, Secrets
 from app.domain.queue import spreads
 from app.domain.runs import JobHandle, Run, RunStatus, Target
+from app.services.run_requests import offline_problem, request_of_run
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +81,13 @@ class Launching:
             raise
 
     def fail(self, run: Run, message: str, hint: str) -> None:
-        self._runs.update(run.id, lambda r: r.ended(RunStatus.FAILED, message, hint, now=self._clock()))
+        """Unless it has ended meanwhile, as a person stopped it."""
+
+        def failed(stored: Run) -> Run:
+            is_over = stored.status.is_final
+            return stored if is_over else stored.ended(RunStatus.FAILED, message, hint, now=self._clock())
+
+        self._runs.update(run.id, failed)
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
         run = self._within_reach(run) if resume else self._as_the_switch_is(run)
@@ -121,6 +128,8 @@ class Launching:
                 "Leave offline mode, then start it again.",
                 may_pass=True,
             )
+        if reason and (problem := offline_problem(request_of_run(run), is_mode=True)):
+            raise TargetError(f"{problem}.", "Leave offline mode, then start it again.", may_pass=True)
         if not reason or run.config.offline:
             return run
         offline = run.config.model_copy(update={"offline": True})

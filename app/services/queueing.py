@@ -183,7 +183,20 @@ class QueueService:
         queue, rules = waiting(known), self.rules()
         reason = reason or (self._turn(known, rules, self._pausing(known)).reason if queue else "")
         has_gpu = not rules.only_idle or bool(self._gpus())
-        return Standing(tuple(queue), rules, reason, has_gpu=has_gpu, spent=self._spent(rules))
+        return Standing(self._as_tried(queue), rules, reason, has_gpu=has_gpu, spent=self._spent(rules))
+
+    def _as_tried(self, queue: Sequence[Run]) -> tuple[Run, ...]:
+        """With when a run is tried again. What kept it from starting is true until then only."""
+        tries, now = self._tries.all(), self._clock()
+
+        def tried(run: Run) -> Run:
+            if (again := tries.get(run.id)) is None:
+                return run
+            if again.next_at <= now:
+                return replace(run, message="", hint="")
+            return replace(run, hint=f"{run.hint} Tried again at {again.said}.".strip())
+
+        return tuple(map(tried, queue))
 
     def advance(self, runs: Sequence[Run] | None = None) -> Turn:
         """Start the first of the queue whose turn has come. Call it again and again.
@@ -202,31 +215,27 @@ class QueueService:
         claimed = self._claim(turn.run.id, rules, held)
         if claimed is None:  # another window was faster
             return Turn()
-        return self._launched(claimed, known)
+        return self._launched(claimed)
 
-    def _launched(self, claimed: Run, known: Sequence[Run]) -> Turn:
+    def _launched(self, claimed: Run) -> Turn:
         try:
             turn = Turn(self._training.launch_claimed(claimed, self._error_at_its_turn), claimed.gpu)
         except StudioError as error:
             log.info("Run %s of the queue did not start: %s", claimed.id, error)
             if error.may_pass:
-                return Turn(reason=self._paused(claimed, error, known))
+                return Turn(reason=self._paused(claimed, error))
             self._tries.forget(claimed.id)
             return Turn(reason=f"{claimed.name} did not start: {error.message}")
         self._tries.forget(claimed.id)
         return turn
 
-    def _paused(self, run: Run, error: StudioError, known: Sequence[Run]) -> str:
-        """Its card says why, and when it is tried again."""
-        again = self._tries.failed(run.id, {each.id for each in waiting(known)} | {run.id})
-        said = f"Tried again at {again.said}."
-        hint = f"{error.hint} {said}".strip()
-
-        def noted(stored: Run) -> Run:
-            return replace(stored, hint=hint) if stored.status is RunStatus.QUEUED else stored
-
-        self._runs.update(run.id, noted)
-        return f"{run.name} waits: {error.message} {said}"
+    def _paused(self, run: Run, error: StudioError) -> str:
+        """What is said of it; its card says so too, until then (`standing`)."""
+        among = {
+            each.id for each in self._runs.all() if not each.status.is_final
+        }  # also those added meanwhile
+        again = self._tries.failed(run.id, among | {run.id})
+        return f"{run.name} waits: {error.message} Tried again at {again.said}."
 
     def _next(self, runs: Sequence[Run], rules: QueueRules) -> tuple[Turn, Mapping[RunId, str]]:
         """Whose turn it is, and which runs were passed over for a reason of their own. Asks the targets of

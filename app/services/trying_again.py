@@ -35,10 +35,14 @@ class TryingAgain:
         self._settings = settings
         self._clock = clock
 
+    def all(self) -> Mapping[RunId, Try]:
+        """Runs whose start has failed, also those whose pause is over."""
+        return _read(self._settings.get(_TRIES))
+
     def pausing(self) -> Mapping[RunId, Try]:
         """Runs whose pause is not over."""
         now = self._clock()
-        return {run: each for run, each in _read(self._settings.get(_TRIES)).items() if each.next_at > now}
+        return {run: each for run, each in self.all().items() if each.next_at > now}
 
     def failed(self, run_id: RunId, among: Collection[RunId]) -> Try:
         """One more failed start of it. Runs that are not `among` those that wait are forgotten."""

@@ -4,7 +4,7 @@ import pytest
 
 from app.domain.errors import StudioError
 from app.domain.renting import PodOptions
-from app.domain.runs import RunRequest, Target
+from app.domain.runs import RunRequest, RunStatus, Target
 from app.domain.targets import Target as Place
 from app.services.offline import OfflineError, OfflineService
 from tests.fakes import FakeNetwork
@@ -114,6 +114,20 @@ def test_a_rented_run_that_was_queued_online_orders_nothing_once_the_switch_is_o
     assert "needs the network" in world.queue.advance().reason
 
     assert world.launcher.find(run) is None
+
+
+def test_a_run_that_is_to_push_waits_for_the_network_once_the_switch_is_on(world, session, offline):
+    """The trainer would refuse it, as a run that is offline cannot push."""
+    world.why_offline.append(offline.reason)
+    config = RunConfig(base_model="a/b", push=Push(repo_id="me/mine"))
+    run = world.queue.add(RunRequest(config, Target.LOCAL, session_id=session.id))
+    offline.switch(True)
+
+    assert "Leave “Push to Hub repository” empty: offline mode is on." in world.queue.advance().reason
+
+    assert world.launcher.find(run) is None
+    waits = world.runs.get(run.id)
+    assert (waits.status, waits.config.push) == (RunStatus.QUEUED, config.push)
 
 
 def test_a_target_elsewhere_is_ruled_out_by_its_own_property(world, session, offline, monkeypatch):

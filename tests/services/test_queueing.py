@@ -366,7 +366,7 @@ def test_an_outage_keeps_a_run_in_its_place_with_the_reason_and_lets_the_next_on
 
     assert turn.reason.startswith("a waits: The Hub cannot be reached. Tried again at ")
     assert (going(world), queued(world)) == (["b"], ["a", "c"])
-    waits = world.monitoring.find("a")
+    waits = world.queue.standing().runs[0]
     assert (waits.status, waits.message) == (RunStatus.QUEUED, "The Hub cannot be reached.")
     assert waits.hint.startswith("Check the network. Tried again at ")
 
@@ -534,3 +534,51 @@ def test_a_limit_that_is_raised_gives_a_run_that_could_not_start_its_whole_budge
 
     assert world.launcher.job(run).run.pod == pod
     assert world.runs.get(run.id).pod == pod
+
+
+def test_a_run_that_was_stopped_while_it_was_checked_is_not_said_to_have_failed(world, session):
+    run = world.queue.add(request(session, "a"))
+
+    def check(_: RunRequest) -> Readiness:
+        world.training.stop(run.id, save=False)
+        return Readiness((NO_MODEL,))
+
+    world.queue._check = check
+    world.queue.advance()
+
+    ended = world.runs.get(run.id)
+    assert (ended.status, ended.message) == (RunStatus.STOPPED, "")
+
+
+def test_when_it_is_tried_again_is_said_only_until_then(world, session, checks, clock):
+    """Afterwards it may wait behind another run: what was wrong then says nothing any more."""
+    world.queue.add(request(session, "a"))
+    checks.remarks["owner/model"] = UNREACHABLE
+    world.queue.advance()
+    [before] = world.queue.standing().runs
+
+    clock[0] += timedelta(minutes=1)
+
+    [after] = world.queue.standing().runs
+    assert (before.message, after.message, after.hint) == (UNREACHABLE.message, "", "")
+    assert before.hint.startswith("Check the network. Tried again at ")
+
+
+def test_a_run_that_was_added_while_another_was_checked_keeps_its_count_of_tries(
+    world, session, checks, clock
+):
+    world.queue.add(request(session, "a"))
+    checks.remarks["owner/model"] = UNREACHABLE
+    added = []
+
+    def add_and_check(asked: RunRequest) -> Readiness:
+        if not added:
+            added.append(None)
+            added.append(world.queue.add(request(session, "b")))
+            world.queue._tries.failed(added[1].id, [added[1].id])
+        return checks(asked)
+
+    world.queue._check = add_and_check
+    world.queue.advance()
+
+    assert added[1].id in world.queue._tries.pausing()
