@@ -51,7 +51,7 @@ class States:
         self.resize(size)
         page.emulate_media(color_scheme="dark" if dark else "light")
         page.mouse.move(2, 2)
-        page.wait_for_timeout(2000 if dark else 900)  # ripples fade; texts take on a theme one after the other
+        page.wait_for_timeout(2000 if dark else 900)  # ripples fade, a theme comes piece by piece
         page.screenshot(path=str(raw))
         box = self._box(from_piece) if from_piece else None
         with Image.open(raw) as whole:

@@ -124,10 +124,6 @@ class WorkerEngine:
         """See `InferenceEngine`."""
         return self.holds(model) and self._speaks_as(replace(model, voice="tuned"))
 
-    def is_loaded(self, model: LoadableModel) -> bool:
-        """See `InferenceEngine`."""
-        return self.holds(model) and self._loaded == replace(model, voice="tuned")
-
     def load(self, model: LoadableModel) -> None:
         """Have it in memory; see `InferenceEngine`."""
         for _ in self._turns(model, lambda process, answer: iter(()), only_loads=True):

@@ -46,7 +46,7 @@ class FletUI:
 
     def at_rest(self) -> "FletUI":
         """Once the first tab has its list: from then on nothing moves by itself."""
-        self.wait_for_text("344 rows", "sessions")
+        self.wait_for_text("344 rows", "sessions", timeout=60)
         return self
 
     def identified(self, identifier: str) -> Locator:
