@@ -53,6 +53,10 @@ _NOT_TYPED: Final = frozenset(
         "session_names",
         "chosen_setup",
         "before_reset",
+        "undoable",
+        "sought",
+        "only_changed",
+        "offline_reason",
         "setups_version",
         "is_restored",
         "was_started_before",
@@ -146,6 +150,8 @@ class TrainingDraft:
     """What the expert's form is searched for."""
     before_reset: Mapping[str, Any] | None = None
     """What `everything` gave before all settings were reset, while that can be undone."""
+    undoable: Mapping[str, Any] | None = None
+    """What `everything` gave last: only what filled the form last can be undone."""
     only_changed: bool = False
     """Whether it shows only what is not at its default."""
     offline_reason: str = ""
@@ -372,10 +378,23 @@ class TrainingDraft:
         if self.preset == CUSTOM:
             self.preset = next((name for name in PRESETS if self._holds(name)), CUSTOM)
 
-    def everything(self) -> dict[str, Any]:
+    def everything(self) -> Mapping[str, Any]:
         """All that was chosen and typed, to be put back after something else was loaded."""
         names = [item.name for item in fields(self) if item.name not in _NOT_TYPED]
-        return {name: copy(getattr(self, name)) for name in names}
+        self.undoable = {name: copy(getattr(self, name)) for name in names}
+        return self.undoable
+
+    def can_undo(self, before: Mapping[str, Any]) -> bool:
+        """Whether nothing else has filled the form since `everything` gave that."""
+        return self.undoable is before
+
+    def undo(self, before: Mapping[str, Any]) -> bool:
+        """Put back what `everything` gave; False, and nothing done, if something else has filled it since."""
+        if not self.can_undo(before):
+            return False
+        self.put_back(before)
+        self.undoable = None
+        return True
 
     def put_back(self, everything: Mapping[str, Any]) -> None:
         """What `everything` gave."""

@@ -54,6 +54,7 @@ _SHOWN_IN: Final = {
     "sought": set(),
     "only_changed": set(),
     "before_reset": set(),
+    "undoable": set(),
     "spread": set(),
     "logging": set(),
     "max_tokens": set(),

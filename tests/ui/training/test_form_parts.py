@@ -50,6 +50,7 @@ _OTHER = {
     "setups_version": 1,
     "cloned_from": "0123456789ab",
     "before_reset": {"output_name": "ferry"},
+    "undoable": {"output_name": "ferry"},
     "answers": Answers(goal="style"),
     "auto": AutoState(Wishes(bits="4")),
     "optimizer": "sgd",

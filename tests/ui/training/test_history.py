@@ -231,6 +231,21 @@ def test_what_is_loaded_over_a_clone_is_no_clone_and_undo_makes_it_one_again():
     assert draft.cloned_from == "a"
 
 
+def test_only_what_filled_the_form_last_is_undone():
+    draft = TrainingDraft(hub_repo="typed", sought="rate")
+    clone = open_clone(draft, RunId("a"), Setup(session="x", config=RunConfig(base_model="a/b")))
+    advice = open_clone(draft, RunId("a"), Setup(session="x", config=RunConfig(base_model="c/d")))
+    draft.sought = "rank"
+
+    assert not clone.can_undo()
+    assert not clone.undo()
+    assert draft.base_model == "c/d"
+
+    assert advice.undo()
+    assert (draft.base_model, draft.cloned_from, draft.sought) == ("a/b", "a", "rank")
+    assert not advice.undo()
+
+
 async def test_a_run_started_from_a_setup_that_was_loaded_over_a_clone_is_not_said_to_be_cloned(studio):
     origin = trained(studio, "alpha")
     setup = Setup(session=str(origin.session_id), config=RunConfig(base_model="owner/other"))

@@ -31,8 +31,9 @@ class Opened:
 
     said: str
     """Why it is an expert's now, as a sentence; empty if it is not, or was one before."""
-    undo: Callable[[], None]
-    """Puts back what was in it before."""
+    undo: Callable[[], bool]
+    """Puts back what was in it before, unless something else has filled it since."""
+    can_undo: Callable[[], bool]
 
 
 def open_clone(draft: TrainingDraft, run_id: RunId, setup: Setup) -> Opened:
@@ -40,7 +41,7 @@ def open_clone(draft: TrainingDraft, run_id: RunId, setup: Setup) -> Opened:
     before = draft.everything()
     said = _fill(draft, setup)
     draft.cloned_from = run_id
-    return Opened(said, partial(draft.put_back, before))
+    return Opened(said, partial(draft.undo, before), partial(draft.can_undo, before))
 
 
 def _fill(draft: TrainingDraft, setup: Setup) -> str:

@@ -78,7 +78,7 @@ def expert_groups(
 
 def _bar_depends(draft: TrainingDraft, shown: Shown) -> Hashable:
     said = tuple(shown.problems.items())
-    can_undo = draft.before_reset is not None
+    can_undo = draft.before_reset is not None and draft.can_undo(draft.before_reset)
     return draft.sought, draft.only_changed, can_undo, len(shown.changed), said, bool(shown.settings)
 
 
@@ -104,8 +104,9 @@ def _bar(draft: TrainingDraft, shown: Shown) -> ft.Control:
         hint=text("training.expert.form.search_hint"),
     )
     lines: list[ft.Control] = [Identified("expert-search", search), Wrap(_badges(draft, shown))]
-    if draft.before_reset is not None:
-        undo = Opened("", partial(draft.put_back, draft.before_reset))
+    if draft.before_reset is not None and draft.can_undo(draft.before_reset):
+        before = draft.before_reset
+        undo = Opened("", partial(draft.undo, before), partial(draft.can_undo, before))
         forget = partial(setattr, draft, "before_reset", None)
         lines.append(InForm("reset-all", undo, forget, said=text("training.expert.form.reset_done")))
     if whole := shown.problems.get(""):

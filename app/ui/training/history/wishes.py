@@ -46,8 +46,13 @@ def use_wishes(
     def the_wished() -> Run:
         return services.monitoring.find(wished.current or "")
 
-    def cloned(clone: Clone) -> None:
-        opened = on_clone(wished.current or RunId(""), clone.setup)
+    def clone_wished() -> tuple[RunId, Clone]:
+        run = the_wished()  # another may be wished before this one is read
+        return run.id, services.history.clone(run)
+
+    def cloned(made: tuple[RunId, Clone]) -> None:
+        run_id, clone = made
+        opened = on_clone(run_id, clone.setup)
         parts = (text("training.history.cloned"), opened.said, *clone.notes)
         set_told(" ".join(part for part in parts if part))
         set_opened(opened)
@@ -56,14 +61,13 @@ def use_wishes(
         set_told(text("training.history.returned", name=run.name))
         on_changed()
 
-    clone = use_action(lambda: services.history.clone(the_wished()), on_done=cloned)
+    clone = use_action(clone_wished, on_done=cloned)
     back = use_action(lambda: services.queue.add_back(the_wished().id), on_done=returned)
 
     def undo() -> None:
-        if opened is not None:
-            opened.undo()
+        is_done = opened is None or opened.undo()
         set_opened(None)
-        set_told("")
+        set_told("" if is_done else text("training.setups.undo_gone"))
 
     def wish(kind: Wish, run_id: RunId) -> None:
         set_told("")
@@ -89,7 +93,7 @@ def use_wishes(
         returned(run)
 
     failed = next((action for action in (clone, back) if action.problem), None)
-    shown = _told(told, undo if opened is not None else None)
+    shown = _told(told, undo if opened is not None and opened.can_undo() else None)
     if failed:
         shown.append(ErrorBanner(failed.problem, on_dismiss=failed.dismiss))
     if asked is not None:

@@ -82,6 +82,8 @@ def InForm(identifier: str, opened: Opened, on_undone: Callable[[], None], *, sa
         opened.undo()
         on_undone()
 
+    if not opened.can_undo():
+        return Identified(identifier, Help(text("training.setups.undo_gone")), live=True)
     said = f"{said or text('training.run.advice.in_form')} {opened.said}".strip()
     button = ft.TextButton(text("training.setups.undo"), icon=ft.Icons.UNDO, on_click=undo)
     return Wrap([Identified(identifier, Help(said), live=True), Identified(f"{identifier}-undo", button)])

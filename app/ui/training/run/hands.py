@@ -17,9 +17,13 @@ class Hands:
         self.training = services.training
         self.on_changed: Callable[[], None] = _nothing
         self.on_started: Callable[[Run], Any] = _nothing
-        self.on_setup: Callable[[Setup], Opened] = lambda _: Opened("", _nothing)
+        self.on_setup: Callable[[Setup], Opened] = lambda _: Opened("", _no, _no)
         """Puts a setup made of the run into the form."""
 
 
 def _nothing(*_: object) -> None:
     pass
+
+
+def _no() -> bool:
+    return False

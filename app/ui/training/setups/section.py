@@ -102,11 +102,11 @@ def _said(draft: TrainingDraft, outcome: Outcome | None, tell: Any) -> list[ft.C
     said, missing, before = outcome
 
     def undo() -> None:
-        draft.put_back(before)
-        tell(None)
+        is_done = draft.undo(before)
+        tell(None if is_done else (text("training.setups.undo_gone"), (), {}))
 
     lines: list[ft.Control] = [Identified("setup-outcome", Help(said), live=True)]
-    if before:
+    if before and draft.can_undo(before):
         lines.append(ft.TextButton(text("training.setups.undo"), icon=ft.Icons.UNDO, on_click=undo))
     lines.append(
         IconAction(ft.Icons.CLOSE, text("training.setups.close_message"), lambda: tell(None), size=16)
