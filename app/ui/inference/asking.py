@@ -1,7 +1,8 @@
 """What the buttons of a conversation do: ask, answer again, change, correct, rate, take back."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 from app.domain.conversations import ConversationId, Rating, Said
 from app.domain.errors import UnknownConversationError
@@ -33,7 +34,7 @@ class Asking:
         typing = self._talk.typing
         if typing.prompt.strip() and self._talk.begin():
             text, typing.prompt = typing.prompt, ""
-            self._run_task(self._ask, text)
+            self._run_task(self._ask, text, self._talk.conversation)
 
     def again(self) -> None:
         if self._talk.begin():
@@ -56,17 +57,17 @@ class Asking:
     def dismiss(self) -> None:
         self._talk.problem = None
 
-    async def _ask(self, question: str) -> None:
+    async def _ask(self, question: str, shown: ConversationId | None) -> None:
         talk = self._talk
         try:
-            conversation = await asyncio.to_thread(self._conversation_or_new)
+            conversation = await asyncio.to_thread(self._conversation_or_new, shown)
             before = await asyncio.to_thread(self._chats.messages, conversation)
         except Exception as error:
-            talk.typing.prompt = question
+            talk.typing.give_back(question)
             talk.give_up(problem_of(error))
             return
-        if talk.conversation not in (None, conversation):
-            talk.notice = text("inference.talk.was_deleted")
+        if shown not in (None, conversation):
+            talk.notice, talk.notice_of = text("inference.talk.was_deleted"), ""
         sampling, placing = self._draft.settings.sampling, self._draft.model.placing
 
         def pieces() -> Iterator[str]:
@@ -82,7 +83,7 @@ class Asking:
     async def _again(self) -> None:
         talk = self._talk
         try:
-            conversation = await asyncio.to_thread(self._conversation)
+            conversation = await asyncio.to_thread(self._conversation, talk.conversation)
             said = await asyncio.to_thread(self._chats.messages, conversation)
         except Exception as error:
             talk.give_up(problem_of(error))
@@ -105,16 +106,19 @@ class Asking:
             await asyncio.to_thread(self._chats.edit, conversation, said.id, text)
         except Exception as error:
             self._talk.problem = problem_of(error)
-        self._talk.changes += 1
+            self._talk.reopen(said, text)
+        else:
+            self._talk.undo = None  # it would take the correction back too
+            self._talk.changes += 1
 
     async def _ask_instead(self, said: Said, question: str) -> None:
         """What followed stays until there is an answer, and can be brought back then."""
         talk = self._talk
         try:
-            conversation = await asyncio.to_thread(self._conversation)
+            conversation = await asyncio.to_thread(self._conversation, talk.conversation)
             before = tuple(await asyncio.to_thread(self._chats.messages, conversation))
         except Exception as error:
-            talk.typing.prompt = talk.typing.prompt or question
+            talk.reopen(said, question)
             talk.give_up(problem_of(error))
             return
         sampling, placing = self._draft.settings.sampling, self._draft.model.placing
@@ -130,27 +134,38 @@ class Asking:
                 is_wanted=talk.is_wanted,
             )
 
+        async def settle() -> None:
+            """A failure, or a stop before the first word, has changed nothing."""
+            try:
+                now = tuple(await asyncio.to_thread(self._chats.messages, conversation))
+            except Exception as error:
+                now, talk.problem = before, problem_of(error)
+            if _turn_of(said, now) == _turn_of(said, before):
+                talk.reopen(said, question)
+            else:
+                earlier = (one for one in now if one.id < said.id)  # perhaps put right meanwhile
+                talk.undo = conversation, (*earlier, *(one for one in before if one.id >= said.id))
+
         later = next((one.id for one in before if one.id > said.id and one.role == "user"), None)
-        is_answered = await talk.follow(
+        await talk.follow(
             conversation,
             pieces,
             asked=question,
             hidden_from=said.id,
             hidden_to=later if talk.is_alone else None,
-            is_kept=False,
+            after=settle,
         )
-        if is_answered:
-            talk.undo = conversation, before
 
     async def _undo(self) -> None:
         talk = self._talk
-        if talk.undo is None or talk.is_busy:
+        undo = talk.undo
+        if undo is None or not talk.begin():  # nothing is asked meanwhile: it would be taken back
             return
-        undo, talk.undo = talk.undo, None
         try:
             await asyncio.to_thread(self._chats.restore, *undo)
         except Exception as error:
-            talk.problem = problem_of(error)
+            talk.undo, talk.problem = undo, problem_of(error)
+        talk.is_busy = False
         talk.changes += 1
 
     async def _rate(self, said: Said, rating: Rating) -> None:
@@ -160,10 +175,10 @@ class Asking:
             self._talk.problem = problem_of(error)
         self._talk.changes += 1
 
-    def _conversation_or_new(self) -> ConversationId:
+    def _conversation_or_new(self, shown: ConversationId | None) -> ConversationId:
         """A new one too where that on the screen was deleted elsewhere."""
         try:
-            return self._conversation()
+            return self._conversation(shown)
         except UnknownConversationError:
             return self._begun()
 
@@ -172,17 +187,23 @@ class Asking:
         assert ref is not None
         return self._chats.begin(ref, settings.sampling, system=typing.system).id
 
-    def _conversation(self) -> ConversationId:
+    def _conversation(self, shown: ConversationId | None) -> ConversationId:
         """The one on the screen, answered by the model that is chosen; or a new one."""
         draft, talk = self._draft, self._talk
         ref = draft.model.ref
         self._engine.require_fit(ref, draft.model.placing, insists=draft.model.insists)
         assert ref is not None
-        if talk.conversation is None:
+        if shown is None:
             return self._begun()
-        kept = self._chats.living(talk.conversation)
+        kept = self._chats.living(shown)
         if kept.model != str(ref):
             self._chats.go_on_with(kept.id, ref)
         if kept.system != talk.typing.system:
             self._chats.instruct(kept.id, talk.typing.system)
         return kept.id
+
+
+def _turn_of(question: Said, said: Sequence[Said]) -> list[tuple[int, str, datetime]]:
+    """The question and what comes after it, without the thumbs."""
+    turn = [one for one in said if one.id >= question.id][:2]
+    return [(one.id, one.content, one.created_at) for one in turn]

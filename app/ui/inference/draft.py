@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ import flet as ft
 
 from app.domain.comparing import Answered, Comparison
 from app.domain.conversations import ConversationId, Said
-from app.domain.errors import BusyError
+from app.domain.errors import BusyError, UnknownConversationError
 from app.domain.talkers import Device, ModelRef, Placing, Precision
 from app.ui.actions import Problem, problem_of
 from app.ui.inference.draining import drain
@@ -88,6 +88,10 @@ class Typing:
     prompt: str = ""
     system: str = ""
 
+    def give_back(self, prompt: str) -> None:
+        """Have it in the field again, before what was typed meanwhile."""
+        self.prompt = f"{prompt}\n\n{self.prompt}" if self.prompt.strip() else prompt
+
 
 @ft.observable
 @dataclass(eq=False)
@@ -110,6 +114,8 @@ class Talk:
     problem: Problem | None = None
     notice: str = ""
     """What a person should know of the chat on the screen, and that is no failure."""
+    notice_of: str = ""
+    """The `ModelRef` that is chosen as long as the notice is true, as text; empty where it is so with any."""
     undo: tuple[ConversationId, tuple[Said, ...]] | None = None
     """What stood in a chat before a question was changed."""
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -132,6 +138,16 @@ class Talk:
         """Whether the answer under way is. May be asked from any thread."""
         return not self.stopped.is_set()
 
+    def reopen(self, said: Said, words: str) -> None:
+        """Its editor is open again, with these words in it."""
+        self.edits.value[said.id, said.content] = words
+        self.changes += 1
+
+    def forget_edits(self, before: Sequence[Said], now: Sequence[Said]) -> None:
+        """What is typed into the editors of messages that are there no longer."""
+        for gone in {(one.id, one.content) for one in before} - {(one.id, one.content) for one in now}:
+            self.edits.value.pop(gone, None)
+
     def give_up(self, problem: Problem) -> None:
         """There is no answer to follow."""
         self.is_busy, self.problem = False, problem
@@ -145,11 +161,13 @@ class Talk:
         asked: str = "",
         hidden_from: int | None = None,
         hidden_to: int | None = None,
-        is_kept: bool = True,
-    ) -> bool:
-        """Show an answer as it is made; `begin` goes before. False where it failed.
+        after: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Show an answer as it is made; `begin` goes before. What comes `after` it is awaited before another
+        can begin.
 
-        What could not be said is in its field again: where the model was busy, or a failure keeps nothing."""
+        A question that could not be said is in its field again, unless somebody sees to that `after` it.
+        """
         self.conversation = self.answering_in = conversation
         self.asked, self.hidden_from, self.hidden_to, self.problem = asked, hidden_from, hidden_to, None
         self.live.text = ""
@@ -160,14 +178,15 @@ class Talk:
         try:
             await drain(pieces, take)
         except Exception as error:
-            if isinstance(error, BusyError) or not is_kept:
-                self.typing.prompt = self.typing.prompt or asked
+            if after is None and isinstance(error, BusyError | UnknownConversationError) and asked:
+                self.typing.give_back(asked)
             self.problem = problem_of(error)
         finally:
+            if after is not None:
+                await after()
             self.is_busy = False
             self.hidden_from = self.hidden_to = None
             self.changes += 1
-        return self.problem is None
 
 
 @ft.observable

@@ -40,13 +40,17 @@ class Hands:
 @ft.component
 def Message(number: int, said: Said, hands: Hands, *, is_last: bool, is_busy: bool) -> ft.Control:
     which = said.id, said.content
-    is_editing, set_editing = ft.use_state(which in hands.edits)
+    drawn, draw = ft.use_state(0)
+
+    def edit() -> None:
+        hands.edits[which] = said.content
+        draw(drawn + 1)
 
     def close() -> None:
         hands.edits.pop(which, None)
-        set_editing(False)
+        draw(drawn + 1)
 
-    if is_editing:
+    if which in hands.edits:
         return Editor(said, hands, close, is_busy=is_busy)
     is_mine = said.role == "user"
     lines: list[ft.Control] = []
@@ -55,7 +59,7 @@ def Message(number: int, said: Said, hands: Hands, *, is_last: bool, is_busy: bo
     lines.append(Rendered(said.content))
     if said.facts is not None:
         lines.append(_facts(said))
-    actions = _actions(said, hands, lambda: set_editing(True), is_last=is_last, is_busy=is_busy)
+    actions = _actions(said, hands, edit, is_last=is_last, is_busy=is_busy)
     return ft.Column(
         [Identified(f"message-{number}", Bubble(lines, is_mine=is_mine), label=_label(said)), actions],
         spacing=0,

@@ -148,14 +148,17 @@ def SavedChats(
 
     async def open_chat(conversation: Conversation) -> None:
         def opened(notice: str) -> None:
+            if talk.is_busy or talk.changes != changes:  # a question was asked meanwhile in the one on screen
+                return
             talk.conversation = conversation.id
             talk.typing.system = conversation.system
             talk.problem, talk.notice, talk.undo = None, notice, None
+            talk.notice_of = str(chosen) if notice else ""
             draft.value.settings.take(conversation.sampling)
             if not notice:
                 draft.value.model.pick(ModelRef.parse(conversation.model))
 
-        chosen = draft.value.model.ref
+        chosen, changes = draft.value.model.ref, talk.changes
         await doing.run(lambda: _who_answers(chats, conversation, chosen), opened)
 
     async def delete(conversation: Conversation) -> None:

@@ -10,7 +10,7 @@ from app.services.conversing import ConversationService
 from app.services.talking import TalkingEngine
 from app.ui.inference.asking import Asking
 from app.ui.inference.composer import Composer, SystemPrompt
-from app.ui.inference.draft import InferenceDraft, LiveAnswer, Talk
+from app.ui.inference.draft import InferenceDraft, LiveAnswer, PickedModel, Talk
 from app.ui.inference.focus_on_stop import use_focus_on_stop
 from app.ui.inference.message import Bubble, Hands, Message, Rendered
 from app.ui.kit.error_banner import ErrorBanner
@@ -33,11 +33,18 @@ def TalkView(
     """Give it the kind of talk as key. Not drawn anew while an answer grows: `Live` is."""
     said, set_said = ft.use_state(cast(tuple[Said, ...], ()))
     conversation = talk.conversation
+    seen_in = ft.use_ref(conversation)
 
     def look() -> tuple[Said, ...]:
         return tuple(chats.messages(conversation)) if conversation is not None else ()
 
-    use_answer(look, set_said, on=(conversation, talk.changes))
+    def found(now: tuple[Said, ...]) -> None:
+        if seen_in.current == conversation:
+            talk.forget_edits(said, now)
+        seen_in.current = conversation
+        set_said(now)
+
+    use_answer(look, found, on=(conversation, talk.changes))
     focus = use_focus_on_stop(is_busy=talk.is_busy)
     asking = Asking(chats, engine, draft, talk, ft.context.page.run_task, focus.pressed)
     hands = Hands(asking.edit, asking.rate, asking.again, talk.edits.value, is_alone=talk.is_alone)
@@ -64,7 +71,7 @@ def TalkView(
         [
             _list(entries, is_alone=talk.is_alone),
             ErrorBanner(talk.problem, on_dismiss=asking.dismiss),
-            *_notice(talk.notice),
+            keyed(Notice, "notice", talk, draft.model),
             *([_undo_line(asking.undo)] if undo else []),
             keyed(SystemPrompt, "system", talk.typing),
             keyed(
@@ -92,8 +99,12 @@ def _is_hidden(one: Said, talk: Talk) -> bool:
     return one.id >= talk.hidden_from and (talk.hidden_to is None or one.id < talk.hidden_to)
 
 
-def _notice(said: str) -> list[ft.Control]:
-    return [Identified("talk-notice", Help(said), live=True)] if said else []
+@ft.component
+def Notice(talk: Talk, model: PickedModel) -> ft.Control:
+    """Away as long as another model is chosen than that of which it speaks."""
+    if not talk.notice or talk.notice_of not in ("", str(model.ref)):
+        return ft.Container(visible=False)
+    return Identified("talk-notice", Help(talk.notice), live=True)
 
 
 def _undo_line(undo: Callable[[], None]) -> ft.Control:

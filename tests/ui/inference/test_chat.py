@@ -1,6 +1,7 @@
 """Talking to a model in the Inference tab."""
 
 import shutil
+import threading
 
 import flet as ft
 
@@ -104,6 +105,13 @@ async def test_a_changed_question_is_answered_anew(parlour):
         await screen.wait_for(lambda: markdown(screen) == ["Good morning", "Morning!"])
 
 
+CORRECT = "Correct this answer"
+
+
+def values(screen, label):
+    return [field.value for field in screen.controls(ft.TextField) if field.label == label]
+
+
 async def change_first(screen, old, new):
     """Edit the oldest question of several; the newest stands first among the controls."""
     edits = [b for b in screen.controls(ft.IconButton) if b.tooltip == "Edit this message"]
@@ -138,13 +146,157 @@ async def test_a_changed_question_that_cannot_be_answered_forgets_nothing(parlou
         await answered(screen, parlour, "Hello", "First.")
         await answered(screen, parlour, "And Quill?", "Second.")
         parlour.engine.fail_with = EngineError("Memory ran out.")
+        await screen.type("Message", "And when?")
         await change_first(screen, "Hello", "Good morning")
         await screen.wait_for_text("Memory ran out.")
 
-        whole = ["Hello", "First.", "And Quill?", "Second."]
-        await screen.wait_for(lambda: markdown(screen)[::-1] == whole)
-        assert [f.value for f in screen.controls(ft.TextField) if f.label == "Message"] == ["Good morning"]
+        await screen.wait_for(lambda: markdown(screen)[::-1] == ["First.", "And Quill?", "Second."])
+        assert values(screen, "Message") == ["Good morning", "And when?"]
         assert not screen.has_button("Undo")
+        await screen.click("Cancel")
+        await screen.wait_for(lambda: markdown(screen)[-1] == "Hello")
+
+
+async def test_a_stop_before_the_first_word_of_a_changed_question_leaves_its_editor_open(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await change_first(screen, "Hello", "Good morning")
+        await screen.wait_for(lambda: parlour.engine.state.state == "generating")
+
+        await screen.click("Stop answer")
+
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+        await screen.wait_for(lambda: values(screen, "Message") == ["Good morning", ""])
+        assert markdown(screen) == ["First."]
+        assert not screen.has_button("Undo")
+
+
+async def test_a_changed_question_whose_answer_broke_off_can_be_undone(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await change_first(screen, "Hello", "Good morning")
+        parlour.engine.say("Morn")
+        await screen.wait_for(lambda: markdown(screen) == ["Good morning", "Morn"])
+
+        await screen.click("Stop answer")
+
+        await screen.wait_for(lambda: screen.has_button("Undo"))
+        assert values(screen, "Message") == [""]
+
+
+async def test_a_correction_is_not_taken_back_with_a_changed_question(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await answered(screen, parlour, "And Quill?", "Second.")
+        edits = [b for b in screen.controls(ft.IconButton) if b.tooltip == "Edit this message"]
+        await screen.click(edits[0])
+        [field] = [f for f in screen.controls(ft.TextField) if f.value == "And Quill?"]
+        await screen.set_value(field, "And Sorrel?")
+        await screen.click("Save and answer")
+        parlour.engine.say("Third.")
+        parlour.engine.finish()
+        await screen.wait_for(lambda: screen.has_button("Undo"))
+
+        await screen.click([b for b in screen.controls(ft.IconButton) if b.tooltip == CORRECT][-1])
+        await screen.type("What the answer should have been", "Best.")
+        await screen.click("Save correction")
+
+        await screen.wait_for(lambda: "Best." in markdown(screen))
+        assert not screen.has_button("Undo")
+
+
+async def test_nothing_is_asked_while_a_changed_question_is_taken_back(parlour, monkeypatch):
+    parlour.run("ferry")
+    chats = parlour.services.conversations
+    restore, may_restore = chats.restore, threading.Event()
+
+    def held(*how):
+        assert may_restore.wait(20)
+        restore(*how)
+
+    monkeypatch.setattr(chats, "restore", held)
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await change_first(screen, "Hello", "Good morning")
+        parlour.engine.say("Morning!")
+        parlour.engine.finish()
+        await screen.wait_for(lambda: screen.has_button("Undo"))
+        await screen.type("Message", "And when?")
+
+        await screen.click("Undo")
+        await screen.wait_for(lambda: screen.button("Send").disabled)
+        may_restore.set()
+
+        await screen.wait_for(lambda: markdown(screen) == ["Hello", "First."])
+        await screen.wait_for(lambda: not screen.button("Send").disabled)
+
+
+async def test_a_correction_that_cannot_be_kept_stays_in_its_editor(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "When does it leave?", "At nine.")
+        await screen.click("Correct this answer")
+        await screen.type("What the answer should have been", "At six.")
+        parlour.services.conversations.delete(parlour.draft.chat.conversation)
+
+        await screen.click("Save correction")
+
+        await screen.wait_for_text("This chat was deleted meanwhile.")
+        await screen.wait_for(lambda: values(screen, "What the answer should have been") == ["At six."])
+
+
+async def test_a_question_that_fails_before_it_is_asked_loses_nothing_that_was_typed(parlour, monkeypatch):
+    parlour.run("ferry")
+    may_fail = threading.Event()
+
+    def refused(*_, **__):
+        assert may_fail.wait(20)
+        raise EngineError("There is no room.")
+
+    monkeypatch.setattr(parlour.services.talking, "require_fit", refused)
+    async with parlour.opened() as screen:
+        await send(screen, "Hello")
+        await screen.wait_for(lambda: values(screen, "Message") == [""])
+        await screen.type("Message", "And back?")
+        may_fail.set()
+
+        await screen.wait_for_text("There is no room.")
+        assert values(screen, "Message") == ["Hello\n\nAnd back?"]
+
+
+async def test_a_question_goes_to_the_chat_on_the_screen_though_another_is_being_opened(parlour, monkeypatch):
+    parlour.run("ferry")
+    chats, is_opening, may_open = parlour.services.conversations, threading.Event(), threading.Event()
+
+    def held(_) -> str:
+        is_opening.set()
+        assert may_open.wait(20)
+        return ""
+
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        first = parlour.draft.chat.conversation
+        await screen.click("New chat")
+        await answered(screen, parlour, "About inns", "No.")
+        second = parlour.draft.chat.conversation
+        await screen.click("Saved chats (2)")
+        monkeypatch.setattr(chats, "missing", held)
+
+        screen.start(screen.click("About harbours"))
+        await screen.wait_for(is_opening.is_set)
+        await send(screen, "And back?")
+        await screen.wait_for(lambda: parlour.engine.state.state == "generating")
+        may_open.set()
+        await screen.wait_for(lambda: not screen._started)  # it would be open now
+        parlour.engine.say("Well.")
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: "Well." in markdown(screen))
+        assert (parlour.draft.chat.conversation, parlour.draft.chat.notice) == (second, "")
+        assert len(chats.messages(first)) == 2
 
 
 async def test_a_changed_prompt_is_answered_where_it_stands(parlour):
@@ -182,6 +334,22 @@ async def test_an_open_editor_keeps_its_text_while_an_answer_is_made(parlour):
         await screen.click("Save correction")
 
         await screen.wait_for(lambda: "At six." in markdown(screen))
+
+
+async def test_what_is_typed_into_the_editor_of_an_answer_goes_with_the_answer(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "When does it leave?", "At nine.")
+        await answered(screen, parlour, "And back?", "At ten.")
+        await screen.click(next(b for b in screen.controls(ft.IconButton) if b.tooltip == CORRECT))
+        await screen.wait_for(lambda: parlour.draft.chat.edits.value)
+
+        await change_first(screen, "When does it leave?", "When?")
+        parlour.engine.say("At noon.")
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: markdown(screen) == ["When?", "At noon."])
+        await screen.wait_for(lambda: not parlour.draft.chat.edits.value)
 
 
 async def test_a_thumb_while_a_question_is_answered_shows_the_question_once(parlour):
@@ -288,6 +456,11 @@ async def test_where_the_model_of_a_saved_chat_is_gone_it_is_said_who_answers(pa
         await screen.wait_for_text("This chat was with ferry, which cannot answer now")
         assert screen.identified("talk-notice")[0].endswith("inns answers what you say next.")
         assert parlour.draft.model.run == f"run:{there.id}"
+
+        parlour.draft.model.uses_base = True
+        await screen.wait_for(lambda: not screen.identified("talk-notice"))
+        parlour.draft.model.uses_base = False
+        await screen.wait_for(lambda: screen.identified("talk-notice"))
 
 
 async def test_a_chat_that_was_deleted_in_the_other_view_is_not_talked_to_on(parlour):
