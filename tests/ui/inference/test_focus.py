@@ -88,10 +88,11 @@ async def test_the_button_that_compares_has_the_focus_again(parlour):
 
 async def test_who_types_while_a_comparison_is_planned_keeps_the_focus(parlour, monkeypatch):
     parlour.run("ferry")
-    comparing, may_plan = parlour.services.comparing, threading.Event()
+    comparing, is_planning, may_plan = parlour.services.comparing, threading.Event(), threading.Event()
     plan = comparing.plan
 
     def held(*how):
+        is_planning.set()
         assert may_plan.wait(20)
         return plan(*how)
 
@@ -100,7 +101,8 @@ async def test_who_types_while_a_comparison_is_planned_keeps_the_focus(parlour, 
         await choose_segment(screen, "inference-view", "compare")
         await screen.type("Prompts, one a line", "When does it leave?")
         given = follow_the_focus(screen)
-        await screen.click("Compare now")
+        screen.start(screen.click("Compare now"))
+        await screen.wait_for(is_planning.is_set)
         await screen.type("Prompts, one a line", "When does it leave? And")
         may_plan.set()
         await screen.wait_for(lambda: parlour.draft.compare.is_busy)
@@ -172,7 +174,7 @@ async def test_a_field_that_is_clicked_after_an_answer_too_short_for_stop_keeps_
 
 async def test_a_field_that_is_clicked_before_the_answer_begins_keeps_the_focus(buttons):
     """What is to be asked may take a moment to be planned."""
-    buttons.click_the_field()
+    buttons.focus.focused(None)
     await buttons.focus.follow(is_busy=True)
     await buttons.focus.follow(is_busy=False)
 
