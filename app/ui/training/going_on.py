@@ -301,10 +301,10 @@ def _about(run: Run, how: How) -> str:
 
 
 def _verb(how: How, target: Target, *, is_busy: bool) -> str:
+    if how.waits:
+        return text("training.queue.adding") if is_busy else text("training.going_on.queue")
     if is_busy:
         return text("training.going_on.starting")
-    if how.waits:
-        return text("training.going_on.queue")
     if target is Target.RUNPOD:
         return text("training.going_on.order") if how.is_new else text("training.going_on.order_and_resume")
     return text("training.going_on.start") if how.is_new else text("training.going_on.resume")

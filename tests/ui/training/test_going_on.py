@@ -1,6 +1,8 @@
 """A run goes on here or there: what a rented GPU costs is on the screen before anything is ordered."""
 
+import asyncio
 from dataclasses import replace
+from threading import Event
 from types import SimpleNamespace
 
 import flet as ft
@@ -86,6 +88,24 @@ async def test_a_rented_run_is_resumed_only_after_its_price_limit_and_files_were
     assert (what, how["target"]) == ("resume", Target.RUNPOD)
     assert (how["pod"].gpus, how["pod"].highest_price) == (("NVIDIA RTX A4000",), 0.25)
     assert account.asked[-1].goes_on == run.id
+
+
+async def test_a_run_that_is_being_added_to_the_queue_is_not_said_to_start(run):
+    account, may_add, added = Account(A4000), Event(), []
+
+    def add_back(_, **how):
+        assert may_add.wait(20)
+        return run
+
+    account.services.queue = SimpleNamespace(add_back=add_back)
+    async with mounted(GoOn, account.services, run, How(waits=True), lambda: None, added.append) as screen:
+        await screen.wait_for(lambda: not screen.button("Agree and add to queue").disabled)
+        click = asyncio.create_task(screen.click("Agree and add to queue"))
+
+        await screen.wait_for(lambda: screen.has_button("Adding…"))
+        may_add.set()
+        await click
+        await screen.wait_for(lambda: added)
 
 
 async def test_the_price_is_asked_for_the_checkpoint_that_was_chosen(run):
