@@ -106,7 +106,7 @@ class LocalDockerCare:
                 entrypoint=["nvidia-smi"],
                 labels={"tunewright.app": "1", "tunewright.gpu_test": "1"},
                 network_mode="none",
-                device_requests=[docker_engine.gpus(None)],
+                device_requests=docker_engine.gpus(None),
             )
             try:
                 container.start()
@@ -133,7 +133,7 @@ class LocalDockerCare:
 
         with self._engine(120, image=image) as engine:
             has_gpu = "nvidia" in (engine.client.info().get("Runtimes") or {})
-            gpus = [docker_engine.gpus(None)] if has_gpu else []
+            gpus = docker_engine.gpus(None) if has_gpu else []
             container = engine.client.containers.create(
                 image,
                 ["--doctor"],

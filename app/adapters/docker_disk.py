@@ -37,15 +37,15 @@ def free_bytes(root: str, kind: EngineKind) -> int | None:
         return shutil.disk_usage(root).free
     except PermissionError:
         with suppress(OSError):
-            return shutil.disk_usage(_mount_of(Path(root))).free
+            mount = _mount_of(Path(root))
+            return shutil.disk_usage(mount).free if mount else None
     except OSError:
         pass
     return None
 
 
-def _mount_of(folder: Path) -> Path:
-    """Where the disk is mounted that holds it, told without looking into any folder."""
+def _mount_of(folder: Path) -> Path | None:
+    """Where the disk is mounted that holds it, told without looking into any folder; None if nobody says."""
     mounts = (Path(partition.mountpoint) for partition in psutil.disk_partitions(all=True))
-    return max(
-        (mount for mount in mounts if folder.is_relative_to(mount)), key=lambda mount: len(mount.parts)
-    )
+    above = (mount for mount in mounts if folder.is_relative_to(mount))
+    return max(above, key=lambda mount: len(mount.parts), default=None)

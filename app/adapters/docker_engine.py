@@ -110,7 +110,7 @@ class Engine:
             init=True,
             shm_size=min(_SHARED_MEMORY, psutil.virtual_memory().available // 2),
             network_mode="none" if plan.config.offline else None,
-            device_requests=[gpus(only_gpu)] if gpu else None,
+            device_requests=gpus(only_gpu) if gpu else None,
             # The engine's default may be one whose log cannot be read back.
             log_config=LogConfig(type=LogConfig.types.JSON),
             mem_limit=mem_limit,
@@ -162,8 +162,11 @@ def state_of(container: Container) -> dict[str, Any]:
     return dict(container.attrs["State"])
 
 
-def gpus(only: int | None) -> DeviceRequest:
-    """The one that NVML counts as `only`; else those that the user's CUDA_VISIBLE_DEVICES names, or all."""
+def gpus(only: int | None) -> list[DeviceRequest]:
+    """The one that NVML counts as `only`; else those that the user's CUDA_VISIBLE_DEVICES names, or all.
+    Empty where that names none."""
     named = named_by_user() if only is None else [cuda_name(only)]
-    which: dict[str, Any] = {"device_ids": named} if named else {"count": -1}
-    return DeviceRequest(capabilities=[["gpu"]], **which)
+    if named == []:
+        return []
+    which: dict[str, Any] = {"count": -1} if named is None else {"device_ids": named}
+    return [DeviceRequest(capabilities=[["gpu"]], **which)]

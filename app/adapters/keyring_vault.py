@@ -74,8 +74,8 @@ class KeyringVault:
                 "The keyring did not take the token: it may be locked.",
                 f"Unlock it and try again, or set the environment variable {place.variables[0]}.",
             ) from None
-        self._note_change()
         with self._lock:
+            self._note_change()
             self._known[place] = token
 
     def forget(self, place: TokenPlace) -> None:
@@ -95,7 +95,9 @@ class KeyringVault:
                 "The token could not be removed from the keyring: it may be locked.",
                 "Unlock it and try again.",
             ) from None
-        self._note_change()
+        with self._lock:
+            self._note_change()
+            self._known.pop(place, None)  # it may have been asked for meanwhile
 
     def _last_change(self) -> str:
         with suppress(OSError, UnicodeDecodeError):
@@ -106,7 +108,11 @@ class KeyringVault:
         if self._changed is None:
             return
         try:
-            self._changed.write_text(secrets.token_hex(8), encoding="utf-8")
+            change = secrets.token_hex(8)
+            is_up_to_date = self._last_change() == self._seen
+            self._changed.write_text(change, encoding="utf-8")
+            if is_up_to_date:  # else another process changed something, too
+                self._seen = change
         except OSError as error:
             log.warning("Other windows were not told of the change: %s", error.strerror or error)
 

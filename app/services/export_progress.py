@@ -1,5 +1,6 @@
 """The exports this process is making: how far each is, whoever asked for it, and a way to end it."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ class ExportsUnderWay:
 
     def __init__(self) -> None:
         self._known: dict[str, ExportUnderWay] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def following(self, export: Export, pacer: Pacer, tell: Tell, *, offline: bool = False) -> Iterator[Tell]:
@@ -36,15 +38,17 @@ class ExportsUnderWay:
 
         def hear(told: Told) -> None:
             timed = pacer.hear(told)
-            self._known[export.id] = replace(self._known[export.id], told=timed)
-            if self._known[export.id].is_cancelling:
+            with self._lock:
+                self._known[export.id] = now = replace(self._known[export.id], told=timed)
+            if now.is_cancelling:
                 raise ExportCancelledError
             tell(timed)
 
         try:
             yield hear
         finally:
-            del self._known[export.id]
+            with self._lock:
+                del self._known[export.id]
 
     def of_run(self, run_id: RunId) -> tuple[ExportUnderWay, ...]:
         return tuple(one for one in list(self._known.values()) if one.run_id == run_id)
@@ -54,5 +58,6 @@ class ExportsUnderWay:
 
     def cancel(self, export_id: str) -> None:
         """End it at the next sign of life, some tenths of a second. One that has ended is left as it is."""
-        if (one := self._known.get(export_id)) is not None:
-            self._known[export_id] = replace(one, is_cancelling=True)
+        with self._lock:
+            if (one := self._known.get(export_id)) is not None:
+                self._known[export_id] = replace(one, is_cancelling=True)

@@ -53,16 +53,17 @@ class ImageWork:
         with self._lock:
             if self._state.is_busy:
                 return
-            self._stop = Stop()
+            self._stop = stop = Stop()
             self._state = ImageWorkState(image, is_busy=True, number=self._state.number + 1)
-        threading.Thread(target=self._do, args=(work, image, self._stop), name="image", daemon=True).start()
+        threading.Thread(target=self._do, args=(work, image, stop), name="image", daemon=True).start()
 
     def cancel(self) -> None:
         with self._lock:
             if not self._state.is_busy:
                 return
             self._state = replace(self._state, is_cancelling=True)
-        self._stop.stop()
+            stop = self._stop  # before the next work begins, which has one of its own
+        stop.stop()
 
     def forget(self) -> None:
         """Clear how the last one ended."""

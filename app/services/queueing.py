@@ -2,7 +2,8 @@
 
 Every run is checked as one that is started directly: when it is queued, and again when its turn comes.
 
-Nothing starts by itself while the app is closed: the window, or `tunewright queue run`, calls `advance`.
+Nothing starts by itself while the app is closed: `QueueClock`, its windows, or `tunewright queue run` call
+`advance`.
 """
 
 import json

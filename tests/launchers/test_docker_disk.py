@@ -82,3 +82,17 @@ def test_which_docker_it_is(info: dict, address: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["desktop", "elsewhere"])
 def test_the_disk_of_a_docker_elsewhere_is_never_this_computers(tmp_path: Path, kind) -> None:
     assert free_bytes(str(tmp_path), kind) is None
+
+
+def test_where_no_mount_is_told_nothing_is_said_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in some containers, whose list of mounts is empty."""
+
+    def forbidden(_: str) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("shutil.disk_usage", forbidden)
+    monkeypatch.setattr("psutil.disk_partitions", lambda **_: [])
+
+    assert free_bytes(str(tmp_path), "system") is None

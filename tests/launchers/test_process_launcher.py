@@ -255,9 +255,16 @@ def test_a_container_for_no_card_in_particular_gets_only_those_the_person_chose(
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
 
-    asked = docker_engine.gpus(None)
+    [asked] = docker_engine.gpus(None)
 
     assert (asked.get("Count") or None, asked.get("DeviceIDs") or None) == handed_over
+
+
+@pytest.mark.parametrize("said", ["", "-1"])
+def test_a_container_gets_no_card_where_the_person_chose_none(monkeypatch, said):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+
+    assert docker_engine.gpus(None) == []
 
 
 @pytest.mark.parametrize(
@@ -275,7 +282,7 @@ def test_a_card_is_told_as_the_persons_own_choice_of_cards_counts_it(monkeypatch
 
     assert environment["CUDA_VISIBLE_DEVICES"] == told
     assert environment["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
-    assert docker_engine.gpus(number)["DeviceIDs"] == [told]
+    assert docker_engine.gpus(number)[0]["DeviceIDs"] == [told]
     assert (
         process_launcher.job_environment({}, {}, offline=False, gpu=None).get("CUDA_VISIBLE_DEVICES") == said
     )

@@ -125,10 +125,18 @@ def test_a_token_deleted_or_replaced_by_another_process_is_used_no_longer(tmp_pa
 def test_a_keyring_is_not_asked_again_while_nothing_changes(tmp_path, drawer):
     vault = KeyringVault(drawer, changed=tmp_path / "changed")
     vault.put(HUB, SECRET)
-    vault.get(HUB)
     drawer.kept.clear()
 
     assert vault.get(HUB) == SECRET
+
+
+def test_what_another_process_changed_is_seen_also_after_a_change_of_ones_own(tmp_path, drawer):
+    window, terminal = (KeyringVault(drawer, changed=tmp_path / "changed") for _ in range(2))
+    window.put(HUB, SECRET)
+    terminal.put(HUB, "hf_another")
+    window.put(RUNPOD, SECRET)
+
+    assert window.get(HUB) == "hf_another"
 
 
 def test_the_environment_comes_first_and_says_so(tokens, environment):

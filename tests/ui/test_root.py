@@ -3,6 +3,7 @@ import gc
 import threading
 
 import flet as ft
+import pytest
 
 from app.domain.errors import StoreError
 from app.services.library import SAMPLE_NAME
@@ -95,14 +96,28 @@ async def test_only_tabs_that_work_are_offered(services, paths):
         assert [d.label for d in rail.destinations] == ["Data", "Training", "Inference", "Merge", "Settings"]
 
 
-async def test_the_app_opens_with_its_sample(services, paths):
-    async with mounted(OpeningPage, Opening(lambda: services), paths) as screen:
+@pytest.fixture
+def an_opening():
+    """Closed after the test, so that nothing of it is started any more."""
+    made = list[Opening]()
+
+    def of(build):
+        made.append(Opening(build))
+        return made[-1]
+
+    yield of
+    for opening in made:
+        opening.close()
+
+
+async def test_the_app_opens_with_its_sample(an_opening, services, paths):
+    async with mounted(OpeningPage, an_opening(lambda: services), paths) as screen:
         assert "Opening…" in screen.text()
 
         await screen.wait_for_text(SAMPLE_NAME)
 
 
-async def test_no_text_of_a_tab_is_read_while_the_window_draws(services, paths, monkeypatch):
+async def test_no_text_of_a_tab_is_read_while_the_window_draws(an_opening, services, paths, monkeypatch):
     drawing, of_tabs = threading.get_ident(), list[str]()
     texts.forget()
     read = texts.read
@@ -115,7 +130,7 @@ async def test_no_text_of_a_tab_is_read_while_the_window_draws(services, paths, 
 
     monkeypatch.setattr(texts, "read", note)
 
-    async with mounted(OpeningPage, Opening(lambda: services), paths) as screen:
+    async with mounted(OpeningPage, an_opening(lambda: services), paths) as screen:
         await screen.wait_for_text(SAMPLE_NAME)
         for tab in range(5):
             await choose_tab(screen, tab)
@@ -123,7 +138,7 @@ async def test_no_text_of_a_tab_is_read_while_the_window_draws(services, paths, 
     assert of_tabs == []
 
 
-async def test_a_store_that_cannot_be_opened_is_explained_and_can_be_tried_again(services, paths):
+async def test_a_store_that_cannot_be_opened_is_explained_and_can_be_tried_again(an_opening, services, paths):
     tries = []
 
     def build():
@@ -132,7 +147,7 @@ async def test_a_store_that_cannot_be_opened_is_explained_and_can_be_tried_again
             raise StoreError("The database is from a newer version.", "Update Tunewright.")
         return services
 
-    async with mounted(OpeningPage, Opening(build), paths) as screen:
+    async with mounted(OpeningPage, an_opening(build), paths) as screen:
         await screen.wait_for_text("The database is from a newer version.")
         assert "Update Tunewright." in screen.text()
 
@@ -141,24 +156,24 @@ async def test_a_store_that_cannot_be_opened_is_explained_and_can_be_tried_again
         await screen.wait_for_text(SAMPLE_NAME)
 
 
-async def test_a_missing_sample_does_not_keep_the_app_from_opening(services, paths, monkeypatch):
+async def test_a_missing_sample_does_not_keep_the_app_from_opening(an_opening, services, paths, monkeypatch):
     def lose_the_sample():
         raise OSError("no such file")
 
     monkeypatch.setattr(services.library, "ensure_sample", lose_the_sample)
 
-    async with mounted(OpeningPage, Opening(lambda: services), paths) as screen:
+    async with mounted(OpeningPage, an_opening(lambda: services), paths) as screen:
         await screen.wait_for_text("No sessions yet")
 
 
-async def test_windows_share_one_set_of_services(services, paths):
+async def test_windows_share_one_set_of_services(an_opening, services, paths):
     built = []
 
     def build():
         built.append(1)
         return services
 
-    opening = Opening(build)
+    opening = an_opening(build)
     for _ in range(2):
         async with mounted(OpeningPage, opening, paths) as screen:
             await screen.wait_for_text(SAMPLE_NAME)

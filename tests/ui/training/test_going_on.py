@@ -1,5 +1,6 @@
 """A run goes on here or there: what a rented GPU costs is on the screen before anything is ordered."""
 
+import asyncio
 from dataclasses import replace
 from threading import Event
 from types import SimpleNamespace
@@ -99,10 +100,11 @@ async def test_a_run_that_is_being_added_to_the_queue_is_not_said_to_start(run):
     account.services.queue = SimpleNamespace(add_back=add_back)
     async with mounted(GoOn, account.services, run, How(waits=True), lambda: None, added.append) as screen:
         await screen.wait_for(lambda: not screen.button("Agree and add to queue").disabled)
-        await screen.click("Agree and add to queue")
+        click = asyncio.create_task(screen.click("Agree and add to queue"))
 
         await screen.wait_for(lambda: screen.has_button("Adding…"))
         may_add.set()
+        await click
         await screen.wait_for(lambda: added)
 
 
