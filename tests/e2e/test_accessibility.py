@@ -1,15 +1,17 @@
 """The whole journey by keyboard, and a name for everything a screen reader meets."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from app.services.library import SAMPLE_NAME
 from tests.e2e.flet_ui import FletUI
 from tests.e2e.layout import faults_of_layout, height_of
-from tests.e2e.test_journey import pick
+from tests.e2e.test_journey import SAMPLE, pick
 
 pytestmark = pytest.mark.browser
 
@@ -27,6 +29,13 @@ _WITH_FOCUS = """() => {
     const at = document.activeElement;
     return at.getAttribute('aria-label') || at.innerText || at.value || at.tagName;
 }"""
+
+_STATE = """() => {
+    const at = document.activeElement, around = at.parentElement.closest('[role=group]');
+    return [at.getAttribute('role'), at.getAttribute('aria-checked'), around.getAttribute('aria-label')];
+}"""
+_ONE_COLUMN = {"width": 420, "height": 860}
+"""So narrow that Tab goes down one column."""
 
 
 def focus(ui: FletUI) -> str:
@@ -76,9 +85,74 @@ def test_from_the_start_to_an_answer_by_keyboard_alone(ui: FletUI):
     ui.wait_for_text(r"\S", "chat-answer-1", timeout=60)
 
 
+def test_a_file_a_place_and_a_method_are_chosen_by_keyboard_alone(ui: FletUI, tmp_path: Path):
+    ui.wait_for_text(re.escape(SAMPLE_NAME), "sessions")
+    import_by_keys(ui, tmp_path / "harbour.jsonl")
+    ui.page.set_viewport_size(_ONE_COLUMN)
+    ui.page.keyboard.press("Control+2")
+    ui.wait_for_text("Choose a dataset", "start-reason")
+
+    tab_to(ui, "Expert")
+    choose_by_arrows(ui, ["ArrowDown"], r"Training target: Local \(Docker", among="Runpod")
+    tab_to(ui, "Docker image")
+    press_until(ui, "Shift+Tab", "Expert", most=4)
+    choose_by_arrows(ui, ["ArrowDown"], "Training target: This computer", among="Runpod")
+    tab_to(ui, "File")
+    choose_by_arrows(ui, ["ArrowDown"], "Session: (harbour|Ferry)", among=re.escape(SAMPLE_NAME))
+
+    answer_by_key(ui, "Space", "What shall it learn?", "Everything", "SFT: every weight learns")
+    answer_by_key(ui, "Enter", "Must it keep what it could before?", "Yes", "OSFT: new things")
+    answer_by_key(ui, "Space", "What matters more?", "Little memory", "QLoRA: the model stays frozen")
+    answer_by_key(ui, "Space", "What matters more?", "The result", "OSFT: new things")
+    ui.wait_for(lambda: ui.button("Start training").is_enabled(), lambda: str(ui.text("start-reason")))
+    jump_to(ui, "Start training")
+
+
+def import_by_keys(ui: FletUI, file: Path) -> None:
+    file.write_bytes(SAMPLE.read_bytes())
+    tab_to(ui, "Import data")
+    ui.page.keyboard.press("Enter")
+    ui.wait_for_text("From a file")
+    tab_to(ui, "Choose a file…")
+    with ui.page.expect_file_chooser() as chooser:
+        ui.page.keyboard.press("Enter")
+    chooser.value.set_files(str(file))
+    ui.wait_for_text("Rows are chat messages", "mapping-status")
+    tab_to(ui, "Import")
+    ui.page.keyboard.press("Enter")
+    ui.wait_for_text("344 rows imported", "import-outcome")
+
+
+def choose_by_arrows(ui: FletUI, keys: Sequence[str], chosen: str, *, among: str) -> None:
+    """From the next list, whose first option is where the arrows begin; then what was chosen has the focus.
+
+    The browser is not told of the focus on a list, nor of the option the arrows have come to.
+    """
+    for key in ("Tab", "Enter"):
+        ui.page.wait_for_timeout(300)
+        ui.page.keyboard.press(key)
+    ui.wait_for_text(among)
+    for key in (*keys, "Enter"):
+        ui.page.wait_for_timeout(300)
+        ui.page.keyboard.press(key)
+    ui.wait_for(
+        lambda: re.match(chosen, focus(ui)) is not None, lambda: f"no {chosen!r} is chosen: {focus(ui)!r}"
+    )
+
+
+def answer_by_key(ui: FletUI, key: str, question: str, answer: str, why: str) -> None:
+    """The answer has a name and a state, and keeps the focus."""
+    tab_to(ui, answer)
+    assert ui.page.evaluate(_STATE) == ["checkbox", "false", f"{question} {answer}"]
+    ui.page.keyboard.press(key)
+    ui.wait_for_text(why, "recommendation")
+    assert focus(ui).startswith(answer)
+    assert ui.page.evaluate(_STATE) == ["checkbox", "true", f"{question} {answer}"]
+
+
 def test_after_a_list_that_escape_closes_tab_goes_on_from_it(ui: FletUI):
     ui.wait_for_text(re.escape(SAMPLE_NAME), "sessions")
-    ui.page.set_viewport_size({"width": 420, "height": 860})  # where Tab goes down one column
+    ui.page.set_viewport_size(_ONE_COLUMN)
     ui.page.keyboard.press("Control+2")
     ui.wait_for_text("344 rows")
     tab_to(ui, "Expert")
