@@ -88,7 +88,7 @@ def list_exports(services: Services, args: argparse.Namespace, output: Output) -
 
 def push_export(services: Services, args: argparse.Namespace, output: Output) -> int:
     wish = PushWish(args.repo, is_private=not args.public, replaces=args.replace)
-    pushed = services.exporting.push(args.export, wish, _progress)
+    pushed = services.exporting.pushing.push(args.export, wish, _progress)
     _end_line()
     return _changed(
         pushed, output, f"On the Hub, {'public' if args.public else 'private'}: {pushed.pushed_to}"

@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.errors import StudioError
 from app.domain.export_formats import kind_of
 from app.domain.export_ports import Exporter, ExportStore, Tell
-from app.domain.export_sizes import WholeModel, estimate
+from app.domain.export_sizes import estimate
 from app.domain.exports import (
     CERTIFICATE_FILE,
     Certificate,
@@ -23,25 +23,21 @@ from app.domain.exports import (
     ExportWish,
     FormatChoice,
     MlxBits,
-    PushWish,
     Quantization,
-    Replacing,
     Told,
 )
 from app.domain.gpus import Gpus, freest
-from app.domain.hub import may_be_a_name
 from app.domain.model_sizes import ModelConfigs
 from app.domain.ports import OpenFolder, Processes, RunStore, Secrets
 from app.domain.preflight_ports import ModelFiles
 from app.domain.runs import Run, RunId
 from app.domain.sizes import sized
-from app.domain.typed_paths import expanded, is_folder, looks_like_path
 from app.services import export_files as files
-from app.services.export_card import export_card
+from app.services.export_bases import ExportBases, name_of_base
 from app.services.export_deleting import Deleted, delete_files
-from app.services.export_models import ModelsToCome, in_folder
 from app.services.export_progress import ExportsUnderWay, ExportUnderWay
 from app.services.export_prompts import prompts_of
+from app.services.export_pushing import ExportPushing
 from app.services.export_sources import RESULT, ExportSource, source_of, sources_of
 from app.services.export_timing import ExportTiming
 from app.services.weights import bytes_in
@@ -75,20 +71,20 @@ class ExportService:
         self._runs = runs
         self._store = store
         self._exporter = exporter
-        self._models = models
         self._processes = processes
-        self._secrets = secrets
         self._open_folder = open_folder
         self._timing = timing
         self._under_way = ExportsUnderWay()
         self._folder = folder
         self._clock = clock
         self._offline = offline
-        self._version = version
-        self._to_come = ModelsToCome(configs)
+        self._bases = ExportBases(models, configs)
         self._gpus = gpus
         self._downloads = downloads
         self._make_room = make_room
+        self.pushing = ExportPushing(
+            self.find, runs, store, exporter, secrets, offline=offline, version=version
+        )
 
     def sources(self, run: Run) -> tuple[ExportSource, ...]:
         """What can be exported: the result, then the whole checkpoints, newest first."""
@@ -119,7 +115,7 @@ class ExportService:
     def estimate(self, run: Run, wish: ExportWish) -> Estimate:
         """Raises StudioError where there is no such result or checkpoint."""
         source = source_of(run, wish.checkpoint)
-        model = self._model(run, wish)
+        model = self._bases.model(run, wish, offline=self._is_offline(run))
         found = estimate(
             wish,
             model,
@@ -147,7 +143,7 @@ class ExportService:
         offline = self._is_offline(run)
         export = self._begun(run, wish)
         assert export.staging is not None
-        parameters = self._model(run, wish).parameters
+        parameters = self._bases.model(run, wish, offline=self._is_offline(run)).parameters
         pacer = self._timing.pacer(wish, parameters)
         try:
             with self._under_way.following(export, pacer, tell, offline=offline) as hear:
@@ -235,50 +231,6 @@ class ExportService:
         self._store.delete(export.id)
         return export
 
-    def why_no_push(self) -> str:
-        """Why nothing can be pushed now, as a sentence; empty if it can."""
-        if reason := self._offline():
-            return reason
-        return "" if self._secrets.hf_token() else "There is no Hugging Face token: add one in Settings."
-
-    def push(self, export_id: str, wish: PushWish, tell: Tell) -> Export:
-        """Put an export on the Hub with a card, without its certificate, which quotes rows.
-
-        Raises StudioError; also, before anything is sent, where files of a model would be replaced and the
-        wish does not say that this is meant."""
-        export = self._require_pushable(export_id, wish)
-        if not wish.replaces and (there := self._replacing(export, wish)) is not None:
-            raise StudioError(
-                there.text, "Agree to that (`--replace`), or choose another name. Nothing was sent."
-            )
-        run = self._runs.get(export.run_id)
-        card = export_card(run, export, self._version)
-        token = self._secrets.hf_token() or ""
-        address = self._exporter.push(export.folder, card, wish, token=token, tell=tell)
-        pushed = replace(export, pushed_to=address)
-        self._store.replace(pushed)
-        return pushed
-
-    def replacing(self, export_id: str, wish: PushWish) -> Replacing | None:
-        """What a push would replace on the Hub; None where nothing is there. Raises StudioError."""
-        return self._replacing(self._require_pushable(export_id, wish), wish)
-
-    def _replacing(self, export: Export, wish: PushWish) -> Replacing | None:
-        return self._exporter.replacing(export.folder, wish, token=self._secrets.hf_token() or "")
-
-    def _require_pushable(self, export_id: str, wish: PushWish) -> Export:
-        export = self.find(export_id)
-        if reason := self.why_no_push():
-            raise StudioError(f"The export cannot be pushed. {reason}", "Nothing was sent.")
-        if not may_be_a_name(wish.repo):
-            raise StudioError(
-                f"'{wish.repo}' cannot be the name of a model on the Hub.",
-                "Write it like this: your-name/ferry-talk",
-            )
-        if not is_folder(export.folder):
-            raise StudioError(f"The export in {export.folder} is not there any more.", "Export it again.")
-        return export
-
     def tidy(self) -> None:
         """Remove what processes that are no more have left half-written."""
         for export in self._store.all():
@@ -352,7 +304,7 @@ class ExportService:
         source = source_of(run, wish.checkpoint)
         prompts, what_they_are = prompts_of(run, wish.prompts)
         job = ExportJob(
-            base_model=str(self._named(run, wish)),
+            base_model=str(self._bases.named(run, wish)),
             model=source.folder,
             is_adapter=source.is_adapter,
             format=wish.format,
@@ -375,59 +327,16 @@ class ExportService:
             "run": run.name,
             "run_id": run.id,
             "checkpoint": wish.checkpoint or "none: the result",
-            "base_model": self._models_name(run),
+            "base_model": name_of_base(run),
             "method": run.config.method.kind,
             "format": wish.label,
             "made_at": self._clock().isoformat(timespec="seconds"),
         }
 
-    def _named(self, run: Run, wish: ExportWish) -> str | Path:
-        """A folder, or a name on the Hub. Raises StudioError for a folder that is gone, and is needed."""
-        base = wish.base_model or _base_model(run)
-        for folder in (run.folder / base, expanded(base)):
-            if is_folder(folder):
-                return folder.resolve()
-        is_needed = wish.format is not ExportFormat.ADAPTER and source_of(run, wish.checkpoint).is_adapter
-        if is_needed and (looks_like_path(base) or base.count("/") > 1):
-            raise StudioError(
-                f"The base model's folder {base} is missing.",
-                "Put it back, name another copy to merge into, or export the adapter alone.",
-            )
-        return base
-
-    def _model(self, run: Run, wish: ExportWish) -> WholeModel:
-        """What is loaded to make it."""
-        source = source_of(run, wish.checkpoint)
-        if not source.is_adapter:
-            return in_folder(source.folder)
-        base = wish.base_model or _base_model(run)
-        folder = self._base_folder(base)
-        found = WholeModel() if folder is None else in_folder(folder)
-        if found.parameters is not None:
-            return found
-        to_come = self._to_come.of(base, offline=self._is_offline(run))
-        is_here = folder is not None and not self._models.lacks(
-            folder
-        )  # in older files, whose size none tells
-        return replace(to_come, download_bytes=0) if is_here else to_come
-
     def _card_free_bytes(self) -> int | None:
         gpus = self._gpus()
         number = freest(gpus)
         return None if number is None else gpus[number].free_bytes
-
-    def _base_folder(self, base: str) -> Path | None:
-        folder = expanded(base)
-        return folder if is_folder(folder) else self._models.cached(base, None)
-
-    def _models_name(self, run: Run) -> str:
-        """Of a folder only the last part: paths are nobody's business."""
-        name = run.config.base_model
-        return Path(name).name if looks_like_path(name) else name
-
-
-def _base_model(run: Run) -> str:
-    return run.config.base_model
 
 
 def in_words(exports: Sequence[Export]) -> str:

@@ -210,7 +210,7 @@ def test_only_an_export_that_may_use_the_network_and_goes_on_is_named_when_offli
         run.id, lambda old: replace(old, config=old.config.model_copy(update={"offline": run_offline}))
     )
     service = service_of(world, store, slow, offline=switch)
-    still = StillOnlineService(world.runs, service.being_written, lambda: False)
+    still = StillOnlineService(world.runs, service.being_written, lambda: False, image=str, datasets=tuple)
     slow.may_go_on.clear()
     making = threading.Thread(target=service.export, args=(run.id, wish(world.home / "out"), unheard))
     making.start()
@@ -631,13 +631,13 @@ def test_a_push_is_private_has_a_card_and_is_refused_offline_and_without_a_token
     made = service_of(world, store, writer).export(run.id, wish(tmp_path / "out"), unheard)
 
     with pytest.raises(StudioError, match=r"Offline mode is on\."):
-        service_of(world, store, writer, offline="Offline mode is on.").push(
+        service_of(world, store, writer, offline="Offline mode is on.").pushing.push(
             made.id, PushWish("me/x"), unheard
         )
     with pytest.raises(StudioError, match="no Hugging Face token"):
-        service_of(world, store, writer).push(made.id, PushWish("me/x"), unheard)
+        service_of(world, store, writer).pushing.push(made.id, PushWish("me/x"), unheard)
     world.secrets.token = "hf_secret"
-    pushed = service_of(world, store, writer).push(made.id, PushWish("me/x"), unheard)
+    pushed = service_of(world, store, writer).pushing.push(made.id, PushWish("me/x"), unheard)
 
     [(folder, card, asked, token)] = writer.pushed
     assert (folder, asked.is_private, token) == (tmp_path / "out", True, "hf_secret")
@@ -655,7 +655,7 @@ def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
     made = service_of(world, store, Writer()).export(run.id, wish(tmp_path / "out"), unheard)
     world.secrets.token = "hf_writing"
 
-    pushed = service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
+    pushed = service_of(world, store).pushing.push(made.id, PushWish("me/ferry"), unheard)
 
     assert hub.repositories == {"me/ferry": True}
     assert set(hub.files) == {"model.gguf", "README.md"}
@@ -663,7 +663,7 @@ def test_the_hub_gets_the_files_and_the_card_but_no_rows_of_the_certificate(
     assert pushed.pushed_to == f"{hub.address}/me/ferry"
     hub.refuses = 403
     with pytest.raises(StudioError, match="does not let you write to me/ferry"):
-        service_of(world, store).push(made.id, PushWish("me/ferry", replaces=True), unheard)
+        service_of(world, store).pushing.push(made.id, PushWish("me/ferry", replaces=True), unheard)
 
 
 def test_a_push_says_which_file_it_is_at_and_cancelled_leaves_no_file_on_the_hub(
@@ -680,9 +680,9 @@ def test_a_push_says_which_file_it_is_at_and_cancelled_leaves_no_file_on_the_hub
             raise ExportCancelledError
 
     with pytest.raises(ExportCancelledError):
-        service.push(made.id, PushWish("me/ferry"), cancel)
+        service.pushing.push(made.id, PushWish("me/ferry"), cancel)
     assert hub.files == {}
-    service.push(made.id, PushWish("me/ferry"), heard.append)
+    service.pushing.push(made.id, PushWish("me/ferry"), heard.append)
 
     assert set(hub.files) == {"model.gguf", "Modelfile", "README.md"}
     uploading = [told for told in heard if told.text.startswith("Uploading")]
@@ -711,7 +711,7 @@ def test_the_card_on_the_hub_quotes_no_row_whatever_the_verdict_says(
     made = service_of(world, store, Writer(**writer)).export(run.id, wish(tmp_path / "out"), unheard)
     world.secrets.token = "hf_writing"
 
-    service.push(made.id, PushWish("me/ferry"), unheard)
+    service.pushing.push(made.id, PushWish("me/ferry"), unheard)
 
     assert "secret row" in made.verdict
     assert said in hub.files["README.md"].decode()
@@ -737,7 +737,7 @@ def test_a_model_that_is_on_the_hub_is_replaced_only_where_that_is_meant(world, 
     hub.files.update(before)
 
     with pytest.raises(StudioError) as refused:
-        service.push(made.id, PushWish("me/ferry"), unheard)
+        service.pushing.push(made.id, PushWish("me/ferry"), unheard)
 
     assert hub.files == before
     assert refused.value.message == (
@@ -745,7 +745,7 @@ def test_a_model_that_is_on_the_hub_is_replaced_only_where_that_is_meant(world, 
         "Kept beside the new files: notes.txt."
     )
     assert "--replace" in refused.value.hint
-    service.push(made.id, PushWish("me/ferry", replaces=True), unheard)
+    service.pushing.push(made.id, PushWish("me/ferry", replaces=True), unheard)
     assert hub.files["model.gguf"] == (made.folder / "model.gguf").read_bytes()
     assert hub.files["notes.txt"] == b"mine"
 
@@ -760,7 +760,7 @@ def test_nothing_is_sent_to_a_model_that_everybody_can_see_where_private_was_ask
     hub.repositories["me/ferry"] = False
 
     with pytest.raises(StudioError, match=r"me/ferry on the Hub already, and it is public"):
-        service_of(world, store).push(made.id, PushWish("me/ferry"), unheard)
+        service_of(world, store).pushing.push(made.id, PushWish("me/ferry"), unheard)
 
     assert hub.files == {}
 
@@ -774,7 +774,7 @@ def test_a_name_the_hub_cannot_have_is_said_and_not_taken_for_a_broken_network(
     world.secrets.token = "hf_writing"
 
     with pytest.raises(StudioError, match="'my ferry' cannot be the name of a model"):
-        service_of(world, store).push(made.id, PushWish("my ferry"), unheard)
+        service_of(world, store).pushing.push(made.id, PushWish("my ferry"), unheard)
 
 
 def test_what_is_missing_is_said_with_the_command_that_brings_it(world, store, monkeypatch) -> None:

@@ -30,7 +30,7 @@ def PushExport(
     reason, set_reason = ft.use_state("")
     asked, ask = ft.use_state(cast(Replacing | None, None))
     work: LongWork[Told, Export | Replacing] = use_long_work()
-    use_answer(exporting.why_no_push, set_reason, on=export.id)
+    use_answer(exporting.pushing.why_no_push, set_reason, on=export.id)
 
     async def push() -> None:
         agreed = asked is not None and asked.repo == repo.now()
@@ -112,8 +112,8 @@ def _push(
 ) -> Export | Replacing:
     """Sends nothing where files would be replaced and nobody has agreed to it."""
     tell(Told(text("inference.push.asking")))
-    there = None if wish.replaces else exporting.replacing(export.id, wish)
-    return there if there is not None else exporting.push(export.id, wish, tell)
+    there = None if wish.replaces else exporting.pushing.replacing(export.id, wish)
+    return there if there is not None else exporting.pushing.push(export.id, wish, tell)
 
 
 def _act(asked: Replacing | None, *, is_public: bool) -> str:

@@ -15,11 +15,9 @@ from app.domain.sessions import Session
 from app.domain.setups import BUNDLED_MODEL, Setup, Skill
 from app.services.settings import LeftForm
 from app.ui.inference.export_window import ExportWindow
-from app.ui.texts import text
-from app.ui.training import clashes, draft_setup, typed_numbers
+from app.ui.training import draft_setup, incomplete, typed_numbers
 from app.ui.training.beginner import auto_form
 from app.ui.training.beginner.state import PINS, AutoState
-from app.ui.training.expert import problems
 from app.ui.training.inference.draft import ChatDraft
 from app.ui.training.job_draft import JobDraft
 from app.ui.training.options import (
@@ -301,33 +299,7 @@ class TrainingDraft:
 
     def incomplete(self) -> str:
         """The next thing to fill in; empty if nothing is missing but what takes time."""
-        if self.source is Source.SESSION and not self.session:
-            return text("training.missing.dataset")
-        if self.source is Source.HUB and not self.hub_repo.strip():
-            return text("training.missing.hub_dataset")
-        if self.source is Source.HUB and not self.hub_split.strip():
-            return text("training.missing.split")
-        if self.source is Source.FILE and not self.file.strip():
-            return text("training.missing.data_file")
-        if not self.base_model:
-            return text("training.missing.base_model")
-        for name in self._active_numbers():
-            if self.number_problem(name):
-                return text("training.missing.field", field=typed_numbers.label_of(name))
-        if problem := self.method_problem():
-            return problem
-        if problem := clashes.first_of(self) or self.spread_problem():
-            return problem
-        if clashes.push_problem(self):
-            return text("training.missing.push")
-        return self._target_problem() or problems.first_of(self)
-
-    def _target_problem(self) -> str:
-        if self.target is Target.DOCKER:
-            return clashes.docker_problem(self)
-        if self.target is Target.HF_JOBS:
-            return self.job.problem()
-        return self.pod.problem() if self.target is Target.RUNPOD else ""
+        return incomplete.first_of(self)
 
     @property
     def patterns(self) -> tuple[str, ...]:
@@ -340,14 +312,7 @@ class TrainingDraft:
 
     def method_problem(self) -> str:
         """What is wrong with the chosen method's patterns and switches, as an order; empty if nothing is."""
-        if self.method == "lora" and self.target_modules == "custom" and not self.patterns:
-            return text("training.missing.patterns")
-        if self.method == "lora" and self.use_dora and self.base_bits == "8":
-            return text("training.missing.dora")
-        for pattern in self.patterns:
-            if problem := typed_numbers.pattern_problem(pattern):
-                return problem
-        return ""
+        return incomplete.method_problem(self)
 
     def to_setup(self) -> Setup:
         """What the form says. Raises ValueError if `missing()` has something to say."""
@@ -355,7 +320,7 @@ class TrainingDraft:
 
     def spread_problem(self) -> str:
         """What is wrong with several GPUs and the backend; empty while the method itself is not right."""
-        if self.method_problem() or any(self.number_problem(name) for name in self._active_numbers()):
+        if self.method_problem() or any(self.number_problem(name) for name in self.active_numbers()):
             return ""
         return self.spread.problem(draft_setup.method_of(self))
 
@@ -405,7 +370,8 @@ class TrainingDraft:
         """The Docker settings as they stand, complete or not."""
         return draft_setup.docker_of(self)
 
-    def _active_numbers(self) -> list[str]:
+    def active_numbers(self) -> list[str]:
+        """Names of the fields that hold a number and count for the chosen method."""
         owners = {RunConfig, {"lora": Lora, "osft": Osft, "sft": Sft}[self.method]}
         return [name for name, number in NUMBERS.items() if number.owner in owners]
 
