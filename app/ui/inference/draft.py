@@ -130,6 +130,7 @@ class Talk:
         if self.is_busy:
             return False
         self.is_busy, self.answering_in, self.problem = True, None, None
+        self.asked, self.live.text = "", ""  # of the answer before; a chat that is new yet would show them
         self.notice, self.undo = "", None
         self.stopped.clear()
         return True

@@ -267,6 +267,28 @@ async def test_a_question_that_fails_before_it_is_asked_loses_nothing_that_was_t
         assert values(screen, "Message") == ["Hello\n\nAnd back?"]
 
 
+async def test_a_new_chat_that_begins_shows_nothing_of_the_one_before(parlour, monkeypatch):
+    parlour.run("ferry")
+    is_asked, may_fail = threading.Event(), threading.Event()
+
+    def refused(*_, **__):
+        is_asked.set()
+        assert may_fail.wait(20)
+        raise EngineError("There is no room.")
+
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        await screen.click("New chat")
+        await screen.wait_for(lambda: markdown(screen) == [])
+        monkeypatch.setattr(parlour.services.talking, "require_fit", refused)
+        await send(screen, "About inns")
+        await screen.wait_for(lambda: is_asked.is_set() and markdown(screen))
+
+        assert markdown(screen) == ["…"]
+        may_fail.set()
+        await screen.wait_for_text("There is no room.")
+
+
 async def test_a_question_goes_to_the_chat_on_the_screen_though_another_is_being_opened(parlour, monkeypatch):
     parlour.run("ferry")
     chats, is_opening, may_open = parlour.services.conversations, threading.Event(), threading.Event()
