@@ -95,6 +95,20 @@ async def test_a_flat_loss_offers_another_rate_which_opens_in_the_form(studio):
         assert [r.id for r in studio.runs()] == [run.id]
 
 
+async def test_an_advised_copy_that_was_replaced_in_the_form_says_so_when_it_is_to_be_undone(studio):
+    run = studio.start()
+    write_events(run, *(step(n, 2.5, total=200) for n in range(1, 61)))
+    async with studio.opened() as screen:
+        await screen.click("New run with rate 0.00005")
+        await screen.wait_for_text("It is in the form now")
+        studio.draft.everything()  # as whatever fills the form asks for it first
+
+        await screen.click("Undo")
+
+        await screen.wait_for_text("Something else was put into the form since; it stays as it is.")
+        assert float(studio.draft.numbers["learning_rate"]) == 5e-5
+
+
 async def test_chart_settings_change_the_picture_and_nothing_else(studio):
     run = studio.start()
     write_events(run, *(step(n, 0.5 + 0.3 * 0.97**n, total=200) for n in range(1, 61)))

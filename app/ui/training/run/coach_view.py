@@ -75,12 +75,16 @@ def _button(
     return ft.OutlinedButton(label, icon=icon, on_click=on_click, disabled=is_off)
 
 
+@ft.component
 def InForm(identifier: str, opened: Opened, on_undone: Callable[[], None], *, said: str = "") -> ft.Control:
     """That a copy is in the form now (or `said`), and what was there before can come back."""
+    _, redraw = ft.use_state(0)
 
     def undo() -> None:
-        opened.undo()
-        on_undone()
+        if opened.undo():
+            on_undone()
+        else:  # something else was put into the form after this was drawn
+            redraw(lambda n: n + 1)
 
     if not opened.can_undo():
         return Identified(identifier, Help(text("training.setups.undo_gone")), live=True)
