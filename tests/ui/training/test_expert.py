@@ -215,7 +215,9 @@ async def test_reset_all_can_be_undone():
     async with mounted(ExpertParts, draft) as screen:
         await screen.click("Reset all")
         assert (draft.numbers["seed"], draft.use_rslora) == ("3407", False)
-        assert screen.identified("reset-all") == ["All settings are at their defaults now."]
+        binding.put(draft, found("lora", "seed"), "8")
+        await screen.wait_for_text("1 non-default")
+        assert screen.identified("reset-all") == ["All settings were reset to their defaults."]
 
         await screen.click("Undo")
         assert (draft.numbers["seed"], draft.use_rslora) == ("7", True)
