@@ -65,11 +65,7 @@ class States:
         """And wait until all is in its place: what is clicked earlier is clicked beside."""
         if self.ui.page.viewport_size == size:
             return
-        self.ui.page.set_viewport_size(size)
-        bar, rail = self.ui.identified("navigation-bar"), self.ui.identified("navigation")
-        there, gone = (bar, rail) if size["width"] < 600 else (rail, bar)
-        if there.count() or gone.count():  # neither lies under a dialog
-            self.ui.wait_for(lambda: there.count() > 0 == gone.count(), lambda: "the layout stays as it was")
+        self.ui.resize(size)
         self.ui.page.wait_for_timeout(2000)
 
     def show(self, selector: str, *, above: int = 60) -> None:
@@ -189,7 +185,6 @@ class States:
         self.ui.wait_for_text("Not ready", "ready-state", timeout=60)
         self.take("05-docker-is-not-there", TALL)
         self.resize(TALL)
-        self.ui.page.keyboard.press("Tab")  # until then a list cannot be opened anew by its name
         self.ui.choose_option("target", "Hugging Face Jobs")
         self.ui.wait_for_text("Write the script")
         self.take("05-a-hugging-face-job", TALL)
@@ -207,6 +202,7 @@ class States:
     def running(self) -> None:
         self.resize(WHOLE)
         pick(self.ui, "Quick local test")
+        self.ui.fill("Max steps", "400")  # enough for all that is done while it runs
         self.ui.click("Start training")
         self.ui.wait_for_text(r"Step \d", "run-step", timeout=180)
         self.ui.wait_for_text(r"at step ([2-9]\d|1[5-9])", "loss-chart", timeout=240)

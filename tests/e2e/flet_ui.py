@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Error, Locator, Page, TimeoutError, expect
+from playwright.sync_api import Error, Locator, Page, TimeoutError, ViewportSize, expect
+
+from app.ui.theme import NARROW_BELOW
 
 PATIENCE_SECONDS = 20.0
 
@@ -99,6 +101,14 @@ class FletUI:
         with suppress(Error):
             self.page.screenshot(timeout=10_000)
 
+    def resize(self, size: ViewportSize) -> None:
+        """And wait until the tabs lie where they belong: until then Tab leads elsewhere, clicks go beside."""
+        self.page.set_viewport_size(size)
+        bar, rail = self.identified("navigation-bar"), self.identified("navigation")
+        there, gone = (bar, rail) if size["width"] < NARROW_BELOW else (rail, bar)
+        if there.count() or gone.count():  # neither lies under a dialog
+            self.wait_for(lambda: there.count() > 0 == gone.count(), lambda: "the layout stays as it was")
+
     def go_to(self, tab: str) -> None:
         """Choose a tab in the rail or, where the window is narrow, in the bar."""
         role = self.page.get_by_role("tab", name=re.compile(f"^{tab}"))
@@ -127,7 +137,7 @@ class FletUI:
         found = [self.page.get_by_role(role, name=option, exact=True) for role in roles]
         choice = found[0].or_(found[1]).or_(found[2]).first
         for _ in range(4):
-            self.identified(dropdown).first.click()
+            self.identified(dropdown).first.click(force=True)  # once chosen from, it lies under the view
             try:
                 choice.wait_for(timeout=3000)
             except TimeoutError:
