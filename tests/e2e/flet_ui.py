@@ -30,6 +30,12 @@ _TEXT_OF = """id => {
     return out.join(' ').trim();
 }"""
 
+_HAS_FOCUS = """([x, y]) => {
+    const box = document.activeElement.getBoundingClientRect();
+    return document.activeElement.matches('input, textarea')
+        && box.left <= x && x <= box.right && box.top <= y && y <= box.bottom;
+}"""
+
 
 class FletUI:
     """One open page of the app."""
@@ -121,7 +127,7 @@ class FletUI:
         """Type over what is in a field, again if Flutter missed a key."""
         field = self.field(label)
         for attempt in range(3):
-            field.click(position={"x": 24, "y": 20})  # its help text lies over the middle
+            self.into_field(label)
             self.page.keyboard.press("Control+A")
             self.page.keyboard.type(text, delay=5 * attempt)
             try:
@@ -130,6 +136,15 @@ class FletUI:
                 continue
             return
         expect(field).to_have_value(text)
+
+    def into_field(self, label: str) -> None:
+        """Click into a field; until it has the focus, keys would go to the one before."""
+        field = self.field(label)
+        field.click(position={"x": 24, "y": 20})  # its help text lies over the middle
+        box = field.bounding_box() if field.count() == 1 else None  # once clicked, some have no name
+        if box is not None:
+            with suppress(TimeoutError):
+                self.page.wait_for_function(_HAS_FOCUS, arg=[box["x"] + 24, box["y"] + 20], timeout=1000)
 
     def choose_option(self, dropdown: str, option: str) -> None:
         """Open a dropdown by its identifier and take an option; again if its list was not complete yet."""
