@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from app.domain.errors import StudioError
 from app.domain.exports import CERTIFICATE_FILE, NOT_TRIED, READABLE_FILE, Certificate
+from app.domain.typed_paths import nearest_folder
 from app.services.export_deleting import written_in
 
 _STAGING: Final = ".part"
@@ -90,20 +91,16 @@ def clear(staging: Path | None) -> None:
 
 def free_bytes(folder: Path) -> int:
     """On the disk where the folder is, or would be."""
-    there = next((place for place in (folder, *folder.parents) if place.is_dir()), None)
     try:
-        return shutil.disk_usage(there).free if there is not None else 0
+        return shutil.disk_usage(nearest_folder(folder)).free
     except OSError:
         return 0
 
 
 def is_one_disk(folder: Path, other: Path) -> bool:
     """Whether two folders are, or would be, on the same disk."""
-    places = [
-        next((place for place in (one, *one.parents) if place.is_dir()), None) for one in (folder, other)
-    ]
     try:
-        return len({place.stat().st_dev for place in places if place is not None}) == 1
+        return nearest_folder(folder).stat().st_dev == nearest_folder(other).stat().st_dev
     except OSError:
         return False
 
