@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Collection
 from dataclasses import asdict
@@ -11,16 +10,11 @@ from typing import Any, Final
 
 from app.domain.errors import StudioError
 from app.domain.exports import CERTIFICATE_FILE, NOT_TRIED, READABLE_FILE, Certificate
+from app.domain.file_names import file_name
 from app.domain.typed_paths import nearest_folder
 from app.services.export_deleting import written_in
 
 _STAGING: Final = ".part"
-_LONGEST_NAME: Final = 80
-
-
-def file_name(name: str) -> str:
-    """A run's name as part of file names: letters of any script, but no spaces: some programs split there."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "model"
 
 
 def free_folder(parent: Path, name: str, taken: Collection[Path] = ()) -> Path:
