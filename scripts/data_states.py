@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from tests.e2e.flet_ui import FletUI
+from tests.e2e.test_data_journey import choose_file
 
 if TYPE_CHECKING:
     from scripts.training_states import States
@@ -37,7 +37,7 @@ def importing(states: "States") -> None:
     ui.go_to("Data")
     states.resize(_WIDE)
     with _files() as (table, lines):
-        _choose(ui, table)
+        choose_file(ui, table)
         ui.wait_for_text("columns", "mapping-status")
         ui.choose_option("row-kind", "Question and answer")
         ui.choose_option("column-Frage", "Question")
@@ -47,7 +47,7 @@ def importing(states: "States") -> None:
         ui.wait_for_text("answer ←", "mapping-status")
         ui.click("Import")
         ui.wait_for_text("200 rows imported", "import-outcome")
-        _choose(ui, lines)
+        choose_file(ui, lines)
         ui.click("Import")
         ui.wait_for_text("164 rows imported, 1 refused", "import-outcome")
         states.take("19-data-imported", _WIDE)
@@ -72,14 +72,6 @@ def merging(states: "States") -> None:
     ui.click("Merge now")
     ui.wait_for_text("344 rows", "merge-outcome", timeout=60)
     states.take("20-merged", _WIDE)
-
-
-def _choose(ui: FletUI, file: Path) -> None:
-    ui.click("Import data")
-    with ui.page.expect_file_chooser() as chooser:
-        ui.click("Choose a file…")
-    chooser.value.set_files(str(file))
-    ui.wait_for_text(file.name)
 
 
 @contextmanager

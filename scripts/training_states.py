@@ -65,11 +65,7 @@ class States:
         """And wait until all is in its place: what is clicked earlier is clicked beside."""
         if self.ui.page.viewport_size == size:
             return
-        self.ui.page.set_viewport_size(size)
-        bar, rail = self.ui.identified("navigation-bar"), self.ui.identified("navigation")
-        there, gone = (bar, rail) if size["width"] < 600 else (rail, bar)
-        if there.count() or gone.count():  # neither lies under a dialog
-            self.ui.wait_for(lambda: there.count() > 0 == gone.count(), lambda: "the layout stays as it was")
+        self.ui.resize(size)
         self.ui.page.wait_for_timeout(2000)
 
     def show(self, selector: str, *, above: int = 60) -> None:
@@ -167,7 +163,7 @@ class States:
         self.ui.wait_for_text("1 to correct", "group-learning")
         self.take("03-expert-found-and-wrong", TALL)
         self.ui.fill("Weight decay", "0.01")
-        self.ui.field("Search settings").click(position={"x": 24, "y": 20})
+        self.ui.into_field("Search settings")
         self.ui.page.keyboard.press("Control+A")
         self.ui.page.keyboard.press("Delete")
         pick(self.ui, "Beginner")
@@ -189,7 +185,6 @@ class States:
         self.ui.wait_for_text("Not ready", "ready-state", timeout=60)
         self.take("05-docker-is-not-there", TALL)
         self.resize(TALL)
-        self.ui.page.keyboard.press("Tab")  # until then a list cannot be opened anew by its name
         self.ui.choose_option("target", "Hugging Face Jobs")
         self.ui.wait_for_text("Write the script")
         self.take("05-a-hugging-face-job", TALL)
@@ -207,6 +202,7 @@ class States:
     def running(self) -> None:
         self.resize(WHOLE)
         pick(self.ui, "Quick local test")
+        self.ui.fill("Max steps", "3000")  # enough for all that is done while it runs
         self.ui.click("Start training")
         self.ui.wait_for_text(r"Step \d", "run-step", timeout=180)
         self.ui.wait_for_text(r"at step ([2-9]\d|1[5-9])", "loss-chart", timeout=240)
@@ -231,10 +227,15 @@ class States:
         self.ui.page.keyboard.press("Escape")
 
     def finished(self) -> None:
-        """The run that was stopped goes on to its end."""
+        """Of a preset, not of what was typed for `running`."""
         self.resize(WHOLE)
-        self.ui.click("Resume")
+        pick(self.ui, "Auto Set (local)")
+        self.ui.wait_for_text("The longest row has", "auto-choices", timeout=90)
+        pick(self.ui, "Quick local test")
+        self.ui.click("Start training")
+        self.ui.wait_for_text("Running|Starting", "run-status", timeout=60)
         self.ui.wait_for_text("Finished", "run-status", timeout=480)
+        self.ui.page.wait_for_timeout(2000)
         self.take("09-finished", TALL)
         self.take("09-finished-dark", dark=True)
         self.show("=run-status")

@@ -1,18 +1,17 @@
 """A model that goes into a bundle: whole, as its form has it, and the base that an adapter needs."""
 
-import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from app.adapters.model_files import FoundModels
+from app.domain.adapter_bases import ADAPTER_SETTINGS, base_named_in
 from app.domain.bundles import BundleError, ModelFiles
 from app.domain.hub import may_be_a_name
-from app.domain.typed_paths import expanded, is_folder, looks_like_path
+from app.domain.typed_paths import expanded, is_folder
 
-_ADAPTER: Final = "adapter_config.json"
 _ADAPTER_WEIGHTS: Final = ("adapter_model.safetensors", "adapter_model.bin")
 _ONE_OF_SEVERAL: Final = re.compile(r"(.*)-\d{5}-of-(\d{5})\.gguf")
 """How llama.cpp names the files of a model that it splits."""
@@ -64,7 +63,7 @@ def _lacks(folder: Path) -> str:
 
 
 def _is_adapter(folder: Path) -> bool:
-    return (folder / _ADAPTER).is_file() and not (folder / "config.json").is_file()
+    return (folder / ADAPTER_SETTINGS).is_file() and not (folder / "config.json").is_file()
 
 
 def _parts_that_lack(files: list[str]) -> str:
@@ -79,21 +78,17 @@ def _base_of(folder: Path, name: str) -> str:
     if not _is_adapter(folder):
         return ""
     try:
-        settings: Any = json.loads((folder / _ADAPTER).read_bytes())
-        base = settings.get("base_model_name_or_path")
-    except (OSError, ValueError, AttributeError) as error:
+        base = base_named_in((folder / ADAPTER_SETTINGS).read_bytes(), folder)
+    except (OSError, ValueError) as error:
         raise BundleError(f"The adapter {name} cannot be read.", "Get it again.") from error
-    if not isinstance(base, str) or not base:
+    if base is None:
         raise BundleError(
             f"The adapter {name} does not say which base model it is for.",
-            f"Put base_model_name_or_path into its {_ADAPTER}.",
+            f"Put base_model_name_or_path into its {ADAPTER_SETTINGS}.",
         )
-    for place in (folder / expanded(base), expanded(base)):
-        if is_folder(place):
-            return str(place.resolve())
-    if looks_like_path(base) or base.count("/") > 1:
+    if base.is_missing:
         raise BundleError(
-            f"The base model of the adapter {name}, {base}, is missing.",
+            f"The base model of the adapter {name}, {base.name}, is missing.",
             "Put it back where it was: an adapter is of no use without it.",
         )
-    return base
+    return base.place

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from app.adapters.docker_disk import free_bytes, kind_of
 from app.adapters.docker_proxy import container_proxy
 from app.adapters.docker_stream import ended_by, follow_build, follow_pull
-from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts, Stop, Told
+from app.domain.docker_care import CareProgress, Container, EngineFacts, ImageFacts, Told
 from app.domain.errors import TargetError
 from app.domain.runs import RunId
+from app.domain.stopping import Stop
 
 if TYPE_CHECKING:
     from app.adapters.docker_engine import Connect, Engine

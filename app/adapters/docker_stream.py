@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from app.domain.docker_care import BuildFailedError, CareCancelledError, CareProgress, Stop, Told
+from app.domain.docker_care import BuildFailedError, CareCancelledError, CareProgress, Told
+from app.domain.stopping import Stop
 
 if TYPE_CHECKING:
     from app.adapters.docker_engine import Engine

@@ -12,6 +12,7 @@ from app.adapters.model_files import repository
 from app.domain.errors import StudioError
 from app.domain.preflight import Download
 from app.domain.preflight_ports import Account
+from app.domain.typed_paths import nearest_folder
 
 log = logging.getLogger(__name__)
 
@@ -91,10 +92,8 @@ def _size_here(blobs: Path, file: Any) -> int:
 
 
 def _free(place: Path) -> int | None:
-    while not place.is_dir():
-        place = place.parent
     try:
-        return shutil.disk_usage(place).free
+        return shutil.disk_usage(nearest_folder(place)).free
     except OSError:
         return None
 

@@ -1,14 +1,13 @@
 """Base models on this computer: folders, and what the Hub's library keeps in its cache."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-_WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
-_INDEXES: Final = tuple(f"{name}.index.json" for name in _WEIGHTS)
-_CACHED: Final = "models--"
+from app.domain.hub import CACHED_MODEL, cached_as
+from app.domain.weight_files import WHOLE_WEIGHTS, index_of, parts_named_in
+
 _TOKENIZER: Final = ("tokenizer", "vocab", "spiece", "sentencepiece", "merges")
 """How the names of a tokenizer's files begin."""
 
@@ -35,15 +34,15 @@ class FoundModels:
 
     def cached_names(self) -> Sequence[str]:
         try:
-            found = [entry.name for entry in own_cache().iterdir() if entry.name.startswith(_CACHED)]
+            found = [entry.name for entry in own_cache().iterdir() if entry.name.startswith(CACHED_MODEL)]
         except OSError:
             return ()
-        return sorted(name.removeprefix(_CACHED).replace("--", "/") for name in found)
+        return sorted(name.removeprefix(CACHED_MODEL).replace("--", "/") for name in found)
 
 
 def repository(name: str, cache: Path | None) -> Path:
     """Where the cache keeps a model: its `blobs`, `refs` and `snapshots`."""
-    return (cache or own_cache()) / f"models--{name.replace('/', '--')}"
+    return (cache or own_cache()) / cached_as(name)
 
 
 def own_cache() -> Path:
@@ -63,14 +62,14 @@ def _names(folder: Path) -> Sequence[str]:
 
 
 def _missing_weights(folder: Path, names: Sequence[str]) -> str:
-    if any(name in names for name in _WEIGHTS):
+    if any(name in names for name in WHOLE_WEIGHTS):
         return ""
-    index = next((name for name in _INDEXES if name in names), "")
+    index = next((index for name in WHOLE_WEIGHTS if (index := index_of(name)) in names), "")
     if not index:
         return "it has no weights"
     try:
-        parts = set(json.loads((folder / index).read_bytes())["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        parts = parts_named_in((folder / index).read_bytes())
+    except (OSError, ValueError):
         return f"its {index} cannot be read"
     missing = len(parts.difference(names))
     return f"{missing} of its {len(parts)} files of weights are missing" if missing else ""

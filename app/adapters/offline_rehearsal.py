@@ -13,6 +13,7 @@ from typing import Final
 from app.adapters.child_process import child_environment
 from app.domain.rehearsals import Rehearsal
 from app.domain.typed_paths import expanded, is_folder
+from app.domain.weight_files import parts_named_in
 from trainer_image.config import CONFIG_FILE, DATA_FILE, RESULT_FILE, RunConfig
 
 _SECONDS: Final = 300
@@ -102,7 +103,7 @@ def _missing(name: str, find: Find) -> list[str]:
         missing.append(f"The weights of {name} are not on this computer.")
     elif index := find(_INDEX):
         with suppress(OSError, ValueError):
-            files = set(json.loads(index.read_text())["weight_map"].values())
+            files = parts_named_in(index.read_bytes())
             if count := sum(find(file) is None for file in files):
                 missing.append(f"{count} of the {len(files)} files with weights of {name} are not here.")
     return missing

@@ -18,38 +18,26 @@ from typing import Literal
 
 from app.adapters.child_process import ProcessEndedError
 from app.adapters.models_in_memory import ModelsInMemory
+from app.adapters.worker_memory import HeldModel
 from app.adapters.worker_process import WorkerProcess
-from app.adapters.worker_requests import load_request, meant_by, sendable, whole
+from app.adapters.worker_replies import Told, cancel, pieces, readiness, rendering
+from app.adapters.worker_requests import load_request, sendable, whole
 from app.adapters.worker_turns import Answer, Turns
-from app.domain.chat import AnswerFacts, EngineStatus, IsWanted, LoadedFacts, Sampling, always
-from app.domain.errors import BusyError, EngineError, NotTakenError
+from app.domain.chat import EngineStatus, IsWanted, Sampling, always
+from app.domain.errors import BusyError, EngineError
 from app.domain.sessions import Message
 from app.domain.talkers import LoadableModel
-from app.worker.protocol import (
-    Cancel,
-    Done,
-    Error,
-    Generate,
-    Loading,
-    Ready,
-    Render,
-    Rendered,
-    Token,
-)
+from app.worker.protocol import Done, Error, Generate, Render, Rendered
 
 log = logging.getLogger(__name__)
 
 IDLE_MINUTES = 10.0
-CANCEL_SECONDS = 5.0
-"""After a cancel the process has this long to say that it stopped; then it is killed."""
 _BUSY = ("Another answer is being generated.", "Wait for it to end, or press Stop.")
 _LOADING = ("A model is being loaded.", "Ask again once it is in memory.")
 GAVE_WAY = (
     "A run or an export needed the memory, so the model was let go of; it is loaded again with the next "
     "question."
 )
-
-Told = Callable[[AnswerFacts], None] | None
 
 
 class _StoppedError(Exception):
@@ -88,10 +76,7 @@ class WorkerEngine:
         self._answer: Answer | None = None
         self._last: Answer | None = None
         self._process: WorkerProcess | None = None
-        self._loaded: LoadableModel | None = None
-        self._asked_as: LoadableModel | None = None
-        """As what it was asked for: another one where a name of the Hub turned out to be an adapter's."""
-        self._facts: LoadedFacts | None = None
+        self._held = HeldModel()
         self._idle_timer: threading.Timer | None = None
 
     @property
@@ -111,18 +96,16 @@ class WorkerEngine:
         status, process = self._status, self._process
         if status.state == "ready" and process is not None and process.has_ended:
             return EngineStatus("error", str(process.why_it_ended()))
-        return replace(status, loaded=self._facts if self._loaded else None)
+        return replace(status, loaded=self._held.facts)
 
     def holds(self, model: LoadableModel) -> bool:
-        """See `InferenceEngine`. An adapter joins the base model that is there."""
-        loaded, process = self._loaded, self._process
-        if loaded is None or process is None or process.has_ended:
-            return False
-        return _base_of(model) in (_base_of(loaded), _base_of(self._asked_as or loaded))
+        """See `InferenceEngine`."""
+        process = self._process
+        return process is not None and not process.has_ended and self._held.has_base_of(model)
 
     def is_loaded(self, model: LoadableModel) -> bool:
         """See `InferenceEngine`."""
-        return self.holds(model) and self._speaks_as(replace(model, voice="tuned"))
+        return self.holds(model) and self._held.speaks_as(replace(model, voice="tuned"))
 
     def load(self, model: LoadableModel) -> None:
         """Have it in memory; see `InferenceEngine`."""
@@ -140,14 +123,14 @@ class WorkerEngine:
     ) -> Iterator[str]:
         """Load what is needed (once), then yield the answer in pieces; see `InferenceEngine`."""
 
-        def pieces(process: WorkerProcess, answer: Answer) -> Iterator[str]:
+        def work(process: WorkerProcess, answer: Answer) -> Iterator[str]:
             speakable = replace(sampling, stop=tuple(map(whole, sampling.stop)))
             request = Generate(
                 id=answer.id, messages=sendable(messages), sampling=speakable, voice=model.voice
             )
             return self._answer_pieces(process, answer, request, told)
 
-        return self._turns(model, pieces, asker, is_wanted)
+        return self._turns(model, work, asker, is_wanted)
 
     def render(self, model: LoadableModel, messages: Sequence[Message]) -> tuple[str, Sequence[int]]:
         """What it reads for these messages; see `InferenceEngine`."""
@@ -155,13 +138,7 @@ class WorkerEngine:
 
         def ask(process: WorkerProcess, answer: Answer) -> Iterator[str]:
             process.send(Render(id=answer.id, messages=sendable(messages)))
-            match answer.receive_from(process):
-                case Rendered() as rendered:
-                    found.append(rendered)
-                case Error() as error:
-                    raise self._failure(error)
-                case other:
-                    raise AssertionError(f"{other.kind} while rendering")
+            found.append(rendering(process, answer, self._forget_process))
             return iter(())
 
         for _ in self._turns(model, ask):
@@ -176,7 +153,7 @@ class WorkerEngine:
             process = self._process
             if not is_free or process is None or process.has_ended:
                 return None
-            if not self._speaks_as(replace(model, voice="tuned")):
+            if not self._held.speaks_as(replace(model, voice="tuned")):
                 return None
             try:
                 process.send(Render(id=next(self._ids), messages=sendable(messages)))
@@ -220,7 +197,7 @@ class WorkerEngine:
         if process is not None and state == "loading":
             process.kill()
         elif process is not None and state == "generating":
-            self._cancel(process, answer)
+            cancel(process, answer, lambda: self._answer is answer)
 
     def unload(self) -> None:
         """End the process, and with it a generation under way. Its memory is free when this returns."""
@@ -233,7 +210,8 @@ class WorkerEngine:
                 return
             if self._answer is not None:
                 self._answer.stopped = True
-            process, self._process, self._loaded = self._process, None, None
+            process, self._process = self._process, None
+            self._held.forget()
             self._status = EngineStatus(message=why)
         self._turn.stop_waiting()
         if process is not None:
@@ -250,7 +228,7 @@ class WorkerEngine:
         with self._state:
             self._answer = answer
             answer.heed()  # from now on `stop` finds it
-            self._status = EngineStatus("ready" if self._loaded else "idle")
+            self._status = EngineStatus("ready" if self._held.is_there else "idle")
 
     def _finish(self) -> None:
         """Leave a process that is ready or none, and unload it when nobody asks for a while."""
@@ -280,7 +258,7 @@ class WorkerEngine:
                 self._forget_process()
                 yield from self._attempt(answer, model, work)
         except _StoppedError:
-            self._status = EngineStatus("ready" if self._loaded else "idle")
+            self._status = EngineStatus("ready" if self._held.is_there else "idle")
         except ProcessEndedError as error:
             ended = self._forget_process()
             if not answer.stopped:
@@ -318,84 +296,36 @@ class WorkerEngine:
         return process
 
     def _ensure_loaded(self, process: WorkerProcess, model: LoadableModel, answer: Answer) -> None:
-        if self._speaks_as(model):
+        if self._held.speaks_as(model):
             return
         self._become("loading", "Loading the model…", answer)
-        self._loaded = None
+        self._held.forget()
         process.send(load_request(model))
-        while True:
-            match answer.receive_from(process):
-                case Loading(message=message):
-                    self._status = EngineStatus("loading", message)
-                case Ready() as ready:
-                    self._facts = LoadedFacts(
-                        model.label, ready.device, ready.seconds, ready.memory_bytes, ready.adapter_effect
-                    )
-                    self._asked_as, self._loaded = model, meant_by(model, ready.meant)
-                    return
-                case Error() as error:
-                    raise self._failure(error)
-                case other:
-                    raise AssertionError(f"{other.kind} while loading")
+        self._held.became(model, readiness(process, answer, self._loading, self._forget_process))
 
-    def _speaks_as(self, model: LoadableModel) -> bool:
-        return self._loaded is not None and model in (self._loaded, self._asked_as)
+    def _loading(self, message: str) -> None:
+        self._status = EngineStatus("loading", message)
 
     def _answer_pieces(
         self, process: WorkerProcess, answer: Answer, request: Generate, told: Told
     ) -> Iterator[str]:
         self._become("generating", "", answer)
         process.send(request)
-        while True:
-            match answer.receive_from(process):
-                case Token(text=piece):
-                    if answer.stopped:
-                        continue
-                    try:
-                        yield piece
-                    except GeneratorExit:
-                        self._abandon(process, answer)
-                        raise
-                case Done() as done:
-                    if told is not None:
-                        told(AnswerFacts(done.prompt_tokens, done.tokens, done.seconds, done.finish_reason))
-                    return
-                case Error() as error:
-                    raise self._failure(error)
-                case other:
-                    raise AssertionError(f"{other.kind} while generating")
-
-    def _failure(self, error: Error) -> EngineError:
-        """The error to raise; a process in an unknown state is ended first."""
-        if error.fatal:
-            self._forget_process()
-        kind = NotTakenError if error.not_taken else EngineError
-        return kind(error.message, error.hint)
+        yield from pieces(
+            process, answer, told, partial(self._abandon, process, answer), self._forget_process
+        )
 
     def _abandon(self, process: WorkerProcess, answer: Answer) -> None:
         """Cancel a generation nobody reads any more, and hear it out, so that the process stays usable."""
         already, answer.stopped = answer.stopped, True
         try:
             if not already:
-                self._cancel(process, answer)
+                cancel(process, answer, lambda: self._answer is answer)
             while not isinstance(process.receive(), Done | Error):
                 pass
         except ProcessEndedError:
             return  # `_finish` sees that it did not become ready
         self._status = EngineStatus("ready")
-
-    def _cancel(self, process: WorkerProcess, answer: Answer) -> None:
-        def kill_if_deaf() -> None:
-            if self._answer is answer:
-                process.kill()
-
-        try:
-            process.send(Cancel(id=answer.id))
-        except ProcessEndedError:
-            return  # whoever receives from it learns that, too
-        timer = threading.Timer(CANCEL_SECONDS, kill_if_deaf)
-        timer.daemon = True
-        timer.start()
 
     def _become(self, state: Literal["loading", "generating"], message: str, answer: Answer) -> None:
         """Enter a state in which `stop` knows what to do; a stop that came before it takes effect here."""
@@ -407,11 +337,8 @@ class WorkerEngine:
     def _forget_process(self) -> WorkerProcess | None:
         """Make sure the process is gone; returns it for its reason."""
         with self._state:
-            process, self._process, self._loaded = self._process, None, None
+            process, self._process = self._process, None
+            self._held.forget()
         if process is not None:
             process.end()
         return process
-
-
-def _base_of(model: LoadableModel) -> tuple[object, ...]:
-    return model.base_model, model.base_stamp, model.placing, model.offline

@@ -1,14 +1,13 @@
 """What a person wants to know of Docker here: the image, the GPU, what earlier runs have left."""
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
 from app.domain.errors import StudioError, TargetError
 from app.domain.runs import Run, RunId
+from app.domain.stopping import Stop
 
 GIB: Final = 1024**3
 BUILD_SPACE: Final[dict[str, int]] = {"cuda": 30 * GIB, "cpu": 10 * GIB}
@@ -38,32 +37,6 @@ class NoToolkitError(TargetError):
             "Install the NVIDIA Container Toolkit, run: sudo nvidia-ctk runtime configure --runtime=docker, "
             "and restart Docker. Or switch the GPU off for this run.",
         )
-
-
-class Stop:
-    """A wish to stop, said from another thread, that also reaches work which only waits."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._act: Callable[[], None] | None = None
-        self.is_wanted = False
-
-    def stop(self) -> None:
-        with self._lock:
-            self.is_wanted = True
-            if self._act is not None:
-                self._act()
-
-    @contextmanager
-    def reaching(self, act: Callable[[], None]) -> Iterator[None]:
-        """Inside, `act` is called when the wish comes; it must not wait."""
-        with self._lock:
-            self._act = act
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._act = None
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,18 @@ from typing import Final
 _PART: Final = r"[A-Za-z0-9](?:[\w.-]{0,94}\w)?"
 _REPO: Final = re.compile(f"{_PART}(?:/{_PART})?", re.ASCII)
 
+CACHED_MODEL: Final = "models--"
+"""How the folders of models begin in the Hub's cache."""
+
 
 def may_be_a_name(repo: str) -> bool:
     """Whether the Hub can have something of that name: "owner/name", or a name of one's own account."""
     return bool(_REPO.fullmatch(repo)) and not repo.endswith(".git") and "--" not in repo and ".." not in repo
+
+
+def cached_as(model: str) -> str:
+    """The folder's name of a model in the Hub's cache."""
+    return CACHED_MODEL + model.replace("/", "--")
 
 
 @dataclass(frozen=True)

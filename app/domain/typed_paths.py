@@ -31,6 +31,11 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def nearest_folder(place: Path) -> Path:
+    """That folder, or the first above it that is there: where what is to be made comes to lie."""
+    return next((one for one in (place, *place.parents) if is_folder(one)), Path(place.anchor or "."))
+
+
 def is_possible(typed: str | Path) -> bool:
     """Whether anything could be called so: a NUL, or a name longer than disks take, is in no path."""
     return "\0" not in str(typed) and all(

@@ -25,6 +25,7 @@ from app.domain.bundles import (
     Told,
 )
 from app.domain.ports import Processes
+from app.domain.typed_paths import nearest_folder
 from app.services.bundle_files import (
     Source,
     add_part,
@@ -279,7 +280,7 @@ class BundleService:
         needed: dict[int, tuple[Path, int]] = {room.stat().st_dev: (room, unpacked)}
         for model in manifest.models():
             for place in self._parts.model_places(model.name, model.revision, model.sums):
-                there = _existing(place)
+                there = nearest_folder(place)
                 if not can_link(room, there):
                     disk = there.stat().st_dev
                     known, size = needed.get(disk, (there, 0))
@@ -304,13 +305,6 @@ def _unfitting(what: str, made_for: str, here: str) -> BundleError:
         f"This bundle's {what} cannot be used here: made for {made_for}, this is {here}.",
         "Nothing was unpacked. Make the bundle on a computer like this one, or without that part.",
     )
-
-
-def _existing(folder: Path) -> Path:
-    """The folder that is there already, from which the path goes on."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder
 
 
 def _more_bytes(folder: Path, sizes: Mapping[str, int]) -> int:

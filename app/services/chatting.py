@@ -17,10 +17,10 @@ from app.domain.chat import (
     require_words,
 )
 from app.domain.errors import EngineError, StudioError
+from app.domain.file_names import file_name
 from app.domain.ports import ChatStore, InferenceEngine, RunStore
 from app.domain.runs import Run, RunId
 from app.domain.talkers import AUTOMATIC, Placing
-from app.services.export_files import file_name
 from app.services.library import random_prompts
 from app.services.talkers import model_of
 from trainer_image.config import DATA_FILE

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import StudioError
+from app.domain.file_names import file_name
 from app.domain.ports import Secrets
 from app.domain.redaction import redacted, secrets_in
 from app.domain.runs import Run, RunEvent
 from app.domain.troubleshooting import Trouble, diagnose
-from app.services.export_files import file_name
 from app.services.monitoring import MonitoringService
 from trainer_image.events import Started, parse_event
 

@@ -18,7 +18,6 @@ from app.domain.docker_care import (
     ImageFacts,
     Leftover,
     NoToolkitError,
-    Stop,
     Told,
     leftover,
     toolkit_fix,
@@ -27,6 +26,7 @@ from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import RunStore
 from app.domain.runs import Run, RunId
 from app.domain.sizes import sized
+from app.domain.stopping import Stop
 from app.services.image_work import ImageWork
 from app.services.offline import OfflineService
 from trainer_image.look_protocol import Ability, abilities_in

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Collection
 from dataclasses import asdict
@@ -11,15 +10,11 @@ from typing import Any, Final
 
 from app.domain.errors import StudioError
 from app.domain.exports import CERTIFICATE_FILE, NOT_TRIED, READABLE_FILE, Certificate
+from app.domain.file_names import file_name
+from app.domain.typed_paths import nearest_folder
 from app.services.export_deleting import written_in
 
 _STAGING: Final = ".part"
-_LONGEST_NAME: Final = 80
-
-
-def file_name(name: str) -> str:
-    """A run's name as part of file names: letters of any script, but no spaces: some programs split there."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.")[:_LONGEST_NAME] or "model"
 
 
 def free_folder(parent: Path, name: str, taken: Collection[Path] = ()) -> Path:
@@ -90,20 +85,16 @@ def clear(staging: Path | None) -> None:
 
 def free_bytes(folder: Path) -> int:
     """On the disk where the folder is, or would be."""
-    there = next((place for place in (folder, *folder.parents) if place.is_dir()), None)
     try:
-        return shutil.disk_usage(there).free if there is not None else 0
+        return shutil.disk_usage(nearest_folder(folder)).free
     except OSError:
         return 0
 
 
 def is_one_disk(folder: Path, other: Path) -> bool:
     """Whether two folders are, or would be, on the same disk."""
-    places = [
-        next((place for place in (one, *one.parents) if place.is_dir()), None) for one in (folder, other)
-    ]
     try:
-        return len({place.stat().st_dev for place in places if place is not None}) == 1
+        return nearest_folder(folder).stat().st_dev == nearest_folder(other).stat().st_dev
     except OSError:
         return False
 

@@ -26,6 +26,7 @@ from app.domain.exports import (
     Quantization,
     Told,
 )
+from app.domain.file_names import file_name
 from app.domain.gpus import Gpus, freest
 from app.domain.model_sizes import ModelConfigs
 from app.domain.ports import OpenFolder, Processes, RunStore, Secrets
@@ -108,7 +109,7 @@ class ExportService:
     ) -> Path:
         """Where it is written if nobody says otherwise; neither there nor taken by one under way."""
         kind = kind_of(format, quantization, mlx_bits)
-        parts = [files.file_name(run.name), *([checkpoint] if checkpoint else []), kind]
+        parts = [file_name(run.name), *([checkpoint] if checkpoint else []), kind]
         coming = {export.folder for export in self._being_made()}
         return files.free_folder(self._folder, "-".join(parts), coming)
 
@@ -310,7 +311,7 @@ class ExportService:
             format=wish.format,
             quantization=wish.quantization,
             staging=staging,
-            name=files.file_name(run.name),
+            name=file_name(run.name),
             prompts=prompts,
             mlx_bits=wish.mlx_bits,
             computes_on=wish.computes_on,

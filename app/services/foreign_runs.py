@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.domain.errors import StudioError
+from app.domain.weight_files import parts_named_in
 from app.services.loss_files import LossCurve, read_losses
 
 UNKNOWN_MODEL: Final = "unknown"
@@ -109,12 +110,11 @@ def _not_whole(model: Path) -> str:
         return "its tokenizer is missing"
     if _is_adapter(model):
         return "" if (model / "adapter_model.safetensors").is_file() else "its weights are missing"
-    index = _json(model / "model.safetensors.index.json")
-    if index is None:
+    try:
+        parts = parts_named_in((model / "model.safetensors.index.json").read_bytes())
+    except (OSError, ValueError):
         return "" if (model / "model.safetensors").is_file() else "its weights are missing"
-    parts = index.get("weight_map")
-    names = set(parts.values()) if isinstance(parts, dict) else set()
-    lacking = sorted(str(name) for name in names if not (model / str(name)).is_file())
+    lacking = sorted(name for name in parts if not (model / name).is_file())
     return f"{lacking[0]} is missing" if lacking else ""
 
 

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from app.domain.docker_care import BuildFailedError, CareProgress, ImageFacts, Stop, Told
+from app.domain.docker_care import BuildFailedError, CareProgress, ImageFacts, Told
 from app.domain.errors import StudioError
+from app.domain.stopping import Stop
 
 log = logging.getLogger(__name__)
 

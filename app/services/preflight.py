@@ -18,7 +18,7 @@ from app.domain.rough_time import rough_seconds
 from app.domain.runpod_ports import NoCapacityError
 from app.domain.runs import RunRequest, Target
 from app.domain.setups import BUNDLED_MODEL
-from app.domain.typed_paths import expanded, is_folder
+from app.domain.typed_paths import expanded, is_folder, nearest_folder
 from app.services.extent import extent_of, rows_of
 from app.services.library import LibraryService
 from app.services.previews import PreviewService
@@ -270,9 +270,7 @@ class PreflightService:
         return replace(need, device_name=called(gpus, number), free=gpu.free_bytes, total=gpu.memory_bytes)
 
     def _disk_need(self, asked: _Asked, found: Estimated) -> DiskNeed:
-        folder = self._training.output_folder(asked.request)
-        while not folder.is_dir():
-            folder = folder.parent
+        folder = nearest_folder(self._training.output_folder(asked.request))
         most = found.checkpoint_bytes * (asked.config.keep_checkpoints + 1) + found.result_bytes
         return DiskNeed(folder, found.checkpoint_bytes, most, shutil.disk_usage(folder).free)
 

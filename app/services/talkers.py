@@ -1,11 +1,11 @@
 """Which models there are to talk to, what each needs, and whether it has room here."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from app.domain.adapter_bases import ADAPTER_SETTINGS, base_named_in
 from app.domain.chat import LoadedFacts, Voice
 from app.domain.errors import EngineError, StudioError, UnknownRunError
 from app.domain.gpus import GIB, Gpus
@@ -32,7 +32,6 @@ from trainer_image.shapes import Shape, shape_of
 log = logging.getLogger(__name__)
 
 _WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
-_ADAPTER: Final = "adapter_config.json"
 _ADAPTER_WEIGHTS: Final = ("adapter_model.safetensors", "adapter_model.bin")
 _GGUF: Final = ".gguf"
 _LLAMA_BYTES: Final = round(0.3 * GIB)
@@ -167,7 +166,7 @@ class TalkerService:
             return self._gguf(gguf, ref, placing)
         if not is_folder(folder):
             raise EngineError(f"There is no folder {ref.name}.", "Check the path.")
-        if (folder / _ADAPTER).is_file():
+        if (folder / ADAPTER_SETTINGS).is_file():
             base = _base_of_adapter(folder)
             return _with_adapter(folder.name, base, folder, ref.voice, placing, offline=bool(self._offline()))
         if lacks := self._files.lacks(folder):
@@ -274,7 +273,7 @@ def model_of(run: Run, voice: Voice, checkpoint: str = "", placing: Placing = AU
         raise EngineError(f"The {what} {folder} is missing.", "Choose another one.")
     offline = run.config.offline or bool(network.reason())
     label = f"{run.name} · {checkpoint}" if checkpoint else run.name
-    if (folder / _ADAPTER).exists() or (not checkpoint and run.output_kind == "adapter"):
+    if (folder / ADAPTER_SETTINGS).exists() or (not checkpoint and run.output_kind == "adapter"):
         return _with_adapter(label, base_model_of(run), folder, voice, placing, offline=offline)
     if voice == "base":
         base = base_model_of(run)
@@ -324,26 +323,25 @@ def _with_adapter(
 def _is_adapter(folder: Path) -> bool:
     """Not where only a part of it is there, nor a whole model that has an adapter lying beside it."""
     has_weights = any((folder / name).is_file() for name in _ADAPTER_WEIGHTS)
-    return has_weights and (folder / _ADAPTER).is_file() and not (folder / "config.json").is_file()
+    return has_weights and (folder / ADAPTER_SETTINGS).is_file() and not (folder / "config.json").is_file()
 
 
 def _base_of_adapter(folder: Path) -> str:
     """Raises EngineError if the adapter does not say, or says a folder that is gone."""
     try:
-        config: Any = json.loads((folder / _ADAPTER).read_bytes())
-        name = config.get("base_model_name_or_path")
-    except (OSError, ValueError, AttributeError) as error:
-        raise EngineError(f"{folder / _ADAPTER} cannot be read.", "Get the adapter again.") from error
-    if not isinstance(name, str) or not name:
+        base = base_named_in((folder / ADAPTER_SETTINGS).read_bytes(), folder)
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{folder / ADAPTER_SETTINGS} cannot be read.", "Get the adapter again.") from error
+    if base is None:
         raise EngineError(
             f"The adapter in {folder} does not say which base model it is for.",
             "Put base_model_name_or_path into its adapter_config.json.",
         )
-    asked = expanded(name)
-    near = next((place for place in (folder / asked, asked) if is_folder(place)), None)
-    if near is None and (looks_like_path(name) or name.count("/") > 1):
-        raise EngineError(f"The base model of this adapter, {name}, is missing.", "Put it back where it was.")
-    return str(near.resolve()) if near is not None else name
+    if base.is_missing:
+        raise EngineError(
+            f"The base model of this adapter, {base.name}, is missing.", "Put it back where it was."
+        )
+    return base.place
 
 
 def _blocked(run: Run, folder: Path) -> str:

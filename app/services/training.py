@@ -13,7 +13,7 @@ from app.domain.renting import PodOptions
 from app.domain.runs import DockerOptions, Length, Run, RunId, RunRequest, RunStatus, Target
 from app.domain.sessions import Session
 from app.domain.setups import Setup
-from app.domain.typed_paths import expanded
+from app.domain.typed_paths import expanded, nearest_folder
 from app.services.extending import note_extension, of_length
 from app.services.launching import Launching
 from app.services.library import LibraryService
@@ -128,9 +128,7 @@ class TrainingService:
     def show_folder(self, folder: Path) -> None:
         """Open it in the file manager; the nearest one above it where it is not there yet. Raises
         StudioError."""
-        while not folder.is_dir() and folder != folder.parent:
-            folder = folder.parent
-        self._open_folder(folder)
+        self._open_folder(nearest_folder(folder))
 
     def start(self, request: RunRequest) -> Run:
         """Record a run, give it its folder and data, and launch it.

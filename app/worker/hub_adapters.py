@@ -2,7 +2,6 @@
 beneath it. What it is nobody can tell from the name; the Hub is asked once, before anything is downloaded.
 """
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,12 +10,11 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url, snapshot_download,
 from huggingface_hub.constants import HF_HUB_OFFLINE
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
 
+from app.domain.adapter_bases import ADAPTER_SETTINGS, base_named_in
 from app.domain.errors import EngineError
 from app.domain.stamps import stamp_of
-from app.domain.typed_paths import expanded, is_folder
 from app.worker.protocol import Load
 
-_SETTINGS: Final = "adapter_config.json"
 _MODEL: Final = "config.json"
 _FILES: Final = ("*.json", "*.jinja", "*.model", "*.txt", "adapter_model.*")
 """What an adapter and its tokenizer are made of."""
@@ -56,9 +54,9 @@ def resolved(request: Load, report: Callable[[str], None]) -> Load:
 def _is_adapter(name: str) -> bool:
     if isinstance(try_to_load_from_cache(name, _MODEL), str):
         return False
-    if HF_HUB_OFFLINE or isinstance(try_to_load_from_cache(name, _SETTINGS), str):
-        return isinstance(try_to_load_from_cache(name, _SETTINGS), str)
-    return not _is_there(name, _MODEL) and _is_there(name, _SETTINGS)
+    if HF_HUB_OFFLINE or isinstance(try_to_load_from_cache(name, ADAPTER_SETTINGS), str):
+        return isinstance(try_to_load_from_cache(name, ADAPTER_SETTINGS), str)
+    return not _is_there(name, _MODEL) and _is_there(name, ADAPTER_SETTINGS)
 
 
 def _is_there(name: str, file: str) -> bool:
@@ -74,12 +72,11 @@ def _is_there(name: str, file: str) -> bool:
 
 def _base_of(folder: Path, name: str) -> str:
     try:
-        base = json.loads((folder / _SETTINGS).read_bytes()).get("base_model_name_or_path")
-    except (OSError, ValueError, AttributeError) as error:
+        base = base_named_in((folder / ADAPTER_SETTINGS).read_bytes(), folder)
+    except (OSError, ValueError) as error:
         raise EngineError(f"The adapter {name} cannot be read.", "Get it again.") from error
-    if not isinstance(base, str) or not base:
+    if base is None:
         raise EngineError(
             f"The adapter {name} does not say which base model it is for.", "Choose another model."
         )
-    near = next((place for place in (folder / expanded(base), expanded(base)) if is_folder(place)), None)
-    return str(near.resolve()) if near is not None else base
+    return base.place

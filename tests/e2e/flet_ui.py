@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Error, Locator, Page, TimeoutError, expect
+from playwright.sync_api import Error, Locator, Page, TimeoutError, ViewportSize, expect
+
+from app.ui.theme import NARROW_BELOW
 
 PATIENCE_SECONDS = 20.0
 
@@ -26,6 +28,12 @@ _TEXT_OF = """id => {
     };
     walk(root);
     return out.join(' ').trim();
+}"""
+
+_HAS_FOCUS = """([x, y]) => {
+    const box = document.activeElement.getBoundingClientRect();
+    return document.activeElement.matches('input, textarea')
+        && box.left <= x && x <= box.right && box.top <= y && y <= box.bottom;
 }"""
 
 
@@ -99,6 +107,14 @@ class FletUI:
         with suppress(Error):
             self.page.screenshot(timeout=10_000)
 
+    def resize(self, size: ViewportSize) -> None:
+        """And wait until the tabs lie where they belong: until then Tab leads elsewhere, clicks go beside."""
+        self.page.set_viewport_size(size)
+        bar, rail = self.identified("navigation-bar"), self.identified("navigation")
+        there, gone = (bar, rail) if size["width"] < NARROW_BELOW else (rail, bar)
+        if there.count() or gone.count():  # neither lies under a dialog
+            self.wait_for(lambda: there.count() > 0 == gone.count(), lambda: "the layout stays as it was")
+
     def go_to(self, tab: str) -> None:
         """Choose a tab in the rail or, where the window is narrow, in the bar."""
         role = self.page.get_by_role("tab", name=re.compile(f"^{tab}"))
@@ -111,7 +127,7 @@ class FletUI:
         """Type over what is in a field, again if Flutter missed a key."""
         field = self.field(label)
         for attempt in range(3):
-            field.click(position={"x": 24, "y": 20})  # its help text lies over the middle
+            self.into_field(label)
             self.page.keyboard.press("Control+A")
             self.page.keyboard.type(text, delay=5 * attempt)
             try:
@@ -121,13 +137,22 @@ class FletUI:
             return
         expect(field).to_have_value(text)
 
+    def into_field(self, label: str) -> None:
+        """Click into a field; until it has the focus, keys would go to the one before."""
+        field = self.field(label)
+        field.click(position={"x": 24, "y": 20})  # its help text lies over the middle
+        box = field.bounding_box() if field.count() == 1 else None  # once clicked, some have no name
+        if box is not None:
+            with suppress(TimeoutError):
+                self.page.wait_for_function(_HAS_FOCUS, arg=[box["x"] + 24, box["y"] + 20], timeout=1000)
+
     def choose_option(self, dropdown: str, option: str) -> None:
         """Open a dropdown by its identifier and take an option; again if its list was not complete yet."""
         roles = ("menuitem", "option", "button")
         found = [self.page.get_by_role(role, name=option, exact=True) for role in roles]
         choice = found[0].or_(found[1]).or_(found[2]).first
         for _ in range(4):
-            self.identified(dropdown).first.click()
+            self.identified(dropdown).first.click(force=True)  # once chosen from, it lies under the view
             try:
                 choice.wait_for(timeout=3000)
             except TimeoutError:

@@ -13,9 +13,10 @@ import pytest
 
 from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_stream import follow_build, follow_pull
-from app.domain.docker_care import BuildFailedError, CareCancelledError, CareProgress, Stop
+from app.domain.docker_care import BuildFailedError, CareCancelledError, CareProgress
 from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.runs import RunStatus
+from app.domain.stopping import Stop
 from app.services import docker_care
 from app.services.docker_care import DockerCareService, described
 from app.services.offline import OfflineService

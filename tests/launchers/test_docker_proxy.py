@@ -14,8 +14,8 @@ from app.adapters.docker_care import LocalDockerCare
 from app.adapters.docker_launcher import DockerLauncher
 from app.adapters.docker_proxy import container_proxy
 from app.adapters.process_network import ProcessNetwork
-from app.domain.docker_care import Stop
 from app.domain.runs import Run
+from app.domain.stopping import Stop
 from tests.emulators.server import serving
 from tests.launchers.places import docker_launcher, make_run
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from app.domain.docker_care import Stop
+from app.domain.stopping import Stop
 from app.services.image_work import ImageWork
 from tests.launchers.places import wait_until
 

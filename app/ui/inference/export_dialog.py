@@ -3,19 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 
 import flet as ft
 
 from app.domain.exports import (
     Certificate,
     ComputesOn,
-    Estimate,
     Export,
     ExportCancelledError,
     ExportFormat,
     ExportWish,
-    FormatChoice,
     MlxBits,
     Quantization,
     Told,
@@ -23,9 +21,17 @@ from app.domain.exports import (
 from app.domain.runs import Run
 from app.domain.sizes import sized
 from app.domain.typed_paths import expanded
-from app.services.export_sources import RESULT, ExportSource
 from app.services.exporting import ExportService
 from app.ui.inference.certificate_view import CertificateView
+from app.ui.inference.export_choices import (
+    base_field,
+    bits_choice,
+    device_choice,
+    format_choice,
+    said_of,
+    sources_choice,
+)
+from app.ui.inference.export_look import Look, asked_base, fits, look_at, merges
 from app.ui.inference.export_window import ExportWindow
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
@@ -35,16 +41,14 @@ from app.ui.kit.typed import use_typed
 from app.ui.long_work import LongWork, use_long_work
 from app.ui.texts import text, text_in
 from app.ui.theme import GAP
-from app.ui.training.fields import Choice, Help
+from app.ui.training.fields import Help
 from app.ui.training.mounting import keyed
 from app.ui.training.watching import use_answer
 from app.ui.training.wording import duration
 
 _WIDTH: Final = 560
-_RESULT_KEY: Final = "result"
 
 Work = LongWork[Told, "Made"]
-Bits = TypeVar("Bits", Quantization, MlxBits)
 
 
 @dataclass(frozen=True)
@@ -53,19 +57,6 @@ class Made:
     certificate: Certificate | None
     taken: Path | None = None
     """The folder it was to be written to, where something else came to lie there meanwhile."""
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What is known of a choice before anything is written."""
-
-    sources: tuple[ExportSource, ...]
-    checkpoint: str
-    """What of `sources` is meant, by its name."""
-    formats: tuple[FormatChoice, ...]
-    folder: Path
-    estimate: Estimate
-    has_card: bool
 
 
 @ft.component
@@ -86,12 +77,12 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
     mlx_bits, set_mlx_bits = ft.use_state(MlxBits.EIGHT)
     computes_on, set_computes_on = ft.use_state(ComputesOn.AUTO)
     picked, pick = ft.use_state(cast(str | None, None))
-    look, set_look = ft.use_state(cast(_Look | None, None))
+    look, set_look = ft.use_state(cast(Look | None, None))
     folder, base = use_typed(), use_typed()
     work: Work = use_long_work(ExportCancelledError)
 
     use_answer(
-        lambda: _look(
+        lambda: look_at(
             exporting, run, picked, format, quantization, mlx_bits, computes_on, folder.shown, base.shown
         ),
         set_look,
@@ -105,7 +96,7 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
             format,
             look.folder,
             quantization,
-            base_model=_asked_base(format, base.now()),
+            base_model=asked_base(format, base.now()),
             checkpoint=look.checkpoint,
             mlx_bits=mlx_bits,
             computes_on=computes_on,
@@ -135,23 +126,23 @@ def ExportDialog(exporting: ExportService, run: Run, window: ExportWindow) -> ft
     close = window.close
 
     blocked = next((c.blocked for c in look.formats if c.format is format), "") if look else ""
-    may = look is not None and not blocked and _fits(look.estimate) and not work.is_busy
+    may = look is not None and not blocked and fits(look.estimate) and not work.is_busy
     is_done = work.state.outcome is not None
     choices = [
-        *_sources(look, pick),
-        _formats(look, format, set_format),
+        *sources_choice(look, pick),
+        format_choice(look, format, set_format),
         Help(text_in("inference.export.about", format)),
-        *([_bits(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
-        *([_bits(mlx_bits, set_mlx_bits)] if format is ExportFormat.MLX else []),
-        *([_on(computes_on, set_computes_on)] if look and look.has_card else []),
+        *([bits_choice(quantization, set_quantization)] if format is ExportFormat.GGUF else []),
+        *([bits_choice(mlx_bits, set_mlx_bits)] if format is ExportFormat.MLX else []),
+        *([device_choice(computes_on, set_computes_on)] if look and look.has_card else []),
         TextField(
             label=text("inference.export.another_folder"),
             value=folder.shown,
             on_change=folder.edit,
         ),
         *([Help(text("inference.export.written_to", folder=look.folder))] if look else []),
-        *([_base(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and _merges(look) else []),
-        _said(look, blocked),
+        *([base_field(base.shown, base.edit)] if format is not ExportFormat.ADAPTER and merges(look) else []),
+        said_of(look, blocked),
     ]
     body = [*([] if work.is_busy or is_done else choices), *_progress(work)]
     dialog = ft.AlertDialog(
@@ -188,47 +179,6 @@ def _actions(
     return [leave, ft.FilledButton(text("inference.export.export"), disabled=not may, on_click=make)]
 
 
-def _look(
-    exporting: ExportService,
-    run: Run,
-    picked: str | None,
-    format: ExportFormat,
-    quantization: Quantization,
-    mlx_bits: MlxBits,
-    computes_on: ComputesOn,
-    folder: str,
-    base: str,
-) -> _Look:
-    """What was picked may be gone since: then the first of what there is."""
-    sources = exporting.sources(run)
-    names = [source.name for source in sources] or [RESULT]
-    name = picked if picked in names else names[0]
-    proposed = exporting.proposed_folder(run, format, quantization, name, mlx_bits)
-    place = expanded(folder.strip()).absolute() if folder.strip() else proposed
-    wish = ExportWish(
-        format,
-        place,
-        quantization,
-        base_model=_asked_base(format, base.strip()),
-        checkpoint=name,
-        mlx_bits=mlx_bits,
-        computes_on=computes_on,
-    )
-    found = exporting.estimate(run, wish) if sources else Estimate(None, None, 0, None)
-    return _Look(
-        sources, name, exporting.formats(run, quantization, name), place, found, exporting.has_card()
-    )
-
-
-def _fits(estimate: Estimate) -> bool:
-    return estimate.fits and estimate.download_fits
-
-
-def _asked_base(format: ExportFormat, typed: str) -> str:
-    """The field is about merging: an adapter alone belongs to the base it was trained on."""
-    return "" if format is ExportFormat.ADAPTER else typed
-
-
 def _make(
     exporting: ExportService, run: Run, wish: ExportWish, tell: Callable[[Told], None], *, is_proposed: bool
 ) -> Made:
@@ -238,121 +188,6 @@ def _make(
         wish = replace(wish, folder=now)
     export = exporting.export(run.id, wish, tell)
     return Made(export, exporting.certificate(export), None if export.folder == wish.folder else wish.folder)
-
-
-def _sources(look: _Look | None, pick: Callable[[str], None]) -> list[ft.Control]:
-    """Nothing to choose where there is only the result."""
-    if look is None or [source.name for source in look.sources] == [RESULT]:
-        return []
-
-    def choose(key: str) -> None:
-        pick(RESULT if key == _RESULT_KEY else key)
-
-    options = [(source.name or _RESULT_KEY, source.label) for source in look.sources]
-    return [
-        Choice(
-            "export-source", text("inference.export.what"), look.checkpoint or _RESULT_KEY, options, choose
-        )
-    ]
-
-
-def _merges(look: _Look | None) -> bool:
-    return look is not None and any(s.is_adapter for s in look.sources if s.name == look.checkpoint)
-
-
-def _formats(look: _Look | None, format: ExportFormat, choose: Callable[[ExportFormat], None]) -> ft.Control:
-    blocked = {choice.format for choice in look.formats if choice.blocked} if look else set()
-    options = [
-        (
-            one.value,
-            text("inference.export.not_here", format=one.label) if one in blocked else one.label,
-        )
-        for one in ExportFormat
-    ]
-    return Choice(
-        "export-format",
-        text("inference.export.format"),
-        format.value,
-        options,
-        lambda key: choose(ExportFormat(key or format)),
-    )
-
-
-def _bits(chosen: Bits, choose: Callable[[Bits], None]) -> ft.Control:
-    kind = type(chosen)
-    options = [(one.value, one.label) for one in kind]
-    return Choice(
-        "export-bits",
-        text("inference.export.bits"),
-        chosen.value,
-        options,
-        lambda key: choose(kind(key or chosen)),
-    )
-
-
-def _on(chosen: ComputesOn, choose: Callable[[ComputesOn], None]) -> ft.Control:
-    options = [(one.value, one.label) for one in ComputesOn]
-    return Choice(
-        "export-on",
-        text("inference.export.on"),
-        chosen.value,
-        options,
-        lambda key: choose(ComputesOn(key or chosen)),
-    )
-
-
-def _base(shown: str, edit: Callable[[ft.Event[ft.TextField]], None]) -> ft.Control:
-    return TextField(label=text("inference.export.base"), value=shown, on_change=edit)
-
-
-def _said(look: _Look | None, blocked: str) -> ft.Control:
-    if look is None:
-        return Help(text("inference.export.looking"))
-    found = look.estimate
-    if blocked:
-        return _warning(blocked)
-    if not found.fits and found.needed_bytes is not None:
-        return _warning(
-            text(
-                "inference.export.no_room",
-                needed=sized(found.needed_bytes),
-                free=sized(found.free_bytes),
-            )
-        )
-    if not found.download_fits:
-        return _warning(
-            text(
-                "inference.export.no_room_for_download",
-                size=sized(found.download_bytes),
-                free=sized(found.download_free_bytes),
-            )
-        )
-    if found.size_bytes is None or found.needed_bytes is None:
-        said = text("inference.export.size_later")
-    else:
-        said = text(
-            "inference.export.size",
-            size=sized(found.size_bytes),
-            needed=sized(found.needed_bytes),
-            free=sized(found.free_bytes),
-        )
-    if found.memory_bytes:
-        memory = sized(found.memory_bytes)
-        said += " " + (
-            text("inference.export.takes_card_memory", memory=memory)
-            if found.on_card
-            else text("inference.export.takes_memory", memory=memory)
-        )
-    if found.download_bytes:
-        said += " " + text("inference.export.downloads", size=sized(found.download_bytes))
-    said += " " + _time_it_takes(found.seconds)
-    return Identified("export-estimate", Help(said), live=True)
-
-
-def _time_it_takes(seconds: float | None) -> str:
-    if seconds is None:
-        return text("inference.export.time_later")
-    return text("inference.export.takes_time", time=duration(seconds))
 
 
 def doing(told: Told) -> str:
@@ -365,14 +200,6 @@ def doing(told: Told) -> str:
         time=duration(told.left_seconds),
     )
     return f"{said} {left}"
-
-
-def _warning(text: str) -> ft.Control:
-    said = ft.Text(text, color=ft.Colors.ERROR)
-    row = ft.Row(
-        [ft.Icon(ft.Icons.ERROR_OUTLINE, color=ft.Colors.ERROR, size=20), ft.Column([said], expand=True)]
-    )
-    return Identified("export-blocked", row, live=True)
 
 
 def _progress(work: Work) -> list[ft.Control]:

@@ -1,7 +1,7 @@
 """Leaf through something long."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 import flet as ft
 
@@ -9,6 +9,9 @@ from app.ui.kit.entered import text_of
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.text_field import TextField
 from app.ui.texts import text
+
+_WIDTH: Final = 130
+"""Of the field for the number of a row."""
 
 
 def PagingBar(
@@ -24,11 +27,6 @@ def PagingBar(
     async def forward() -> None:
         await on_move(start + size)
 
-    async def jump(event: ft.Event[ft.TextField]) -> None:
-        said = text_of(event).replace(",", "").strip()
-        if said.isascii() and said.isdigit() and 0 < int(said) <= total:
-            await on_move(int(said) - 1)
-
     shown = (
         text("window.paging.shown", first=start + 1, last=end, total=total)
         if total
@@ -40,8 +38,31 @@ def PagingBar(
         IconAction(ft.Icons.CHEVRON_RIGHT, text("window.paging.next"), forward, disabled=end >= total),
     ]
     if can_jump and total > size:
-        line.append(TextField(label=text("window.paging.go_to"), width=130, dense=True, on_submit=jump))
+        line.append(GoToRow(total, on_move))
     return ft.Row(line, alignment=ft.MainAxisAlignment.CENTER, tight=True)
+
+
+@ft.component
+def GoToRow(total: int, on_move: Callable[[int], Awaitable[None]]) -> ft.Control:
+    """Says which rows there are where one is asked for that is not among them."""
+    wrong, set_wrong = ft.use_state("")
+
+    async def jump(event: ft.Event[ft.TextField]) -> None:
+        said = text_of(event).replace(",", "").strip()
+        is_row = said.isascii() and said.isdigit() and 0 < int(said) <= total
+        set_wrong("" if is_row else said)
+        if is_row:
+            await on_move(int(said) - 1)
+
+    return TextField(
+        label=text("window.paging.go_to"),
+        value=wrong,
+        width=_WIDTH,
+        dense=True,
+        error=text("window.paging.go_to_rows", total=total) if wrong else None,
+        error_max_lines=3,
+        on_submit=jump,
+    )
 
 
 def HitsBar(

@@ -5,9 +5,9 @@ from typing import Final
 
 import flet as ft
 
+from app.domain.file_names import file_name
 from app.domain.runs import Run
 from app.paths import Paths
-from app.services.export_files import file_name
 from app.services.monitoring import MonitoringService
 from app.ui.actions import problem_of
 from app.ui.kit.identified import Identified

@@ -1,6 +1,5 @@
 """The base model on this computer: where it is, or got from the Hub with how far that is."""
 
-import json
 import logging
 import shutil
 from collections.abc import Callable, Iterable
@@ -15,9 +14,10 @@ from huggingface_hub.utils._paths import filter_repo_objects
 
 from app.domain.errors import StudioError
 from app.domain.exports import Told
-from app.domain.hub import may_be_a_name
+from app.domain.hub import cached_as, may_be_a_name
 from app.domain.sizes import sized
 from app.domain.typed_paths import looks_like_path
+from app.domain.weight_files import WHOLE_WEIGHTS, index_of, parts_named_in
 from app.worker.exporting.watching import watched
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def called(name: str) -> str:
 
 def _downloaded(name: str, tell: Callable[[Told], None]) -> Path:
     weights, wanted = what_is_taken(HfApi().model_info(name, files_metadata=True).siblings or ())
-    repository = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
+    repository = Path(HF_HUB_CACHE) / cached_as(name)
     blobs = repository / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
     left = bytes_to_come(wanted, blobs)
@@ -109,10 +109,10 @@ def bytes_to_come(wanted: Iterable[RepoSibling], blobs: Path) -> int:
 
 def _is_whole(folder: Path) -> bool:
     """As its index of weights has it; a link into nowhere is no file."""
-    if any((folder / name).is_file() for name in ("model.safetensors", "pytorch_model.bin")):
+    if any((folder / name).is_file() for name in WHOLE_WEIGHTS):
         return True
-    for name in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
-        with suppress(OSError, ValueError, KeyError):
-            parts = set(json.loads((folder / name).read_bytes())["weight_map"].values())
+    for name in WHOLE_WEIGHTS:
+        with suppress(OSError, ValueError):
+            parts = parts_named_in((folder / index_of(name)).read_bytes())
             return all((folder / part).is_file() for part in parts)
     return False

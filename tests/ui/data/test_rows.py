@@ -280,6 +280,18 @@ async def test_any_row_can_be_gone_to(library, paths, session):
         assert not screen.find(ft.TextField, "Go to row").value
 
 
+async def test_a_row_that_is_not_there_is_answered_by_those_that_are(library, paths, session):
+    async with opened_session(library, paths, "talk") as screen:
+        await screen.set_value(screen.find(ft.TextField, "Go to row"), "61", event="submit")
+        await screen.wait_for(lambda: screen.find(ft.TextField, "Go to row").error == "Type 1 to 60.")
+        assert screen.find(ft.TextField, "Go to row").value == "61"
+
+        await screen.set_value(screen.find(ft.TextField, "Go to row"), "31", event="submit")
+
+        await screen.wait_for_text("31 to 55 of 60")
+        assert screen.find(ft.TextField, "Go to row").error is None
+
+
 async def test_versions_are_listed_looked_at_and_restored(library, paths, session):
     library.editing.delete_rows(session, {0})
     async with opened_session(library, paths, "talk") as screen:

@@ -6,10 +6,10 @@ from functools import partial
 
 import flet as ft
 
+from app.domain.file_names import file_name
 from app.domain.runs import Run
 from app.paths import Paths
 from app.services.curve_files import curve_csv
-from app.services.export_files import file_name
 from app.ui.actions import problem_of
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
