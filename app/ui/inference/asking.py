@@ -47,6 +47,8 @@ class Asking:
         elif self._talk.begin():
             self._by_button()
             self._run_task(self._ask_instead, said, text)
+        else:  # another answer has begun since the button was drawn
+            self._talk.reopen(said, text)
 
     def undo(self) -> None:
         self._run_task(self._undo)

@@ -76,6 +76,11 @@ def Composer(
         focus.typed()
         typing.prompt = text_of(event)
 
+    def ask_by_key() -> None:
+        """Enter is never disabled, and may come before what was typed last is drawn."""
+        if not (_missing(model, settings, typing) or draft.is_busy):
+            ask()
+
     missing = _missing(model, settings, typing)
     field = TextField(
         label=text("inference.talk.prompt") if talk.is_alone else text("inference.talk.message"),
@@ -88,7 +93,7 @@ def Composer(
         max_lines=8,
         shift_enter=True,
         on_change=edit,
-        on_submit=ask,
+        on_submit=ask_by_key,
     )
     send = ft.FilledButton(
         text("inference.talk.run") if talk.is_alone else text("inference.talk.send"),

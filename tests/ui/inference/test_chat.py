@@ -122,6 +122,27 @@ async def change_first(screen, old, new):
     await screen.click("Save and answer")
 
 
+async def test_a_changed_question_stays_in_its_editor_where_another_answer_has_just_begun(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "First.")
+        await screen.click("Edit this message")
+        await screen.wait_for(lambda: [f for f in screen.controls(ft.TextField) if f.value == "Hello"])
+        [field] = [f for f in screen.controls(ft.TextField) if f.value == "Hello"]
+        await screen.set_value(field, "Good morning")
+
+        save = screen.button("Save and answer").on_click
+        parlour.draft.chat.is_busy = True
+        save()  # before it is drawn that this cannot be pressed
+        await screen.settle()
+        parlour.draft.chat.is_busy = False
+        await screen.settle()
+
+        await screen.wait_for(
+            lambda: any(field.value == "Good morning" for field in screen.controls(ft.TextField))
+        )
+
+
 async def test_what_a_changed_question_took_the_place_of_comes_back(parlour):
     parlour.run("ferry")
     async with parlour.opened() as screen:
@@ -654,6 +675,23 @@ async def test_finer_settings_are_sent_and_a_wrong_one_is_said(parlour):
         found = (sampling.top_p, sampling.top_k, sampling.min_p, sampling.seed, sampling.repetition_penalty)
         assert found == (0.9, 40, 0.05, 7, 1.3)
         assert sampling.stop == ("END", "User:")
+
+
+async def test_enter_asks_where_the_button_would_and_nothing_while_a_setting_is_wrong(parlour):
+    parlour.run("ferry")
+    async with parlour.opened() as screen:
+        await screen.click("More settings")
+        await screen.type("Repetition penalty", "9")
+        await screen.type("Message", "Hello")
+
+        await screen.fire(screen.find(ft.TextField, "Message"), "submit", "Hello")
+        assert values(screen, "Message") == ["Hello"]
+        assert not parlour.engine.asked
+
+        await screen.type("Repetition penalty", "1.3")
+        await screen.fire(screen.find(ft.TextField, "Message"), "submit", "Hello")
+        await screen.wait_for(lambda: parlour.engine.asked)
+        parlour.engine.finish()
 
 
 async def test_a_typed_system_prompt_reaches_the_model(parlour):
