@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.mapping import ColumnMapping, Part, RowKind
 from app.domain.reading import PASSAGE_CHARACTERS, SHORTEST_PASSAGE, Preview, ReadOptions
 from app.ui.data.mapping_table import KindChoice, MappingTable
+from app.ui.kit.entered import whole
 from app.ui.kit.identified import Identified
 from app.ui.kit.section import Section
 from app.ui.kit.selectable import Selectable
@@ -95,8 +96,8 @@ def _status(preview: Preview, mapping: ColumnMapping | None) -> str:
 
 
 def _size_problem(typed: str) -> str:
-    digits = typed.strip().replace(",", "")
-    if digits.isascii() and digits.isdigit() and SHORTEST_PASSAGE <= int(digits) <= 1_000_000:
+    size = whole(typed.strip().replace(",", ""))
+    if size is not None and SHORTEST_PASSAGE <= size <= 1_000_000:
         return ""
     return text("data.preview.passage_range", shortest=SHORTEST_PASSAGE)
 

@@ -9,6 +9,7 @@ from app.services.talking import TalkingEngine
 from app.ui.actions import use_action
 from app.ui.inference.draft import InferenceDraft, PickedModel
 from app.ui.kit.copy_button import CopyButton
+from app.ui.kit.entered import whole
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
 from app.ui.kit.selectable import Selectable
@@ -34,10 +35,11 @@ def ApiView(
         engine.require_fit(ref, placing, insists=model.insists)
         assert ref is not None
         typed = port.now()
-        if typed and not (typed.isdecimal() and 1 <= int(typed) <= 65535):
+        wanted = whole(typed)
+        if typed and not (wanted and wanted <= 65535):
             raise StudioError(text("inference.api.port_range"), text("inference.api.port_range_hint"))
         sampling = draft.settings.sampling
-        return serving.start(ref, placing, sampling=sampling, port=int(typed) if typed else None)
+        return serving.start(ref, placing, sampling=sampling, port=wanted)
 
     start = use_action(begin, on_done=set_served)
     stop = use_action(serving.stop, on_done=lambda _: set_served(None))

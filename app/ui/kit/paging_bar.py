@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import flet as ft
 
-from app.ui.kit.entered import text_of
+from app.ui.kit.entered import text_of, whole
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.text_field import TextField
 from app.ui.texts import text
@@ -49,10 +49,12 @@ def GoToRow(total: int, on_move: Callable[[int], Awaitable[None]]) -> ft.Control
 
     async def jump(event: ft.Event[ft.TextField]) -> None:
         said = text_of(event).replace(",", "").strip()
-        is_row = said.isascii() and said.isdigit() and 0 < int(said) <= total
-        set_wrong("" if is_row else said)
-        if is_row:
-            await on_move(int(said) - 1)
+        row = whole(said)
+        if row is not None and 0 < row <= total:
+            set_wrong("")
+            await on_move(row - 1)
+        else:
+            set_wrong(said)
 
     return TextField(
         label=text("window.paging.go_to"),

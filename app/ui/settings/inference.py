@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.errors import StudioError
 from app.services.settings import SettingsService
 from app.ui.actions import use_action
+from app.ui.kit.entered import whole
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.section import Section
 from app.ui.kit.text_field import TextField
@@ -34,12 +35,14 @@ def IdleMinutes(settings: SettingsService, saved: int, on_saved: Callable[[int],
 
     def keep() -> int:
         typed = minutes.now()
-        if not typed.isdecimal():
+        number = whole(typed)
+        if number is None:
             raise StudioError(
-                text("settings.inference.no_number", typed=typed), text("settings.inference.what_to_type")
+                text("settings.inference.no_number", typed=typed[:30]),
+                text("settings.inference.what_to_type"),
             )
-        settings.set_idle_minutes(int(typed))
-        return int(typed)
+        settings.set_idle_minutes(number)
+        return number
 
     save = use_action(keep, on_done=on_saved)
     return ft.Column(

@@ -623,6 +623,37 @@ async def test_methods_of_which_one_could_not_be_added_are_not_added_twice(studi
     assert [r.config.method.kind for r in studio.services.queue.standing().runs] == ["lora", "osft", "sft"]
 
 
+@pytest.mark.parametrize("is_rented", [True, False])
+async def test_where_the_rest_cannot_be_added_one_goes_on_with_those_that_wait(
+    studio, monkeypatch, is_rented
+):
+    prices, add = Prices(studio), studio.services.queue.add
+    prices.may_say.set()
+
+    def add_or_fail(request: RunRequest):
+        if request.config.method.kind == "sft":
+            raise StudioError("The disk is full.", "Make room.")
+        return add(request)
+
+    monkeypatch.setattr(studio.services.queue, "add", add_or_fail)
+    studio.services.queue.pause()
+    many = "Agree and add 3 runs to the queue" if is_rented else "Add 3 runs to the queue"
+    async with studio.opened() as screen:
+        await rented_form(screen, studio)
+        studio.draft.target = Target.RUNPOD if is_rented else Target.LOCAL
+        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
+        await screen.click("Compare methods…")
+        await screen.wait_for(lambda: not screen.button(many).disabled)
+        await screen.click(many)
+        await screen.wait_for_text("The disk is full.")
+
+        await screen.set_value(screen.find(ft.Checkbox, "SFT (all weights)"), False)
+        await screen.click("Go on with 2 runs in the queue")
+
+        await screen.wait_for(lambda: screen.identified("compare-table"))
+        assert "Compare 2 runs" in screen.texts()
+
+
 async def test_a_run_of_the_form_waits_beside_the_one_that_is_going(studio):
     studio.start("going")
     async with studio.opened() as screen:

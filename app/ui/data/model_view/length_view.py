@@ -9,7 +9,7 @@ from app.domain.previews import Length, Survey
 from app.services.previews import PreviewService
 from app.ui.actions import Problem
 from app.ui.data.model_view.scale import Scale, bars, scale_of
-from app.ui.kit.entered import text_of
+from app.ui.kit.entered import text_of, whole
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.identified import Identified
 from app.ui.kit.text_field import TextField
@@ -158,9 +158,9 @@ def _by_keyboard(
 
     def typed(event: ft.Event[ft.TextField]) -> None:
         draw()
-        said = text_of(event).strip()
-        if said.isascii() and said.isdigit() and 0 < int(said) <= _LONGEST:
-            on_line(int(said))
+        said = whole(text_of(event).strip())
+        if said is not None and 0 < said <= _LONGEST:
+            on_line(said)
 
     field = TextField(
         value=str(line),

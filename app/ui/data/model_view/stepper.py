@@ -8,7 +8,7 @@ from app.domain.previews import Source
 from app.services.previews import PreviewService
 from app.ui.actions import Problem
 from app.ui.data.model_view.token_view import TokenView
-from app.ui.kit.entered import text_of
+from app.ui.kit.entered import text_of, whole
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.icon_action import IconAction
 from app.ui.kit.text_field import TextField
@@ -47,9 +47,9 @@ def RowStepper(previews: PreviewService, source: Source, config: RunConfig, firs
 
     def typed(event: ft.Event[ft.TextField]) -> None:
         set_entries(entries + 1)  # drawn anew, so that the field shows the row that is shown
-        said = text_of(event).strip()
-        if said.isascii() and said.isdigit() and int(said) > 0:
-            move(int(said) - 1)
+        said = whole(text_of(event).strip())
+        if said:
+            move(said - 1)
 
     of = text("data.tokens.of", count=source.row_count) if source.row_count is not None else ""
     bar = ft.Row(

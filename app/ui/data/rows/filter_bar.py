@@ -9,6 +9,7 @@ import flet as ft
 from app.domain.errors import StudioError
 from app.domain.finding import RowFilter
 from app.ui.actions import Problem
+from app.ui.kit.entered import whole
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.text_field import TextField
 from app.ui.kit.typed import use_typed
@@ -113,8 +114,9 @@ def _yes_or_no(
 def _number(typed: str) -> int | None:
     if not typed:
         return None
-    if not typed.isascii() or not typed.isdigit():
+    number = whole(typed)
+    if number is None:
         raise StudioError(
             text("data.rows.filter.no_number", typed=typed[:30]), text("data.rows.filter.no_number_hint")
         )
-    return int(typed)
+    return number

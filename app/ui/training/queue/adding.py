@@ -90,6 +90,7 @@ def AddRuns(
     seen = _Seen() if looked is None else looked.without(added)
     left = [method for method in methods if method not in added]
     add = use_action(lambda: _add_agreed(services, wanted, methods, seen, added), on_done=on_added)
+    is_rest_given_up = bool(added) and not left
     is_enough = not wanted.is_compared or len(methods) > 1
     is_seen = not wanted.is_rented or (is_current and seen.is_agreeable)
     extra: list[ft.Control] = [_boxes(methods, set_methods)] if wanted.is_compared else []
@@ -103,10 +104,10 @@ def AddRuns(
     dialog = ConfirmDialog(
         text("training.queue.compare_title") if wanted.is_compared else text("training.queue.add_title"),
         text("training.queue.compare_text") if wanted.is_compared else text("training.going_on.about_queue"),
-        confirm=text("training.queue.adding") if add.is_busy else _verb(wanted, left),
+        confirm=text("training.queue.adding") if add.is_busy else _verb(wanted, left, added),
         on_confirm=add.run,
         on_cancel=on_close,
-        is_busy=add.is_busy or not is_enough or not is_seen,
+        is_busy=add.is_busy or not (is_rest_given_up or (is_enough and is_seen)),
         problem=add.problem,
         is_dangerous=False,
         extra=ft.Column(extra, spacing=GAP, tight=True),
@@ -166,9 +167,11 @@ def _look(services: Services, wanted: Wanted, methods: tuple[Method, ...]) -> _S
         return _Seen(methods, problem=problem)
 
 
-def _verb(wanted: Wanted, methods: Sequence[Method]) -> str:
+def _verb(wanted: Wanted, methods: Sequence[Method], added: Collection[Method]) -> str:
     if not wanted.is_compared:
         return text("training.going_on.queue")
+    if added and not methods:
+        return counted("training.queue.compare_added", len(added))
     if wanted.is_rented:
         return counted("training.queue.compare_agree", len(methods))
     return counted("training.queue.compare_confirm", len(methods))
