@@ -87,7 +87,7 @@ def AddRuns(
     added, _ = ft.use_state(cast(dict[Method, Run], {}))
     use_latest(lambda: _look(services, wanted, methods), set_seen, on=methods, delay_seconds=_CLICK_SECONDS)
     is_current = looked is not None and looked.methods == methods
-    seen = _Seen() if looked is None else looked.without(added)
+    seen = looked.without(added) if looked is not None and is_current else _Seen()
     left = [method for method in methods if method not in added]
     add = use_action(lambda: _add_agreed(services, wanted, methods, seen, added), on_done=on_added)
     is_rest_given_up = bool(added) and not left
