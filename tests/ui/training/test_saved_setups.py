@@ -1,6 +1,7 @@
 """Saved setups in the window: save, load, look after."""
 
 import json
+import threading
 from pathlib import Path
 
 import flet as ft
@@ -290,6 +291,34 @@ async def test_a_file_whose_name_is_taken_replaces_the_setup_or_gets_another_nam
         await screen.click([b for b in screen.controls(ft.FilledButton) if b.content == "Replace"][-1])
         await screen.wait_for_text("Saved as “first”.")
     assert saved.load("first").config == other
+
+
+async def test_a_file_that_is_taken_before_the_list_has_come_is_asked_about_all_the_same(
+    studio, saved, tmp_path, monkeypatch
+):
+    file, may_list, may_take = tmp_path / "first.json", threading.Event(), threading.Event()
+    write_setup(saved.load("first"), file, overwrite=False)
+    every, taken = saved.saved, saved.import_file
+
+    def held(wait: threading.Event, go_on):
+        def answer(*how, **more):
+            assert wait.wait(20)
+            return go_on(*how, **more)
+
+        return answer
+
+    monkeypatch.setattr(saved, "saved", held(may_list, every))
+    monkeypatch.setattr(saved, "import_file", held(may_take, taken))
+    async with opened(studio) as screen:
+        chooses(screen, file)
+        screen.start(screen.click("Take from a file…"))
+        await screen.settle()
+
+        may_list.set()
+        await screen.wait_for(lambda: listed(screen) == ["first", "second"])
+        may_take.set()
+
+        await screen.wait_for_text("There is a setup “first” already.")
 
 
 async def test_a_secret_in_a_setup_file_is_left_out_and_that_is_said(studio, tmp_path):

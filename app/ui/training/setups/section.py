@@ -56,14 +56,6 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
     def told(said: str) -> None:
         tell((said, (), {}))
 
-    if not saved and not only_target:
-        menu = SetupMenu(
-            setups, kept, "", (), on_refresh=lambda: refresh(refreshed + 1), on_recipe=used, tell=told
-        )
-        empty = text("training.setups.empty")
-        top = ft.Row([ft.Container(Help(empty), expand=True), menu])
-        return Card(ft.Column([top, *_said(draft, outcome, tell)], spacing=0, tight=True), padding=8)
-
     def loaded(found: tuple[Setup, Sequence[str]]) -> None:
         before = draft.everything()
         draft.load(found[0])
@@ -71,8 +63,10 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
         tell((text("training.setups.loaded", name=name), tuple(found[1]), before))
 
     load = use_action(lambda: _load(setups, name), on_done=loaded)
-    menu = SetupMenu(
-        setups, kept, name, saved, on_refresh=lambda: refresh(refreshed + 1),
+    is_empty = not saved and not only_target
+    # Mounted once: what was begun in it, like the choice of a file, would be lost when the list comes.
+    menu = keyed(
+        SetupMenu, "menu", setups, kept, name, saved, on_refresh=lambda: refresh(refreshed + 1),
         on_recipe=used, tell=told,
     )  # fmt: skip
     field = Choice(
@@ -80,11 +74,21 @@ def _Saved(setups: SetupService, kept: Unwatched[TrainingDraft], *, is_shown: bo
         partial(setattr, draft, "chosen_setup"),
         hint=text("training.setups.choose"),
     )  # fmt: skip
+    first = Help(text("training.setups.empty")) if is_empty else field
     button = ft.FilledTonalButton(text("training.setups.load"), disabled=not name, on_click=load.run)
-    row = ft.Row([ft.Container(field, expand=True), Identified("load-setup", button), menu])
-    only = Toggle(text("training.setups.only_target"), only_target, set_only)
-    lines = [row, only, ErrorBanner(load.problem, on_dismiss=load.dismiss), *_said(draft, outcome, tell)]
-    return Card(ft.Column(lines, spacing=GAP, tight=True), padding=12)
+    row: list[ft.Control] = [
+        ft.Container(first, expand=True),
+        ft.Container(Identified("load-setup", button), visible=not is_empty),
+        menu,
+    ]
+    more: list[ft.Control] = []
+    if not is_empty:
+        more = [
+            Toggle(text("training.setups.only_target"), only_target, set_only),
+            ErrorBanner(load.problem, on_dismiss=load.dismiss),
+        ]
+    lines = [ft.Row(row), *more, *_said(draft, outcome, tell)]
+    return Card(ft.Column(lines, spacing=0 if is_empty else GAP, tight=True), padding=8 if is_empty else 12)
 
 
 Outcome = tuple[str, Sequence[str], Mapping[str, Any]]
