@@ -78,7 +78,7 @@ def test_what_an_expert_changes_is_what_the_run_does_also_after_a_stop(
 
     ui.click("Start training")
     ui.wait_for(lambda: end_of_curve(ui) > 1, lambda: f"no curve: {ui.text('training-run')}", 120)
-    assert f"{STEPS:,}" in (ui.text("run-step") or "")
+    ui.wait_for_text(f"{STEPS:,}", "run-step")
     [config] = app.home.rglob("config.json")
     asked = json.loads(config.read_text(encoding="utf-8"))
     assert (asked["weight_decay"], asked["max_steps"]) == (0.2, STEPS)
