@@ -1,7 +1,8 @@
 """The last step to a run that is going: its place, the handing over to a launcher, and what if that fails."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -62,7 +63,9 @@ class Launching:
             # An app that was killed at just this point may have got as far as starting it.
             if handle := self._found(run):
                 return self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
-            if error := hindrance(run):
+            with _bugs_told(run):
+                error = hindrance(run)
+            if error:
                 raise error
             return self._launch(run, resume=run.attempt > 1)
         except StudioError as error:
@@ -75,7 +78,8 @@ class Launching:
     def _found(self, run: Run) -> JobHandle | None:
         """Raises StudioError that may pass: while nobody can look, nobody knows that it is not going."""
         try:
-            return self._launchers[run.target].find(run)
+            with _bugs_told(run):
+                return self._launchers[run.target].find(run)
         except StudioError as error:
             error.may_pass = True
             raise
@@ -90,11 +94,11 @@ class Launching:
         self._runs.update(run.id, failed)
 
     def _launch(self, run: Run, *, resume: bool, extend: bool = False, resume_from: str = "") -> Run:
-        run = self._within_reach(run) if resume else self._as_the_switch_is(run)
-        token = None if run.config.offline else self._secrets.hf_token()
-        if not run.target.needs_network:
-            self._make_room()
-        try:
+        with _bugs_told(run):
+            run = self._within_reach(run) if resume else self._as_the_switch_is(run)
+            token = None if run.config.offline else self._secrets.hf_token()
+            if not run.target.needs_network:
+                self._make_room()
             handle = self._launchers[run.target].launch(
                 run,
                 resume=resume,
@@ -102,14 +106,6 @@ class Launching:
                 resume_from=resume_from,
                 secrets={"HF_TOKEN": token} if token else {},
             )
-        except StudioError:
-            raise
-        except Exception as error:
-            log.exception("Launching run %s failed", run.id)
-            raise TargetError(
-                "The run could not be launched because of an error inside the app.",
-                "The app's log has the details.",
-            ) from error
         log.info("Run %s started on %s", run.id, run.target)
         stored = self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
         if stored.status is RunStatus.STOPPED:  # somebody stopped it before there was anything to stop
@@ -140,6 +136,21 @@ class Launching:
         if not self._offline():
             return run
         return replace(run, config=run.config.model_copy(update={"offline": True, "push": None}))
+
+
+@contextmanager
+def _bugs_told(run: Run) -> Iterator[None]:
+    """As a StudioError: a run that met a bug must not stay starting, or the queue waits for it for ever."""
+    try:
+        yield
+    except StudioError:
+        raise
+    except Exception as error:
+        log.exception("Launching run %s failed", run.id)
+        raise TargetError(
+            "The run could not be launched because of an error inside the app.",
+            "The app's log has the details.",
+        ) from error
 
 
 def _waiting_again(run: Run, error: StudioError) -> Run:

@@ -1,5 +1,6 @@
 """The queue over a real store: what waits is fixed, starts once, and is neither lost nor doubled."""
 
+import errno
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -97,6 +98,39 @@ def test_a_run_started_directly_asks_the_queue_for_nothing_and_the_queue_waits_f
     assert going(world) == ["a", "now"]
     finish(world, world.monitoring.find("a"))
     assert "now" in world.queue.advance().reason
+
+
+def test_a_bug_before_the_launch_ends_that_run_and_the_queue_goes_on(world, three):
+    def no_space() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def no_check(_: RunRequest) -> Readiness:
+        raise RuntimeError("a bug")
+
+    world.training._launching._make_room = no_space
+    world.queue.advance()
+    world.training._launching._make_room = lambda: None
+    checks = world.queue._check
+    world.queue._check = no_check
+    world.queue.advance()
+    world.queue._check = checks
+    world.queue.advance()
+
+    failed = [world.monitoring.find(name) for name in ("a", "b")]
+    assert [run.status for run in failed] == [RunStatus.FAILED] * 2
+    assert all("an error inside the app" in run.message for run in failed)
+    assert going(world) == ["c"]
+
+
+def test_a_run_that_a_bug_lets_nobody_look_for_waits_again(world, three):
+    def no_look(_: Run) -> None:
+        raise RuntimeError("a bug")
+
+    world.launcher.find = no_look
+    turn = world.queue.advance()
+
+    assert "an error inside the app" in turn.reason
+    assert world.monitoring.find("a").status is RunStatus.QUEUED
 
 
 def test_runs_are_moved_and_a_cancelled_one_stays_in_the_history(world, three):
