@@ -18,6 +18,7 @@ from app.domain.bundles import BundleError, BundleProgress, ModelFiles, Told
 
 _CONNECT_SECONDS: Final = 600
 _QUICK_SECONDS: Final = 5
+_PARTIAL: Final = ".part"
 
 
 class SystemBundleParts:
@@ -182,23 +183,35 @@ def _own_place(wanted: Path, sums: Mapping[str, str]) -> Path:
 
 
 def _holds_nothing_else(folder: Path, sums: Mapping[str, str]) -> bool:
-    here = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    here = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != _PARTIAL)
     return all(_sum(path) == sums.get(path.relative_to(folder).as_posix()) for path in here)
 
 
 def _take(source: Path, target: Path, sums: Mapping[str, str]) -> None:
-    """The files of `sums` from a folder into another, by a link where the disk has them: a model is large."""
+    """The files of `sums` from a folder into another, by a link where the disk has them: a model is large.
+
+    However it ends, what has its name there is whole, or what was there before."""
     for name, wanted in sorted(sums.items()):
         file, place = source / name, target / name
         if place.is_file() and _sum(place) == wanted:
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):
-            place.unlink()
+        partial = place.with_name(place.name + _PARTIAL)
+        partial.unlink(missing_ok=True)
         try:
-            os.link(file, place)
+            os.link(file, partial)
         except OSError:
-            shutil.copyfile(file, place)
+            _copy(file, partial)
+        partial.replace(place)
+
+
+def _copy(file: Path, partial: Path) -> None:
+    try:
+        shutil.copyfile(file, partial)
+    except BaseException:  # Ctrl+C too
+        with suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def _sum(path: Path) -> str:

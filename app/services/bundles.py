@@ -222,7 +222,7 @@ class BundleService:
             with _broken_off(text):
                 act()
             done.append(step)
-            note.write_text(json.dumps(done))
+            _keep(note, json.dumps(done))
 
     def _steps(self, manifest: Manifest, room: Path, told: Told) -> Iterator[_Step]:
         """(name, what to say, what to do)"""
@@ -311,6 +311,13 @@ def _more_bytes(folder: Path, sizes: Mapping[str, int]) -> int:
     """What files of these sizes take there beyond what lies in their places already."""
     places = [(folder / name, size) for name, size in sizes.items()]
     return sum(size - (place.stat().st_size if place.is_file() else 0) for place, size in places)
+
+
+def _keep(note: Path, text: str) -> None:
+    """Whole, or as it was: emptied by a full disk it would keep every later try from beginning."""
+    partial = note.with_name(note.name + ".part")
+    partial.write_text(text)
+    partial.replace(note)
 
 
 @contextmanager

@@ -240,6 +240,30 @@ def test_an_installation_that_was_broken_off_goes_on_where_it_stopped(computers,
     assert (offline.home / "models" / "tiny-model").is_dir()
 
 
+def test_a_disk_that_fills_up_while_a_step_is_noted_takes_back_no_step_before_it(
+    computers, tmp_path, monkeypatch
+):
+    online, offline = computers
+    session = online.world.library.sample()
+    file = tmp_path / "two.bundle"
+    online.bundles.make(BundleWish([str(TINY)], [session.name]), file, silent)
+    write = Path.write_text
+
+    def fill_up(path: Path, said: str, **how: str) -> int:
+        if "tiny-model" in said:
+            path.open("w").close()
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write(path, said, **how)
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_text", fill_up)
+        with pytest.raises(BundleError, match="No space left"):
+            offline.bundles.install(file, silent)
+    offline.bundles.install(file, silent)
+
+    assert [s.name for s in offline.world.library.sessions()] == [session.name]
+
+
 def unpacked(computer: Computer) -> list[str]:
     """What lies where bundles are unpacked, as names."""
     return sorted(path.name for path in (computer.home / "bundles").rglob("*") if path.is_file())
@@ -507,6 +531,32 @@ def test_where_the_disk_takes_no_links_room_for_copies_is_asked_too(computers, b
 
     assert (computers[1].home / "models" / "tiny-model" / "model.safetensors").is_file()
     assert not list((computers[1].home / "models").rglob(".*"))
+
+
+def test_a_copy_that_breaks_off_leaves_no_half_file_and_the_next_try_goes_to_the_same_folder(
+    computers, bundle, monkeypatch
+):
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    def fill_up(file: Path, place: Path) -> None:
+        Path(place).write_bytes(Path(file).read_bytes()[:9])
+        raise OSError(errno.ENOSPC, "No space left on device", str(place))
+
+    models = computers[1].home / "models"
+    with monkeypatch.context() as full:
+        full.setattr("os.link", no_links)
+        full.setattr("shutil.copyfile", fill_up)
+        with pytest.raises(BundleError, match="No space left"):
+            computers[1].bundles.install(bundle, silent)
+    left = [path for path in models.rglob("*") if path.is_file()]
+    (models / "tiny-model" / "config.json.part").write_text("of one that was killed")
+
+    computers[1].bundles.install(bundle, silent)
+
+    assert left == []
+    assert [path.name for path in models.iterdir()] == ["tiny-model"]
+    assert sorted(os.listdir(models / "tiny-model")) == sorted(os.listdir(TINY))
 
 
 def test_a_damaged_client_of_the_window_is_not_called_a_damaged_bundle(computers, tmp_path, monkeypatch):
