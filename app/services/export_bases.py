@@ -24,9 +24,8 @@ class ExportBases:
     def named(self, run: Run, wish: ExportWish) -> str | Path:
         """A folder, or a name on the Hub. Raises StudioError for a folder that is gone, and is needed."""
         base = wish.base_model or run.config.base_model
-        for folder in (run.folder / base, expanded(base)):
-            if is_folder(folder):
-                return folder.resolve()
+        if folder := _folder_of(run, base):
+            return folder
         is_needed = wish.format is not ExportFormat.ADAPTER and source_of(run, wish.checkpoint).is_adapter
         if is_needed and (looks_like_path(base) or base.count("/") > 1):
             raise StudioError(
@@ -41,7 +40,7 @@ class ExportBases:
         if not source.is_adapter:
             return in_folder(source.folder)
         base = wish.base_model or run.config.base_model
-        folder = self._folder(base)
+        folder = _folder_of(run, base) or self._models.cached(base, None)
         found = WholeModel() if folder is None else in_folder(folder)
         if found.parameters is not None:
             return found
@@ -50,9 +49,11 @@ class ExportBases:
         is_here = folder is not None and not self._models.lacks(folder)
         return replace(to_come, download_bytes=0) if is_here else to_come
 
-    def _folder(self, base: str) -> Path | None:
-        folder = expanded(base)
-        return folder if is_folder(folder) else self._models.cached(base, None)
+
+def _folder_of(run: Run, base: str) -> Path | None:
+    """If it is one; a relative one starts in the run's folder, then where the app was started."""
+    places = (run.folder / base, expanded(base))
+    return next((place.resolve() for place in places if is_folder(place)), None)
 
 
 def name_of_base(run: Run) -> str:

@@ -142,9 +142,9 @@ class ExportService:
         self.tidy()
         self._require_possible(run, wish)
         offline = self._is_offline(run)
+        parameters = self._bases.model(run, wish, offline=offline).parameters
         export = self._begun(run, wish)
         assert export.staging is not None
-        parameters = self._bases.model(run, wish, offline=self._is_offline(run)).parameters
         pacer = self._timing.pacer(wish, parameters)
         try:
             with self._under_way.following(export, pacer, tell, offline=offline) as hear:

@@ -307,6 +307,20 @@ def test_a_base_that_is_here_in_the_older_files_is_not_downloaded_again(
     assert in_part.download_bytes > 0
 
 
+def test_a_base_in_the_runs_own_folder_is_measured_there_and_the_hub_is_not_asked_for_it(
+    world, store, adapter
+) -> None:
+    run, configs = add_run(world, adapter("one"), base=Path("whole")), Configs(LLAMA)
+    shutil.copytree(MODEL, run.folder / "whole")
+
+    found = service_of(world, store, Writer(), configs=configs).estimate(
+        run, wish(world.home / "out", "merged")
+    )
+
+    assert (configs.asked, found.download_bytes) == (0, 0)
+    assert found.size_bytes < 16e6
+
+
 def test_a_look_at_the_hub_that_failed_is_repeated_later_and_at_once_where_it_was_offline() -> None:
     now, configs = [0.0], Configs(None)
     models = ModelsToCome(configs, lambda: now[0])
