@@ -24,8 +24,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts.training_states import States, end_runs_in  # noqa: E402
-from tests.e2e.conftest import RunningApp, launch  # noqa: E402
+from scripts.training_states import States  # noqa: E402
+from tests.e2e.conftest import RunningApp, end_runs_in, launch  # noqa: E402
 from tests.e2e.flet_ui import FletUI  # noqa: E402
 from tests.emulators.runpod.server import RunpodEmulator  # noqa: E402
 from tests.launchers.rented_place import trainer_image  # noqa: E402

@@ -12,10 +12,8 @@ import re
 import signal
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 from PIL import Image
 from playwright.sync_api import FloatRect, Locator
 
@@ -367,11 +365,3 @@ def kill_newest(home: Path) -> None:
     """The trainer of the run that was started last, as a machine short of memory would."""
     newest = max(home.rglob("job.json"), key=lambda file: file.stat().st_mtime)
     os.kill(int(json.loads(newest.read_text())["child_pid"]), signal.SIGKILL)
-
-
-def end_runs_in(home: Path) -> None:
-    """A run outlives its app, and here nobody waits for it."""
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(home) in word for word in process.info["cmdline"] or ()):
-            with suppress(psutil.Error):
-                process.kill()

@@ -109,8 +109,20 @@ class Launching:
         log.info("Run %s started on %s", run.id, run.target)
         stored = self._runs.update(run.id, lambda r: r.launched(handle, self._clock()))
         if stored.status is RunStatus.STOPPED:  # somebody stopped it before there was anything to stop
-            self._launchers[run.target].stop(handle, save=False)
+            return self._stopped_late(stored, handle)
         return stored
+
+    def _stopped_late(self, run: Run, handle: JobHandle) -> Run:
+        """Stopped now or, where that cannot be passed on, told as going, so that it can be stopped again."""
+        try:
+            self._launchers[run.target].stop(handle, save=False)
+        except StudioError as error:
+            message = f"This run was stopped while it was being launched, but it goes on: {error.message}"
+            going = replace(run, status=RunStatus.STARTING, ended_at=None).launched(handle, self._clock())
+            return self._runs.update(
+                run.id, lambda _: replace(going, message=message, hint=f"Stop it again. {error.hint}".strip())
+            )
+        return run
 
     def _as_the_switch_is(self, run: Run) -> Run:
         """Offline, if offline mode was switched on since the run was described: it may have waited for hours.

@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
@@ -84,6 +86,14 @@ class RunningApp:
             self.process.wait(15)
 
 
+def end_runs_in(home: Path) -> None:
+    """A run outlives its app, and here nobody waits for it."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(home) in word for word in process.info["cmdline"] or ()):
+            with suppress(psutil.Error):
+                process.kill()
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[RunningApp]:
     running = RunningApp(tmp_path / "home")
@@ -91,6 +101,7 @@ def app(tmp_path: Path) -> Iterator[RunningApp]:
         yield running.start()
     finally:
         running.stop()
+        end_runs_in(running.home)
 
 
 @pytest.fixture

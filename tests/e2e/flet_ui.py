@@ -141,9 +141,8 @@ class FletUI:
         """Click into a field; until it has the focus, keys would go to the one before."""
         field = self.field(label)
         field.click(position={"x": 24, "y": 20})  # its help text lies over the middle
-        box = field.bounding_box() if field.count() == 1 else None  # once clicked, some have no name
-        if box is not None:
-            with suppress(TimeoutError):
+        with suppress(TimeoutError):  # with the focus, an empty one shows a hint and has another name
+            if box := field.bounding_box(timeout=500):
                 self.page.wait_for_function(_HAS_FOCUS, arg=[box["x"] + 24, box["y"] + 20], timeout=1000)
 
     def choose_option(self, dropdown: str, option: str) -> None:

@@ -36,6 +36,29 @@ def test_a_run_stopped_while_it_was_being_launched_does_not_go_on(world, request
     assert world.launcher.job(run).state.phase is JobPhase.EXITED
 
 
+def test_a_run_stopped_while_it_was_being_launched_is_told_as_going_if_that_cannot_be_passed_on(
+    world, request_
+):
+    launch, stop = world.launcher.launch, world.launcher.stop
+
+    def slow_launch(run, **how):
+        world.training.stop(run.id, save=False)  # by another window: there is no job yet
+        return launch(run, **how)
+
+    def out_of_reach(*_, **__):
+        raise TargetError("Docker does not answer.", "Start Docker.")
+
+    world.launcher.launch, world.launcher.stop = slow_launch, out_of_reach
+    run = world.training.start(request_)
+    assert run.status is RunStatus.RUNNING
+    assert "it goes on: Docker does not answer." in run.message
+    assert run.hint == "Stop it again. Start Docker."
+
+    world.launcher.stop = stop
+    assert world.training.stop(run.id, save=False).status is RunStatus.STOPPED
+    assert world.launcher.job(run).state.phase is JobPhase.EXITED
+
+
 def test_stopping_an_ended_run_does_nothing(world, request_):
     run = stopped_run(world, request_)
 
