@@ -117,11 +117,12 @@ class Launching:
         try:
             self._launchers[run.target].stop(handle, save=False)
         except StudioError as error:
-            message = f"This run was stopped while it was being launched, but it goes on: {error.message}"
-            going = replace(run, status=RunStatus.STARTING, ended_at=None).launched(handle, self._clock())
-            return self._runs.update(
-                run.id, lambda _: replace(going, message=message, hint=f"Stop it again. {error.hint}".strip())
+            going = replace(
+                replace(run, status=RunStatus.STARTING, ended_at=None).launched(handle, self._clock()),
+                message=f"This run was stopped while it was being launched, but goes on: {error.message}",
+                hint=f"Stop it again. {error.hint}".strip(),
             )
+            return self._runs.update(run.id, lambda _: going)
         return run
 
     def _as_the_switch_is(self, run: Run) -> Run:

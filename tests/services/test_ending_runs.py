@@ -51,7 +51,7 @@ def test_a_run_stopped_while_it_was_being_launched_is_told_as_going_if_that_cann
     world.launcher.launch, world.launcher.stop = slow_launch, out_of_reach
     run = world.training.start(request_)
     assert run.status is RunStatus.RUNNING
-    assert "it goes on: Docker does not answer." in run.message
+    assert "but goes on: Docker does not answer." in run.message
     assert run.hint == "Stop it again. Start Docker."
 
     world.launcher.stop = stop

@@ -111,6 +111,8 @@ class Talk:
     """Not those from this one on, if any."""
     changes: int = 0
     """Counts what has become of the stored messages."""
+    answered_at: int = 0
+    """`changes` at the end of the last answer: until what is kept of it is read, it is shown as it came."""
     problem: Problem | None = None
     notice: str = ""
     """What a person should know of the chat on the screen, and that is no failure."""
@@ -131,6 +133,7 @@ class Talk:
             return False
         self.is_busy, self.answering_in, self.problem = True, None, None
         self.asked, self.live.text = "", ""  # of the answer before; a chat that is new yet would show them
+        self.hidden_from = self.hidden_to = None
         self.notice, self.undo = "", None
         self.stopped.clear()
         return True
@@ -186,8 +189,8 @@ class Talk:
             if after is not None:
                 await after()
             self.is_busy = False
-            self.hidden_from = self.hidden_to = None
             self.changes += 1
+            self.answered_at = self.changes
 
 
 @ft.observable
@@ -237,13 +240,19 @@ class Compare:
         write: Callable[[Comparison], Path],
     ) -> None:
         """The same, and a report at the end if all has been answered."""
+        if self.is_busy:
+            return
         await self.follow(plan, answers)
-        if self.problem is not None or self.plan is None or not self.plan.is_whole:
+        proven = self.plan
+        if self.problem is not None or proven is None or not proven.is_whole:
             return
         try:
-            self.report = str(await asyncio.to_thread(write, self.plan))
+            report = str(await asyncio.to_thread(write, proven))
         except Exception as error:
             self.problem = problem_of(error)
+        else:
+            if self.plan is proven:  # no other comparison has begun
+                self.report = report
 
     def _take(self, fresh: Sequence[Answered]) -> None:
         plan = self.plan

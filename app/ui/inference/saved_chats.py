@@ -148,7 +148,7 @@ def SavedChats(
 
     async def open_chat(conversation: Conversation) -> None:
         def opened(notice: str) -> None:
-            if talk.is_busy or talk.changes != changes:  # a question was asked meanwhile in the one on screen
+            if talk.is_busy or talk.conversation != shown:  # a question is, or a new chat was begun meanwhile
                 return
             talk.conversation = conversation.id
             talk.typing.system = conversation.system
@@ -158,7 +158,7 @@ def SavedChats(
             if not notice:
                 draft.value.model.pick(ModelRef.parse(conversation.model))
 
-        chosen, changes = draft.value.model.ref, talk.changes
+        chosen, shown = draft.value.model.ref, talk.conversation
         await doing.run(lambda: _who_answers(chats, conversation, chosen), opened)
 
     async def delete(conversation: Conversation) -> None:

@@ -32,7 +32,8 @@ def TalkView(
 ) -> ft.Control:
     """Give it the kind of talk as key. Not drawn anew while an answer grows: `Live` is."""
     said, set_said = ft.use_state(cast(tuple[Said, ...], ()))
-    conversation = talk.conversation
+    read_at, set_read_at = ft.use_state(-1)
+    conversation, changes = talk.conversation, talk.changes
     seen_in = ft.use_ref(conversation)
 
     def look() -> tuple[Said, ...]:
@@ -43,12 +44,13 @@ def TalkView(
             talk.forget_edits(said, now)
         seen_in.current = conversation
         set_said(now)
+        set_read_at(changes)
 
-    use_answer(look, found, on=(conversation, talk.changes))
+    use_answer(look, found, on=(conversation, changes))
     focus = use_focus_on_stop(is_busy=talk.is_busy)
     asking = Asking(chats, engine, draft, talk, ft.context.page.run_task, focus.pressed)
     hands = Hands(asking.edit, asking.rate, asking.again, talk.edits.value, is_alone=talk.is_alone)
-    is_answering = talk.is_busy and talk.answering_in == conversation
+    is_answering = talk.answering_in == conversation and (talk.is_busy or read_at < talk.answered_at)
     shown = [one for one in said if not (is_answering and _is_hidden(one, talk))]
     undo = talk.undo is not None and talk.undo[0] == conversation and not talk.is_busy
     entries = [

@@ -58,6 +58,26 @@ async def test_an_answer_streams_in_and_stop_keeps_what_was_said(parlour):
         await screen.wait_for(lambda: markdown(screen) == ["Hello", "As I was "])
 
 
+async def test_an_answer_stays_on_the_screen_until_it_is_read_from_what_is_kept(parlour, monkeypatch):
+    parlour.run("ferry")
+    messages, may_read = parlour.services.conversations.messages, threading.Event()
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "Hello", "Hi.")
+        await send(screen, "And back?")
+        parlour.engine.say("At seven.")
+        await screen.wait_for(lambda: "At seven." in markdown(screen))
+        monkeypatch.setattr(
+            parlour.services.conversations, "messages", lambda one: may_read.wait(20) and messages(one)
+        )
+        parlour.engine.finish()
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+
+        assert markdown(screen)[::-1] == ["Hello", "Hi.", "And back?", "At seven."]  # newest first
+
+        may_read.set()
+        await screen.wait_for(lambda: screen.identified("live-answer") == [] and len(markdown(screen)) == 4)
+
+
 async def test_stop_in_the_first_moment_of_a_question_holds(parlour):
     parlour.run("ferry")
     parlour.engine.may_begin.clear()
@@ -340,6 +360,32 @@ async def test_a_question_goes_to_the_chat_on_the_screen_though_another_is_being
         await screen.wait_for(lambda: "Well." in markdown(screen))
         assert (parlour.draft.chat.conversation, parlour.draft.chat.notice) == (second, "")
         assert len(chats.messages(first)) == 2
+
+
+async def test_a_chat_opens_though_a_thumb_was_given_while_it_was_looked_up(parlour, monkeypatch):
+    parlour.run("ferry")
+    chats, is_opening, may_open = parlour.services.conversations, threading.Event(), threading.Event()
+
+    def held(_) -> str:
+        is_opening.set()
+        assert may_open.wait(20)
+        return ""
+
+    async with parlour.opened() as screen:
+        await answered(screen, parlour, "About harbours", "Yes.")
+        first = parlour.draft.chat.conversation
+        await screen.click("New chat")
+        await answered(screen, parlour, "About inns", "No.")
+        await screen.click("Saved chats (2)")
+        monkeypatch.setattr(chats, "missing", held)
+
+        screen.start(screen.click("About harbours"))
+        await screen.wait_for(is_opening.is_set)
+        await screen.click("Good answer")
+        await screen.wait_for(lambda: screen.has_button("Good answer (marked)"))
+        may_open.set()
+
+        await screen.wait_for(lambda: parlour.draft.chat.conversation == first)
 
 
 async def test_a_changed_prompt_is_answered_where_it_stands(parlour):

@@ -98,6 +98,43 @@ async def test_what_a_run_has_learnt_is_proved_and_the_report_is_written_at_the_
     assert "What was learnt" in page.read_text()
 
 
+async def test_a_report_that_is_written_while_another_comparison_begins_is_not_told_as_that_of_the_other(
+    parlour, tmp_path, monkeypatch
+):
+    run = parlour.run("ferry")
+    row = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Nine."}]}
+    (run.folder / "data").mkdir(exist_ok=True)
+    (run.folder / "data" / "train.jsonl").write_text(json.dumps(row) + "\n")
+    export, is_writing, may_write = ComparingService.export, threading.Event(), threading.Event()
+
+    def held(*args):
+        is_writing.set()
+        assert may_write.wait(20)
+        return export(*args)
+
+    monkeypatch.setattr(ComparingService, "export", held)
+    compare = parlour.draft.compare
+    async with parlour.opened() as screen:
+        await choose_segment(screen, "inference-view", "compare")
+        await screen.click("Prove what was learnt")
+        for answer in ("Six.", "Nine.", *["The same."] * 40):
+            parlour.engine.say(answer)
+            parlour.engine.finish()
+        await screen.wait_for(is_writing.is_set)
+        await screen.type("Prompts, one a line", "When does it leave?")
+        await screen.click("Compare now")
+        await screen.wait_for(lambda: compare.is_busy and compare.plan.proof is None)
+
+        may_write.set()
+        await screen.wait_for(lambda: list((tmp_path / "exports").glob("compared-*.html")))
+        for _ in range(2):
+            parlour.engine.say("At six.")
+            parlour.engine.finish()
+        await screen.wait_for(lambda: not compare.is_busy)
+
+        assert compare.report == ""
+
+
 async def test_stop_ends_the_whole_batch_and_keeps_what_is_whole(parlour):
     parlour.run("ferry")
     async with parlour.opened() as screen:
