@@ -275,7 +275,7 @@ def build_services(
         ),
         training=training,
         monitoring=monitoring,
-        chats=ChatService(runs, chats, engine, paths.exports),
+        chats=ChatService(runs, chats, engine, paths.exports, bundled_model=paths.tiny_model),
         talkers=talkers,
         talking=TalkingEngine(engine, talkers),
         conversations=ConversationService(

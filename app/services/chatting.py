@@ -20,6 +20,7 @@ from app.domain.errors import EngineError, StudioError
 from app.domain.file_names import file_name
 from app.domain.ports import ChatStore, InferenceEngine, RunStore
 from app.domain.runs import Run, RunId
+from app.domain.setups import BUNDLED_MODEL
 from app.domain.talkers import AUTOMATIC, Placing
 from app.services.library import random_prompts
 from app.services.talkers import model_of
@@ -33,11 +34,20 @@ _RESULT_FILES = ("adapter_model.safetensors", "model.safetensors", "model.safete
 class ChatService:
     """What Quick Local Inference can ask for. Blocking: the UI calls it off the event loop."""
 
-    def __init__(self, runs: RunStore, chats: ChatStore, engine: InferenceEngine, exports: Path) -> None:
+    def __init__(
+        self,
+        runs: RunStore,
+        chats: ChatStore,
+        engine: InferenceEngine,
+        exports: Path,
+        *,
+        bundled_model: Path,
+    ) -> None:
         self._runs = runs
         self._chats = chats
         self._engine = engine
         self._exports = exports
+        self._bundled_model = bundled_model
 
     def blocked(self, run: Run) -> str:
         """Why one cannot chat with this run's result, as a sentence; empty if one can."""
@@ -47,6 +57,11 @@ class ChatService:
         if not any((folder / name).is_file() for name in _RESULT_FILES):
             return f"The result of this run is no longer in {folder}."
         return ""
+
+    def base_of(self, run: Run) -> str:
+        """The model it was trained from as it is chosen: the bundled one by its name, not by its folder."""
+        base = run.config.base_model
+        return BUNDLED_MODEL if base == str(self._bundled_model.resolve()) else base
 
     def status(self) -> EngineStatus:
         return self._engine.status()

@@ -160,7 +160,7 @@ def make_world(home: Path, database) -> World:
         offline=offline,
     )
     chat_store, exports = SqliteChatStore(database), home / "exports"
-    chats = ChatService(runs, chat_store, engine, exports)
+    chats = ChatService(runs, chat_store, engine, exports, bundled_model=home / "tiny-model")
     return World(
         home,
         launcher,

@@ -154,11 +154,11 @@ class Studio:
         file.write_text('{"prompt": "And now?", "completion": "Now this."}\n')
         return self.services.library.import_file(file).session
 
-    def start(self, name: str = "", *, target: Target = Target.LOCAL) -> Run:
+    def start(self, name: str = "", *, target: Target = Target.LOCAL, base_model: str = "owner/model") -> Run:
         """A run that is going."""
         session = self.services.library.sessions()[0]
         request = RunRequest(
-            RunConfig(base_model="owner/model"), target, session_id=session.id, output_name=name
+            RunConfig(base_model=base_model), target, session_id=session.id, output_name=name
         )
         return self.services.training.start(request)
 
@@ -195,7 +195,13 @@ def make_studio(home, database) -> Studio:
         library=world.library,
         training=world.training,
         monitoring=world.monitoring,
-        chats=ChatService(world.runs, SqliteChatStore(database), engine, home / "exports"),
+        chats=ChatService(
+            world.runs,
+            SqliteChatStore(database),
+            engine,
+            home / "exports",
+            bundled_model=home / "tiny-model",
+        ),
         settings=world.settings,
         queue=world.queue,
         history=world.history,

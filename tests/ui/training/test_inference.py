@@ -5,6 +5,7 @@ import pytest
 
 from app.domain.chat import PRESETS, EngineStatus
 from app.domain.errors import EngineError
+from app.domain.setups import BUNDLED_MODEL
 from app.services.talkers import model_of
 from tests.ui.training.conftest import choose_segment
 
@@ -38,6 +39,14 @@ async def test_a_run_whose_result_is_gone_has_nobody_to_talk_to(studio, run):
         await screen.wait_for(lambda: screen.identified("run-status") == ["Finished"])
 
         assert not screen.has_button("Run Inference")
+
+
+async def test_the_base_model_is_called_as_it_was_chosen(studio):
+    studio.finish(studio.start("talker", base_model=BUNDLED_MODEL))
+    async with studio.opened() as screen:
+        await screen.wait_for(lambda: screen.identified("chat-meta"))
+
+        assert "Base model: Tiny demo model (no download)" in screen.identified("chat-meta")[0]
 
 
 async def test_an_answer_streams_in_and_stays_in_the_conversation(studio, run):

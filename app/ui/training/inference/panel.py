@@ -4,6 +4,7 @@ import flet as ft
 
 from app.domain.chat import EngineStatus
 from app.domain.runs import Run
+from app.domain.setups import BUNDLED_MODEL
 from app.services.chatting import ChatService
 from app.ui.inference.sampling_controls import SamplingControls
 from app.ui.kit.identified import Identified
@@ -33,7 +34,7 @@ def InferencePanel(chats: ChatService, run: Run, chat: ChatDraft) -> ft.Control:
             text("training.chat.panel"),
             [
                 StatusLine(chats),
-                _meta(run),
+                _meta(run, chats.base_of(run)),
                 SamplingControls(chat.settings),
                 SamplePrompts(chats, run.id, chat),
                 PromptBar(chats, run.id, chat, chat.answering),
@@ -57,11 +58,12 @@ def StatusLine(chats: ChatService) -> ft.Control:
     )
 
 
-def _meta(run: Run) -> ft.Control:
+def _meta(run: Run, base: str) -> ft.Control:
     key = "adapter" if run.output_kind == "adapter" else "model"
+    shown = text_in("training.model.listed", base) if base == BUNDLED_MODEL else base
     lines = [
         text_in("training.chat.results", key, folder=run.output_dir),
-        text("training.chat.base_model", model=run.config.base_model),
+        text("training.chat.base_model", model=shown),
     ]
     said = ft.Text("\n".join(lines), font_family=CODE_FONT, size=12)
     return Identified("chat-meta", Selectable(said))
