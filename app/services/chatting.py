@@ -47,7 +47,7 @@ class ChatService:
         self._chats = chats
         self._engine = engine
         self._exports = exports
-        self._bundled_model = bundled_model
+        self._bundled_model = str(bundled_model.resolve())
 
     def blocked(self, run: Run) -> str:
         """Why one cannot chat with this run's result, as a sentence; empty if one can."""
@@ -61,7 +61,7 @@ class ChatService:
     def base_of(self, run: Run) -> str:
         """The model it was trained from as it is chosen: the bundled one by its name, not by its folder."""
         base = run.config.base_model
-        return BUNDLED_MODEL if base == str(self._bundled_model.resolve()) else base
+        return BUNDLED_MODEL if base == self._bundled_model else base
 
     def status(self) -> EngineStatus:
         return self._engine.status()

@@ -12,12 +12,12 @@ from app.ui.kit.section import Card
 from app.ui.texts import text, text_in
 from app.ui.theme import CODE_FONT, GAP, RADIUS
 
-_ROLES: Final = ("system", "user", "assistant", "tool", "document")
+ROLES: Final = ("system", "user", "assistant", "tool", "document")
 
 
 def role_called(role: str) -> str:
     """Its text; a file may have roles of its own."""
-    return text_in("data.row.roles", role) if role in _ROLES else role
+    return text_in("data.row.roles", role) if role in ROLES else role
 
 
 def RowCard(row: SessionRow, *, controls: Sequence[ft.Control] = ()) -> ft.Control:

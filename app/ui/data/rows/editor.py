@@ -9,7 +9,7 @@ import flet as ft
 from app.domain.edits import unmasked
 from app.domain.finding import is_unmasked
 from app.domain.sessions import Message, Session
-from app.ui.data.conversation import role_called
+from app.ui.data.conversation import ROLES, role_called
 from app.ui.data.wording import shortened
 from app.ui.data.working import WorkStatus, counting, use_work
 from app.ui.kit.entered import is_on, text_of
@@ -19,7 +19,6 @@ from app.ui.texts import text
 from app.ui.theme import CODE_FONT, GAP
 from app.ui.training.fields import Choice
 
-_ROLES: Final = ("system", "user", "assistant", "tool", "document")
 NEW: Final[tuple[Message, ...]] = ({"role": "user", "content": ""}, {"role": "assistant", "content": ""})
 
 Save = Callable[[Sequence[Message], Callable[[int], None]], Session]
@@ -127,7 +126,7 @@ def _message(
                         f"role-{number}",
                         text("data.rows.editor.role_of", number=number),
                         str(message["role"]),
-                        [(role, role_called(role)) for role in _ROLES],
+                        [(role, role_called(role)) for role in ROLES],
                         on_role,
                     ),
                     width=200,

@@ -9,6 +9,7 @@ import flet as ft
 from app.domain.errors import StudioError
 from app.domain.finding import RowFilter
 from app.ui.actions import Problem
+from app.ui.data.conversation import ROLES
 from app.ui.kit.entered import whole
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.text_field import TextField
@@ -21,7 +22,7 @@ Search = Callable[[RowFilter], Coroutine[Any, Any, None]]
 
 _ANY: Final = "any"
 _YES_NO: Final = {_ANY: None, "yes": True, "no": False}
-_ROLES: Final = (_ANY, "system", "user", "assistant", "tool", "document")
+_ROLES: Final = (_ANY, *ROLES)
 
 
 @ft.component
