@@ -67,6 +67,7 @@ from trainer_image.events import (
     Started,
 )
 from trainer_image.given import read_config
+from trainer_image.giving_way import wait_asleep
 from trainer_image.machine import likely_device, versions
 from trainer_image.models import config_of, find_model, require_reachable
 from trainer_image.problems import RunFailedError, explain
@@ -95,6 +96,7 @@ class Run:
 
 def main(argv: list[str]) -> int:
     network.obey_environment()
+    wait_asleep()
     args = options.parse(argv)
     if args.doctor:
         print(json.dumps(doctor.examine(), indent=1))  # noqa: T201

@@ -10,7 +10,7 @@ import os
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from app.domain.errors import EngineError, NotTakenError
 from app.worker.first_piece import heard_at_once
@@ -36,6 +36,10 @@ if TYPE_CHECKING:  # torch is imported by the first Load, after "loading" was sa
     from app.worker.residents import Residents
 
 log = logging.getLogger("app.worker")
+
+SPINS: Final = 10_000
+"""How often a thread looks whether the others are done before it sleeps. The threads meet hundreds of times
+for each token: with few looks it takes a third longer on a quiet computer (docs/measured/threads.md)."""
 
 NO_TORCH = EngineError(
     "Chatting on this computer needs PyTorch, which is not installed.",
@@ -231,7 +235,7 @@ def _read(requests: BinaryIO, waiting: "queue.SimpleQueue[Request]", worker: Wor
 
 def main() -> None:
     network.obey_environment()
-    give_way()
+    give_way(spins=SPINS)
     requests, replies = _private_pipes()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     waiting: queue.SimpleQueue[Request] = queue.SimpleQueue()

@@ -33,6 +33,16 @@ def test_a_run_learns_and_reports_how(name: str, request: pytest.FixtureRequest)
     assert ran.result.step == ran.result.total_steps == len(losses)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the OpenMP that PyTorch has on Linux")
+def test_threads_of_a_run_that_wait_for_each_other_sleep(tmp_path: Path, tiny_model: Path) -> None:
+    folder = tiny.make_run(tmp_path / "run", tiny_model, max_steps=1)
+
+    ran = tiny.run(folder, env=tiny.environment(OMP_DISPLAY_ENV="VERBOSE"))
+
+    assert ran.code == 0, ran.log
+    assert "GOMP_SPINCOUNT = '0'" in ran.log
+
+
 def test_a_run_reports_each_stage_in_order(sft_run: tiny.Ran) -> None:
     phases = [event.name for event in sft_run.of(Phase)]
 

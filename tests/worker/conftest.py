@@ -82,6 +82,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, log_dir: Path) -> Iterator[
         environment.setenv("PYTHONPATH", str(noise))
         environment.setenv("TUNEWRIGHT_TEST_NOISE", "1")
         environment.setenv("OMP_NUM_THREADS", "1")
+        environment.setenv("OMP_DISPLAY_ENV", "VERBOSE")
         engine = WorkerEngine(log_dir=log_dir)
         yield engine
         engine.unload()

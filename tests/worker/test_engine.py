@@ -127,6 +127,15 @@ def test_a_run_that_was_trained_further_is_loaded_again(
     assert ask(run) != before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the OpenMP that PyTorch has on Linux")
+def test_threads_that_wait_for_each_other_look_for_a_moment_and_then_sleep(
+    ask: Ask, tiny_runs: TinyRuns, log_dir: Path
+) -> None:
+    ask(tiny_runs.adapter)
+
+    assert "GOMP_SPINCOUNT = '10000'" in (log_dir / LOG_NAME).read_text()
+
+
 def test_what_libraries_print_goes_to_the_log_and_not_between_the_replies(
     ask: Ask, tiny_runs: TinyRuns, log_dir: Path
 ) -> None:
