@@ -52,7 +52,8 @@ def TalkView(
     hands = Hands(asking.edit, asking.rate, asking.again, talk.edits.value, is_alone=talk.is_alone)
     is_answering = talk.answering_in == conversation and (talk.is_busy or read_at < talk.answered_at)
     shown = [one for one in said if not (is_answering and _is_hidden(one, talk))]
-    undo = talk.undo is not None and talk.undo[0] == conversation and not talk.is_busy
+    is_busy = talk.is_busy or is_answering
+    undo = talk.undo is not None and talk.undo[0] == conversation and not is_busy
     entries = [
         keyed(
             Message,
@@ -61,7 +62,7 @@ def TalkView(
             one,
             hands,
             is_last=number == len(shown),
-            is_busy=talk.is_busy,
+            is_busy=is_busy,
         )
         for number, one in enumerate(shown, start=1)
     ]

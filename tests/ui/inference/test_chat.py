@@ -132,10 +132,19 @@ def values(screen, label):
     return [field.value for field in screen.controls(ft.TextField) if field.label == label]
 
 
+async def every(screen, tooltip):
+    """The buttons of this name, the newest message's first, once they can be pressed."""
+
+    def enabled():
+        found = [b for b in screen.controls(ft.IconButton) if b.tooltip == tooltip]
+        return [] if any(b.disabled for b in found) else found
+
+    return await screen.wait_for(enabled)
+
+
 async def change_first(screen, old, new):
-    """Edit the oldest question of several; the newest stands first among the controls."""
-    edits = [b for b in screen.controls(ft.IconButton) if b.tooltip == "Edit this message"]
-    await screen.click(edits[-1])
+    """Edit the oldest question of several."""
+    await screen.click((await every(screen, "Edit this message"))[-1])
     await screen.wait_for(lambda: [f for f in screen.controls(ft.TextField) if f.value == old])
     [field] = [f for f in screen.controls(ft.TextField) if f.value == old]
     await screen.set_value(field, new)
@@ -232,8 +241,7 @@ async def test_a_correction_is_not_taken_back_with_a_changed_question(parlour):
     async with parlour.opened() as screen:
         await answered(screen, parlour, "Hello", "First.")
         await answered(screen, parlour, "And Quill?", "Second.")
-        edits = [b for b in screen.controls(ft.IconButton) if b.tooltip == "Edit this message"]
-        await screen.click(edits[0])
+        await screen.click((await every(screen, "Edit this message"))[0])
         [field] = [f for f in screen.controls(ft.TextField) if f.value == "And Quill?"]
         await screen.set_value(field, "And Sorrel?")
         await screen.click("Save and answer")
@@ -241,7 +249,7 @@ async def test_a_correction_is_not_taken_back_with_a_changed_question(parlour):
         parlour.engine.finish()
         await screen.wait_for(lambda: screen.has_button("Undo"))
 
-        await screen.click([b for b in screen.controls(ft.IconButton) if b.tooltip == CORRECT][-1])
+        await screen.click((await every(screen, CORRECT))[-1])
         await screen.type("What the answer should have been", "Best.")
         await screen.click("Save correction")
 
@@ -430,7 +438,7 @@ async def test_what_is_typed_into_the_editor_of_an_answer_goes_with_the_answer(p
     async with parlour.opened() as screen:
         await answered(screen, parlour, "When does it leave?", "At nine.")
         await answered(screen, parlour, "And back?", "At ten.")
-        await screen.click(next(b for b in screen.controls(ft.IconButton) if b.tooltip == CORRECT))
+        await screen.click((await every(screen, CORRECT))[0])
         await screen.wait_for(lambda: parlour.draft.chat.edits.value)
 
         await change_first(screen, "When does it leave?", "When?")
