@@ -338,26 +338,32 @@ async def test_a_new_chat_that_begins_shows_nothing_of_the_one_before(parlour, m
         await screen.wait_for_text("There is no room.")
 
 
-async def test_a_question_goes_to_the_chat_on_the_screen_though_another_is_being_opened(parlour, monkeypatch):
-    parlour.run("ferry")
-    chats, is_opening, may_open = parlour.services.conversations, threading.Event(), threading.Event()
+async def opening_is_held(screen, chats, name, monkeypatch) -> threading.Event:
+    """A click on a saved chat, of two, that is looked up until the event is set."""
+    is_opening, may_open = threading.Event(), threading.Event()
 
     def held(_) -> str:
         is_opening.set()
         assert may_open.wait(20)
         return ""
 
+    await screen.click("Saved chats (2)")
+    monkeypatch.setattr(chats, "missing", held)
+    screen.start(screen.click(name))
+    await screen.wait_for(is_opening.is_set)
+    return may_open
+
+
+async def test_a_question_goes_to_the_chat_on_the_screen_though_another_is_being_opened(parlour, monkeypatch):
+    parlour.run("ferry")
+    chats = parlour.services.conversations
     async with parlour.opened() as screen:
         await answered(screen, parlour, "About harbours", "Yes.")
         first = parlour.draft.chat.conversation
         await screen.click("New chat")
         await answered(screen, parlour, "About inns", "No.")
         second = parlour.draft.chat.conversation
-        await screen.click("Saved chats (2)")
-        monkeypatch.setattr(chats, "missing", held)
-
-        screen.start(screen.click("About harbours"))
-        await screen.wait_for(is_opening.is_set)
+        may_open = await opening_is_held(screen, chats, "About harbours", monkeypatch)
         await send(screen, "And back?")
         await screen.wait_for(lambda: parlour.engine.state.state == "generating")
         may_open.set()
@@ -372,23 +378,13 @@ async def test_a_question_goes_to_the_chat_on_the_screen_though_another_is_being
 
 async def test_a_chat_opens_though_a_thumb_was_given_while_it_was_looked_up(parlour, monkeypatch):
     parlour.run("ferry")
-    chats, is_opening, may_open = parlour.services.conversations, threading.Event(), threading.Event()
-
-    def held(_) -> str:
-        is_opening.set()
-        assert may_open.wait(20)
-        return ""
-
+    chats = parlour.services.conversations
     async with parlour.opened() as screen:
         await answered(screen, parlour, "About harbours", "Yes.")
         first = parlour.draft.chat.conversation
         await screen.click("New chat")
         await answered(screen, parlour, "About inns", "No.")
-        await screen.click("Saved chats (2)")
-        monkeypatch.setattr(chats, "missing", held)
-
-        screen.start(screen.click("About harbours"))
-        await screen.wait_for(is_opening.is_set)
+        may_open = await opening_is_held(screen, chats, "About harbours", monkeypatch)
         await screen.click("Good answer")
         await screen.wait_for(lambda: screen.has_button("Good answer (marked)"))
         may_open.set()

@@ -78,17 +78,26 @@ async def test_an_answer_without_a_word_is_said_beside_the_other(parlour):
         assert "The model ended" not in said(screen, 1, 2)
 
 
-async def test_what_a_run_has_learnt_is_proved_and_the_report_is_written_at_the_end(parlour, tmp_path):
+def run_with_a_row(parlour) -> None:
     run = parlour.run("ferry")
     row = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Nine."}]}
     (run.folder / "data").mkdir(exist_ok=True)
     (run.folder / "data" / "train.jsonl").write_text(json.dumps(row) + "\n")
+
+
+async def prove(screen, parlour) -> None:
+    """Wrong before, right now; and twenty general prompts that are answered as before."""
+    await choose_segment(screen, "inference-view", "compare")
+    await screen.click("Prove what was learnt")
+    for answer in ("Six.", "Nine.", *["The same."] * 40):
+        parlour.engine.say(answer)
+        parlour.engine.finish()
+
+
+async def test_what_a_run_has_learnt_is_proved_and_the_report_is_written_at_the_end(parlour, tmp_path):
+    run_with_a_row(parlour)
     async with parlour.opened() as screen:
-        await choose_segment(screen, "inference-view", "compare")
-        await screen.click("Prove what was learnt")
-        for answer in ("Six.", "Nine.", *["The same."] * 40):
-            parlour.engine.say(answer)
-            parlour.engine.finish()
+        await prove(screen, parlour)
 
         await screen.wait_for_text("Report: ")
         said = " ".join(screen.identified("proof"))
@@ -101,10 +110,7 @@ async def test_what_a_run_has_learnt_is_proved_and_the_report_is_written_at_the_
 async def test_a_report_that_is_written_while_another_comparison_begins_is_not_told_as_that_of_the_other(
     parlour, tmp_path, monkeypatch
 ):
-    run = parlour.run("ferry")
-    row = {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Nine."}]}
-    (run.folder / "data").mkdir(exist_ok=True)
-    (run.folder / "data" / "train.jsonl").write_text(json.dumps(row) + "\n")
+    run_with_a_row(parlour)
     export, is_writing, may_write = ComparingService.export, threading.Event(), threading.Event()
 
     def held(*args):
@@ -115,11 +121,7 @@ async def test_a_report_that_is_written_while_another_comparison_begins_is_not_t
     monkeypatch.setattr(ComparingService, "export", held)
     compare = parlour.draft.compare
     async with parlour.opened() as screen:
-        await choose_segment(screen, "inference-view", "compare")
-        await screen.click("Prove what was learnt")
-        for answer in ("Six.", "Nine.", *["The same."] * 40):
-            parlour.engine.say(answer)
-            parlour.engine.finish()
+        await prove(screen, parlour)
         await screen.wait_for(is_writing.is_set)
         await screen.type("Prompts, one a line", "When does it leave?")
         await screen.click("Compare now")
