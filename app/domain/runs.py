@@ -147,6 +147,11 @@ class Run:
         return self.status.is_final and self.checkpoint is not None
 
     @property
+    def can_be_exported(self) -> bool:
+        """Whether it has ended with something to take along."""
+        return self.status.is_final and bool(self.output or self.checkpoint)
+
+    @property
     def is_stopping(self) -> bool:
         """Asked to stop, and still going."""
         return self.stop_requested and not self.status.is_final

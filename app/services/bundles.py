@@ -8,11 +8,9 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain, count
 from pathlib import Path
 
 from app.domain.bundles import (
-    FOLDER,
     MANIFEST,
     BundledModel,
     BundleError,
@@ -37,10 +35,10 @@ from app.services.bundle_files import (
     require_space,
     speaking_of,
 )
+from app.services.bundle_labels import model_sources
 from app.services.bundle_rooms import INSTALLED, unpacking_room
 from app.services.library import LibraryService
 from app.services.offline import OfflineService
-from trainer_image.config import OUTPUT_DIR
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +119,7 @@ class BundleService:
             told(BundleProgress(f"Writing the session {session.name}"))
             self._library.export(session.id, file, overwrite=True)
             yield Source("session", session.name, f"sessions/{file.name}", file)
-        yield from self._collected_models(wish.models, told)
+        yield from model_sources(list(self._with_bases(wish.models, told)), room, told)
         if wish.window:
             file = room / "window.tar"
             told(BundleProgress("Looking for the desktop window's client"))
@@ -132,17 +130,6 @@ class BundleService:
             self._parts.collect_wheels(wish.requirement, room / "wheels")
             for path in sorted((room / "wheels").glob("*.whl")):
                 yield Source("wheel", path.name, f"wheels/{path.name}", path)
-
-    def _collected_models(self, names: Sequence[str], told: Told) -> Iterator[Source]:
-        taken: dict[str, Path] = {}
-        for name, found in self._with_bases(names, told):
-            label = name if found.revision else _free_label(found.folder, taken)
-            place = _place_of(label, found.revision)
-            if place.casefold() in taken:
-                continue  # named twice
-            taken[place.casefold()] = found.folder
-            for path in sorted(path for path in found.folder.rglob("*") if path.is_file()):
-                yield Source("model", label, f"{place}/{path.relative_to(found.folder).as_posix()}", path)
 
     def _with_bases(self, names: Sequence[str], told: Told) -> Iterator[tuple[str, ModelFiles]]:
         """Each model as it is named, and after an adapter its base."""
@@ -287,17 +274,6 @@ class BundleService:
                     needed[disk] = known, size + _more_bytes(place, model.sizes)
         for place, size in needed.values():
             require_space(place, size)
-
-
-def _place_of(label: str, revision: str) -> str:
-    return f"models/{label.replace('/', '--')}/{revision or FOLDER}"
-
-
-def _free_label(folder: Path, taken: Mapping[str, Path]) -> str:
-    """What a model's folder is called in the bundle: each result of a run lies in one called output."""
-    name = f"{folder.parent.name}-{folder.name}" if folder.name == OUTPUT_DIR else folder.name
-    labels = chain([name], (f"{name}-{number}" for number in count(2)))
-    return next(each for each in labels if taken.get(_place_of(each, "").casefold(), folder) == folder)
 
 
 def _unfitting(what: str, made_for: str, here: str) -> BundleError:

@@ -21,6 +21,7 @@ import pytest
 from app.adapters.bundle_parts import SystemBundleParts
 from app.adapters.processes import SystemProcesses, start_of
 from app.adapters.sqlite.engine import open_database
+from app.domain.adapter_bases import base_named_in
 from app.domain.bundles import BundleError, BundleWish
 from app.domain.errors import StudioError
 from app.services.bundle_files import extract, manifest_of
@@ -687,6 +688,38 @@ def test_an_adapter_is_bundled_with_its_base(computers, hub_model, offline_hub, 
     assert packed == {f"owner--adapter/abc123/{name}" for name in (*ADAPTER, *WEIGHTS)} | {
         f"owner--tiny/abc123/{file.name}" for file in TINY.iterdir()
     }
+
+
+def test_an_adapter_finds_the_folder_of_its_base_on_the_other_computer(computers, tmp_path):
+    online, offline = computers
+    base, first, second = shutil.copytree(TINY, tmp_path / "mine"), tmp_path / "first", tmp_path / "second"
+    for adapter in (first, second):
+        adapter.mkdir()
+        settings = json.dumps({"base_model_name_or_path": str(base), "r": 16, "of": adapter.name})
+        (adapter / "adapter_config.json").write_text(settings)
+        (adapter / "adapter_model.safetensors").write_bytes(b"halves")
+    another = offline.home / "models" / "mine" / "config.json"
+    another.parent.mkdir(parents=True)
+    another.write_text("{}")
+
+    file = tmp_path / "all.bundle"
+    made = online.bundles.make(BundleWish([str(first), str(base), str(second)]), file, silent)
+    before = (first / "adapter_config.json").read_bytes()
+    shutil.rmtree(base)
+    for _ in range(2):
+        offline.bundles.install(file, silent)
+
+    assert len(made.models()) == 3
+    assert sorted(path.name for path in (offline.home / "models").iterdir())[:2] == ["first", "mine"]
+    assert len(list((offline.home / "models").iterdir())) == 4
+    for adapter in (first, second):
+        installed = offline.home / "models" / adapter.name
+        settings = (installed / "adapter_config.json").read_bytes()
+        found = base_named_in(settings, installed)
+        assert (found.folder / "model.safetensors").read_bytes() == (TINY / "model.safetensors").read_bytes()
+        assert json.loads(settings)["r"] == 16
+    assert (first / "adapter_config.json").read_bytes() == before
+    assert another.read_text() == "{}"
 
 
 def test_an_adapter_whose_base_is_not_to_be_had_is_refused_and_says_what_that_is_for(

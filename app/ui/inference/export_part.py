@@ -1,4 +1,4 @@
-"""A run's exports: a button that makes one, and those there are, each with what can be done with it."""
+"""A run's exports: the button that makes one, and those there are, each with what can be done with it."""
 
 from collections.abc import Callable
 from typing import Final, cast
@@ -31,9 +31,20 @@ from app.ui.training.watching import use_answer
 _LOOK_SECONDS: Final = 0.5
 
 
+def export_button(run: Run, window: ExportWindow) -> ft.Control:
+    """For a run that has something to take along."""
+    button = ft.OutlinedButton(
+        text("inference.export.open"),
+        icon=ft.Icons.IOS_SHARE,
+        tooltip=text("inference.export.open_help"),
+        on_click=lambda: window.open(run),
+    )
+    return Identified("export", button)
+
+
 @ft.component
 def ExportPart(exporting: ExportService, run: Run, window: ExportWindow) -> ft.Control:
-    """For a run that has a result or a checkpoint. Memoise it with a run that does not tick."""
+    """What was made of the run, and what is being made. Memoise it with a run that does not tick."""
     exports, set_exports = ft.use_state(cast(tuple[Export, ...], ()))
     under_way, set_under_way = ft.use_state(cast(tuple[ExportUnderWay, ...], ()))
     version, set_version = ft.use_state(0)
@@ -58,21 +69,16 @@ def ExportPart(exporting: ExportService, run: Run, window: ExportWindow) -> ft.C
         on=(run.id, version, window.made, goes_on),
         every_seconds=_LOOK_SECONDS if goes_on else None,
     )
-    button = ft.OutlinedButton(
-        text("inference.export.open"),
-        icon=ft.Icons.IOS_SHARE,
-        tooltip=text("inference.export.open_help"),
-        on_click=lambda: window.open(run),
-    )
     lines: list[ft.Control] = [keyed(UnderWayLine, f"making-{one.id}", exporting, one) for one in under_way]
     lines += [keyed(ExportLine, f"export-{one.id}", exporting, one, look_again, set_left) for one in exports]
     if left:
         lines.append(Identified("export-left", Selectable(ft.Text(left)), live=True))
     return ft.Column(
-        [ft.Row([Identified("export", button)]), *lines],
+        lines,
         spacing=GAP,
         tight=True,
         horizontal_alignment=ft.CrossAxisAlignment.STRETCH,
+        visible=bool(lines),
     )
 
 

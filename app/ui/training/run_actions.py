@@ -11,6 +11,8 @@ from app.services.everything import Services
 from app.services.resuming import never_began
 from app.services.training import TrainingService
 from app.ui.actions import Action, use_action
+from app.ui.inference.export_part import export_button
+from app.ui.inference.export_window import ExportWindow
 from app.ui.kit.confirm_dialog import ConfirmDialog
 from app.ui.kit.error_banner import ErrorBanner
 from app.ui.kit.identified import Identified
@@ -28,7 +30,9 @@ _PATIENCE_SECONDS: Final = 30.0
 
 
 @ft.component
-def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> ft.Control:
+def RunActions(
+    services: Services, run: Run, on_changed: Callable[[], None], exports: ExportWindow
+) -> ft.Control:
     """Buttons that fit the run's state, each with its consequence."""
     training = services.training
     going_on, set_going_on = ft.use_state(cast(How | None, None))
@@ -58,7 +62,10 @@ def RunActions(services: Services, run: Run, on_changed: Callable[[], None]) -> 
     if run.status is RunStatus.QUEUED:
         body = [Help(text("training.actions.queued"))]
     elif run.status.is_final:
-        body = _after(run, resume, outlook, longer, place, lambda: set_going_on(How(is_new=never_began(run))))
+        export = export_button(run, exports) if run.can_be_exported else None
+        body = _after(
+            run, resume, outlook, longer, place, lambda: set_going_on(How(is_new=never_began(run))), export
+        )
         if going_on is not None:
             key = f"go-on-{run.id}"
             body.append(keyed(GoOn, key, services, run, going_on, lambda: set_going_on(None), done))
@@ -156,8 +163,9 @@ def _after(
     on_longer: Callable[[], None],
     place: "ft.Ref[Any]",
     on_place: Callable[[], None],
+    export: ft.Control | None,
 ) -> list[ft.Control]:
-    """`on_place` asks where."""
+    """`on_place` asks where; `export` is the button that takes it along."""
     not_resumed, not_longer = outlook.not_resumed, outlook.not_longer
     if asks_first(run) and never_began(run):
         again = _button(
@@ -215,7 +223,8 @@ def _after(
                 place=None if buttons else place,
             )
         )
-    note = "" if run.status is RunStatus.FINISHED else _note(outlook)
+    note = "" if run.status is RunStatus.FINISHED or not buttons else _note(outlook)
+    buttons += [export] if export is not None else []
     return [Wrap([*buttons, *([Help(note)] if note else [])])] if buttons else []
 
 

@@ -15,7 +15,7 @@ from app.domain.runs import Run
 from app.domain.sizes import sized
 from app.services.exporting import ExportService
 from app.ui.inference.export_dialog import ExportHost
-from app.ui.inference.export_part import ExportPart
+from app.ui.inference.export_part import ExportPart, export_button
 from app.ui.inference.export_window import ExportWindow
 from tests.exporting.conftest import (
     MODEL,
@@ -36,9 +36,10 @@ __all__ = ["adapter"]
 
 @ft.component
 def Exports(exporting: ExportService, run: Run) -> ft.Control:
-    """As the Training tab has it: the part in the run's view, and the dialog beside it."""
+    """As the Training tab has it: button and part in the run's view, and the dialog beside it."""
     window = ft.use_memo(ExportWindow, dependencies=[])
-    return ft.Column([ExportPart(exporting, run, window), ExportHost(exporting, window)])
+    part = ExportPart(exporting, run, window)
+    return ft.Column([export_button(run, window), part, ExportHost(exporting, window)])
 
 
 @pytest.fixture

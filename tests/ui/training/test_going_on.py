@@ -13,6 +13,7 @@ from app.domain.renting import Leaving, PodOptions, plan_of
 from app.domain.runpod_ports import GpuOffer, Stock
 from app.domain.runs import Run, RunRequest, RunStatus, Target
 from app.services.resuming import ground_of, resume_blocked
+from app.ui.inference.export_window import ExportWindow
 from app.ui.training.going_on import GoOn, How
 from app.ui.training.run_actions import RunActions
 from tests.launchers.places import make_run
@@ -68,7 +69,7 @@ def run(tmp_path) -> Run:
 
 async def test_a_rented_run_is_resumed_only_after_its_price_limit_and_files_were_seen(run):
     account = Account(A4000)
-    async with mounted(RunActions, account.services, run, lambda: None) as screen:
+    async with mounted(RunActions, account.services, run, lambda: None, ExportWindow()) as screen:
         await screen.wait_for(lambda: not screen.button("Resume…").disabled)
         await screen.click("Resume…")
         await screen.wait_for(lambda: not screen.button("Order a pod and resume").disabled)
@@ -118,7 +119,7 @@ async def test_the_price_is_asked_for_the_checkpoint_that_was_chosen(run):
 
 async def test_a_run_of_a_pod_goes_on_here_if_that_is_chosen(run):
     account = Account(A4000)
-    async with mounted(RunActions, account.services, run, lambda: None) as screen:
+    async with mounted(RunActions, account.services, run, lambda: None, ExportWindow()) as screen:
         await screen.wait_for(lambda: not screen.button("Resume…").disabled)
         await screen.click("Resume…")
         await choose_segment(screen, "go-on-target", Target.LOCAL.value)
@@ -133,7 +134,7 @@ async def test_a_run_of_a_pod_goes_on_here_if_that_is_chosen(run):
 
 async def test_a_run_of_this_computer_goes_on_on_a_pod_after_its_image_and_price(run):
     account, here = Account(A4000), replace(run, target=Target.LOCAL)
-    async with mounted(RunActions, account.services, here, lambda: None) as screen:
+    async with mounted(RunActions, account.services, here, lambda: None, ExportWindow()) as screen:
         await screen.wait_for(lambda: not screen.button("Resume").disabled)
         await screen.click("Resume elsewhere…")
         await choose_segment(screen, "go-on-target", Target.RUNPOD.value)
@@ -150,7 +151,7 @@ async def test_a_run_of_this_computer_goes_on_on_a_pod_after_its_image_and_price
 async def test_a_dearer_gpu_is_taken_with_one_click_and_its_price_is_seen_before_the_order(run):
     account = Account(L4)
     never = replace(run, status=RunStatus.FAILED, started_at=None, checkpoint=None)
-    async with mounted(RunActions, account.services, never, lambda: None) as screen:
+    async with mounted(RunActions, account.services, never, lambda: None, ExportWindow()) as screen:
         await screen.click("Start again…")
         await screen.wait_for_text("None is free at that price.")
         assert screen.button("Order a pod").disabled

@@ -93,7 +93,7 @@ def RunView(
             memoised(PhaseStrip, f"stages-{run.id}", report.stages),
             Progress(run),
             Figures(run, last, gain(report.measurements)),
-            memoised(RunActions, f"actions-{run.id}", services, _acted_on(run), on_changed),
+            memoised(RunActions, f"actions-{run.id}", services, _acted_on(run), on_changed, exports.value),
             *_exports(services, _acted_on(run), exports.value),
             memoised(MemoryChanges, f"changes-{run.id}", report.changes),
             memoised(Learning, f"learning-{run.id}", still, data, hands),
@@ -127,7 +127,7 @@ def RunView(
 
 def _exports(services: Services, run: Run, window: ExportWindow) -> list[ft.Control]:
     """Once a run that has ended has something to take along."""
-    if not (run.status.is_final and (run.output or run.checkpoint)):
+    if not run.can_be_exported:
         return []
     return [memoised(ExportPart, f"exports-{run.id}", services.exporting, run, window)]
 
