@@ -22,6 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "assets/sample/ferry-help-desk.jsonl"
+TOLD = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+"""What the trainer takes from the environment instead of deciding it."""
 
 
 def main() -> None:
@@ -29,7 +31,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--without", action="store_true", help="let threads spin while they wait")
     args = parser.parse_args()
-    environment = {**os.environ, **({"OMP_WAIT_POLICY": "active"} if args.without else {})}
+    environment = {name: value for name, value in os.environ.items() if name not in TOLD}
+    if args.without:
+        environment["OMP_WAIT_POLICY"] = "active"
     alone = step_ms(args.steps, environment)
     with busy_process():
         beside = step_ms(args.steps, environment)

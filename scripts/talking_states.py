@@ -46,7 +46,7 @@ def export(states: "States") -> None:
     _both(states, "17-export")
     ui.click("Export")
     ui.wait_for_text("Loading what was trained", "export-progress", timeout=60)
-    states.take("17-export-running", states.ui.page.viewport_size or _WIDE)
+    states.take("17-export-running", states.ui.page.viewport_size or _WIDE, at_once=True)
     ui.wait_for_text("As trained", "export-verdict", timeout=_ANSWER_SECONDS)
     _both(states, "17-export-certificate")
     ui.click("Close")

@@ -42,15 +42,24 @@ class States:
         folder.mkdir(parents=True, exist_ok=True)
 
     def take(
-        self, name: str, size: dict[str, int] = WIDE, *, dark: bool = False, from_piece: str = ""
+        self,
+        name: str,
+        size: dict[str, int] = WIDE,
+        *,
+        dark: bool = False,
+        from_piece: str = "",
+        at_once: bool = False,
     ) -> None:
-        """`from_piece`: only the right column, from where that piece begins."""
+        """`from_piece`: only the right column, from where that piece begins. `at_once`: it is soon over."""
         page, raw = self.ui.page, self._folder / f"{name}.png"
         self.resize(size)
         page.emulate_media(color_scheme="dark" if dark else "light")
         page.mouse.move(2, 2)
-        page.wait_for_timeout(2000 if dark else 900)  # ripples fade, a theme comes piece by piece
-        page.screenshot(path=str(raw))
+        if at_once:
+            raw.write_bytes(page.screenshot())
+        else:
+            page.wait_for_timeout(2000 if dark else 900)  # ripples fade, a theme comes piece by piece
+            raw.write_bytes(self._settled())
         box = self._box(from_piece) if from_piece else None
         with Image.open(raw) as whole:
             left, top = (int(box["x"]) - 30, int(box["y"]) - 30) if box else (0, 0)
@@ -58,6 +67,17 @@ class States:
             image.save(raw.with_suffix(".webp"), quality=QUALITY, method=6)
         raw.unlink()
         page.emulate_media(color_scheme="light")
+
+    def _settled(self) -> bytes:
+        """The page as a PNG once nothing moves in it, or some seconds later: a run never rests."""
+        page = self.ui.page
+        seen = page.screenshot()
+        for _ in range(8):
+            page.wait_for_timeout(500)
+            before, seen = seen, page.screenshot()
+            if seen == before:
+                break
+        return seen
 
     def resize(self, size: dict[str, int]) -> None:
         """And wait until all is in its place: what is clicked earlier is clicked beside."""

@@ -15,6 +15,9 @@ __all__ = ["pytest_ignore_collect", "pytest_itemcollected"]
 
 # Models of tests are so small that a second thread only waits: in the way, where other tests run beside.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# How threads wait is what some of them are about, so what is said of it where they run does not count.
+for _name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+    os.environ.pop(_name, None)
 
 # In CI the same examples every time: a change is judged by its own merits. Elsewhere new ones are looked for.
 # Nowhere is a slow computer a failure.

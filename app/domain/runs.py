@@ -24,6 +24,8 @@ LOG_FILE: Final = "log.txt"
 LOG_COPY_FILE: Final = "log-copy.txt"
 """What the target itself kept of the log, while the trainer cannot be asked for it."""
 
+STOPPED_IN_VAIN: Final = "This run was stopped while it was being launched, but goes on: "
+
 
 class RunStatus(StrEnum):
     QUEUED = "queued"
@@ -150,6 +152,11 @@ class Run:
     def can_be_exported(self) -> bool:
         """Whether it has ended with something to take along."""
         return self.status.is_final and bool(self.output or self.checkpoint)
+
+    @property
+    def was_stopped_in_vain(self) -> bool:
+        """Its message says so: that stays until it has ended, whatever else there is to say."""
+        return self.message.startswith(STOPPED_IN_VAIN)
 
     @property
     def is_stopping(self) -> bool:

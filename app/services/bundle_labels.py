@@ -3,14 +3,17 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import chain, count
 from pathlib import Path
+from typing import Final
 
 from app.domain.adapter_bases import ADAPTER_SETTINGS
-from app.domain.bundles import FOLDER, BundleProgress, ModelFiles, Told
+from app.domain.bundles import FOLDER, BundledModel, BundleProgress, ModelFiles, Told
 from app.services.bundle_files import Source
 from trainer_image.config import OUTPUT_DIR
+
+_BESIDE: Final = "../"
 
 
 def model_sources(found: Sequence[tuple[str, ModelFiles]], room: Path, told: Told) -> Iterator[Source]:
@@ -21,11 +24,7 @@ def model_sources(found: Sequence[tuple[str, ModelFiles]], room: Path, told: Tol
     """
     bases = {Path(model.base).resolve() for _, model in found if _names_a_folder(model)}
 
-    @cache
-    def label_of_base(folder: Path) -> str:
-        told(BundleProgress(f"Reading the base model in {folder}"))
-        return _label_of_base(folder)
-
+    label_of_base = cache(partial(_label_of_base, told=told))  # it reads all of a model
     taken: dict[str, Path] = {}
     for name, model in found:
         if model.revision:
@@ -53,19 +52,32 @@ def _names_a_folder(model: ModelFiles) -> bool:
 def _settings_with_base(settings: Path, label: str, room: Path) -> Path:
     written = room / ADAPTER_SETTINGS
     written.parent.mkdir(parents=True, exist_ok=True)
-    told = json.loads(settings.read_bytes()) | {"base_model_name_or_path": f"../{label}"}
+    told = json.loads(settings.read_bytes()) | {"base_model_name_or_path": f"{_BESIDE}{label}"}
     written.write_text(json.dumps(told, indent=2), encoding="utf-8")
     return written
 
 
-def _label_of_base(folder: Path) -> str:
+def bases_of_adapters(models: Sequence[BundledModel], room: Path) -> set[str]:
+    """The labels that adapters in a bundle which was unpacked into `room` have their bases by."""
+    settings = (room.joinpath(*model.place.split("/"), ADAPTER_SETTINGS) for model in models)
+    read = (json.loads(file.read_bytes()) for file in settings if file.is_file())
+    named = (str(each.get("base_model_name_or_path")) for each in read)
+    return {each.removeprefix(_BESIDE) for each in named if each.startswith(_BESIDE)}
+
+
+def _label_of_base(folder: Path, *, told: Told) -> str:
     """After what it holds: another model of that name on the other computer is never taken for it."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    digest, done = hashlib.sha256(), 0
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    total = sum(path.stat().st_size for path in files)
+    for path in files:
+        told(BundleProgress(f"Reading {path.name} of the base model {folder.name}", done, total))
         with path.open("rb") as file:
             digest.update(f"{path.relative_to(folder).as_posix()} ".encode())
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    return f"{_own_name(folder)}-{digest.hexdigest()[:12]}"
+        done += path.stat().st_size
+    name, ending = _own_name(folder), f"-{digest.hexdigest()[:12]}"
+    return f"{name.removesuffix(ending)}{ending}"  # one that came in a bundle has it already
 
 
 def _free_label(folder: Path, taken: Mapping[str, Path]) -> str:

@@ -35,7 +35,7 @@ from app.services.bundle_files import (
     require_space,
     speaking_of,
 )
-from app.services.bundle_labels import model_sources
+from app.services.bundle_labels import bases_of_adapters, model_sources
 from app.services.bundle_rooms import INSTALLED, unpacking_room
 from app.services.library import LibraryService
 from app.services.offline import OfflineService
@@ -166,7 +166,7 @@ class BundleService:
         *,
         image_platform: str,
     ) -> Manifest:
-        """The manifest goes last: only then every checksum is known, each file having been read once."""
+        """The manifest goes last: only then every checksum is known, made as the files are written."""
         partial, parts, done = file.with_name(file.name + ".part"), [], 0
         try:
             with tarfile.open(partial, "w") as tar:
@@ -221,10 +221,13 @@ class BundleService:
                 )
 
             yield f"session {part.path}", f"Importing the session {part.name}", take_session
+        bases = bases_of_adapters(manifest.models(), room)
         for model in manifest.models():
 
             def place(model: BundledModel = model) -> None:
                 source = room.joinpath(*model.place.split("/"))
+                if not model.revision and model.name in bases:
+                    self._require_own_place(model)
                 places = self._parts.place_model(model.name, model.revision, source, model.sums)
                 told(BundleProgress(f"The model {model.name} lies in {' and '.join(map(str, places))}"))
 
@@ -247,6 +250,15 @@ class BundleService:
                 self._parts.install_wheels(manifest.requirement, room / "wheels")
 
             yield "wheels", f"Installing {manifest.requirement}", install
+
+    def _require_own_place(self, model: BundledModel) -> None:
+        """Where its adapters look for it: beside it lies another one."""
+        [place] = self._parts.model_places(model.name, model.revision, model.sums)
+        if place.name != model.name:
+            raise BundleError(
+                f"The base model {model.name} was changed in {place.with_name(model.name)}.",
+                "Its adapter would be put on the changed one. Move that folder away, then install again.",
+            )
 
     def _require_fitting(self, manifest: Manifest) -> None:
         """Before anything is unpacked: gigabytes that cannot be used would stay."""

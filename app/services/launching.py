@@ -10,7 +10,7 @@ from app.domain.errors import StudioError, TargetError
 from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, RunStore, Secrets
 from app.domain.queue import spreads
-from app.domain.runs import JobHandle, Run, RunStatus, Target
+from app.domain.runs import STOPPED_IN_VAIN, JobHandle, Run, RunStatus, Target
 from app.services.run_requests import offline_problem, request_of_run
 
 log = logging.getLogger(__name__)
@@ -115,14 +115,19 @@ class Launching:
     def _stopped_late(self, run: Run, handle: JobHandle) -> Run:
         """Stopped now or, where that cannot be passed on, told as going, so that it can be stopped again."""
         try:
-            self._launchers[run.target].stop(handle, save=False)
+            with _bugs_told(run, "stopped"):
+                self._launchers[run.target].stop(handle, save=False)
         except StudioError as error:
-            going = replace(
-                replace(run, status=RunStatus.STARTING, ended_at=None).launched(handle, self._clock()),
-                message=f"This run was stopped while it was being launched, but goes on: {error.message}",
-                hint=f"Stop it again. {error.hint}".strip(),
-            )
-            return self._runs.update(run.id, lambda _: going)
+            message = f"{STOPPED_IN_VAIN}{error.message}"
+            hint = f"Stop it again. {error.hint}".strip()
+
+            def going(stored: Run) -> Run:
+                if stored.status is not RunStatus.STOPPED or stored.attempt != run.attempt:
+                    return stored
+                again = replace(stored, status=RunStatus.STARTING, ended_at=None)
+                return replace(again.launched(handle, self._clock()), message=message, hint=hint)
+
+            return self._runs.update(run.id, going)
         return run
 
     def _as_the_switch_is(self, run: Run) -> Run:
@@ -152,16 +157,16 @@ class Launching:
 
 
 @contextmanager
-def _bugs_told(run: Run) -> Iterator[None]:
+def _bugs_told(run: Run, done: str = "launched") -> Iterator[None]:
     """As a StudioError: a run that met a bug must not stay starting, or the queue waits for it for ever."""
     try:
         yield
     except StudioError:
         raise
     except Exception as error:
-        log.exception("Launching run %s failed", run.id)
+        log.exception("Run %s could not be %s", run.id, done)
         raise TargetError(
-            "The run could not be launched because of an error inside the app.",
+            f"The run could not be {done} because of an error inside the app.",
             "The app's log has the details.",
         ) from error
 

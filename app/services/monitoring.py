@@ -210,7 +210,7 @@ class MonitoringService:
         if run.status.is_final or run.status is RunStatus.QUEUED:
             return run
         run = self._without_lost_wish(run)
-        if run.status is RunStatus.RUNNING and run.handle and not run.message:
+        if run.status is RunStatus.RUNNING and run.handle and (not run.message or run.was_stopped_in_vain):
             return run
         return replace(run.launched(handle, self._clock()), message="", hint="")
 
@@ -287,7 +287,7 @@ def _apply(run: Run, event: Event) -> Run:
 
 
 def _unreachable(run: Run, error: TargetError) -> Run:
-    if run.status.is_final:
+    if run.status.is_final or run.was_stopped_in_vain:
         return run
     return replace(run, message=f"What the run is doing cannot be seen now: {error.message}", hint=error.hint)
 

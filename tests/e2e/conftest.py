@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -94,14 +94,23 @@ def end_runs_in(home: Path) -> None:
                 process.kill()
 
 
-@pytest.fixture
-def app(tmp_path: Path) -> Iterator[RunningApp]:
-    running = RunningApp(tmp_path / "home")
+@contextmanager
+def running_app(home: Path) -> Iterator[RunningApp]:
+    """Afterwards neither it nor a run of it goes on."""
+    running = RunningApp(home)
     try:
         yield running.start()
     finally:
-        running.stop()
-        end_runs_in(running.home)
+        try:
+            running.stop()
+        finally:
+            end_runs_in(home)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[RunningApp]:
+    with running_app(tmp_path / "home") as running:
+        yield running
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from app.adapters.sqlite.engine import open_database
 from app.adapters.sqlite.runs import SqliteRunStore
 from app.paths import Paths
-from tests.e2e.conftest import RunningApp
+from tests.e2e.conftest import RunningApp, running_app
 from tests.e2e.flet_ui import FletUI
 from tests.e2e.test_journey import pick
 from tests.exporting.conftest import MODEL, finished_run
@@ -27,11 +27,8 @@ def app(tmp_path: Path):
     SqliteRunStore(database).add(run)
     SqliteRunStore(database).update(run.id, lambda _: run)
     database.dispose()
-    running = RunningApp(paths.home)
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with running_app(paths.home) as running:
+        yield running
 
 
 def test_a_run_is_exported_to_gguf_certified_and_talked_to_through_llama_cpp(

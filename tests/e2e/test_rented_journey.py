@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.docker_engine import CHECKOUT
-from tests.e2e.conftest import RunningApp
+from tests.e2e.conftest import RunningApp, running_app
 from tests.e2e.flet_ui import FletUI
 from tests.e2e.test_journey import CURVE, QUESTIONS, ask, choose_session, import_the_sample_as, pick
 from tests.emulators.runpod.server import RunpodEmulator
@@ -32,11 +32,8 @@ def runpod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunpodEm
 
 @pytest.fixture
 def renting_app(runpod: RunpodEmulator, tmp_path: Path) -> Iterator[RunningApp]:
-    running = RunningApp(tmp_path / "home")
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    with running_app(tmp_path / "home") as running:
+        yield running
 
 
 def test_from_a_price_to_a_chat_with_a_model_that_was_trained_elsewhere(

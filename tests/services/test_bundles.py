@@ -721,6 +721,14 @@ def test_an_adapter_finds_the_folder_of_its_base_on_the_other_computer(computers
     assert (first / "adapter_config.json").read_bytes() == before
     assert another.read_text() == "{}"
 
+    again = tmp_path / "again.bundle"
+    offline.bundles.make(BundleWish([str(offline.home / "models" / "first")]), again, silent)
+    assert {model.name for model in offline.bundles.look(again).models()} == {"first", found.folder.name}
+
+    (found.folder / "README.md").write_text("changed")
+    with pytest.raises(BundleError, match=f"The base model {found.folder.name} was changed in"):
+        offline.bundles.install(file, silent)
+
 
 def test_an_adapter_whose_base_is_not_to_be_had_is_refused_and_says_what_that_is_for(
     computers, offline_hub, tmp_path

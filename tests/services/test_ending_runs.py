@@ -21,38 +21,52 @@ def test_stop_passes_on_whether_to_save_and_reports_the_true_end(world, request_
     assert (stopped.status, stopped.step) == (RunStatus.STOPPED, 4)
 
 
-def test_a_run_stopped_while_it_was_being_launched_does_not_go_on(world, request_):
+@pytest.fixture
+def stopped_meanwhile(world):
+    """Each run is stopped by another window while it is being launched: there is no job yet."""
     launch = world.launcher.launch
 
     def slow_launch(run, **how):
-        world.training.stop(run.id, save=False)  # by another window: there is no job yet
+        world.training.stop(run.id, save=False)
         return launch(run, **how)
 
     world.launcher.launch = slow_launch
 
+
+@pytest.mark.usefixtures("stopped_meanwhile")
+def test_a_run_stopped_while_it_was_being_launched_does_not_go_on(world, request_):
     run = world.training.start(request_)
 
     assert world.monitoring.refresh(run.id).status is RunStatus.STOPPED
     assert world.launcher.job(run).state.phase is JobPhase.EXITED
 
 
+@pytest.mark.usefixtures("stopped_meanwhile")
+@pytest.mark.parametrize(
+    ("error", "why", "hint"),
+    [
+        (TargetError("Docker does not answer.", "Start Docker."), "Docker does not answer.", "Start Docker."),
+        (RuntimeError("a bug"), "The run could not be stopped because of an error inside the app.", "log"),
+    ],
+)
 def test_a_run_stopped_while_it_was_being_launched_is_told_as_going_if_that_cannot_be_passed_on(
-    world, request_
+    world, request_, error, why, hint
 ):
-    launch, stop = world.launcher.launch, world.launcher.stop
+    stop = world.launcher.stop
 
-    def slow_launch(run, **how):
-        world.training.stop(run.id, save=False)  # by another window: there is no job yet
-        return launch(run, **how)
+    def out_of_reach(handle, **_):
+        [run] = world.runs.all()
+        world.runs.update(run.id, lambda stored: replace(stored, note="mine"))  # meanwhile
+        raise error
 
-    def out_of_reach(*_, **__):
-        raise TargetError("Docker does not answer.", "Start Docker.")
-
-    world.launcher.launch, world.launcher.stop = slow_launch, out_of_reach
+    world.launcher.stop = out_of_reach
     run = world.training.start(request_)
     assert run.status is RunStatus.RUNNING
-    assert "but goes on: Docker does not answer." in run.message
-    assert run.hint == "Stop it again. Start Docker."
+    run = world.monitoring.refresh(run.id)
+    assert f"but goes on: {why}" in run.message
+    assert run.hint.startswith("Stop it again. ")
+    assert hint in run.hint
+    assert run.note == "mine"
 
     world.launcher.stop = stop
     assert world.training.stop(run.id, save=False).status is RunStatus.STOPPED

@@ -18,6 +18,7 @@ from trainer_image.config import RunConfig
 from trainer_image.events import Metrics, Notice
 
 from . import tiny
+from .conftest import trainer_in_this_process
 
 pytestmark = pytest.mark.training
 Train = Callable[..., tiny.Ran]
@@ -174,14 +175,14 @@ SPLITS = [
 @pytest.fixture(scope="module")
 def curves(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[list[Metrics]]:
     """Four steps on twelve rows, eight and four at a time, split in as many ways."""
-    from trainer_image import train
-
     found = []
-    for split in SPLITS:
-        folder = tmp_path_factory.mktemp("split") / "run"
-        tiny.make_run(folder, tiny_model, lines=skewed(), num_epochs=2, offline=False, **split)
-        assert train.main(["--run-dir", str(folder)]) == 0
-        found.append(tiny.Ran(folder, 0, "").of(Metrics))
+    with trainer_in_this_process() as train:
+        for split in SPLITS:
+            folder = tmp_path_factory.mktemp("split") / "run"
+            tiny.make_run(folder, tiny_model, lines=skewed(), num_epochs=2, offline=False, **split)
+            ran = train(folder)
+            assert ran.code == 0
+            found.append(ran.of(Metrics))
     return found
 
 

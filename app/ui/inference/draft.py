@@ -111,7 +111,7 @@ class Talk:
     """Not those from this one on, if any."""
     changes: int = 0
     """Counts what has become of the stored messages."""
-    answered_at: int = 0
+    answered_at: int = -1
     """`changes` at the end of the last answer: until what is kept of it is read, it is shown as it came."""
     problem: Problem | None = None
     notice: str = ""
@@ -249,9 +249,11 @@ class Compare:
         try:
             report = str(await asyncio.to_thread(write, proven))
         except Exception as error:
-            self.problem = problem_of(error)
-        else:
+            problem = problem_of(error)  # the log is told in any case
             if self.plan is proven:  # no other comparison has begun
+                self.problem = problem
+        else:
+            if self.plan is proven:
                 self.report = report
 
     def _take(self, fresh: Sequence[Answered]) -> None:

@@ -8,6 +8,7 @@ import flet as ft
 from app.domain.conversations import Said
 from app.services.conversing import ConversationService
 from app.services.talking import TalkingEngine
+from app.ui.actions import Problem
 from app.ui.inference.asking import Asking
 from app.ui.inference.composer import Composer, SystemPrompt
 from app.ui.inference.draft import InferenceDraft, LiveAnswer, PickedModel, Talk
@@ -24,6 +25,8 @@ from app.ui.training.watching import use_answer
 _SHOWN_WHOLE: Final = 2
 """Messages that take the height they need; more scroll in a box."""
 _HEIGHT: Final = 520
+_AGAIN_SECONDS: Final = 2.0
+"""Until what could not be read is asked for again."""
 
 
 @ft.component
@@ -33,6 +36,7 @@ def TalkView(
     """Give it the kind of talk as key. Not drawn anew while an answer grows: `Live` is."""
     said, set_said = ft.use_state(cast(tuple[Said, ...], ()))
     read_at, set_read_at = ft.use_state(-1)
+    is_unread, set_unread = ft.use_state(False)
     conversation, changes = talk.conversation, talk.changes
     seen_in = ft.use_ref(conversation)
 
@@ -45,8 +49,19 @@ def TalkView(
         seen_in.current = conversation
         set_said(now)
         set_read_at(changes)
+        set_unread(False)
 
-    use_answer(look, found, on=(conversation, changes))
+    def not_found(problem: Problem) -> None:
+        talk.problem = problem
+        set_unread(True)
+
+    use_answer(
+        look,
+        found,
+        on=(conversation, changes, is_unread),
+        every_seconds=_AGAIN_SECONDS if is_unread else None,
+        on_problem=not_found,
+    )
     focus = use_focus_on_stop(is_busy=talk.is_busy)
     asking = Asking(chats, engine, draft, talk, ft.context.page.run_task, focus.pressed)
     hands = Hands(asking.edit, asking.rate, asking.again, talk.edits.value, is_alone=talk.is_alone)

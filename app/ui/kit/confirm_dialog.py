@@ -25,7 +25,8 @@ def ConfirmDialog(
 ) -> ft.AlertDialog:
     """A question for `ft.use_dialog`; Escape and a click beside it cancel.
 
-    `confirm` names the act ("Delete"), never "OK". `extra` goes under the text: a checkbox, a field.
+    `confirm` names the act ("Delete"), never "OK". `extra` goes under the text: a checkbox, a field. While
+    `is_busy` a click that was on its way before the button was seen to be off does nothing.
     """
     body = [ft.Text(said), *([extra] if extra else []), ErrorBanner(problem)]
     return ft.AlertDialog(
@@ -36,7 +37,7 @@ def ConfirmDialog(
             ft.FilledButton(
                 confirm,
                 disabled=is_busy,
-                on_click=on_confirm,
+                on_click=None if is_busy else on_confirm,
                 bgcolor=ft.Colors.ERROR if is_dangerous else None,
                 color=ft.Colors.ON_ERROR if is_dangerous else None,
             ),

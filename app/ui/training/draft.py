@@ -32,6 +32,7 @@ from app.ui.training.options import (
 from app.ui.training.pod_draft import PodDraft
 from app.ui.training.selection import RunSelection
 from app.ui.training.spread_draft import SpreadDraft
+from app.ui.training.taking_back import Reset, taken_back
 from app.ui.training.typed_numbers import NUMBERS
 from trainer_image.config import FileDataset, Lora, Osft, RunConfig, Sft
 
@@ -146,8 +147,8 @@ class TrainingDraft:
     """Rises when all rows were looked at, so that what the run takes is worked out anew."""
     sought: str = ""
     """What the expert's form is searched for."""
-    before_reset: Mapping[str, Any] | None = None
-    """What `everything` gave before all settings were reset, while that can be undone."""
+    before_reset: Reset | None = None
+    """Of the last time all settings were reset, while that can be undone."""
     undoable: Mapping[str, Any] | None = None
     """What `everything` gave last: only what filled the form last can be undone."""
     only_changed: bool = False
@@ -345,8 +346,7 @@ class TrainingDraft:
 
     def everything(self) -> Mapping[str, Any]:
         """All that was chosen and typed, to be put back after something else was loaded."""
-        names = [item.name for item in fields(self) if item.name not in _NOT_TYPED]
-        self.undoable = {name: copy(getattr(self, name)) for name in names}
+        self.undoable = self._everything()
         return self.undoable
 
     def can_undo(self, before: Mapping[str, Any]) -> bool:
@@ -360,6 +360,28 @@ class TrainingDraft:
         self.put_back(before)
         self.undoable = None
         return True
+
+    def note_reset(self, before: Mapping[str, Any]) -> None:
+        """All settings were reset just now; `everything` gave that before."""
+        self.before_reset = Reset(before, self._everything())
+
+    @property
+    def can_undo_reset(self) -> bool:
+        return self.before_reset is not None and self.can_undo(self.before_reset.before)
+
+    def undo_reset(self) -> bool:
+        """As `undo`, but what was typed since stays."""
+        reset = self.before_reset
+        if reset is None or not self.can_undo_reset:
+            return False
+        now = self._everything()
+        self.put_back({name: taken_back(reset.before[name], reset.after[name], now[name]) for name in now})
+        self.undoable = None
+        return True
+
+    def _everything(self) -> Mapping[str, Any]:
+        names = [item.name for item in fields(self) if item.name not in _NOT_TYPED]
+        return {name: copy(getattr(self, name)) for name in names}
 
     def put_back(self, everything: Mapping[str, Any]) -> None:
         """What `everything` gave."""

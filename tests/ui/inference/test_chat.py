@@ -7,6 +7,7 @@ import flet as ft
 
 from app.domain.chat import EngineStatus, LoadedFacts, Sampling
 from app.domain.errors import BusyError, EngineError
+from app.services.conversing import ConversationService
 from tests.ui.training.conftest import choose_segment
 
 
@@ -739,9 +740,46 @@ async def test_enter_asks_where_the_button_would_and_nothing_while_a_setting_is_
         assert not parlour.engine.asked
 
         await screen.type("Repetition penalty", "1.3")
+        parlour.draft.compare.is_busy = True
+        await screen.fire(screen.find(ft.TextField, "Message"), "submit", "Hello")
+        assert values(screen, "Message") == ["Hello"]
+        assert not parlour.engine.asked
+
+        parlour.draft.compare.is_busy = False
         await screen.fire(screen.find(ft.TextField, "Message"), "submit", "Hello")
         await screen.wait_for(lambda: parlour.engine.asked)
         parlour.engine.finish()
+        await screen.wait_for(lambda: not parlour.draft.chat.is_busy)
+
+
+async def test_an_answer_that_cannot_be_read_from_what_is_kept_stays_and_is_asked_for_again(
+    parlour, monkeypatch
+):
+    parlour.run("ferry")
+    messages, is_broken = ConversationService.messages, []
+
+    def broken(*how):
+        if is_broken:
+            raise OSError("the disk is gone")
+        return messages(*how)
+
+    monkeypatch.setattr(ConversationService, "messages", broken)
+    async with parlour.opened() as screen:
+        await screen.type("Message", "Hello")
+        await screen.click("Send")
+        await screen.wait_for(lambda: parlour.engine.asked)
+        is_broken.append(True)
+        parlour.engine.say("Ahoy!")
+        parlour.engine.finish()
+
+        await screen.wait_for(lambda: parlour.draft.chat.problem is not None)
+        assert markdown(screen) == ["Hello", "Ahoy!"]
+        assert not screen.has_button("Answer again")
+
+        is_broken.clear()
+        await screen.wait_for(lambda: screen.has_button("Answer again"))
+        assert markdown(screen) == ["Hello", "Ahoy!"]
+        assert not screen.button("Answer again").disabled
 
 
 async def test_a_typed_system_prompt_reaches_the_model(parlour):

@@ -4,6 +4,7 @@ import json
 import threading
 
 import flet as ft
+import pytest
 
 from app.domain.chat import Sampling
 from app.domain.talkers import ModelRef
@@ -107,16 +108,23 @@ async def test_what_a_run_has_learnt_is_proved_and_the_report_is_written_at_the_
     assert "What was learnt" in page.read_text()
 
 
+@pytest.mark.parametrize("fails", [False, True])
 async def test_a_report_that_is_written_while_another_comparison_begins_is_not_told_as_that_of_the_other(
-    parlour, tmp_path, monkeypatch
+    parlour, monkeypatch, fails
 ):
     run_with_a_row(parlour)
-    export, is_writing, may_write = ComparingService.export, threading.Event(), threading.Event()
+    export = ComparingService.export
+    is_writing, may_write, is_written = threading.Event(), threading.Event(), threading.Event()
 
     def held(*args):
         is_writing.set()
         assert may_write.wait(20)
-        return export(*args)
+        try:
+            if fails:
+                raise OSError("the disk is full")
+            return export(*args)
+        finally:
+            is_written.set()
 
     monkeypatch.setattr(ComparingService, "export", held)
     compare = parlour.draft.compare
@@ -128,13 +136,15 @@ async def test_a_report_that_is_written_while_another_comparison_begins_is_not_t
         await screen.wait_for(lambda: compare.is_busy and compare.plan.proof is None)
 
         may_write.set()
-        await screen.wait_for(lambda: list((tmp_path / "exports").glob("compared-*.html")))
+        await screen.wait_for(is_written.is_set)
+        await screen.settle()
         for _ in range(2):
             parlour.engine.say("At six.")
             parlour.engine.finish()
         await screen.wait_for(lambda: not compare.is_busy)
 
         assert compare.report == ""
+        assert compare.problem is None
 
 
 async def test_stop_ends_the_whole_batch_and_keeps_what_is_whole(parlour):

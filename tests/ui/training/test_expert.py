@@ -208,21 +208,26 @@ async def test_the_badge_shows_just_what_is_changed_and_each_can_be_reset():
         assert "Everything is at its default." in screen.texts()
 
 
-async def test_reset_all_can_be_undone():
+async def test_reset_all_can_be_undone_and_what_was_typed_since_stays():
     draft = TrainingDraft(skill="expert", only_changed=True)
+    binding.put(draft, found("lora", "warmup_steps"), "12")
     binding.put(draft, found("lora", "seed"), "7")
     binding.put(draft, found("lora", "method.use_rslora"), True)
     async with mounted(ExpertParts, draft) as screen:
         await screen.click("Reset all")
         assert (draft.numbers["seed"], draft.use_rslora) == ("3407", False)
         binding.put(draft, found("lora", "seed"), "8")
-        await screen.wait_for_text("1 non-default")
+        binding.put(draft, found("lora", "distributed.nnodes"), "2")
+        draft.output_name = "ferries"
+        await screen.wait_for_text("2 non-default")
         assert screen.identified("reset-all") == ["All settings were reset to their defaults."]
 
         await screen.click("Undo")
-        assert (draft.numbers["seed"], draft.use_rslora) == ("7", True)
+        assert (draft.numbers["seed"], draft.numbers["warmup_steps"]) == ("8", "12")
+        assert (draft.use_rslora, draft.output_name) == (True, "ferries")
+        assert draft.spread.texts["nnodes"] == "2"
         assert not screen.identified("reset-all")
-        assert "2 non-default" in screen.texts()
+        assert "6 non-default" in screen.texts()  # with the steps and the accumulation of the quick test
 
 
 def test_every_setting_can_be_reset_to_its_default():

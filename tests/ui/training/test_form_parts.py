@@ -19,6 +19,7 @@ from app.ui.training.draft import TrainingDraft
 from app.ui.training.form import TrainingForm, shown_in
 from app.ui.training.options import Source
 from app.ui.training.reading import read
+from app.ui.training.taking_back import Reset
 from tests.ui.harness import Screen, mounted
 from tests.ui.training.conftest import choose_session
 from trainer_image.config import Logging
@@ -49,7 +50,7 @@ _PROPERTIES = ("label", "value", "selected", "error", "helper", "disabled")
 _OTHER = {
     "setups_version": 1,
     "cloned_from": "0123456789ab",
-    "before_reset": {"output_name": "ferry"},
+    "before_reset": Reset({"output_name": "ferry"}, {"output_name": ""}),
     "undoable": {"output_name": "ferry"},
     "answers": Answers(goal="style"),
     "auto": AutoState(Wishes(bits="4")),

@@ -590,6 +590,20 @@ async def test_methods_are_compared_on_rented_gpus_only_with_the_price_of_each_o
     assert {run.pod.highest_price for run in studio.services.queue.standing().runs} == {0.25}
 
 
+async def add_three_of_which_one_fails(screen, studio, *, is_rented: bool) -> str:
+    """What the button says that adds so many."""
+    studio.services.queue.pause()
+    many = "Agree and add {} runs to the queue" if is_rented else "Add {} runs to the queue"
+    await rented_form(screen, studio)
+    studio.draft.target = Target.RUNPOD if is_rented else Target.LOCAL
+    await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
+    await screen.click("Compare methods…")
+    await screen.wait_for(lambda: not screen.button(many.format(3)).disabled)
+    await screen.click(many.format(3))
+    await screen.wait_for_text("The disk is full.")
+    return many
+
+
 @pytest.mark.parametrize("is_rented", [True, False])
 async def test_methods_of_which_one_could_not_be_added_are_not_added_twice(studio, monkeypatch, is_rented):
     prices, add, asked = Prices(studio), studio.services.queue.add, []
@@ -602,16 +616,8 @@ async def test_methods_of_which_one_could_not_be_added_are_not_added_twice(studi
         return add(request)
 
     monkeypatch.setattr(studio.services.queue, "add", add_or_fail)
-    studio.services.queue.pause()
-    many = "Agree and add {} runs to the queue" if is_rented else "Add {} runs to the queue"
     async with studio.opened() as screen:
-        await rented_form(screen, studio)
-        studio.draft.target = Target.RUNPOD if is_rented else Target.LOCAL
-        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
-        await screen.click("Compare methods…")
-        await screen.wait_for(lambda: not screen.button(many.format(3)).disabled)
-        await screen.click(many.format(3))
-        await screen.wait_for_text("The disk is full.")
+        many = await add_three_of_which_one_fails(screen, studio, is_rented=is_rented)
         assert "Already in the queue: LoRA." in screen.texts()
 
         await screen.wait_for(lambda: not screen.button(many.format(2)).disabled)
@@ -634,16 +640,8 @@ async def test_where_the_rest_cannot_be_added_one_goes_on_with_those_that_wait(
         return add(request)
 
     monkeypatch.setattr(studio.services.queue, "add", add_or_fail)
-    studio.services.queue.pause()
-    many = "Agree and add 3 runs to the queue" if is_rented else "Add 3 runs to the queue"
     async with studio.opened() as screen:
-        await rented_form(screen, studio)
-        studio.draft.target = Target.RUNPOD if is_rented else Target.LOCAL
-        await screen.wait_for(lambda: not screen.button("Compare methods…").disabled)
-        await screen.click("Compare methods…")
-        await screen.wait_for(lambda: not screen.button(many).disabled)
-        await screen.click(many)
-        await screen.wait_for_text("The disk is full.")
+        await add_three_of_which_one_fails(screen, studio, is_rented=is_rented)
 
         await screen.set_value(screen.find(ft.Checkbox, "SFT (all weights)"), False)
         await screen.click("Go on with 2 runs in the queue")

@@ -300,8 +300,12 @@ async def test_a_file_that_is_taken_before_the_list_has_come_is_asked_about_all_
     write_setup(saved.load("first"), file, overwrite=False)
     every, taken = saved.saved, saved.import_file
 
+    is_taking = threading.Event()
+
     def held(wait: threading.Event, go_on):
         def answer(*how, **more):
+            if wait is may_take:
+                is_taking.set()
             assert wait.wait(20)
             return go_on(*how, **more)
 
@@ -312,7 +316,7 @@ async def test_a_file_that_is_taken_before_the_list_has_come_is_asked_about_all_
     async with opened(studio) as screen:
         chooses(screen, file)
         screen.start(screen.click("Take from a file…"))
-        await screen.settle()
+        await screen.wait_for(is_taking.is_set)
 
         may_list.set()
         await screen.wait_for(lambda: listed(screen) == ["first", "second"])

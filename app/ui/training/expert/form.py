@@ -78,8 +78,14 @@ def expert_groups(
 
 def _bar_depends(draft: TrainingDraft, shown: Shown) -> Hashable:
     said = tuple(shown.problems.items())
-    can_undo = draft.before_reset is not None and draft.can_undo(draft.before_reset)
-    return draft.sought, draft.only_changed, can_undo, len(shown.changed), said, bool(shown.settings)
+    return (
+        draft.sought,
+        draft.only_changed,
+        draft.can_undo_reset,
+        len(shown.changed),
+        said,
+        bool(shown.settings),
+    )
 
 
 def _depends(draft: TrainingDraft, shown: Shown, some: Sequence[Setting]) -> Hashable:
@@ -104,9 +110,8 @@ def _bar(draft: TrainingDraft, shown: Shown) -> ft.Control:
         hint=text("training.expert.form.search_hint"),
     )
     lines: list[ft.Control] = [Identified("expert-search", search), Wrap(_badges(draft, shown))]
-    if draft.before_reset is not None and draft.can_undo(draft.before_reset):
-        before = draft.before_reset
-        undo = Opened("", partial(draft.undo, before), partial(draft.can_undo, before))
+    if draft.can_undo_reset:
+        undo = Opened("", draft.undo_reset, lambda: draft.can_undo_reset)
         forget = partial(setattr, draft, "before_reset", None)
         lines.append(InForm("reset-all", undo, forget, said=text("training.expert.form.reset_done")))
     if whole := shown.problems.get(""):
@@ -194,4 +199,4 @@ def _reset_all(draft: TrainingDraft) -> None:
     for setting in settings(draft.method):
         if binding.is_changed(draft, setting):
             binding.reset(draft, setting)
-    draft.before_reset = before
+    draft.note_reset(before)
