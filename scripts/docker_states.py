@@ -30,7 +30,7 @@ def care(states: "States") -> None:
     states.resize(_WHOLE)
     ui.click("Build the image")
     ui.wait_for_text(r"tunewright-trainer:mine: \S", "docker-progress", timeout=60)
-    states.take("22-docker-building", _TALL)
+    states.take("22-docker-building", _TALL, at_once=True)
     states.resize(_WHOLE)
     ui.click("Cancel")
     ui.wait_for_text("It was cancelled", timeout=60)
