@@ -188,7 +188,7 @@ class Run:
         return self.folder / CHECKPOINTS_DIR
 
     def begun_again(self, owner: str, *, attempt: int) -> "Run":
-        """Starting, by that process; what the attempt before said of its end is forgotten."""
+        """Starting, by that process; of the attempt before only the time of its end is known on."""
         return replace(
             self,
             status=RunStatus.STARTING,
@@ -196,7 +196,6 @@ class Run:
             owner=owner,
             handle=None,
             stop_requested=False,
-            ended_at=None,
             message="",
             hint="",
         )
@@ -226,9 +225,16 @@ class Run:
             handle=handle,
             owner=self.owner if self.stop_requested else None,  # it is passing the wish on
             status=RunStatus.RUNNING,
-            started_at=self.started_at or now,
+            started_at=self._began(now),
+            ended_at=None,
             queue_position=None,
         )
+
+    def _began(self, now: datetime) -> datetime:
+        """So long ago that the time since is what it was at work: not from its end until it went on."""
+        if self.started_at is None:
+            return now
+        return self.started_at if self.ended_at is None else self.started_at + (now - self.ended_at)
 
     def ended(self, status: RunStatus, message: str = "", hint: str = "", *, now: datetime) -> "Run":
         return replace(
@@ -236,6 +242,7 @@ class Run:
             status=status,
             message=message,
             hint=hint,
+            started_at=self.started_at and self._began(now),
             ended_at=now,
             owner=None,
             eta_seconds=None,
