@@ -23,7 +23,6 @@ def model_sources(found: Sequence[tuple[str, ModelFiles]], room: Path, told: Tol
     both stand side by side, so its settings, written anew into `room`, say it that way.
     """
     bases = {Path(model.base).resolve() for _, model in found if _names_a_folder(model)}
-
     label_of_base = cache(partial(_label_of_base, told=told))  # it reads all of a model
     taken: dict[str, Path] = {}
     for name, model in found:

@@ -223,11 +223,12 @@ class BundleService:
             yield f"session {part.path}", f"Importing the session {part.name}", take_session
         bases = bases_of_adapters(manifest.models(), room)
         for model in manifest.models():
+            if not model.revision and model.name in bases:  # before its adapters are placed
+                self._require_own_place(model)
+        for model in manifest.models():
 
             def place(model: BundledModel = model) -> None:
                 source = room.joinpath(*model.place.split("/"))
-                if not model.revision and model.name in bases:
-                    self._require_own_place(model)
                 places = self._parts.place_model(model.name, model.revision, source, model.sums)
                 told(BundleProgress(f"The model {model.name} lies in {' and '.join(map(str, places))}"))
 

@@ -726,8 +726,10 @@ def test_an_adapter_finds_the_folder_of_its_base_on_the_other_computer(computers
     assert {model.name for model in offline.bundles.look(again).models()} == {"first", found.folder.name}
 
     (found.folder / "README.md").write_text("changed")
+    shutil.rmtree(offline.home / "models" / "first")
     with pytest.raises(BundleError, match=f"The base model {found.folder.name} was changed in"):
         offline.bundles.install(file, silent)
+    assert not (offline.home / "models" / "first").exists()
 
 
 def test_an_adapter_whose_base_is_not_to_be_had_is_refused_and_says_what_that_is_for(
