@@ -46,6 +46,7 @@ ENDLESS = Sampling(
 )
 """So hot that the end of a turn hardly ever comes."""
 REST_SECONDS = 0.1
+CANCEL_SECONDS = 0.1
 FirstToken = Callable[[str], float]
 """Prompt → seconds until the first piece; the whole answer is read, so that nothing runs on."""
 
@@ -58,23 +59,26 @@ def main() -> None:
             runs.append(_run(real_size_model(Path(home) / "113 million weights"), None))
         counts = (arguments.prompts, max(arguments.prompts // 5, 1))  # the small model's times vary more
         ratios = [_compare(run, count) for run, count in zip(runs, counts, strict=False)]
-    for run, (ratio, _) in zip(runs, ratios, strict=True):
+    for run, (ratio, *_) in zip(runs, ratios, strict=True):
         print(f"ratio   {ratio:.2f}  {run.output}")
-    if any(ratio > arguments.limit or loads > 1 for ratio, loads in ratios):
+    if any(ratio > arguments.limit or loads > 1 for ratio, loads, _ in ratios):
         sys.exit(f"more than {arguments.limit} times as long, or loaded again")
+    if any(stop > CANCEL_SECONDS for *_, stop in ratios):
+        sys.exit(f"an answer ended more than {CANCEL_SECONDS} s after Stop")
 
 
-def _compare(run: Run, prompts: int) -> tuple[float, int]:
-    """Engine's first token against the bare one's; how often the engine loaded the model."""
+def _compare(run: Run, prompts: int) -> tuple[float, int, float]:
+    """Engine's first token against the bare one's; how often the engine loaded the model; the longest time
+    from Stop to the end of an answer."""
     print(f"--- {run.output}")
     with tempfile.TemporaryDirectory() as logs:
         engine = WorkerEngine(log_dir=Path(logs))
         ratio = _measure(_ours(engine, run), run, prompts)
         loads = (Path(logs) / LOG_NAME).read_bytes().count(b"INFO loaded on")
         print(f"loads   {loads}")
-        _cancels(engine, run)
+        slowest_stop = _cancels(engine, run)
         engine.unload()
-    return ratio, loads
+    return ratio, loads, slowest_stop
 
 
 def _measure(ours: FirstToken, run: Run, prompts: int) -> float:
@@ -126,8 +130,8 @@ def real_size_model(folder: Path) -> Path:
     return folder
 
 
-def _cancels(engine: WorkerEngine, run: Run) -> None:
-    """From Stop to the end of the answer, ten times."""
+def _cancels(engine: WorkerEngine, run: Run) -> float:
+    """From Stop to the end of the answer, ten times; the longest of them."""
     model, times = model_of(run, "tuned"), []
     for _ in range(10):
         pieces = engine.generate(model, [{"role": "user", "content": "Tell me everything."}], ENDLESS)
@@ -139,6 +143,7 @@ def _cancels(engine: WorkerEngine, run: Run) -> None:
             pass
         times.append(time.perf_counter() - started)
     print(f"cancel  median {statistics.median(times) * 1e3:6.2f} ms, worst {max(times) * 1e3:6.2f} ms")
+    return max(times)
 
 
 def _ours(engine: WorkerEngine, run: Run) -> FirstToken:

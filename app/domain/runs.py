@@ -25,6 +25,7 @@ LOG_COPY_FILE: Final = "log-copy.txt"
 """What the target itself kept of the log, while the trainer cannot be asked for it."""
 
 STOPPED_IN_VAIN: Final = "This run was stopped while it was being launched, but goes on: "
+STOP_AGAIN: Final = "Stop it again."
 
 
 class RunStatus(StrEnum):
@@ -155,7 +156,7 @@ class Run:
 
     @property
     def was_stopped_in_vain(self) -> bool:
-        """Its message says so: that stays until it has ended, whatever else there is to say."""
+        """Its message says so: that stays until it has ended; whatever else there is to say is its hint."""
         return self.message.startswith(STOPPED_IN_VAIN)
 
     @property

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from itertools import chain, count
 from pathlib import Path
 from typing import Final
@@ -22,9 +22,16 @@ def model_sources(found: Sequence[tuple[str, ModelFiles]], room: Path, told: Tol
     An adapter in a folder may name a folder as its base, which lies elsewhere on the other computer. There
     both stand side by side, so its settings, written anew into `room`, say it that way.
     """
-    bases = {Path(model.base).resolve() for _, model in found if _names_a_folder(model)}
-    label_of_base = cache(partial(_label_of_base, told=told))  # it reads all of a model
-    taken: dict[str, Path] = {}
+    spelt: dict[str, str] = {}
+
+    @cache  # it reads all of a model
+    def label_of_base(folder: Path) -> str:
+        label = _label_of_base(folder, told=told)
+        return spelt.setdefault(label.casefold(), label)
+
+    bases = [Path(model.base).resolve() for _, model in found if _names_a_folder(model)]
+    taken = {_place_of(label_of_base(base), "").casefold(): base for base in bases}
+    done: set[str] = set()
     for name, model in found:
         if model.revision:
             label = name
@@ -33,9 +40,10 @@ def model_sources(found: Sequence[tuple[str, ModelFiles]], room: Path, told: Tol
         else:
             label = _free_label(model.folder, taken)
         place = _place_of(label, model.revision)
-        if place.casefold() in taken:
+        if place.casefold() in done:
             continue
-        taken[place.casefold()] = model.folder
+        done.add(place.casefold())
+        taken.setdefault(place.casefold(), model.folder)
         for path in sorted(path for path in model.folder.rglob("*") if path.is_file()):
             file = path
             if _names_a_folder(model) and path == model.folder / ADAPTER_SETTINGS:
@@ -58,9 +66,11 @@ def _settings_with_base(settings: Path, label: str, room: Path) -> Path:
 
 def bases_of_adapters(models: Sequence[BundledModel], room: Path) -> set[str]:
     """The labels that adapters in a bundle which was unpacked into `room` have their bases by."""
-    settings = (room.joinpath(*model.place.split("/"), ADAPTER_SETTINGS) for model in models)
-    read = (json.loads(file.read_bytes()) for file in settings if file.is_file())
-    named = (str(each.get("base_model_name_or_path")) for each in read)
+    named = []
+    for model in models:
+        if ADAPTER_SETTINGS in model.sizes and "config.json" not in model.sizes and not model.revision:
+            settings = json.loads(room.joinpath(*model.place.split("/"), ADAPTER_SETTINGS).read_bytes())
+            named.append(str(settings["base_model_name_or_path"]))
     return {each.removeprefix(_BESIDE) for each in named if each.startswith(_BESIDE)}
 
 

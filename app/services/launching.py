@@ -10,7 +10,7 @@ from app.domain.errors import StudioError, TargetError
 from app.domain.gpus import Gpus, freest
 from app.domain.ports import Launchers, RunStore, Secrets
 from app.domain.queue import spreads
-from app.domain.runs import STOPPED_IN_VAIN, JobHandle, Run, RunStatus, Target
+from app.domain.runs import STOP_AGAIN, STOPPED_IN_VAIN, JobHandle, Run, RunStatus, Target
 from app.services.run_requests import offline_problem, request_of_run
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class Launching:
                 self._launchers[run.target].stop(handle, save=False)
         except StudioError as error:
             message = f"{STOPPED_IN_VAIN}{error.message}"
-            hint = f"Stop it again. {error.hint}".strip()
+            hint = f"{STOP_AGAIN} {error.hint}".strip()
 
             def going(stored: Run) -> Run:
                 if stored.status is not RunStatus.STOPPED or stored.attempt != run.attempt:

@@ -20,6 +20,7 @@ from app.domain.errors import StudioError, TargetError, UnknownRunError
 from app.domain.ports import Launcher, Launchers, Processes, RunStore
 from app.domain.runs import (
     LOG_COPY_FILE,
+    STOP_AGAIN,
     JobHandle,
     JobPhase,
     JobState,
@@ -210,7 +211,9 @@ class MonitoringService:
         if run.status.is_final or run.status is RunStatus.QUEUED:
             return run
         run = self._without_lost_wish(run)
-        if run.status is RunStatus.RUNNING and run.handle and (not run.message or run.was_stopped_in_vain):
+        if run.was_stopped_in_vain:
+            return replace(run, hint=_to_stop_again(run))
+        if run.status is RunStatus.RUNNING and run.handle and not run.message:
             return run
         return replace(run.launched(handle, self._clock()), message="", hint="")
 
@@ -287,9 +290,7 @@ def _apply(run: Run, event: Event) -> Run:
 
 
 def _unreachable(run: Run, error: TargetError) -> Run:
-    if run.status.is_final or run.was_stopped_in_vain:
-        return run
-    return replace(run, message=f"What the run is doing cannot be seen now: {error.message}", hint=error.hint)
+    return _troubled(run, f"What the run is doing cannot be seen now: {error.message}", error.hint)
 
 
 def _as_it_lies(run: Run, saved: SavedCheckpoint) -> SavedCheckpoint:
@@ -299,11 +300,23 @@ def _as_it_lies(run: Run, saved: SavedCheckpoint) -> SavedCheckpoint:
 
 
 def _unreadable(run: Run) -> Run:
+    message = "What the run is doing cannot be read because of an error inside the app."
+    return _troubled(run, message, "The app's log has the details.")
+
+
+def _troubled(run: Run, message: str, hint: str) -> Run:
     """Taken back by the next look that succeeds."""
     if run.status.is_final:
         return run
-    message = "What the run is doing cannot be read because of an error inside the app."
-    return replace(run, message=message, hint="The app's log has the details.")
+    if run.was_stopped_in_vain:
+        return replace(run, hint=f"{message} {hint}".strip())
+    return replace(run, message=message, hint=hint)
+
+
+def _to_stop_again(run: Run) -> str:
+    if run.stop_requested:
+        return ""
+    return run.hint if run.hint.startswith(STOP_AGAIN) else STOP_AGAIN
 
 
 def _with_result(run: Run, result: Result, state: JobState, now: datetime) -> Run:

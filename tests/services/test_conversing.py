@@ -313,6 +313,24 @@ def test_a_disliked_answer_before_a_liked_one_is_read_and_not_learnt(chats, talk
     assert weights(kept.messages) == [0, 1]
 
 
+def test_a_chat_that_was_saved_as_jsonl_is_the_same_session_when_it_is_imported(chats, talk, world, tmp_path):
+    ask(chats, talk, "One")
+    ask(chats, talk, "Two")
+    bad, good = (one for one in chats.messages(talk.id) if one.role == "assistant")
+    chats.rate(bad.id, -1)
+    chats.edit(talk.id, good.id, "Two, put right.")
+    file = tmp_path / "chat.jsonl"
+    file.write_text(chats.as_text(chats.get(talk.id), ChatFormat.JSONL), encoding="utf-8")
+
+    imported = world.library.import_file(file)
+
+    assert not imported.refused
+    [row] = world.library.rows(imported.session.id)
+    [made] = world.library.rows(chats.make_session([talk.id]).id)
+    assert row.messages == made.messages
+    assert [m["content"] for m in row.messages][-1] == "Two, put right."
+
+
 @pytest.mark.parametrize("reason", ["cancelled", "repetition", "length", "context", None])
 def test_an_answer_that_came_to_no_end_is_not_learnt(chats, talk, world, reason):
     world.engine.ends_with = reason

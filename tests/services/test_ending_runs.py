@@ -68,6 +68,18 @@ def test_a_run_stopped_while_it_was_being_launched_is_told_as_going_if_that_cann
     assert hint in run.hint
     assert run.note == "mine"
 
+    state = world.launcher.state
+
+    def cannot_be_asked(handle):
+        raise TargetError("Docker does not answer.", "Start Docker.")
+
+    world.launcher.state = cannot_be_asked
+    run = world.monitoring.refresh(run.id)
+    assert f"but goes on: {why}" in run.message
+    assert run.hint == "What the run is doing cannot be seen now: Docker does not answer. Start Docker."
+    world.launcher.state = state
+    assert world.monitoring.refresh(run.id).hint == "Stop it again."
+
     world.launcher.stop = stop
     assert world.training.stop(run.id, save=False).status is RunStatus.STOPPED
     assert world.launcher.job(run).state.phase is JobPhase.EXITED

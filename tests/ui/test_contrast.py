@@ -10,6 +10,7 @@ from app.domain.preflight import Download, Readiness
 from app.ui import theme
 from app.ui.data.model_view.token_view import TokenView
 from app.ui.training.ready.card import ReadyCard
+from app.ui.training.run.chart import RAW_OPACITY
 from trainer_image.look_protocol import Shown, ShownToken
 
 _SURFACES = (
@@ -127,3 +128,14 @@ def test_the_borders_of_fields_reach_3_to_1(scheme: ft.ColorScheme):
     found = {surface: round(contrast(scheme, "outline", surface), 2) for surface in _SURFACES}
 
     assert {surface: ratio for surface, ratio in found.items() if ratio < 3} == {}
+
+
+@pytest.mark.parametrize("surface", ["surface", "surface_container_lowest", "surface_container_low"])
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_line_of_each_step_is_told_from_what_is_behind_it(name, surface):
+    """Where a chart is drawn: half-transparent, it is mixed with that."""
+    front, back = SCHEMES[name].tertiary, getattr(SCHEMES[name], surface)
+    channels = [(int(front[at : at + 2], 16), int(back[at : at + 2], 16)) for at in (1, 3, 5)]
+    mixed = "".join(f"{round(f * RAW_OPACITY + b * (1 - RAW_OPACITY)):02X}" for f, b in channels)
+
+    assert contrast(ft.ColorScheme(primary=f"#{mixed}", surface=back), "primary", "surface") >= 3

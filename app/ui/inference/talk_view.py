@@ -37,6 +37,7 @@ def TalkView(
     said, set_said = ft.use_state(cast(tuple[Said, ...], ()))
     read_at, set_read_at = ft.use_state(-1)
     is_unread, set_unread = ft.use_state(False)
+    unread_why = ft.use_ref(cast(Problem | None, None))
     conversation, changes = talk.conversation, talk.changes
     seen_in = ft.use_ref(conversation)
 
@@ -50,9 +51,13 @@ def TalkView(
         set_said(now)
         set_read_at(changes)
         set_unread(False)
+        if talk.problem is unread_why.current:
+            talk.problem = None
 
     def not_found(problem: Problem) -> None:
-        talk.problem = problem
+        """Told once, and not over what an answer failed by."""
+        if not is_unread and talk.problem is None:
+            talk.problem = unread_why.current = problem
         set_unread(True)
 
     use_answer(

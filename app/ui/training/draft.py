@@ -376,6 +376,8 @@ class TrainingDraft:
             return False
         now = self._everything()
         self.put_back({name: taken_back(reset.before[name], reset.after[name], now[name]) for name in now})
+        self.alpha_follows_rank = self.alpha_follows_rank and self._alpha_is_twice_the_rank()
+        self.preset = self.shown_preset
         self.undoable = None
         return True
 

@@ -37,7 +37,7 @@ def RunActions(
     training = services.training
     going_on, set_going_on = ft.use_state(cast(How | None, None))
     is_asking, set_asking = ft.use_state(False)
-    outlook, set_outlook = ft.use_state(Outlook("", text("training.actions.not_known_yet")))
+    outlook, set_outlook = ft.use_state(Outlook(None, "", text("training.actions.not_known_yet")))
     overdue, set_overdue = ft.use_state(False)
 
     def done(_: Run) -> None:
@@ -62,7 +62,9 @@ def RunActions(
     if run.status is RunStatus.QUEUED:
         body = [Help(text("training.actions.queued"))]
     elif run.status.is_final:
-        export = export_button(run, exports) if run.can_be_exported else None
+        # Once it is known which buttons come before it: its place, with the focus, would become another's.
+        is_known = outlook.of is run.status
+        export = export_button(run, exports) if run.can_be_exported and is_known else None
         body = _after(
             run, resume, outlook, longer, place, lambda: set_going_on(How(is_new=never_began(run))), export
         )
@@ -87,6 +89,8 @@ def RunActions(
 class Outlook:
     """Why an ended run cannot be resumed, why it cannot be made longer, and from where it goes on."""
 
+    of: RunStatus | None
+    """Of a run in this state; None: not known yet."""
     not_resumed: str
     not_longer: str
     ground: str = ""
@@ -96,12 +100,11 @@ def _outlook(training: TrainingService, run: Run) -> Outlook:
     blocked = training.resume_blocked(run), training.resume_blocked(run, extend=True)
     ground = None if all(blocked) else training.ground(run)
     if ground is None:
-        return Outlook(*blocked)
+        return Outlook(run.status, *blocked)
     if ground.lost:
-        return Outlook(
-            *blocked, text("training.actions.note_older", step=ground.state.step, lost=ground.lost)
-        )
-    return Outlook(*blocked, text("training.actions.note_resume", step=ground.state.step))
+        older = text("training.actions.note_older", step=ground.state.step, lost=ground.lost)
+        return Outlook(run.status, *blocked, older)
+    return Outlook(run.status, *blocked, text("training.actions.note_resume", step=ground.state.step))
 
 
 def _during(

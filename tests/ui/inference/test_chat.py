@@ -756,10 +756,11 @@ async def test_an_answer_that_cannot_be_read_from_what_is_kept_stays_and_is_aske
     parlour, monkeypatch
 ):
     parlour.run("ferry")
-    messages, is_broken = ConversationService.messages, []
+    messages, is_broken, tries = ConversationService.messages, [], []
 
     def broken(*how):
         if is_broken:
+            tries.append(how)
             raise OSError("the disk is gone")
         return messages(*how)
 
@@ -775,6 +776,11 @@ async def test_an_answer_that_cannot_be_read_from_what_is_kept_stays_and_is_aske
         await screen.wait_for(lambda: parlour.draft.chat.problem is not None)
         assert markdown(screen) == ["Hello", "Ahoy!"]
         assert not screen.has_button("Answer again")
+
+        parlour.draft.chat.problem = None  # dismissed
+        seen = len(tries)
+        await screen.wait_for(lambda: len(tries) > seen + 1)
+        assert parlour.draft.chat.problem is None
 
         is_broken.clear()
         await screen.wait_for(lambda: screen.has_button("Answer again"))

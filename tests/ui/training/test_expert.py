@@ -225,6 +225,7 @@ async def test_reset_all_can_be_undone_and_what_was_typed_since_stays():
         await screen.click("Undo")
         assert (draft.numbers["seed"], draft.numbers["warmup_steps"]) == ("8", "12")
         assert (draft.use_rslora, draft.output_name) == (True, "ferries")
+        assert draft.preset == draft.shown_preset
         assert draft.spread.texts["nnodes"] == "2"
         assert not screen.identified("reset-all")
         assert "6 non-default" in screen.texts()  # with the steps and the accumulation of the quick test

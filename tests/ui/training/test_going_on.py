@@ -67,6 +67,18 @@ def run(tmp_path) -> Run:
     return replace(stopped, started_at=made.created_at)
 
 
+async def test_what_has_ended_with_something_can_be_exported_beside_what_else_can_be_done(run):
+    window, going = ExportWindow(), replace(run, status=RunStatus.RUNNING)
+    async with mounted(RunActions, Account(A4000).services, going, lambda: None, window) as screen:
+        await screen.settle()
+        assert not screen.has_button("Export…")
+
+    async with mounted(RunActions, Account(A4000).services, run, lambda: None, window) as screen:
+        await screen.wait_for(lambda: screen.has_button("Export…"))
+        await screen.click("Export…")
+        assert (window.is_open, window.run.id) == (True, run.id)
+
+
 async def test_a_rented_run_is_resumed_only_after_its_price_limit_and_files_were_seen(run):
     account = Account(A4000)
     async with mounted(RunActions, account.services, run, lambda: None, ExportWindow()) as screen:

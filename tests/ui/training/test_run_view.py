@@ -182,7 +182,7 @@ async def test_the_time_left_is_on_the_screen_while_it_goes_and_not_after(studio
         assert screen.identified("run-eta") == []
 
 
-async def test_the_gpus_chart_draws_its_values_and_its_legend_tells_them_apart_without_colour(studio):
+async def test_the_gpus_chart_draws_its_values_and_legends_tell_lines_apart_without_colour(studio):
     run = studio.start()
     told = [
         step(n).model_copy(update={"gpu_utilisation": 90.0 + n, "gpu_temperature": 60.0 + n}) for n in (1, 2)
@@ -190,6 +190,8 @@ async def test_the_gpus_chart_draws_its_values_and_its_legend_tells_them_apart_w
     async with studio.opened() as screen:
         write_events(run, started(), *told, step(3))
         await screen.wait_for(lambda: chart_points(screen) == 3)
+        [smooth], [each] = (line_before(screen, name) for name in ("Loss, smoothed", "each step"))
+        assert smooth.height > each.height
         await choose_segment(screen, "chart-kind", "gpu")
         await screen.wait_for(lambda: "Busy, %" in screen.identified("loss-chart"))
 
@@ -198,16 +200,16 @@ async def test_the_gpus_chart_draws_its_values_and_its_legend_tells_them_apart_w
         assert [(p.x, p.y) for p in busy.points] == [(1, 91), (2, 92)]
         assert [(p.x, p.y) for p in temperature.points] == [(1, 61), (2, 62)]
         assert (busy.dash_pattern, temperature.dash_pattern) == (None, [6, 3])
-        assert [pieces_before(screen, name) for name in ("Busy, %", "Temperature, °C")] == [1, 2]
+        assert [len(line_before(screen, name)) for name in ("Busy, %", "Temperature, °C")] == [1, 2]
 
 
-def pieces_before(screen, name: str) -> int:
-    """Of how many pieces the line beside a name in the legend is."""
+def line_before(screen, name: str) -> list[ft.Control]:
+    """The pieces of the line beside a name in the legend."""
     [entry] = [
         row for row in screen.controls(ft.Row)
         if len(row.controls) == 2 and getattr(row.controls[1], "value", "") == name
     ]  # fmt: skip
-    return len(entry.controls[0].controls)
+    return list(entry.controls[0].controls)
 
 
 async def test_log_lines_appear_and_can_be_downloaded(studio):

@@ -13,8 +13,10 @@ from app.ui.training.run.plots import Plot, PlotLine, Shade
 from app.ui.training.run.points import Points
 
 HEIGHT: Final = 220
+RAW_OPACITY: Final = 0.75
+"""So much that the line is told from what is behind it: 3 to 1."""
 _COLORS: Final = {
-    "raw": ft.Colors.with_opacity(0.5, ft.Colors.TERTIARY),
+    "raw": ft.Colors.with_opacity(RAW_OPACITY, ft.Colors.TERTIARY),
     "smooth": ft.Colors.PRIMARY,
     "measured": ft.Colors.ON_SURFACE,
     "second": ft.Colors.TERTIARY,
@@ -43,12 +45,9 @@ def Chart(plot: Plot | None, *, is_live: bool) -> ft.Control:
 
 
 def _legend(plot: Plot) -> ft.Control:
-    entries = [
-        _entry(_COLORS[line.role], line.name, height=3, is_dashed=line.role == "second")
-        for line in _smooth_first(plot.lines)
-    ]
+    entries = [_entry(_like(line), line.name) for line in _smooth_first(plot.lines)]
     for name, role in dict.fromkeys((shade.name, shade.role) for shade in plot.shades):
-        entries.append(_entry(_FILLS[role], name, height=12))
+        entries.append(_entry(_piece(_FILLS[role], 18, 12), name))
     row = ft.Row(entries, spacing=GAP * 2, run_spacing=2, wrap=True)
     if not plot.note:
         return row
@@ -60,15 +59,25 @@ def _smooth_first(lines: tuple[PlotLine, ...]) -> list[PlotLine]:
     return sorted(lines, key=lambda line: line.role == "raw")
 
 
-def _entry(color: str, text: str, *, height: int, is_dashed: bool = False) -> ft.Control:
-    """A dashed line is dashed here too: colour alone tells nobody who sees none."""
-    widths, gap = ([6, 6], 4) if is_dashed else ([18], 0)
-    pieces: list[ft.Control] = [
-        ft.Container(width=width, height=height, bgcolor=color, border_radius=2) for width in widths
-    ]
-    line = ft.Row(pieces, spacing=gap, tight=True)
+def _like(line: PlotLine) -> ft.Control:
+    """Dashed, thin, or with points, as the line in the chart is: colour alone tells nobody who sees none."""
+    color, height = _COLORS[line.role], _WIDTHS[line.role] + 0.5
+    if line.role == "second":
+        pieces, gap = [_piece(color, 6, height), _piece(color, 6, height)], 4
+    elif line.role == "measured":
+        pieces, gap = [_piece(color, 6, height), _piece(color, 8, 8), _piece(color, 6, height)], 0
+    else:
+        pieces, gap = [_piece(color, 18, height)], 0
+    return ft.Row(pieces, spacing=gap, tight=True)
+
+
+def _piece(color: str, width: float, height: float) -> ft.Control:
+    return ft.Container(width=width, height=height, bgcolor=color, border_radius=min(width, height) / 2)
+
+
+def _entry(like: ft.Control, text: str) -> ft.Control:
     return ft.Container(
-        ft.Row([line, ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL)], spacing=6, tight=True)
+        ft.Row([like, ft.Text(text, theme_style=ft.TextThemeStyle.BODY_SMALL)], spacing=6, tight=True)
     )
 
 
